@@ -1,0 +1,1 @@
+//! BTF, the kernel's type information.
