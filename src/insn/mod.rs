@@ -1,1 +1,58 @@
-//! The eBPF instruction set.
+//! The eBPF instruction set of RFC 9669 and what Linux added since.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`reg`] | registers as types: `r0`..`r9`, `w0`..`w9`, `fp` |
+//! | [`mem`] | memory operands: `u32_at(r6 + 8)`, fields of kernel structs |
+//! | [`instruction`] | [`Insn`]: one instruction of any form |
+//! | [`helper`] | the kernel's helper functions |
+//! | [`asm`] | [`Asm`]: writes a program, an instruction a line |
+//! | [`blocks`] | what programs are made of: log2, reads of kernel memory, counters |
+//! | [`slot`], [`encode`], [`decode`] | bytes, in either byte order |
+//! | [`listing`] | the verifier's own text |
+//!
+//! Nothing here does I/O or knows the host: a program is built, encoded and listed on any machine.
+//!
+//! ```
+//! use rawbpf::insn::*;
+//!
+//! let mut a = Asm::new();
+//! let odd = a.label();
+//! a.jump_if(r1, Cond::Set, 1, &odd);
+//! a.mov(w0, 0);
+//! a.exit();
+//! a.place(odd);
+//! a.mov(w0, 1);
+//! a.exit();
+//! let program = a.finish()?;
+//! assert_eq!(
+//!     program.listing(&[]).to_string(),
+//!     "0: (45) if r1 & 0x1 goto pc+2\n1: (b4) w0 = 0\n2: (95) exit\n3: (b4) w0 = 1\n4: (95) exit\n"
+//! );
+//! # Ok::<(), AsmError>(())
+//! ```
+
+pub mod asm;
+pub mod blocks;
+pub mod decode;
+pub mod encode;
+pub mod helper;
+pub mod instruction;
+pub mod listing;
+pub mod mem;
+mod opcode;
+pub mod program;
+pub mod reg;
+pub mod slot;
+
+pub use asm::{Asm, AsmError, Here, Isa, Label, Line};
+pub use decode::{DecodeError, decode};
+pub use encode::encode;
+pub use helper::Helper;
+pub use instruction::{
+    Alu, Atomic, Bits, Callee, Cond, Imm64, Insn, LoadType, Operand, Size, Width,
+};
+pub use mem::{Addr, Field, Mem, s8_at, s16_at, s32_at, u8_at, u16_at, u32_at, u64_at};
+pub use program::{MapRef, Program};
+pub use reg::*;
+pub use slot::{Endian, Slot};

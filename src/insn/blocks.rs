@@ -1,0 +1,111 @@
+//! What programs are made of. Every instruction of a block is blamed on the line that asked for
+//! the block.
+
+use super::asm::{Asm, Target};
+use super::helper::PROBE_READ_KERNEL;
+use super::instruction::Cond::Ne;
+use super::mem::{Field, u32_at, u64_at};
+use super::program::MapRef;
+use super::reg::{R, fp, r0, r1, r2, r3, w2};
+
+/// How a program may read through a pointer into the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// The verifier knows the pointer's type from BTF: a plain load, which gives 0 where the
+    /// address is bad.
+    Typed,
+    /// It is a number to the verifier: bpf_probe_read_kernel copies to the stack.
+    Probe,
+}
+
+impl Asm {
+    /// `dst = ` index of the highest set bit of `value`, 0 for 0, where the high half of `value`
+    /// is 0. Clobbers `value` and `scratch`. 23 slots and no branch, whose misprediction would
+    /// cost more than all of them; the verifier sees a result of at most 31.
+    #[track_caller]
+    pub fn log2(&mut self, dst: R, value: R, scratch: R) {
+        // For each half of what is left: `limit - value` is negative where the value lies above.
+        // Its sign bit, moved to where 16, 8 or 4 has its one, is both the shift and the result.
+        for (step, limit, shift) in [(16, 0xffff, 59), (8, 0xff, 60), (4, 0xf, 61)] {
+            let bit = if step == 16 { dst } else { scratch };
+            self.mov(bit, limit);
+            self.sub(bit, value);
+            self.rsh(bit, shift);
+            self.and(bit, step);
+            self.rsh(value, bit);
+            if step != 16 {
+                self.or(dst, bit);
+            }
+        }
+        // The last four bits look their result up in a constant, a hexadecimal digit each.
+        self.load_imm64(scratch, 0x3333_3333_2222_1100);
+        self.lsh(value, 2);
+        self.rsh(scratch, value);
+        self.and(scratch, 3);
+        self.or(dst, scratch);
+    }
+
+    /// `dst = *(u32 *)(base + field)`. With [`Access::Probe`] `base` must be r6 to r9, r0 to r5
+    /// and the last 8 bytes of the stack are clobbered, and where the address is bad the program
+    /// goes on at `unreadable`.
+    #[track_caller]
+    pub fn read_u32(
+        &mut self,
+        access: Access,
+        dst: R,
+        base: R,
+        field: Field,
+        unreadable: &impl Target,
+    ) {
+        match access {
+            Access::Typed => self.load(dst, u32_at(base + field)),
+            Access::Probe => {
+                self.probe_read(4, base, field, unreadable);
+                self.load(dst, u32_at(fp - 8));
+            }
+        }
+    }
+
+    /// `dst = *(u64 *)(base + field)`, as [`Asm::read_u32`].
+    #[track_caller]
+    pub fn read_u64(
+        &mut self,
+        access: Access,
+        dst: R,
+        base: R,
+        field: Field,
+        unreadable: &impl Target,
+    ) {
+        match access {
+            Access::Typed => self.load(dst, u64_at(base + field)),
+            Access::Probe => {
+                self.probe_read(8, base, field, unreadable);
+                self.load(dst, u64_at(fp - 8));
+            }
+        }
+    }
+
+    /// Copies `size` bytes at `base + field` to `fp - 8`.
+    #[track_caller]
+    fn probe_read(&mut self, size: i32, base: R, field: Field, unreadable: &impl Target) {
+        self.mov(r1, fp);
+        self.add(r1, -8);
+        self.mov(w2, size);
+        self.mov(r3, base);
+        self.add(r3, field);
+        self.call(PROBE_READ_KERNEL);
+        self.jump_if(r0, Ne, 0, unreadable);
+    }
+
+    /// `counters[index] += 1`, on all CPUs at once without a loss. The counters are u64 in the
+    /// only value of the array map `counters`, from `offset` bytes on; the verifier must see that
+    /// `index` stays inside. Clobbers `index`, r1 and r2.
+    #[track_caller]
+    pub fn count(&mut self, counters: MapRef, offset: u32, index: R) {
+        self.load_map_value(r1, counters, offset);
+        self.lsh(index, 3);
+        self.add(r1, index);
+        self.mov(r2, 1);
+        self.lock_add(u64_at(r1 + 0), r2);
+    }
+}
