@@ -1,0 +1,341 @@
+//! The one seam between this program and the kernel.
+//!
+//! Every system call of this room that matters is a [`Call`] and goes through [`call`], so that a test
+//! can answer in the kernel's place and error paths run without root.
+
+use std::ffi::{c_int, c_long};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::sys::resource::{Resource, rlim_t, setrlimit};
+
+use super::attr::{Attr, PerfEventAttr};
+use super::{Errno, SysError};
+
+macro_rules! commands {
+    ($($variant:ident = $number:literal $name:literal,)*) => {
+        /// A command of `bpf(2)`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(i32)]
+        pub(crate) enum Command { $($variant = $number,)* }
+
+        impl Command {
+            /// The call as errors name it.
+            pub(crate) const fn call(self) -> &'static str {
+                match self { $(Self::$variant => concat!("bpf(BPF_", $name, ")"),)* }
+            }
+        }
+    };
+}
+
+commands! {
+    MapCreate = 0 "MAP_CREATE",
+    MapLookupElem = 1 "MAP_LOOKUP_ELEM",
+    MapUpdateElem = 2 "MAP_UPDATE_ELEM",
+    MapDeleteElem = 3 "MAP_DELETE_ELEM",
+    MapGetNextKey = 4 "MAP_GET_NEXT_KEY",
+    ProgLoad = 5 "PROG_LOAD",
+    ProgTestRun = 10 "PROG_TEST_RUN",
+    ProgGetNextId = 11 "PROG_GET_NEXT_ID",
+    MapGetNextId = 12 "MAP_GET_NEXT_ID",
+    ProgGetFdById = 13 "PROG_GET_FD_BY_ID",
+    MapGetFdById = 14 "MAP_GET_FD_BY_ID",
+    ObjGetInfoByFd = 15 "OBJ_GET_INFO_BY_FD",
+    RawTracepointOpen = 17 "RAW_TRACEPOINT_OPEN",
+    BtfLoad = 18 "BTF_LOAD",
+    BtfGetFdById = 19 "BTF_GET_FD_BY_ID",
+    MapLookupAndDeleteElem = 21 "MAP_LOOKUP_AND_DELETE_ELEM",
+    BtfGetNextId = 23 "BTF_GET_NEXT_ID",
+    MapLookupBatch = 24 "MAP_LOOKUP_BATCH",
+    MapLookupAndDeleteBatch = 25 "MAP_LOOKUP_AND_DELETE_BATCH",
+    MapUpdateBatch = 26 "MAP_UPDATE_BATCH",
+    MapDeleteBatch = 27 "MAP_DELETE_BATCH",
+    LinkCreate = 28 "LINK_CREATE",
+    LinkGetFdById = 30 "LINK_GET_FD_BY_ID",
+    LinkGetNextId = 31 "LINK_GET_NEXT_ID",
+}
+
+/// Of `linux/perf_event.h`; libc does not have it.
+const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 1 << 3;
+
+/// What the kernel is asked.
+#[derive(Debug)]
+pub(crate) enum Call<'a> {
+    /// `bpf(2)`; the kernel may write its answer into the attr.
+    Bpf {
+        command: Command,
+        attr: &'a mut [u8],
+    },
+    /// `perf_event_open(2)`, without a group, close-on-exec.
+    PerfEventOpen {
+        attr: &'a mut [u8],
+        pid: i32,
+        cpu: i32,
+    },
+    /// `ioctl(PERF_EVENT_IOC_SET_BPF)`: runs the program at each event from now on.
+    PerfSetBpf {
+        event: BorrowedFd<'a>,
+        program: BorrowedFd<'a>,
+    },
+    /// `ioctl(PERF_EVENT_IOC_ENABLE)`.
+    PerfEnable { event: BorrowedFd<'a> },
+    /// `setrlimit(RLIMIT_MEMLOCK)` to no limit.
+    RaiseMemlock,
+    /// `fcntl(F_DUPFD_CLOEXEC)` to 3 or above, then `close(2)` of the old descriptor.
+    MoveFd(RawFd),
+}
+
+/// Asks the kernel.
+///
+/// # Safety
+/// Each address inside an attr is valid for what the kernel reads from or writes to it, and each
+/// descriptor is open.
+unsafe fn call(call: Call<'_>) -> Result<i64, Errno> {
+    #[cfg(test)]
+    let mut call = call;
+    #[cfg(test)]
+    if let Some(answer) = hook::answer(&mut call) {
+        return answer;
+    }
+    match call {
+        Call::Bpf { command, attr } => {
+            // SAFETY: the attr is as long as we say, and the addresses in it are the caller's promise.
+            let answer = unsafe {
+                libc::syscall(
+                    libc::SYS_bpf,
+                    command as c_int,
+                    attr.as_mut_ptr(),
+                    attr.len(),
+                )
+            };
+            answered(answer as c_long)
+        }
+        Call::PerfEventOpen { attr, pid, cpu } => {
+            let (group, flags) = (-1 as c_int, PERF_FLAG_FD_CLOEXEC);
+            // SAFETY: as for bpf(2); the attr carries its own length.
+            let answer = unsafe {
+                libc::syscall(
+                    libc::SYS_perf_event_open,
+                    attr.as_mut_ptr(),
+                    pid,
+                    cpu,
+                    group,
+                    flags,
+                )
+            };
+            answered(answer as c_long)
+        }
+        Call::PerfSetBpf { event, program } => {
+            // SAFETY: takes two descriptors, both borrowed, and no memory.
+            let answer = unsafe { ioctl::set_bpf(event.as_raw_fd(), program.as_raw_fd() as _) };
+            Ok(answer?.into())
+        }
+        Call::PerfEnable { event } => {
+            // SAFETY: takes one borrowed descriptor and no memory.
+            let answer = unsafe { ioctl::enable(event.as_raw_fd()) };
+            Ok(answer?.into())
+        }
+        Call::RaiseMemlock => {
+            setrlimit(Resource::RLIMIT_MEMLOCK, rlim_t::MAX, rlim_t::MAX)?;
+            Ok(0)
+        }
+        Call::MoveFd(low) => {
+            // SAFETY: `low` is open and nobody else's (the caller's promise), so it is ours to close.
+            let low = unsafe { OwnedFd::from_raw_fd(low) };
+            // SAFETY: duplicates a descriptor we own; no memory is involved.
+            let answer = unsafe { libc::fcntl(low.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) };
+            answered(answer as c_long)
+        }
+    }
+}
+
+mod ioctl {
+    //! `_IO('$', 0)` and `_IOW('$', 8, u32)`, whose numbers differ between architectures.
+    nix::ioctl_none!(enable, b'$', 0);
+    nix::ioctl_write_int!(set_bpf, b'$', 8);
+}
+
+/// What a raw call returned, or the errno it left.
+fn answered(answer: i64) -> Result<i64, Errno> {
+    if answer < 0 {
+        Err(nix::errno::Errno::last().into())
+    } else {
+        Ok(answer)
+    }
+}
+
+/// A descriptor that the kernel has just made for us, moved out of stdin's to stderr's places.
+///
+/// Whoever starts us with stdin closed would otherwise get a map with descriptor 0, which most
+/// fields of `bpf_attr` take for "none".
+///
+/// # Safety
+/// `answer` is a new descriptor.
+unsafe fn owned(answer: i64) -> Result<OwnedFd, Errno> {
+    let mut raw = RawFd::try_from(answer).map_err(|_| Errno::EBADF)?;
+    if raw < 3 {
+        // SAFETY: it is new (the caller's promise), hence open and ours.
+        raw = RawFd::try_from(unsafe { call(Call::MoveFd(raw)) }?).map_err(|_| Errno::EBADF)?;
+    }
+    // SAFETY: new, and owned by nobody yet.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// `bpf(2)` for a command that returns no descriptor.
+///
+/// # Safety
+/// Each address in `attr` is valid for what `command` reads from or writes to it.
+pub(crate) unsafe fn bpf<A: Attr>(command: Command, attr: &mut A) -> Result<(), SysError> {
+    // SAFETY: the caller's promise.
+    let answer = unsafe {
+        call(Call::Bpf {
+            command,
+            attr: attr.bytes_mut(),
+        })
+    };
+    answer.map(drop).map_err(|errno| SysError {
+        call: command.call(),
+        errno,
+    })
+}
+
+/// `bpf(2)` for a command that returns a new descriptor.
+///
+/// # Safety
+/// As for [`bpf`], and `command` is one that returns a descriptor.
+pub(crate) unsafe fn bpf_fd<A: Attr>(command: Command, attr: &mut A) -> Result<OwnedFd, SysError> {
+    // SAFETY: the caller's promises.
+    let fd = unsafe {
+        call(Call::Bpf {
+            command,
+            attr: attr.bytes_mut(),
+        })
+        .and_then(|answer| owned(answer))
+    };
+    fd.map_err(|errno| SysError {
+        call: command.call(),
+        errno,
+    })
+}
+
+/// `perf_event_open(2)`.
+///
+/// # Safety
+/// `config1` and `config2` are what the event type wants: a string where it reads one.
+pub(crate) unsafe fn perf_event_open(
+    attr: &mut PerfEventAttr,
+    pid: i32,
+    cpu: i32,
+) -> Result<OwnedFd, SysError> {
+    // SAFETY: the caller's promise; the call returns a new descriptor.
+    let fd = unsafe {
+        call(Call::PerfEventOpen {
+            attr: attr.bytes_mut(),
+            pid,
+            cpu,
+        })
+        .and_then(|answer| owned(answer))
+    };
+    fd.map_err(|errno| SysError {
+        call: "perf_event_open()",
+        errno,
+    })
+}
+
+/// Runs `program` at each hit of `event`.
+pub(crate) fn perf_set_bpf(event: BorrowedFd<'_>, program: BorrowedFd<'_>) -> Result<(), SysError> {
+    // SAFETY: borrowed descriptors are open, and no memory is involved.
+    let answer = unsafe { call(Call::PerfSetBpf { event, program }) };
+    answer.map(drop).map_err(|errno| SysError {
+        call: "ioctl(PERF_EVENT_IOC_SET_BPF)",
+        errno,
+    })
+}
+
+/// Lets `event` count.
+pub(crate) fn perf_enable(event: BorrowedFd<'_>) -> Result<(), SysError> {
+    // SAFETY: a borrowed descriptor is open, and no memory is involved.
+    let answer = unsafe { call(Call::PerfEnable { event }) };
+    answer.map(drop).map_err(|errno| SysError {
+        call: "ioctl(PERF_EVENT_IOC_ENABLE)",
+        errno,
+    })
+}
+
+/// Makes something that a kernel before 5.11 charges to RLIMIT_MEMLOCK: on EPERM the limit is
+/// lifted, once in this process, and the kernel asked again.
+pub(crate) fn charged<T>(mut make: impl FnMut() -> Result<T, SysError>) -> Result<T, SysError> {
+    match make() {
+        Err(error) if error.errno == Errno::EPERM && memlock_raised() => make(),
+        result => result,
+    }
+}
+
+/// Whether the limit is lifted; the first call tries to.
+fn memlock_raised() -> bool {
+    // SAFETY: no memory and no descriptor is involved.
+    let raise = || unsafe { call(Call::RaiseMemlock) }.is_ok();
+    #[cfg(not(test))]
+    {
+        static RAISED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+        *RAISED.get_or_init(raise)
+    }
+    #[cfg(test)]
+    hook::once(raise)
+}
+
+#[cfg(test)]
+pub(crate) mod hook {
+    //! Answers in the kernel's place, on the thread of one test.
+
+    use std::cell::{Cell, RefCell};
+
+    use super::{Call, Errno};
+
+    type Hook = Box<dyn FnMut(&mut Call<'_>) -> Option<Result<i64, Errno>>>;
+
+    thread_local! {
+        static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+        static RAISED: Cell<Option<bool>> = const { Cell::new(None) };
+    }
+
+    /// Takes the hook away again when dropped.
+    pub(crate) struct Installed;
+
+    impl Drop for Installed {
+        fn drop(&mut self) {
+            HOOK.set(None);
+            RAISED.set(None);
+        }
+    }
+
+    /// From now on `hook` answers this thread's calls; where it gives `None`, the kernel does.
+    ///
+    /// An answer that is a descriptor must be a real one ([`fd`]), since it will be closed.
+    pub(crate) fn install(
+        hook: impl FnMut(&mut Call<'_>) -> Option<Result<i64, Errno>> + 'static,
+    ) -> Installed {
+        HOOK.set(Some(Box::new(hook)));
+        Installed
+    }
+
+    pub(super) fn answer(call: &mut Call<'_>) -> Option<Result<i64, Errno>> {
+        HOOK.with_borrow_mut(|hook| hook.as_mut()?(call))
+    }
+
+    pub(super) fn once(raise: impl FnOnce() -> bool) -> bool {
+        RAISED.get().unwrap_or_else(|| {
+            let raised = raise();
+            RAISED.set(Some(raised));
+            raised
+        })
+    }
+
+    /// A descriptor to answer with.
+    pub(crate) fn fd() -> i64 {
+        use std::os::fd::IntoRawFd;
+        std::fs::File::open("/dev/null")
+            .expect("/dev/null is there")
+            .into_raw_fd()
+            .into()
+    }
+}

@@ -1,0 +1,234 @@
+//! Reading files: small ones the kernel writes, and large ones that are looked at in place.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::{ControlFlow, Deref};
+use std::path::Path;
+
+use super::FileError;
+
+/// The largest file that [`read`] accepts: the kernel's small files are far smaller.
+pub const SMALL: u64 = 1 << 20;
+
+/// The largest file that [`map_or_read`] reads where it cannot map: no BTF comes close.
+pub const LARGE: u64 = 256 << 20;
+
+/// The content of a small file, at most [`SMALL`] bytes.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    #[cfg(test)]
+    if let Some(answer) = hook::answer(path) {
+        return answer.map_err(|error| FileError::new(path, error));
+    }
+    File::open(path)
+        .and_then(|file| read_up_to(file, 0, SMALL))
+        .map_err(|error| FileError::new(path, error))
+}
+
+/// As [`read`], for text; bytes that are not UTF-8 are replaced.
+pub fn read_text(path: &Path) -> Result<String, FileError> {
+    Ok(String::from_utf8_lossy(&read(path)?).into_owned())
+}
+
+/// Reads to the end, or fails with EFBIG beyond `cap` bytes. `expected` is how much there should be.
+fn read_up_to(file: File, expected: u64, cap: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(usize::try_from(expected.min(cap)).unwrap_or(0));
+    file.take(cap + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > cap {
+        Err(io::Error::from_raw_os_error(libc::EFBIG))
+    } else {
+        Ok(content)
+    }
+}
+
+/// Hands each line of a file, without its newline, to `line`, until that breaks or the file ends.
+/// For files of megabytes that are written while they are read, such as `/proc/kallsyms`.
+pub fn for_each_line<B>(
+    path: &Path,
+    line: impl FnMut(&[u8]) -> ControlFlow<B>,
+) -> Result<Option<B>, FileError> {
+    #[cfg(test)]
+    if let Some(answer) = hook::answer(path) {
+        return answer
+            .and_then(|content| lines(&content[..], line))
+            .map_err(|error| FileError::new(path, error));
+    }
+    File::open(path)
+        .and_then(|file| lines(file, line))
+        .map_err(|error| FileError::new(path, error))
+}
+
+fn lines<B>(
+    mut from: impl Read,
+    mut line: impl FnMut(&[u8]) -> ControlFlow<B>,
+) -> io::Result<Option<B>> {
+    // One buffer: the end of a line that a read cut off moves to its front.
+    let mut buffer = vec![0; 64 << 10];
+    let mut kept = 0;
+    loop {
+        let read = match from.read(&mut buffer[kept..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        let filled = kept + read;
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', &buffer[..filled]) {
+            if let ControlFlow::Break(found) = line(&buffer[start..end]) {
+                return Ok(Some(found));
+            }
+            start = end + 1;
+        }
+        if read == 0 {
+            let last = &buffer[start..filled];
+            return Ok(if last.is_empty() {
+                None
+            } else {
+                line(last).break_value()
+            });
+        }
+        kept = filled - start;
+        if kept == buffer.len() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a line of more than 64 KiB",
+            ));
+        }
+        buffer.copy_within(start..filled, 0);
+    }
+}
+
+/// The content of a file, mapped into memory or, where that is not possible, read.
+#[derive(Debug)]
+pub struct Bytes(Content);
+
+#[derive(Debug)]
+enum Content {
+    Mapped(memmap2::Mmap),
+    Read(Vec<u8>),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Content::Mapped(map) => map,
+            Content::Read(content) => content,
+        }
+    }
+}
+
+/// The content of a file, without copying it where the file can be mapped; else at most [`LARGE`] bytes.
+///
+/// BTF under `/sys/kernel/btf` can be mapped from Linux 6.16 on; before, it is read.
+pub fn map_or_read(path: &Path) -> Result<Bytes, FileError> {
+    let bytes = |file: File| {
+        let length = file.metadata()?.len();
+        // SAFETY: a private mapping that is only read. Somebody who rewrites the file meanwhile could
+        // change the bytes under us: of the kernel's own files nobody can, and an executable that is
+        // being run cannot be written to either.
+        match unsafe { memmap2::Mmap::map(&file) } {
+            Ok(map) if length > 0 => Ok(Content::Mapped(map)),
+            _ => read_up_to(file, length, LARGE).map(Content::Read),
+        }
+    };
+    File::open(path)
+        .and_then(bytes)
+        .map(Bytes)
+        .map_err(|error| FileError::new(path, error))
+}
+
+#[cfg(test)]
+pub(crate) mod hook {
+    //! Answers in the file system's place, on the thread of one test.
+
+    use std::cell::RefCell;
+    use std::io;
+    use std::path::Path;
+
+    type Hook = Box<dyn FnMut(&Path) -> Option<io::Result<Vec<u8>>>>;
+
+    thread_local!(static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) });
+
+    /// Takes the hook away again when dropped.
+    pub(crate) struct Installed;
+
+    impl Drop for Installed {
+        fn drop(&mut self) {
+            HOOK.set(None);
+        }
+    }
+
+    /// From now on `hook` answers this thread's reads; where it gives `None`, the file system does.
+    pub(crate) fn install(
+        hook: impl FnMut(&Path) -> Option<io::Result<Vec<u8>>> + 'static,
+    ) -> Installed {
+        HOOK.set(Some(Box::new(hook)));
+        Installed
+    }
+
+    pub(super) fn answer(path: &Path) -> Option<io::Result<Vec<u8>>> {
+        HOOK.with_borrow_mut(|hook| hook.as_mut()?(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives its bytes a few at a time.
+    struct Dribble<'a>(&'a [u8], usize);
+
+    impl Read for Dribble<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let size = self.1.min(buffer.len());
+            self.0.read(&mut buffer[..size])
+        }
+    }
+
+    #[test]
+    fn lines_survive_reads_of_any_size() {
+        for size in 1..12 {
+            let mut seen = vec![];
+            let end = lines(Dribble(b"one\n\nthree\nfour", size), |line| {
+                seen.push(String::from_utf8(line.to_vec()).unwrap());
+                ControlFlow::<()>::Continue(())
+            });
+            assert!(end.unwrap().is_none());
+            assert_eq!(seen, ["one", "", "three", "four"], "reads of {size}");
+        }
+    }
+
+    #[test]
+    fn an_endless_line_is_an_error() {
+        let error = lines(io::repeat(b'x'), |_| ControlFlow::<()>::Continue(())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_line_can_end_the_reading() {
+        let found = lines(&b"a\nb\nc\n"[..], |line| {
+            if line == b"b" {
+                ControlFlow::Break(7)
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        assert_eq!(found.unwrap(), Some(7));
+    }
+
+    #[test]
+    fn a_file_without_end_is_refused() {
+        let error = read(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(error.errno(), super::super::Errno::EFBIG);
+    }
+
+    #[test]
+    fn what_cannot_be_mapped_is_read() {
+        assert!(
+            matches!(map_or_read(Path::new("/proc/self/cmdline")).unwrap(), Bytes(Content::Read(content)) if !content.is_empty())
+        );
+        let this = map_or_read(&std::env::current_exe().unwrap()).unwrap();
+        assert!(matches!(this, Bytes(Content::Mapped(_))));
+        assert_eq!(&this[..4], b"\x7fELF");
+    }
+}

@@ -1,0 +1,119 @@
+//! The kernel's symbols.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::{FileError, file};
+
+const KALLSYMS: &str = "/proc/kallsyms";
+
+/// A symbol of the kernel or of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symbol<'a> {
+    /// Where it is; 0 when the kernel hides it (kernel.kptr_restrict, or not root).
+    pub address: u64,
+    /// Its kind as nm(1) prints it: `T` or `t` for functions.
+    pub kind: u8,
+    /// Its name.
+    pub name: &'a str,
+    /// The module it is in; `None` for the kernel itself.
+    pub module: Option<&'a str>,
+}
+
+impl<'a> Symbol<'a> {
+    /// Whether it is code.
+    pub fn is_text(&self) -> bool {
+        matches!(self.kind, b'T' | b't' | b'W' | b'w')
+    }
+
+    /// Reads "ffffffff81000000 T name [module]".
+    fn parse(line: &'a [u8]) -> Option<Symbol<'a>> {
+        let mut parts = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+        let address = u64::from_str_radix(parts.next()?, 16).ok()?;
+        let &[kind] = parts.next()?.as_bytes() else {
+            return None;
+        };
+        let name = parts.next()?;
+        let module = parts
+            .next()
+            .and_then(|module| module.strip_prefix('[')?.strip_suffix(']'));
+        Some(Symbol {
+            address,
+            kind,
+            name,
+            module,
+        })
+    }
+}
+
+/// Hands each symbol to `symbol`, until that breaks. Takes tens of milliseconds for all of them: the
+/// kernel writes the list while it is read. Lines that make no sense are skipped.
+pub fn for_each<B>(
+    mut symbol: impl FnMut(Symbol<'_>) -> ControlFlow<B>,
+) -> Result<Option<B>, FileError> {
+    file::for_each_line(Path::new(KALLSYMS), |line| {
+        Symbol::parse(line).map_or(ControlFlow::Continue(()), &mut symbol)
+    })
+}
+
+/// How many functions have this name: 0 cannot be probed, and of several the kernel picks none
+/// (Linux 6.7) or the first.
+pub fn count_functions(name: &str) -> Result<usize, FileError> {
+    let mut count = 0;
+    file::for_each_line(Path::new(KALLSYMS), |line| {
+        // Most lines can be told by looking for the name alone.
+        if memchr::memmem::find(line, name.as_bytes()).is_some() {
+            count += usize::from(
+                Symbol::parse(line).is_some_and(|symbol| symbol.name == name && symbol.is_text()),
+            );
+        }
+        ControlFlow::<()>::Continue(())
+    })?;
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &[u8] = b"ffffffff81000000 T _stext\nffffffff81000010 t twice\n0 d twice\nffffffffc0000000 t twice\t[mod]\nrubbish\n\xff\xfe\n";
+
+    #[test]
+    fn symbols_are_read() {
+        let symbol = Symbol::parse(b"ffffffffc0000000 t twice\t[mod]").unwrap();
+        assert_eq!(
+            symbol,
+            Symbol {
+                address: 0xffff_ffff_c000_0000,
+                kind: b't',
+                name: "twice",
+                module: Some("mod")
+            }
+        );
+        assert_eq!(Symbol::parse(b"0 T a").unwrap().module, None);
+        for bad in [&b""[..], b"0", b"0 T", b"x T a", b"0 TT a", b"0 T \xff"] {
+            assert_eq!(Symbol::parse(bad), None);
+        }
+    }
+
+    #[test]
+    fn functions_of_one_name_are_counted() {
+        let _files = file::hook::install(|_| Some(Ok(TEXT.to_vec())));
+        assert_eq!(count_functions("twice").unwrap(), 2);
+        assert_eq!(count_functions("_stext").unwrap(), 1);
+        assert_eq!(count_functions("stext").unwrap(), 0);
+    }
+
+    #[test]
+    fn the_walk_can_stop() {
+        let _files = file::hook::install(|_| Some(Ok(TEXT.to_vec())));
+        let address = for_each(|symbol| {
+            if symbol.name == "twice" {
+                ControlFlow::Break(symbol.address)
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        assert_eq!(address.unwrap(), Some(0xffff_ffff_8100_0010));
+    }
+}

@@ -1,0 +1,192 @@
+//! Attaching programs with `bpf(2)`: the kernel calls what results a link.
+
+use std::ffi::{CStr, c_char};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use super::attr::{
+    LinkKprobeMulti, LinkPerfEvent, LinkTracing, LinkUprobeMulti, RawTracepointOpen, address,
+    length,
+};
+use super::call::{Command, bpf_fd};
+use super::{AttachType, PerfEvent, Prog, SysError};
+
+/// Whatever keeps a program attached: a link of the kernel's, or a perf event. Dropping it detaches.
+#[derive(Debug)]
+pub struct Link {
+    fd: OwnedFd,
+}
+
+impl Link {
+    pub(super) fn new(fd: OwnedFd) -> Link {
+        Link { fd }
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Attaches a raw tracepoint program by the tracepoint's name, e.g. `c"block_rq_issue"`: no group, no
+/// tracefs. ENOENT when there is no such tracepoint. Requires Linux 4.17.
+pub fn raw_tracepoint(prog: &Prog, name: &CStr) -> Result<Link, SysError> {
+    open_raw_tracepoint(prog, name.as_ptr() as u64)
+}
+
+/// Attaches a tracing program (fentry, fexit, `tp_btf`) to what it was loaded for. Requires Linux 5.5.
+pub fn tracing(prog: &Prog) -> Result<Link, SysError> {
+    open_raw_tracepoint(prog, 0)
+}
+
+fn open_raw_tracepoint(prog: &Prog, name: u64) -> Result<Link, SysError> {
+    let mut attr = RawTracepointOpen {
+        name,
+        prog_fd: raw(prog),
+        ..RawTracepointOpen::default()
+    };
+    // SAFETY: the name is none or a C string that its owner still holds; the command returns a new descriptor.
+    unsafe { bpf_fd(Command::RawTracepointOpen, &mut attr) }.map(Link::new)
+}
+
+/// As [`tracing`], with a number that the program gets from the helper get_attach_cookie.
+/// Requires Linux 5.19. `attach_type` is what the program was loaded with.
+pub fn tracing_with_cookie(
+    prog: &Prog,
+    attach_type: AttachType,
+    cookie: u64,
+) -> Result<Link, SysError> {
+    let mut attr = LinkTracing {
+        prog_fd: raw(prog),
+        attach_type: attach_type as u32,
+        cookie,
+        ..LinkTracing::default()
+    };
+    // SAFETY: the attr holds no address; the command returns a new descriptor.
+    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(Link::new)
+}
+
+/// Attaches a program to a perf event, with a number that the program gets from the helper
+/// get_attach_cookie. Requires Linux 5.15 (EINVAL before); [`PerfEvent::attach`] works everywhere.
+///
+/// The link keeps the event alive.
+pub fn perf_event(prog: &Prog, event: &PerfEvent, cookie: u64) -> Result<Link, SysError> {
+    let mut attr = LinkPerfEvent {
+        prog_fd: raw(prog),
+        target_fd: event.as_fd().as_raw_fd() as u32,
+        attach_type: AttachType::PerfEvent as u32,
+        bpf_cookie: cookie,
+        ..LinkPerfEvent::default()
+    };
+    // SAFETY: the attr holds no address; the command returns a new descriptor.
+    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(Link::new)
+}
+
+/// Kernel functions.
+#[derive(Clone, Copy, Debug)]
+pub enum Functions<'a> {
+    /// By name.
+    Names(&'a [&'a CStr]),
+    /// By address, as `/proc/kallsyms` gives them to root.
+    Addresses(&'a [u64]),
+}
+
+/// Whether a probe fires when a function is entered or when it returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum At {
+    /// When it is entered.
+    #[default]
+    Entry,
+    /// When it returns.
+    Return,
+}
+
+/// `BPF_F_KPROBE_MULTI_RETURN` and `BPF_F_UPROBE_MULTI_RETURN`.
+const MULTI_RETURN: u32 = 1;
+
+/// Attaches a kprobe program, loaded with [`AttachType::TraceKprobeMulti`], to many kernel functions.
+/// `cookies` is empty or has one for each function. Requires Linux 5.18 with CONFIG_FPROBE, else EINVAL
+/// or EOPNOTSUPP.
+///
+/// # Panics
+/// When there are cookies, but not one for each function.
+pub fn kprobe_multi(
+    prog: &Prog,
+    functions: Functions<'_>,
+    at: At,
+    cookies: &[u64],
+) -> Result<Link, SysError> {
+    let names: Vec<*const c_char> = match functions {
+        Functions::Names(names) => names.iter().map(|name| name.as_ptr()).collect(),
+        Functions::Addresses(_) => vec![],
+    };
+    let addresses = if let Functions::Addresses(addresses) = functions {
+        addresses
+    } else {
+        &[]
+    };
+    let count = names.len().max(addresses.len());
+    assert!(
+        cookies.is_empty() || cookies.len() == count,
+        "one cookie for each function"
+    );
+    let mut attr = LinkKprobeMulti {
+        prog_fd: raw(prog),
+        attach_type: AttachType::TraceKprobeMulti as u32,
+        kprobe_multi_flags: if at == At::Return { MULTI_RETURN } else { 0 },
+        cnt: length(count),
+        syms: address(&names),
+        addrs: address(addresses),
+        cookies: address(cookies),
+        ..LinkKprobeMulti::default()
+    };
+    // SAFETY: each array that is there has `count` elements, and the names are C strings that their owner
+    // still holds. The command returns a new descriptor.
+    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(Link::new)
+}
+
+/// Places in one executable or library.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a> {
+    /// The file.
+    pub path: &'a CStr,
+    /// Offsets of instructions in the file, in bytes.
+    pub offsets: &'a [u64],
+    /// Offsets of USDT semaphores in the file; empty, or one for each place, 0 for none.
+    pub semaphores: &'a [u64],
+    /// Empty, or one number for each place, which the program gets from the helper get_attach_cookie.
+    pub cookies: &'a [u64],
+    /// Only this process; `None` for all.
+    pub pid: Option<u32>,
+}
+
+/// Attaches a kprobe program, loaded with [`AttachType::TraceUprobeMulti`], to many places of a file.
+/// Requires Linux 6.6 (EINVAL before).
+///
+/// # Panics
+/// When there are semaphores or cookies, but not one for each place.
+pub fn uprobe_multi(prog: &Prog, places: &Places<'_>, at: At) -> Result<Link, SysError> {
+    let count = places.offsets.len();
+    for each in [places.semaphores, places.cookies] {
+        assert!(each.is_empty() || each.len() == count, "one for each place");
+    }
+    let mut attr = LinkUprobeMulti {
+        prog_fd: raw(prog),
+        attach_type: AttachType::TraceUprobeMulti as u32,
+        path: places.path.as_ptr() as u64,
+        offsets: address(places.offsets),
+        ref_ctr_offsets: address(places.semaphores),
+        cookies: address(places.cookies),
+        cnt: length(count),
+        uprobe_multi_flags: if at == At::Return { MULTI_RETURN } else { 0 },
+        pid: places.pid.unwrap_or(0),
+        ..LinkUprobeMulti::default()
+    };
+    // SAFETY: each array that is there has `count` elements, and the path is a C string that its owner
+    // still holds. The command returns a new descriptor.
+    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(Link::new)
+}
+
+fn raw(prog: &Prog) -> u32 {
+    prog.as_fd().as_raw_fd() as u32
+}

@@ -1,0 +1,52 @@
+//! Asking the kernel for its log with a buffer that fits.
+
+use super::{Errno, SysError};
+
+/// What the kernel wrote while it looked at a program or at BTF.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// The text; bytes that are not UTF-8 are replaced.
+    pub text: String,
+    /// Whether it was larger than [`Log::MAX`]. Kernels before 6.4 then keep its beginning, later
+    /// ones its end.
+    pub truncated: bool,
+}
+
+impl Log {
+    /// The largest log that is asked for: 16 MiB less one byte, which every kernel accepts.
+    pub const MAX: usize = (16 << 20) - 1;
+
+    /// The buffer that is tried first.
+    pub(crate) const FIRST: usize = 64 << 10;
+}
+
+/// Asks with larger and larger buffers until the log fits or [`Log::MAX`] is reached.
+///
+/// `ask` also gives the size the kernel would have liked (0 where it does not say, before 6.4).
+/// Ends: each buffer is larger than the one before.
+pub(crate) fn with_log<T>(
+    mut ask: impl FnMut(&mut [u8]) -> (Result<T, SysError>, u32),
+) -> (Result<T, SysError>, Log) {
+    let mut size = Log::FIRST;
+    loop {
+        let mut buffer = vec![0; size];
+        let (result, wanted) = ask(&mut buffer);
+        let too_small = matches!(&result, Err(error) if error.errno == Errno::ENOSPC);
+        if too_small && size < Log::MAX {
+            size = if wanted as usize > size {
+                wanted as usize
+            } else {
+                size * 2
+            }
+            .min(Log::MAX);
+            continue;
+        }
+        return (
+            result,
+            Log {
+                text: super::attr::name_text(&buffer),
+                truncated: too_small,
+            },
+        );
+    }
+}

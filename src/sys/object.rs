@@ -1,0 +1,286 @@
+//! What is loaded in this kernel: ids, descriptors by id, information by descriptor.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use super::attr::{self, Attr, GetId, GetInfo, address_mut, length, name_text};
+use super::call::{Command, bpf, bpf_fd};
+use super::{Errno, SysError};
+
+/// The kinds of objects that have ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Programs.
+    Prog,
+    /// Maps.
+    Map,
+    /// BTF. Requires Linux 5.4 to walk the ids.
+    Btf,
+    /// Links. Requires Linux 5.8.
+    Link,
+}
+
+/// The id after `id`; `None` at the end. Ids start at 1, so the first is after 0. Needs CAP_SYS_ADMIN.
+pub fn next_id(kind: Kind, id: u32) -> Result<Option<u32>, SysError> {
+    let command = match kind {
+        Kind::Prog => Command::ProgGetNextId,
+        Kind::Map => Command::MapGetNextId,
+        Kind::Btf => Command::BtfGetNextId,
+        Kind::Link => Command::LinkGetNextId,
+    };
+    let mut attr = GetId {
+        id,
+        ..GetId::default()
+    };
+    // SAFETY: the attr holds no address.
+    match unsafe { bpf(command, &mut attr) } {
+        Ok(()) => Ok(Some(attr.next_id)),
+        Err(error) if error.errno == Errno::ENOENT => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// All ids of a kind, rising; ends after the first error.
+pub fn ids(kind: Kind) -> impl Iterator<Item = Result<u32, SysError>> {
+    let mut at = Some(0);
+    std::iter::from_fn(move || {
+        let next = next_id(kind, at?).transpose();
+        at = next.and_then(Result::ok);
+        next
+    })
+}
+
+/// A descriptor of an object; ENOENT when it is gone. Needs CAP_SYS_ADMIN.
+pub fn open(kind: Kind, id: u32) -> Result<OwnedFd, SysError> {
+    let command = match kind {
+        Kind::Prog => Command::ProgGetFdById,
+        Kind::Map => Command::MapGetFdById,
+        Kind::Btf => Command::BtfGetFdById,
+        Kind::Link => Command::LinkGetFdById,
+    };
+    // SAFETY: the attr holds no address, and all four commands return a new descriptor.
+    unsafe {
+        bpf_fd(
+            command,
+            &mut GetId {
+                id,
+                ..GetId::default()
+            },
+        )
+    }
+}
+
+/// A loaded program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgInfo {
+    /// Its id.
+    pub id: u32,
+    /// The number of its kind; see [`ProgramType::from_raw`](super::ProgramType::from_raw).
+    pub program_type: u32,
+    /// Its name, at most 15 bytes.
+    pub name: String,
+    /// A digest of its instructions.
+    pub tag: [u8; 8],
+    /// Bytes of its instructions after the verifier rewrote them.
+    pub xlated_len: u32,
+    /// Bytes of its machine code, 0 when it is interpreted.
+    pub jited_len: u32,
+    /// How many maps it uses.
+    pub map_count: u32,
+    /// The id of its BTF, 0 for none.
+    pub btf_id: u32,
+    /// Who loaded it.
+    pub uid: u32,
+    /// When it was loaded, in nanoseconds since boot.
+    pub load_time_ns: u64,
+    /// How long it ran, in nanoseconds. Counts while the sysctl kernel.bpf_stats_enabled is 1.
+    pub run_time_ns: u64,
+    /// How often it ran. Counts while the sysctl kernel.bpf_stats_enabled is 1.
+    pub run_count: u64,
+    /// How often it did not run, since it was running on that CPU already. Requires Linux 5.12.
+    pub recursion_misses: u64,
+    /// How many instructions the verifier looked at. Requires Linux 5.16, else 0.
+    pub verified_insns: u32,
+    /// Whether its licence lets it call GPL-only helpers.
+    pub gpl_compatible: bool,
+}
+
+/// Information on a program.
+pub fn prog_info(fd: BorrowedFd<'_>) -> Result<ProgInfo, SysError> {
+    let mut info = attr::ProgInfo::default();
+    // SAFETY: the info asks for no array.
+    unsafe { get_info(fd, &mut info) }?;
+    Ok(ProgInfo {
+        id: info.id,
+        program_type: info.prog_type,
+        name: name_text(&info.name),
+        tag: info.tag,
+        xlated_len: info.xlated_prog_len,
+        jited_len: info.jited_prog_len,
+        map_count: info.nr_map_ids,
+        btf_id: info.btf_id,
+        uid: info.created_by_uid,
+        load_time_ns: info.load_time,
+        run_time_ns: info.run_time_ns,
+        run_count: info.run_cnt,
+        recursion_misses: info.recursion_misses,
+        verified_insns: info.verified_insns,
+        gpl_compatible: info.gpl_compatible & 1 != 0,
+    })
+}
+
+/// A program's instructions after the verifier rewrote them, 8 bytes each. Empty when the kernel does
+/// not tell (kernel.kptr_restrict, or no CAP_SYS_ADMIN).
+pub fn prog_xlated(fd: BorrowedFd<'_>) -> Result<Vec<u8>, SysError> {
+    let mut insns = vec![0; prog_info(fd)?.xlated_len as usize];
+    let mut info = attr::ProgInfo {
+        xlated_prog_len: length(insns.len()),
+        xlated_prog_insns: address_mut(&mut insns),
+        ..Default::default()
+    };
+    // SAFETY: the one array that is asked for has the length that is given.
+    unsafe { get_info(fd, &mut info) }?;
+    // The kernel withholds them by clearing the address.
+    insns.truncate(if info.xlated_prog_insns == 0 {
+        0
+    } else {
+        info.xlated_prog_len as usize
+    });
+    Ok(insns)
+}
+
+/// The ids of the maps a program uses.
+pub fn prog_map_ids(fd: BorrowedFd<'_>) -> Result<Vec<u32>, SysError> {
+    let mut ids = vec![0; prog_info(fd)?.map_count as usize];
+    let mut info = attr::ProgInfo {
+        nr_map_ids: length(ids.len()),
+        map_ids: address_mut(&mut ids),
+        ..Default::default()
+    };
+    // SAFETY: the one array that is asked for has the length that is given.
+    unsafe { get_info(fd, &mut info) }?;
+    Ok(ids)
+}
+
+/// A map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapInfo {
+    /// Its id.
+    pub id: u32,
+    /// The number of its kind; see [`MapType::from_raw`](super::MapType::from_raw).
+    pub map_type: u32,
+    /// Its name, at most 15 bytes.
+    pub name: String,
+    /// Bytes of a key.
+    pub key_size: u32,
+    /// Bytes of a value, on one CPU.
+    pub value_size: u32,
+    /// Elements, or bytes of a ring buffer.
+    pub max_entries: u32,
+    /// The kernel's `BPF_F_*` flags.
+    pub flags: u32,
+}
+
+/// Information on a map.
+pub fn map_info(fd: BorrowedFd<'_>) -> Result<MapInfo, SysError> {
+    let mut info = attr::MapInfo::default();
+    // SAFETY: the info has no array.
+    unsafe { get_info(fd, &mut info) }?;
+    Ok(MapInfo {
+        id: info.id,
+        map_type: info.map_type,
+        name: name_text(&info.name),
+        key_size: info.key_size,
+        value_size: info.value_size,
+        max_entries: info.max_entries,
+        flags: info.map_flags,
+    })
+}
+
+/// A link: a program attached to something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkInfo {
+    /// Its id.
+    pub id: u32,
+    /// The number of its kind: 1 raw tracepoint, 2 tracing, 7 perf event, 8 kprobe_multi, 12 uprobe_multi.
+    pub link_type: u32,
+    /// The id of the program.
+    pub prog_id: u32,
+}
+
+/// Information on a link. Requires Linux 5.8.
+pub fn link_info(fd: BorrowedFd<'_>) -> Result<LinkInfo, SysError> {
+    let mut info = attr::LinkInfo::default();
+    // SAFETY: the info has no array.
+    unsafe { get_info(fd, &mut info) }?;
+    Ok(LinkInfo {
+        id: info.id,
+        link_type: info.link_type,
+        prog_id: info.prog_id,
+    })
+}
+
+/// BTF in the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BtfInfo {
+    /// Its id.
+    pub id: u32,
+    /// Its size in bytes.
+    pub size: u32,
+    /// "vmlinux" or a module's name; empty for a program's. Requires Linux 5.11, else empty.
+    pub name: String,
+    /// Whether it is the kernel's own or a module's. Requires Linux 5.11, else false.
+    pub kernel: bool,
+}
+
+/// Information on BTF.
+pub fn btf_info(fd: BorrowedFd<'_>) -> Result<BtfInfo, SysError> {
+    let mut name = [0; 64];
+    let mut info = attr::BtfInfo {
+        name: address_mut(&mut name),
+        name_len: length(name.len()),
+        ..Default::default()
+    };
+    // SAFETY: the one array that is asked for has the length that is given.
+    match unsafe { get_info(fd, &mut info) } {
+        // Before 5.11 there are no names, and bytes beyond the kernel's struct must be zero.
+        Err(error) if error.errno == Errno::E2BIG => {
+            info = attr::BtfInfo::default();
+            // SAFETY: the info asks for no array.
+            unsafe { get_info(fd, &mut info) }?;
+        }
+        result => result?,
+    }
+    Ok(BtfInfo {
+        id: info.id,
+        size: info.btf_size,
+        name: name_text(&name),
+        kernel: info.kernel_btf != 0,
+    })
+}
+
+/// The BTF itself, e.g. a module's that is not under `/sys/kernel/btf`.
+pub fn btf_bytes(fd: BorrowedFd<'_>) -> Result<Vec<u8>, SysError> {
+    let mut bytes = vec![0; btf_info(fd)?.size as usize];
+    let mut info = attr::BtfInfo {
+        btf: address_mut(&mut bytes),
+        btf_size: length(bytes.len()),
+        ..Default::default()
+    };
+    // SAFETY: the one array that is asked for has the length that is given.
+    unsafe { get_info(fd, &mut info) }?;
+    Ok(bytes)
+}
+
+/// `BPF_OBJ_GET_INFO_BY_FD`. The kernel fills as much of `info` as it knows, and clears nothing else.
+///
+/// # Safety
+/// Where `info` holds the address of an array, it also holds its length.
+unsafe fn get_info<I: Attr>(fd: BorrowedFd<'_>, info: &mut I) -> Result<(), SysError> {
+    let mut attr = GetInfo {
+        bpf_fd: fd.as_raw_fd() as u32,
+        info_len: length(size_of::<I>()),
+        info: info.bytes_mut().as_mut_ptr() as u64,
+    };
+    // SAFETY: `info` is as long as we say, and for its arrays the caller vouches.
+    unsafe { bpf(Command::ObjGetInfoByFd, &mut attr) }
+}

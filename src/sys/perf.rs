@@ -1,0 +1,202 @@
+//! Probes as perf events: kprobes, uprobes and tracepoints, in the way that works on every kernel.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use super::attr::PerfEventAttr;
+use super::call::{perf_enable, perf_event_open, perf_set_bpf};
+use super::link::{At, Link};
+use super::{Errno, Prog, SysError, file};
+
+/// `PERF_TYPE_TRACEPOINT`.
+const TRACEPOINT: u32 = 2;
+
+/// An event that a program can be attached to. Closing it removes the probe.
+#[derive(Debug)]
+pub struct PerfEvent {
+    fd: OwnedFd,
+}
+
+impl PerfEvent {
+    /// A probe on a kernel function, `offset` bytes behind its start.
+    ///
+    /// ENOENT from reading the PMU's type: this kernel has no kprobes. From `perf_event_open()`: ENOENT
+    /// no such function, EADDRNOTAVAIL several of that name (Linux 6.7), EINVAL or EILSEQ not a place for
+    /// a probe. Requires Linux 4.17.
+    pub fn kprobe(function: &CStr, offset: u64, at: At) -> Result<PerfEvent, SysError> {
+        static KPROBE: Pmu = Pmu::new(
+            "/sys/bus/event_source/devices/kprobe/type",
+            "read(/sys/bus/event_source/devices/kprobe/type)",
+            "/sys/bus/event_source/devices/kprobe/format/retprobe",
+            "read(/sys/bus/event_source/devices/kprobe/format/retprobe)",
+        );
+        KPROBE.open(function, offset, at, None)
+    }
+
+    /// A probe in an executable or library, at a file offset in bytes, in one process or in all.
+    ///
+    /// ENOENT from reading the PMU's type: this kernel has no uprobes. Requires Linux 4.17.
+    pub fn uprobe(
+        path: &CStr,
+        offset: u64,
+        at: At,
+        pid: Option<u32>,
+    ) -> Result<PerfEvent, SysError> {
+        static UPROBE: Pmu = Pmu::new(
+            "/sys/bus/event_source/devices/uprobe/type",
+            "read(/sys/bus/event_source/devices/uprobe/type)",
+            "/sys/bus/event_source/devices/uprobe/format/retprobe",
+            "read(/sys/bus/event_source/devices/uprobe/format/retprobe)",
+        );
+        UPROBE.open(path, offset, at, pid)
+    }
+
+    /// A tracepoint by the number in its `id` file; see [`Tracefs::tracepoint_id`](super::Tracefs::tracepoint_id).
+    pub fn tracepoint(id: u64) -> Result<PerfEvent, SysError> {
+        // SAFETY: a tracepoint has no config1 and no config2.
+        unsafe {
+            open(
+                &mut PerfEventAttr {
+                    event_type: TRACEPOINT,
+                    config: id,
+                    ..PerfEventAttr::default()
+                },
+                None,
+            )
+        }
+    }
+
+    /// Runs a program at each hit, until the link is dropped. Works on every kernel that has the event.
+    ///
+    /// The program may run from the middle of this call on.
+    pub fn attach(self, prog: &Prog) -> Result<Link, SysError> {
+        perf_set_bpf(self.as_fd(), prog.as_fd())?;
+        perf_enable(self.as_fd())?;
+        Ok(Link::new(self.fd))
+    }
+}
+
+impl AsFd for PerfEvent {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// One of the two kinds of events that make a probe when they are opened, and its numbers in this kernel.
+struct Pmu {
+    type_path: &'static str,
+    type_call: &'static str,
+    retprobe_path: &'static str,
+    retprobe_call: &'static str,
+    event_type: OnceLock<u32>,
+    retprobe: OnceLock<u64>,
+}
+
+impl Pmu {
+    const fn new(
+        type_path: &'static str,
+        type_call: &'static str,
+        retprobe_path: &'static str,
+        retprobe_call: &'static str,
+    ) -> Pmu {
+        Pmu {
+            type_path,
+            type_call,
+            retprobe_path,
+            retprobe_call,
+            event_type: OnceLock::new(),
+            retprobe: OnceLock::new(),
+        }
+    }
+
+    fn open(
+        &self,
+        name: &CStr,
+        offset: u64,
+        at: At,
+        pid: Option<u32>,
+    ) -> Result<PerfEvent, SysError> {
+        let event_type = once(&self.event_type, self.type_path, self.type_call, |text| {
+            text.parse().ok()
+        })?;
+        let config = match at {
+            At::Entry => 0,
+            At::Return => once(
+                &self.retprobe,
+                self.retprobe_path,
+                self.retprobe_call,
+                config_bit,
+            )?,
+        };
+        let mut attr = PerfEventAttr {
+            event_type,
+            config,
+            config1: name.as_ptr() as u64,
+            config2: offset,
+            ..PerfEventAttr::default()
+        };
+        // SAFETY: config1 is a C string that its owner still holds, which is what these kinds read.
+        unsafe { open(&mut attr, pid) }
+    }
+}
+
+/// # Safety
+/// As for [`perf_event_open`].
+unsafe fn open(attr: &mut PerfEventAttr, pid: Option<u32>) -> Result<PerfEvent, SysError> {
+    attr.size = size_of::<PerfEventAttr>() as u32;
+    // For all processes the kernel wants a CPU. A program runs on all of them whichever we name.
+    let (pid, cpu) = pid.map_or((-1, 0), |pid| (pid as i32, -1));
+    // SAFETY: the caller's promise.
+    Ok(PerfEvent {
+        fd: unsafe { perf_event_open(attr, pid, cpu) }?,
+    })
+}
+
+/// What a file in sysfs says, read once. EINVAL when it makes no sense.
+fn once<T: Copy>(
+    cell: &OnceLock<T>,
+    path: &str,
+    call: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, SysError> {
+    if let Some(&known) = cell.get() {
+        return Ok(known);
+    }
+    let text = file::read_text(Path::new(path)).map_err(|error| SysError {
+        call,
+        errno: error.errno(),
+    })?;
+    let value = parse(text.trim()).ok_or(SysError {
+        call,
+        errno: Errno::EINVAL,
+    })?;
+    Ok(*cell.get_or_init(|| value))
+}
+
+/// The bit that a format file such as "config:0" names.
+fn config_bit(text: &str) -> Option<u64> {
+    1u64.checked_shl(text.strip_prefix("config:")?.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_retprobe_bit_is_what_the_format_file_says() {
+        assert_eq!(config_bit("config:0"), Some(1));
+        assert_eq!(config_bit("config:5"), Some(32));
+        for bad in [
+            "",
+            "config:",
+            "config:64",
+            "config:-1",
+            "config1:0",
+            "config:0-3",
+        ] {
+            assert_eq!(config_bit(bad), None, "{bad:?}");
+        }
+    }
+}

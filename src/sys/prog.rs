@@ -1,0 +1,355 @@
+//! Programs: loading them, hearing why not, running them once.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use super::attr::{self, ProgLoad, address, address_mut, length, object_name};
+use super::call::{Command, bpf, bpf_fd, charged};
+use super::log::with_log;
+use super::{Btf, Errno, LoadError, Log, SysError, kernel_enum};
+
+kernel_enum! {
+    /// What a program is, hence what its context is and which helpers it may call.
+    ProgramType {
+        SocketFilter = 1 "socket_filter",
+        Kprobe = 2 "kprobe",
+        SchedCls = 3 "sched_cls",
+        SchedAct = 4 "sched_act",
+        Tracepoint = 5 "tracepoint",
+        Xdp = 6 "xdp",
+        PerfEvent = 7 "perf_event",
+        CgroupSkb = 8 "cgroup_skb",
+        CgroupSock = 9 "cgroup_sock",
+        LwtIn = 10 "lwt_in",
+        LwtOut = 11 "lwt_out",
+        LwtXmit = 12 "lwt_xmit",
+        SockOps = 13 "sock_ops",
+        SkSkb = 14 "sk_skb",
+        CgroupDevice = 15 "cgroup_device",
+        SkMsg = 16 "sk_msg",
+        RawTracepoint = 17 "raw_tracepoint",
+        CgroupSockAddr = 18 "cgroup_sock_addr",
+        LwtSeg6local = 19 "lwt_seg6local",
+        LircMode2 = 20 "lirc_mode2",
+        SkReuseport = 21 "sk_reuseport",
+        FlowDissector = 22 "flow_dissector",
+        CgroupSysctl = 23 "cgroup_sysctl",
+        RawTracepointWritable = 24 "raw_tracepoint_writable",
+        CgroupSockopt = 25 "cgroup_sockopt",
+        Tracing = 26 "tracing",
+        StructOps = 27 "struct_ops",
+        Ext = 28 "ext",
+        Lsm = 29 "lsm",
+        SkLookup = 30 "sk_lookup",
+        Syscall = 31 "syscall",
+        Netfilter = 32 "netfilter",
+    }
+}
+
+kernel_enum! {
+    /// How a program will be attached: those kinds that trace.
+    AttachType {
+        TraceRawTp = 23 "trace_raw_tp",
+        TraceFentry = 24 "trace_fentry",
+        TraceFexit = 25 "trace_fexit",
+        ModifyReturn = 26 "modify_return",
+        LsmMac = 27 "lsm_mac",
+        TraceIter = 28 "trace_iter",
+        PerfEvent = 41 "perf_event",
+        TraceKprobeMulti = 42 "trace_kprobe_multi",
+        TraceUprobeMulti = 48 "trace_uprobe_multi",
+        TraceKprobeSession = 56 "trace_kprobe_session",
+        TraceUprobeSession = 57 "trace_uprobe_session",
+    }
+}
+
+/// The licence to load programs with: GPL-only helpers such as probe_read_kernel accept it.
+pub const LICENSE: &CStr = c"Dual MIT/GPL";
+
+/// Everything about a program that is to be loaded.
+///
+/// ```no_run
+/// # use rawbpf::sys::{Load, ProgramType, prog};
+/// # let insns = &[];
+/// let prog = prog::load(&Load { name: "bitehist", insns, ..Load::new(ProgramType::Kprobe) })?;
+/// # Ok::<(), rawbpf::sys::LoadError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Load<'a> {
+    /// Its kind.
+    pub program_type: ProgramType,
+    /// How it will be attached, for the kinds that must say so at load. Loading with one that the kernel
+    /// does not know succeeds for kprobes; only attaching tells.
+    pub expected_attach_type: Option<AttachType>,
+    /// The BTF id of the function or tracepoint it will be attached to, 0 for none.
+    pub attach_btf_id: u32,
+    /// The module's BTF that `attach_btf_id` is from; `None` for the kernel's own. Requires Linux 5.11.
+    pub attach_btf: Option<BorrowedFd<'a>>,
+    /// The instructions, 8 bytes a slot, in the host's byte order. Map references hold descriptors, or
+    /// indices into `fd_array`.
+    pub insns: &'a [u8],
+    /// The licence.
+    pub license: &'a CStr,
+    /// Its name as other tools show it: the first 15 bytes, anything but letters, digits, `_` and `.` as `_`.
+    pub name: &'a str,
+    /// Its function and line info; the kernel prints the lines in its log.
+    pub btf: Option<ProgramBtf<'a>>,
+    /// Maps and module BTF that instructions refer to by index. Requires Linux 5.14 unless empty.
+    pub fd_array: &'a [BorrowedFd<'a>],
+    /// The kernel's `BPF_F_*` flags, e.g. 16 for sleepable.
+    pub flags: u32,
+    /// The kernel's version as its headers encode it; kprobes before Linux 5.0 must say so, else 0.
+    pub kern_version: u32,
+    /// What the log of a refused program holds: 1 the path to the error, 2 every instruction's
+    /// registers, 4 only error and statistics; a sum of these.
+    pub log_level: u32,
+}
+
+impl Load<'_> {
+    /// A program of a kind, empty, with [`LICENSE`] and log level 1.
+    pub const fn new(program_type: ProgramType) -> Load<'static> {
+        Load {
+            program_type,
+            expected_attach_type: None,
+            attach_btf_id: 0,
+            attach_btf: None,
+            insns: &[],
+            license: LICENSE,
+            name: "",
+            btf: None,
+            fd_array: &[],
+            flags: 0,
+            kern_version: 0,
+            log_level: 1,
+        }
+    }
+}
+
+/// A program's BTF.
+#[derive(Clone, Copy, Debug)]
+pub struct ProgramBtf<'a> {
+    /// The BTF blob.
+    pub blob: &'a [u8],
+    /// `struct bpf_func_info` records, 8 bytes each; may be empty.
+    pub func_info: &'a [u8],
+    /// `struct bpf_line_info` records, 16 bytes each; may be empty.
+    pub line_info: &'a [u8],
+}
+
+const FUNC_INFO: usize = 8;
+const LINE_INFO: usize = 16;
+
+/// How often a load is tried that a signal interrupts.
+const TRIES: u32 = 5;
+
+/// A loaded program. It lives as long as this, or as long as it is attached.
+#[derive(Debug)]
+pub struct Prog {
+    fd: OwnedFd,
+    btf_refused: Option<Box<LoadError>>,
+}
+
+impl Prog {
+    /// Opens a program that somebody loaded, by its id.
+    pub fn from_id(id: u32) -> Result<Prog, SysError> {
+        Ok(Prog {
+            fd: super::object::open(super::object::Kind::Prog, id)?,
+            btf_refused: None,
+        })
+    }
+
+    /// Why the kernel refused the program's BTF, if it did: the program was loaded without it, and its
+    /// log has no source lines.
+    pub fn btf_refused(&self) -> Option<&LoadError> {
+        self.btf_refused.as_deref()
+    }
+
+    /// Runs the program on data of ours; see [`TestRun`]. ENOTSUPP (524) for kinds that cannot, such as
+    /// kprobes and tracepoints. ENOSPC when an output does not fit. Requires Linux 5.10 for raw
+    /// tracepoints, else 4.12.
+    pub fn test_run(&self, run: TestRun<'_>) -> Result<TestResult, SysError> {
+        let mut attr = attr::TestRun {
+            prog_fd: self.fd.as_raw_fd() as u32,
+            data_size_in: length(run.data_in.len()),
+            data_size_out: length(run.data_out.len()),
+            data_in: address(run.data_in),
+            data_out: address_mut(run.data_out),
+            repeat: run.repeat,
+            ctx_size_in: length(run.ctx_in.len()),
+            ctx_size_out: length(run.ctx_out.len()),
+            ctx_in: address(run.ctx_in),
+            ctx_out: address_mut(run.ctx_out),
+            flags: run.flags,
+            cpu: run.cpu,
+            ..attr::TestRun::default()
+        };
+        // SAFETY: the four buffers have the lengths that are given. An empty output must have no address,
+        // since the kernel takes a length of 0 for "long enough": `address_mut` sees to that.
+        unsafe { bpf(Command::ProgTestRun, &mut attr) }?;
+        Ok(TestResult {
+            retval: attr.retval,
+            duration_ns: attr.duration,
+            data_len: attr.data_size_out,
+            ctx_len: attr.ctx_size_out,
+        })
+    }
+}
+
+impl AsFd for Prog {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// What to run a program on.
+#[derive(Debug, Default)]
+pub struct TestRun<'a> {
+    /// The packet, for kinds that see one: at least 14 bytes.
+    pub data_in: &'a [u8],
+    /// Where the packet goes afterwards; may be empty.
+    pub data_out: &'a mut [u8],
+    /// The context: a raw tracepoint's arguments, 8 bytes each.
+    pub ctx_in: &'a [u8],
+    /// Where the context goes afterwards; may be empty.
+    pub ctx_out: &'a mut [u8],
+    /// How often; 0 is once. Not for raw tracepoints.
+    pub repeat: u32,
+    /// The kernel's `BPF_F_TEST_*` flags: 1 to run on `cpu`.
+    pub flags: u32,
+    /// The CPU to run on.
+    pub cpu: u32,
+}
+
+/// What came of a test run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestResult {
+    /// What the program returned.
+    pub retval: u32,
+    /// Nanoseconds per run, the mean over all repetitions.
+    pub duration_ns: u32,
+    /// Bytes of the packet afterwards.
+    pub data_len: u32,
+    /// Bytes of the context afterwards.
+    pub ctx_len: u32,
+}
+
+/// Loads a program: silently, and again with a log when it is refused.
+///
+/// The program's BTF is a luxury: where only it is refused, the program is loaded without
+/// ([`Prog::btf_refused`] says why).
+///
+/// # Panics
+/// When the instructions or the BTF's records are not whole, or a length is 4 GiB or more.
+pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
+    let (btf, refused) = load_btf(load);
+    let error = match attempt(load, btf.as_ref(), &mut [], 0).0 {
+        Ok(fd) => {
+            return Ok(Prog {
+                fd,
+                btf_refused: refused,
+            });
+        }
+        Err(error) => error,
+    };
+    // The silent load's errno counts: a log that does not fit says ENOSPC whatever the verdict.
+    let log = match with_log(|buffer| attempt(load, btf.as_ref(), buffer, load.log_level)) {
+        (Ok(fd), _) => {
+            return Ok(Prog {
+                fd,
+                btf_refused: refused,
+            });
+        }
+        (Err(_), log) => log,
+    };
+    let error = LoadError {
+        call: error.call,
+        errno: error.errno,
+        log: log.text,
+        log_truncated: log.truncated,
+    };
+    // Wrong line info is EINVAL, as most things are.
+    if btf.is_some()
+        && error.errno == Errno::EINVAL
+        && let Ok(fd) = attempt(load, None, &mut [], 0).0
+    {
+        return Ok(Prog {
+            fd,
+            btf_refused: Some(Box::new(error)),
+        });
+    }
+    Err(error)
+}
+
+/// Loads a program with a log at `level` from the start: what the verifier says of a program it
+/// accepts. The errno is ENOSPC, whatever the verdict, when the log is truncated.
+///
+/// # Panics
+/// As [`load`].
+pub fn load_with_log(load: &Load<'_>, level: u32) -> (Result<Prog, SysError>, Log) {
+    let (btf, btf_refused) = load_btf(load);
+    let (result, log) = with_log(|buffer| attempt(load, btf.as_ref(), buffer, level));
+    (result.map(|fd| Prog { fd, btf_refused }), log)
+}
+
+fn load_btf(load: &Load<'_>) -> (Option<Btf>, Option<Box<LoadError>>) {
+    match load.btf.map(|btf| Btf::load(btf.blob)) {
+        None => (None, None),
+        Some(Ok(btf)) => (Some(btf), None),
+        Some(Err(error)) => (None, Some(Box::new(error))),
+    }
+}
+
+/// One load; also gives the size the kernel would have liked for the log.
+fn attempt(
+    load: &Load<'_>,
+    btf: Option<&Btf>,
+    log: &mut [u8],
+    level: u32,
+) -> (Result<OwnedFd, SysError>, u32) {
+    assert_eq!(load.insns.len() % 8, 0, "an instruction is 8 bytes");
+    let mut attr = ProgLoad {
+        prog_type: load.program_type as u32,
+        insn_cnt: length(load.insns.len() / 8),
+        insns: address(load.insns),
+        license: load.license.as_ptr() as u64,
+        // A buffer with level 0 is EINVAL, and so is a level without a buffer.
+        log_level: if log.is_empty() { 0 } else { level },
+        log_size: length(log.len()),
+        log_buf: address_mut(log),
+        kern_version: load.kern_version,
+        prog_flags: load.flags,
+        prog_name: object_name(load.name),
+        expected_attach_type: load.expected_attach_type.map_or(0, |attach| attach as u32),
+        attach_btf_id: load.attach_btf_id,
+        attach_btf_obj_fd: load.attach_btf.map_or(0, |fd| fd.as_raw_fd() as u32),
+        fd_array: address(load.fd_array),
+        ..ProgLoad::default()
+    };
+    if let (Some(btf), Some(info)) = (btf, &load.btf) {
+        assert_eq!(
+            (
+                info.func_info.len() % FUNC_INFO,
+                info.line_info.len() % LINE_INFO
+            ),
+            (0, 0),
+            "whole records"
+        );
+        attr.prog_btf_fd = btf.as_fd().as_raw_fd() as u32;
+        attr.func_info_rec_size = length(FUNC_INFO);
+        attr.func_info = address(info.func_info);
+        attr.func_info_cnt = length(info.func_info.len() / FUNC_INFO);
+        attr.line_info_rec_size = length(LINE_INFO);
+        attr.line_info = address(info.line_info);
+        attr.line_info_cnt = length(info.line_info.len() / LINE_INFO);
+    }
+    let mut tries = 1;
+    loop {
+        // SAFETY: every buffer has the length that is given, the licence ends in a zero, and `BorrowedFd`
+        // is laid out as the int that the kernel reads. The command returns a new descriptor.
+        let result = charged(|| unsafe { bpf_fd(Command::ProgLoad, &mut attr) });
+        match result {
+            Err(error) if error.errno == Errno::EAGAIN && tries < TRIES => tries += 1,
+            result => return (result, attr.log_true_size),
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Tracefs: which tracepoints there are, and what their records look like.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use super::{FileError, file};
+
+/// A mounted tracefs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tracefs {
+    root: PathBuf,
+}
+
+impl Tracefs {
+    /// The places where it is looked for, in this order.
+    pub const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+
+    /// Where it is mounted; `None` when it is not, or when it is not ours to read.
+    pub fn find() -> Option<Tracefs> {
+        Tracefs::PLACES.into_iter().find_map(Tracefs::at)
+    }
+
+    /// The tracefs that is mounted at `root`, if one is.
+    pub fn at(root: impl Into<PathBuf>) -> Option<Tracefs> {
+        let root = root.into();
+        root.join("events").is_dir().then_some(Tracefs { root })
+    }
+
+    /// Where it is mounted.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The number of a tracepoint, e.g. of "block", "block_rq_issue". ENOENT when there is none.
+    pub fn tracepoint_id(&self, group: &str, name: &str) -> Result<u64, FileError> {
+        let path = self.event(group, name, "id")?;
+        let text = file::read_text(&path)?;
+        text.trim()
+            .parse()
+            .map_err(|_| FileError::nonsense(&path, format!("not a number: {text:?}")))
+    }
+
+    /// The layout of a tracepoint's records. ENOENT when there is none.
+    pub fn tracepoint_format(&self, group: &str, name: &str) -> Result<Format, FileError> {
+        let path = self.event(group, name, "format")?;
+        Format::parse(&file::read_text(&path)?).map_err(|why| FileError::nonsense(&path, why))
+    }
+
+    /// Hands the name of each function that ftrace can trace, without its module, to `function`, until
+    /// that breaks. Milliseconds: the list has tens of thousands of lines.
+    ///
+    /// kprobes can be placed on functions that are not in this list, kprobe_multi and fentry cannot.
+    pub fn traceable_functions<B>(
+        &self,
+        mut function: impl FnMut(&str) -> ControlFlow<B>,
+    ) -> Result<Option<B>, FileError> {
+        file::for_each_line(&self.root.join("available_filter_functions"), |line| {
+            let name = line
+                .split(|byte| byte.is_ascii_whitespace())
+                .next()
+                .unwrap_or_default();
+            match std::str::from_utf8(name) {
+                // Functions that were dropped when the kernel was linked leave such lines behind.
+                Ok(name) if !name.is_empty() && !name.starts_with("__ftrace_invalid_address") => {
+                    function(name)
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        })
+    }
+
+    fn event(&self, group: &str, name: &str, file: &str) -> Result<PathBuf, FileError> {
+        let path = self.root.join("events").join(group).join(name).join(file);
+        let plain =
+            |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['/', '\0']);
+        if plain(group) && plain(name) {
+            Ok(path)
+        } else {
+            Err(FileError::new(
+                &path,
+                io::Error::from_raw_os_error(libc::ENOENT),
+            ))
+        }
+    }
+}
+
+/// The layout of a tracepoint's records: what its program's context points to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// The tracepoint's name.
+    pub name: String,
+    /// The tracepoint's number.
+    pub id: u64,
+    /// Its fields, beginning with the four that are common to all.
+    pub fields: Vec<Field>,
+}
+
+/// One field of a record. Offset and size in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The name, without an array's length.
+    pub name: String,
+    /// The C declaration, name included, e.g. "char comm[16]".
+    pub declaration: String,
+    /// Where it starts in the record.
+    pub offset: u32,
+    /// How long it is.
+    pub size: u32,
+    /// Whether it is a signed number.
+    pub signed: bool,
+}
+
+impl Field {
+    /// Whether the field is a u32 that says where in the record the data is (low half) and how long
+    /// (high half).
+    pub fn is_data_location(&self) -> bool {
+        self.declaration.starts_with("__data_loc ")
+    }
+}
+
+impl Format {
+    /// The field of that name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Reads the text of a `format` file.
+    pub fn parse(text: &str) -> Result<Format, String> {
+        let (mut name, mut id, mut fields) = (None, None, vec![]);
+        for line in text.lines().map(str::trim) {
+            if let Some(value) = line.strip_prefix("name:") {
+                name = Some(value.trim().to_owned());
+            } else if let Some(value) = line.strip_prefix("ID:") {
+                id = value.trim().parse().ok();
+            } else if line.starts_with("field:") {
+                fields.push(Field::parse(line).ok_or_else(|| format!("not a field: {line:?}"))?);
+            } else if line.starts_with("print fmt:") {
+                break;
+            }
+        }
+        match (name, id) {
+            (Some(name), Some(id)) => Ok(Format { name, id, fields }),
+            _ => Err("a name or an ID is missing".into()),
+        }
+    }
+}
+
+impl Field {
+    /// Reads "field:char comm[16]; offset:8; size:16; signed:0;".
+    fn parse(line: &str) -> Option<Field> {
+        let mut parts = line.split(';').map(str::trim);
+        let mut part = |key: &str| {
+            parts
+                .next()?
+                .strip_prefix(key)?
+                .strip_prefix(':')
+                .map(str::trim)
+        };
+        let declaration = part("field")?;
+        let (offset, size) = (part("offset")?.parse().ok()?, part("size")?.parse().ok()?);
+        let signed = part("signed")? == "1";
+        let before_length = declaration
+            .split_once('[')
+            .filter(|(_, rest)| rest.ends_with(']'))
+            .map_or(declaration, |(before, _)| before);
+        // "__data_loc char[] name" has its brackets elsewhere.
+        let with_name = if declaration.ends_with(']') {
+            before_length
+        } else {
+            declaration
+        };
+        let name = with_name
+            .rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .next()
+            .filter(|name| !name.is_empty())?;
+        Some(Field {
+            name: name.into(),
+            declaration: declaration.into(),
+            offset,
+            size,
+            signed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMAT: &str = "name: block_rq_issue\nID: 1083\nformat:\n\
+        \tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n\
+        \tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\
+        \n\
+        \tfield:dev_t dev;\toffset:8;\tsize:4;\tsigned:0;\n\
+        \tfield:char rwbs[8];\toffset:32;\tsize:8;\tsigned:0;\n\
+        \tfield:char comm[16];\toffset:40;\tsize:16;\tsigned:0;\n\
+        \tfield:__data_loc char[] cmd;\toffset:56;\tsize:4;\tsigned:0;\n\
+        \tfield:const char * filename;\toffset:64;\tsize:8;\tsigned:0;\n\
+        \n\
+        print fmt: \"%d,%d field:x\", REC->dev\n";
+
+    #[test]
+    fn a_format_file_is_understood() {
+        let format = Format::parse(FORMAT).unwrap();
+        assert_eq!((format.name.as_str(), format.id), ("block_rq_issue", 1083));
+        let seen: Vec<_> = format
+            .fields
+            .iter()
+            .map(|field| (field.name.as_str(), field.offset, field.size, field.signed))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("common_type", 0, 2, false),
+                ("common_pid", 4, 4, true),
+                ("dev", 8, 4, false),
+                ("rwbs", 32, 8, false),
+                ("comm", 40, 16, false),
+                ("cmd", 56, 4, false),
+                ("filename", 64, 8, false),
+            ]
+        );
+        assert_eq!(format.field("comm").unwrap().declaration, "char comm[16]");
+        assert!(format.field("cmd").unwrap().is_data_location());
+        assert!(!format.field("comm").unwrap().is_data_location());
+    }
+
+    #[test]
+    fn nonsense_is_an_error() {
+        for bad in [
+            "",
+            "name: x",
+            "ID: 1",
+            "name: x\nID: y",
+            "name: x\nID: 1\nfield:;offset:0;size:1;signed:0;",
+            "name: x\nID: 1\nfield:int a;offset:-1;size:1;signed:0;",
+            "name: x\nID: 1\nfield:int a",
+        ] {
+            assert!(Format::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_leave_the_events_directory() {
+        let tracefs = Tracefs {
+            root: "/nowhere".into(),
+        };
+        let _files = file::hook::install(|path| panic!("{} was read", path.display()));
+        for (group, name) in [
+            ("..", "x"),
+            ("a/b", "x"),
+            ("", "x"),
+            ("block", "../.."),
+            ("block", ""),
+        ] {
+            assert_eq!(
+                tracefs.tracepoint_id(group, name).unwrap_err().errno(),
+                super::super::Errno::ENOENT
+            );
+        }
+    }
+
+    #[test]
+    fn an_id_is_read_from_its_file() {
+        let tracefs = Tracefs { root: "/t".into() };
+        let _files = file::hook::install(|path| {
+            Some(Ok(if path == Path::new("/t/events/a/b/id") {
+                b"42\n".to_vec()
+            } else {
+                b"x".to_vec()
+            }))
+        });
+        assert_eq!(tracefs.tracepoint_id("a", "b").unwrap(), 42);
+        assert!(tracefs.tracepoint_id("a", "c").is_err());
+    }
+
+    #[test]
+    fn traceable_functions_come_without_module_and_leftovers() {
+        let tracefs = Tracefs { root: "/t".into() };
+        let _files = file::hook::install(|_| {
+            Some(Ok(
+                b"vfs_read\n__ftrace_invalid_address___12\nnvme_poll [nvme]\n".to_vec(),
+            ))
+        });
+        let mut names = vec![];
+        let end = tracefs.traceable_functions(|name| {
+            names.push(name.to_owned());
+            ControlFlow::<()>::Continue(())
+        });
+        assert_eq!(
+            (end.unwrap(), names),
+            (None, vec!["vfs_read".to_owned(), "nvme_poll".into()])
+        );
+    }
+}
