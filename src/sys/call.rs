@@ -314,6 +314,7 @@ pub(crate) mod hook {
     pub(crate) fn install(
         hook: impl FnMut(&mut Call<'_>) -> Option<Result<i64, Errno>> + 'static,
     ) -> Installed {
+        RAISED.set(None);
         HOOK.set(Some(Box::new(hook)));
         Installed
     }
@@ -330,6 +331,27 @@ pub(crate) mod hook {
         })
     }
 
+    /// The u32 at an offset of an attr.
+    pub(crate) fn u32_at(attr: &[u8], at: usize) -> u32 {
+        u32::from_ne_bytes(attr[at..at + 4].try_into().expect("four bytes"))
+    }
+
+    /// Sets the u32 at an offset of an attr.
+    pub(crate) fn put_u32(attr: &mut [u8], at: usize, value: u32) {
+        attr[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+    }
+
+    /// The memory that an attr holds the address of.
+    pub(crate) fn memory(attr: &mut [u8], address_at: usize, length: usize) -> &mut [u8] {
+        let address = u64::from_ne_bytes(
+            attr[address_at..address_at + 8]
+                .try_into()
+                .expect("eight bytes"),
+        );
+        // SAFETY: the code under test promises it, as it does to the kernel.
+        unsafe { std::slice::from_raw_parts_mut(address as *mut u8, length) }
+    }
+
     /// A descriptor to answer with.
     pub(crate) fn fd() -> i64 {
         use std::os::fd::IntoRawFd;
@@ -337,5 +359,117 @@ pub(crate) mod hook {
             .expect("/dev/null is there")
             .into_raw_fd()
             .into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use super::super::{Map, MapSpec, MapType};
+    use super::*;
+
+    fn spec() -> MapSpec {
+        MapSpec {
+            name: "m".into(),
+            map_type: MapType::Array,
+            key_size: 4,
+            value_size: 8,
+            max_entries: 1,
+            flags: 0,
+        }
+    }
+
+    /// Refuses the first maps with EPERM and counts calls: maps asked for, limits lifted.
+    fn refuse(first: u32, raise: Result<i64, Errno>) -> (hook::Installed, Rc<Cell<(u32, u32)>>) {
+        let calls = Rc::new(Cell::new((0, 0)));
+        let counted = calls.clone();
+        let hook = hook::install(move |call| {
+            let (maps, raised) = counted.get();
+            Some(match call {
+                Call::Bpf { .. } => {
+                    counted.set((maps + 1, raised));
+                    if maps < first {
+                        Err(Errno::EPERM)
+                    } else {
+                        Ok(hook::fd())
+                    }
+                }
+                Call::RaiseMemlock => {
+                    counted.set((maps, raised + 1));
+                    raise
+                }
+                other => panic!("{other:?}"),
+            })
+        });
+        (hook, calls)
+    }
+
+    #[test]
+    fn a_map_that_the_kernel_makes_at_once_costs_one_call() {
+        let (_hook, calls) = refuse(0, Ok(0));
+        Map::create(&spec()).unwrap();
+        assert_eq!(calls.get(), (1, 0));
+    }
+
+    #[test]
+    fn eperm_lifts_the_memlock_limit_once_and_asks_again() {
+        let (_hook, calls) = refuse(1, Ok(0));
+        Map::create(&spec()).unwrap();
+        assert_eq!(calls.get(), (2, 1));
+
+        let (_hook, calls) = refuse(u32::MAX, Ok(0));
+        let error = Map::create(&spec()).unwrap_err();
+        assert_eq!(
+            (error.call, error.errno),
+            ("bpf(BPF_MAP_CREATE)", Errno::EPERM)
+        );
+        assert_eq!(calls.get(), (2, 1));
+        Map::create(&spec()).unwrap_err();
+        assert_eq!(calls.get(), (4, 1), "the limit is lifted once in a process");
+    }
+
+    #[test]
+    fn a_limit_that_cannot_be_lifted_is_no_reason_to_ask_again() {
+        let (_hook, calls) = refuse(u32::MAX, Err(Errno::EPERM));
+        Map::create(&spec()).unwrap_err();
+        Map::create(&spec()).unwrap_err();
+        assert_eq!(calls.get(), (2, 1));
+    }
+
+    #[test]
+    fn no_object_ever_has_a_descriptor_below_3() {
+        for low in 0..3 {
+            let moved = Rc::new(Cell::new(None));
+            let seen = moved.clone();
+            let _hook = hook::install(move |call| {
+                Some(Ok(match call {
+                    Call::Bpf { .. } => low,
+                    Call::MoveFd(fd) => {
+                        seen.set(Some(*fd));
+                        hook::fd()
+                    }
+                    other => panic!("{other:?}"),
+                }))
+            });
+            Map::create(&spec()).unwrap();
+            assert_eq!(moved.get(), Some(low as i32));
+        }
+    }
+
+    #[test]
+    fn moving_a_descriptor_keeps_it_open_and_close_on_exec() {
+        let low = hook::fd() as RawFd;
+        // SAFETY: a new descriptor.
+        let high = unsafe { call(Call::MoveFd(low)) }.unwrap() as RawFd;
+        assert!(high >= 3 && high != low);
+        // SAFETY: the same.
+        let high = unsafe { OwnedFd::from_raw_fd(high) };
+        // SAFETY: no memory is involved.
+        assert_eq!(
+            unsafe { libc::fcntl(high.as_raw_fd(), libc::F_GETFD) },
+            libc::FD_CLOEXEC
+        );
     }
 }

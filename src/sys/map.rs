@@ -251,8 +251,10 @@ impl Map {
     /// Writes the key after `key`, or the first one, to `next`; `false` at the end. After a key that is
     /// gone a hash starts again at the first.
     pub fn next_key(&self, key: Option<&[u8]>, next: &mut [u8]) -> Result<bool, SysError> {
-        self.check(key.unwrap_or(next), None);
         self.check(next, None);
+        if let Some(key) = key {
+            self.check(key, None);
+        }
         let mut attr = self.elem(key.unwrap_or(&[]), address_mut(next), 0);
         // SAFETY: both keys are as long as the map's (checked above).
         found(unsafe { bpf(Command::MapGetNextKey, &mut attr) })
@@ -611,4 +613,213 @@ fn pairs<'a>(
 ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
     keys.chunks_exact(key_len.max(1))
         .zip(values.chunks_exact(value_len.max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::call::{Call, hook};
+    use super::*;
+
+    fn hash() -> MapSpec {
+        MapSpec {
+            name: "h".into(),
+            map_type: MapType::Hash,
+            key_size: 2,
+            value_size: 4,
+            max_entries: 100,
+            flags: 0,
+        }
+    }
+
+    /// A map, and `kernel` answers what is asked of it.
+    fn map(
+        spec: &MapSpec,
+        mut kernel: impl FnMut(Command, &mut [u8]) -> Result<i64, Errno> + 'static,
+    ) -> (hook::Installed, Map) {
+        let installed = hook::install(move |call| match call {
+            Call::Bpf {
+                command: Command::MapCreate,
+                ..
+            } => Some(Ok(hook::fd())),
+            Call::Bpf { command, attr } => Some(kernel(*command, attr)),
+            other => panic!("{other:?}"),
+        });
+        (installed, Map::create(spec).unwrap())
+    }
+
+    /// Puts elements (key, key + 1) where a batch lookup wants them.
+    fn put_elements(attr: &mut [u8], elements: std::ops::Range<u16>) {
+        let count = elements.len();
+        let keys: Vec<u8> = elements.clone().flat_map(u16::to_ne_bytes).collect();
+        let values: Vec<u8> = elements
+            .flat_map(|key| u32::from(key + 1).to_ne_bytes())
+            .collect();
+        hook::memory(attr, 16, keys.len()).copy_from_slice(&keys);
+        hook::memory(attr, 24, values.len()).copy_from_slice(&values);
+        hook::put_u32(attr, 32, count as u32);
+    }
+
+    #[test]
+    fn the_last_batch_is_enoent_with_data() {
+        let mut turn = 0;
+        let (_hook, map) = map(&hash(), move |_, attr| {
+            turn += 1;
+            assert_eq!(
+                attr[..8] == [0; 8],
+                turn == 1,
+                "only the first walk has no position"
+            );
+            hook::memory(attr, 8, 4).fill(0xff); // A hash's position is a u32, whatever its keys are.
+            if turn == 1 {
+                put_elements(attr, 0..3);
+                Ok(0)
+            } else {
+                put_elements(attr, 3..5);
+                Err(Errno::ENOENT)
+            }
+        });
+        let mut batch = Batch::new(&map, 3);
+        map.lookup_batch(&mut batch).unwrap();
+        assert_eq!((batch.len(), batch.is_last()), (3, false));
+        map.lookup_batch(&mut batch).unwrap();
+        assert_eq!((batch.len(), batch.is_last()), (2, true));
+        let (key, value) = batch.iter().last().unwrap();
+        assert_eq!(
+            (key, value),
+            (&4u16.to_ne_bytes()[..], &5u32.to_ne_bytes()[..])
+        );
+    }
+
+    #[test]
+    fn a_refused_batch_has_no_data_whatever_its_count_says() {
+        let (_hook, map) = map(&hash(), |_, _| Err(Errno::EINVAL));
+        let mut batch = Batch::new(&map, 3);
+        assert_eq!(
+            map.lookup_batch(&mut batch).unwrap_err().errno,
+            Errno::EINVAL
+        );
+        assert!(batch.is_empty() && !batch.is_last());
+    }
+
+    #[test]
+    fn a_count_beyond_the_batch_is_not_believed() {
+        let (_hook, map) = map(&hash(), |_, attr| {
+            hook::put_u32(attr, 32, 1_000_000);
+            Ok(0)
+        });
+        let mut batch = Batch::new(&map, 3);
+        map.lookup_batch(&mut batch).unwrap();
+        assert_eq!((batch.len(), batch.iter().count()), (3, 3));
+    }
+
+    #[test]
+    fn a_bucket_larger_than_the_batch_makes_the_batch_grow() {
+        let (_hook, map) = map(&hash(), |_, attr| {
+            if hook::u32_at(attr, 32) < 90 {
+                hook::put_u32(attr, 32, 0);
+                return Err(Errno::ENOSPC);
+            }
+            put_elements(attr, 0..90);
+            Err(Errno::ENOENT)
+        });
+        let mut entries = Entries {
+            batch: Batch::new(&map, 16),
+            ..Entries::new()
+        };
+        map.read_all(&mut entries).unwrap();
+        assert_eq!(entries.len(), 90);
+    }
+
+    #[test]
+    fn where_there_are_no_batches_a_map_is_read_key_by_key() {
+        for errno in [Errno::EINVAL, Errno::ENOTSUPP] {
+            let (_hook, map) = map(&hash(), move |command, attr| match command {
+                Command::MapLookupBatch => Err(errno),
+                Command::MapGetNextKey => {
+                    let first = attr[8..16] == [0; 8];
+                    let key = if first {
+                        0
+                    } else {
+                        1 + u16::from_ne_bytes(hook::memory(attr, 8, 2).try_into().unwrap())
+                    };
+                    hook::memory(attr, 16, 2).copy_from_slice(&key.to_ne_bytes());
+                    if key < 3 { Ok(0) } else { Err(Errno::ENOENT) }
+                }
+                Command::MapLookupElem => {
+                    let key = u16::from_ne_bytes(hook::memory(attr, 8, 2).try_into().unwrap());
+                    hook::memory(attr, 16, 4).copy_from_slice(&u32::from(key + 1).to_ne_bytes());
+                    if key == 1 { Err(Errno::ENOENT) } else { Ok(0) } // Gone meanwhile.
+                }
+                other => panic!("{other:?}"),
+            });
+            let mut entries = Entries::new();
+            map.read_all(&mut entries).unwrap();
+            let keys: Vec<_> = entries.iter().map(|(key, _)| key.to_vec()).collect();
+            assert_eq!(keys, [0u16.to_ne_bytes(), 2u16.to_ne_bytes()]);
+        }
+    }
+
+    #[test]
+    fn a_hash_that_never_ends_is_not_walked_for_ever() {
+        let (_hook, map) = map(&hash(), |command, _| match command {
+            Command::MapLookupBatch => Err(Errno::EINVAL),
+            _ => Ok(0),
+        });
+        let mut entries = Entries::new();
+        map.read_all(&mut entries).unwrap();
+        assert_eq!(entries.len(), 100);
+    }
+
+    #[test]
+    fn deleting_stops_where_a_key_is_missing() {
+        let (_hook, map) = map(&hash(), |_, attr| {
+            hook::put_u32(attr, 32, 1);
+            Err(Errno::ENOENT)
+        });
+        assert_eq!(map.delete_batch(&[0; 6]).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_per_cpu_value_is_rounded_up_for_each_possible_cpu() {
+        let spec = MapSpec {
+            map_type: MapType::PercpuHash,
+            ..hash()
+        };
+        let (_hook, map) = map(&spec, |_, attr| {
+            let cpus = cpu::possible().unwrap();
+            for (cpu, value) in hook::memory(attr, 16, 8 * cpus).chunks_mut(8).enumerate() {
+                value.copy_from_slice(&(cpu as u64 + 7).to_ne_bytes());
+            }
+            Ok(0)
+        });
+        let cpus = cpu::possible().unwrap();
+        assert_eq!(map.value_len(), 8 * cpus);
+        let mut value = vec![0; map.value_len()];
+        assert!(map.lookup(&[0; 2], &mut value).unwrap());
+        assert_eq!(
+            map.cpu_values(&value).map(<[u8]>::len).collect::<Vec<_>>(),
+            vec![4; cpus]
+        );
+    }
+
+    #[test]
+    fn buffers_the_kernel_would_write_beyond_are_refused() {
+        let (_hook, map) = map(&hash(), |command, _| panic!("{command:?} was asked"));
+        let refused: [&dyn Fn() -> bool; 8] = [
+            &|| map.lookup(&[0; 2], &mut [0; 3]).is_ok(),
+            &|| map.lookup(&[0; 1], &mut [0; 4]).is_ok(),
+            &|| map.lookup_and_delete(&[0; 2], &mut [0; 8]).is_ok(),
+            &|| map.next_key(Some(&[0; 2]), &mut [0; 1]).is_ok(),
+            &|| map.next_key(Some(&[0; 3]), &mut [0; 2]).is_ok(),
+            &|| map.update_batch(&[0; 4], &[0; 4], Update::Any).is_ok(),
+            &|| map.delete_batch(&[0; 3]).is_ok(),
+            &|| map.lookup_batch(&mut Batch::default()).is_ok(),
+        ];
+        for (index, ask) in refused.iter().enumerate() {
+            assert!(
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(ask)).is_err(),
+                "call {index}"
+            );
+        }
+    }
 }

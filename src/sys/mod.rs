@@ -15,8 +15,9 @@
 //! | [`perf`] | kprobes, uprobes and tracepoints as perf events |
 //! | [`link`] | attach without a perf event: raw tracepoints, fentry, many functions at once |
 //! | [`object`] | what is loaded: ids, and information on a program, map, link or BTF |
+//! | [`cpu`] | how many CPUs a per-CPU map has values for |
 //! | [`tracefs`], [`kallsyms`] | what can be traced, by name |
-//! | [`file`] | reading files the kernel writes for us |
+//! | [`mod@file`] | reading files the kernel writes for us |
 
 mod attr;
 pub mod btf;
@@ -32,6 +33,8 @@ pub mod object;
 pub mod perf;
 pub mod prog;
 pub mod tracefs;
+#[cfg(test)]
+mod wire;
 
 pub use btf::Btf;
 pub use error::{Errno, FileError, LoadError, SysError};

@@ -353,3 +353,286 @@ fn attempt(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::super::call::{Call, hook};
+    use super::*;
+
+    const LOG_LEVEL: usize = 24;
+    const LOG_SIZE: usize = 28;
+    const LOG_BUF: usize = 32;
+    const BTF_FD: usize = 72;
+    const LINE_INFO_CNT: usize = 104;
+    const LOG_TRUE_SIZE: usize = 140;
+
+    /// `r0 = 0; exit`
+    const INSNS: &[u8] = &[0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+
+    const LOAD: Load<'static> = Load {
+        insns: INSNS,
+        ..Load::new(ProgramType::SocketFilter)
+    };
+
+    /// Command, log level and log size of each call.
+    type Calls = Rc<RefCell<Vec<(Command, u32, u32)>>>;
+
+    /// Answers loads with `kernel`, given the attr, and records them.
+    fn answer(
+        mut kernel: impl FnMut(Command, &mut [u8]) -> Result<i64, Errno> + 'static,
+    ) -> (hook::Installed, Calls) {
+        let calls = Rc::new(RefCell::new(vec![]));
+        let seen = calls.clone();
+        let installed = hook::install(move |call| match call {
+            Call::Bpf { command, attr } => {
+                let log = if *command == Command::BtfLoad {
+                    (24, 20)
+                } else {
+                    (LOG_LEVEL, LOG_SIZE)
+                };
+                seen.borrow_mut().push((
+                    *command,
+                    hook::u32_at(attr, log.0),
+                    hook::u32_at(attr, log.1),
+                ));
+                Some(kernel(*command, attr))
+            }
+            other => panic!("{other:?}"),
+        });
+        (installed, calls)
+    }
+
+    fn write_log(attr: &mut [u8], text: &[u8]) {
+        let size = hook::u32_at(attr, LOG_SIZE) as usize;
+        if size > 0 {
+            let buffer = hook::memory(attr, LOG_BUF, size);
+            let length = text.len().min(size - 1);
+            buffer[..length].copy_from_slice(&text[..length]);
+        }
+    }
+
+    #[test]
+    fn an_accepted_program_costs_one_silent_load() {
+        let (_hook, calls) = answer(|_, attr| {
+            assert_eq!(
+                &attr[LOG_BUF..LOG_BUF + 8],
+                [0; 8],
+                "a buffer with level 0 is EINVAL"
+            );
+            Ok(hook::fd())
+        });
+        load(&LOAD).unwrap();
+        assert_eq!(*calls.borrow(), [(Command::ProgLoad, 0, 0)]);
+    }
+
+    #[test]
+    fn a_refused_program_is_loaded_again_with_a_log() {
+        let (_hook, calls) = answer(|_, attr| {
+            write_log(attr, b"R0 !read_ok \xff\n");
+            Err(Errno::EACCES)
+        });
+        let error = load(&LOAD).unwrap_err();
+        assert_eq!(
+            (error.call, error.errno),
+            ("bpf(BPF_PROG_LOAD)", Errno::EACCES)
+        );
+        assert_eq!(
+            (error.log.as_str(), error.log_truncated),
+            ("R0 !read_ok \u{fffd}\n", false)
+        );
+        assert_eq!(
+            *calls.borrow(),
+            [(Command::ProgLoad, 0, 0), (Command::ProgLoad, 1, 65536)]
+        );
+    }
+
+    #[test]
+    fn a_log_that_is_too_long_grows_to_the_cap_and_hides_no_errno() {
+        let (_hook, calls) = answer(|_, attr| {
+            write_log(attr, &vec![b'x'; Log::MAX]);
+            Err(if hook::u32_at(attr, LOG_SIZE) == 0 {
+                Errno::EINVAL
+            } else {
+                Errno::ENOSPC
+            })
+        });
+        let error = load(&LOAD).unwrap_err();
+        assert_eq!(
+            (error.errno, error.log_truncated, error.log.len()),
+            (Errno::EINVAL, true, Log::MAX - 1)
+        );
+        let sizes: Vec<u32> = calls.borrow().iter().map(|call| call.2).collect();
+        assert_eq!(
+            sizes,
+            [
+                0,
+                1 << 16,
+                1 << 17,
+                1 << 18,
+                1 << 19,
+                1 << 20,
+                1 << 21,
+                1 << 22,
+                1 << 23,
+                (1 << 24) - 1
+            ]
+        );
+    }
+
+    #[test]
+    fn a_kernel_that_names_the_size_of_its_log_is_asked_once_more() {
+        let (_hook, calls) = answer(|_, attr| {
+            hook::put_u32(attr, LOG_TRUE_SIZE, 300_000);
+            Err(if matches!(hook::u32_at(attr, LOG_SIZE), 1..300_000) {
+                Errno::ENOSPC
+            } else {
+                Errno::EINVAL
+            })
+        });
+        assert!(!load(&LOAD).unwrap_err().log_truncated);
+        let sizes: Vec<u32> = calls.borrow().iter().map(|call| call.2).collect();
+        assert_eq!(sizes, [0, 65536, 300_000]);
+    }
+
+    #[test]
+    fn an_absurd_log_size_is_held_to_the_cap() {
+        let (_hook, calls) = answer(|_, attr| {
+            hook::put_u32(attr, LOG_TRUE_SIZE, u32::MAX);
+            Err(Errno::ENOSPC)
+        });
+        assert!(load(&LOAD).unwrap_err().log_truncated);
+        assert_eq!(calls.borrow().last().unwrap().2 as usize, Log::MAX);
+        assert_eq!(calls.borrow().len(), 3);
+    }
+
+    #[test]
+    fn an_interrupted_load_is_tried_five_times() {
+        let (_hook, calls) = answer(|_, _| Err(Errno::EAGAIN));
+        assert_eq!(load(&LOAD).unwrap_err().errno, Errno::EAGAIN);
+        assert_eq!(calls.borrow().iter().filter(|call| call.1 == 0).count(), 5);
+        assert_eq!(calls.borrow().len(), 10);
+
+        let mut left = 4;
+        let (_hook, calls) = answer(move |_, _| {
+            left -= 1;
+            if left >= 0 {
+                Err(Errno::EAGAIN)
+            } else {
+                Ok(hook::fd())
+            }
+        });
+        load(&LOAD).unwrap();
+        assert_eq!(calls.borrow().len(), 5);
+    }
+
+    const WITH_BTF: Load<'static> = Load {
+        btf: Some(ProgramBtf {
+            blob: &[1, 2, 3],
+            func_info: &[0; 8],
+            line_info: &[0; 32],
+        }),
+        ..LOAD
+    };
+
+    #[test]
+    fn line_info_goes_with_its_btf() {
+        let (_hook, _) = answer(|command, attr| {
+            if command == Command::ProgLoad {
+                assert!(hook::u32_at(attr, BTF_FD) >= 3);
+                assert_eq!(hook::u32_at(attr, LINE_INFO_CNT), 2);
+            }
+            Ok(hook::fd())
+        });
+        assert!(load(&WITH_BTF).unwrap().btf_refused().is_none());
+    }
+
+    #[test]
+    fn a_program_whose_btf_is_refused_is_loaded_without() {
+        let (_hook, calls) = answer(|command, attr| match command {
+            Command::BtfLoad => Err(Errno::EINVAL),
+            _ => {
+                assert_eq!(
+                    (
+                        hook::u32_at(attr, BTF_FD),
+                        hook::u32_at(attr, LINE_INFO_CNT)
+                    ),
+                    (0, 0)
+                );
+                Ok(hook::fd())
+            }
+        });
+        let prog = load(&WITH_BTF).unwrap();
+        assert_eq!(prog.btf_refused().unwrap().call, "bpf(BPF_BTF_LOAD)");
+        assert_eq!(
+            *calls.borrow(),
+            [
+                (Command::BtfLoad, 0, 0),
+                (Command::BtfLoad, 1, 65536),
+                (Command::ProgLoad, 0, 0)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_program_whose_line_info_is_refused_is_loaded_without() {
+        let (_hook, _) = answer(|command, attr| {
+            let with_btf = command == Command::ProgLoad && hook::u32_at(attr, BTF_FD) != 0;
+            if with_btf {
+                write_log(attr, b"line_info[1].insn_off");
+                Err(Errno::EINVAL)
+            } else {
+                Ok(hook::fd())
+            }
+        });
+        let prog = load(&WITH_BTF).unwrap();
+        assert_eq!(prog.btf_refused().unwrap().log, "line_info[1].insn_off");
+    }
+
+    #[test]
+    fn an_accepted_program_gives_its_log_at_the_level_asked_for() {
+        let (_hook, calls) = answer(|_, attr| {
+            write_log(attr, b"processed 2 insns");
+            Ok(hook::fd())
+        });
+        let (prog, log) = load_with_log(&LOAD, 4);
+        prog.unwrap();
+        assert_eq!(
+            log,
+            Log {
+                text: "processed 2 insns".into(),
+                truncated: false
+            }
+        );
+        assert_eq!(*calls.borrow(), [(Command::ProgLoad, 4, 65536)]);
+    }
+
+    #[test]
+    fn an_empty_output_of_a_test_run_has_no_address() {
+        let (_hook, _) = answer(|command, attr| match command {
+            Command::ProgTestRun => {
+                assert_eq!((&attr[24..32], &attr[56..64]), (&[0; 8][..], &[0; 8][..]));
+                hook::put_u32(attr, 4, 42);
+                Ok(0)
+            }
+            _ => Ok(hook::fd()),
+        });
+        let result = load(&LOAD).unwrap().test_run(TestRun {
+            data_in: &[0; 14],
+            ..TestRun::default()
+        });
+        assert_eq!(result.unwrap().retval, 42);
+    }
+
+    #[test]
+    #[should_panic(expected = "an instruction is 8 bytes")]
+    fn half_an_instruction_is_refused() {
+        let (_hook, _) = answer(|_, _| Ok(hook::fd()));
+        let _ = load(&Load {
+            insns: &INSNS[..12],
+            ..LOAD
+        });
+    }
+}
