@@ -296,20 +296,12 @@ attrs! {
 
 /// The address of a slice as the kernel wants it: an empty one is no address at all.
 pub(crate) fn address<T>(slice: &[T]) -> u64 {
-    if slice.is_empty() {
-        0
-    } else {
-        slice.as_ptr() as u64
-    }
+    if slice.is_empty() { 0 } else { slice.as_ptr() as u64 }
 }
 
 /// The address of a slice that the kernel writes to.
 pub(crate) fn address_mut<T>(slice: &mut [T]) -> u64 {
-    if slice.is_empty() {
-        0
-    } else {
-        slice.as_mut_ptr() as u64
-    }
+    if slice.is_empty() { 0 } else { slice.as_mut_ptr() as u64 }
 }
 
 /// A length as the kernel wants it.
@@ -324,11 +316,7 @@ pub(crate) fn length(bytes: usize) -> u32 {
 pub(crate) fn object_name(name: &str) -> [u8; 16] {
     let mut field = [0; 16];
     for (to, from) in field[..15].iter_mut().zip(name.bytes()) {
-        *to = if from.is_ascii_alphanumeric() || from == b'.' {
-            from
-        } else {
-            b'_'
-        };
+        *to = if from.is_ascii_alphanumeric() || from == b'.' { from } else { b'_' };
     }
     field
 }
@@ -346,10 +334,7 @@ mod tests {
     #[test]
     fn names_are_made_acceptable() {
         assert_eq!(&object_name("bitehist"), b"bitehist\0\0\0\0\0\0\0\0");
-        assert_eq!(
-            &object_name("a-very/long name indeed"),
-            b"a_very_long_nam\0"
-        );
+        assert_eq!(&object_name("a-very/long name indeed"), b"a_very_long_nam\0");
         assert_eq!(name_text(b"abc\0def"), "abc");
         assert_eq!(name_text(b"abcdefgh"), "abcdefgh");
     }

@@ -61,21 +61,11 @@ const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 1 << 3;
 #[derive(Debug)]
 pub(crate) enum Call<'a> {
     /// `bpf(2)`; the kernel may write its answer into the attr.
-    Bpf {
-        command: Command,
-        attr: &'a mut [u8],
-    },
+    Bpf { command: Command, attr: &'a mut [u8] },
     /// `perf_event_open(2)`, without a group, close-on-exec.
-    PerfEventOpen {
-        attr: &'a mut [u8],
-        pid: i32,
-        cpu: i32,
-    },
+    PerfEventOpen { attr: &'a mut [u8], pid: i32, cpu: i32 },
     /// `ioctl(PERF_EVENT_IOC_SET_BPF)`: runs the program at each event from now on.
-    PerfSetBpf {
-        event: BorrowedFd<'a>,
-        program: BorrowedFd<'a>,
-    },
+    PerfSetBpf { event: BorrowedFd<'a>, program: BorrowedFd<'a> },
     /// `ioctl(PERF_EVENT_IOC_ENABLE)`.
     PerfEnable { event: BorrowedFd<'a> },
     /// `setrlimit(RLIMIT_MEMLOCK)` to no limit.
@@ -100,12 +90,7 @@ unsafe fn call(call: Call<'_>) -> Result<i64, Errno> {
         Call::Bpf { command, attr } => {
             // SAFETY: the attr is as long as we say, and the addresses in it are the caller's promise.
             let answer = unsafe {
-                libc::syscall(
-                    libc::SYS_bpf,
-                    command as c_int,
-                    attr.as_mut_ptr(),
-                    attr.len(),
-                )
+                libc::syscall(libc::SYS_bpf, command as c_int, attr.as_mut_ptr(), attr.len())
             };
             answered(answer as c_long)
         }
@@ -113,14 +98,7 @@ unsafe fn call(call: Call<'_>) -> Result<i64, Errno> {
             let (group, flags) = (-1 as c_int, PERF_FLAG_FD_CLOEXEC);
             // SAFETY: as for bpf(2); the attr carries its own length.
             let answer = unsafe {
-                libc::syscall(
-                    libc::SYS_perf_event_open,
-                    attr.as_mut_ptr(),
-                    pid,
-                    cpu,
-                    group,
-                    flags,
-                )
+                libc::syscall(libc::SYS_perf_event_open, attr.as_mut_ptr(), pid, cpu, group, flags)
             };
             answered(answer as c_long)
         }
@@ -156,11 +134,7 @@ mod ioctl {
 
 /// What a raw call returned, or the errno it left.
 fn answered(answer: i64) -> Result<i64, Errno> {
-    if answer < 0 {
-        Err(nix::errno::Errno::last().into())
-    } else {
-        Ok(answer)
-    }
+    if answer < 0 { Err(nix::errno::Errno::last().into()) } else { Ok(answer) }
 }
 
 /// A descriptor that the kernel has just made for us, moved out of stdin's to stderr's places.
@@ -186,16 +160,8 @@ unsafe fn owned(answer: i64) -> Result<OwnedFd, Errno> {
 /// Each address in `attr` is valid for what `command` reads from or writes to it.
 pub(crate) unsafe fn bpf<A: Attr>(command: Command, attr: &mut A) -> Result<(), SysError> {
     // SAFETY: the caller's promise.
-    let answer = unsafe {
-        call(Call::Bpf {
-            command,
-            attr: attr.bytes_mut(),
-        })
-    };
-    answer.map(drop).map_err(|errno| SysError {
-        call: command.call(),
-        errno,
-    })
+    let answer = unsafe { call(Call::Bpf { command, attr: attr.bytes_mut() }) };
+    answer.map(drop).map_err(|errno| SysError { call: command.call(), errno })
 }
 
 /// `bpf(2)` for a command that returns a new descriptor.
@@ -205,16 +171,9 @@ pub(crate) unsafe fn bpf<A: Attr>(command: Command, attr: &mut A) -> Result<(), 
 pub(crate) unsafe fn bpf_fd<A: Attr>(command: Command, attr: &mut A) -> Result<OwnedFd, SysError> {
     // SAFETY: the caller's promises.
     let fd = unsafe {
-        call(Call::Bpf {
-            command,
-            attr: attr.bytes_mut(),
-        })
-        .and_then(|answer| owned(answer))
+        call(Call::Bpf { command, attr: attr.bytes_mut() }).and_then(|answer| owned(answer))
     };
-    fd.map_err(|errno| SysError {
-        call: command.call(),
-        errno,
-    })
+    fd.map_err(|errno| SysError { call: command.call(), errno })
 }
 
 /// `perf_event_open(2)`.
@@ -228,37 +187,24 @@ pub(crate) unsafe fn perf_event_open(
 ) -> Result<OwnedFd, SysError> {
     // SAFETY: the caller's promise; the call returns a new descriptor.
     let fd = unsafe {
-        call(Call::PerfEventOpen {
-            attr: attr.bytes_mut(),
-            pid,
-            cpu,
-        })
-        .and_then(|answer| owned(answer))
+        call(Call::PerfEventOpen { attr: attr.bytes_mut(), pid, cpu })
+            .and_then(|answer| owned(answer))
     };
-    fd.map_err(|errno| SysError {
-        call: "perf_event_open()",
-        errno,
-    })
+    fd.map_err(|errno| SysError { call: "perf_event_open()", errno })
 }
 
 /// Runs `program` at each hit of `event`.
 pub(crate) fn perf_set_bpf(event: BorrowedFd<'_>, program: BorrowedFd<'_>) -> Result<(), SysError> {
     // SAFETY: borrowed descriptors are open, and no memory is involved.
     let answer = unsafe { call(Call::PerfSetBpf { event, program }) };
-    answer.map(drop).map_err(|errno| SysError {
-        call: "ioctl(PERF_EVENT_IOC_SET_BPF)",
-        errno,
-    })
+    answer.map(drop).map_err(|errno| SysError { call: "ioctl(PERF_EVENT_IOC_SET_BPF)", errno })
 }
 
 /// Lets `event` count.
 pub(crate) fn perf_enable(event: BorrowedFd<'_>) -> Result<(), SysError> {
     // SAFETY: a borrowed descriptor is open, and no memory is involved.
     let answer = unsafe { call(Call::PerfEnable { event }) };
-    answer.map(drop).map_err(|errno| SysError {
-        call: "ioctl(PERF_EVENT_IOC_ENABLE)",
-        errno,
-    })
+    answer.map(drop).map_err(|errno| SysError { call: "ioctl(PERF_EVENT_IOC_ENABLE)", errno })
 }
 
 /// Makes something that a kernel before 5.11 charges to RLIMIT_MEMLOCK: on EPERM the limit is
@@ -343,11 +289,8 @@ pub(crate) mod hook {
 
     /// The memory that an attr holds the address of.
     pub(crate) fn memory(attr: &mut [u8], address_at: usize, length: usize) -> &mut [u8] {
-        let address = u64::from_ne_bytes(
-            attr[address_at..address_at + 8]
-                .try_into()
-                .expect("eight bytes"),
-        );
+        let address =
+            u64::from_ne_bytes(attr[address_at..address_at + 8].try_into().expect("eight bytes"));
         // SAFETY: the code under test promises it, as it does to the kernel.
         unsafe { std::slice::from_raw_parts_mut(address as *mut u8, length) }
     }
@@ -355,10 +298,7 @@ pub(crate) mod hook {
     /// A descriptor to answer with.
     pub(crate) fn fd() -> i64 {
         use std::os::fd::IntoRawFd;
-        std::fs::File::open("/dev/null")
-            .expect("/dev/null is there")
-            .into_raw_fd()
-            .into()
+        std::fs::File::open("/dev/null").expect("/dev/null is there").into_raw_fd().into()
     }
 }
 
@@ -390,11 +330,7 @@ mod tests {
             Some(match call {
                 Call::Bpf { .. } => {
                     counted.set((maps + 1, raised));
-                    if maps < first {
-                        Err(Errno::EPERM)
-                    } else {
-                        Ok(hook::fd())
-                    }
+                    if maps < first { Err(Errno::EPERM) } else { Ok(hook::fd()) }
                 }
                 Call::RaiseMemlock => {
                     counted.set((maps, raised + 1));
@@ -421,10 +357,7 @@ mod tests {
 
         let (_hook, calls) = refuse(u32::MAX, Ok(0));
         let error = Map::create(&spec()).unwrap_err();
-        assert_eq!(
-            (error.call, error.errno),
-            ("bpf(BPF_MAP_CREATE)", Errno::EPERM)
-        );
+        assert_eq!((error.call, error.errno), ("bpf(BPF_MAP_CREATE)", Errno::EPERM));
         assert_eq!(calls.get(), (2, 1));
         Map::create(&spec()).unwrap_err();
         assert_eq!(calls.get(), (4, 1), "the limit is lifted once in a process");
@@ -467,9 +400,6 @@ mod tests {
         // SAFETY: the same.
         let high = unsafe { OwnedFd::from_raw_fd(high) };
         // SAFETY: no memory is involved.
-        assert_eq!(
-            unsafe { libc::fcntl(high.as_raw_fd(), libc::F_GETFD) },
-            libc::FD_CLOEXEC
-        );
+        assert_eq!(unsafe { libc::fcntl(high.as_raw_fd(), libc::F_GETFD) }, libc::FD_CLOEXEC);
     }
 }

@@ -27,9 +27,9 @@ fn count(list: &str) -> Option<usize> {
     list.split(',')
         .map(|range| match range.split_once('-') {
             None => number(range).map(|_| 1),
-            Some((first, last)) => (number(last)? + 1)
-                .checked_sub(number(first)?)
-                .filter(|&cpus| cpus > 0),
+            Some((first, last)) => {
+                (number(last)? + 1).checked_sub(number(first)?).filter(|&cpus| cpus > 0)
+            }
         })
         .sum()
 }

@@ -133,10 +133,7 @@ pub struct FileError {
 
 impl FileError {
     pub(crate) fn new(path: &Path, source: impl Into<io::Error>) -> FileError {
-        FileError {
-            path: path.into(),
-            source: source.into(),
-        }
+        FileError { path: path.into(), source: source.into() }
     }
 
     pub(crate) fn nonsense(path: &Path, why: impl Into<String>) -> FileError {
@@ -156,10 +153,7 @@ mod tests {
     #[test]
     fn every_errno_has_a_name() {
         assert_eq!(Errno::EPERM.to_string(), "EPERM: Operation not permitted");
-        assert_eq!(
-            Errno::ENOTSUPP.to_string(),
-            "ENOTSUPP: Operation is not supported"
-        );
+        assert_eq!(Errno::ENOTSUPP.to_string(), "ENOTSUPP: Operation is not supported");
         assert_eq!(Errno::from_raw(4711).name(), "errno 4711");
         assert_ne!(Errno::ENOTSUPP, Errno::EOPNOTSUPP);
     }

@@ -52,9 +52,7 @@ pub fn for_each_line<B>(
             .and_then(|content| lines(&content[..], line))
             .map_err(|error| FileError::new(path, error));
     }
-    File::open(path)
-        .and_then(|file| lines(file, line))
-        .map_err(|error| FileError::new(path, error))
+    File::open(path).and_then(|file| lines(file, line)).map_err(|error| FileError::new(path, error))
 }
 
 fn lines<B>(
@@ -79,18 +77,11 @@ fn lines<B>(
         }
         if read == 0 {
             let last = &buffer[start..filled];
-            return Ok(if last.is_empty() {
-                None
-            } else {
-                line(last).break_value()
-            });
+            return Ok(if last.is_empty() { None } else { line(last).break_value() });
         }
         kept = filled - start;
         if kept == buffer.len() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a line of more than 64 KiB",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of more than 64 KiB"));
         }
         buffer.copy_within(start..filled, 0);
     }
@@ -131,10 +122,7 @@ pub fn map_or_read(path: &Path) -> Result<Bytes, FileError> {
             _ => read_up_to(file, length, LARGE).map(Content::Read),
         }
     };
-    File::open(path)
-        .and_then(bytes)
-        .map(Bytes)
-        .map_err(|error| FileError::new(path, error))
+    File::open(path).and_then(bytes).map(Bytes).map_err(|error| FileError::new(path, error))
 }
 
 #[cfg(test)]
@@ -207,11 +195,7 @@ mod tests {
     #[test]
     fn a_line_can_end_the_reading() {
         let found = lines(&b"a\nb\nc\n"[..], |line| {
-            if line == b"b" {
-                ControlFlow::Break(7)
-            } else {
-                ControlFlow::Continue(())
-            }
+            if line == b"b" { ControlFlow::Break(7) } else { ControlFlow::Continue(()) }
         });
         assert_eq!(found.unwrap(), Some(7));
     }

@@ -34,15 +34,8 @@ impl<'a> Symbol<'a> {
             return None;
         };
         let name = parts.next()?;
-        let module = parts
-            .next()
-            .and_then(|module| module.strip_prefix('[')?.strip_suffix(']'));
-        Some(Symbol {
-            address,
-            kind,
-            name,
-            module,
-        })
+        let module = parts.next().and_then(|module| module.strip_prefix('[')?.strip_suffix(']'));
+        Some(Symbol { address, kind, name, module })
     }
 }
 

@@ -40,11 +40,7 @@ pub fn tracing(prog: &Prog) -> Result<Link, SysError> {
 }
 
 fn open_raw_tracepoint(prog: &Prog, name: u64) -> Result<Link, SysError> {
-    let mut attr = RawTracepointOpen {
-        name,
-        prog_fd: raw(prog),
-        ..RawTracepointOpen::default()
-    };
+    let mut attr = RawTracepointOpen { name, prog_fd: raw(prog), ..RawTracepointOpen::default() };
     // SAFETY: the name is none or a C string that its owner still holds; the command returns a new descriptor.
     unsafe { bpf_fd(Command::RawTracepointOpen, &mut attr) }.map(Link::new)
 }
@@ -120,16 +116,9 @@ pub fn kprobe_multi(
         Functions::Names(names) => names.iter().map(|name| name.as_ptr()).collect(),
         Functions::Addresses(_) => vec![],
     };
-    let addresses = if let Functions::Addresses(addresses) = functions {
-        addresses
-    } else {
-        &[]
-    };
+    let addresses = if let Functions::Addresses(addresses) = functions { addresses } else { &[] };
     let count = names.len().max(addresses.len());
-    assert!(
-        cookies.is_empty() || cookies.len() == count,
-        "one cookie for each function"
-    );
+    assert!(cookies.is_empty() || cookies.len() == count, "one cookie for each function");
     let mut attr = LinkKprobeMulti {
         prog_fd: raw(prog),
         attach_type: AttachType::TraceKprobeMulti as u32,

@@ -33,20 +33,9 @@ pub(crate) fn with_log<T>(
         let (result, wanted) = ask(&mut buffer);
         let too_small = matches!(&result, Err(error) if error.errno == Errno::ENOSPC);
         if too_small && size < Log::MAX {
-            size = if wanted as usize > size {
-                wanted as usize
-            } else {
-                size * 2
-            }
-            .min(Log::MAX);
+            size = if wanted as usize > size { wanted as usize } else { size * 2 }.min(Log::MAX);
             continue;
         }
-        return (
-            result,
-            Log {
-                text: super::attr::name_text(&buffer),
-                truncated: too_small,
-            },
-        );
+        return (result, Log { text: super::attr::name_text(&buffer), truncated: too_small });
     }
 }

@@ -149,11 +149,7 @@ impl Map {
         };
         // SAFETY: the attr holds no address.
         let fd = charged(|| unsafe { bpf_fd(Command::MapCreate, &mut attr) })?;
-        Ok(Map {
-            fd,
-            spec: spec.clone(),
-            value_len,
-        })
+        Ok(Map { fd, spec: spec.clone(), value_len })
     }
 
     /// Opens a map that somebody created, by its id. EOPNOTSUPP when its kind is newer than this program.
@@ -161,10 +157,7 @@ impl Map {
         let fd = object::open(object::Kind::Map, id)?;
         let info = object::map_info(fd.as_fd())?;
         // The size of an unknown kind's values is unknown as well.
-        let unknown = SysError {
-            call: Command::ObjGetInfoByFd.call(),
-            errno: Errno::EOPNOTSUPP,
-        };
+        let unknown = SysError { call: Command::ObjGetInfoByFd.call(), errno: Errno::EOPNOTSUPP };
         let spec = MapSpec {
             name: info.name,
             map_type: MapType::from_raw(info.map_type).ok_or(unknown)?,
@@ -173,11 +166,7 @@ impl Map {
             max_entries: info.max_entries,
             flags: info.flags,
         };
-        Ok(Map {
-            fd,
-            value_len: spec.value_len()?,
-            spec,
-        })
+        Ok(Map { fd, value_len: spec.value_len()?, spec })
     }
 
     /// What the map was asked to be.
@@ -199,14 +188,8 @@ impl Map {
     /// The element's value of one CPU out of a per-CPU element's. Other kinds have CPU 0 only.
     pub fn cpu_values<'a>(&self, value: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let size = self.spec.value_size as usize;
-        let stride = if self.spec.map_type.is_per_cpu() {
-            size.next_multiple_of(8)
-        } else {
-            size
-        };
-        value
-            .chunks(stride.max(1))
-            .map(move |cpu| &cpu[..size.min(cpu.len())])
+        let stride = if self.spec.map_type.is_per_cpu() { size.next_multiple_of(8) } else { size };
+        value.chunks(stride.max(1)).map(move |cpu| &cpu[..size.min(cpu.len())])
     }
 
     /// Copies the value of `key`; `false` when there is no such element.
@@ -273,11 +256,7 @@ impl Map {
     /// Sets many values: keys one after the other, values one after the other. Requires Linux 5.6.
     pub fn update_batch(&self, keys: &[u8], values: &[u8], how: Update) -> Result<(), SysError> {
         let count = self.count(keys);
-        assert_eq!(
-            values.len(),
-            count * self.value_len,
-            "one value for each key"
-        );
+        assert_eq!(values.len(), count * self.value_len, "one value for each key");
         let mut attr = self.batch(keys, count);
         attr.values = address(values);
         attr.elem_flags = how as u64;
@@ -309,10 +288,7 @@ impl Map {
         into.batch = batch;
         match result {
             Err(error)
-                if matches!(
-                    error.errno,
-                    Errno::EINVAL | Errno::ENOTSUPP | Errno::EOPNOTSUPP
-                ) =>
+                if matches!(error.errno, Errno::EINVAL | Errno::ENOTSUPP | Errno::EOPNOTSUPP) =>
             {
                 self.read_keys(into)
             }
@@ -342,11 +318,8 @@ impl Map {
 
     fn read_keys(&self, into: &mut Entries) -> Result<(), SysError> {
         into.clear(self);
-        let (mut key, mut next, mut value) = (
-            vec![0; self.key_len()],
-            vec![0; self.key_len()],
-            vec![0; self.value_len],
-        );
+        let (mut key, mut next, mut value) =
+            (vec![0; self.key_len()], vec![0; self.key_len()], vec![0; self.value_len]);
         let mut more = self.next_key(None, &mut next)?;
         // A hash that changes can send us back to its start: then this bound ends the walk.
         for _ in 0..self.spec.max_entries {
@@ -391,12 +364,7 @@ impl Map {
     #[track_caller]
     fn count(&self, keys: &[u8]) -> usize {
         let size = self.key_len().max(1);
-        assert_eq!(
-            keys.len() % size,
-            0,
-            "a key of map {} is {size} bytes",
-            self.spec.name
-        );
+        assert_eq!(keys.len() % size, 0, "a key of map {} is {size} bytes", self.spec.name);
         keys.len() / size
     }
 
@@ -483,12 +451,7 @@ impl Batch {
     /// The same memory for another walk, if it is of this map's sizes.
     fn reused(self, map: &Map) -> Batch {
         if self.capacity > 0 && (self.key_len, self.value_len) == (map.key_len(), map.value_len) {
-            Batch {
-                len: 0,
-                started: false,
-                last: false,
-                ..self
-            }
+            Batch { len: 0, started: false, last: false, ..self }
         } else {
             // A quarter of a megabyte of values at a time, but no more elements than there can be.
             Batch::new(
@@ -539,11 +502,7 @@ impl Batch {
 
     fn fill(&mut self, map: &Map, command: Command) -> Result<(), SysError> {
         let sizes = (self.key_len, self.value_len);
-        assert_eq!(
-            sizes,
-            (map.key_len(), map.value_len),
-            "a batch of another map's sizes"
-        );
+        assert_eq!(sizes, (map.key_len(), map.value_len), "a batch of another map's sizes");
         self.len = 0;
         let position = address_mut(&mut self.position);
         let mut attr = MapBatch {
@@ -611,8 +570,7 @@ fn pairs<'a>(
     values: &'a [u8],
     value_len: usize,
 ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-    keys.chunks_exact(key_len.max(1))
-        .zip(values.chunks_exact(value_len.max(1)))
+    keys.chunks_exact(key_len.max(1)).zip(values.chunks_exact(value_len.max(1)))
 }
 
 #[cfg(test)]
@@ -637,10 +595,7 @@ mod tests {
         mut kernel: impl FnMut(Command, &mut [u8]) -> Result<i64, Errno> + 'static,
     ) -> (hook::Installed, Map) {
         let installed = hook::install(move |call| match call {
-            Call::Bpf {
-                command: Command::MapCreate,
-                ..
-            } => Some(Ok(hook::fd())),
+            Call::Bpf { command: Command::MapCreate, .. } => Some(Ok(hook::fd())),
             Call::Bpf { command, attr } => Some(kernel(*command, attr)),
             other => panic!("{other:?}"),
         });
@@ -651,9 +606,7 @@ mod tests {
     fn put_elements(attr: &mut [u8], elements: std::ops::Range<u16>) {
         let count = elements.len();
         let keys: Vec<u8> = elements.clone().flat_map(u16::to_ne_bytes).collect();
-        let values: Vec<u8> = elements
-            .flat_map(|key| u32::from(key + 1).to_ne_bytes())
-            .collect();
+        let values: Vec<u8> = elements.flat_map(|key| u32::from(key + 1).to_ne_bytes()).collect();
         hook::memory(attr, 16, keys.len()).copy_from_slice(&keys);
         hook::memory(attr, 24, values.len()).copy_from_slice(&values);
         hook::put_u32(attr, 32, count as u32);
@@ -664,11 +617,7 @@ mod tests {
         let mut turn = 0;
         let (_hook, map) = map(&hash(), move |_, attr| {
             turn += 1;
-            assert_eq!(
-                attr[..8] == [0; 8],
-                turn == 1,
-                "only the first walk has no position"
-            );
+            assert_eq!(attr[..8] == [0; 8], turn == 1, "only the first walk has no position");
             hook::memory(attr, 8, 4).fill(0xff); // A hash's position is a u32, whatever its keys are.
             if turn == 1 {
                 put_elements(attr, 0..3);
@@ -684,20 +633,14 @@ mod tests {
         map.lookup_batch(&mut batch).unwrap();
         assert_eq!((batch.len(), batch.is_last()), (2, true));
         let (key, value) = batch.iter().last().unwrap();
-        assert_eq!(
-            (key, value),
-            (&4u16.to_ne_bytes()[..], &5u32.to_ne_bytes()[..])
-        );
+        assert_eq!((key, value), (&4u16.to_ne_bytes()[..], &5u32.to_ne_bytes()[..]));
     }
 
     #[test]
     fn a_refused_batch_has_no_data_whatever_its_count_says() {
         let (_hook, map) = map(&hash(), |_, _| Err(Errno::EINVAL));
         let mut batch = Batch::new(&map, 3);
-        assert_eq!(
-            map.lookup_batch(&mut batch).unwrap_err().errno,
-            Errno::EINVAL
-        );
+        assert_eq!(map.lookup_batch(&mut batch).unwrap_err().errno, Errno::EINVAL);
         assert!(batch.is_empty() && !batch.is_last());
     }
 
@@ -722,10 +665,7 @@ mod tests {
             put_elements(attr, 0..90);
             Err(Errno::ENOENT)
         });
-        let mut entries = Entries {
-            batch: Batch::new(&map, 16),
-            ..Entries::new()
-        };
+        let mut entries = Entries { batch: Batch::new(&map, 16), ..Entries::new() };
         map.read_all(&mut entries).unwrap();
         assert_eq!(entries.len(), 90);
     }
@@ -781,10 +721,7 @@ mod tests {
 
     #[test]
     fn a_per_cpu_value_is_rounded_up_for_each_possible_cpu() {
-        let spec = MapSpec {
-            map_type: MapType::PercpuHash,
-            ..hash()
-        };
+        let spec = MapSpec { map_type: MapType::PercpuHash, ..hash() };
         let (_hook, map) = map(&spec, |_, attr| {
             let cpus = cpu::possible().unwrap();
             for (cpu, value) in hook::memory(attr, 16, 8 * cpus).chunks_mut(8).enumerate() {
@@ -796,10 +733,7 @@ mod tests {
         assert_eq!(map.value_len(), 8 * cpus);
         let mut value = vec![0; map.value_len()];
         assert!(map.lookup(&[0; 2], &mut value).unwrap());
-        assert_eq!(
-            map.cpu_values(&value).map(<[u8]>::len).collect::<Vec<_>>(),
-            vec![4; cpus]
-        );
+        assert_eq!(map.cpu_values(&value).map(<[u8]>::len).collect::<Vec<_>>(), vec![4; cpus]);
     }
 
     #[test]

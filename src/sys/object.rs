@@ -27,10 +27,7 @@ pub fn next_id(kind: Kind, id: u32) -> Result<Option<u32>, SysError> {
         Kind::Btf => Command::BtfGetNextId,
         Kind::Link => Command::LinkGetNextId,
     };
-    let mut attr = GetId {
-        id,
-        ..GetId::default()
-    };
+    let mut attr = GetId { id, ..GetId::default() };
     // SAFETY: the attr holds no address.
     match unsafe { bpf(command, &mut attr) } {
         Ok(()) => Ok(Some(attr.next_id)),
@@ -58,15 +55,7 @@ pub fn open(kind: Kind, id: u32) -> Result<OwnedFd, SysError> {
         Kind::Link => Command::LinkGetFdById,
     };
     // SAFETY: the attr holds no address, and all four commands return a new descriptor.
-    unsafe {
-        bpf_fd(
-            command,
-            &mut GetId {
-                id,
-                ..GetId::default()
-            },
-        )
-    }
+    unsafe { bpf_fd(command, &mut GetId { id, ..GetId::default() }) }
 }
 
 /// A loaded program.
@@ -140,11 +129,7 @@ pub fn prog_xlated(fd: BorrowedFd<'_>) -> Result<Vec<u8>, SysError> {
     // SAFETY: the one array that is asked for has the length that is given.
     unsafe { get_info(fd, &mut info) }?;
     // The kernel withholds them by clearing the address.
-    insns.truncate(if info.xlated_prog_insns == 0 {
-        0
-    } else {
-        info.xlated_prog_len as usize
-    });
+    insns.truncate(if info.xlated_prog_insns == 0 { 0 } else { info.xlated_prog_len as usize });
     Ok(insns)
 }
 
@@ -212,11 +197,7 @@ pub fn link_info(fd: BorrowedFd<'_>) -> Result<LinkInfo, SysError> {
     let mut info = attr::LinkInfo::default();
     // SAFETY: the info has no array.
     unsafe { get_info(fd, &mut info) }?;
-    Ok(LinkInfo {
-        id: info.id,
-        link_type: info.link_type,
-        prog_id: info.prog_id,
-    })
+    Ok(LinkInfo { id: info.id, link_type: info.link_type, prog_id: info.prog_id })
 }
 
 /// BTF in the kernel.

@@ -118,17 +118,11 @@ impl Pmu {
         at: At,
         pid: Option<u32>,
     ) -> Result<PerfEvent, SysError> {
-        let event_type = once(&self.event_type, self.type_path, self.type_call, |text| {
-            text.parse().ok()
-        })?;
+        let event_type =
+            once(&self.event_type, self.type_path, self.type_call, |text| text.parse().ok())?;
         let config = match at {
             At::Entry => 0,
-            At::Return => once(
-                &self.retprobe,
-                self.retprobe_path,
-                self.retprobe_call,
-                config_bit,
-            )?,
+            At::Return => once(&self.retprobe, self.retprobe_path, self.retprobe_call, config_bit)?,
         };
         let mut attr = PerfEventAttr {
             event_type,
@@ -149,9 +143,7 @@ unsafe fn open(attr: &mut PerfEventAttr, pid: Option<u32>) -> Result<PerfEvent, 
     // For all processes the kernel wants a CPU. A program runs on all of them whichever we name.
     let (pid, cpu) = pid.map_or((-1, 0), |pid| (pid as i32, -1));
     // SAFETY: the caller's promise.
-    Ok(PerfEvent {
-        fd: unsafe { perf_event_open(attr, pid, cpu) }?,
-    })
+    Ok(PerfEvent { fd: unsafe { perf_event_open(attr, pid, cpu) }? })
 }
 
 /// What a file in sysfs says, read once. EINVAL when it makes no sense.
@@ -164,14 +156,9 @@ fn once<T: Copy>(
     if let Some(&known) = cell.get() {
         return Ok(known);
     }
-    let text = file::read_text(Path::new(path)).map_err(|error| SysError {
-        call,
-        errno: error.errno(),
-    })?;
-    let value = parse(text.trim()).ok_or(SysError {
-        call,
-        errno: Errno::EINVAL,
-    })?;
+    let text = file::read_text(Path::new(path))
+        .map_err(|error| SysError { call, errno: error.errno() })?;
+    let value = parse(text.trim()).ok_or(SysError { call, errno: Errno::EINVAL })?;
     Ok(*cell.get_or_init(|| value))
 }
 
@@ -188,14 +175,7 @@ mod tests {
     fn the_retprobe_bit_is_what_the_format_file_says() {
         assert_eq!(config_bit("config:0"), Some(1));
         assert_eq!(config_bit("config:5"), Some(32));
-        for bad in [
-            "",
-            "config:",
-            "config:64",
-            "config:-1",
-            "config1:0",
-            "config:0-3",
-        ] {
+        for bad in ["", "config:", "config:64", "config:-1", "config1:0", "config:0-3"] {
             assert_eq!(config_bit(bad), None, "{bad:?}");
         }
     }

@@ -152,10 +152,7 @@ pub struct Prog {
 impl Prog {
     /// Opens a program that somebody loaded, by its id.
     pub fn from_id(id: u32) -> Result<Prog, SysError> {
-        Ok(Prog {
-            fd: super::object::open(super::object::Kind::Prog, id)?,
-            btf_refused: None,
-        })
+        Ok(Prog { fd: super::object::open(super::object::Kind::Prog, id)?, btf_refused: None })
     }
 
     /// Why the kernel refused the program's BTF, if it did: the program was loaded without it, and its
@@ -244,20 +241,14 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
     let (btf, refused) = load_btf(load);
     let error = match attempt(load, btf.as_ref(), &mut [], 0).0 {
         Ok(fd) => {
-            return Ok(Prog {
-                fd,
-                btf_refused: refused,
-            });
+            return Ok(Prog { fd, btf_refused: refused });
         }
         Err(error) => error,
     };
     // The silent load's errno counts: a log that does not fit says ENOSPC whatever the verdict.
     let log = match with_log(|buffer| attempt(load, btf.as_ref(), buffer, load.log_level)) {
         (Ok(fd), _) => {
-            return Ok(Prog {
-                fd,
-                btf_refused: refused,
-            });
+            return Ok(Prog { fd, btf_refused: refused });
         }
         (Err(_), log) => log,
     };
@@ -272,10 +263,7 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
         && error.errno == Errno::EINVAL
         && let Ok(fd) = attempt(load, None, &mut [], 0).0
     {
-        return Ok(Prog {
-            fd,
-            btf_refused: Some(Box::new(error)),
-        });
+        return Ok(Prog { fd, btf_refused: Some(Box::new(error)) });
     }
     Err(error)
 }
@@ -327,10 +315,7 @@ fn attempt(
     };
     if let (Some(btf), Some(info)) = (btf, &load.btf) {
         assert_eq!(
-            (
-                info.func_info.len() % FUNC_INFO,
-                info.line_info.len() % LINE_INFO
-            ),
+            (info.func_info.len() % FUNC_INFO, info.line_info.len() % LINE_INFO),
             (0, 0),
             "whole records"
         );
@@ -372,10 +357,7 @@ mod tests {
     /// `r0 = 0; exit`
     const INSNS: &[u8] = &[0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
 
-    const LOAD: Load<'static> = Load {
-        insns: INSNS,
-        ..Load::new(ProgramType::SocketFilter)
-    };
+    const LOAD: Load<'static> = Load { insns: INSNS, ..Load::new(ProgramType::SocketFilter) };
 
     /// Command, log level and log size of each call.
     type Calls = Rc<RefCell<Vec<(Command, u32, u32)>>>;
@@ -388,11 +370,8 @@ mod tests {
         let seen = calls.clone();
         let installed = hook::install(move |call| match call {
             Call::Bpf { command, attr } => {
-                let log = if *command == Command::BtfLoad {
-                    (24, 20)
-                } else {
-                    (LOG_LEVEL, LOG_SIZE)
-                };
+                let log =
+                    if *command == Command::BtfLoad { (24, 20) } else { (LOG_LEVEL, LOG_SIZE) };
                 seen.borrow_mut().push((
                     *command,
                     hook::u32_at(attr, log.0),
@@ -417,11 +396,7 @@ mod tests {
     #[test]
     fn an_accepted_program_costs_one_silent_load() {
         let (_hook, calls) = answer(|_, attr| {
-            assert_eq!(
-                &attr[LOG_BUF..LOG_BUF + 8],
-                [0; 8],
-                "a buffer with level 0 is EINVAL"
-            );
+            assert_eq!(&attr[LOG_BUF..LOG_BUF + 8], [0; 8], "a buffer with level 0 is EINVAL");
             Ok(hook::fd())
         });
         load(&LOAD).unwrap();
@@ -435,29 +410,16 @@ mod tests {
             Err(Errno::EACCES)
         });
         let error = load(&LOAD).unwrap_err();
-        assert_eq!(
-            (error.call, error.errno),
-            ("bpf(BPF_PROG_LOAD)", Errno::EACCES)
-        );
-        assert_eq!(
-            (error.log.as_str(), error.log_truncated),
-            ("R0 !read_ok \u{fffd}\n", false)
-        );
-        assert_eq!(
-            *calls.borrow(),
-            [(Command::ProgLoad, 0, 0), (Command::ProgLoad, 1, 65536)]
-        );
+        assert_eq!((error.call, error.errno), ("bpf(BPF_PROG_LOAD)", Errno::EACCES));
+        assert_eq!((error.log.as_str(), error.log_truncated), ("R0 !read_ok \u{fffd}\n", false));
+        assert_eq!(*calls.borrow(), [(Command::ProgLoad, 0, 0), (Command::ProgLoad, 1, 65536)]);
     }
 
     #[test]
     fn a_log_that_is_too_long_grows_to_the_cap_and_hides_no_errno() {
         let (_hook, calls) = answer(|_, attr| {
             write_log(attr, &vec![b'x'; Log::MAX]);
-            Err(if hook::u32_at(attr, LOG_SIZE) == 0 {
-                Errno::EINVAL
-            } else {
-                Errno::ENOSPC
-            })
+            Err(if hook::u32_at(attr, LOG_SIZE) == 0 { Errno::EINVAL } else { Errno::ENOSPC })
         });
         let error = load(&LOAD).unwrap_err();
         assert_eq!(
@@ -518,22 +480,14 @@ mod tests {
         let mut left = 4;
         let (_hook, calls) = answer(move |_, _| {
             left -= 1;
-            if left >= 0 {
-                Err(Errno::EAGAIN)
-            } else {
-                Ok(hook::fd())
-            }
+            if left >= 0 { Err(Errno::EAGAIN) } else { Ok(hook::fd()) }
         });
         load(&LOAD).unwrap();
         assert_eq!(calls.borrow().len(), 5);
     }
 
     const WITH_BTF: Load<'static> = Load {
-        btf: Some(ProgramBtf {
-            blob: &[1, 2, 3],
-            func_info: &[0; 8],
-            line_info: &[0; 32],
-        }),
+        btf: Some(ProgramBtf { blob: &[1, 2, 3], func_info: &[0; 8], line_info: &[0; 32] }),
         ..LOAD
     };
 
@@ -554,13 +508,7 @@ mod tests {
         let (_hook, calls) = answer(|command, attr| match command {
             Command::BtfLoad => Err(Errno::EINVAL),
             _ => {
-                assert_eq!(
-                    (
-                        hook::u32_at(attr, BTF_FD),
-                        hook::u32_at(attr, LINE_INFO_CNT)
-                    ),
-                    (0, 0)
-                );
+                assert_eq!((hook::u32_at(attr, BTF_FD), hook::u32_at(attr, LINE_INFO_CNT)), (0, 0));
                 Ok(hook::fd())
             }
         });
@@ -568,11 +516,7 @@ mod tests {
         assert_eq!(prog.btf_refused().unwrap().call, "bpf(BPF_BTF_LOAD)");
         assert_eq!(
             *calls.borrow(),
-            [
-                (Command::BtfLoad, 0, 0),
-                (Command::BtfLoad, 1, 65536),
-                (Command::ProgLoad, 0, 0)
-            ]
+            [(Command::BtfLoad, 0, 0), (Command::BtfLoad, 1, 65536), (Command::ProgLoad, 0, 0)]
         );
     }
 
@@ -599,13 +543,7 @@ mod tests {
         });
         let (prog, log) = load_with_log(&LOAD, 4);
         prog.unwrap();
-        assert_eq!(
-            log,
-            Log {
-                text: "processed 2 insns".into(),
-                truncated: false
-            }
-        );
+        assert_eq!(log, Log { text: "processed 2 insns".into(), truncated: false });
         assert_eq!(*calls.borrow(), [(Command::ProgLoad, 4, 65536)]);
     }
 
@@ -619,10 +557,8 @@ mod tests {
             }
             _ => Ok(hook::fd()),
         });
-        let result = load(&LOAD).unwrap().test_run(TestRun {
-            data_in: &[0; 14],
-            ..TestRun::default()
-        });
+        let result =
+            load(&LOAD).unwrap().test_run(TestRun { data_in: &[0; 14], ..TestRun::default() });
         assert_eq!(result.unwrap().retval, 42);
     }
 
@@ -630,9 +566,6 @@ mod tests {
     #[should_panic(expected = "an instruction is 8 bytes")]
     fn half_an_instruction_is_refused() {
         let (_hook, _) = answer(|_, _| Ok(hook::fd()));
-        let _ = load(&Load {
-            insns: &INSNS[..12],
-            ..LOAD
-        });
+        let _ = load(&Load { insns: &INSNS[..12], ..LOAD });
     }
 }

@@ -56,10 +56,7 @@ impl Tracefs {
         mut function: impl FnMut(&str) -> ControlFlow<B>,
     ) -> Result<Option<B>, FileError> {
         file::for_each_line(&self.root.join("available_filter_functions"), |line| {
-            let name = line
-                .split(|byte| byte.is_ascii_whitespace())
-                .next()
-                .unwrap_or_default();
+            let name = line.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
             match std::str::from_utf8(name) {
                 // Functions that were dropped when the kernel was linked leave such lines behind.
                 Ok(name) if !name.is_empty() && !name.starts_with("__ftrace_invalid_address") => {
@@ -77,10 +74,7 @@ impl Tracefs {
         if plain(group) && plain(name) {
             Ok(path)
         } else {
-            Err(FileError::new(
-                &path,
-                io::Error::from_raw_os_error(libc::ENOENT),
-            ))
+            Err(FileError::new(&path, io::Error::from_raw_os_error(libc::ENOENT)))
         }
     }
 }
@@ -150,13 +144,8 @@ impl Field {
     /// Reads "field:char comm[16]; offset:8; size:16; signed:0;".
     fn parse(line: &str) -> Option<Field> {
         let mut parts = line.split(';').map(str::trim);
-        let mut part = |key: &str| {
-            parts
-                .next()?
-                .strip_prefix(key)?
-                .strip_prefix(':')
-                .map(str::trim)
-        };
+        let mut part =
+            |key: &str| parts.next()?.strip_prefix(key)?.strip_prefix(':').map(str::trim);
         let declaration = part("field")?;
         let (offset, size) = (part("offset")?.parse().ok()?, part("size")?.parse().ok()?);
         let signed = part("signed")? == "1";
@@ -165,22 +154,12 @@ impl Field {
             .filter(|(_, rest)| rest.ends_with(']'))
             .map_or(declaration, |(before, _)| before);
         // "__data_loc char[] name" has its brackets elsewhere.
-        let with_name = if declaration.ends_with(']') {
-            before_length
-        } else {
-            declaration
-        };
+        let with_name = if declaration.ends_with(']') { before_length } else { declaration };
         let name = with_name
             .rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
             .next()
             .filter(|name| !name.is_empty())?;
-        Some(Field {
-            name: name.into(),
-            declaration: declaration.into(),
-            offset,
-            size,
-            signed,
-        })
+        Some(Field { name: name.into(), declaration: declaration.into(), offset, size, signed })
     }
 }
 
@@ -243,17 +222,11 @@ mod tests {
 
     #[test]
     fn names_cannot_leave_the_events_directory() {
-        let tracefs = Tracefs {
-            root: "/nowhere".into(),
-        };
+        let tracefs = Tracefs { root: "/nowhere".into() };
         let _files = file::hook::install(|path| panic!("{} was read", path.display()));
-        for (group, name) in [
-            ("..", "x"),
-            ("a/b", "x"),
-            ("", "x"),
-            ("block", "../.."),
-            ("block", ""),
-        ] {
+        for (group, name) in
+            [("..", "x"), ("a/b", "x"), ("", "x"), ("block", "../.."), ("block", "")]
+        {
             assert_eq!(
                 tracefs.tracepoint_id(group, name).unwrap_err().errno(),
                 super::super::Errno::ENOENT
@@ -279,18 +252,13 @@ mod tests {
     fn traceable_functions_come_without_module_and_leftovers() {
         let tracefs = Tracefs { root: "/t".into() };
         let _files = file::hook::install(|_| {
-            Some(Ok(
-                b"vfs_read\n__ftrace_invalid_address___12\nnvme_poll [nvme]\n".to_vec(),
-            ))
+            Some(Ok(b"vfs_read\n__ftrace_invalid_address___12\nnvme_poll [nvme]\n".to_vec()))
         });
         let mut names = vec![];
         let end = tracefs.traceable_functions(|name| {
             names.push(name.to_owned());
             ControlFlow::<()>::Continue(())
         });
-        assert_eq!(
-            (end.unwrap(), names),
-            (None, vec!["vfs_read".to_owned(), "nvme_poll".into()])
-        );
+        assert_eq!((end.unwrap(), names), (None, vec!["vfs_read".to_owned(), "nvme_poll".into()]));
     }
 }

@@ -28,19 +28,11 @@ fn record() -> (hook::Installed, Recorded) {
             Call::Bpf { command, attr } => (command.call(), attr.to_vec(), hook::fd()),
             Call::PerfEventOpen { attr, pid, cpu } => {
                 let place = [pid.to_ne_bytes(), cpu.to_ne_bytes()].concat();
-                (
-                    "perf_event_open()",
-                    [attr.to_vec(), place].concat(),
-                    hook::fd(),
-                )
+                ("perf_event_open()", [attr.to_vec(), place].concat(), hook::fd())
             }
             Call::PerfSetBpf { event, program } => (
                 "set_bpf",
-                [
-                    event.as_raw_fd().to_ne_bytes(),
-                    program.as_raw_fd().to_ne_bytes(),
-                ]
-                .concat(),
+                [event.as_raw_fd().to_ne_bytes(), program.as_raw_fd().to_ne_bytes()].concat(),
                 0,
             ),
             Call::PerfEnable { event } => ("enable", event.as_raw_fd().to_ne_bytes().to_vec(), 0),
@@ -79,22 +71,11 @@ fn fd(object: &impl AsFd) -> u64 {
 }
 
 fn prog() -> Prog {
-    prog::load(&Load {
-        insns: &[0; 8],
-        ..Load::new(ProgramType::Kprobe)
-    })
-    .unwrap()
+    prog::load(&Load { insns: &[0; 8], ..Load::new(ProgramType::Kprobe) }).unwrap()
 }
 
 fn spec(map_type: MapType) -> MapSpec {
-    MapSpec {
-        name: "abcd".into(),
-        map_type,
-        key_size: 4,
-        value_size: 8,
-        max_entries: 16,
-        flags: 1,
-    }
+    MapSpec { name: "abcd".into(), map_type, key_size: 4, value_size: 8, max_entries: 16, flags: 1 }
 }
 
 const NAME: u64 = u32::from_ne_bytes(*b"abcd") as u64;
@@ -103,14 +84,7 @@ const NAME: u64 = u32::from_ne_bytes(*b"abcd") as u64;
 fn map_create() {
     let (_hook, calls) = record();
     let inner = Map::create(&spec(MapType::PercpuHash)).unwrap();
-    let fields = [
-        (0, 4, 5),
-        (4, 4, 4),
-        (8, 4, 8),
-        (12, 4, 16),
-        (16, 4, 1),
-        (28, 4, NAME),
-    ];
+    let fields = [(0, 4, 5), (4, 4, 4), (8, 4, 8), (12, 4, 16), (16, 4, 1), (28, 4, NAME)];
     expect(&calls, "bpf(BPF_MAP_CREATE)", 72, &fields);
     Map::create_of_maps(&spec(MapType::ArrayOfMaps), &inner).unwrap();
     let fields = [
@@ -130,20 +104,12 @@ fn map_elements() {
     let (_hook, calls) = record();
     let map = Map::create(&spec(MapType::Hash)).unwrap();
     let (key, mut next, mut value) = ([1; 4], [2; 4], [3; 8]);
-    let key_and_value = [
-        (0, 4, fd(&map)),
-        (8, 8, key.as_ptr() as u64),
-        (16, 8, value.as_ptr() as u64),
-    ];
+    let key_and_value =
+        [(0, 4, fd(&map)), (8, 8, key.as_ptr() as u64), (16, 8, value.as_ptr() as u64)];
     assert!(map.lookup(&key, &mut value).unwrap());
     expect(&calls, "bpf(BPF_MAP_LOOKUP_ELEM)", 32, &key_and_value);
     assert!(map.lookup_and_delete(&key, &mut value).unwrap());
-    expect(
-        &calls,
-        "bpf(BPF_MAP_LOOKUP_AND_DELETE_ELEM)",
-        32,
-        &key_and_value,
-    );
+    expect(&calls, "bpf(BPF_MAP_LOOKUP_AND_DELETE_ELEM)", 32, &key_and_value);
     for (how, flags) in [(Update::Any, 0), (Update::Add, 1), (Update::Replace, 2)] {
         map.update(&key, &value, how).unwrap();
         expect(
@@ -157,12 +123,7 @@ fn map_elements() {
     expect(&calls, "bpf(BPF_MAP_DELETE_ELEM)", 32, &key_and_value[..2]);
     assert!(map.next_key(None, &mut next).unwrap());
     let next_key = (16, 8, next.as_ptr() as u64);
-    expect(
-        &calls,
-        "bpf(BPF_MAP_GET_NEXT_KEY)",
-        32,
-        &[key_and_value[0], next_key],
-    );
+    expect(&calls, "bpf(BPF_MAP_GET_NEXT_KEY)", 32, &[key_and_value[0], next_key]);
     assert!(map.next_key(Some(&key), &mut next).unwrap());
     expect(
         &calls,
@@ -175,18 +136,9 @@ fn map_elements() {
 #[test]
 fn a_map_without_keys_passes_no_address() {
     let (_hook, calls) = record();
-    let map = Map::create(&MapSpec {
-        key_size: 0,
-        ..spec(MapType::Queue)
-    })
-    .unwrap();
+    let map = Map::create(&MapSpec { key_size: 0, ..spec(MapType::Queue) }).unwrap();
     map.update(&[], &[0; 8], Update::Any).unwrap();
-    expect(
-        &calls,
-        "bpf(BPF_MAP_UPDATE_ELEM)",
-        32,
-        &[(0, 4, fd(&map)), (16, 8, ADDRESS)],
-    );
+    expect(&calls, "bpf(BPF_MAP_UPDATE_ELEM)", 32, &[(0, 4, fd(&map)), (16, 8, ADDRESS)]);
 }
 
 #[test]
@@ -203,14 +155,7 @@ fn map_batches() {
         &[out, keys, values, (32, 4, 5), (36, 4, fd(&map))],
     );
     map.lookup_and_delete_batch(&mut batch).unwrap();
-    let fields = [
-        (0, 8, ADDRESS),
-        out,
-        keys,
-        values,
-        (32, 4, 5),
-        (36, 4, fd(&map)),
-    ];
+    let fields = [(0, 8, ADDRESS), out, keys, values, (32, 4, 5), (36, 4, fd(&map))];
     expect(&calls, "bpf(BPF_MAP_LOOKUP_AND_DELETE_BATCH)", 56, &fields);
     map.update_batch(&[0; 12], &[0; 24], Update::Add).unwrap();
     expect(
@@ -220,12 +165,7 @@ fn map_batches() {
         &[keys, values, (32, 4, 3), (36, 4, fd(&map)), (40, 8, 1)],
     );
     assert_eq!(map.delete_batch(&[0; 12]).unwrap(), 3);
-    expect(
-        &calls,
-        "bpf(BPF_MAP_DELETE_BATCH)",
-        56,
-        &[keys, (32, 4, 3), (36, 4, fd(&map))],
-    );
+    expect(&calls, "bpf(BPF_MAP_DELETE_BATCH)", 56, &[keys, (32, 4, 3), (36, 4, fd(&map))]);
 }
 
 #[test]
@@ -241,11 +181,7 @@ fn prog_load() {
         insns: &insns,
         license: c"GPL",
         name: "abcd",
-        btf: Some(ProgramBtf {
-            blob: &[9; 30],
-            func_info: &func_info,
-            line_info: &line_info,
-        }),
+        btf: Some(ProgramBtf { blob: &[9; 30], func_info: &func_info, line_info: &line_info }),
         fd_array: &fds,
         flags: 16,
         kern_version: 0x050a00,
@@ -283,35 +219,18 @@ fn btf_load() {
     let (hook, calls) = record();
     let blob = [1; 30];
     Btf::load(&blob).unwrap();
-    expect(
-        &calls,
-        "bpf(BPF_BTF_LOAD)",
-        32,
-        &[(0, 8, blob.as_ptr() as u64), (16, 4, 30)],
-    );
+    expect(&calls, "bpf(BPF_BTF_LOAD)", 32, &[(0, 8, blob.as_ptr() as u64), (16, 4, 30)]);
     drop(hook);
     let seen = Recorded::default();
     let last = seen.clone();
     let _hook = hook::install(move |call| {
-        let Call::Bpf {
-            command: Command::BtfLoad,
-            attr,
-        } = call
-        else {
-            panic!("{call:?}")
-        };
-        last.borrow_mut()
-            .push((Command::BtfLoad.call(), attr.to_vec()));
+        let Call::Bpf { command: Command::BtfLoad, attr } = call else { panic!("{call:?}") };
+        last.borrow_mut().push((Command::BtfLoad.call(), attr.to_vec()));
         Some(Err(Errno::EINVAL))
     });
     assert_eq!(Btf::load(&blob).unwrap_err().errno, Errno::EINVAL);
-    let fields = [
-        (0, 8, blob.as_ptr() as u64),
-        (8, 8, ADDRESS),
-        (16, 4, 30),
-        (20, 4, 65536),
-        (24, 4, 1),
-    ];
+    let fields =
+        [(0, 8, blob.as_ptr() as u64), (8, 8, ADDRESS), (16, 4, 30), (20, 4, 65536), (24, 4, 1)];
     expect(&seen, "bpf(BPF_BTF_LOAD)", 32, &fields);
 }
 
@@ -354,26 +273,11 @@ fn links() {
     let prog_fd = (0, 4, fd(&prog));
 
     link::raw_tracepoint(&prog, c"sys_enter").unwrap();
-    expect(
-        &calls,
-        "bpf(BPF_RAW_TRACEPOINT_OPEN)",
-        16,
-        &[(0, 8, ADDRESS), (8, 4, fd(&prog))],
-    );
+    expect(&calls, "bpf(BPF_RAW_TRACEPOINT_OPEN)", 16, &[(0, 8, ADDRESS), (8, 4, fd(&prog))]);
     link::tracing(&prog).unwrap();
-    expect(
-        &calls,
-        "bpf(BPF_RAW_TRACEPOINT_OPEN)",
-        16,
-        &[(8, 4, fd(&prog))],
-    );
+    expect(&calls, "bpf(BPF_RAW_TRACEPOINT_OPEN)", 16, &[(8, 4, fd(&prog))]);
     link::tracing_with_cookie(&prog, AttachType::TraceFexit, 5).unwrap();
-    expect(
-        &calls,
-        "bpf(BPF_LINK_CREATE)",
-        32,
-        &[prog_fd, (8, 4, 25), (24, 8, 5)],
-    );
+    expect(&calls, "bpf(BPF_LINK_CREATE)", 32, &[prog_fd, (8, 4, 25), (24, 8, 5)]);
 
     let event = PerfEvent::tracepoint(1083).unwrap();
     link::perf_event(&prog, &event, 5).unwrap();
@@ -386,33 +290,15 @@ fn links() {
 
     let names: [&CStr; 2] = [c"vfs_read", c"vfs_write"];
     link::kprobe_multi(&prog, Functions::Names(&names), At::Return, &[5, 6]).unwrap();
-    let fields = [
-        prog_fd,
-        (8, 4, 42),
-        (16, 4, 1),
-        (20, 4, 2),
-        (24, 8, ADDRESS),
-        (40, 8, ADDRESS),
-    ];
+    let fields = [prog_fd, (8, 4, 42), (16, 4, 1), (20, 4, 2), (24, 8, ADDRESS), (40, 8, ADDRESS)];
     expect(&calls, "bpf(BPF_LINK_CREATE)", 48, &fields);
     let addresses = [1, 2, 3];
     link::kprobe_multi(&prog, Functions::Addresses(&addresses), At::Entry, &[]).unwrap();
-    let fields = [
-        prog_fd,
-        (8, 4, 42),
-        (20, 4, 3),
-        (32, 8, addresses.as_ptr() as u64),
-    ];
+    let fields = [prog_fd, (8, 4, 42), (20, 4, 3), (32, 8, addresses.as_ptr() as u64)];
     expect(&calls, "bpf(BPF_LINK_CREATE)", 48, &fields);
 
     let (path, offsets, semaphores, cookies) = (c"/bin/sh", [10, 20], [30, 40], [50, 60]);
-    let mut places = Places {
-        path,
-        offsets: &offsets,
-        semaphores: &[],
-        cookies: &[],
-        pid: None,
-    };
+    let mut places = Places { path, offsets: &offsets, semaphores: &[], cookies: &[], pid: None };
     let common = [
         prog_fd,
         (8, 4, 48),
@@ -422,12 +308,7 @@ fn links() {
     ];
     link::uprobe_multi(&prog, &places, At::Entry).unwrap();
     expect(&calls, "bpf(BPF_LINK_CREATE)", 64, &common);
-    places = Places {
-        semaphores: &semaphores,
-        cookies: &cookies,
-        pid: Some(123),
-        ..places
-    };
+    places = Places { semaphores: &semaphores, cookies: &cookies, pid: Some(123), ..places };
     link::uprobe_multi(&prog, &places, At::Return).unwrap();
     let more = [
         (32, 8, semaphores.as_ptr() as u64),
@@ -435,12 +316,7 @@ fn links() {
         (52, 4, 1),
         (56, 4, 123),
     ];
-    expect(
-        &calls,
-        "bpf(BPF_LINK_CREATE)",
-        64,
-        &[&common[..], &more[..]].concat(),
-    );
+    expect(&calls, "bpf(BPF_LINK_CREATE)", 64, &[&common[..], &more[..]].concat());
 }
 
 #[test]
@@ -467,19 +343,9 @@ fn perf_events() {
     let name = c"vfs_read";
     let place = [(0, 4, 6), size, (56, 8, name.as_ptr() as u64), (64, 8, 4)];
     PerfEvent::kprobe(name, 4, At::Entry).unwrap();
-    expect(
-        &calls,
-        "perf_event_open()",
-        80,
-        &[&place[..], &everywhere].concat(),
-    );
+    expect(&calls, "perf_event_open()", 80, &[&place[..], &everywhere].concat());
     let event = PerfEvent::kprobe(name, 4, At::Return).unwrap();
-    expect(
-        &calls,
-        "perf_event_open()",
-        80,
-        &[&place[..], &[(8, 8, 8)], &everywhere].concat(),
-    );
+    expect(&calls, "perf_event_open()", 80, &[&place[..], &[(8, 8, 8)], &everywhere].concat());
 
     let (prog, event_fd) = (prog(), fd(&event));
     event.attach(&prog).unwrap();
@@ -506,27 +372,13 @@ fn a_host_without_uprobes_says_which_file_is_missing() {
 #[test]
 fn objects() {
     let (_hook, calls) = record();
-    let kinds = [
-        (Kind::Prog, "PROG"),
-        (Kind::Map, "MAP"),
-        (Kind::Btf, "BTF"),
-        (Kind::Link, "LINK"),
-    ];
+    let kinds =
+        [(Kind::Prog, "PROG"), (Kind::Map, "MAP"), (Kind::Btf, "BTF"), (Kind::Link, "LINK")];
     for (kind, name) in kinds {
         object::next_id(kind, 7).unwrap();
-        expect(
-            &calls,
-            &format!("bpf(BPF_{name}_GET_NEXT_ID)"),
-            12,
-            &[(0, 4, 7)],
-        );
+        expect(&calls, &format!("bpf(BPF_{name}_GET_NEXT_ID)"), 12, &[(0, 4, 7)]);
         object::open(kind, 7).unwrap();
-        expect(
-            &calls,
-            &format!("bpf(BPF_{name}_GET_FD_BY_ID)"),
-            12,
-            &[(0, 4, 7)],
-        );
+        expect(&calls, &format!("bpf(BPF_{name}_GET_FD_BY_ID)"), 12, &[(0, 4, 7)]);
     }
     let prog = prog();
     let info = |size| [(0, 4, fd(&prog)), (4, 4, size), (8, 8, ADDRESS)];
