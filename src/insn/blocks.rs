@@ -45,9 +45,10 @@ impl Asm {
         self.or(dst, scratch);
     }
 
-    /// `dst = *(u32 *)(base + field)`. With [`Access::Probe`] `base` must be r6 to r9, r0 to r5
-    /// and the last 8 bytes of the stack are clobbered, and where the address is bad the program
-    /// goes on at `unreadable`.
+    /// `dst = *(u32 *)(base + field)`. With [`Access::Probe`] r0 to r5 and the last 8 bytes of the
+    /// stack are clobbered, so that `base` lives on only in r6 to r9; where the address is bad the
+    /// program goes on at `unreadable`. `base` may be r3, which saves an instruction, but not r1
+    /// or r2.
     #[track_caller]
     pub fn read_u32(
         &mut self,
@@ -91,8 +92,12 @@ impl Asm {
         self.mov(r1, fp);
         self.add(r1, -8);
         self.mov(w2, size);
-        self.mov(r3, base);
-        self.add(r3, field);
+        if base != r3 {
+            self.mov(r3, base);
+        }
+        if field.offset != Some(0) {
+            self.add(r3, field);
+        }
         self.call(PROBE_READ_KERNEL);
         self.jump_if(r0, Ne, 0, unreadable);
     }

@@ -46,6 +46,7 @@ pub mod reg;
 pub mod slot;
 
 pub use asm::{Asm, AsmError, Here, Isa, Label, Line};
+pub use blocks::Access;
 pub use decode::{DecodeError, decode};
 pub use encode::encode;
 pub use helper::Helper;
