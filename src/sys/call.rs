@@ -3,7 +3,7 @@
 //! Every system call of this room that matters is a [`Call`] and goes through [`call`], so that a test
 //! can answer in the kernel's place and error paths run without root.
 
-use std::ffi::{c_int, c_long};
+use std::ffi::c_int;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::sys::resource::{Resource, rlim_t, setrlimit};
@@ -92,7 +92,7 @@ unsafe fn call(call: Call<'_>) -> Result<i64, Errno> {
             let answer = unsafe {
                 libc::syscall(libc::SYS_bpf, command as c_int, attr.as_mut_ptr(), attr.len())
             };
-            answered(answer as c_long)
+            answered(answer)
         }
         Call::PerfEventOpen { attr, pid, cpu } => {
             let (group, flags) = (-1 as c_int, PERF_FLAG_FD_CLOEXEC);
@@ -100,28 +100,28 @@ unsafe fn call(call: Call<'_>) -> Result<i64, Errno> {
             let answer = unsafe {
                 libc::syscall(libc::SYS_perf_event_open, attr.as_mut_ptr(), pid, cpu, group, flags)
             };
-            answered(answer as c_long)
+            answered(answer)
         }
         Call::PerfSetBpf { event, program } => {
             // SAFETY: takes two descriptors, both borrowed, and no memory.
             let answer = unsafe { ioctl::set_bpf(event.as_raw_fd(), program.as_raw_fd() as _) };
-            Ok(answer?.into())
+            answered(answer.unwrap_or(-1))
         }
         Call::PerfEnable { event } => {
             // SAFETY: takes one borrowed descriptor and no memory.
             let answer = unsafe { ioctl::enable(event.as_raw_fd()) };
-            Ok(answer?.into())
+            answered(answer.unwrap_or(-1))
         }
         Call::RaiseMemlock => {
-            setrlimit(Resource::RLIMIT_MEMLOCK, rlim_t::MAX, rlim_t::MAX)?;
-            Ok(0)
+            let answer = setrlimit(Resource::RLIMIT_MEMLOCK, rlim_t::MAX, rlim_t::MAX);
+            answered(if answer.is_ok() { 0 } else { -1 })
         }
         Call::MoveFd(low) => {
             // SAFETY: `low` is open and nobody else's (the caller's promise), so it is ours to close.
             let low = unsafe { OwnedFd::from_raw_fd(low) };
             // SAFETY: duplicates a descriptor we own; no memory is involved.
             let answer = unsafe { libc::fcntl(low.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) };
-            answered(answer as c_long)
+            answered(answer)
         }
     }
 }
@@ -132,9 +132,12 @@ mod ioctl {
     nix::ioctl_write_int!(set_bpf, b'$', 8);
 }
 
-/// What a raw call returned, or the errno it left.
-fn answered(answer: i64) -> Result<i64, Errno> {
-    if answer < 0 { Err(nix::errno::Errno::last().into()) } else { Ok(answer) }
+/// What a call returned, or the errno it left. Not nix's: for it 524 is 0.
+fn answered(answer: impl Into<i64>) -> Result<i64, Errno> {
+    match answer.into() {
+        error if error < 0 => Err(Errno::from(&std::io::Error::last_os_error())),
+        answer => Ok(answer),
+    }
 }
 
 /// A descriptor that the kernel has just made for us, moved out of stdin's to stderr's places.

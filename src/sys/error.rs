@@ -83,13 +83,7 @@ impl fmt::Display for Errno {
     }
 }
 
-impl From<nix::errno::Errno> for Errno {
-    fn from(errno: nix::errno::Errno) -> Errno {
-        Errno(errno as i32)
-    }
-}
-
-/// A number that came with no errno becomes EINVAL: what was read made no sense.
+/// An error that came with no errno becomes EINVAL: what was read made no sense.
 impl From<&io::Error> for Errno {
     fn from(error: &io::Error) -> Errno {
         error.raw_os_error().map_or(Errno::EINVAL, Errno)

@@ -628,6 +628,7 @@ mod tests {
             }
         });
         let mut batch = Batch::new(&map, 3);
+        assert!(batch.position.len() >= 4, "room for the position");
         map.lookup_batch(&mut batch).unwrap();
         assert_eq!((batch.len(), batch.is_last()), (3, false));
         map.lookup_batch(&mut batch).unwrap();

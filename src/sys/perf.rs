@@ -13,6 +13,18 @@ use super::{Errno, Prog, SysError, file};
 /// `PERF_TYPE_TRACEPOINT`.
 const TRACEPOINT: u32 = 2;
 
+static KPROBE: Pmu = Pmu::new(
+    "/sys/bus/event_source/devices/kprobe/type",
+    "read(/sys/bus/event_source/devices/kprobe/type)",
+    "/sys/bus/event_source/devices/kprobe/format/retprobe",
+    "read(/sys/bus/event_source/devices/kprobe/format/retprobe)",
+);
+
+/// Whether this kernel has kprobes as perf events (CONFIG_KPROBE_EVENTS, Linux 4.17).
+pub fn has_kprobes() -> bool {
+    KPROBE.event_type().is_ok()
+}
+
 /// An event that a program can be attached to. Closing it removes the probe.
 #[derive(Debug)]
 pub struct PerfEvent {
@@ -26,12 +38,6 @@ impl PerfEvent {
     /// no such function, EADDRNOTAVAIL several of that name (Linux 6.7), EINVAL or EILSEQ not a place for
     /// a probe. Requires Linux 4.17.
     pub fn kprobe(function: &CStr, offset: u64, at: At) -> Result<PerfEvent, SysError> {
-        static KPROBE: Pmu = Pmu::new(
-            "/sys/bus/event_source/devices/kprobe/type",
-            "read(/sys/bus/event_source/devices/kprobe/type)",
-            "/sys/bus/event_source/devices/kprobe/format/retprobe",
-            "read(/sys/bus/event_source/devices/kprobe/format/retprobe)",
-        );
         KPROBE.open(function, offset, at, None)
     }
 
@@ -111,6 +117,10 @@ impl Pmu {
         }
     }
 
+    fn event_type(&self) -> Result<u32, SysError> {
+        once(&self.event_type, self.type_path, self.type_call, |text| text.parse().ok())
+    }
+
     fn open(
         &self,
         name: &CStr,
@@ -118,8 +128,7 @@ impl Pmu {
         at: At,
         pid: Option<u32>,
     ) -> Result<PerfEvent, SysError> {
-        let event_type =
-            once(&self.event_type, self.type_path, self.type_call, |text| text.parse().ok())?;
+        let event_type = self.event_type()?;
         let config = match at {
             At::Entry => 0,
             At::Return => once(&self.retprobe, self.retprobe_path, self.retprobe_call, config_bit)?,

@@ -101,7 +101,7 @@ pub struct Load<'a> {
     /// The kernel's version as its headers encode it; kprobes before Linux 5.0 must say so, else 0.
     pub kern_version: u32,
     /// What the log of a refused program holds: 1 the path to the error, 2 every instruction's
-    /// registers, 4 only error and statistics; a sum of these.
+    /// registers, 4 only error and statistics; a sum of these. 0 for no log.
     pub log_level: u32,
 }
 
@@ -269,7 +269,7 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
 }
 
 /// Loads a program with a log at `level` from the start: what the verifier says of a program it
-/// accepts. The errno is ENOSPC, whatever the verdict, when the log is truncated.
+/// accepts. The errno is ENOSPC, whatever the verdict, when the log is truncated; EINVAL for level 0.
 ///
 /// # Panics
 /// As [`load`].
@@ -287,7 +287,8 @@ fn load_btf(load: &Load<'_>) -> (Option<Btf>, Option<Box<LoadError>>) {
     }
 }
 
-/// One load; also gives the size the kernel would have liked for the log.
+/// One load; also gives the size the kernel would have liked for the log. A buffer with level 0 is
+/// EINVAL, and so is a level without a buffer.
 fn attempt(
     load: &Load<'_>,
     btf: Option<&Btf>,
@@ -300,8 +301,7 @@ fn attempt(
         insn_cnt: length(load.insns.len() / 8),
         insns: address(load.insns),
         license: load.license.as_ptr() as u64,
-        // A buffer with level 0 is EINVAL, and so is a level without a buffer.
-        log_level: if log.is_empty() { 0 } else { level },
+        log_level: level,
         log_size: length(log.len()),
         log_buf: address_mut(log),
         kern_version: load.kern_version,

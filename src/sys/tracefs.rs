@@ -95,7 +95,7 @@ pub struct Format {
 pub struct Field {
     /// The name, without an array's length.
     pub name: String,
-    /// The C declaration, name included, e.g. "char comm[16]".
+    /// The C declaration, name included, e.g. `char comm[16]`.
     pub declaration: String,
     /// Where it starts in the record.
     pub offset: u32,
