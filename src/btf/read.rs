@@ -1,0 +1,241 @@
+//! The blob: its sections, and the walk over its records.
+//!
+//! A record's length depends on its kind and vlen, so record n is found only by walking over the
+//! n - 1 before it. A walk reads two words of a record: it compares the name's *offset*, never the
+//! name, and goes on by the length.
+
+use super::record::{HEADER, Layout, Order, Strings};
+use super::{BtfError, Kind, Type};
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
+use memchr::memmem;
+
+/// The position of every so-many-th record is kept, so that an id already walked over is found
+/// again by a walk this short.
+const MILESTONE: usize = 256;
+
+/// A BTF blob, of either byte order.
+///
+/// Methods take `&mut self` because a walk leaves milestones behind that make later look-ups by id
+/// short: 4 bytes for each 256 records walked over, 2 KB for a whole kernel.
+///
+/// Types are found by name as `pahole` and libbpf write names: each once, whole. The split BTF of
+/// a kernel module, whose ids and names go on from the kernel's, is not understood.
+#[derive(Debug, Clone)]
+pub struct Btf<'a> {
+    pub(super) types: &'a [u8],
+    pub(super) strings: Strings<'a>,
+    pub(super) order: Order,
+    pub(super) layout: Layout,
+    /// Byte positions of the records 1, 1 + MILESTONE, 1 + 2 * MILESTONE...: never empty.
+    milestones: Vec<u32>,
+}
+
+impl<'a> Btf<'a> {
+    /// Checks the header: magic number, version, and that the sections lie within the blob.
+    ///
+    /// No type is read. The header is that of btf.rst; longer ones are taken, and of their
+    /// additions the layout section (in the headers of kernel 7.2) is used.
+    ///
+    /// # Errors
+    /// What the header gets wrong.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, BtfError> {
+        let order = match bytes {
+            [0x9f, 0xeb, ..] => Order::Little,
+            [0xeb, 0x9f, ..] => Order::Big,
+            _ => return Err(BtfError::NoMagic(bytes.iter().take(2).copied().collect())),
+        };
+        let cut_off = |wanted| BtfError::HeaderCutOff { wanted, found: bytes.len() };
+        if bytes.len() < 24 {
+            return Err(cut_off(24));
+        }
+        if bytes[2] != 1 {
+            return Err(BtfError::UnknownVersion(bytes[2]));
+        }
+        let header_len = order.u32(&bytes[4..]).max(24);
+        let Some((header, body)) = bytes.split_at_checked(header_len as usize) else {
+            return Err(cut_off(header_len));
+        };
+        let section = |at: usize, name| {
+            let (start, len) = (order.u32(&header[at..]), order.u32(&header[at + 4..]));
+            let end = u64::from(start) + u64::from(len);
+            usize::try_from(end)
+                .ok()
+                .and_then(|end| body.get(start as usize..end))
+                .ok_or(BtfError::SectionCutOff { section: name, end, found: body.len() })
+        };
+        let types = section(8, "type")?;
+        let strings = section(16, "string")?;
+        if strings.first() != Some(&0) || strings.last() != Some(&0) {
+            return Err(BtfError::StringsUnterminated);
+        }
+        let layout = match header_len {
+            32.. => section(24, "layout")?,
+            _ => &[],
+        };
+        Ok(Self {
+            types,
+            strings: Strings(strings),
+            order,
+            layout: Layout::new(layout),
+            milestones: vec![0],
+        })
+    }
+
+    /// Finds the record of the first type of this kind and name, without its id.
+    ///
+    /// Where the kernel sorts its types by name (7.2 and later) this is a search of a few
+    /// microseconds; elsewhere it is a walk like [`Btf::find_all`]'s.
+    ///
+    /// # Errors
+    /// A record on the way is malformed.
+    pub fn find(&mut self, kind: Kind, name: &str) -> Result<Option<Type<'a>>, BtfError> {
+        Ok(self.find_records(&[(kind, name)])?[0])
+    }
+
+    /// [`Btf::find`] for several types: those that a search does not find share one walk.
+    pub fn find_records(
+        &mut self,
+        wanted: &[(Kind, &str)],
+    ) -> Result<Vec<Option<Type<'a>>>, BtfError> {
+        let mut found: Vec<_> = wanted.iter().map(|(k, n)| self.search(*k, n)).collect();
+        let missing: Vec<usize> = (0..wanted.len()).filter(|i| found[*i].is_none()).collect();
+        let walked: Vec<_> = missing.iter().map(|i| wanted[*i]).collect();
+        for (index, walked) in missing.iter().zip(self.find_all(&walked)?) {
+            found[*index] = walked.map(|(_, record)| record);
+        }
+        Ok(found)
+    }
+
+    /// Finds the id of the first type of this kind and name; see [`Btf::find_all`].
+    ///
+    /// # Errors
+    /// A record on the way is malformed.
+    pub fn find_id(&mut self, kind: Kind, name: &str) -> Result<Option<u32>, BtfError> {
+        Ok(self.find_all(&[(kind, name)])?[0].map(|(id, _)| id))
+    }
+
+    /// Finds the id and record of each type asked for, in the order asked; `None` for one that is
+    /// not there. Of several types of one kind and name the first counts, as in the kernel.
+    ///
+    /// All are found in one walk, which ends with the last one found: 1 ms for a whole kernel. A
+    /// name that is not among the strings costs no walk.
+    ///
+    /// # Errors
+    /// A record on the way is malformed.
+    pub fn find_all(
+        &mut self,
+        wanted: &[(Kind, &str)],
+    ) -> Result<Vec<Option<(u32, Type<'a>)>>, BtfError> {
+        match self.order {
+            Order::Little => self.find_all_in::<LittleEndian>(wanted),
+            Order::Big => self.find_all_in::<BigEndian>(wanted),
+        }
+    }
+
+    fn find_all_in<E: ByteOrder>(
+        &mut self,
+        wanted: &[(Kind, &str)],
+    ) -> Result<Vec<Option<(u32, Type<'a>)>>, BtfError> {
+        let mut found = vec![None; wanted.len()];
+        let mut open: Vec<(u32, usize)> = Vec::new(); // name offset, index into wanted
+        for (index, (_, name)) in wanted.iter().enumerate() {
+            open.extend(self.name_offset(name).map(|offset| (offset, index)));
+        }
+        // One bit for each offset wanted, by its low bits: one test spares all the comparisons for
+        // almost every record.
+        let mut bits = open.iter().fold(0u64, |bits, (at, _)| bits | 1 << (at % 64));
+        let (mut position, mut id) = (0, 1u32);
+        while !open.is_empty() && position < self.types.len() {
+            let (name_offset, next) = self.step::<E>(position)?;
+            if bits >> (name_offset % 64) & 1 == 1 {
+                open.retain(|&(offset, index)| {
+                    let hit = (offset == name_offset)
+                        .then(|| self.record(position).ok())
+                        .flatten()
+                        .filter(|record| record.kind() == wanted[index].0);
+                    found[index] = hit.map(|record| (id, record));
+                    hit.is_none()
+                });
+                bits = open.iter().fold(0, |bits, (at, _)| bits | 1 << (at % 64));
+            }
+            (position, id) = (next, id + 1);
+            self.leave_milestone(id, position);
+        }
+        Ok(found)
+    }
+
+    /// The record with this id.
+    ///
+    /// # Errors
+    /// There is no such id (`void`, which is 0, has no record), or a record on the way is
+    /// malformed.
+    pub fn by_id(&mut self, id: u32) -> Result<Type<'a>, BtfError> {
+        match self.order {
+            Order::Little => self.by_id_in::<LittleEndian>(id),
+            Order::Big => self.by_id_in::<BigEndian>(id),
+        }
+    }
+
+    fn by_id_in<E: ByteOrder>(&mut self, id: u32) -> Result<Type<'a>, BtfError> {
+        let index = id.checked_sub(1).ok_or(BtfError::NoSuchType(0))?;
+        let nearest = (index as usize / MILESTONE).min(self.milestones.len() - 1);
+        let mut position = self.milestones[nearest] as usize;
+        for walked in (nearest * MILESTONE) as u32..index {
+            if position >= self.types.len() {
+                return Err(BtfError::NoSuchType(id));
+            }
+            (_, position) = self.step::<E>(position)?;
+            self.leave_milestone(walked + 2, position);
+        }
+        if position >= self.types.len() {
+            return Err(BtfError::NoSuchType(id));
+        }
+        self.record(position)
+    }
+
+    /// The record at `position`.
+    pub(super) fn record(&self, position: usize) -> Result<Type<'a>, BtfError> {
+        Type::at(self.types, position, self.strings, self.order, &self.layout)
+    }
+
+    /// Where in the string section this name is. An anonymous type has none to be found by.
+    fn name_offset(&self, name: &str) -> Option<u32> {
+        if name.is_empty() || name.contains('\0') {
+            return None;
+        }
+        let needle = [b"\0", name.as_bytes(), b"\0"].concat();
+        let before = memmem::find(self.strings.0, &needle)?;
+        Some(before as u32 + 1) // A section is at most 4 GiB by its header.
+    }
+
+    /// Remembers that the record `id` is at `position`, if it is the next milestone.
+    #[inline(always)]
+    fn leave_milestone(&mut self, id: u32, position: usize) {
+        if id as usize == self.milestones.len() * MILESTONE + 1 {
+            self.milestones.push(position as u32); // A section is at most 4 GiB by its header.
+        }
+    }
+
+    /// The name offset of the record at `position`, and where the next record begins.
+    #[inline(always)]
+    pub(super) fn step<E: ByteOrder>(&self, position: usize) -> Result<(u32, usize), BtfError> {
+        let rest = &self.types[position..];
+        if rest.len() >= HEADER {
+            let len = self.layout.record_len(E::read_u32(&rest[4..]));
+            if len != 0 && len <= rest.len() as u64 {
+                return Ok((E::read_u32(rest), position + len as usize));
+            }
+        }
+        Err(self.malformed(position))
+    }
+
+    #[cold]
+    fn malformed(&self, position: usize) -> BtfError {
+        match self.types.get(position + 4..position + HEADER) {
+            Some(words) if self.layout.record_len(self.order.u32(words)) == 0 => {
+                BtfError::UnknownKind { position, kind: (self.order.u32(words) >> 24 & 0x7f) as u8 }
+            }
+            _ => BtfError::TypeCutOff { position },
+        }
+    }
+}

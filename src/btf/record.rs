@@ -1,0 +1,287 @@
+//! One type's record: its header of 12 bytes and what its kind puts behind it.
+
+use super::BtfError;
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
+use memchr::memchr;
+use std::cmp::Ordering;
+
+/// What a BTF type describes (`BTF_KIND_*` in `include/uapi/linux/btf.h`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[allow(missing_docs)] // The names are C's.
+pub enum Kind {
+    Int = 1,
+    Ptr,
+    Array,
+    Struct,
+    Union,
+    Enum,
+    /// A forward declaration: a struct or union that is named and not described.
+    Fwd,
+    Typedef,
+    Volatile,
+    Const,
+    Restrict,
+    Func,
+    FuncProto,
+    /// A global variable (kernel 5.2).
+    Var,
+    /// The variables of one ELF section (kernel 5.2).
+    Datasec,
+    /// A floating-point number (kernel 5.13).
+    Float,
+    /// An attribute of a declaration (kernel 5.16).
+    DeclTag,
+    /// An attribute of a type (kernel 5.17).
+    TypeTag,
+    /// An enumeration of 64-bit values (kernel 6.0).
+    Enum64,
+}
+
+impl Kind {
+    /// The kinds by number, from 1.
+    const ALL: [Kind; 19] = {
+        use Kind::*;
+        [
+            Int, Ptr, Array, Struct, Union, Enum, Fwd, Typedef, Volatile, Const, Restrict, Func,
+            FuncProto, Var, Datasec, Float, DeclTag, TypeTag, Enum64,
+        ]
+    };
+
+    pub(super) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number).checked_sub(1)?).copied()
+    }
+
+    /// Bytes behind the header: a fixed number, and a number for each of `vlen` elements.
+    const fn tail(self) -> (u8, u8) {
+        match self {
+            Self::Int | Self::Var | Self::DeclTag => (4, 0),
+            Self::Array => (12, 0),
+            Self::Struct | Self::Union | Self::Datasec | Self::Enum64 => (0, 12),
+            Self::Enum | Self::FuncProto => (0, 8),
+            _ => (0, 0),
+        }
+    }
+
+    /// Whether the type only adds something to another one: its size and members are that one's.
+    pub(super) fn is_modifier(self) -> bool {
+        use Kind::*;
+        matches!(self, Typedef | Volatile | Const | Restrict | TypeTag)
+    }
+
+    pub(super) fn has_members(self) -> bool {
+        matches!(self, Self::Struct | Self::Union)
+    }
+}
+
+/// `struct btf_type`: name_off, info, and size or type.
+pub(super) const HEADER: usize = 12;
+
+/// How long the records of each kind are; a kind is 7 bits and its vlen 24 in the headers
+/// of kernel 7.2; before that they were 5 and 16, and the bits between zero.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    fixed: [u8; 128],
+    element: [u8; 128],
+}
+
+impl Layout {
+    /// The kinds of [`Kind`]; 0 marks the unknown, as every known record has a header.
+    const KNOWN: Self = {
+        let (mut fixed, mut element) = ([0; 128], [0; 128]);
+        let mut i = 0;
+        while i < Kind::ALL.len() {
+            let (tail, each) = Kind::ALL[i].tail();
+            fixed[i + 1] = HEADER as u8 + tail;
+            element[i + 1] = each;
+            i += 1;
+        }
+        Self { fixed, element }
+    };
+
+    /// The known kinds, and from the blob's layout section (in the headers of kernel 7.2) those that came
+    /// later: `struct btf_layout`, 4 bytes for each kind from 0 on.
+    pub(super) fn new(section: &[u8]) -> Self {
+        let mut layout = Self::KNOWN;
+        for (kind, sizes) in section.chunks_exact(4).enumerate().take(128) {
+            if kind > Kind::ALL.len() {
+                layout.fixed[kind] = (HEADER as u8).saturating_add(sizes[0]);
+                layout.element[kind] = sizes[1];
+            }
+        }
+        layout
+    }
+
+    /// Bytes of a record whose `info` word this is; 0 when its kind is not known.
+    #[inline(always)]
+    pub(super) fn record_len(&self, info: u32) -> u64 {
+        let kind = (info >> 24 & 0x7f) as usize;
+        u64::from(self.fixed[kind]) + u64::from(self.element[kind]) * u64::from(info & 0xff_ffff)
+    }
+}
+
+/// Reads 32-bit words in the blob's byte order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    /// The word in the first 4 bytes, which must be there.
+    pub(super) fn u32(self, bytes: &[u8]) -> u32 {
+        match self {
+            Self::Little => LittleEndian::read_u32(bytes),
+            Self::Big => BigEndian::read_u32(bytes),
+        }
+    }
+}
+
+/// The string section, which begins and ends with a zero byte.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Strings<'a>(pub(super) &'a [u8]);
+
+impl<'a> Strings<'a> {
+    /// The string at `offset`, without its zero byte.
+    pub(super) fn get(self, offset: u32) -> Result<&'a [u8], BtfError> {
+        let tail = self.0.get(offset as usize..).unwrap_or_default();
+        let len = memchr(0, tail).ok_or(BtfError::NameOutside(offset))?;
+        Ok(&tail[..len])
+    }
+
+    /// How the string at `offset` compares with `name`, as strcmp does. Its end is not looked for:
+    /// a hostile string may be long, and many names may share it.
+    pub(super) fn compare(self, offset: u32, name: &[u8]) -> Ordering {
+        let tail = self.0.get(offset as usize..).unwrap_or_default();
+        tail.iter().take(name.len() + 1).cmp(name.iter().chain(&[0]))
+    }
+}
+
+/// A type's record in the blob.
+#[derive(Debug, Clone, Copy)]
+pub struct Type<'a> {
+    kind: Kind,
+    order: Order,
+    /// The whole record: header and what follows it.
+    bytes: &'a [u8],
+    strings: Strings<'a>,
+}
+
+impl<'a> Type<'a> {
+    /// The record at `position` of the type section.
+    pub(super) fn at(
+        types: &'a [u8],
+        position: usize,
+        strings: Strings<'a>,
+        order: Order,
+        layout: &Layout,
+    ) -> Result<Self, BtfError> {
+        let cut_off = BtfError::TypeCutOff { position };
+        let bytes = types.get(position..).unwrap_or_default();
+        if bytes.len() < HEADER {
+            return Err(cut_off);
+        }
+        let info = order.u32(&bytes[4..]);
+        let number = (info >> 24 & 0x7f) as u8;
+        let kind =
+            Kind::from_number(number).ok_or(BtfError::UnknownKind { position, kind: number })?;
+        let len = usize::try_from(layout.record_len(info)).unwrap_or(usize::MAX);
+        let bytes = bytes.get(..len).ok_or(cut_off)?;
+        Ok(Self { kind, order, bytes, strings })
+    }
+
+    /// The word at a byte offset that the record's kind guarantees.
+    fn word(&self, offset: usize) -> u32 {
+        self.order.u32(&self.bytes[offset..])
+    }
+
+    /// What the type is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The type's name, without a zero byte; empty for an anonymous type.
+    ///
+    /// # Errors
+    /// The name lies outside of the string section.
+    pub fn name(&self) -> Result<&'a [u8], BtfError> {
+        self.strings.get(self.word(0))
+    }
+
+    /// How the type's name compares with `name`, as strcmp does.
+    pub(super) fn compare_name(&self, name: &[u8]) -> Ordering {
+        self.strings.compare(self.word(0), name)
+    }
+
+    /// How many members, parameters, enumerators or variables there are; a function's linkage.
+    pub fn vlen(&self) -> u32 {
+        self.word(4) & 0xff_ffff
+    }
+
+    /// The kind's own bit: in a struct or union, that members may be bitfields.
+    pub fn kind_flag(&self) -> bool {
+        self.word(4) >> 31 == 1
+    }
+
+    /// The type's size in bytes or the id of the type it refers to, as its kind has it.
+    pub fn size_or_type(&self) -> u32 {
+        self.word(8)
+    }
+
+    /// An array's element type and number of elements.
+    pub(super) fn array(&self) -> Option<(u32, u32)> {
+        (self.kind == Kind::Array).then(|| (self.word(HEADER), self.word(HEADER + 8)))
+    }
+
+    /// Whether an integer uses only some of its bits: what a bitfield was before kernel 5.0.
+    pub(super) fn is_partial_int(&self) -> bool {
+        self.kind == Kind::Int && {
+            let (offset, bits) = (self.word(HEADER) >> 16 & 0xff, self.word(HEADER) & 0xff);
+            offset != 0 || u64::from(bits) != u64::from(self.size_or_type()) * 8
+        }
+    }
+
+    /// The members of a struct or union, in order; of other kinds none.
+    pub fn members(&self) -> impl Iterator<Item = Member<'a>> + use<'a> {
+        let (order, strings, kind_flag) = (self.order, self.strings, self.kind_flag());
+        let tail = if self.kind.has_members() { &self.bytes[HEADER..] } else { &[] };
+        tail.chunks_exact(12).map(move |member| {
+            let offset = order.u32(&member[8..]);
+            Member {
+                name_offset: order.u32(member),
+                strings,
+                type_id: order.u32(&member[4..]),
+                bit_offset: if kind_flag { offset & 0xff_ffff } else { offset },
+                bitfield_bits: if kind_flag { offset >> 24 } else { 0 },
+            }
+        })
+    }
+}
+
+/// A member of a struct or union.
+#[derive(Debug, Clone, Copy)]
+pub struct Member<'a> {
+    name_offset: u32,
+    strings: Strings<'a>,
+    /// The id of the member's type.
+    pub type_id: u32,
+    /// Where it begins, in bits from the beginning of the struct.
+    pub bit_offset: u32,
+    /// How many bits a bitfield has; 0 when the member is not a bitfield.
+    pub bitfield_bits: u32,
+}
+
+impl<'a> Member<'a> {
+    /// The member's name, without a zero byte; empty for an anonymous struct or union.
+    ///
+    /// # Errors
+    /// The name lies outside of the string section.
+    pub fn name(&self) -> Result<&'a [u8], BtfError> {
+        self.strings.get(self.name_offset)
+    }
+
+    /// Whether this is the member's name; the empty name is that of an anonymous member.
+    pub(super) fn is_named(&self, name: &[u8]) -> bool {
+        self.strings.compare(self.name_offset, name).is_eq()
+    }
+}

@@ -1,0 +1,186 @@
+//! BTF about our own programs, so that the kernel's log names their source lines.
+
+use std::collections::HashMap;
+
+/// A program's main function or one of its subprograms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Function<'a> {
+    /// Its name. The kernel takes only C identifiers: any other character becomes `_`, and what is
+    /// longer than 127 is cut.
+    pub name: &'a str,
+    /// The names of its parameters, which are all shown as `void *`; for a main function `ctx`.
+    pub parameters: &'a [&'a str],
+    /// The slot of its first instruction.
+    pub slot: u32,
+}
+
+/// Where in the source an instruction was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// The instruction's slot; a 64-bit load counts by its first.
+    pub slot: u32,
+    /// The source file, as it shall be shown.
+    pub file: &'a str,
+    /// The line's number from 1. The kernel has 22 bits for it: what is greater is 4194303.
+    pub line: u32,
+    /// The column from 1. The kernel has 10 bits for it: what is greater is 1023.
+    pub column: u32,
+    /// The line itself, as it shall be shown.
+    pub text: &'a str,
+}
+
+/// BTF and its companions for one program, in host byte order, as `BPF_BTF_LOAD` (kernel 4.18) and
+/// `BPF_PROG_LOAD` (func_info 4.20, line_info 5.0) take them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramBtf {
+    /// The blob for `BPF_BTF_LOAD`.
+    pub btf: Vec<u8>,
+    /// `struct bpf_func_info` for each function.
+    pub func_info: Vec<u8>,
+    /// `struct bpf_line_info` for each stretch of instructions from one source line; empty when no
+    /// line is known.
+    pub line_info: Vec<u8>,
+}
+
+/// The type ids that every blob has; after them come two for each function.
+const INT: u32 = 1;
+const POINTER: u32 = 2;
+const FIRST_PROTO: u32 = 3;
+
+impl ProgramBtf {
+    /// Bytes of one record of `func_info`: `func_info_rec_size`.
+    pub const FUNC_INFO_SIZE: u32 = 8;
+    /// Bytes of one record of `line_info`: `line_info_rec_size`.
+    pub const LINE_INFO_SIZE: u32 = 16;
+
+    /// Describes a program by its functions and by the source line of its instructions.
+    ///
+    /// Functions and lines may come in any order; of several for one slot the first counts. The
+    /// rules of the kernel's `check_btf_func` and `check_btf_line` are kept whatever is given:
+    /// offsets strictly rise, the first is 0, and each function begins with a record of both.
+    /// So the first line reaches back to slot 0, and a line that goes on in the next function is
+    /// given again there.
+    pub fn new(functions: &[Function], lines: &[Line]) -> Self {
+        let mut functions = functions.to_vec();
+        functions.sort_by_key(|function| function.slot);
+        functions.dedup_by_key(|function| function.slot);
+        if let Some(main) = functions.first_mut() {
+            main.slot = 0;
+        }
+
+        let mut strings = StringSection::default();
+        let mut types = Vec::new();
+        put(&mut types, &[strings.add("int"), INT_KIND, 4, SIGNED_32_BITS]);
+        put(&mut types, &[0, PTR_KIND, 0]); // void *
+        let mut func_info = Vec::new();
+        for (index, function) in functions.iter().enumerate() {
+            let proto = FIRST_PROTO + 2 * index as u32;
+            let vlen = function.parameters.len() as u32;
+            put(&mut types, &[0, FUNC_PROTO_KIND | vlen, INT]);
+            for parameter in function.parameters {
+                put(&mut types, &[strings.add(&identifier(parameter)), POINTER]);
+            }
+            put(&mut types, &[strings.add(&identifier(function.name)), FUNC_KIND, proto]);
+            put(&mut func_info, &[function.slot, proto + 1]);
+        }
+
+        let mut line_info = Vec::new();
+        for line in stretches(&functions, lines) {
+            let file = strings.add(up_to_nul(line.file));
+            let text = strings.add(up_to_nul(line.text));
+            let line_and_column = line.line.min(0x3f_ffff) << 10 | line.column.min(0x3ff);
+            put(&mut line_info, &[line.slot, file, text, line_and_column]);
+        }
+
+        Self { btf: blob(&types, &strings.bytes), func_info, line_info }
+    }
+}
+
+/// `info` words: kind << 24 | vlen. A function's vlen is its linkage, 0 for static.
+const INT_KIND: u32 = 1 << 24;
+const PTR_KIND: u32 = 2 << 24;
+const FUNC_KIND: u32 = 12 << 24;
+const FUNC_PROTO_KIND: u32 = 13 << 24;
+/// What follows an int: BTF_INT_SIGNED and the number of bits.
+const SIGNED_32_BITS: u32 = 1 << 24 | 32;
+
+fn put(bytes: &mut Vec<u8>, words: &[u32]) {
+    bytes.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+}
+
+/// The lines at whose slots a record is due: where the source line changes or a function begins.
+fn stretches<'a>(functions: &[Function], lines: &[Line<'a>]) -> Vec<Line<'a>> {
+    let mut lines = lines.to_vec();
+    lines.sort_by_key(|line| line.slot);
+    lines.dedup_by_key(|line| line.slot);
+    let Some(first) = lines.first_mut() else {
+        return lines;
+    };
+    first.slot = 0;
+
+    for function in functions {
+        if let Err(after) = lines.binary_search_by_key(&function.slot, |line| line.slot) {
+            let in_force = lines[after - 1]; // There is one: the first is at slot 0.
+            lines.insert(after, Line { slot: function.slot, ..in_force });
+        }
+    }
+    let begins_function =
+        |slot: u32| functions.binary_search_by_key(&slot, |function| function.slot).is_ok();
+    lines.dedup_by(|next, last| {
+        (next.file, next.line) == (last.file, last.line) && !begins_function(next.slot)
+    });
+    lines
+}
+
+/// The name as the kernel's `btf_name_valid_identifier` takes it.
+fn identifier(name: &str) -> String {
+    let digit = name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty();
+    let replaced = name.chars().map(|c| match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => c,
+        _ => '_',
+    });
+    // KSYM_NAME_LEN was 128 with the zero byte until kernel 6.1.
+    digit.then_some('_').into_iter().chain(replaced).take(127).collect()
+}
+
+/// A string of the section ends at its first zero byte.
+fn up_to_nul(text: &str) -> &str {
+    text.split('\0').next().unwrap_or_default()
+}
+
+/// The blob of a type section and a string section.
+fn blob(types: &[u8], strings: &[u8]) -> Vec<u8> {
+    let mut blob = 0xeb9f_u16.to_ne_bytes().to_vec();
+    blob.extend([1, 0]); // version, flags
+    let (types_len, strings_len) = (types.len() as u32, strings.len() as u32);
+    put(&mut blob, &[24, 0, types_len, types_len, strings_len]);
+    blob.extend(types);
+    blob.extend(strings);
+    blob
+}
+
+/// Strings, each written once and ended by a zero byte; the empty one is at 0.
+struct StringSection {
+    bytes: Vec<u8>,
+    offsets: HashMap<String, u32>,
+}
+
+impl Default for StringSection {
+    fn default() -> Self {
+        Self { bytes: vec![0], offsets: HashMap::from([(String::new(), 0)]) }
+    }
+}
+
+impl StringSection {
+    /// The string's offset.
+    fn add(&mut self, text: &str) -> u32 {
+        if let Some(offset) = self.offsets.get(text) {
+            return *offset;
+        }
+        let offset = self.bytes.len() as u32;
+        self.bytes.extend(text.as_bytes());
+        self.bytes.push(0);
+        self.offsets.insert(text.to_owned(), offset);
+        offset
+    }
+}
