@@ -9,6 +9,13 @@
 #![warn(missing_docs)]
 
 pub mod btf;
+pub mod cli;
+pub mod error;
+pub mod host;
 pub mod insn;
+pub mod interval;
+pub mod programs;
+pub mod session;
 #[allow(unsafe_code)] // The kernel boundary; every block there gives its reason.
 pub mod sys;
+pub mod view;

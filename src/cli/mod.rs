@@ -1,0 +1,93 @@
+//! The command line: a file a subcommand.
+
+mod bitehist;
+mod dump;
+mod options;
+mod report;
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+pub use dump::LICENSE;
+
+/// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
+#[derive(Parser)]
+#[command(name = "rawbpf", version, propagate_version = true, after_help = EXIT_CODES)]
+#[command(max_term_width = 100, disable_help_subcommand = false)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 77 this host lacks what is needed (a privilege too).
+Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./bitehist";
+
+#[derive(Subcommand)]
+enum Command {
+    Bitehist(bitehist::Options),
+}
+
+/// Runs what the arguments ask for. What fails is said on stderr.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(named(args)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that nobody reads to the end is no failure.
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    let (name, verbose, result) = match &cli.command {
+        Command::Bitehist(options) => ("bitehist", options.trace.verbose, bitehist::run(options)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Quietly) => ExitCode::SUCCESS,
+        Err(Stop::Error(error)) => {
+            eprintln!("{name}: {error}");
+            if let (true, Some(detail)) = (verbose, &error.detail) {
+                eprintln!("{}", detail.trim_end());
+            }
+            ExitCode::from(error.failure.code())
+        }
+    }
+}
+
+/// The arguments with the tool's name in front, if the program was called by it.
+fn named(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<_> = args.collect();
+    let called = args.first().and_then(|first| Path::new(first).file_name()).map(OsString::from);
+    if let Some(name) = called.filter(|name| name == "bitehist") {
+        args.insert(1, name);
+    }
+    args
+}
+
+/// Why a run ends before its time.
+enum Stop {
+    /// Whoever read the output has gone.
+    Quietly,
+    Error(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Error(error)
+    }
+}
+
+/// The output could not be written.
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        match error.kind() {
+            ErrorKind::BrokenPipe => Stop::Quietly,
+            _ => Stop::Error(Error::failed(format!("the output could not be written: {error}"))),
+        }
+    }
+}

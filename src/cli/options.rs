@@ -1,0 +1,102 @@
+//! The options that tracing tools share. The same letter means the same everywhere.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::dump::Format;
+use crate::host::AttachKind;
+
+/// When, how and where to attach, and what to print.
+#[derive(Args, Debug)]
+pub struct TraceOptions {
+    /// Seconds between two tables; fractions work
+    #[arg(default_value = "5", value_parser = interval, allow_negative_numbers = true)]
+    pub interval: Duration,
+
+    /// How many tables [default: until Ctrl-C]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true)]
+    pub count: Option<u64>,
+
+    /// Print the time of day above each table
+    #[arg(short = 'T', long)]
+    pub timestamp: bool,
+
+    /// Only this disk, such as vda or /dev/nvme0n1
+    #[arg(short, long, value_name = "DISK")]
+    pub disk: Option<String>,
+
+    /// Print a line of JSON per interval
+    #[arg(long)]
+    pub json: bool,
+
+    /// How to attach: auto, kprobe, fentry, tp_btf, raw_tp or tracepoint
+    #[arg(
+        long,
+        value_name = "KIND",
+        default_value = "auto",
+        hide_possible_values = true,
+        value_parser = attach_kind()
+    )]
+    pub attach: Choice,
+
+    /// The kernel's types from this file, BTF or an ELF object with it, not from /sys/kernel/btf
+    #[arg(long, value_name = "FILE")]
+    pub btf: Option<PathBuf>,
+
+    /// Print the bytecode and exit; needs no privilege. listing, opcodes, linum, hex, c, json or
+    /// raw. With --attach auto it is the kprobe's
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "listing",
+        hide_possible_values = true
+    )]
+    pub dump_insns: Option<Format>,
+
+    /// Say on stderr what is attached where, why, and how long it took
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// An attach kind, or the first that works.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Choice {
+    /// The first of [`AttachKind::ALL`] that works.
+    Auto,
+    /// This one.
+    Only(AttachKind),
+}
+
+impl Choice {
+    /// What to try, in this order.
+    pub fn kinds(self) -> Vec<AttachKind> {
+        match self {
+            Choice::Auto => AttachKind::ALL.to_vec(),
+            Choice::Only(kind) => vec![kind],
+        }
+    }
+}
+
+fn attach_kind() -> impl TypedValueParser<Value = Choice> {
+    PossibleValuesParser::new(["auto", "kprobe", "fentry", "tp_btf", "raw_tp", "tracepoint"]).map(
+        |name| {
+            let kind = AttachKind::ALL.into_iter().find(|kind| kind.to_string() == name);
+            kind.map_or(Choice::Auto, Choice::Only)
+        },
+    )
+}
+
+/// A day's interval is enough, and a millisecond's is as short as printing allows.
+fn interval(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it is not a number of seconds".to_owned())?;
+    if (0.001..=86400.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("it must be from 0.001 to 86400 seconds".into())
+    }
+}

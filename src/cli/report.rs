@@ -1,0 +1,52 @@
+//! What a running tool says beside its data.
+
+use std::io::{self, IsTerminal, Write};
+
+use time::OffsetDateTime;
+
+use super::options::{Choice, TraceOptions};
+use crate::session::Session;
+use crate::view::duration::{milliseconds, seconds};
+
+/// Says on stderr where the program is attached: in one line if it is not where it was looked for
+/// first, and in full with `-v`.
+pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
+    if options.verbose {
+        for (kind, error) in &session.skipped {
+            eprintln!("{tool}: {kind}: {}", error.what);
+            if let Some(detail) = &error.detail {
+                eprintln!("  {}", detail.trim_end().replace('\n', "\n  "));
+            }
+        }
+        let steps = session.steps.iter();
+        let steps = steps.map(|(step, took)| format!("{step} {}", milliseconds(*took)));
+        eprintln!("{tool}: attached by {}", session.attached);
+        eprintln!("{tool}: {}", steps.collect::<Vec<_>>().join(", "));
+    } else if let (Choice::Auto, Some((_, first))) = (options.attach, session.skipped.first()) {
+        eprintln!("{tool}: {}: attached by {}", first.what, session.attached);
+    }
+}
+
+/// The first line: what is traced, how often it is shown, how it ends. It goes to stderr where
+/// stdout is data.
+///
+/// # Errors
+/// stdout could not be written.
+pub fn tracing(what: &str, options: &TraceOptions, out: &mut dyn Write) -> io::Result<()> {
+    let mut line = format!("Tracing {what}... Interval {} secs.", seconds(options.interval));
+    if options.count.is_none() {
+        line.push_str(" Ctrl-C to end.");
+    }
+    if options.json || !io::stdout().is_terminal() {
+        eprintln!("{line}");
+        return Ok(());
+    }
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// The local time of day: `14:03:59`. UTC where the host does not tell its time zone.
+pub fn time_of_day() -> String {
+    let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+    format!("{:02}:{:02}:{:02}", now.hour(), now.minute(), now.second())
+}

@@ -1,0 +1,79 @@
+//! What went wrong, said so that the reader knows what to do next.
+
+use std::fmt;
+
+/// How a failed run ends, as the exit code tells it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// It was tried and failed: 1.
+    Failed,
+    /// The command line asks for what cannot be: 2.
+    Usage,
+    /// This host lacks what is needed, a privilege included: 77, as test suites expect of a
+    /// program that cannot run here.
+    Lacking,
+}
+
+impl Failure {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Failure::Failed => 1,
+            Failure::Usage => 2,
+            Failure::Lacking => 77,
+        }
+    }
+}
+
+/// One failure: a sentence for what happened and why on this host, one for what to type next,
+/// and what only `-v` shows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Error {
+    /// How the run ends.
+    pub failure: Failure,
+    /// What happened and why.
+    pub what: String,
+    /// What to do about it.
+    pub next: Option<String>,
+    /// The kernel's own words, for `-v`.
+    pub detail: Option<String>,
+}
+
+impl Error {
+    /// It was tried and failed.
+    pub fn failed(what: impl Into<String>) -> Error {
+        Error { failure: Failure::Failed, what: what.into(), next: None, detail: None }
+    }
+
+    /// The command line asks for what cannot be.
+    pub fn usage(what: impl Into<String>) -> Error {
+        Error { failure: Failure::Usage, ..Error::failed(what) }
+    }
+
+    /// This host lacks what is needed.
+    pub fn lacking(what: impl Into<String>) -> Error {
+        Error { failure: Failure::Lacking, ..Error::failed(what) }
+    }
+
+    /// The same with what to do about it.
+    pub fn next(self, next: impl Into<String>) -> Error {
+        Error { next: Some(next.into()), ..self }
+    }
+
+    /// The same with what only `-v` shows.
+    pub fn detail(self, detail: impl Into<String>) -> Error {
+        Error { detail: Some(detail.into()), ..self }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        match &self.next {
+            Some(next) => write!(f, "\n  {next}"),
+            None => Ok(()),
+        }
+    }
+}

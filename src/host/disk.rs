@@ -1,0 +1,77 @@
+//! Disks by name.
+
+use std::fs;
+use std::path::Path;
+
+use crate::error::Error;
+
+/// A whole disk, as the block layer numbers it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Disk {
+    /// Driver.
+    pub major: u32,
+    /// Device of that driver.
+    pub minor: u32,
+}
+
+const BLOCK: &str = "/sys/class/block";
+
+impl Disk {
+    /// The kernel's own form of the number: 12 bits major, 20 bits minor.
+    pub fn dev(self) -> u32 {
+        self.major << 20 | self.minor
+    }
+
+    /// The disk called `name`, with or without `/dev/` before it.
+    ///
+    /// # Errors
+    /// There is none, or what is there issues no requests of its own: a partition, or a device
+    /// stacked on others.
+    pub fn find(name: &str) -> Result<Disk, Error> {
+        let name = name.strip_prefix("/dev/").unwrap_or(name);
+        // A slash in a device's name stands as an exclamation mark.
+        let entry = Path::new(BLOCK).join(name.replace('/', "!"));
+        let number = fs::read_to_string(entry.join("dev")).ok().filter(|_| !name.is_empty());
+        let number =
+            number.ok_or_else(|| Error::usage(format!("no disk {name:?}")).next(names()))?;
+        if entry.join("partition").exists() {
+            let whole = fs::canonicalize(&entry).ok();
+            let whole = whole.as_deref().and_then(Path::parent).and_then(Path::file_name);
+            let whole = whole.map(|whole| whole.to_string_lossy().into_owned());
+            return Err(Error::usage(format!(
+                "{name} is a partition, and the block layer counts whole disks"
+            ))
+            .next(whole.map_or_else(names, |whole| format!("try: -d {whole}"))));
+        }
+        if !entry.join("mq").exists() {
+            let below = list(&entry.join("slaves"));
+            return Err(Error::usage(format!(
+                "{name} issues no requests: its I/O is handed on, or done at once"
+            ))
+            .next(if below.is_empty() {
+                names()
+            } else {
+                format!("the disks below it do: {}", below.join(", "))
+            }));
+        }
+        let parsed = number.trim().split_once(':').and_then(|(major, minor)| {
+            Some(Disk { major: major.parse().ok()?, minor: minor.parse().ok()? })
+        });
+        parsed.ok_or_else(|| Error::failed(format!("{name} has no device number: {number:?}")))
+    }
+}
+
+/// The disks there are, said as what to type.
+fn names() -> String {
+    let mut disks = list(Path::new(BLOCK));
+    disks.retain(|disk| Path::new(BLOCK).join(disk).join("mq").exists());
+    format!("the disks of this host: {}", disks.join(", "))
+}
+
+fn list(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}

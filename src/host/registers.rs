@@ -1,0 +1,29 @@
+//! Where a kprobe's context holds the probed function's arguments, per architecture.
+//!
+//! The context is `struct pt_regs` on x86_64 and its user-visible form elsewhere
+//! (`bpf_user_pt_regs_t` in the kernel's `asm/bpf_perf_event.h`).
+
+/// Offsets of the first five arguments, in bytes.
+pub struct Registers {
+    /// The architecture as Rust names it.
+    pub arch: &'static str,
+    /// Where arguments 1 to 5 are at a function's entry.
+    pub arguments: [i32; 5],
+}
+
+/// The architectures this was checked on.
+pub const REGISTERS: [Registers; 4] = [
+    // di, si, dx, cx, r8
+    Registers { arch: "x86_64", arguments: [112, 104, 96, 88, 72] },
+    // x0 to x4
+    Registers { arch: "aarch64", arguments: [0, 8, 16, 24, 32] },
+    // a0 to a4, behind pc, ra, sp, gp, tp, t0-t2, s0, s1
+    Registers { arch: "riscv64", arguments: [80, 88, 96, 104, 112] },
+    // gprs[2] to gprs[6], behind args[1] and the two words of the psw
+    Registers { arch: "s390x", arguments: [40, 48, 56, 64, 72] },
+];
+
+/// This host's; None on an architecture nobody has checked.
+pub fn host() -> Option<&'static Registers> {
+    REGISTERS.iter().find(|registers| registers.arch == std::env::consts::ARCH)
+}

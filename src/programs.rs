@@ -1,0 +1,23 @@
+//! The tools, a file each under `programs/`.
+
+#[path = "../programs/bitehist.rs"]
+pub mod bitehist;
+
+/// A tool's file.
+pub struct Source {
+    /// As the project's tree names it.
+    pub file: &'static str,
+    /// What is in it: the host has no sources.
+    pub text: &'static str,
+}
+
+/// Every tool's file, for showing a program beside the lines that wrote it.
+pub const SOURCES: &[Source] =
+    &[Source { file: "programs/bitehist.rs", text: include_str!("../programs/bitehist.rs") }];
+
+/// The text of a line of a tool's file, without the space around it; empty for other files.
+pub fn line(file: &str, number: u32) -> &'static str {
+    let source = SOURCES.iter().find(|source| source.file == file);
+    let line = source.and_then(|s| s.text.lines().nth(number.checked_sub(1)? as usize));
+    line.map_or("", str::trim)
+}

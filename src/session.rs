@@ -1,0 +1,209 @@
+//! A tool's run in the kernel: its maps, its program, its attachment. Dropping it leaves nothing
+//! behind, and neither does killing the process: file descriptors are all that holds it.
+
+use std::time::{Duration, Instant};
+
+use crate::btf::{self, ProgramBtf};
+use crate::error::Error;
+use crate::host::{Attach, AttachKind, refusal};
+use crate::insn::{Endian, Program, encode};
+use crate::programs;
+use crate::sys::{
+    self, AttachType, Link, Load, Map, MapSpec, PerfEvent, Prog, ProgramType, Tracefs,
+};
+
+/// A program and where it shall be attached.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The program's name as other tools see it in the kernel.
+    pub name: &'static str,
+    /// Where and how.
+    pub attach: Attach,
+    /// The program, made for that attach kind.
+    pub program: Program,
+}
+
+/// What a running tool holds in the kernel.
+pub struct Session {
+    /// The tool's maps in their order.
+    pub maps: Vec<Map>,
+    /// How and where the program is attached: `kprobe blk_mq_start_request`.
+    pub attached: String,
+    /// The kinds that did not work, and why.
+    pub skipped: Vec<(AttachKind, Error)>,
+    /// The steps of the start and how long each took, failed tries included.
+    pub steps: Vec<(&'static str, Duration)>,
+    _link: Link,
+}
+
+/// Makes the maps, and loads and attaches the first plan of `kinds` that works on this host.
+///
+/// # Errors
+/// None works, and why; or a privilege is missing, which no other kind would mend.
+pub fn start(
+    maps: &[MapSpec],
+    kinds: &[AttachKind],
+    plan: impl Fn(AttachKind) -> Result<Plan, Error>,
+) -> Result<Session, Error> {
+    let mut clock = Clock::default();
+    let created =
+        clock.step("maps", || maps.iter().map(Map::create).collect::<Result<Vec<_>, _>>());
+    let maps = created.map_err(|error| refusal::map(&error))?;
+    let mut skipped = vec![];
+    for &kind in kinds {
+        match attach(kind, &maps, &plan, &mut clock) {
+            Ok((attached, link)) => {
+                return Ok(Session { maps, attached, skipped, steps: clock.steps, _link: link });
+            }
+            Err(error) => skipped.push((kind, error)),
+        }
+    }
+    Err(none_works(skipped))
+}
+
+/// The error of the only kind that was tried, or one that sums up all of them.
+fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
+    if let Some(missing) = refusal::privilege() {
+        return missing;
+    }
+    match tried.len() {
+        1 => tried.remove(0).1,
+        _ => {
+            let reasons = tried.iter().map(|(kind, error)| format!("{kind}: {}", error.what));
+            Error::lacking("no way to attach works on this host")
+                .next("why, for each: -v")
+                .detail(reasons.collect::<Vec<_>>().join("\n"))
+        }
+    }
+}
+
+fn attach(
+    kind: AttachKind,
+    maps: &[Map],
+    plan: &impl Fn(AttachKind) -> Result<Plan, Error>,
+    clock: &mut Clock,
+) -> Result<(String, Link), Error> {
+    if kind == AttachKind::Kprobe && !sys::perf::has_kprobes() {
+        return Err(refusal::no_kprobes());
+    }
+    let plan = clock.step("types and program", || plan(kind))?;
+    if let Some(field) = plan.program.unresolved() {
+        return Err(refusal::no_btf(&field.to_string()));
+    }
+    match &plan.attach {
+        Attach::Kprobe(functions) => {
+            let (function, event) = clock.step("attach", || probe(functions))?;
+            let prog = clock.step("load", || load(&plan, maps, ProgramType::Kprobe, None))?;
+            let link = clock.step("attach", || event.attach(&prog));
+            let link = link.map_err(|error| refusal::kprobe(&function, &error))?;
+            Ok((format!("kprobe {function}"), link))
+        }
+        Attach::Tracepoint(category, name) => {
+            let event = clock.step("attach", || {
+                let tracefs = Tracefs::find().ok_or_else(refusal::no_tracefs)?;
+                let id = tracefs.tracepoint_id(category, name);
+                let id = id.map_err(|error| Error::lacking(error.to_string()))?;
+                PerfEvent::tracepoint(id).map_err(|error| refusal::attach(kind, name, &error))
+            })?;
+            let prog = clock.step("load", || load(&plan, maps, ProgramType::Tracepoint, None))?;
+            let link = clock.step("attach", || event.attach(&prog));
+            let link = link.map_err(|error| refusal::attach(kind, name, &error))?;
+            Ok((plan.attach.to_string(), link))
+        }
+        Attach::RawTp(name) => {
+            let prog =
+                clock.step("load", || load(&plan, maps, ProgramType::RawTracepoint, None))?;
+            let link = clock.step("attach", || {
+                let name = refusal::c_string(name)?;
+                sys::link::raw_tracepoint(&prog, &name)
+                    .map_err(|error| refusal::attach(kind, &name.to_string_lossy(), &error))
+            })?;
+            Ok((plan.attach.to_string(), link))
+        }
+        Attach::Fentry(name, id) | Attach::TpBtf(name, id) => {
+            let attach_type = match kind {
+                AttachKind::Fentry => AttachType::TraceFentry,
+                _ => AttachType::TraceRawTp,
+            };
+            let id = id.ok_or_else(|| refusal::no_btf(name))?;
+            let prog = clock.step("load", || {
+                load(&plan, maps, ProgramType::Tracing, Some((attach_type, id)))
+            })?;
+            let link = clock.step("attach", || sys::link::tracing(&prog));
+            let link = link.map_err(|error| refusal::attach(kind, name, &error))?;
+            Ok((plan.attach.to_string(), link))
+        }
+    }
+}
+
+/// A probe at the first of these functions that the kernel has.
+fn probe(functions: &[String]) -> Result<(String, PerfEvent), Error> {
+    let mut first = None;
+    for function in functions {
+        match PerfEvent::kprobe(&refusal::c_string(function)?, 0, sys::link::At::Entry) {
+            Ok(event) => return Ok((function.clone(), event)),
+            Err(error) => first = first.or(Some((function, error))),
+        }
+    }
+    let (function, error) = first.ok_or_else(|| Error::failed("no function to probe"))?;
+    Err(refusal::kprobe(function, &error))
+}
+
+fn load(
+    plan: &Plan,
+    maps: &[Map],
+    program_type: ProgramType,
+    target: Option<(AttachType, u32)>,
+) -> Result<Prog, Error> {
+    use std::os::fd::{AsFd, AsRawFd};
+    let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
+    let insns = plan.program.with_map_fds(&fds);
+    let insns =
+        insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
+    let types = line_info(plan);
+    let load = Load {
+        name: plan.name,
+        insns: &encode(&insns, Endian::HOST),
+        expected_attach_type: target.map(|(attach_type, _)| attach_type),
+        attach_btf_id: target.map_or(0, |(_, id)| id),
+        btf: Some(sys::ProgramBtf {
+            blob: &types.btf,
+            func_info: &types.func_info,
+            line_info: &types.line_info,
+        }),
+        ..Load::new(program_type)
+    };
+    sys::prog::load(&load).map_err(|error| refusal::load(plan.attach.kind(), &error))
+}
+
+/// Types of the program's own, with which the kernel shows our source lines.
+fn line_info(plan: &Plan) -> ProgramBtf {
+    let function = btf::Function { name: plan.name, parameters: &["ctx"], slot: 0 };
+    let lines = plan.program.lines().map(|(slot, _, line)| btf::Line {
+        slot: slot as u32,
+        file: line.file(),
+        line: line.0.line(),
+        column: line.0.column(),
+        text: programs::line(line.file(), line.0.line()),
+    });
+    ProgramBtf::new(&[function], &lines.collect::<Vec<_>>())
+}
+
+/// Times the steps of a start.
+#[derive(Default)]
+struct Clock {
+    steps: Vec<(&'static str, Duration)>,
+}
+
+impl Clock {
+    fn step<T>(&mut self, name: &'static str, run: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = run();
+        let took = start.elapsed();
+        match self.steps.iter_mut().find(|(step, _)| *step == name) {
+            Some((_, sum)) => *sum += took,
+            None => self.steps.push((name, took)),
+        }
+        result
+    }
+}

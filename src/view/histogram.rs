@@ -1,0 +1,105 @@
+//! Counts in powers of two: the table with stars that bitehist drew in 2015.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+/// Counts by power of two, in some unit.
+#[derive(Clone, Copy, Debug)]
+pub struct Log2Histogram<'a> {
+    /// What the numbers at the left are.
+    pub unit: &'a str,
+    /// Bucket 0 reaches from 0 to `first - 1`, each further one twice as far: a power of two.
+    pub first: u64,
+    /// The counts.
+    pub counts: &'a [u64],
+}
+
+const STARS: usize = 38;
+
+impl Log2Histogram<'_> {
+    /// The buckets from 0 to the last that counted anything: lowest and highest value, count.
+    fn buckets(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+        let used = self.counts.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
+        self.counts[..used].iter().enumerate().map(|(index, count)| {
+            let low = if index == 0 { 0 } else { self.first << (index - 1) };
+            (low, (self.first << index) - 1, *count)
+        })
+    }
+
+    /// The buckets from the first to the last that counted anything, with zeros between.
+    pub fn to_json(&self) -> Value {
+        let used = self.buckets().skip_while(|(_, _, count)| *count == 0);
+        used.map(|(min, max, count)| json!({"min": min, "max": max, "count": count})).collect()
+    }
+}
+
+/// Nothing where nothing was counted, else a header and a row a bucket.
+impl fmt::Display for Log2Histogram<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(max) = self.counts.iter().max().filter(|max| **max > 0) else {
+            return Ok(());
+        };
+        writeln!(f, "     {:<15} : count     distribution", self.unit)?;
+        for (low, high, count) in self.buckets() {
+            // The widest product of two counts and 38 does not fit 64 bits.
+            let share = u128::from(count) * STARS as u128 / u128::from(*max);
+            // As in 2015: the fullest bucket has one star less than the column is wide.
+            let stars = "*".repeat((share as usize).saturating_sub(1));
+            writeln!(f, "{low:>8} -> {high:<8} : {count:<8} |{stars:<STARS$}|")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kbytes(counts: &[u64]) -> String {
+        Log2Histogram { unit: "kbytes", first: 2, counts }.to_string()
+    }
+
+    #[test]
+    fn rows_reach_from_the_first_bucket_to_the_last_used() {
+        assert_eq!(
+            kbytes(&[0, 0, 500, 0, 250, 0, 0]),
+            "     kbytes          : count     distribution\n\
+             \x20      0 -> 1        : 0        |                                      |\n\
+             \x20      2 -> 3        : 0        |                                      |\n\
+             \x20      4 -> 7        : 500      |************************************* |\n\
+             \x20      8 -> 15       : 0        |                                      |\n\
+             \x20     16 -> 31       : 250      |******************                    |\n"
+        );
+    }
+
+    #[test]
+    fn a_table_of_the_first_bucket_alone_has_its_header() {
+        assert_eq!(
+            kbytes(&[3]),
+            "     kbytes          : count     distribution\n\
+             \x20      0 -> 1        : 3        |************************************* |\n"
+        );
+    }
+
+    #[test]
+    fn nothing_counted_is_no_table() {
+        assert_eq!(kbytes(&[0, 0]), "");
+    }
+
+    #[test]
+    fn counts_near_the_limit_do_not_overflow() {
+        assert!(
+            kbytes(&[u64::MAX, u64::MAX / 2]).contains("|*****************                     |")
+        );
+    }
+
+    #[test]
+    fn bytes_begin_below_a_sector() {
+        let histogram = Log2Histogram { unit: "bytes", first: 512, counts: &[0, 7, 0, 1] };
+        assert_eq!(
+            histogram.to_json().to_string(),
+            r#"[{"min":512,"max":1023,"count":7},{"min":1024,"max":2047,"count":0},{"min":2048,"max":4095,"count":1}]"#
+        );
+    }
+}

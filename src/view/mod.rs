@@ -1,0 +1,9 @@
+//! Pictures: data in, text out.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
+//! | [`duration`] | how an interval is written |
+
+pub mod duration;
+pub mod histogram;

@@ -1,0 +1,171 @@
+//! The command line as anybody may use it: no root, no kernel's help.
+
+use std::fs::File;
+use std::process::{Command, Output};
+
+fn rawbpf(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rawbpf")).args(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The listing of the kprobe's program, without the directives above it.
+fn listing(args: &[&str]) -> String {
+    let output = rawbpf(&[&["bitehist", "--dump-insns"], args].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    text.lines()
+        .filter(|line| !line.starts_with('.'))
+        .fold(String::new(), |all, line| all + line + "\n")
+}
+
+#[test]
+fn wrong_usage_exits_2_and_says_why() {
+    for (args, why) in [
+        (&["bitehist", "0"][..], "0.001"),
+        (&["bitehist", "-1"], "0.001"),
+        (&["bitehist", "NaN"], "0.001"),
+        (&["bitehist", "soon"], "not a number"),
+        (&["bitehist", "1", "0"], "COUNT"),
+        (&["bitehist", "1", "2", "3"], "unexpected argument"),
+        (&["bitehist", "--attach", "magic"], "magic"),
+        (&["bitehist", "--dump-insns=poem"], "poem"),
+        (&["bitehist", "-d", "nosuchdisk"], "the disks of this host"),
+        (&["bitehist", "-d", ""], "no disk"),
+        (&["bitehist", "-d", "../loop0"], "no disk"),
+        (&["bitehist", "--btf", "/nosuchfile", "--dump-insns"], "/nosuchfile"),
+        (&["bitehits"], "bitehist"),
+        (&[], "Usage"),
+    ] {
+        let output = rawbpf(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{args:?}");
+        assert!(stderr(&output).contains(why), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn help_and_version_are_data() {
+    for args in [&["--help"][..], &["--version"], &["bitehist", "-h"], &["help", "bitehist"]] {
+        let output = rawbpf(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert!(!stdout(&output).is_empty(), "{args:?}");
+        assert_eq!(stderr(&output), "", "{args:?}");
+    }
+}
+
+#[test]
+fn files_that_are_no_btf_are_refused() {
+    for (name, bytes) in [
+        ("empty", &b""[..]),
+        ("text", b"hello, world, this is no BTF"),
+        ("elf", b"\x7fELF\x02\x01\x01\0 and nothing behind it"),
+        ("header", b"\x9f\xeb\x01\0\x18\0\0\0\0\0\0\0\xff\xff\xff\x7f\0\0\0\0\x01\0\0\0\0"),
+    ] {
+        let path = std::env::temp_dir().join(format!("rawbpf-test-{}-{name}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        let output = rawbpf(&["bitehist", "--dump-insns", "--btf", path.to_str().unwrap()]);
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{name}: {output:?}");
+        assert_eq!(stdout(&output), "", "{name}");
+        assert!(stderr(&output).lines().count() <= 2, "{name}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_program_without_types_is_listed_by_name() {
+    // An empty BTF tells nothing, as a kernel without BTF would.
+    let path = std::env::temp_dir().join(format!("rawbpf-test-{}-void", std::process::id()));
+    std::fs::write(&path, b"\x9f\xeb\x01\0\x18\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0").unwrap();
+    let btf = ["--btf", path.to_str().unwrap()];
+    let text = listing(&btf);
+    let raw = rawbpf(&[&["bitehist", "--dump-insns=raw"][..], &btf].concat());
+    std::fs::remove_file(&path).unwrap();
+    assert!(text.contains("r3 += offsetof(struct request, __data_len)\n"), "{text}");
+    // Bytes cannot name it: better none than wrong ones.
+    assert_eq!(raw.status.code(), Some(77));
+    assert!(raw.stdout.is_empty());
+}
+
+/// Without BTF on this host the bytes cannot be told.
+fn has_btf() -> bool {
+    let has = File::open("/sys/kernel/btf/vmlinux").is_ok();
+    if !has {
+        eprintln!("skipped: this host has no BTF");
+    }
+    has
+}
+
+#[test]
+fn all_formats_show_the_same_program() {
+    if !has_btf() {
+        return;
+    }
+    let text = listing(&[]);
+    let dump = |format: &str| rawbpf(&["bitehist", &format!("--dump-insns={format}")]);
+    let raw = dump("raw").stdout;
+    assert!(raw.len() % 8 == 0 && raw.len() > 100);
+    let insns = rawbpf::insn::decode(&raw, rawbpf::insn::Endian::HOST).unwrap();
+    assert_eq!(insns.len(), text.lines().count());
+    let hex = |bytes: &[u8], between: &str| {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(between)
+    };
+
+    let lines = stdout(&dump("hex"));
+    let slots: Vec<_> = raw.chunks(8).map(|slot| hex(slot, " ")).collect();
+    assert_eq!(lines.lines().collect::<Vec<_>>(), slots);
+
+    let c = stdout(&dump("c"));
+    assert!(c.starts_with(&format!("static const unsigned char bitehist[{}] = {{\n", raw.len())));
+    let in_c: String = c.split("0x").skip(1).map(|byte| &byte[..2]).collect();
+    assert_eq!(in_c, hex(&raw, ""));
+
+    let opcodes = stdout(&dump("opcodes"));
+    let (bytes, shown): (Vec<_>, Vec<_>) = opcodes
+        .lines()
+        .filter(|line| !line.starts_with('.'))
+        .partition(|line| line.starts_with(' '));
+    assert_eq!(shown, text.lines().collect::<Vec<_>>());
+    assert_eq!(bytes.concat().replace(' ', ""), hex(&raw, ""));
+
+    let linum = stdout(&dump("linum"));
+    let shown: Vec<_> = linum.lines().filter(|line| !line.starts_with(['.', ';'])).collect();
+    assert_eq!(shown, text.lines().collect::<Vec<_>>());
+    assert!(linum.contains("; a.log2(r8, r7, r1); @ programs/bitehist.rs:"), "{linum}");
+
+    let json: serde_json::Value = serde_json::from_slice(&dump("json").stdout).unwrap();
+    let shown = json["insns"].as_array().unwrap().iter();
+    let shown: Vec<_> = shown.map(|insn| insn["text"].as_str().unwrap()).collect();
+    let expected: Vec<_> = text.lines().map(|line| line.split_once(") ").unwrap().1).collect();
+    assert_eq!(shown, expected);
+    assert_eq!(json["maps"][0]["name"], "hist");
+    assert_eq!(json["insns"][0]["file"], "programs/bitehist.rs");
+}
+
+#[test]
+fn every_attach_kind_has_a_listing() {
+    for kind in ["kprobe", "fentry", "tp_btf", "raw_tp", "tracepoint"] {
+        let text = listing(&["--attach", kind]);
+        assert!(text.contains("lock *(u64 *)(r1 +0) += r2"), "{kind}: {text}");
+        let reads = text.contains("call bpf_probe_read_kernel#113");
+        assert_eq!(reads, matches!(kind, "kprobe" | "raw_tp"), "{kind}: {text}");
+    }
+}
+
+#[test]
+fn under_a_tools_name_the_program_is_that_tool() {
+    let link = std::env::temp_dir().join(format!("rawbpf-test-{}", std::process::id()));
+    std::fs::create_dir_all(&link).unwrap();
+    let link = link.join("bitehist");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rawbpf"), &link).unwrap();
+    let output = Command::new(&link).arg("--dump-insns").output().unwrap();
+    std::fs::remove_dir_all(link.parent().unwrap()).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stdout, rawbpf(&["bitehist", "--dump-insns"]).stdout);
+}
