@@ -1,0 +1,138 @@
+//! A kernel, its cases, and the bodies of their tests. `boot.rs` does the booting.
+
+use crate::boot::{Boot, boot};
+use std::collections::BTreeSet;
+use std::sync::{Condvar, Mutex, Once, OnceLock, PoisonError};
+use std::{env, thread};
+
+/// How many guests run at a time. Each has two CPUs but emulates them on one thread.
+const AT_A_TIME: usize = 2;
+
+/// Something to run in a guest.
+pub struct Case {
+    pub name: &'static str,
+    /// The command for `guest/case.sh`.
+    pub guest: &'static str,
+    /// Panics unless the outcome is the expected one.
+    pub check: fn(&Outcome),
+}
+
+/// What came of a case in the guest.
+pub struct Outcome {
+    pub status: String,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A kernel and what is to be run on it.
+pub struct Kernel {
+    /// As in the file `kernels`.
+    pub name: &'static str,
+    module: &'static str,
+    pub cases: &'static [Case],
+    boot: OnceLock<Boot>,
+}
+
+impl Kernel {
+    pub const fn new(name: &'static str, module: &'static str, cases: &'static [Case]) -> Self {
+        Kernel {
+            name,
+            module,
+            cases,
+            boot: OnceLock::new(),
+        }
+    }
+
+    /// What the test harness calls a case on this kernel.
+    pub fn test_name(&self, case: &str) -> String {
+        format!("{}::{case}", self.module)
+    }
+
+    /// The body of every case's test.
+    pub fn passes(&'static self, all: &'static [&Kernel], name: &str) {
+        let case = self.cases.iter().find(|case| case.name == name).unwrap();
+        let boot = self.boot(all);
+        let Some(outcome) = boot.outcomes.get(name) else {
+            panic!("the guest reported nothing of {name}: {}", boot.ending);
+        };
+        // The harness shows this when the test fails.
+        println!("guest stdout:\n{}", outcome.stdout);
+        println!("guest stderr:\n{}", outcome.stderr);
+        assert_eq!(outcome.status, "0", "exit status of the guest's part");
+        (case.check)(outcome);
+    }
+
+    /// The body of the test that nothing went missing and that the kernel was the right one.
+    pub fn ran_every_case_and_no_other(&'static self, all: &'static [&Kernel]) {
+        let boot = self.boot(all);
+        let release = boot.release.as_deref().unwrap_or_default();
+        assert_eq!(release, boot.expected_release, "{}", boot.ending);
+        match self.name {
+            "newest" => {
+                let major = release.split('.').next().map(str::parse::<u32>);
+                assert!(matches!(major, Some(Ok(7..))), "{release} is too old");
+            }
+            name => assert!(release.starts_with(&format!("{name}.")), "{release}"),
+        }
+        let expected: BTreeSet<&str> = self.cases.iter().map(|case| case.name).collect();
+        let reported: BTreeSet<&str> = boot.outcomes.keys().map(String::as_str).collect();
+        assert_eq!(reported, expected, "{}", boot.ending);
+        assert!(boot.ended, "{}", boot.ending);
+    }
+
+    /// Boots this kernel unless that was done. The first call also sets off the other kernels that
+    /// were asked for, so that they run side by side although their tests come one after the other.
+    fn boot(&'static self, all: &'static [&Kernel]) -> &'static Boot {
+        static AHEAD: Once = Once::new();
+        AHEAD.call_once(|| {
+            for kernel in all.iter().filter(|kernel| kernel.is_asked_for()) {
+                thread::spawn(|| kernel.boot_once());
+            }
+        });
+        self.boot_once()
+    }
+
+    fn boot_once(&self) -> &Boot {
+        self.boot.get_or_init(|| {
+            let _turn = Turn::take();
+            boot(self)
+        })
+    }
+
+    /// Whether the harness' filters let a test of this kernel through. A wrong guess costs a boot.
+    fn is_asked_for(&self) -> bool {
+        let filters: Vec<String> = env::args()
+            .skip(1)
+            .filter(|arg| !arg.starts_with('-'))
+            .collect();
+        let is_asked_for = |case: &Case| {
+            let name = self.test_name(case.name);
+            filters.iter().any(|filter| name.contains(filter))
+        };
+        filters.is_empty() || self.cases.iter().any(is_asked_for)
+    }
+}
+
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static ONE_ENDED: Condvar = Condvar::new();
+
+/// The right to run a guest, until dropped.
+struct Turn;
+
+impl Turn {
+    fn take() -> Turn {
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = ONE_ENDED
+            .wait_while(running, |running| *running >= AT_A_TIME)
+            .unwrap_or_else(PoisonError::into_inner);
+        *running += 1;
+        Turn
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        ONE_ENDED.notify_one();
+    }
+}

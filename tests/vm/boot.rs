@@ -1,0 +1,214 @@
+//! One run of a guest: what goes in, QEMU, and what comes out.
+
+use crate::bed::{Kernel, Outcome};
+use std::collections::BTreeMap;
+use std::io::{self, Error};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+/// How long a guest may take from power on to power off; ordinary is a tenth of it.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// What a guest left behind.
+pub struct Boot {
+    /// What `uname -r` had to say.
+    pub expected_release: String,
+    /// What it said, if the guest came that far.
+    pub release: Option<String>,
+    pub outcomes: BTreeMap<String, Outcome>,
+    /// Whether the guest came to the end of its list.
+    pub ended: bool,
+    /// For whoever misses something: how it ended, and the last lines of the console.
+    pub ending: String,
+}
+
+/// Boots the kernel and runs its cases. That it could not is told in the boot's `ending`.
+pub fn boot(kernel: &Kernel) -> Boot {
+    try_boot(kernel).unwrap_or_else(|error| Boot {
+        expected_release: String::new(),
+        release: None,
+        outcomes: BTreeMap::new(),
+        ended: false,
+        ending: format!("cannot boot: {error}"),
+    })
+}
+
+fn try_boot(kernel: &Kernel) -> io::Result<Boot> {
+    let cached = cache()?.join("kernels").join(kernel.name);
+    let expected_release = fs::read_to_string(cached.join("release"))
+        .map_err(|_| Error::other(format!("no kernel in {}: run tests/run", cached.display())))?;
+    let work = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("vm")
+        .join(kernel.name);
+    let mut boot = run(kernel, &cached, &work)?;
+    if boot.release.is_none() {
+        // An emulated machine that does not come up says nothing about the tool.
+        boot = run(kernel, &cached, &work)?;
+    }
+    boot.expected_release = expected_release.trim().to_owned();
+    Ok(boot)
+}
+
+/// Where `tests/run` keeps the kernels.
+fn cache() -> io::Result<PathBuf> {
+    if let Some(cache) = env::var_os("RAWBPF_TEST_CACHE") {
+        return Ok(cache.into());
+    }
+    let home = env::var_os("HOME").ok_or_else(|| Error::other("HOME is not set"))?;
+    Ok(PathBuf::from(home).join(".cache/rawbpf-tests"))
+}
+
+/// The tool to test: the one `tests/run` built for release, or else the one built with the tests.
+fn tool() -> PathBuf {
+    env::var_os("RAWBPF_TEST_BINARY")
+        .unwrap_or_else(|| env!("CARGO_BIN_EXE_rawbpf").into())
+        .into()
+}
+
+fn run(kernel: &Kernel, cached: &Path, work: &Path) -> io::Result<Boot> {
+    if work.exists() {
+        fs::remove_dir_all(work)?;
+    }
+    fs::create_dir_all(work)?;
+    write_initramfs(kernel, &cached.join("base.cpio.gz"), work)?;
+    let how_it_ended = qemu(&cached.join("vmlinuz"), work)?;
+    read_results(work, &how_it_ended)
+}
+
+/// The kernel's own initramfs with the tool, the guest's scripts and the list of cases behind it.
+fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> {
+    let files = work.join("files");
+    let tools = files.join("guest/tools");
+    fs::create_dir_all(&tools)?;
+    fs::create_dir_all(files.join("bin"))?;
+    fs::copy(tool(), files.join("bin/rawbpf"))?;
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vm/guest");
+    fs::copy(scripts.join("init.sh"), files.join("init"))?;
+    fs::set_permissions(files.join("init"), PermissionsExt::from_mode(0o755))?;
+    fs::copy(scripts.join("case.sh"), files.join("guest/case.sh"))?;
+    for script in fs::read_dir(scripts.join("tools"))? {
+        let script = script?;
+        fs::copy(script.path(), tools.join(script.file_name()))?;
+    }
+    let mut cases = String::new();
+    for case in kernel.cases {
+        cases += &format!("{} {}\n", case.name, case.guest);
+    }
+    fs::write(files.join("guest/cases"), cases)?;
+
+    let archive = Command::new("sh")
+        .args(["-c", "find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0"])
+        .current_dir(&files)
+        .output()?;
+    if !archive.status.success() {
+        return Err(Error::other(String::from_utf8_lossy(&archive.stderr)));
+    }
+    let mut initramfs = fs::read(base)?;
+    // A second archive that does not begin at a multiple of 4 is silently ignored.
+    initramfs.resize(initramfs.len().next_multiple_of(4), 0);
+    initramfs.extend(archive.stdout);
+    fs::write(work.join("initramfs"), initramfs)?;
+    fs::remove_dir_all(&files)
+}
+
+/// Runs the guest to its end or to the limit, and says which it was.
+fn qemu(vmlinuz: &Path, work: &Path) -> io::Result<String> {
+    for disk in ["virtio.img", "nvme.img"] {
+        fs::File::create(work.join(disk))?.set_len(64 << 20)?;
+    }
+    // QEMU ends with the thread that waits for it. It is emulation throughout, so that the tests
+    // are the same on every machine. What is switched off is broken in the emulators of some
+    // distributions (cx16, several threads) or by a busy host (the timer check).
+    let mut qemu = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
+        .args(["-accel", "tcg,thread=single"])
+        .args(["-machine", "q35", "-cpu", "max,la57=off,cx16=off"])
+        .args(["-smp", "2", "-m", "1024"])
+        .args(["-nodefaults", "-no-user-config", "-no-reboot"])
+        .args(["-display", "none", "-serial", "file:console"])
+        .arg("-kernel")
+        .arg(vmlinuz)
+        .args(["-initrd", "initramfs"])
+        .args([
+            "-append",
+            "console=ttyS0 panic=-1 loglevel=4 no_timer_check",
+        ])
+        .args([
+            "-drive",
+            "if=none,id=virtio,format=raw,cache=unsafe,file=virtio.img",
+        ])
+        .args(["-device", "virtio-blk-pci,drive=virtio"])
+        .args([
+            "-drive",
+            "if=none,id=nvme,format=raw,cache=unsafe,file=nvme.img",
+        ])
+        .args(["-device", "nvme,drive=nvme,serial=nvme"])
+        .args(["-chardev", "file,id=results,path=results.tar"])
+        .args(["-device", "virtio-serial-pci"])
+        .args(["-device", "virtserialport,chardev=results,name=results"])
+        .current_dir(work)
+        .stdin(Stdio::null())
+        .stdout(fs::File::create(work.join("qemu.log"))?)
+        .stderr(fs::File::create(work.join("qemu.err"))?)
+        .spawn()?;
+    let start = Instant::now();
+    loop {
+        if let Some(status) = qemu.try_wait()? {
+            return Ok(match status.success() {
+                true => format!("off after {} s", start.elapsed().as_secs()),
+                false => fs::read_to_string(work.join("qemu.err"))?,
+            });
+        }
+        if start.elapsed() > LIMIT {
+            qemu.kill()?;
+            qemu.wait()?;
+            return Ok(format!("killed after {} s", LIMIT.as_secs()));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn read_results(work: &Path, how_it_ended: &str) -> io::Result<Boot> {
+    // A guest that stopped midway leaves a torn last archive, of which tar complains.
+    Command::new("tar")
+        .args(["--ignore-zeros", "-xf", "results.tar"])
+        .current_dir(work)
+        .stderr(Stdio::null())
+        .status()?;
+    let console = fs::read(work.join("console")).unwrap_or_default();
+    let console = String::from_utf8_lossy(&console);
+    let lines: Vec<&str> = console.lines().collect();
+    let tail = lines[lines.len().saturating_sub(40)..].join("\n");
+    let read = |path: PathBuf| fs::read(path).ok().map(|bytes| text(&bytes));
+
+    let mut outcomes = BTreeMap::new();
+    for entry in fs::read_dir(work)? {
+        let folder = entry?.path();
+        // Sent last: with a status, the case is complete.
+        if let Some(status) = read(folder.join("status")) {
+            let name = folder.file_name().unwrap_or_default();
+            outcomes.insert(
+                name.to_string_lossy().into_owned(),
+                Outcome {
+                    status: status.trim().to_owned(),
+                    stdout: read(folder.join("stdout")).unwrap_or_default(),
+                    stderr: read(folder.join("stderr")).unwrap_or_default(),
+                },
+            );
+        }
+    }
+    Ok(Boot {
+        expected_release: String::new(),
+        release: read(work.join("uname")).map(|release| release.trim().to_owned()),
+        outcomes,
+        ended: work.join("end").exists(),
+        ending: format!("{how_it_ended}; the console's last lines:\n{tail}"),
+    })
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,49 @@
+#!/bin/busybox sh
+# case.sh FUNCTION ARGUMENT...: run one case: a function of one of the tools' files beside this.
+#
+# A case passes if it exits with 0 and the host finds in its output what it expects there. $CASE is
+# the case's folder, with its output so far.
+set -eu
+
+# start ARGUMENT...: run rawbpf in the background until stop, and return once its probes are live.
+start() {
+    live=$(grep -c '^Tracing' "$CASE/stderr" || true)
+    rawbpf "$@" &
+    rawbpf=$!
+    while [ "$(grep -c '^Tracing' "$CASE/stderr")" -eq "$live" ]; do
+        kill -0 "$rawbpf" || wait "$rawbpf"
+        usleep 20000
+    done
+}
+
+# stop: end what start began, in the way a service manager would; it must say that all was well.
+stop() {
+    kill -TERM "$rawbpf"
+    wait "$rawbpf"
+}
+
+# direct_read|direct_write COUNT SIZE DISK: that many requests of that size, past the page cache.
+direct_read() { dd if="/dev/$3" of=/dev/null bs="$2" count="$1" iflag=direct status=none; }
+direct_write() { dd if=/dev/zero of="/dev/$3" bs="$2" count="$1" oflag=direct conv=notrunc status=none; }
+
+# mixed_io DISK: reads and writes of three sizes, each a prime number of times in all (the host knows
+# the same numbers). No size exceeds what each of the disks takes in one request.
+mixed_io() {
+    direct_write 300 4k "$1"
+    direct_read 199 4k "$1"
+    direct_write 101 16k "$1"
+    direct_read 150 16k "$1"
+    direct_write 60 64k "$1"
+    direct_read 67 64k "$1"
+}
+
+# in_kernel: how many probes and compiled programs the kernel holds.
+in_kernel() {
+    {
+        cat /sys/kernel/debug/kprobes/list
+        grep -E '\sbpf_(prog|trampoline)_.*\[bpf\]' /proc/kallsyms || true
+    } | wc -l
+}
+
+for tool in /guest/tools/*.sh; do . "$tool"; done
+"$@"

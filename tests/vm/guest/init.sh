@@ -1,0 +1,45 @@
+#!/bin/busybox sh
+# /init of the guest: runs every line of /guest/cases ("NAME FUNCTION ARGUMENT...") and sends what came
+# of it to the host as it goes, so that a later panic takes nothing with it: one tar after another down
+# a serial port, whose first, with uname, tells that the guest is up and whose last tells the end.
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/tmp
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs tmp /tmp
+while read -r module; do
+    # One null_blk of 1 GB that does nothing, at once.
+    case $module in null_blk) parameters="nr_devices=1 gb=1" ;; *) parameters= ;; esac
+    # shellcheck disable=SC2086 # the parameters are several words
+    insmod "/mod/$module.ko" $parameters || echo "insmod $module failed"
+done </mod/order
+mount -t debugfs debug /sys/kernel/debug
+mount -t tracefs trace /sys/kernel/tracing
+# Compiled BPF programs are listed in /proc/kallsyms, which is how a case can see what is loaded.
+echo 1 >/proc/sys/net/core/bpf_jit_kallsyms
+
+for port in /sys/class/virtio-ports/*; do
+    [ "$(cat "$port/name")" = results ] && exec 8>"/dev/${port##*/}"
+done
+mkdir /out
+cd /out || poweroff -f
+send() { tar -c "$@" >&8; }
+
+uname -r >uname
+send uname
+while read -r name command; do
+    mkdir "$name"
+    # shellcheck disable=SC2086 # the command is a function and its arguments
+    CASE=$PWD/$name timeout -s KILL 60 sh /guest/case.sh $command \
+        >"$name/stdout" 2>"$name/stderr" </dev/null
+    echo $? >"$name/status"
+    killall -q -KILL rawbpf
+    # The status goes last: a case that has one has everything.
+    send "$name/stdout" "$name/stderr" "$name/status"
+done </guest/cases
+dmesg >dmesg
+cut -d' ' -f1 /proc/uptime >end
+send dmesg end
+sync
+poweroff -f

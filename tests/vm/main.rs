@@ -1,0 +1,104 @@
+//! The tools on real kernels: each kernel is booted once under QEMU and runs every case of its table.
+//!
+//! `tests/run` fetches what this needs. A case is one row in `cases.rs` and one function of a script
+//! in `guest/tools/`: the row makes the test, tells the guest what to run and checks what came of it.
+
+mod bed;
+mod bitehist;
+mod boot;
+#[macro_use]
+mod cases;
+
+use bed::{Case, Kernel};
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// A module with the tests of one kernel: `kernel! { MODULE "NAME" ROW... }`, rows as in `cases.rs`.
+macro_rules! kernel {
+    ($module:ident $name:literal $($case:ident: $guest:literal => $check:path;)*) => {
+        mod $module {
+            use super::*;
+
+            pub static KERNEL: Kernel = Kernel::new($name, stringify!($module), &[$(Case {
+                name: stringify!($case),
+                guest: $guest,
+                check: $check,
+            }),*]);
+
+            $(
+                #[test]
+                #[ignore = "needs qemu and kernels: run tests/run"]
+                fn $case() {
+                    KERNEL.passes(&KERNELS, stringify!($case));
+                }
+            )*
+
+            #[test]
+            #[ignore = "needs qemu and kernels: run tests/run"]
+            fn ran_every_case_and_no_other() {
+                KERNEL.ran_every_case_and_no_other(&KERNELS);
+            }
+        }
+    };
+}
+
+everywhere!(kernel vm_5_10 "5.10");
+everywhere!(kernel vm_6_1 "6.1");
+everywhere!(kernel vm_6_12 "6.12");
+everywhere!(kernel vm_6_18 "6.18");
+everywhere!(kernel vm_newest "newest");
+
+static KERNELS: [&Kernel; 5] = [
+    &vm_5_10::KERNEL,
+    &vm_6_1::KERNEL,
+    &vm_6_12::KERNEL,
+    &vm_6_18::KERNEL,
+    &vm_newest::KERNEL,
+];
+
+/// A kernel that is fetched but not tested, or tested but never fetched, would go unnoticed.
+#[test]
+fn every_kernel_that_is_fetched_is_tested() {
+    let fetched: Vec<&str> = include_str!("kernels")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(fetched, KERNELS.map(|kernel| kernel.name));
+}
+
+/// The harness is asked what it would run, so a row that makes no test shows here.
+#[test]
+fn every_case_is_a_test() {
+    let list = Command::new(std::env::current_exe().unwrap())
+        .args(["--list", "--ignored", "--format", "terse"])
+        .output()
+        .unwrap();
+    let list = String::from_utf8(list.stdout).unwrap();
+    let tests: BTreeSet<String> = list
+        .lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+        .filter(|name| !name.ends_with("::ran_every_case_and_no_other"))
+        .map(str::to_owned)
+        .collect();
+    let cases: BTreeSet<String> = KERNELS
+        .iter()
+        .flat_map(|kernel| kernel.cases.iter().map(|case| kernel.test_name(case.name)))
+        .collect();
+    assert_eq!(tests, cases);
+}
+
+/// Every kind of probe is tried on every kind of disk, since a driver decides which of the kernel's
+/// functions its requests pass through.
+#[test]
+fn every_kind_of_probe_meets_every_disk() {
+    for kernel in KERNELS {
+        for kind in ["kprobe", "fentry", "tp_btf", "raw_tp", "tracepoint"] {
+            for disk in ["virtio", "null_blk", "nvme"] {
+                let name = format!("bitehist_{kind}_{disk}");
+                let has = kernel.cases.iter().any(|case| case.name == name);
+                assert!(has, "{} lacks {name}", kernel.name);
+            }
+        }
+    }
+}
