@@ -202,7 +202,7 @@ fn read_results(work: &Path, how_it_ended: &str) -> io::Result<Boot> {
     }
     Ok(Boot {
         expected_release: String::new(),
-        release: read(work.join("uname")).map(|release| release.trim().to_owned()),
+        release: read(work.join("release")).map(|release| release.trim().to_owned()),
         outcomes,
         ended: work.join("end").exists(),
         ending: format!("{how_it_ended}; the console's last lines:\n{tail}"),

@@ -11,15 +11,27 @@ start() {
     rawbpf "$@" &
     rawbpf=$!
     while [ "$(grep -c '^Tracing' "$CASE/stderr")" -eq "$live" ]; do
-        kill -0 "$rawbpf" || wait "$rawbpf"
+        kill -0 "$rawbpf" 2>/dev/null || ended
         usleep 20000
     done
+}
+
+ended() {
+    wait "$rawbpf" && status=0 || status=$?
+    echo "rawbpf ended with status $status before its probes were live" >&2
+    exit 1
 }
 
 # stop: end what start began, in the way a service manager would; it must say that all was well.
 stop() {
     kill -TERM "$rawbpf"
     wait "$rawbpf"
+}
+
+# murder: end it without a chance to clean up.
+murder() {
+    kill -KILL "$rawbpf"
+    wait "$rawbpf" || true
 }
 
 # direct_read|direct_write COUNT SIZE DISK: that many requests of that size, past the page cache.
@@ -37,13 +49,12 @@ mixed_io() {
     direct_read 67 64k "$1"
 }
 
-# in_kernel: how many probes and compiled programs the kernel holds.
+# in_kernel: how many probes and programs the kernel holds. There is no file that lists programs, but
+# each has memory of its own, which is listed under the function that took it.
 in_kernel() {
-    {
-        cat /sys/kernel/debug/kprobes/list
-        grep -E '\sbpf_(prog|trampoline)_.*\[bpf\]' /proc/kallsyms || true
-    } | wc -l
+    { cat /sys/kernel/debug/kprobes/list && grep bpf_prog_alloc /proc/vmallocinfo; } | wc -l
 }
 
+# shellcheck disable=SC1090 # the tools' files are looked at by themselves
 for tool in /guest/tools/*.sh; do . "$tool"; done
 "$@"

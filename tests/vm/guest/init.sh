@@ -1,7 +1,9 @@
 #!/bin/busybox sh
-# /init of the guest: runs every line of /guest/cases ("NAME FUNCTION ARGUMENT...") and sends what came
-# of it to the host as it goes, so that a later panic takes nothing with it: one tar after another down
-# a serial port, whose first, with uname, tells that the guest is up and whose last tells the end.
+# /init of the guest: runs every line of /guest/cases ("NAME FUNCTION ARGUMENT...").
+#
+# What came of a case goes to the host at once, so that a later panic takes nothing with it: one tar
+# after another down a serial port. The first has the release, which tells that the guest is up; the
+# last tells that it came to the end.
 /bin/busybox --install -s /bin
 export PATH=/bin HOME=/tmp
 mount -t proc proc /proc
@@ -14,10 +16,10 @@ while read -r module; do
     # shellcheck disable=SC2086 # the parameters are several words
     insmod "/mod/$module.ko" $parameters || echo "insmod $module failed"
 done </mod/order
+# A request made is a request counted: none may be merged with its neighbour.
+for disk in vda nullb0 nvme0n1; do echo 2 >/sys/block/$disk/queue/nomerges; done
 mount -t debugfs debug /sys/kernel/debug
 mount -t tracefs trace /sys/kernel/tracing
-# Compiled BPF programs are listed in /proc/kallsyms, which is how a case can see what is loaded.
-echo 1 >/proc/sys/net/core/bpf_jit_kallsyms
 
 for port in /sys/class/virtio-ports/*; do
     [ "$(cat "$port/name")" = results ] && exec 8>"/dev/${port##*/}"
@@ -26,8 +28,8 @@ mkdir /out
 cd /out || poweroff -f
 send() { tar -c "$@" >&8; }
 
-uname -r >uname
-send uname
+uname -r >release
+send release
 while read -r name command; do
     mkdir "$name"
     # shellcheck disable=SC2086 # the command is a function and its arguments
@@ -38,8 +40,8 @@ while read -r name command; do
     # The status goes last: a case that has one has everything.
     send "$name/stdout" "$name/stderr" "$name/status"
 done </guest/cases
-dmesg >dmesg
+dmesg >kernel.log
 cut -d' ' -f1 /proc/uptime >end
-send dmesg end
+send kernel.log end
 sync
 poweroff -f

@@ -10,16 +10,22 @@ bitehist_mixed() {
     stop
 }
 
-# bitehist_intervals: many intervals while two processes, one on each CPU, write.
+# bitehist_intervals: two processes, one on each CPU, write until there were five intervals. Prints at
+# the end how often; the host knows how many requests that makes.
 bitehist_intervals() {
     start bitehist -d nullb0 --json 0.1
-    taskset 1 sh /guest/case.sh direct_write 4001 4k nullb0 &
-    one=$!
-    taskset 2 sh /guest/case.sh direct_write 3989 4k nullb0 &
-    two=$!
-    wait $one
-    wait $two
+    rounds=0
+    while [ "$(wc -l <"$CASE/stdout")" -lt 5 ]; do
+        taskset 1 sh /guest/case.sh direct_write 1009 4k nullb0 &
+        one=$!
+        taskset 2 sh /guest/case.sh direct_write 997 4k nullb0 &
+        two=$!
+        wait $one
+        wait $two
+        rounds=$((rounds + 1))
+    done
     stop
+    echo "rounds $rounds"
 }
 
 # bitehist_killed KIND: what a tool that had no chance to clean up leaves in the kernel. Prints what
@@ -28,10 +34,9 @@ bitehist_killed() {
     before=$(in_kernel)
     start bitehist --attach "$1" --json $once
     while_it_ran=$(in_kernel)
-    kill -KILL "$rawbpf"
-    wait "$rawbpf" || true
+    murder
     # A program is freed some time after its last user.
-    for _ in $(seq 50); do
+    for _ in $(seq 100); do
         [ "$(in_kernel)" -ne "$before" ] || break
         usleep 100000
     done
