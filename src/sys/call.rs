@@ -403,6 +403,7 @@ mod tests {
         // SAFETY: the same.
         let high = unsafe { OwnedFd::from_raw_fd(high) };
         // SAFETY: no memory is involved.
-        assert_eq!(unsafe { libc::fcntl(high.as_raw_fd(), libc::F_GETFD) }, libc::FD_CLOEXEC);
+        let flags = unsafe { libc::fcntl(high.as_raw_fd(), libc::F_GETFD) };
+        assert_eq!(flags, libc::FD_CLOEXEC);
     }
 }

@@ -19,6 +19,8 @@
 //! | [`tracefs`], [`kallsyms`] | what can be traced, by name |
 //! | [`mod@file`] | reading files the kernel writes for us |
 
+#![deny(clippy::undocumented_unsafe_blocks)]
+
 mod attr;
 pub mod btf;
 pub(crate) mod call;

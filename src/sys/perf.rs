@@ -152,7 +152,8 @@ unsafe fn open(attr: &mut PerfEventAttr, pid: Option<u32>) -> Result<PerfEvent, 
     // For all processes the kernel wants a CPU. A program runs on all of them whichever we name.
     let (pid, cpu) = pid.map_or((-1, 0), |pid| (pid as i32, -1));
     // SAFETY: the caller's promise.
-    Ok(PerfEvent { fd: unsafe { perf_event_open(attr, pid, cpu) }? })
+    let fd = unsafe { perf_event_open(attr, pid, cpu) }?;
+    Ok(PerfEvent { fd })
 }
 
 /// What a file in sysfs says, read once. EINVAL when it makes no sense.
