@@ -67,7 +67,7 @@ impl<'a> Btf<'a> {
     }
 
     /// Where each `(struct, path)` is, in the order asked, without its size: from kernel 7.2 on
-    /// this costs microseconds for a member that is not inside another one.
+    /// this costs some 30 microseconds a struct for a member that is not inside another one.
     ///
     /// # Errors
     /// As [`Btf::field`], but for sizes.

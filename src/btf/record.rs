@@ -77,8 +77,8 @@ impl Kind {
 /// `struct btf_type`: name_off, info, and size or type.
 pub(super) const HEADER: usize = 12;
 
-/// How long the records of each kind are; a kind is 7 bits and its vlen 24 in the headers
-/// of kernel 7.2; before that they were 5 and 16, and the bits between zero.
+/// How long the records of each kind are. In the headers of kernel 7.2 a kind has 7 bits and a vlen
+/// 24; before that they had 5 and 16, and the bits between were zero.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     fixed: [u8; 128],

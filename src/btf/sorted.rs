@@ -12,8 +12,12 @@ use super::record::HEADER;
 use super::{Btf, Kind, Type};
 use std::cmp::Ordering;
 
-/// As many records in a row are taken as proof that the first is not the inside of another.
+/// As many records in a row are taken as proof that they are records.
 const RUN: usize = 16;
+
+/// The end of one record and the beginning of the next can look like one more, which leads on to
+/// true ones. So the first few of a run are not relied on.
+const DOUBTFUL: usize = 4;
 
 /// No record of a kernel is this long: the longest of 7.2, its per-CPU variables, has 5 KB.
 const REACH: usize = 16 * 1024;
@@ -25,18 +29,18 @@ impl<'a> Btf<'a> {
     /// The first record of this kind and name, if the types are sorted by name.
     pub(super) fn search(&self, kind: Kind, name: &str) -> Option<Type<'a>> {
         let name = name.as_bytes();
-        // A record begins at `low`, and if not at 0 its name is less than the one wanted. No record
-        // between `high` and the end is the first one wanted, but perhaps the one at `high`.
+        // A record begins at `low`, and if not at 0 its name is less than the one wanted. `high` is
+        // only where halving goes on: the walk at the end is bounded by names.
         let (mut low, mut high) = (0, self.types.len());
         while high - low > SHORT {
             let middle = low + (high - low) / 8 * 4; // Records are aligned to 4 bytes.
-            let start = self.record_from(middle)?;
-            if start >= high {
+            let (pivot, pivot_name) = self.pivot(middle)?;
+            if pivot >= high {
                 high = middle;
-            } else if self.name_in_order(start)? < name {
-                low = start;
+            } else if pivot_name < name {
+                low = pivot;
             } else {
-                high = start;
+                high = pivot;
             }
         }
         while low < self.types.len() {
@@ -50,34 +54,32 @@ impl<'a> Btf<'a> {
         None
     }
 
-    /// Where the first record begins that is not before `position`; the end if there is none.
-    fn record_from(&self, position: usize) -> Option<usize> {
-        let end = self.types.len();
-        (position..end.min(position + REACH))
+    /// A record soon after `position`, and its name; none where names descend.
+    fn pivot(&self, position: usize) -> Option<(usize, &'a [u8])> {
+        let start = (position..self.types.len())
             .step_by(4)
-            .find(|start| self.run_from(*start).all(|record| record.is_some()))
-            .or((end - position <= REACH).then_some(end))
-    }
-
-    /// The name of the record at `position`, if the names of the run from there do not descend.
-    fn name_in_order(&self, position: usize) -> Option<&'a [u8]> {
-        let mut names = self.run_from(position).map(|record| record?.name().ok());
-        let first = names.next()??;
-        let mut last = first;
-        for name in names {
-            last = name.filter(|name| *name >= last)?;
+            .take(REACH / 4)
+            .find(|start| self.run_from(*start).all(|record| record.is_some()))?;
+        let mut records = self.run_from(start).flatten().skip(DOUBTFUL);
+        let (pivot, record) = records.next()?;
+        let pivot_name = record.name().ok()?;
+        let mut last = pivot_name;
+        for (_, record) in records {
+            last = record.name().ok().filter(|name| *name >= last)?;
         }
-        Some(first)
+        Some((pivot, pivot_name))
     }
 
-    /// The run of records from `position` on, which ends early at the section's end or with a
-    /// `None` for what does not look like a record.
-    fn run_from(&self, position: usize) -> impl Iterator<Item = Option<Type<'a>>> {
-        let mut next = Some(position).filter(|position| *position < self.types.len());
+    /// The run of records from `position` on, each with its own position. It ends early at the
+    /// section's end, or with a `None` for what does not look like a record.
+    fn run_from(&self, position: usize) -> impl Iterator<Item = Option<(usize, Type<'a>)>> {
+        let in_section = |position: &usize| *position < self.types.len();
+        let mut next = Some(position);
         std::iter::from_fn(move || {
-            let decoded = self.decode(next?);
-            next = decoded.map(|(_, next)| next).filter(|next| *next < self.types.len());
-            Some(decoded.map(|(record, _)| record))
+            let here = next.filter(in_section)?;
+            let decoded = self.decode(here);
+            next = decoded.map(|(_, next)| next);
+            Some(decoded.map(|(record, _)| (here, record)))
         })
         .take(RUN)
     }
