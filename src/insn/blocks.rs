@@ -26,6 +26,7 @@ impl Asm {
     pub fn log2(&mut self, dst: R, value: R, scratch: R) {
         // For each half of what is left: `limit - value` is negative where the value lies above.
         // Its sign bit, moved to where 16, 8 or 4 has its one, is both the shift and the result.
+        // Adding these joins them as or would, and verifiers before 6.9 follow only an addition.
         for (step, limit, shift) in [(16, 0xffff, 59), (8, 0xff, 60), (4, 0xf, 61)] {
             let bit = if step == 16 { dst } else { scratch };
             self.mov(bit, limit);
@@ -34,7 +35,7 @@ impl Asm {
             self.and(bit, step);
             self.rsh(value, bit);
             if step != 16 {
-                self.or(dst, bit);
+                self.add(dst, bit);
             }
         }
         // The last four bits look their result up in a constant, a hexadecimal digit each.
@@ -42,7 +43,7 @@ impl Asm {
         self.lsh(value, 2);
         self.rsh(scratch, value);
         self.and(scratch, 3);
-        self.or(dst, scratch);
+        self.add(dst, scratch);
     }
 
     /// `dst = *(u32 *)(base + field)`. With [`Access::Probe`] r0 to r5 and the last 8 bytes of the

@@ -35,12 +35,7 @@ pub struct Kernel {
 
 impl Kernel {
     pub const fn new(name: &'static str, module: &'static str, cases: &'static [Case]) -> Self {
-        Kernel {
-            name,
-            module,
-            cases,
-            boot: OnceLock::new(),
-        }
+        Kernel { name, module, cases, boot: OnceLock::new() }
     }
 
     /// What the test harness calls a case on this kernel.
@@ -101,10 +96,8 @@ impl Kernel {
 
     /// Whether the harness' filters let a test of this kernel through. A wrong guess costs a boot.
     fn is_asked_for(&self) -> bool {
-        let filters: Vec<String> = env::args()
-            .skip(1)
-            .filter(|arg| !arg.starts_with('-'))
-            .collect();
+        let filters: Vec<String> =
+            env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
         let is_asked_for = |case: &Case| {
             let name = self.test_name(case.name);
             filters.iter().any(|filter| name.contains(filter))

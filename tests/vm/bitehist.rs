@@ -9,13 +9,7 @@ type Bucket = (u64, u64, u64);
 
 /// 499 requests of 4 KiB, 251 of 16 KiB and 127 of 64 KiB, and nothing else.
 pub fn mixed(outcome: &Outcome) {
-    let expected = [
-        (4, 7, 499),
-        (8, 15, 0),
-        (16, 31, 251),
-        (32, 63, 0),
-        (64, 127, 127),
-    ];
+    let expected = [(4, 7, 499), (8, 15, 0), (16, 31, 251), (32, 63, 0), (64, 127, 127)];
     assert_eq!(histograms(&outcome.stdout), [expected]);
 }
 
@@ -53,9 +47,7 @@ pub fn left_nothing(outcome: &Outcome) {
 
 /// The histogram of each interval, from the lines that `--json` prints.
 fn histograms(json: &str) -> Vec<Vec<Bucket>> {
-    json.lines()
-        .map(|line| histogram(&serde_json::from_str(line).unwrap()))
-        .collect()
+    json.lines().map(|line| histogram(&serde_json::from_str(line).unwrap())).collect()
 }
 
 fn histogram(line: &Value) -> Vec<Bucket> {

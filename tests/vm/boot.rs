@@ -40,9 +40,7 @@ fn try_boot(kernel: &Kernel) -> io::Result<Boot> {
     let cached = cache()?.join("kernels").join(kernel.name);
     let expected_release = fs::read_to_string(cached.join("release"))
         .map_err(|_| Error::other(format!("no kernel in {}: run tests/run", cached.display())))?;
-    let work = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("vm")
-        .join(kernel.name);
+    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm").join(kernel.name);
     let mut boot = run(kernel, &cached, &work)?;
     if boot.release.is_none() {
         // An emulated machine that does not come up says nothing about the tool.
@@ -63,9 +61,7 @@ fn cache() -> io::Result<PathBuf> {
 
 /// The tool to test: the one `tests/run` built for release, or else the one built with the tests.
 fn tool() -> PathBuf {
-    env::var_os("RAWBPF_TEST_BINARY")
-        .unwrap_or_else(|| env!("CARGO_BIN_EXE_rawbpf").into())
-        .into()
+    env::var_os("RAWBPF_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_rawbpf").into()).into()
 }
 
 fn run(kernel: &Kernel, cached: &Path, work: &Path) -> io::Result<Boot> {
@@ -132,19 +128,10 @@ fn qemu(vmlinuz: &Path, work: &Path) -> io::Result<String> {
         .arg("-kernel")
         .arg(vmlinuz)
         .args(["-initrd", "initramfs"])
-        .args([
-            "-append",
-            "console=ttyS0 panic=-1 loglevel=4 no_timer_check",
-        ])
-        .args([
-            "-drive",
-            "if=none,id=virtio,format=raw,cache=unsafe,file=virtio.img",
-        ])
+        .args(["-append", "console=ttyS0 panic=-1 loglevel=4 no_timer_check"])
+        .args(["-drive", "if=none,id=virtio,format=raw,cache=unsafe,file=virtio.img"])
         .args(["-device", "virtio-blk-pci,drive=virtio"])
-        .args([
-            "-drive",
-            "if=none,id=nvme,format=raw,cache=unsafe,file=nvme.img",
-        ])
+        .args(["-drive", "if=none,id=nvme,format=raw,cache=unsafe,file=nvme.img"])
         .args(["-device", "nvme,drive=nvme,serial=nvme"])
         .args(["-chardev", "file,id=results,path=results.tar"])
         .args(["-device", "virtio-serial-pci"])

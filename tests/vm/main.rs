@@ -48,13 +48,8 @@ everywhere!(kernel vm_6_12 "6.12");
 everywhere!(kernel vm_6_18 "6.18");
 everywhere!(kernel vm_newest "newest");
 
-static KERNELS: [&Kernel; 5] = [
-    &vm_5_10::KERNEL,
-    &vm_6_1::KERNEL,
-    &vm_6_12::KERNEL,
-    &vm_6_18::KERNEL,
-    &vm_newest::KERNEL,
-];
+static KERNELS: [&Kernel; 5] =
+    [&vm_5_10::KERNEL, &vm_6_1::KERNEL, &vm_6_12::KERNEL, &vm_6_18::KERNEL, &vm_newest::KERNEL];
 
 /// A kernel that is fetched but not tested, or tested but never fetched, would go unnoticed.
 #[test]
