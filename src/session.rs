@@ -1,6 +1,8 @@
 //! A tool's run in the kernel: its maps, its program, its attachment. Dropping it leaves nothing
 //! behind, and neither does killing the process: file descriptors are all that holds it.
 
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use crate::btf::{self, ProgramBtf};
@@ -33,7 +35,16 @@ pub struct Session {
     pub skipped: Vec<(AttachKind, Error)>,
     /// The steps of the start and how long each took, failed tries included.
     pub steps: Vec<(&'static str, Duration)>,
+    prog: Prog,
     _link: Link,
+}
+
+impl Session {
+    /// How many events the program missed because the CPU was already running a program of its
+    /// kind. Kernels before 5.12 do not count them.
+    pub fn missed(&self) -> u64 {
+        sys::object::prog_info(self.prog.as_fd()).map_or(0, |info| info.recursion_misses)
+    }
 }
 
 /// Makes the maps, and loads and attaches the first plan of `kinds` that works on this host.
@@ -52,8 +63,9 @@ pub fn start(
     let mut skipped = vec![];
     for &kind in kinds {
         match attach(kind, &maps, &plan, &mut clock) {
-            Ok((attached, link)) => {
-                return Ok(Session { maps, attached, skipped, steps: clock.steps, _link: link });
+            Ok((attached, prog, link)) => {
+                let steps = clock.steps;
+                return Ok(Session { maps, attached, skipped, steps, prog, _link: link });
             }
             Err(error) => skipped.push((kind, error)),
         }
@@ -82,7 +94,7 @@ fn attach(
     maps: &[Map],
     plan: &impl Fn(AttachKind) -> Result<Plan, Error>,
     clock: &mut Clock,
-) -> Result<(String, Link), Error> {
+) -> Result<(String, Prog, Link), Error> {
     if kind == AttachKind::Kprobe && !sys::perf::has_kprobes() {
         return Err(refusal::no_kprobes());
     }
@@ -96,7 +108,7 @@ fn attach(
             let prog = clock.step("load", || load(&plan, maps, ProgramType::Kprobe, None))?;
             let link = clock.step("attach", || event.attach(&prog));
             let link = link.map_err(|error| refusal::kprobe(&function, &error))?;
-            Ok((format!("kprobe {function}"), link))
+            Ok((format!("kprobe {function}"), prog, link))
         }
         Attach::Tracepoint(category, name) => {
             let event = clock.step("attach", || {
@@ -108,17 +120,17 @@ fn attach(
             let prog = clock.step("load", || load(&plan, maps, ProgramType::Tracepoint, None))?;
             let link = clock.step("attach", || event.attach(&prog));
             let link = link.map_err(|error| refusal::attach(kind, name, &error))?;
-            Ok((plan.attach.to_string(), link))
+            Ok((plan.attach.to_string(), prog, link))
         }
         Attach::RawTp(name) => {
             let prog =
                 clock.step("load", || load(&plan, maps, ProgramType::RawTracepoint, None))?;
             let link = clock.step("attach", || {
-                let name = refusal::c_string(name)?;
+                let name = c_string(name)?;
                 sys::link::raw_tracepoint(&prog, &name)
                     .map_err(|error| refusal::attach(kind, &name.to_string_lossy(), &error))
             })?;
-            Ok((plan.attach.to_string(), link))
+            Ok((plan.attach.to_string(), prog, link))
         }
         Attach::Fentry(name, id) | Attach::TpBtf(name, id) => {
             let attach_type = match kind {
@@ -131,7 +143,7 @@ fn attach(
             })?;
             let link = clock.step("attach", || sys::link::tracing(&prog));
             let link = link.map_err(|error| refusal::attach(kind, name, &error))?;
-            Ok((plan.attach.to_string(), link))
+            Ok((plan.attach.to_string(), prog, link))
         }
     }
 }
@@ -140,7 +152,7 @@ fn attach(
 fn probe(functions: &[String]) -> Result<(String, PerfEvent), Error> {
     let mut first = None;
     for function in functions {
-        match PerfEvent::kprobe(&refusal::c_string(function)?, 0, sys::link::At::Entry) {
+        match PerfEvent::kprobe(&c_string(function)?, 0, sys::link::At::Entry) {
             Ok(event) => return Ok((function.clone(), event)),
             Err(error) => first = first.or(Some((function, error))),
         }
@@ -155,7 +167,6 @@ fn load(
     program_type: ProgramType,
     target: Option<(AttachType, u32)>,
 ) -> Result<Prog, Error> {
-    use std::os::fd::{AsFd, AsRawFd};
     let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
     let insns = plan.program.with_map_fds(&fds);
     let insns =
@@ -174,6 +185,11 @@ fn load(
         ..Load::new(program_type)
     };
     sys::prog::load(&load).map_err(|error| refusal::load(plan.attach.kind(), &error))
+}
+
+/// A name as the kernel takes it.
+fn c_string(name: &str) -> Result<CString, Error> {
+    CString::new(name).map_err(|_| Error::usage(format!("{name:?} is no name: it holds a NUL")))
 }
 
 /// Types of the program's own, with which the kernel shows our source lines.

@@ -74,6 +74,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         show(options, &counts, &mut out)?;
         out.flush()?;
         if ended == Ended::Last {
+            report::missed("bitehist", &session);
             return Ok(());
         }
     }

@@ -45,6 +45,14 @@ pub fn tracing(what: &str, options: &TraceOptions, out: &mut dyn Write) -> io::R
     out.flush()
 }
 
+/// Says on stderr how many events were not counted, if any.
+pub fn missed(tool: &str, session: &Session) {
+    let missed = session.missed();
+    if missed > 0 {
+        eprintln!("{tool}: {missed} events came inside another probe's and were not counted");
+    }
+}
+
 /// The local time of day: `14:03:59`. UTC where the host does not tell its time zone.
 pub fn time_of_day() -> String {
     let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());

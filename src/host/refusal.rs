@@ -1,6 +1,5 @@
 //! Why this host refuses: from an error number and what the host says of itself to a sentence.
 
-use std::ffi::CString;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -129,13 +128,17 @@ pub fn no_tracefs() -> Error {
         return missing;
     }
     let place = Tracefs::PLACES[0];
-    if Path::new(place).join("events").exists() || !mounted(place) {
-        Error::lacking(format!("tracefs is not mounted at {place}"))
-            .next(format!("try: mount -t tracefs tracefs {place}"))
-    } else {
-        Error::lacking(format!("{place} may not be read"))
-            .next("try: as root, with CAP_DAC_READ_SEARCH")
+    let mounts = file::read_text(Path::new("/proc/mounts")).unwrap_or_default();
+    let mut mounts = mounts.lines().map(|line| line.split(' ').skip(1).take(2));
+    // Of several mounts at one place the last is seen.
+    if mounts.rfind(|mount| mount.clone().next() == Some(place)).and_then(|mut m| m.nth(1))
+        == Some("tracefs")
+    {
+        return Error::lacking(format!("{place} may not be read"))
+            .next("try: as root, or with CAP_DAC_READ_SEARCH");
     }
+    Error::lacking(format!("tracefs is not mounted at {place}"))
+        .next(format!("try: mount -t tracefs tracefs {place}"))
 }
 
 /// Every capability is there, and still the kernel says no: something forbids it to everybody.
@@ -169,11 +172,6 @@ fn in_user_namespace() -> bool {
     !map.is_empty() && numbers.nth(2) != Some("4294967295")
 }
 
-fn mounted(place: &str) -> bool {
-    let mounts = file::read_text(Path::new("/proc/mounts")).unwrap_or_default();
-    mounts.lines().any(|line| line.split(' ').nth(1) == Some(place))
-}
-
 /// How this program was called.
 fn program() -> String {
     std::env::args().next().unwrap_or_else(|| "rawbpf".into())
@@ -201,9 +199,4 @@ fn similar(name: &str) -> Option<String> {
         ControlFlow::<()>::Continue(())
     });
     best.map(|(_, name)| name)
-}
-
-/// A name as the kernel takes it.
-pub fn c_string(name: &str) -> Result<CString, Error> {
-    CString::new(name).map_err(|_| Error::usage(format!("{name:?} is no name: it holds a NUL")))
 }

@@ -1,0 +1,58 @@
+//! A disk that nobody else uses.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A loop device on a file in memory; gone when dropped.
+pub struct LoopDisk {
+    file: PathBuf,
+    device: String,
+}
+
+impl LoopDisk {
+    pub fn new() -> LoopDisk {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("rawbpf-test-{}-{number}.img", std::process::id());
+        let file = PathBuf::from("/dev/shm").join(name);
+        std::fs::File::create(&file).unwrap().set_len(256 << 20).unwrap();
+        let output =
+            Command::new("losetup").args(["--find", "--show"]).arg(&file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let device = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        let disk = LoopDisk { file, device };
+        // Whoever looks at new disks has looked by then.
+        let _ = Command::new("udevadm").arg("settle").status();
+        disk
+    }
+
+    /// Such as loop0.
+    pub fn name(&self) -> &str {
+        self.device.strip_prefix("/dev/").unwrap()
+    }
+
+    /// Reads so many blocks of so many KiB past the page cache: a request each.
+    pub fn read(&self, kbytes: u32, count: u32) {
+        let blocks = 256 * 1024 / kbytes;
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(blocks);
+            let status = Command::new("dd")
+                .args([&format!("if={}", self.device), "of=/dev/null", "iflag=direct"])
+                .args([format!("bs={kbytes}k"), format!("count={now}")])
+                .stderr(std::process::Stdio::null())
+                .status()
+                .unwrap();
+            assert!(status.success());
+            left -= now;
+        }
+    }
+}
+
+impl Drop for LoopDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("losetup").args(["--detach", &self.device]).status();
+        let _ = std::fs::remove_file(&self.file);
+    }
+}

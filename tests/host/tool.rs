@@ -1,0 +1,102 @@
+//! The tool as a process.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SIGTERM, Signal, kill};
+use nix::unistd::Pid;
+
+const RAWBPF: &str = env!("CARGO_BIN_EXE_rawbpf");
+
+/// How a process ended and what it said.
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Ended {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ended {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+/// A running bitehist whose probes are live.
+pub struct Tool {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    said: String,
+}
+
+impl Tool {
+    pub fn start(args: &[&str]) -> Tool {
+        let mut child = Command::new(RAWBPF)
+            .arg("bitehist")
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("Tracing block device I/O...") {
+            let read = stderr.read_line(&mut said).unwrap();
+            assert!(read > 0, "{args:?} ended early: {said}");
+        }
+        Tool { child, stderr, said }
+    }
+
+    pub fn close_stdout(&mut self) {
+        drop(self.child.stdout.take());
+    }
+
+    pub fn stop(self) -> Ended {
+        self.end(SIGTERM)
+    }
+
+    pub fn end(self, signal: Signal) -> Ended {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+        self.wait()
+    }
+
+    pub fn wait(mut self) -> Ended {
+        self.stderr.read_to_string(&mut self.said).unwrap();
+        let ended = Ended::from(self.child.wait_with_output().unwrap());
+        Ended { stderr: self.said, ..ended }
+    }
+}
+
+/// bitehist, from start to end.
+pub fn bitehist(args: &[&str]) -> Ended {
+    Command::new(RAWBPF).arg("bitehist").args(args).output().unwrap().into()
+}
+
+/// A shell in which `$RAWBPF` is the tool.
+pub fn shell(script: &str) -> Ended {
+    Command::new("sh").args(["-c", script]).env("RAWBPF", RAWBPF).output().unwrap().into()
+}
+
+/// Mounts tracefs where nobody has.
+pub fn with_tracefs() {
+    let mount = "[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing";
+    assert_eq!(shell(mount).code, Some(0), "tracefs cannot be mounted");
+}
+
+/// Whether it becomes true in time.
+pub fn eventually(within: Duration, mut check: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < within {
+        if check() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
