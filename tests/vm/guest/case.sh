@@ -22,9 +22,10 @@ ended() {
     exit 1
 }
 
-# stop: end what start began, in the way a service manager would; it must say that all was well.
+# stop [SIGNAL]: end what start began, with TERM as a service manager does or with INT as Ctrl-C does.
+# It must say that all was well.
 stop() {
-    kill -TERM "$rawbpf"
+    kill "-${1:-TERM}" "$rawbpf"
     wait "$rawbpf"
 }
 
@@ -47,6 +48,11 @@ mixed_io() {
     direct_read 150 16k "$1"
     direct_write 60 64k "$1"
     direct_read 67 64k "$1"
+}
+
+# other_io DISK: requests of yet another size on a disk that is not this one.
+other_io() {
+    case $1 in vda) direct_write 31 32k nullb0 ;; *) direct_write 31 32k vda ;; esac
 }
 
 # in_kernel: how many probes and programs the kernel holds. There is no file that lists programs, but
