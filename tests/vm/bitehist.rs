@@ -46,7 +46,7 @@ pub fn intervals(outcome: &Outcome) {
     assert_eq!(sum, rounds * (1009 + 997), "in {rounds} rounds");
 }
 
-/// The kernel holds as many probes and programs as before; while the tool ran there were more.
+/// The kernel holds as many probes and programs as at boot; while the tool ran there were more.
 pub fn left_nothing(outcome: &Outcome) {
     let last = outcome.stdout.lines().last().unwrap_or_default();
     let held: Vec<u64> = last.split(' ').map(|n| n.parse().unwrap()).collect();

@@ -61,6 +61,15 @@ in_kernel() {
     { cat /sys/kernel/debug/kprobes/list && grep bpf_prog_alloc /proc/vmallocinfo; } | wc -l
 }
 
+# settle: wait, but not for ever, until the kernel holds what it held at boot. It frees a program some
+# time after the last user went, be it one of the case before.
+settle() {
+    for _ in $(seq 100); do
+        [ "$(in_kernel)" -ne "$(cat /tmp/in_kernel_at_boot)" ] || break
+        usleep 100000
+    done
+}
+
 # shellcheck disable=SC1090 # the tools' files are looked at by themselves
 for tool in /guest/tools/*.sh; do . "$tool"; done
 "$@"

@@ -43,16 +43,12 @@ bitehist_intervals() {
 }
 
 # bitehist_killed KIND: what a tool that had no chance to clean up leaves in the kernel. Prints what
-# the kernel held before, while it ran, and after.
+# the kernel held at boot, while it ran, and after.
 bitehist_killed() {
-    before=$(in_kernel)
+    settle
     start bitehist --attach "$1" --json $once
     while_it_ran=$(in_kernel)
     murder
-    # A program is freed some time after its last user.
-    for _ in $(seq 100); do
-        [ "$(in_kernel)" -ne "$before" ] || break
-        usleep 100000
-    done
-    echo "$before $while_it_ran $(in_kernel)"
+    settle
+    echo "$(cat /tmp/in_kernel_at_boot) $while_it_ran $(in_kernel)"
 }
