@@ -1,0 +1,6 @@
+//! The instruction set, against what it did not make itself: bytes written by hand, the kernel's
+//! own listing, llvm's assembler and disassembler. Then what must hold of any program.
+
+mod bytes;
+mod forms;
+mod properties;
