@@ -3,4 +3,5 @@
 
 mod bytes;
 mod forms;
+mod kernel;
 mod properties;
