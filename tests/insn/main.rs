@@ -4,4 +4,5 @@
 mod bytes;
 mod forms;
 mod kernel;
+mod llvm;
 mod properties;
