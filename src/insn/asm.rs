@@ -610,8 +610,9 @@ impl Asm {
                 0
             }
         };
+        // Outside the closure, which has no caller but this.
+        let at = Line(Location::caller());
         let offset = i16::try_from(bytes).unwrap_or_else(|_| {
-            let at = Line(Location::caller());
             self.fail(AsmError::OffsetOutOfRange { at, offset: bytes });
             0
         });
