@@ -1,6 +1,7 @@
 //! The instruction set, against what it did not make itself: bytes written by hand, the kernel's
 //! own listing, llvm's assembler and disassembler. Then what must hold of any program.
 
+mod builder;
 mod bytes;
 mod forms;
 mod kernel;
