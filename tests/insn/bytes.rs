@@ -273,6 +273,8 @@ pub struct Known {
     pub text: &'static str,
     pub little: Vec<u8>,
     pub big: Vec<u8>,
+    /// Of this file.
+    pub line: Line,
 }
 
 /// The whole table.
@@ -286,7 +288,8 @@ pub fn known() -> impl Iterator<Item = Known> {
         a.place(target);
         a.exit();
         let program = a.finish().unwrap_or_else(|error| panic!("{text}: {error}"));
-        Known { insn: program.insns()[0], text, little: hex(little), big: hex(big) }
+        let (_, &insn, line) = program.lines().next().expect("an instruction");
+        Known { insn, text, little: hex(little), big: hex(big), line }
     })
 }
 
@@ -323,4 +326,16 @@ fn every_instruction_is_listed_in_the_words_of_the_verifier() {
 #[test]
 fn the_table_has_a_row_for_every_form() {
     assert_eq!(missing(known().map(|row| row.insn)), Vec::<String>::new());
+}
+
+/// A method without `#[track_caller]` would name itself.
+#[test]
+fn every_method_of_the_builder_remembers_the_line_that_called_it() {
+    let mut last = 0;
+    for row in known() {
+        assert_eq!(row.line.file(), file!(), "{}", row.text);
+        let line = row.line.0.line();
+        assert!(line > last, "{}: {}", row.text, row.line);
+        last = line;
+    }
 }

@@ -27,7 +27,7 @@ fn llvm_reads_our_bytes_as_we_list_them() {
             assert_eq!(spelling(insn), decimal(theirs), "{triple}: {insn:?}");
         }
     }
-    report(&llvm, "disassembled", &insns, &llvm.unknown());
+    report(&llvm, "disassembled", &insns, llvm.unknown());
 }
 
 #[test]

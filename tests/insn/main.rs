@@ -3,6 +3,7 @@
 
 mod builder;
 mod bytes;
+mod compile_fail;
 mod forms;
 mod kernel;
 mod llvm;
