@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::attach::AttachKind;
 use crate::error::Error;
-use crate::sys::{Errno, LoadError, SysError, Tracefs, file};
+use crate::insn::helper::PROBE_READ_KERNEL;
+use crate::sys::{Errno, LoadError, SysError, Tracefs, file, kallsyms};
 
 const CAP_SYS_ADMIN: u32 = 21;
 const CAP_PERFMON: u32 = 38;
@@ -48,6 +49,11 @@ pub fn map(error: &SysError) -> Error {
 /// Why the kernel refused to load a program of this kind.
 pub fn load(kind: AttachKind, error: &LoadError) -> Error {
     let detail = format!("{error}\n{}", error.log);
+    if error.log.contains(PROBE_READ_KERNEL.name)
+        && let Some(locked) = lockdown()
+    {
+        return locked.detail(detail);
+    }
     if !error.log.trim().is_empty() {
         let reason = decisive(&error.log);
         return Error::failed(format!("the verifier refused the {kind} program: {reason}"))
@@ -143,13 +149,8 @@ pub fn no_tracefs() -> Error {
 
 /// Every capability is there, and still the kernel says no: something forbids it to everybody.
 fn policy(error: &SysError) -> Error {
-    let lockdown = file::read_text(Path::new("/sys/kernel/security/lockdown")).unwrap_or_default();
-    let mode = lockdown.split(['[', ']']).nth(1).filter(|mode| *mode != "none");
-    if let Some(mode) = mode {
-        return Error::lacking(format!(
-            "the kernel is locked down (mode {mode}), which forbids tracing"
-        ))
-        .next("it is lifted by booting without Secure Boot or without lockdown=");
+    if let Some(locked) = lockdown() {
+        return locked;
     }
     let paranoid = file::read_text(Path::new("/proc/sys/kernel/perf_event_paranoid"));
     let paranoid: Option<i32> = paranoid.ok().and_then(|text| text.trim().parse().ok());
@@ -157,8 +158,29 @@ fn policy(error: &SysError) -> Error {
         return Error::lacking("not permitted: kernel.perf_event_paranoid is 3 or more")
             .next("try: sudo sysctl kernel.perf_event_paranoid=2");
     }
+    if let Some(limit) = locked_memory() {
+        return Error::lacking(format!("not permitted: RLIMIT_MEMLOCK is {limit} bytes"))
+            .next("kernels before 5.11 charge maps and programs to it; try: ulimit -l unlimited");
+    }
     Error::lacking(format!("not permitted, though no capability is missing: {error}"))
         .next("a security module or a seccomp filter may forbid it; -v says more")
+}
+
+/// The kernel is locked down so far that it lets nobody read its memory. The mode below,
+/// integrity, forbids nothing that we do.
+fn lockdown() -> Option<Error> {
+    let modes = file::read_text(Path::new("/sys/kernel/security/lockdown")).unwrap_or_default();
+    modes.contains("[confidentiality]").then(|| {
+        Error::lacking("the kernel is locked down (mode confidentiality), which forbids tracing")
+            .next("it is chosen at boot: by lockdown= on the command line, or by the distribution")
+    })
+}
+
+/// How much memory we may lock, if it is limited.
+fn locked_memory() -> Option<u64> {
+    let limits = file::read_text(Path::new("/proc/self/limits")).ok()?;
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max locked memory"))?;
+    limit.split_whitespace().next()?.parse().ok()
 }
 
 fn no_bpf() -> Error {
@@ -189,14 +211,180 @@ fn decisive(log: &str) -> &str {
 
 /// The function of this kernel whose name is most like `name`.
 fn similar(name: &str) -> Option<String> {
-    let mut best: Option<(f64, String)> = None;
-    let tracefs = Tracefs::find()?;
-    let _ = tracefs.traceable_functions(|function| {
+    let mut best = (0.85, None);
+    let mut compare = |function: &str| {
         let likeness = strsim::jaro_winkler(name, function);
-        if likeness > best.as_ref().map_or(0.85, |(likeness, _)| *likeness) {
-            best = Some((likeness, function.to_owned()));
+        if likeness > best.0 {
+            best = (likeness, Some(function.to_owned()));
         }
         ControlFlow::<()>::Continue(())
-    });
-    best.map(|(_, name)| name)
+    };
+    let traceable = Tracefs::find().map(|tracefs| tracefs.traceable_functions(&mut compare));
+    if !matches!(traceable, Some(Ok(_))) {
+        let _ = kallsyms::for_each(|symbol| match symbol.is_text() {
+            true => compare(symbol.name),
+            false => ControlFlow::Continue(()),
+        });
+    }
+    best.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Failure;
+
+    const ROOT: &str = "CapEff:\t000001ffffffffff\n";
+    const NOBODY: &str = "CapEff:\t0000000000000000\n";
+
+    /// A host that has these files, among those that are asked for an explanation.
+    fn host<const N: usize>(files: [(&'static str, &'static str); N]) -> file::hook::Installed {
+        file::hook::install(move |path| {
+            let found = files.iter().find(|(name, _)| Path::new(name) == path);
+            let missing = || std::io::Error::from_raw_os_error(libc::ENOENT);
+            Some(found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(missing))
+        })
+    }
+
+    fn perf(errno: Errno) -> SysError {
+        SysError { call: "perf_event_open()", errno }
+    }
+
+    fn refused(errno: Errno, log: &str) -> LoadError {
+        LoadError { call: "bpf(BPF_PROG_LOAD)", errno, log: log.into(), log_truncated: false }
+    }
+
+    #[track_caller]
+    fn says(error: &Error, what: &str, next: &str) {
+        assert_eq!(error.failure, Failure::Lacking, "{error}");
+        assert!(error.what.contains(what), "{error}");
+        assert!(error.next.as_ref().is_some_and(|text| text.contains(next)), "{error}");
+    }
+
+    #[test]
+    fn without_capabilities_it_names_them() {
+        let _host = host([("/proc/self/status", NOBODY)]);
+        let bpf = SysError { call: "bpf(BPF_MAP_CREATE)", errno: Errno::EPERM };
+        for error in [
+            map(&bpf),
+            load(AttachKind::TpBtf, &refused(Errno::EPERM, "")),
+            kprobe("f", &perf(Errno::EACCES)),
+            attach(AttachKind::Tracepoint, "t", &perf(Errno::EACCES)),
+            no_tracefs(),
+        ] {
+            says(&error, "CAP_BPF and CAP_PERFMON are missing", "setcap cap_bpf,cap_perfmon+ep");
+        }
+    }
+
+    #[test]
+    fn one_missing_capability_is_named_alone() {
+        // CAP_BPF is bit 39, CAP_PERFMON 38.
+        let _host = host([("/proc/self/status", "CapEff:\t0000008000000000\n")]);
+        says(&privilege().unwrap(), "permitted: CAP_PERFMON is missing", "sudo");
+    }
+
+    #[test]
+    fn the_old_capability_stands_for_both() {
+        let _host = host([("/proc/self/status", "CapEff:\t0000000000200000\n")]);
+        assert_eq!(privilege(), None);
+    }
+
+    #[test]
+    fn root_of_a_container_is_not_the_hosts() {
+        let _host = host([("/proc/self/status", ROOT), ("/proc/self/uid_map", "0 100000 65536\n")]);
+        says(&kprobe("f", &perf(Errno::EPERM)), "root of a user namespace", "container");
+    }
+
+    #[test]
+    fn lockdown_is_named_with_its_mode() {
+        let _host = host([
+            ("/proc/self/status", ROOT),
+            ("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n"),
+        ]);
+        let denied = "program of this type cannot use helper bpf_probe_read_kernel#113\n";
+        for error in [
+            kprobe("f", &perf(Errno::EPERM)),
+            load(AttachKind::Kprobe, &refused(Errno::EINVAL, denied)),
+        ] {
+            says(&error, "locked down (mode confidentiality)", "at boot");
+        }
+    }
+
+    #[test]
+    fn a_lockdown_that_allows_tracing_is_not_blamed() {
+        let _host = host([
+            ("/proc/self/status", ROOT),
+            ("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n"),
+        ]);
+        says(&kprobe("f", &perf(Errno::EPERM)), "no capability is missing", "seccomp");
+    }
+
+    #[test]
+    fn the_paranoid_sysctl_is_named() {
+        let _host =
+            host([("/proc/self/status", ROOT), ("/proc/sys/kernel/perf_event_paranoid", "4\n")]);
+        says(&kprobe("f", &perf(Errno::EPERM)), "perf_event_paranoid", "sysctl");
+    }
+
+    #[test]
+    fn the_limit_of_locked_memory_is_named() {
+        let _host = host([
+            ("/proc/self/status", ROOT),
+            ("/proc/self/limits", "Max locked memory         65536                65536  bytes\n"),
+        ]);
+        let bpf = SysError { call: "bpf(BPF_MAP_CREATE)", errno: Errno::EPERM };
+        says(&map(&bpf), "RLIMIT_MEMLOCK is 65536 bytes", "ulimit -l unlimited");
+    }
+
+    #[test]
+    fn a_kernel_without_the_syscall_or_kprobes_or_btf_is_named() {
+        let _host = host([("/proc/self/status", ROOT)]);
+        let bpf = SysError { call: "bpf(BPF_MAP_CREATE)", errno: Errno::ENOSYS };
+        assert!(map(&bpf).what.contains("CONFIG_BPF_SYSCALL"));
+        let pmu = SysError { call: "read(/sys/bus/..)", errno: Errno::ENOENT };
+        says(&kprobe("f", &pmu), "no kprobes", "--attach auto");
+        says(&no_btf("x"), "no BTF", "--btf FILE");
+    }
+
+    #[test]
+    fn tracefs_is_to_be_mounted_unless_it_is() {
+        {
+            let _host = host([("/proc/self/status", ROOT), ("/proc/mounts", "")]);
+            says(&no_tracefs(), "not mounted", "mount -t tracefs tracefs /sys/kernel/tracing");
+        }
+        let mounts = ("/proc/mounts", "tracefs /sys/kernel/tracing tracefs rw 0 0\n");
+        let _host = host([("/proc/self/status", ROOT), mounts]);
+        says(&no_tracefs(), "may not be read", "as root");
+    }
+
+    #[test]
+    fn a_misspelt_function_finds_the_one_that_was_meant() {
+        let _host = host([
+            ("/sys/kernel/tracing/available_filter_functions", "vfs_read\nvfs_write [m]\nx\n"),
+            ("/proc/kallsyms", "0 T vfs_read\n0 T vfs_write\n0 D vfs_writ\n"),
+        ]);
+        let error = kprobe("vfs_wirte", &perf(Errno::ENOENT));
+        assert_eq!(error.what, "this kernel has no function vfs_wirte");
+        assert_eq!(error.next.as_deref(), Some("did you mean vfs_write?"));
+        let error = kprobe("something_else_altogether", &perf(Errno::ENOENT));
+        assert_eq!(error.next, None);
+    }
+
+    #[test]
+    fn a_function_that_must_not_be_probed_is_not_called_missing() {
+        let error = kprobe("blk_account_io_start", &perf(Errno::EINVAL));
+        assert!(error.what.contains("cannot be probed"), "{error}");
+    }
+
+    #[test]
+    fn of_a_verifiers_log_the_reason_is_shown() {
+        let log = "0: (bf) r0 = r7\nR7 !read_ok\nprocessed 1 insns (limit 1000000)\n";
+        let error = load(AttachKind::Kprobe, &refused(Errno::EACCES, log));
+        assert_eq!(error.what, "the verifier refused the kprobe program: R7 !read_ok");
+        assert!(error.detail.unwrap().contains(log));
+        // Linux 7.3 goes on behind it.
+        let log = "0: (bf) r0 = r7\nR7 !read_ok\nVerification failed: Bad: x\nReason: y\n";
+        let error = load(AttachKind::Kprobe, &refused(Errno::EACCES, log));
+        assert_eq!(error.what, "the verifier refused the kprobe program: R7 !read_ok");
+    }
 }
