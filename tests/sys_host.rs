@@ -628,3 +628,21 @@ fn a_kernel_without_kprobes_says_so() {
         );
     }
 }
+
+/// Linux 6.16 and later hand out their BTF without a copy: reading it takes a hundred times longer.
+#[test]
+#[ignore = "needs a kernel with BTF: run tests/run"]
+fn the_kernels_btf_is_mapped_where_it_can_be() {
+    let path = std::path::Path::new("/sys/kernel/btf/vmlinux");
+    let file = std::fs::File::open(path).unwrap();
+    // SAFETY: nobody writes to this file.
+    let mappable = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file) }.is_ok();
+    let bytes = rawbpf::sys::file::map_or_read(path).unwrap();
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let start = bytes.as_ptr() as usize;
+    let mapped = maps.lines().any(|line| {
+        line.ends_with("/sys/kernel/btf/vmlinux") && line.starts_with(&format!("{start:x}-"))
+    });
+    assert_eq!(mapped, mappable);
+    assert_eq!(bytes.len() as u64, file.metadata().unwrap().len());
+}

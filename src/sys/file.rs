@@ -110,14 +110,14 @@ impl Deref for Bytes {
 
 /// The content of a file, without copying it where the file can be mapped; else at most [`LARGE`] bytes.
 ///
-/// BTF under `/sys/kernel/btf` can be mapped from Linux 6.16 on; before, it is read.
+/// BTF under `/sys/kernel/btf` can be mapped from Linux 6.16 on, privately only; before, it is read.
 pub fn map_or_read(path: &Path) -> Result<Bytes, FileError> {
     let bytes = |file: File| {
         let length = file.metadata()?.len();
         // SAFETY: a private mapping that is only read. Somebody who rewrites the file meanwhile could
         // change the bytes under us: of the kernel's own files nobody can, and an executable that is
         // being run cannot be written to either.
-        match unsafe { memmap2::Mmap::map(&file) } {
+        match unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file) } {
             Ok(map) if length > 0 => Ok(Content::Mapped(map)),
             _ => read_up_to(file, length, LARGE).map(Content::Read),
         }
