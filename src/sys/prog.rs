@@ -2,6 +2,8 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::thread;
+use std::time::Duration;
 
 use super::attr::{self, ProgLoad, address, address_mut, length, object_name};
 use super::call::{Command, bpf, bpf_fd, charged};
@@ -139,8 +141,11 @@ pub struct ProgramBtf<'a> {
 const FUNC_INFO: usize = 8;
 const LINE_INFO: usize = 16;
 
-/// How often a load is tried that a signal interrupts.
-const TRIES: u32 = 5;
+/// How often a load is tried that the kernel breaks off, as it does when a signal or other work for
+/// the process is pending. In a busy process with many threads that can be so ten times in a row.
+const TRIES: u32 = 50;
+/// How long such work is given to be done.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A loaded program. It lives as long as this, or as long as it is attached.
 #[derive(Debug)]
@@ -333,7 +338,10 @@ fn attempt(
         // is laid out as the int that the kernel reads. The command returns a new descriptor.
         let result = charged(|| unsafe { bpf_fd(Command::ProgLoad, &mut attr) });
         match result {
-            Err(error) if error.errno == Errno::EAGAIN && tries < TRIES => tries += 1,
+            Err(error) if error.errno == Errno::EAGAIN && tries < TRIES => {
+                tries += 1;
+                thread::sleep(PAUSE);
+            }
             result => return (result, attr.log_true_size),
         }
     }
@@ -471,11 +479,11 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_load_is_tried_five_times() {
+    fn an_interrupted_load_is_tried_again() {
         let (_hook, calls) = answer(|_, _| Err(Errno::EAGAIN));
         assert_eq!(load(&LOAD).unwrap_err().errno, Errno::EAGAIN);
-        assert_eq!(calls.borrow().iter().filter(|call| call.1 == 0).count(), 5);
-        assert_eq!(calls.borrow().len(), 10);
+        assert_eq!(calls.borrow().iter().filter(|call| call.1 == 0).count(), TRIES as usize);
+        assert_eq!(calls.borrow().len(), 2 * TRIES as usize);
 
         let mut left = 4;
         let (_hook, calls) = answer(move |_, _| {
