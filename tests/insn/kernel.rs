@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::thread::sleep;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -397,7 +399,17 @@ fn load(program: &[Insn], array: &OwnedFd) -> Result<String, String> {
     attr.u32(28, log.len() as u32);
     attr.address(32, log.as_mut_ptr());
     attr.address(120, maps.as_ptr());
-    let loaded = attr.bpf(5);
+    // EAGAIN: the kernel wanted the thread for something else; seen several times on end.
+    let mut loaded = attr.bpf(5);
+    for _ in 0..1000 {
+        match &loaded {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                sleep(Duration::from_millis(1));
+                loaded = attr.bpf(5);
+            }
+            _ => break,
+        }
+    }
     let end = log.iter().position(|byte| *byte == 0).unwrap_or(log.len());
     let log = String::from_utf8_lossy(&log[..end]).into_owned();
     match loaded {
