@@ -1,5 +1,6 @@
 //! The running kernel's own listing. At log level 2 the verifier prints a program twice: whole,
 //! under "Live regs before insn" (Linux 6.16), and what it walks through, with its state behind.
+//! The programs use every instruction, so the kernel must be of Linux 6.15 or later.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -244,8 +245,7 @@ fn with_distance(insn: Insn, distance: i32) -> Insn {
     }
 }
 
-/// The second operand zero decides, so that the instruction behind an unconditional jump or an
-/// exit is reached.
+/// Jumps where r8 is zero, so that what lies behind an unconditional jump or an exit is reached.
 fn unless_zero(steps: isize) -> Piece {
     let (width, dst) = (Width::W64, Reg::from(r8));
     Piece::Jump(Insn::JumpIf { width, cond: Cond::Eq, dst, src: Operand::Imm(0), offset: 0 }, steps)

@@ -80,8 +80,8 @@ fn report(llvm: &Llvm, what: &str, compared: &[Insn], left_out: &[&str]) {
     assert_eq!(missing, Vec::<String>::new());
 }
 
-/// Whether llvm-mc can be told all of the instruction. Its text leaves out whose function is called, what
-/// is added to the index of a packet load, and the second number of a two-slot load.
+/// Whether llvm-mc can be told all of the instruction. Its text leaves out whose function is
+/// called, what is added to the index of a packet load, and the second number of a two-slot load.
 fn can_be_written(insn: &Insn) -> bool {
     match *insn {
         Insn::Call(callee) => matches!(callee, Callee::Helper(_)),
