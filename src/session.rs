@@ -223,3 +223,79 @@ impl Clock {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Failure;
+    use crate::insn::{Asm, r0};
+    use crate::sys::Errno;
+    use crate::sys::call::{Call, Command, hook};
+
+    const RAW_TRACEPOINT: u32 = 17;
+
+    /// `r0 = 0; exit` for any kind.
+    fn plan(kind: AttachKind) -> Result<Plan, Error> {
+        let mut a = Asm::new();
+        a.mov(r0, 0);
+        a.exit();
+        let attach = match kind {
+            AttachKind::TpBtf => Attach::TpBtf("t".into(), Some(1)),
+            _ => Attach::RawTp("t".into()),
+        };
+        Ok(Plan { name: "test", attach, program: a.finish().unwrap() })
+    }
+
+    /// A kernel that answers program loads so and everything else with success.
+    fn kernel(load: impl Fn(u32) -> Result<i64, Errno> + 'static) -> hook::Installed {
+        hook::install(move |call| match call {
+            Call::Bpf { command: Command::ProgLoad, attr } => Some(load(hook::u32_at(attr, 0))),
+            _ => Some(Ok(hook::fd())),
+        })
+    }
+
+    const KINDS: [AttachKind; 2] = [AttachKind::TpBtf, AttachKind::RawTp];
+
+    #[test]
+    fn the_first_kind_that_works_is_taken_and_the_others_are_told() {
+        let _kernel = kernel(|kind| match kind {
+            RAW_TRACEPOINT => Ok(hook::fd()),
+            _ => Err(Errno::EINVAL),
+        });
+        let session = start(&[], &KINDS, plan).unwrap();
+        assert_eq!(session.attached, "raw_tp t");
+        let [(AttachKind::TpBtf, error)] = &session.skipped[..] else { panic!("one is skipped") };
+        assert_eq!(error.what, "this kernel knows no tp_btf programs");
+    }
+
+    #[test]
+    fn where_no_kind_works_each_reason_is_a_flag_away() {
+        let _kernel = kernel(|_| Err(Errno::EINVAL));
+        let root = "CapEff:\t000001ffffffffff\n";
+        let _host = sys::file::hook::install(move |path| {
+            path.ends_with("status").then(|| Ok(root.as_bytes().to_vec()))
+        });
+        let error = start(&[], &KINDS, plan).err().unwrap();
+        assert_eq!(error.failure, Failure::Lacking);
+        assert_eq!(error.what, "no way to attach works on this host");
+        let detail = error.detail.unwrap();
+        assert!(detail.contains("tp_btf: this kernel") && detail.contains("raw_tp: this kernel"));
+        // Of one kind that was asked for, the reason itself.
+        let error = start(&[], &KINDS[..1], plan).err().unwrap();
+        assert_eq!(error.what, "this kernel knows no tp_btf programs");
+    }
+
+    #[test]
+    fn an_unknown_offset_never_reaches_the_kernel() {
+        let _kernel = kernel(|_| panic!("loaded"));
+        let unresolved = |_| {
+            let mut a = Asm::new();
+            a.add(r0, crate::insn::Field { of: "request", member: "x", offset: None });
+            a.exit();
+            let attach = Attach::RawTp("t".into());
+            Ok(Plan { name: "test", attach, program: a.finish().unwrap() })
+        };
+        let error = start(&[], &[AttachKind::RawTp], unresolved).err().unwrap();
+        assert!(error.what.contains("offsetof(struct request, x) is not known"), "{error}");
+    }
+}

@@ -18,7 +18,7 @@ use crate::view::histogram::Log2Histogram;
 
 /// Show the distribution of block I/O sizes as a histogram
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
     #[command(flatten)]
     pub trace: TraceOptions,
@@ -27,6 +27,8 @@ pub struct Options {
     #[arg(long)]
     bytes: bool,
 }
+
+const USAGE: &str = "rawbpf bitehist [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
 Examples:
