@@ -8,7 +8,7 @@
 //! | [`helper`] | the kernel's helper functions |
 //! | [`asm`] | [`Asm`]: writes a program, an instruction a line |
 //! | [`blocks`] | what programs are made of: log2, reads of kernel memory, counters |
-//! | [`slot`], [`encode`], [`decode`] | bytes, in either byte order |
+//! | [`slot`], [`encode()`], [`decode()`] | bytes, in either byte order |
 //! | [`listing`] | the verifier's own text |
 //!
 //! Nothing here does I/O or knows the host: a program is built, encoded and listed on any machine.
