@@ -61,15 +61,15 @@ pub fn program(request: &Request, options: Options) -> Result<Program, AsmError>
             if let Some(disk) = options.disk {
                 let mut from = rq;
                 for pointer in path.iter().flatten() {
-                    a.read_u64(access, r7, from, *pointer, &other);
+                    a.read(access, r7, u64_at(from + *pointer), &other);
                     from = r7;
                 }
-                a.read_u32(access, r8, r7, major, &other);
+                a.read(access, r8, u32_at(r7 + major), &other);
                 a.jump_if(w8, Ne, disk.major as i32, &other);
-                a.read_u32(access, r8, r7, first_minor, &other);
+                a.read(access, r8, u32_at(r7 + first_minor), &other);
                 a.jump_if(w8, Ne, disk.minor as i32, &other);
             }
-            a.read_u32(access, r7, rq, data_len, &unreadable);
+            a.read(access, r7, u32_at(rq + data_len), &unreadable);
         }
     }
 

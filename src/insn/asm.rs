@@ -1,6 +1,5 @@
 //! The builder: a method an instruction, in the order the verifier will list them.
 
-use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +8,7 @@ use thiserror::Error;
 use super::helper::Helper;
 use super::instruction::*;
 use super::mem::{self, Addr, AtomicWidth, Field, Mem, Offset};
-use super::program::{MapRef, Program};
+use super::program::{Line, MapRef, Program};
 use super::reg::{Fp, R, Reg, W};
 use super::slot::Endian;
 
@@ -50,6 +49,11 @@ impl Src<R> for Fp {
         Operand::Reg(self.into())
     }
 }
+impl Src<R> for Reg {
+    fn operand(self) -> Operand {
+        Operand::Reg(self)
+    }
+}
 
 /// What can be added: any second operand, or the offset of a kernel field.
 pub trait Addend<D>: Copy {
@@ -63,9 +67,14 @@ impl<D, S: Src<D>> Addend<D> for S {
 }
 impl Addend<R> for Field {
     fn addend(self) -> (Operand, Option<Field>) {
-        match self.offset {
-            Some(offset) => (Operand::Imm(offset), None),
-            None => (Operand::Imm(0), Some(self)),
+        self.offset.map_or(Offset::Field(self), Offset::Bytes).addend()
+    }
+}
+impl Addend<R> for Offset {
+    fn addend(self) -> (Operand, Option<Field>) {
+        match self {
+            Offset::Bytes(bytes) => (Operand::Imm(bytes), None),
+            Offset::Field(field) => (Operand::Imm(0), Some(field)),
         }
     }
 }
@@ -121,25 +130,6 @@ pub enum Isa {
     V3,
     /// A `goto` too far for 16 bits becomes `gotol` (Linux 6.6).
     V4,
-}
-
-/// The line of Rust an error speaks of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Line(pub &'static Location<'static>);
-
-impl Line {
-    /// The file as the project's tree has it: programs are wired in by a path that begins in
-    /// `src`.
-    pub fn file(&self) -> &'static str {
-        let file = self.0.file();
-        file.strip_prefix("src/../").unwrap_or(file)
-    }
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file(), self.0.line())
-    }
 }
 
 /// The first mistake in a program, with the line that made it.
@@ -604,7 +594,6 @@ impl Asm {
     fn address(&mut self, addr: Addr) -> (Reg, i16) {
         let bytes = match addr.offset {
             Offset::Bytes(bytes) => bytes,
-            Offset::Field(Field { offset: Some(bytes), .. }) => bytes,
             Offset::Field(field) => {
                 self.wait_for(Some(field));
                 0

@@ -4,7 +4,7 @@
 use super::asm::{Asm, Target};
 use super::helper::PROBE_READ_KERNEL;
 use super::instruction::Cond::Ne;
-use super::mem::{Field, u32_at, u64_at};
+use super::mem::{Load, Mem, Offset, Store, u64_at};
 use super::program::MapRef;
 use super::reg::{R, fp, r0, r1, r2, r3, w2};
 
@@ -46,61 +46,33 @@ impl Asm {
         self.add(dst, scratch);
     }
 
-    /// `dst = *(u32 *)(base + field)`. With [`Access::Probe`] r0 to r5 and the last 8 bytes of the
-    /// stack are clobbered, so that `base` lives on only in r6 to r9; where the address is bad the
-    /// program goes on at `unreadable`. `base` may be r3, which saves an instruction, but not r1
-    /// or r2.
+    /// `dst = *(T *)(mem)`, as [`Asm::load`] but through a pointer into the kernel. With
+    /// [`Access::Probe`] r0 to r5 and the last 8 bytes of the stack are clobbered, so that the base
+    /// lives on only in r6 to r9; where the address is bad the program goes on at `unreadable`. The
+    /// base may be r3, which saves an instruction, but not r1 or r2.
     #[track_caller]
-    pub fn read_u32(
+    pub fn read<T: Load + Store>(
         &mut self,
         access: Access,
         dst: R,
-        base: R,
-        field: Field,
+        mem: Mem<T>,
         unreadable: &impl Target,
     ) {
-        match access {
-            Access::Typed => self.load(dst, u32_at(base + field)),
-            Access::Probe => {
-                self.probe_read(4, base, field, unreadable);
-                self.load(dst, u32_at(fp - 8));
-            }
+        if access == Access::Typed {
+            return self.load(dst, mem);
         }
-    }
-
-    /// `dst = *(u64 *)(base + field)`, as [`Asm::read_u32`].
-    #[track_caller]
-    pub fn read_u64(
-        &mut self,
-        access: Access,
-        dst: R,
-        base: R,
-        field: Field,
-        unreadable: &impl Target,
-    ) {
-        match access {
-            Access::Typed => self.load(dst, u64_at(base + field)),
-            Access::Probe => {
-                self.probe_read(8, base, field, unreadable);
-                self.load(dst, u64_at(fp - 8));
-            }
-        }
-    }
-
-    /// Copies `size` bytes at `base + field` to `fp - 8`.
-    #[track_caller]
-    fn probe_read(&mut self, size: i32, base: R, field: Field, unreadable: &impl Target) {
         self.mov(r1, fp);
         self.add(r1, -8);
-        self.mov(w2, size);
-        if base != r3 {
-            self.mov(r3, base);
+        self.mov(w2, T::SIZE.bytes());
+        if mem.addr.base != r3.into() {
+            self.mov(r3, mem.addr.base);
         }
-        if field.offset != Some(0) {
-            self.add(r3, field);
+        if mem.addr.offset != Offset::Bytes(0) {
+            self.add(r3, mem.addr.offset);
         }
         self.call(PROBE_READ_KERNEL);
         self.jump_if(r0, Ne, 0, unreadable);
+        self.load(dst, Mem::<T>::at(fp - 8));
     }
 
     /// `counters[index] += 1`, on all CPUs at once without a loss. The counters are u64 in the

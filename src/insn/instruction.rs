@@ -22,6 +22,18 @@ pub enum Size {
     U64,
 }
 
+impl Size {
+    /// 1, 2, 4 or 8.
+    pub const fn bytes(self) -> i32 {
+        match self {
+            Size::U8 => 1,
+            Size::U16 => 2,
+            Size::U32 => 4,
+            Size::U64 => 8,
+        }
+    }
+}
+
 /// The type of what is loaded; the signed ones are extended to 64 bits (ISA v4, Linux 6.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[allow(missing_docs)] // The names say it.

@@ -1,4 +1,6 @@
-//! Text: what the verifier prints of a program, to the byte.
+//! Text: what the verifier prints of a program, to the byte. Where it would print an address or a
+//! name that only the kernel knows, we print what the instruction holds: `map[hist]` and `func[pc+3]`
+//! for addresses, `kernel-function#7` for a kernel function.
 
 use std::fmt;
 

@@ -57,7 +57,8 @@ macro_rules! address_arithmetic {
         impl Add<Field> for $base {
             type Output = Addr;
             fn add(self, field: Field) -> Addr {
-                Addr { base: self.into(), offset: Offset::Field(field) }
+                let offset = field.offset.map_or(Offset::Field(field), Offset::Bytes);
+                Addr { base: self.into(), offset }
             }
         }
     )* };
@@ -69,6 +70,13 @@ address_arithmetic!(R, Fp);
 pub struct Mem<T> {
     pub(super) addr: Addr,
     type_: PhantomData<T>,
+}
+
+impl<T> Mem<T> {
+    /// Memory of type `T` at an address: what [`u32_at`] and its like make.
+    pub(super) fn at(addr: Addr) -> Mem<T> {
+        Mem { addr, type_: PhantomData }
+    }
 }
 
 /// A type that memory can be loaded as.
@@ -102,7 +110,7 @@ macro_rules! memory_types {
         })?
         #[doc = concat!($doc, " at this address.")]
         pub fn $at(addr: Addr) -> Mem<$type_> {
-            Mem { addr, type_: PhantomData }
+            Mem::at(addr)
         }
     )* };
 }

@@ -45,7 +45,7 @@ pub mod program;
 pub mod reg;
 pub mod slot;
 
-pub use asm::{Asm, AsmError, Here, Isa, Label, Line};
+pub use asm::{Asm, AsmError, Here, Isa, Label};
 pub use blocks::Access;
 pub use decode::{DecodeError, decode};
 pub use encode::encode;
@@ -54,6 +54,6 @@ pub use instruction::{
     Alu, Atomic, Bits, Callee, Cond, Imm64, Insn, LoadType, Operand, Size, Width,
 };
 pub use mem::{Addr, Field, Mem, s8_at, s16_at, s32_at, u8_at, u16_at, u32_at, u64_at};
-pub use program::{MapRef, Program};
+pub use program::{Line, MapRef, Program};
 pub use reg::*;
 pub use slot::{Endian, Slot};

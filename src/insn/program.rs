@@ -1,8 +1,8 @@
 //! An assembled program: instructions, where each was written, and what it refers to by name.
 
 use std::fmt;
+use std::panic::Location;
 
-use super::asm::Line;
 use super::instruction::{Imm64, Insn};
 use super::listing::{self, Names};
 use super::mem::Field;
@@ -11,6 +11,25 @@ use super::mem::Field;
 /// is loaded, so that assembling and listing need no kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct MapRef(pub u16);
+
+/// The line of Rust that wrote an instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Line(pub &'static Location<'static>);
+
+impl Line {
+    /// The file as the project's tree has it: programs are wired in by a path that begins in
+    /// `src`.
+    pub fn file(&self) -> &'static str {
+        let file = self.0.file();
+        file.strip_prefix("src/../").unwrap_or(file)
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file(), self.0.line())
+    }
+}
 
 /// What [`Asm::finish`](super::Asm::finish) returns.
 #[derive(Clone, Debug)]

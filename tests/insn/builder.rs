@@ -286,8 +286,8 @@ fn all_of_a_block_is_blamed_on_the_line_that_asked_for_it() {
     let first = line!() + 1;
     a.log2(r1, r2, r3);
     a.count(MapRef(0), 0, r4);
-    a.read_u32(blocks::Access::Probe, r1, r6, FIELD, &unreadable);
-    a.read_u64(blocks::Access::Typed, r1, r6, FIELD, &unreadable);
+    a.read(Access::Probe, r1, u32_at(r6 + FIELD), &unreadable);
+    a.read(Access::Typed, r1, u64_at(r6 + FIELD), &unreadable);
     a.place(unreadable);
     a.exit();
     let program = a.finish().expect("no mistake");

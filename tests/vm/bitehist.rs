@@ -7,17 +7,29 @@ use serde_json::Value;
 /// A row of the histogram: the least and the greatest size in KiB, and how many requests.
 type Bucket = (u64, u64, u64);
 
-/// 499 requests of 4 KiB, 251 of 16 KiB and 127 of 64 KiB, and nothing else.
+/// What `mixed_io` makes: 499 requests of 4 KiB, 251 of 16 KiB and 127 of 64 KiB.
+const MIXED: [Bucket; 5] = [(4, 7, 499), (8, 15, 0), (16, 31, 251), (32, 63, 0), (64, 127, 127)];
+
+/// Those requests and nothing else, in one interval.
 pub fn mixed(outcome: &Outcome) {
-    let expected = [(4, 7, 499), (8, 15, 0), (16, 31, 251), (32, 63, 0), (64, 127, 127)];
+    assert_eq!(histograms(&outcome.stdout), [MIXED]);
+}
+
+/// The same, and the kprobe of the original was chosen, as it works here.
+pub fn mixed_by_kprobe(outcome: &Outcome) {
+    mixed(outcome);
+    assert!(outcome.stderr.contains("attached by kprobe "), "-v names another kind or none");
+}
+
+/// Those requests on each of three disks.
+pub fn mixed_thrice(outcome: &Outcome) {
+    let expected = MIXED.map(|(min, max, count)| (min, max, 3 * count));
     assert_eq!(histograms(&outcome.stdout), [expected]);
 }
 
-/// The same, and the kprobe of the original was chosen where it works.
-pub fn mixed_by_kprobe(outcome: &Outcome) {
-    mixed(outcome);
-    let said = outcome.stderr.contains("kprobe");
-    assert!(said, "-v names no kprobe");
+/// Three intervals in which nothing happened.
+pub fn three_empty(outcome: &Outcome) {
+    assert_eq!(histograms(&outcome.stdout), [[]; 3]);
 }
 
 /// Of the rounds of 1009 and 997 requests of 4 KiB none is lost between two intervals.
@@ -34,7 +46,7 @@ pub fn intervals(outcome: &Outcome) {
     assert_eq!(sum, rounds * (1009 + 997), "in {rounds} rounds");
 }
 
-/// The kernel holds as many probes and programs as before; while the tool ran there were more.
+/// The kernel holds as many probes and programs as at boot; while the tool ran there were more.
 pub fn left_nothing(outcome: &Outcome) {
     let last = outcome.stdout.lines().last().unwrap_or_default();
     let held: Vec<u64> = last.split(' ').map(|n| n.parse().unwrap()).collect();

@@ -24,6 +24,9 @@ macro_rules! everywhere {
             bitehist_tracepoint_null_blk: "bitehist_mixed tracepoint nullb0" => bitehist::mixed;
             bitehist_tracepoint_nvme: "bitehist_mixed tracepoint nvme0n1" => bitehist::mixed;
             bitehist_auto_virtio: "bitehist_mixed auto vda" => bitehist::mixed_by_kprobe;
+            bitehist_ctrl_c: "bitehist_mixed auto vda INT" => bitehist::mixed;
+            bitehist_all_disks: "bitehist_all_disks" => bitehist::mixed_thrice;
+            bitehist_three_tables: "bitehist_three_tables" => bitehist::three_empty;
             bitehist_sum_over_intervals: "bitehist_intervals" => bitehist::intervals;
             bitehist_kprobe_leaves_nothing: "bitehist_killed kprobe" => bitehist::left_nothing;
             bitehist_fentry_leaves_nothing: "bitehist_killed fentry" => bitehist::left_nothing;

@@ -22,9 +22,10 @@ ended() {
     exit 1
 }
 
-# stop: end what start began, in the way a service manager would; it must say that all was well.
+# stop [SIGNAL]: end what start began, with TERM as a service manager does or with INT as Ctrl-C does.
+# It must say that all was well.
 stop() {
-    kill -TERM "$rawbpf"
+    kill "-${1:-TERM}" "$rawbpf"
     wait "$rawbpf"
 }
 
@@ -49,10 +50,24 @@ mixed_io() {
     direct_read 67 64k "$1"
 }
 
+# other_io DISK: requests of yet another size on a disk that is not this one.
+other_io() {
+    case $1 in vda) direct_write 31 32k nullb0 ;; *) direct_write 31 32k vda ;; esac
+}
+
 # in_kernel: how many probes and programs the kernel holds. There is no file that lists programs, but
 # each has memory of its own, which is listed under the function that took it.
 in_kernel() {
     { cat /sys/kernel/debug/kprobes/list && grep bpf_prog_alloc /proc/vmallocinfo; } | wc -l
+}
+
+# settle: wait, but not for ever, until the kernel holds what it held at boot. It frees a program some
+# time after the last user went, be it one of the case before.
+settle() {
+    for _ in $(seq 100); do
+        [ "$(in_kernel)" -ne "$(cat /tmp/in_kernel_at_boot)" ] || break
+        usleep 100000
+    done
 }
 
 # shellcheck disable=SC1090 # the tools' files are looked at by themselves

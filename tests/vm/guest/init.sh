@@ -30,10 +30,11 @@ send() { tar -c "$@" >&8; }
 
 uname -r >release
 send release
+sh /guest/case.sh in_kernel >/tmp/in_kernel_at_boot
 while read -r name command; do
     mkdir "$name"
     # shellcheck disable=SC2086 # the command is a function and its arguments
-    CASE=$PWD/$name timeout -s KILL 60 sh /guest/case.sh $command \
+    CASE=/out/$name timeout -s KILL 60 sh /guest/case.sh $command \
         >"$name/stdout" 2>"$name/stderr" </dev/null
     echo $? >"$name/status"
     killall -q -KILL rawbpf

@@ -3,11 +3,25 @@
 # One interval that is longer than the case: it ends, and is printed, when the tool is stopped.
 once=3600
 
-# bitehist_mixed KIND DISK: mixed I/O on the disk, counted by that kind of probe.
+# bitehist_mixed KIND DISK [SIGNAL]: mixed I/O on the disk, counted by that kind of probe, while
+# another disk is busy too.
 bitehist_mixed() {
     start bitehist --attach "$1" -d "$2" --json -v $once
     mixed_io "$2"
+    other_io "$2"
+    stop "${3:-TERM}"
+}
+
+# bitehist_all_disks: mixed I/O on every disk.
+bitehist_all_disks() {
+    start bitehist --json $once
+    for disk in vda nullb0 nvme0n1; do mixed_io $disk; done
     stop
+}
+
+# bitehist_three_tables: it ends by itself.
+bitehist_three_tables() {
+    rawbpf bitehist --json 0.1 3
 }
 
 # bitehist_intervals: two processes, one on each CPU, write until there were five intervals. Prints at
@@ -29,16 +43,12 @@ bitehist_intervals() {
 }
 
 # bitehist_killed KIND: what a tool that had no chance to clean up leaves in the kernel. Prints what
-# the kernel held before, while it ran, and after.
+# the kernel held at boot, while it ran, and after.
 bitehist_killed() {
-    before=$(in_kernel)
+    settle
     start bitehist --attach "$1" --json $once
     while_it_ran=$(in_kernel)
     murder
-    # A program is freed some time after its last user.
-    for _ in $(seq 100); do
-        [ "$(in_kernel)" -ne "$before" ] || break
-        usleep 100000
-    done
-    echo "$before $while_it_ran $(in_kernel)"
+    settle
+    echo "$(cat /tmp/in_kernel_at_boot) $while_it_ran $(in_kernel)"
 }
