@@ -10,6 +10,7 @@
 
 pub mod btf;
 pub mod cli;
+pub mod counters;
 pub mod error;
 pub mod host;
 pub mod insn;

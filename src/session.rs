@@ -29,32 +29,33 @@ pub struct Plan {
 pub struct Session {
     /// The tool's maps in their order.
     pub maps: Vec<Map>,
-    /// How and where the program is attached: `kprobe blk_mq_start_request`.
-    pub attached: String,
+    /// How and where each program is attached: `kprobe blk_mq_start_request`.
+    pub attached: Vec<String>,
     /// The kinds that did not work, and why.
     pub skipped: Vec<(AttachKind, Error)>,
     /// The steps of the start and how long each took, failed tries included.
     pub steps: Vec<(&'static str, Duration)>,
-    prog: Prog,
-    _link: Link,
+    programs: Vec<(Prog, Link)>,
 }
 
 impl Session {
-    /// How many events the program missed because the CPU was already running a program of its
+    /// How many events the programs missed because the CPU was already running a program of their
     /// kind. Kernels before 5.12 do not count them.
     pub fn missed(&self) -> u64 {
-        sys::object::prog_info(self.prog.as_fd()).map_or(0, |info| info.recursion_misses)
+        let infos = self.programs.iter().map(|(prog, _)| sys::object::prog_info(prog.as_fd()));
+        infos.map(|info| info.map_or(0, |info| info.recursion_misses)).sum()
     }
 }
 
-/// Makes the maps, and loads and attaches the first plan of `kinds` that works on this host.
+/// Makes the maps, and loads and attaches the programs of the first of `kinds` for which all of them
+/// work on this host.
 ///
 /// # Errors
 /// None works, and why; or a privilege is missing, which no other kind would mend.
 pub fn start(
     maps: &[MapSpec],
     kinds: &[AttachKind],
-    plan: impl Fn(AttachKind) -> Result<Plan, Error>,
+    plans: impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
 ) -> Result<Session, Error> {
     let mut clock = Clock::default();
     let created =
@@ -62,10 +63,10 @@ pub fn start(
     let maps = created.map_err(|error| refusal::map(&error))?;
     let mut skipped = vec![];
     for &kind in kinds {
-        match attach(kind, &maps, &plan, &mut clock) {
-            Ok((attached, prog, link)) => {
+        match attach_all(kind, &maps, &plans, &mut clock) {
+            Ok((attached, programs)) => {
                 let steps = clock.steps;
-                return Ok(Session { maps, attached, skipped, steps, prog, _link: link });
+                return Ok(Session { maps, attached, skipped, steps, programs });
             }
             Err(error) => skipped.push((kind, error)),
         }
@@ -89,23 +90,35 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
     }
 }
 
-fn attach(
+/// Where each program is attached, and what holds it there.
+type Attached = (Vec<String>, Vec<(Prog, Link)>);
+
+fn attach_all(
     kind: AttachKind,
     maps: &[Map],
-    plan: &impl Fn(AttachKind) -> Result<Plan, Error>,
+    plans: &impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
     clock: &mut Clock,
-) -> Result<(String, Prog, Link), Error> {
+) -> Result<Attached, Error> {
     if kind == AttachKind::Kprobe && !sys::perf::has_kprobes() {
         return Err(refusal::no_kprobes());
     }
-    let plan = clock.step("types and program", || plan(kind))?;
+    let plans = clock.step("types and program", || plans(kind))?;
+    let attached = plans.iter().map(|plan| {
+        let (place, prog, link) = attach(plan, maps, clock)?;
+        Ok((place, (prog, link)))
+    });
+    Ok(attached.collect::<Result<Vec<_>, Error>>()?.into_iter().unzip())
+}
+
+fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog, Link), Error> {
+    let kind = plan.attach.kind();
     if let Some(field) = plan.program.unresolved() {
         return Err(refusal::no_btf(&field.to_string()));
     }
     match &plan.attach {
         Attach::Kprobe(functions) => {
             let (function, event) = clock.step("attach", || probe(functions))?;
-            let prog = clock.step("load", || load(&plan, maps, ProgramType::Kprobe, None))?;
+            let prog = clock.step("load", || load(plan, maps, ProgramType::Kprobe, None))?;
             let link = clock.step("attach", || event.attach(&prog));
             let link = link.map_err(|error| refusal::kprobe(&function, &error))?;
             Ok((format!("kprobe {function}"), prog, link))
@@ -117,14 +130,13 @@ fn attach(
                 let id = id.map_err(|error| Error::lacking(error.to_string()))?;
                 PerfEvent::tracepoint(id).map_err(|error| refusal::attach(kind, name, &error))
             })?;
-            let prog = clock.step("load", || load(&plan, maps, ProgramType::Tracepoint, None))?;
+            let prog = clock.step("load", || load(plan, maps, ProgramType::Tracepoint, None))?;
             let link = clock.step("attach", || event.attach(&prog));
             let link = link.map_err(|error| refusal::attach(kind, name, &error))?;
             Ok((plan.attach.to_string(), prog, link))
         }
         Attach::RawTp(name) => {
-            let prog =
-                clock.step("load", || load(&plan, maps, ProgramType::RawTracepoint, None))?;
+            let prog = clock.step("load", || load(plan, maps, ProgramType::RawTracepoint, None))?;
             let link = clock.step("attach", || {
                 let name = c_string(name)?;
                 sys::link::raw_tracepoint(&prog, &name)
@@ -138,9 +150,8 @@ fn attach(
                 _ => AttachType::TraceRawTp,
             };
             let id = id.ok_or_else(|| refusal::no_btf(name))?;
-            let prog = clock.step("load", || {
-                load(&plan, maps, ProgramType::Tracing, Some((attach_type, id)))
-            })?;
+            let prog = clock
+                .step("load", || load(plan, maps, ProgramType::Tracing, Some((attach_type, id))))?;
             let link = clock.step("attach", || sys::link::tracing(&prog));
             let link = link.map_err(|error| refusal::attach(kind, name, &error))?;
             Ok((plan.attach.to_string(), prog, link))
@@ -235,7 +246,7 @@ mod tests {
     const RAW_TRACEPOINT: u32 = 17;
 
     /// `r0 = 0; exit` for any kind.
-    fn plan(kind: AttachKind) -> Result<Plan, Error> {
+    fn plan(kind: AttachKind) -> Result<Vec<Plan>, Error> {
         let mut a = Asm::new();
         a.mov(r0, 0);
         a.exit();
@@ -243,7 +254,7 @@ mod tests {
             AttachKind::TpBtf => Attach::TpBtf("t".into(), Some(1)),
             _ => Attach::RawTp("t".into()),
         };
-        Ok(Plan { name: "test", attach, program: a.finish().unwrap() })
+        Ok(vec![Plan { name: "test", attach, program: a.finish().unwrap() }])
     }
 
     /// A kernel that answers program loads so and everything else with success.
@@ -263,7 +274,7 @@ mod tests {
             _ => Err(Errno::EINVAL),
         });
         let session = start(&[], &KINDS, plan).unwrap();
-        assert_eq!(session.attached, "raw_tp t");
+        assert_eq!(session.attached, ["raw_tp t"]);
         let [(AttachKind::TpBtf, error)] = &session.skipped[..] else { panic!("one is skipped") };
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
     }
@@ -293,7 +304,7 @@ mod tests {
             a.add(r0, crate::insn::Field { of: "request", member: "x", offset: None });
             a.exit();
             let attach = Attach::RawTp("t".into());
-            Ok(Plan { name: "test", attach, program: a.finish().unwrap() })
+            Ok(vec![Plan { name: "test", attach, program: a.finish().unwrap() }])
         };
         let error = start(&[], &[AttachKind::RawTp], unresolved).err().unwrap();
         assert!(error.what.contains("offsetof(struct request, x) is not known"), "{error}");

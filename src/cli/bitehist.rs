@@ -3,17 +3,17 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Stop;
-use super::dump::dump;
-use super::options::TraceOptions;
-use super::report;
+use super::options::{BlockOptions, TraceOptions};
+use super::trace::{self, Tool};
+use crate::counters::Counters;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
-use crate::interval::{Ended, Intervals, StopSignal};
-use crate::programs::bitehist::{self as tool, BUCKETS, UNREADABLE};
-use crate::session::{self, Plan, Session};
+use crate::programs::bitehist::{self as program, BUCKETS};
+use crate::session::{Plan, Session};
+use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
 
 /// Show the distribution of block I/O sizes as a histogram
@@ -22,6 +22,9 @@ use crate::view::histogram::Log2Histogram;
 pub struct Options {
     #[command(flatten)]
     pub trace: TraceOptions,
+
+    #[command(flatten)]
+    block: BlockOptions,
 
     /// Bytes, from half a kilobyte on, instead of kilobytes
     #[arg(long)]
@@ -38,93 +41,82 @@ Examples:
   rawbpf bitehist --json 1 | jq .    a line of JSON a second
   rawbpf bitehist --dump-insns       the bytecode; needs no privilege";
 
-impl Options {
-    /// By how many bits sizes are shifted to the unit of bucket 0's half.
-    fn shift(&self) -> i32 {
-        if self.bytes { 8 } else { 10 }
-    }
+pub fn run(options: &Options) -> Result<(), Stop> {
+    let disk = options.block.disk()?;
+    trace::run(&mut Bitehist { options, disk, counters: Counters::default(), counts: vec![] })
+}
 
-    fn histogram<'a>(&self, counts: &'a [u64]) -> Log2Histogram<'a> {
-        match self.bytes {
+struct Bitehist<'a> {
+    options: &'a Options,
+    disk: Option<Disk>,
+    counters: Counters,
+    counts: Vec<u64>,
+}
+
+impl Bitehist<'_> {
+    fn histogram(&self) -> Log2Histogram<'_> {
+        let counts = self.counts.get(..BUCKETS as usize).unwrap_or_default();
+        match self.options.bytes {
             true => Log2Histogram { unit: "bytes", first: 512, counts },
             false => Log2Histogram { unit: "kbytes", first: 2, counts },
         }
     }
+
+    fn unreadable(&self) -> u64 {
+        self.counts.iter().skip(BUCKETS as usize).sum()
+    }
 }
 
-pub fn run(options: &Options) -> Result<(), Stop> {
-    let trace = &options.trace;
-    let disk = trace.disk.as_deref().map(Disk::find).transpose()?;
-    let types = KernelTypes::new(trace.btf.as_deref());
-    let plan = |kind| plan(kind, &types, tool::Options { shift: options.shift(), disk });
-    let mut out = io::stdout().lock();
-    if let Some(format) = trace.dump_insns {
-        let kind = *trace.attach.kinds().first().unwrap_or(&AttachKind::Kprobe);
-        return dump(&mut out, format, &plan(kind)?, &tool::maps());
+impl Tool for Bitehist<'_> {
+    const NAME: &'static str = "bitehist";
+    const WHAT: &'static str = "block device I/O";
+
+    fn options(&self) -> &TraceOptions {
+        &self.options.trace
     }
-    let signal = StopSignal::new().map_err(|error| Error::failed(error.to_string()))?;
-    let session = session::start(&tool::maps(), &trace.attach.kinds(), plan)?;
-    report::attached("bitehist", trace, &session);
-    report::tracing("block device I/O", trace, &mut out)?;
-    let mut intervals = Intervals::start(signal, trace.interval, trace.count);
-    let mut before = vec![0; UNREADABLE as usize + 1];
-    loop {
-        let ended = intervals.wait().map_err(|error| Error::failed(error.to_string()))?;
-        let now = counters(&session)?;
-        let counts: Vec<_> = now.iter().zip(&before).map(|(now, then)| now - then).collect();
-        before = now;
-        show(options, &counts, &mut out)?;
-        out.flush()?;
-        if ended == Ended::Last {
-            report::missed("bitehist", &session);
-            return Ok(());
+
+    fn kinds(&self) -> Vec<AttachKind> {
+        self.options.block.attach.kinds()
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps()
+    }
+
+    fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
+        let (functions, tracepoint) = (&program::FUNCTIONS, program::TRACEPOINT);
+        let (attach, request) =
+            Request::issued(kind, functions, tracepoint, types, self.disk.is_some())?;
+        // Bucket 0 reaches to twice the unit: two kilobytes, or half of one.
+        let shift = if self.options.bytes { 8 } else { 10 };
+        let options = program::Options { shift, disk: self.disk };
+        let program = program::program(&request, options);
+        let program = program.map_err(|error| Error::failed(error.to_string()))?;
+        Ok(vec![Plan { name: Self::NAME, attach, program }])
+    }
+
+    fn read(&mut self, session: &Session) -> Result<(), Error> {
+        self.counts = self.counters.interval(&session.maps[0])?;
+        Ok(())
+    }
+
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        write!(out, "{}", self.histogram())?;
+        match self.unreadable() {
+            0 => Ok(()),
+            count => writeln!(out, "{count} more, whose size could not be read"),
         }
     }
-}
 
-fn plan(kind: AttachKind, types: &KernelTypes, options: tool::Options) -> Result<Plan, Error> {
-    let with_disk = options.disk.is_some();
-    let (attach, request) =
-        Request::issued(kind, &tool::FUNCTIONS, tool::TRACEPOINT, types, with_disk)?;
-    let program = tool::program(&request, options);
-    let program = program.map_err(|error| Error::failed(error.to_string()))?;
-    Ok(Plan { name: "bitehist", attach, program })
-}
-
-/// The counters since the start. They are never cleared, so that none is lost between two reads.
-fn counters(session: &Session) -> Result<Vec<u64>, Error> {
-    let [hist] = &session.maps[..] else { unreachable!("bitehist has one map") };
-    let mut value = vec![0; hist.value_len()];
-    hist.lookup(&0u32.to_ne_bytes(), &mut value)
-        .map_err(|error| Error::failed(format!("the counters could not be read: {error}")))?;
-    let (words, _) = value.as_chunks::<8>();
-    Ok(words.iter().map(|word| u64::from_ne_bytes(*word)).collect())
-}
-
-fn show(options: &Options, counts: &[u64], out: &mut dyn Write) -> io::Result<()> {
-    let (buckets, unreadable) = counts.split_at(BUCKETS as usize);
-    let unreadable: u64 = unreadable.iter().sum();
-    let histogram = options.histogram(buckets);
-    let time = options.trace.timestamp.then(report::time_of_day);
-    if options.trace.json {
-        let mut line = json!({"type": "hist"});
-        if let Some(time) = time {
-            line["time"] = Value::from(time);
+    fn to_json(&self) -> Map<String, Value> {
+        let histogram = self.histogram();
+        let mut fields = Map::new();
+        fields.insert("type".into(), "hist".into());
+        fields.insert("unit".into(), histogram.unit.into());
+        fields.insert("data".into(), json!({"hist": histogram.to_json()}));
+        if self.unreadable() > 0 {
+            fields.insert("unreadable".into(), self.unreadable().into());
         }
-        line["unit"] = Value::from(histogram.unit);
-        line["data"] = json!({"hist": histogram.to_json()});
-        if unreadable > 0 {
-            line["unreadable"] = Value::from(unreadable);
-        }
-        return writeln!(out, "{line}");
+        fields
     }
-    writeln!(out)?;
-    if let Some(time) = time {
-        writeln!(out, "{time}")?;
-    }
-    write!(out, "{histogram}")?;
-    if unreadable > 0 {
-        writeln!(out, "{unreadable} more, whose size could not be read")?;
-    }
-    Ok(())
 }

@@ -35,11 +35,20 @@ pub enum Format {
 /// bpf_probe_read_kernel demands.
 pub const LICENSE: &str = "Dual MIT/GPL";
 
-/// Prints a program.
+/// Prints a tool's programs, one after the other.
 ///
 /// # Errors
 /// Bytes were asked for but an offset in them is not known; or the output could not be written.
 pub fn dump(
+    out: &mut dyn Write,
+    format: Format,
+    plans: &[Plan],
+    maps: &[MapSpec],
+) -> Result<(), Stop> {
+    plans.iter().try_for_each(|plan| dump_program(out, format, plan, maps))
+}
+
+fn dump_program(
     out: &mut dyn Write,
     format: Format,
     plan: &Plan,

@@ -4,6 +4,7 @@ mod bitehist;
 mod dump;
 mod options;
 mod report;
+mod trace;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};

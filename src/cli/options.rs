@@ -7,9 +7,10 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::dump::Format;
-use crate::host::AttachKind;
+use crate::error::Error;
+use crate::host::{AttachKind, Disk};
 
-/// When, how and where to attach, and what to print.
+/// When and what to print.
 #[derive(Args, Debug)]
 pub struct TraceOptions {
     /// Seconds between two tables; fractions work
@@ -24,23 +25,9 @@ pub struct TraceOptions {
     #[arg(short = 'T', long)]
     pub timestamp: bool,
 
-    /// Only this disk, such as vda or /dev/nvme0n1
-    #[arg(short, long, value_name = "DISK")]
-    pub disk: Option<String>,
-
     /// Print a line of JSON per interval
     #[arg(long)]
     pub json: bool,
-
-    /// How to attach: auto, kprobe, fentry, tp_btf, raw_tp or tracepoint
-    #[arg(
-        long,
-        value_name = "KIND",
-        default_value = "auto",
-        hide_possible_values = true,
-        value_parser = attach_kind()
-    )]
-    pub attach: Choice,
 
     /// The kernel's types from this file, BTF or an ELF object with it, not from /sys/kernel/btf
     #[arg(long, value_name = "FILE")]
@@ -61,6 +48,34 @@ pub struct TraceOptions {
     /// Say on stderr what is attached where, why, and how long it took
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// Which requests, for the tools of the block layer.
+#[derive(Args, Debug)]
+pub struct BlockOptions {
+    /// Only this disk, such as vda or /dev/nvme0n1
+    #[arg(short, long, value_name = "DISK")]
+    pub disk: Option<String>,
+
+    /// How to attach: auto, kprobe, fentry, tp_btf, raw_tp or tracepoint
+    #[arg(
+        long,
+        value_name = "KIND",
+        default_value = "auto",
+        hide_possible_values = true,
+        value_parser = attach_kind()
+    )]
+    pub attach: Choice,
+}
+
+impl BlockOptions {
+    /// The disk that was asked for.
+    ///
+    /// # Errors
+    /// There is none of that name, or it issues no requests.
+    pub fn disk(&self) -> Result<Option<Disk>, Error> {
+        self.disk.as_deref().map(Disk::find).transpose()
+    }
 }
 
 /// An attach kind, or the first that works.

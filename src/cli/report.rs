@@ -4,11 +4,11 @@ use std::io::{self, IsTerminal, Write};
 
 use time::OffsetDateTime;
 
-use super::options::{Choice, TraceOptions};
+use super::options::TraceOptions;
 use crate::session::Session;
 use crate::view::duration::{milliseconds, seconds};
 
-/// Says on stderr where the program is attached: in one line if it is not where it was looked for
+/// Says on stderr where the programs are attached: in one line if it is not where it was looked for
 /// first, and in full with `-v`.
 pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
     if options.verbose {
@@ -20,10 +20,12 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
         }
         let steps = session.steps.iter();
         let steps = steps.map(|(step, took)| format!("{step} {}", milliseconds(*took)));
-        eprintln!("{tool}: attached by {}", session.attached);
+        for place in &session.attached {
+            eprintln!("{tool}: attached by {place}");
+        }
         eprintln!("{tool}: {}", steps.collect::<Vec<_>>().join(", "));
-    } else if let (Choice::Auto, Some((_, first))) = (options.attach, session.skipped.first()) {
-        eprintln!("{tool}: {}: attached by {}", first.what, session.attached);
+    } else if let Some((_, first)) = session.skipped.first() {
+        eprintln!("{tool}: {}: attached by {}", first.what, session.attached.join(", "));
     }
 }
 

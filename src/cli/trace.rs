@@ -1,0 +1,90 @@
+//! What all tracing tools do: attach, wait, read, print.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+use super::Stop;
+use super::dump::dump;
+use super::options::TraceOptions;
+use super::report;
+use crate::error::Error;
+use crate::host::{AttachKind, KernelTypes};
+use crate::interval::{Ended, Intervals, StopSignal};
+use crate::session::{self, Plan, Session};
+use crate::sys::MapSpec;
+
+/// A tool that counts in the kernel and prints at the end of each interval.
+pub trait Tool {
+    /// Its name on the command line.
+    const NAME: &'static str;
+    /// What it traces, for the first line.
+    const WHAT: &'static str;
+
+    /// When and what to print.
+    fn options(&self) -> &TraceOptions;
+
+    /// The attach kinds to try, best first.
+    fn kinds(&self) -> Vec<AttachKind>;
+
+    /// The maps, in the order in which the programs refer to them.
+    fn maps(&self) -> Vec<MapSpec>;
+
+    /// The programs for an attach kind, in the order in which to attach them.
+    fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error>;
+
+    /// Takes what was counted since the last call.
+    fn read(&mut self, session: &Session) -> Result<(), Error>;
+
+    /// Prints what was taken, for people.
+    fn show(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// What was taken, for programs: the fields of an object. `type` is its first.
+    fn to_json(&self) -> Map<String, Value>;
+}
+
+/// Runs a tool from its options to its last interval.
+///
+/// # Errors
+/// It could not be attached, read or printed.
+pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
+    let types = KernelTypes::new(tool.options().btf.as_deref());
+    let mut out = io::stdout().lock();
+    if let Some(format) = tool.options().dump_insns {
+        let kind = *tool.kinds().first().unwrap_or(&AttachKind::Kprobe);
+        return dump(&mut out, format, &tool.plans(kind, &types)?, &tool.maps());
+    }
+    let signal = StopSignal::new().map_err(|error| Error::failed(error.to_string()))?;
+    let session = session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, &types))?;
+    report::attached(T::NAME, tool.options(), &session);
+    report::tracing(T::WHAT, tool.options(), &mut out)?;
+    let options = tool.options();
+    let mut intervals = Intervals::start(signal, options.interval, options.count);
+    loop {
+        let ended = intervals.wait().map_err(|error| Error::failed(error.to_string()))?;
+        tool.read(&session)?;
+        print(tool, &mut out)?;
+        if ended == Ended::Last {
+            report::missed(T::NAME, &session);
+            return Ok(());
+        }
+    }
+}
+
+fn print(tool: &impl Tool, out: &mut dyn Write) -> io::Result<()> {
+    let time = tool.options().timestamp.then(report::time_of_day);
+    if tool.options().json {
+        let mut line = tool.to_json();
+        if let Some(time) = time {
+            line.shift_insert(1, "time".into(), time.into());
+        }
+        writeln!(out, "{}", Value::from(line))?;
+    } else {
+        writeln!(out)?;
+        if let Some(time) = time {
+            writeln!(out, "{time}")?;
+        }
+        tool.show(out)?;
+    }
+    out.flush()
+}
