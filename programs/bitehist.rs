@@ -82,8 +82,7 @@ pub fn program(request: &Request, options: Options) -> Result<Program, AsmError>
 
     if matches!(request, Request::Struct { access: Access::Probe, .. }) {
         a.place(unreadable);
-        a.mov(r8, UNREADABLE as i32);
-        a.count(HIST, 0, r8);
+        a.count_one(HIST, UNREADABLE);
         a.goto(&done);
     }
     a.finish()

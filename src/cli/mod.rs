@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::Error;
 pub use dump::LICENSE;
@@ -64,7 +64,8 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 fn named(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<_> = args.collect();
     let called = args.first().and_then(|first| Path::new(first).file_name()).map(OsString::from);
-    if let Some(name) = called.filter(|name| name == "bitehist") {
+    let tool = |name: &OsString| name != "rawbpf" && Cli::command().find_subcommand(name).is_some();
+    if let Some(name) = called.filter(tool) {
         args.insert(1, name);
     }
     args

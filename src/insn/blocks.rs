@@ -2,11 +2,11 @@
 //! the block.
 
 use super::asm::{Asm, Target};
-use super::helper::PROBE_READ_KERNEL;
-use super::instruction::Cond::Ne;
+use super::helper::{MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROBE_READ_KERNEL};
+use super::instruction::Cond::{Eq, Ne};
 use super::mem::{Load, Mem, Offset, Store, u64_at};
 use super::program::MapRef;
-use super::reg::{R, fp, r0, r1, r2, r3, w2};
+use super::reg::{R, fp, r0, r1, r2, r3, r4, w2};
 
 /// How a program may read through a pointer into the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,26 +24,51 @@ impl Asm {
     /// cost more than all of them; the verifier sees a result of at most 31.
     #[track_caller]
     pub fn log2(&mut self, dst: R, value: R, scratch: R) {
-        // For each half of what is left: `limit - value` is negative where the value lies above.
-        // Its sign bit, moved to where 16, 8 or 4 has its one, is both the shift and the result.
-        // Adding these joins them as or would, and verifiers before 6.9 follow only an addition.
-        for (step, limit, shift) in [(16, 0xffff, 59), (8, 0xff, 60), (4, 0xf, 61)] {
-            let bit = if step == 16 { dst } else { scratch };
-            self.mov(bit, limit);
-            self.sub(bit, value);
-            self.rsh(bit, shift);
-            self.and(bit, step);
-            self.rsh(value, bit);
-            if step != 16 {
-                self.add(dst, bit);
-            }
-        }
+        self.halve(dst, value, 16, 0xffff, 59);
+        self.log2_of_16_bits(dst, value, scratch);
+    }
+
+    /// The same for all 64 bits of `value`: 29 slots, a result of at most 63.
+    #[track_caller]
+    pub fn log2_u64(&mut self, dst: R, value: R, scratch: R) {
+        // As below, but for a limit that a value can lie above by more than 63 bits hold: what is
+        // over it has a sign once it is negated.
+        self.mov(dst, value);
+        self.rsh(dst, 32);
+        self.neg(dst);
+        self.rsh(dst, 58);
+        self.and(dst, 32);
+        self.rsh(value, dst);
+        self.halve(scratch, value, 16, 0xffff, 59);
+        self.add(dst, scratch);
+        self.log2_of_16_bits(dst, value, scratch);
+    }
+
+    /// `dst += ` log2 of `value`, which is below 2^16.
+    #[track_caller]
+    fn log2_of_16_bits(&mut self, dst: R, value: R, scratch: R) {
+        // Adding these bits joins them as or would, and verifiers before 6.9 follow only an addition.
+        self.halve(scratch, value, 8, 0xff, 60);
+        self.add(dst, scratch);
+        self.halve(scratch, value, 4, 0xf, 61);
+        self.add(dst, scratch);
         // The last four bits look their result up in a constant, a hexadecimal digit each.
         self.load_imm64(scratch, 0x3333_3333_2222_1100);
         self.lsh(value, 2);
         self.rsh(scratch, value);
         self.and(scratch, 3);
         self.add(dst, scratch);
+    }
+
+    /// If `value` is above `limit`: `bit = step; value >>= step`, else `bit = 0`. The difference is
+    /// negative where it is above, and `shift` moves its sign to where `step` has its one.
+    #[track_caller]
+    fn halve(&mut self, bit: R, value: R, step: i32, limit: i32, shift: i32) {
+        self.mov(bit, limit);
+        self.sub(bit, value);
+        self.rsh(bit, shift);
+        self.and(bit, step);
+        self.rsh(value, bit);
     }
 
     /// `dst = *(T *)(mem)`, as [`Asm::load`] but through a pointer into the kernel. With
@@ -86,4 +111,67 @@ impl Asm {
         self.mov(r2, 1);
         self.lock_add(u64_at(r1 + 0), r2);
     }
+
+    /// `r0 = &map[key]`, where the key is at `fp + key`. A key that is new begins with the value that
+    /// `zeros` holds, an array map of one such value; where the map is full the program goes on at
+    /// `full`. Clobbers r1 to r5.
+    #[track_caller]
+    pub fn lookup_or_insert(&mut self, map: MapRef, key: i32, zeros: MapRef, full: &impl Target) {
+        let found = self.label();
+        self.lookup(map, key);
+        self.jump_if(r0, Ne, 0, &found);
+        self.load_map(r1, map);
+        self.mov(r2, fp);
+        self.add(r2, key);
+        self.load_map_value(r3, zeros, 0);
+        // Another CPU may have been faster: its value must stay.
+        self.mov(r4, BPF_NOEXIST);
+        self.call(MAP_UPDATE_ELEM);
+        self.lookup(map, key);
+        self.jump_if(r0, Eq, 0, full);
+        self.place(found);
+    }
+
+    /// `r0 = &map[key]`, or 0 if there is none, where the key is at `fp + key`. Clobbers r1 to r5.
+    #[track_caller]
+    pub fn lookup(&mut self, map: MapRef, key: i32) {
+        self.load_map(r1, map);
+        self.mov(r2, fp);
+        self.add(r2, key);
+        self.call(MAP_LOOKUP_ELEM);
+    }
+
+    /// `map[key] = value`, or nothing if the map is full: r0 is 0 if it worked. Key and value are at
+    /// `fp + key` and `fp + value`. Clobbers r1 to r5.
+    #[track_caller]
+    pub fn update(&mut self, map: MapRef, key: i32, value: i32) {
+        self.load_map(r1, map);
+        self.mov(r2, fp);
+        self.add(r2, key);
+        self.mov(r3, fp);
+        self.add(r3, value);
+        self.mov(r4, 0);
+        self.call(MAP_UPDATE_ELEM);
+    }
+
+    /// Removes the key at `fp + key`: r0 is 0 if it was there. Clobbers r1 to r5.
+    #[track_caller]
+    pub fn delete(&mut self, map: MapRef, key: i32) {
+        self.load_map(r1, map);
+        self.mov(r2, fp);
+        self.add(r2, key);
+        self.call(MAP_DELETE_ELEM);
+    }
+
+    /// One more of what is not in the picture: `counters[index] += 1` for a constant index. Clobbers
+    /// r1 and r2.
+    #[track_caller]
+    pub fn count_one(&mut self, counters: MapRef, index: u32) {
+        self.load_map_value(r1, counters, 8 * index);
+        self.mov(r2, 1);
+        self.lock_add(u64_at(r1 + 0), r2);
+    }
 }
+
+/// For bpf_map_update_elem: add the key, or fail if it is there.
+const BPF_NOEXIST: i32 = 1;

@@ -28,7 +28,7 @@ impl From<Output> for Ended {
     }
 }
 
-/// A running bitehist whose probes are live.
+/// A running tool whose probes are live.
 pub struct Tool {
     child: Child,
     stderr: BufReader<ChildStderr>,
@@ -36,9 +36,9 @@ pub struct Tool {
 }
 
 impl Tool {
-    pub fn start(args: &[&str]) -> Tool {
+    pub fn start(name: &str, args: &[&str]) -> Tool {
         let mut child = Command::new(RAWBPF)
-            .arg("bitehist")
+            .arg(name)
             .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -46,7 +46,7 @@ impl Tool {
             .unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
-        while !said.contains("Tracing block device I/O...") {
+        while !said.contains("Tracing ") {
             let read = stderr.read_line(&mut said).unwrap();
             assert!(read > 0, "{args:?} ended early: {said}");
         }
@@ -73,9 +73,9 @@ impl Tool {
     }
 }
 
-/// bitehist, from start to end.
-pub fn bitehist(args: &[&str]) -> Ended {
-    Command::new(RAWBPF).arg("bitehist").args(args).output().unwrap().into()
+/// A tool, from start to end.
+pub fn run(name: &str, args: &[&str]) -> Ended {
+    Command::new(RAWBPF).arg(name).args(args).output().unwrap().into()
 }
 
 /// A shell in which `$RAWBPF` is the tool.

@@ -1,0 +1,41 @@
+//! bitehist.
+
+use rawbpf::host::registers::REGISTERS;
+use rawbpf::host::{Disk, Request};
+use rawbpf::insn::Access;
+use rawbpf::programs::bitehist::{self, Options};
+
+use super::{record, through};
+
+#[track_caller]
+fn check(name: &str, request: &Request, options: Options) {
+    super::check(name, &bitehist::program(request, options).unwrap(), &["hist"]);
+}
+
+const KBYTES: Options = Options { shift: 10, disk: None };
+const ONE_DISK: Options = Options { shift: 10, disk: Some(Disk { major: 259, minor: 3 }) };
+
+#[test]
+fn kprobe() {
+    let di = REGISTERS[0].arguments[0];
+    check("bitehist-kprobe", &through(di, Access::Probe, true), KBYTES);
+    check("bitehist-kprobe-disk", &through(di, Access::Probe, true), ONE_DISK);
+    check("bitehist-kprobe-without-btf", &through(di, Access::Probe, false), KBYTES);
+}
+
+#[test]
+fn typed() {
+    check("bitehist-typed", &through(0, Access::Typed, true), KBYTES);
+    check("bitehist-typed-disk", &through(0, Access::Typed, true), ONE_DISK);
+}
+
+#[test]
+fn tracepoint() {
+    check("bitehist-tracepoint", &record(), KBYTES);
+    check("bitehist-tracepoint-disk", &record(), ONE_DISK);
+}
+
+#[test]
+fn bytes() {
+    check("bitehist-bytes", &record(), Options { shift: 8, disk: None });
+}

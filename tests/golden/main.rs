@@ -1,0 +1,44 @@
+//! What each program is made of, to the instruction: a change shows in the files beside this one.
+//! `BLESS=1 cargo test --test golden` writes them anew.
+
+mod bitehist;
+
+use std::path::Path;
+
+use rawbpf::host::Request;
+use rawbpf::insn::{Access, Field, Program};
+
+/// Offsets of Linux 6.12, where `placed`.
+fn field(of: &'static str, member: &'static str, offset: i32, placed: bool) -> Field {
+    Field { of, member, offset: placed.then_some(offset) }
+}
+
+fn through(argument: i32, access: Access, placed: bool) -> Request {
+    Request::Struct {
+        argument,
+        access,
+        data_len: field("request", "__data_len", 44, placed),
+        disk: [
+            Some(field("request", "q", 0, placed)),
+            Some(field("request_queue", "disk", 104, placed)),
+        ],
+        major: field("gendisk", "major", 0, placed),
+        first_minor: field("gendisk", "first_minor", 4, placed),
+    }
+}
+
+fn record() -> Request {
+    let of = "trace_event_raw_block_rq";
+    Request::Record { bytes: field(of, "bytes", 28, true), dev: field(of, "dev", 8, true) }
+}
+
+#[track_caller]
+fn check(name: &str, program: &Program, maps: &[&str]) {
+    let listing = program.listing(maps).to_string();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.txt"));
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &listing).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(listing, golden, "{name}: BLESS=1 accepts the change");
+}

@@ -1,0 +1,225 @@
+//! Exact counts, quiet ends, clear errors.
+
+use std::time::Duration;
+
+use crate::disk::LoopDisk;
+use crate::tool::{self, Tool};
+use rawbpf::sys::object::{self, Kind};
+use rawbpf::sys::perf::has_kprobes;
+use serde_json::Value;
+
+type Buckets = Vec<(u64, u64)>;
+
+/// The lowest size and the count of each bucket, summed over all lines.
+fn sums(json: &str) -> Buckets {
+    let mut sums = Buckets::new();
+    for line in json.lines() {
+        let line: Value = serde_json::from_str(line).expect(line);
+        for bucket in line["data"]["hist"].as_array().unwrap() {
+            let (min, count) = (bucket["min"].as_u64().unwrap(), bucket["count"].as_u64().unwrap());
+            match sums.iter_mut().find(|(known, _)| *known == min) {
+                Some((_, sum)) => *sum += count,
+                None => sums.push((min, count)),
+            }
+        }
+    }
+    sums.retain(|(_, count)| *count > 0);
+    sums.sort();
+    sums
+}
+
+/// 997 reads of 4k and 251 of 64k, counted by this attach kind.
+#[track_caller]
+fn counts_exactly(kind: &str) {
+    let disk = LoopDisk::new();
+    let tool = Tool::start("bitehist", &["--attach", kind, "-d", disk.name(), "--json", "3600"]);
+    disk.read(4, 997);
+    disk.read(64, 251);
+    let output = tool.stop();
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(sums(&output.stdout), [(4, 997), (64, 251)]);
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn tp_btf_counts_exactly() {
+    counts_exactly("tp_btf");
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn raw_tp_counts_exactly() {
+    counts_exactly("raw_tp");
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn tracepoint_counts_exactly() {
+    tool::with_tracefs();
+    counts_exactly("tracepoint");
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn auto_counts_exactly_and_says_in_a_line_what_it_stepped_to() {
+    counts_exactly("auto");
+    let output = tool::run("bitehist", &["0.1", "1"]);
+    let said: Vec<_> = output.stderr.lines().collect();
+    if has_kprobes() {
+        assert_eq!(said, ["Tracing block device I/O... Interval 0.1 secs."]);
+    } else {
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].contains("no kprobes") && said[0].contains("tp_btf"), "{said:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn bytes_begin_at_512() {
+    let disk = LoopDisk::new();
+    let tool = Tool::start("bitehist", &["-d", disk.name(), "--json", "--bytes", "3600"]);
+    disk.read(4, 101);
+    assert_eq!(sums(&tool.stop().stdout), [(4096, 101)]);
+}
+
+/// Two processes read while tables come ten times a second: what one interval does not count the
+/// next one does.
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn no_request_is_lost_or_counted_twice_between_intervals() {
+    let (one, two) = (LoopDisk::new(), LoopDisk::new());
+    let tools =
+        [&one, &two].map(|disk| Tool::start("bitehist", &["-d", disk.name(), "--json", "0.1"]));
+    std::thread::scope(|scope| {
+        scope.spawn(|| one.read(4, 20_011));
+        scope.spawn(|| two.read(4, 20_011));
+    });
+    for tool in tools {
+        let output = tool.stop();
+        assert!(output.stdout.lines().count() > 3, "{}", output.stdout);
+        assert_eq!(sums(&output.stdout), [(4, 20_011)]);
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn ctrl_c_and_sigterm_end_the_interval_and_print_it() {
+    for signal in [nix::sys::signal::SIGINT, nix::sys::signal::SIGTERM] {
+        let disk = LoopDisk::new();
+        let tool = Tool::start("bitehist", &["-d", disk.name(), "3600"]);
+        disk.read(16, 503);
+        let output = tool.end(signal);
+        assert_eq!(output.code, Some(0));
+        assert_eq!(
+            output.stdout,
+            "\n     kbytes          : count     distribution\n\
+             \x20      0 -> 1        : 0        |                                      |\n\
+             \x20      2 -> 3        : 0        |                                      |\n\
+             \x20      4 -> 7        : 0        |                                      |\n\
+             \x20      8 -> 15       : 0        |                                      |\n\
+             \x20     16 -> 31       : 503      |************************************* |\n"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_closed_pipe_ends_quietly() {
+    let mut tool = Tool::start("bitehist", &["--json", "0.05"]);
+    tool.close_stdout();
+    let output = tool.wait();
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(!output.stderr.contains("written"), "{}", output.stderr);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_full_disk_behind_stdout_is_a_clear_error() {
+    let output = tool::shell("$RAWBPF bitehist 0.05 1 >/dev/full");
+    assert_eq!(output.code, Some(1));
+    assert!(output.stderr.contains("could not be written: No space left"), "{}", output.stderr);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn closed_descriptors_are_no_obstacle() {
+    let output = tool::shell("$RAWBPF bitehist --json 0.05 1 <&- 2>&-");
+    assert_eq!(output.code, Some(0));
+    assert_eq!(output.stdout.lines().count(), 1);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_time_stands_above_each_table() {
+    let output = tool::shell("TZ=UTC-3 $RAWBPF bitehist -T --json 0.05 1; TZ=UTC-3 date +%H");
+    let (line, hour) = output.stdout.split_once('\n').unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert!(line["time"].as_str().unwrap().starts_with(hour.trim()), "{line} {hour}");
+}
+
+#[test]
+#[ignore = "needs root to become nobody: run tests/run"]
+fn without_privileges_it_says_which_and_dumps_all_the_same() {
+    let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all ";
+    let output = tool::shell(&format!("{nobody} $RAWBPF bitehist 1 1"));
+    assert_eq!(output.code, Some(77));
+    let said: Vec<_> = output.stderr.lines().collect();
+    assert_eq!(said[0], "bitehist: not permitted: CAP_BPF and CAP_PERFMON are missing");
+    assert!(said[1].contains("sudo") && said[1].contains("setcap"), "{said:?}");
+    assert_eq!(said.len(), 2);
+    let output = tool::shell(&format!("{nobody} $RAWBPF bitehist --dump-insns"));
+    assert_eq!(output.code, Some(0));
+    assert!(output.stdout.contains("\n0: (79) r3 = *(u64 *)(r1 +"), "{}", output.stdout);
+}
+
+#[test]
+#[ignore = "needs root to hide tracefs: run tests/run"]
+fn without_tracefs_the_mount_line_is_given() {
+    let hide = "for at in /sys/kernel/tracing /sys/kernel/debug; do \
+                mount -t tmpfs none $at 2>/dev/null; done; ";
+    let run = "$RAWBPF bitehist --attach tracepoint 1 1";
+    let output = tool::shell(&format!("unshare -m sh -c '{hide} {run}'"));
+    assert_eq!(output.code, Some(77));
+    assert!(output.stderr.contains("mount -t tracefs tracefs /sys/kernel/tracing"));
+}
+
+#[test]
+#[ignore = "needs root to hide BTF: run tests/run"]
+fn without_btf_the_tracepoint_still_counts() {
+    tool::with_tracefs();
+    let hide = "mount -t tmpfs none /sys/kernel/btf; ";
+    let output = tool::shell(&format!(
+        "unshare -m sh -c '{hide} $RAWBPF bitehist --attach raw_tp 1 1; echo $?; \
+         $RAWBPF bitehist --attach tracepoint --json 0.1 1; $RAWBPF bitehist --json 0.1 1'"
+    ));
+    assert!(output.stderr.contains("no BTF"), "{}", output.stderr);
+    let lines: Vec<_> = output.stdout.lines().collect();
+    assert_eq!(lines[0], "77");
+    assert_eq!(lines.len(), 3, "{lines:?}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn nothing_is_left_in_the_kernel() {
+    for signal in [nix::sys::signal::SIGINT, nix::sys::signal::SIGKILL] {
+        let before = objects();
+        let tool = Tool::start("bitehist", &["--json", "3600"]);
+        // Tests beside this one make objects too; all of them go.
+        let made: Vec<_> = objects().into_iter().filter(|one| !before.contains(one)).collect();
+        let kinds = made.iter().map(|(kind, _)| *kind);
+        assert!(kinds.clone().any(|kind| kind == Kind::Prog), "the running tool does not show");
+        assert!(kinds.clone().any(|kind| kind == Kind::Map), "the running tool does not show");
+        tool.end(signal);
+        let gone = || made.iter().all(|(kind, id)| object::open(*kind, *id).is_err());
+        assert!(tool::eventually(Duration::from_secs(20), gone), "left after {signal}");
+    }
+}
+
+/// Every program, map and link in the kernel.
+fn objects() -> Vec<(Kind, u32)> {
+    let kinds = [Kind::Prog, Kind::Map, Kind::Link];
+    kinds
+        .into_iter()
+        .flat_map(|kind| object::ids(kind).flatten().map(move |id| (kind, id)))
+        .collect()
+}
