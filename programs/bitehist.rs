@@ -4,10 +4,11 @@
 //! So the program counts there, in an array of counters that the other side reads.
 
 use crate::host::{Disk, Request};
-use crate::insn::{Cond::Ne, *};
+use crate::insn::{Cond::*, *};
 use crate::sys::map::{MapSpec, MapType};
 
-/// Where requests are issued. The function is the one the block layer of this kernel has.
+/// Where requests are issued. The function is the one that the block layer of this kernel has; those
+/// that had both (before 5.0) lack helpers that the program needs.
 pub const FUNCTIONS: [&str; 2] = ["blk_mq_start_request", "blk_start_request"];
 /// The tracepoint in it.
 pub const TRACEPOINT: (&str, &str) = ("block", "block_rq_issue");
@@ -61,12 +62,14 @@ pub fn program(request: &Request, options: Options) -> Result<Program, AsmError>
             if let Some(disk) = options.disk {
                 let mut from = rq;
                 for pointer in path.iter().flatten() {
-                    a.read(access, r7, u64_at(from + *pointer), &other);
+                    a.read(access, r7, u64_at(from + *pointer), &unreadable);
                     from = r7;
                 }
-                a.read(access, r8, u32_at(r7 + major), &other);
+                // A driver's own queue has no disk.
+                a.jump_if(r7, Eq, 0, &other);
+                a.read(access, r8, u32_at(r7 + major), &unreadable);
                 a.jump_if(w8, Ne, disk.major as i32, &other);
-                a.read(access, r8, u32_at(r7 + first_minor), &other);
+                a.read(access, r8, u32_at(r7 + first_minor), &unreadable);
                 a.jump_if(w8, Ne, disk.minor as i32, &other);
             }
             a.read(access, r7, u32_at(rq + data_len), &unreadable);

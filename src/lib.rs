@@ -5,8 +5,18 @@
 //! | [`insn`] | the instruction set: build, encode, decode and list programs; pure |
 //! | [`btf`] | find a struct's field in a BTF blob, write BTF for our own programs; pure |
 //! | [`sys`] | the kernel boundary: `bpf(2)`, `perf_event_open(2)`, tracefs; the only `unsafe` |
+//! | [`host`] | what this kernel offers: attach kinds, registers, fields, and why it refuses |
+//! | [`session`] | load and attach a tool's programs; dropping it leaves nothing behind |
+//! | [`counters`] | read counters that are never cleared |
+//! | [`interval`] | wait for the end of an interval, or for a signal |
+//! | [`view`] | pictures: data in, text out; pure |
+//! | [`programs`] | the tools' programs |
+//! | [`cli`] | the command line |
+//! | [`error`] | failures that say what to do next |
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
+// They panic where the stream cannot be written.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod btf;
 pub mod cli;

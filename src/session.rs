@@ -6,12 +6,12 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use crate::btf::{self, ProgramBtf};
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::host::{Attach, AttachKind, refusal};
 use crate::insn::{Endian, Program, encode};
 use crate::programs;
 use crate::sys::{
-    self, AttachType, Link, Load, Map, MapSpec, PerfEvent, Prog, ProgramType, Tracefs,
+    self, AttachType, Link, Load, LoadError, Map, MapSpec, PerfEvent, Prog, ProgramType, Tracefs,
 };
 
 /// A program and where it shall be attached.
@@ -39,8 +39,13 @@ pub struct Session {
 }
 
 impl Session {
+    /// Why the kernel took a program without its source lines, where it did.
+    pub fn without_lines(&self) -> impl Iterator<Item = &LoadError> {
+        self.programs.iter().filter_map(|(prog, _)| prog.btf_refused())
+    }
+
     /// How many events the programs missed because the CPU was already running a program of their
-    /// kind. Kernels before 5.12 do not count them.
+    /// kind. Linux counts them since 5.12 for fentry, for the other kinds later or not at all.
     pub fn missed(&self) -> u64 {
         let infos = self.programs.iter().map(|(prog, _)| sys::object::prog_info(prog.as_fd()));
         infos.map(|info| info.map_or(0, |info| info.recursion_misses)).sum()
@@ -82,7 +87,13 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
     match tried.len() {
         1 => tried.remove(0).1,
         _ => {
-            let reasons = tried.iter().map(|(kind, error)| format!("{kind}: {}", error.what));
+            // What failed for another reason than what the host lacks is the better news.
+            if let Some(failed) =
+                tried.iter().position(|(_, error)| error.failure != Failure::Lacking)
+            {
+                return tried.swap_remove(failed).1;
+            }
+            let reasons = tried.iter().map(|(kind, error)| format!("{kind}: {error}"));
             Error::lacking("no way to attach works on this host")
                 .next("why, for each: -v")
                 .detail(reasons.collect::<Vec<_>>().join("\n"))
@@ -102,7 +113,7 @@ fn attach_all(
     if kind == AttachKind::Kprobe && !sys::perf::has_kprobes() {
         return Err(refusal::no_kprobes());
     }
-    let plans = clock.step("types and program", || plans(kind))?;
+    let plans = clock.step("BTF and program", || plans(kind))?;
     let attached = plans.iter().map(|plan| {
         let (place, prog, link) = attach(plan, maps, clock)?;
         Ok((place, (prog, link)))
@@ -113,7 +124,10 @@ fn attach_all(
 fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog, Link), Error> {
     let kind = plan.attach.kind();
     if let Some(field) = plan.program.unresolved() {
-        return Err(refusal::no_btf(&field.to_string()));
+        return Err(match kind {
+            AttachKind::Tracepoint => refusal::no_tracefs(),
+            _ => refusal::no_btf(&field.to_string()),
+        });
     }
     match &plan.attach {
         Attach::Kprobe(functions) => {
@@ -149,7 +163,7 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
                 AttachKind::Fentry => AttachType::TraceFentry,
                 _ => AttachType::TraceRawTp,
             };
-            let id = id.ok_or_else(|| refusal::no_btf(name))?;
+            let id = id.ok_or_else(|| refusal::no_ids(kind))?;
             let prog = clock
                 .step("load", || load(plan, maps, ProgramType::Tracing, Some((attach_type, id))))?;
             let link = clock.step("attach", || sys::link::tracing(&prog));
@@ -238,7 +252,6 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Failure;
     use crate::insn::{Asm, r0};
     use crate::sys::Errno;
     use crate::sys::call::{Call, Command, hook};

@@ -1,5 +1,12 @@
 //! The command line: a file a subcommand.
 
+/// A line on stderr. Where that cannot be written there is nobody to tell.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($line)*)));
+    }};
+}
+
 mod bitehist;
 mod dump;
 mod options;
@@ -39,9 +46,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(named(args)) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help that nobody reads to the end is no failure.
-            let _ = error.print();
-            return ExitCode::from(error.exit_code() as u8);
+            let code = match error.print() {
+                Err(unwritten) if unwritten.kind() != ErrorKind::BrokenPipe => 1,
+                _ => error.exit_code() as u8,
+            };
+            return ExitCode::from(code);
         }
     };
     let (name, verbose, result) = match &cli.command {
@@ -51,9 +60,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Quietly) => ExitCode::SUCCESS,
         Err(Stop::Error(error)) => {
-            eprintln!("{name}: {error}");
+            say!("{name}: {error}");
             if let (true, Some(detail)) = (verbose, &error.detail) {
-                eprintln!("{}", detail.trim_end());
+                say!("{}", detail.trim_end());
             }
             ExitCode::from(error.failure.code())
         }

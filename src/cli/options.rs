@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 
 use super::dump::Format;
 use crate::error::Error;
@@ -18,7 +18,7 @@ pub struct TraceOptions {
     pub interval: Duration,
 
     /// How many tables [default: until Ctrl-C]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true)]
+    #[arg(value_parser = count, allow_negative_numbers = true)]
     pub count: Option<u64>,
 
     /// Print the time of day above each table
@@ -106,9 +106,21 @@ fn attach_kind() -> impl TypedValueParser<Value = Choice> {
     )
 }
 
+fn count(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err("it must be a whole number from 1".into()),
+    }
+}
+
 /// A day's interval is enough, and a millisecond's is as short as printing allows.
 fn interval(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "it is not a number of seconds".to_owned())?;
+    let seconds: f64 = text.parse().map_err(|_| match Format::from_str(text, false) {
+        Ok(_) => {
+            format!("it is not a number of seconds; a format follows an =: --dump-insns={text}")
+        }
+        Err(_) => "it is not a number of seconds".to_owned(),
+    })?;
     if (0.001..=86400.0).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
     } else {

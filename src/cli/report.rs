@@ -13,19 +13,22 @@ use crate::view::duration::{milliseconds, seconds};
 pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
     if options.verbose {
         for (kind, error) in &session.skipped {
-            eprintln!("{tool}: {kind}: {}", error.what);
+            say!("{tool}: {kind}: {error}");
             if let Some(detail) = &error.detail {
-                eprintln!("  {}", detail.trim_end().replace('\n', "\n  "));
+                say!("  {}", detail.trim_end().replace('\n', "\n  "));
             }
         }
         let steps = session.steps.iter();
         let steps = steps.map(|(step, took)| format!("{step} {}", milliseconds(*took)));
         for place in &session.attached {
-            eprintln!("{tool}: attached by {place}");
+            say!("{tool}: attached by {place}");
         }
-        eprintln!("{tool}: {}", steps.collect::<Vec<_>>().join(", "));
+        say!("{tool}: {}", steps.collect::<Vec<_>>().join(", "));
+        for error in session.without_lines() {
+            say!("{tool}: the kernel took no source lines: {error}");
+        }
     } else if let Some((_, first)) = session.skipped.first() {
-        eprintln!("{tool}: {}: attached by {}", first.what, session.attached.join(", "));
+        say!("{tool}: {}: attached by {}", first.what, session.attached.join(", "));
     }
 }
 
@@ -40,7 +43,7 @@ pub fn tracing(what: &str, options: &TraceOptions, out: &mut dyn Write) -> io::R
         line.push_str(" Ctrl-C to end.");
     }
     if options.json || !io::stdout().is_terminal() {
-        eprintln!("{line}");
+        say!("{line}");
         return Ok(());
     }
     writeln!(out, "{line}")?;
@@ -51,7 +54,7 @@ pub fn tracing(what: &str, options: &TraceOptions, out: &mut dyn Write) -> io::R
 pub fn missed(tool: &str, session: &Session) {
     let missed = session.missed();
     if missed > 0 {
-        eprintln!("{tool}: {missed} events came inside another probe's and were not counted");
+        say!("{tool}: {missed} events came inside another probe's and were not counted");
     }
 }
 

@@ -9,10 +9,11 @@ use super::dump::dump;
 use super::options::TraceOptions;
 use super::report;
 use crate::error::Error;
-use crate::host::{AttachKind, KernelTypes};
-use crate::interval::{Ended, Intervals, StopSignal};
+use crate::host::{AttachKind, KernelTypes, refusal};
+use crate::interval::{Ended, Intervals};
 use crate::session::{self, Plan, Session};
 use crate::sys::MapSpec;
+use crate::sys::signal::StopSignal;
 
 /// A tool that counts in the kernel and prints at the end of each interval.
 pub trait Tool {
@@ -48,13 +49,13 @@ pub trait Tool {
 /// # Errors
 /// It could not be attached, read or printed.
 pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
-    let types = KernelTypes::new(tool.options().btf.as_deref());
+    let types = KernelTypes::new(tool.options().btf.as_deref())?;
     let mut out = io::stdout().lock();
     if let Some(format) = tool.options().dump_insns {
         let kind = *tool.kinds().first().unwrap_or(&AttachKind::Kprobe);
         return dump(&mut out, format, &tool.plans(kind, &types)?, &tool.maps());
     }
-    let signal = StopSignal::new().map_err(|error| Error::failed(error.to_string()))?;
+    let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
     let session = session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, &types))?;
     report::attached(T::NAME, tool.options(), &session);
     report::tracing(T::WHAT, tool.options(), &mut out)?;
@@ -62,6 +63,9 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
     let mut intervals = Intervals::start(signal, options.interval, options.count);
     loop {
         let ended = intervals.wait().map_err(|error| Error::failed(error.to_string()))?;
+        if ended == Ended::Unread {
+            return Ok(());
+        }
         tool.read(&session)?;
         print(tool, &mut out)?;
         if ended == Ended::Last {

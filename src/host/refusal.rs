@@ -41,6 +41,7 @@ pub fn map(error: &SysError) -> Error {
     match error.errno {
         Errno::EPERM => privilege().unwrap_or_else(|| policy(error)).detail(detail),
         Errno::ENOSYS => no_bpf().detail(detail),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error),
         Errno::ENOMEM => Error::failed("the kernel has no memory for the map").detail(detail),
         _ => Error::failed(format!("the kernel made no map: {error}")),
     }
@@ -54,7 +55,8 @@ pub fn load(kind: AttachKind, error: &LoadError) -> Error {
     {
         return locked.detail(detail);
     }
-    if !error.log.trim().is_empty() {
+    let accepted = matches!(error.errno, Errno::EMFILE | Errno::ENFILE);
+    if !accepted && !error.log.trim().is_empty() {
         let reason = decisive(&error.log);
         return Error::failed(format!("the verifier refused the {kind} program: {reason}"))
             .next("its whole log: -v")
@@ -62,6 +64,7 @@ pub fn load(kind: AttachKind, error: &LoadError) -> Error {
     }
     let refused = match error.errno {
         Errno::ENOSYS => no_bpf(),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error),
         Errno::EPERM => match (privilege(), kind) {
             (Some(missing), _) => missing,
             (None, AttachKind::Fentry) => Error::lacking(
@@ -96,6 +99,7 @@ pub fn kprobe(function: &str, error: &SysError) -> Error {
             Error::failed(format!("this kernel has several functions named {function}"))
         }
         Errno::EPERM | Errno::EACCES => privilege().unwrap_or_else(|| policy(error)),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error),
         _ => Error::failed(format!("{function} was not probed: {error}")),
     };
     refused.detail(detail)
@@ -110,6 +114,7 @@ pub fn attach(kind: AttachKind, place: &str, error: &SysError) -> Error {
         Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTSUPP => {
             Error::lacking(format!("this kernel does not attach {kind} programs to {place}"))
         }
+        Errno::EMFILE | Errno::ENFILE => descriptors(error),
         _ => Error::failed(format!("{place} was not attached to: {error}")),
     };
     refused.detail(detail)
@@ -120,12 +125,23 @@ pub fn no_kprobes() -> Error {
     Error::lacking("this kernel has no kprobes (CONFIG_KPROBE_EVENTS)").next("try: --attach auto")
 }
 
+/// No file descriptor is left for what was to be opened.
+pub fn descriptors(error: &dyn std::fmt::Display) -> Error {
+    Error::failed(format!("too few file descriptors: {error}")).next("try: ulimit -n 1024")
+}
+
 /// There is no BTF to tell what `needed` is.
 pub fn no_btf(needed: &str) -> Error {
     Error::lacking(format!(
         "{needed} is not known: this kernel has no BTF (CONFIG_DEBUG_INFO_BTF) that tells it"
     ))
     .next("try: --attach tracepoint, which needs none, or --btf FILE")
+}
+
+/// The kernel's own ids are needed, and it has none to offer or they were to come from a file.
+pub fn no_ids(kind: AttachKind) -> Error {
+    Error::lacking(format!("{kind} needs the kernel's own BTF (CONFIG_DEBUG_INFO_BTF), with this hook"))
+        .next("try: --attach raw_tp or tracepoint; a file's BTF (--btf) does not do for tp_btf and fentry")
 }
 
 /// tracefs, which tells a tracepoint's number, is not mounted or closed to us.
@@ -194,9 +210,10 @@ fn in_user_namespace() -> bool {
     !map.is_empty() && numbers.nth(2) != Some("4294967295")
 }
 
-/// How this program was called.
+/// Where this program lies: a link to it cannot be given capabilities.
 fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "rawbpf".into())
+    let path = std::env::current_exe().unwrap_or_else(|_| "rawbpf".into());
+    path.display().to_string()
 }
 
 /// The line of a verifier's log that says why.

@@ -55,6 +55,7 @@ impl Request {
             let attach = Attach::Tracepoint(category.to_owned(), name.to_owned());
             return Ok((attach, Request::record(category, name, types)?));
         }
+        let own = !types.are_from_file();
         let typedef = format!("btf_trace_{name}");
         let hooks: Vec<(Kind, &str)> = match kind {
             AttachKind::Fentry => functions.iter().map(|name| (Kind::Func, *name)).collect(),
@@ -78,11 +79,10 @@ impl Request {
             }
             AttachKind::Fentry => {
                 let ids = found.iter().flat_map(|found| &found.hooks);
-                let known = functions.iter().zip(ids).find_map(|(name, id)| Some((*name, (*id)?)));
-                let attach = match known {
-                    Some((name, hook)) => Attach::Fentry(name.to_owned(), Some(hook.0)),
-                    None => Attach::Fentry(functions[0].to_owned(), None),
-                };
+                let known =
+                    functions.iter().zip(ids).find_map(|(name, id)| Some((*name, (*id)?.0)));
+                let (name, id) = known.map_or((functions[0], None), |(name, id)| (name, Some(id)));
+                let attach = Attach::Fentry(name.to_owned(), id.filter(|_| own));
                 (attach, 0, Access::Typed)
             }
             _ => {
@@ -91,7 +91,7 @@ impl Request {
                 // Until 5.11, and in some 5.10, the request's queue comes first.
                 let argument = if trace.is_some_and(|trace| trace.args == 2) { 8 } else { 0 };
                 if kind == AttachKind::TpBtf {
-                    let id = trace.map(|trace| trace.type_id);
+                    let id = trace.map(|trace| trace.type_id).filter(|_| own);
                     (Attach::TpBtf(name.to_owned(), id), argument, Access::Typed)
                 } else {
                     (Attach::RawTp(name.to_owned()), argument, Access::Probe)
@@ -109,8 +109,8 @@ impl Request {
     fn record(category: &str, name: &str, types: &KernelTypes) -> Result<Request, Error> {
         let (mut bytes, mut dev) = (field(RECORD, "bytes"), field(RECORD, "dev"));
         // Only root may read tracefs; the types tell everybody the same.
-        let format = Tracefs::find().and_then(|t| t.tracepoint_format(category, name).ok());
-        if let Some(format) = format {
+        let tracefs = Tracefs::find().filter(|_| !types.are_from_file());
+        if let Some(format) = tracefs.and_then(|t| t.tracepoint_format(category, name).ok()) {
             for field in [&mut bytes, &mut dev] {
                 field.offset = format.field(field.member).map(|found| found.offset as i32);
             }

@@ -2,27 +2,43 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use goblin::elf::Elf;
 
+use super::refusal;
 use crate::btf::{Btf, BtfError};
 use crate::error::Error;
+use crate::sys::Errno;
 use crate::sys::file::{Bytes, map_or_read};
 
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 
-/// The kernel's BTF. It is opened when the first question is asked, since some programs need none.
+/// The kernel's BTF. The running kernel's own is opened when the first question is asked, since some
+/// programs need none.
 pub struct KernelTypes {
-    path: Option<PathBuf>,
-    opened: OnceCell<(Result<Bytes, Error>, Duration)>,
+    file: Option<(PathBuf, Bytes)>,
+    own: OnceCell<Result<Option<Bytes>, Error>>,
 }
 
 impl KernelTypes {
     /// Those of the running kernel, or of the file at `path`: BTF as it is, or an ELF object with a
     /// section of it, such as a vmlinux.
-    pub fn new(path: Option<&Path>) -> KernelTypes {
-        KernelTypes { path: path.map(Path::to_owned), opened: OnceCell::new() }
+    ///
+    /// # Errors
+    /// The file that was named cannot be read, or holds no BTF.
+    pub fn new(path: Option<&Path>) -> Result<KernelTypes, Error> {
+        let file = path.map(open).transpose()?;
+        let types = KernelTypes { file, own: OnceCell::new() };
+        if types.are_from_file() {
+            types.btf()?;
+        }
+        Ok(types)
+    }
+
+    /// Whether they are of a file that was named. Its offsets are believed; its ids mean nothing to
+    /// the running kernel.
+    pub fn are_from_file(&self) -> bool {
+        self.file.is_some()
     }
 
     /// What can be asked; `None` if the kernel has no BTF.
@@ -30,40 +46,44 @@ impl KernelTypes {
     /// # Errors
     /// It cannot be read, or is not BTF.
     pub fn btf(&self) -> Result<Option<Btf<'_>>, Error> {
-        let (bytes, _) = self.opened.get_or_init(|| {
-            let start = Instant::now();
-            (self.open(), start.elapsed())
-        });
-        match bytes {
-            Ok(bytes) => Btf::parse(section(bytes)?).map(Some).map_err(|error| self.error(&error)),
-            // The kernel has none, which only some questions mind. A file that was named must be
-            // there.
-            Err(_) if self.path.is_none() => Ok(None),
-            Err(error) => Err(error.clone()),
-        }
-    }
-
-    /// How long opening took; `None` if nothing was asked.
-    pub fn opened_in(&self) -> Option<Duration> {
-        self.opened.get().map(|(_, duration)| *duration)
+        let bytes = match &self.file {
+            Some((_, bytes)) => Some(section(bytes)?),
+            None => self.own.get_or_init(own).as_ref().map_err(Error::clone)?.as_deref(),
+        };
+        bytes.map(|bytes| Btf::parse(bytes).map_err(|error| self.error(&error))).transpose()
     }
 
     /// A malformed answer, as a user should see it.
     pub fn error(&self, error: &BtfError) -> Error {
-        let error = Error::failed(format!("{}: {error}", self.path().display()));
-        match self.path {
-            Some(_) => error.next("--btf takes BTF, or an ELF object with a .BTF section"),
-            None => error.next("try: --attach tracepoint, which needs no BTF"),
+        match &self.file {
+            Some((path, _)) => Error::usage(format!("{}: {error}", path.display()))
+                .next("--btf takes BTF, or an ELF object with a .BTF section"),
+            None => Error::failed(format!("{KERNEL}: {error}"))
+                .next("try: --attach tracepoint, which needs no BTF"),
         }
     }
+}
 
-    fn path(&self) -> &Path {
-        self.path.as_deref().unwrap_or(Path::new(KERNEL))
+/// The running kernel's BTF, if it has any.
+fn own() -> Result<Option<Bytes>, Error> {
+    match map_or_read(Path::new(KERNEL)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) => match error.errno() {
+            Errno::ENOENT => Ok(None),
+            Errno::EMFILE | Errno::ENFILE => Err(refusal::descriptors(&error)),
+            _ => Err(Error::failed(error.to_string())),
+        },
     }
+}
 
-    fn open(&self) -> Result<Bytes, Error> {
-        map_or_read(self.path()).map_err(|error| Error::usage(error.to_string()))
+fn open(path: &Path) -> Result<(PathBuf, Bytes), Error> {
+    let regular = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    // Anything else may never end.
+    if path.exists() && !regular {
+        return Err(Error::usage(format!("{}: not a regular file", path.display())));
     }
+    let bytes = map_or_read(path).map_err(|error| Error::usage(error.to_string()))?;
+    Ok((path.to_owned(), bytes))
 }
 
 /// The BTF in a file's bytes.

@@ -34,6 +34,7 @@ pub mod map;
 pub mod object;
 pub mod perf;
 pub mod prog;
+pub mod signal;
 pub mod tracefs;
 #[cfg(test)]
 mod wire;

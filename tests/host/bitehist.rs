@@ -142,6 +142,84 @@ fn a_full_disk_behind_stdout_is_a_clear_error() {
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
+fn a_full_disk_behind_everything_is_an_error_all_the_same() {
+    assert_eq!(tool::shell("$RAWBPF bitehist 0.05 1 >/dev/full 2>&1").code, Some(1));
+    assert_eq!(tool::shell("$RAWBPF bitehist -d nosuchdisk >/dev/full 2>&1").code, Some(2));
+    assert_eq!(tool::shell("$RAWBPF bitehist -v 0.05 1 2>/dev/full").code, Some(0));
+    assert_eq!(tool::shell("$RAWBPF bitehist --help >/dev/full").code, Some(1));
+}
+
+/// `script` runs the tool on a terminal of its own, and is killed with it.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_terminal_that_goes_away_ends_it_quietly() {
+    let output = tool::shell(
+        "(trap '' HUP; exec timeout -s KILL 1 script -qc \
+         'trap \"\" HUP; $RAWBPF bitehist 0.05; echo $? >$OUT' /dev/null) >/dev/null; \
+         for i in $(seq 50); do [ -s $OUT ] && break; sleep 0.1; done; cat $OUT; rm $OUT",
+    );
+    let code: i32 = output.stdout.trim().parse().expect("it ended");
+    assert!(matches!(code, 0 | 1), "{code}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_reader_that_goes_away_ends_it_before_the_next_table() {
+    let mut tool = Tool::start("bitehist", &["3600"]);
+    tool.close_stdout();
+    assert_eq!(tool.wait().code, Some(0));
+}
+
+/// As when a wrapper signals the process and its group.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn two_signals_at_once_are_one() {
+    for _ in 0..20 {
+        let tool = Tool::start("bitehist", &["--json", "3600"]);
+        tool.signal(nix::sys::signal::SIGINT);
+        let output = tool.end(nix::sys::signal::SIGTERM);
+        assert_eq!(output.code, Some(0));
+        assert_eq!(output.stdout.lines().count(), 1);
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_second_signal_ends_it_even_when_its_output_is_stuck() {
+    let tool = Tool::start("bitehist", &["--json", "0.001"]);
+    tool.shrink_stdout();
+    // The pipe that nobody reads is full by then.
+    std::thread::sleep(Duration::from_millis(1000));
+    tool.signal(nix::sys::signal::SIGINT);
+    std::thread::sleep(Duration::from_millis(400));
+    assert_eq!(tool.end_unread(nix::sys::signal::SIGINT), Some(128 + 2));
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn too_few_descriptors_are_a_failure_that_says_so() {
+    for limit in 4..9 {
+        let output = tool::shell(&format!("ulimit -n {limit}; $RAWBPF bitehist 0.05 1"));
+        assert!(matches!(output.code, Some(0 | 1)), "{limit}: {}", output.stderr);
+        let said = output.code == Some(0) || output.stderr.contains("ulimit -n");
+        assert!(said, "{limit}: {}", output.stderr);
+    }
+}
+
+/// The ids of another kernel's types would attach the program somewhere else.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn ids_are_the_running_kernels_own() {
+    let own = ["--btf", "/sys/kernel/btf/vmlinux", "--json", "0.05", "1"];
+    let output = tool::run("bitehist", &[&["--attach", "tp_btf"], &own[..]].concat());
+    assert_eq!(output.code, Some(77), "{}", output.stderr);
+    assert!(output.stderr.contains("the kernel's own BTF"), "{}", output.stderr);
+    let output = tool::run("bitehist", &[&["--attach", "raw_tp"], &own[..]].concat());
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
 fn closed_descriptors_are_no_obstacle() {
     let output = tool::shell("$RAWBPF bitehist --json 0.05 1 <&- 2>&-");
     assert_eq!(output.code, Some(0));
@@ -184,6 +262,19 @@ fn without_tracefs_the_mount_line_is_given() {
 }
 
 #[test]
+#[ignore = "needs root to hide tracefs and BTF: run tests/run"]
+fn without_tracefs_and_btf_the_mount_line_is_given() {
+    let hide = "for at in /sys/kernel/tracing /sys/kernel/debug /sys/kernel/btf; do \
+                mount -t tmpfs none $at 2>/dev/null; done; ";
+    let run = "$RAWBPF bitehist --attach tracepoint 1 1; $RAWBPF bitehist -v 1 1";
+    let output = tool::shell(&format!("unshare -m sh -c '{hide} {run}'"));
+    assert_eq!(output.code, Some(77));
+    let mounts = output.stderr.matches("mount -t tracefs tracefs /sys/kernel/tracing");
+    // For the kind that was asked for, and with -v among the reasons for all.
+    assert_eq!(mounts.count(), 2, "{}", output.stderr);
+}
+
+#[test]
 #[ignore = "needs root to hide BTF: run tests/run"]
 fn without_btf_the_tracepoint_still_counts() {
     tool::with_tracefs();
@@ -217,7 +308,7 @@ fn nothing_is_left_in_the_kernel() {
 
 /// Every program, map and link in the kernel.
 fn objects() -> Vec<(Kind, u32)> {
-    let kinds = [Kind::Prog, Kind::Map, Kind::Link];
+    let kinds = [Kind::Prog, Kind::Map, Kind::Link, Kind::Btf];
     kinds
         .into_iter()
         .flat_map(|kind| object::ids(kind).flatten().map(move |id| (kind, id)))

@@ -1,7 +1,9 @@
 //! The tool as a process.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::fd::AsRawFd;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -57,13 +59,30 @@ impl Tool {
         drop(self.child.stdout.take());
     }
 
+    /// Makes the pipe of its stdout as short as a pipe can be.
+    pub fn shrink_stdout(&self) {
+        let stdout = self.child.stdout.as_ref().unwrap().as_raw_fd();
+        // SAFETY: the descriptor is open.
+        assert!(unsafe { nix::libc::fcntl(stdout, nix::libc::F_SETPIPE_SZ, 4096) } > 0);
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+
     pub fn stop(self) -> Ended {
         self.end(SIGTERM)
     }
 
     pub fn end(self, signal: Signal) -> Ended {
-        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+        self.signal(signal);
         self.wait()
+    }
+
+    /// Signals it and takes its exit code without reading what it printed.
+    pub fn end_unread(mut self, signal: Signal) -> Option<i32> {
+        self.signal(signal);
+        self.child.wait().unwrap().code()
     }
 
     pub fn wait(mut self) -> Ended {
@@ -78,9 +97,14 @@ pub fn run(name: &str, args: &[&str]) -> Ended {
     Command::new(RAWBPF).arg(name).args(args).output().unwrap().into()
 }
 
-/// A shell in which `$RAWBPF` is the tool.
+/// A shell in which `$RAWBPF` is the tool and `$OUT` a file of the script's own.
 pub fn shell(script: &str) -> Ended {
-    Command::new("sh").args(["-c", script]).env("RAWBPF", RAWBPF).output().unwrap().into()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let out =
+        format!("{}/rawbpf-test-{}-{number}", std::env::temp_dir().display(), std::process::id());
+    let shell = &mut Command::new("sh");
+    shell.args(["-c", script]).env("RAWBPF", RAWBPF).env("OUT", out).output().unwrap().into()
 }
 
 /// Mounts tracefs where nobody has.

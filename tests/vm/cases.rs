@@ -30,6 +30,8 @@ macro_rules! everywhere {
             bitehist_sum_over_intervals: "bitehist_intervals" => bitehist::intervals;
             bitehist_kprobe_leaves_nothing: "bitehist_killed kprobe" => bitehist::left_nothing;
             bitehist_fentry_leaves_nothing: "bitehist_killed fentry" => bitehist::left_nothing;
+            bitehist_tp_btf_leaves_nothing: "bitehist_killed tp_btf" => bitehist::left_nothing;
+            bitehist_raw_tp_leaves_nothing: "bitehist_killed raw_tp" => bitehist::left_nothing;
             bitehist_tracepoint_leaves_nothing: "bitehist_killed tracepoint" => bitehist::left_nothing;
         }
     };

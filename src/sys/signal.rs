@@ -1,0 +1,57 @@
+//! The signals that ask a run to end.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level;
+
+/// Signals this close together are one wish to end: a wrapper such as timeout(1) sends them to the
+/// process and to its group. Milliseconds.
+const TOGETHER: u64 = 250;
+
+/// SIGINT and SIGTERM, taken over: the first becomes readable here, so that a run can end in its own
+/// way; a later one ends the process at once, even when its output is stuck.
+#[derive(Debug)]
+pub struct StopSignal {
+    wake: UnixStream,
+}
+
+impl StopSignal {
+    /// Takes both signals over.
+    ///
+    /// # Errors
+    /// Out of file descriptors.
+    pub fn new() -> io::Result<StopSignal> {
+        let start = Instant::now();
+        // Milliseconds from the start to the first signal, and one; 0 before it.
+        let first = Arc::new(AtomicU64::new(0));
+        let (wake, write) = UnixStream::pair()?;
+        for signal in [SIGINT, SIGTERM] {
+            let first = first.clone();
+            let received = move || {
+                let now = start.elapsed().as_millis() as u64 + 1;
+                if let Err(first) = first.compare_exchange(0, now, Relaxed, Relaxed)
+                    && now > first + TOGETHER
+                {
+                    low_level::exit(128 + signal);
+                }
+            };
+            // SAFETY: all that this does may be done in a signal handler: it reads the clock, works
+            // on an atomic and exits.
+            unsafe { low_level::register(signal, received) }?;
+            low_level::pipe::register(signal, write.try_clone()?)?;
+        }
+        Ok(StopSignal { wake })
+    }
+}
+
+impl AsFd for StopSignal {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
