@@ -172,3 +172,14 @@ fn under_a_tools_name_the_program_is_that_tool() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(output.stdout, rawbpf(&["bitehist", "--dump-insns"]).stdout);
 }
+
+#[test]
+fn the_source_lines_in_the_readme_are_true() {
+    let linum = stdout(&rawbpf(&["bitehist", "--dump-insns=linum"]));
+    let readme = include_str!("../README.md");
+    let shown: Vec<_> = readme.lines().filter(|line| line.starts_with("; ")).collect();
+    assert!(!shown.is_empty());
+    for line in shown {
+        assert!(linum.lines().any(|known| known == line), "{line}\n{linum}");
+    }
+}
