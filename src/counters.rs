@@ -23,8 +23,7 @@ impl Counters {
         map.lookup(&0u32.to_ne_bytes(), &mut value).map_err(|error| unreadable(&error))?;
         let now = words(&value);
         self.before.resize(now.len(), 0);
-        let counts = now.iter().zip(&self.before).map(|(now, then)| now.wrapping_sub(*then));
-        let counts = counts.collect();
+        let counts = difference(&now, &self.before);
         self.before = now;
         Ok(counts)
     }
@@ -33,12 +32,11 @@ impl Counters {
 /// The u64 counters in each value of a hash map.
 ///
 /// Keys that counted nothing during an interval, and so have been told in full, are taken out of the
-/// map once it is half full, so that a run of days goes on with new keys.
+/// map once it is half full, so that a run of days goes on with new keys. What one counts until that
+/// moment is told too; lost is only what a program adds to a value that it looked up before.
 #[derive(Default)]
 pub struct KeyedCounters {
     before: HashMap<Vec<u8>, Vec<u64>>,
-    /// What keys counted between their last read and their removal.
-    late: HashMap<Vec<u8>, Vec<u64>>,
     entries: Entries,
 }
 
@@ -50,29 +48,36 @@ impl KeyedCounters {
     pub fn interval(&mut self, map: &Map) -> Result<HashMap<Vec<u8>, Vec<u64>>, Error> {
         map.read_all(&mut self.entries).map_err(|error| unreadable(&error))?;
         let crowded = self.entries.len() * 2 > map.spec().max_entries as usize;
-        let mut counted = std::mem::take(&mut self.late);
-        let mut idle = vec![];
+        let (mut counted, mut idle) = (HashMap::new(), vec![]);
         for (key, value) in self.entries.iter() {
             let now = sum_of_cpus(map, value);
-            let before = self.before.entry(key.to_owned()).or_default();
-            before.resize(now.len(), 0);
-            if now == *before {
-                idle.push(key.to_owned());
-                continue;
+            match self.before.get_mut(key) {
+                Some(before) if *before == now => idle.push(key.to_owned()),
+                Some(before) => {
+                    counted.insert(key.to_owned(), difference(&now, before));
+                    *before = now;
+                }
+                None => {
+                    self.before.insert(key.to_owned(), now.clone());
+                    // A program may have added the key, and be about to count.
+                    if now.iter().any(|count| *count > 0) {
+                        counted.insert(key.to_owned(), now);
+                    }
+                }
             }
-            let counts = counted.entry(key.to_owned()).or_insert_with(|| vec![0; now.len()]);
-            for ((count, now), then) in counts.iter_mut().zip(&now).zip(&*before) {
-                *count += now.wrapping_sub(*then);
-            }
-            *before = now;
         }
         if crowded {
-            self.forget(map, idle)?;
+            self.forget(map, idle, &mut counted)?;
         }
         Ok(counted)
     }
 
-    fn forget(&mut self, map: &Map, idle: Vec<Vec<u8>>) -> Result<(), Error> {
+    fn forget(
+        &mut self,
+        map: &Map,
+        idle: Vec<Vec<u8>>,
+        counted: &mut HashMap<Vec<u8>, Vec<u64>>,
+    ) -> Result<(), Error> {
         let mut value = vec![0; map.value_len()];
         for key in idle {
             // Kernels before 5.14 cannot read and remove a hash's key at once.
@@ -86,12 +91,16 @@ impl KeyedCounters {
             let before = self.before.remove(&key).unwrap_or_default();
             let last = sum_of_cpus(map, &value);
             if removed && last != before {
-                let counts = last.iter().zip(&before).map(|(now, then)| now.wrapping_sub(*then));
-                self.late.insert(key, counts.collect());
+                counted.insert(key, difference(&last, &before));
             }
         }
         Ok(())
     }
+}
+
+/// What was counted between two reads.
+fn difference(now: &[u64], before: &[u64]) -> Vec<u64> {
+    now.iter().zip(before).map(|(now, before)| now.wrapping_sub(*before)).collect()
 }
 
 /// The words of a value, those of all CPUs added up where each has its own.

@@ -8,6 +8,7 @@ macro_rules! say {
 }
 
 mod bitehist;
+mod bitesize;
 mod dump;
 mod options;
 mod report;
@@ -39,6 +40,7 @@ Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./b
 #[derive(Subcommand)]
 enum Command {
     Bitehist(bitehist::Options),
+    Bitesize(bitesize::Options),
 }
 
 /// Runs what the arguments ask for. What fails is said on stderr.
@@ -55,6 +57,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let (name, verbose, result) = match &cli.command {
         Command::Bitehist(options) => ("bitehist", options.trace.verbose, bitehist::run(options)),
+        Command::Bitesize(options) => ("bitesize", options.trace.verbose, bitesize::run(options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

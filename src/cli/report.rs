@@ -60,6 +60,19 @@ pub fn missed(tool: &str, session: &Session) {
 
 /// The local time of day: `14:03:59`. UTC where the host does not tell its time zone.
 pub fn time_of_day() -> String {
-    let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+    let now = now();
     format!("{:02}:{:02}:{:02}", now.hour(), now.minute(), now.second())
+}
+
+/// The local date and time as ctime() writes them: `Sun Nov  1 14:03:59 2026`.
+pub fn date_and_time() -> String {
+    let now = now();
+    // The names have no width of their own to be cut by.
+    let (weekday, month) = (now.weekday().to_string(), now.month().to_string());
+    let (day, year) = (now.day(), now.year());
+    format!("{weekday:.3} {month:.3} {day:2} {} {year}", time_of_day())
+}
+
+fn now() -> OffsetDateTime {
+    OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc())
 }

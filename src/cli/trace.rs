@@ -37,6 +37,15 @@ pub trait Tool {
     /// Takes what was counted since the last call.
     fn read(&mut self, session: &Session) -> Result<(), Error>;
 
+    /// Prints what stands above what was taken: an empty line, and the time if it was asked for.
+    fn head(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out)?;
+        match self.options().timestamp {
+            true => writeln!(out, "{}", report::time_of_day()),
+            false => Ok(()),
+        }
+    }
+
     /// Prints what was taken, for people.
     fn show(&self, out: &mut dyn Write) -> io::Result<()>;
 
@@ -76,18 +85,14 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
 }
 
 fn print(tool: &impl Tool, out: &mut dyn Write) -> io::Result<()> {
-    let time = tool.options().timestamp.then(report::time_of_day);
     if tool.options().json {
         let mut line = tool.to_json();
-        if let Some(time) = time {
-            line.shift_insert(1, "time".into(), time.into());
+        if tool.options().timestamp {
+            line.shift_insert(1, "time".into(), report::time_of_day().into());
         }
         writeln!(out, "{}", Value::from(line))?;
     } else {
-        writeln!(out)?;
-        if let Some(time) = time {
-            writeln!(out, "{time}")?;
-        }
+        tool.head(out)?;
         tool.show(out)?;
     }
     out.flush()

@@ -6,9 +6,11 @@ mod disk;
 pub mod refusal;
 pub mod registers;
 mod request;
+mod submission;
 mod types;
 
 pub use attach::{Attach, AttachKind};
 pub use disk::Disk;
 pub use request::Request;
+pub use submission::{By, Submission};
 pub use types::KernelTypes;

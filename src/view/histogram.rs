@@ -32,16 +32,22 @@ impl Log2Histogram<'_> {
         let used = self.buckets().skip_while(|(_, _, count)| *count == 0);
         used.map(|(min, max, count)| json!({"min": min, "max": max, "count": count})).collect()
     }
-}
 
-/// Nothing where nothing was counted, else a header and a row a bucket.
-impl fmt::Display for Log2Histogram<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The same table from the lowest bucket that counted anything, as bitesize drew it.
+    pub fn from_lowest(&self) -> impl fmt::Display {
+        FromLowest(*self)
+    }
+
+    fn table(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        rows: impl Iterator<Item = (u64, u64, u64)>,
+    ) -> fmt::Result {
         let Some(max) = self.counts.iter().max().filter(|max| **max > 0) else {
             return Ok(());
         };
         writeln!(f, "     {:<15} : count     distribution", self.unit)?;
-        for (low, high, count) in self.buckets() {
+        for (low, high, count) in rows {
             // The widest product of two counts and 38 does not fit 64 bits.
             let share = u128::from(count) * STARS as u128 / u128::from(*max);
             // As in 2015: the fullest bucket has one star less than the column is wide.
@@ -49,6 +55,21 @@ impl fmt::Display for Log2Histogram<'_> {
             writeln!(f, "{low:>8} -> {high:<8} : {count:<8} |{stars:<STARS$}|")?;
         }
         Ok(())
+    }
+}
+
+/// Nothing where nothing was counted, else a header and a row a bucket.
+impl fmt::Display for Log2Histogram<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.table(f, self.buckets())
+    }
+}
+
+struct FromLowest<'a>(Log2Histogram<'a>);
+
+impl fmt::Display for FromLowest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.table(f, self.0.buckets().skip_while(|(_, _, count)| *count == 0))
     }
 }
 
@@ -79,6 +100,18 @@ mod tests {
             kbytes(&[3]),
             "     kbytes          : count     distribution\n\
              \x20      0 -> 1        : 3        |************************************* |\n"
+        );
+    }
+
+    #[test]
+    fn from_the_lowest_bucket_used_empty_rows_remain_only_between_others() {
+        let histogram = Log2Histogram { unit: "kbytes", first: 2, counts: &[0, 0, 8, 0, 4, 0] };
+        assert_eq!(
+            histogram.from_lowest().to_string(),
+            "     kbytes          : count     distribution\n\
+             \x20      4 -> 7        : 8        |************************************* |\n\
+             \x20      8 -> 15       : 0        |                                      |\n\
+             \x20     16 -> 31       : 4        |******************                    |\n"
         );
     }
 

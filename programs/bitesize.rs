@@ -1,0 +1,215 @@
+//! Block I/O sizes by the process that asked for them.
+//!
+//! The process is known when I/O is submitted, its size when the request is issued to the driver, often
+//! by another task. So one program remembers who submitted, and one counts.
+
+use crate::host::{By, Disk, Request, Submission};
+use crate::insn::{
+    Cond::{Eq, Ne},
+    helper::*,
+    *,
+};
+use crate::sys::map::{MapSpec, MapType};
+
+/// A histogram for each task.
+const SIZES: MapRef = MapRef(0);
+/// What a task's histogram begins with.
+const ZEROS: MapRef = MapRef(1);
+/// What is in no histogram.
+const LOST: MapRef = MapRef(2);
+/// Who submitted a request, by its address or its bio's.
+const SUBMITTED: MapRef = MapRef(3);
+
+/// A request has at most 2^32 - 1 bytes.
+pub const BUCKETS: u32 = 32;
+/// Behind the buckets: the bytes of all of them.
+pub const BYTES: u32 = BUCKETS;
+/// Of [`maps`]' counters of what is lost: requests whose size could not be read.
+pub const UNREADABLE: u32 = 0;
+/// Requests of tasks that did not fit the map.
+pub const FULL: u32 = 1;
+
+/// A task: process, thread and user, u32 each, nothing, and the 16 bytes of its name.
+pub const TASK: u32 = 32;
+/// Where in it each is.
+pub const PID: i32 = 0;
+/// The thread.
+pub const TID: i32 = 4;
+/// The user.
+pub const UID: i32 = 8;
+/// The name.
+pub const COMM: i32 = 16;
+
+/// Requests that can be on their way to the driver at once; of more, the oldest are forgotten.
+const ON_THE_WAY: u32 = 16384;
+
+/// The maps, with room for so many tasks.
+pub fn maps(max_keys: u32) -> Vec<MapSpec> {
+    let map = |name: &str, map_type, key_size, value_size, max_entries| {
+        let name = name.into();
+        MapSpec { name, map_type, key_size, value_size, max_entries, flags: 0 }
+    };
+    vec![
+        map("sizes", MapType::Hash, TASK, 8 * (BUCKETS + 1), max_keys),
+        map("zeros", MapType::Array, 4, 8 * (BUCKETS + 1), 1),
+        map("lost", MapType::Array, 4, 8 * 2, 1),
+        map("submitted", MapType::LruHash, 8, TASK, ON_THE_WAY),
+    ]
+}
+
+/// What the histograms are told apart by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Key {
+    /// Process, user and name
+    Pid,
+    /// Thread too
+    Tid,
+    /// Name
+    Comm,
+    /// User
+    Uid,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Only this disk's requests.
+    pub disk: Option<Disk>,
+    /// Only this process.
+    pub pid: Option<u32>,
+    /// Only tasks of this name, zeros behind it.
+    pub comm: Option<[u8; 16]>,
+    /// What has a histogram of its own.
+    pub by: Key,
+}
+
+/// `submitted[request] = current`
+pub fn remember(submission: &Submission) -> Result<Program, AsmError> {
+    let mut a = Asm::new();
+    a.load(r1, u64_at(r1 + submission.argument));
+    a.store(u64_at(fp - 8), r1);
+    current(&mut a, -40);
+    a.update(SUBMITTED, -8, -40);
+    a.mov(w0, 0);
+    a.exit();
+    a.finish()
+}
+
+/// `sizes[task][log2(kbytes)] += 1`, where the task is who submitted the request or, if that was not
+/// seen, who issues it.
+pub fn count(request: &Request, by: Option<By>, options: Options) -> Result<Program, AsmError> {
+    let mut a = Asm::new();
+    let (other, unreadable, full) = (a.label(), a.label(), a.label());
+    let (unknown, known) = (a.label(), a.label());
+
+    match *request {
+        // The context is the tracepoint's record.
+        Request::Record { bytes, dev } => {
+            if let Some(disk) = options.disk {
+                a.load(r2, u32_at(r1 + dev));
+                a.jump_if(w2, Ne, disk.dev() as i32, &other);
+            }
+            a.load(r9, u32_at(r1 + bytes));
+        }
+        // The context leads to the struct request, which stays in r6.
+        Request::Struct { argument, access, data_len, disk: path, major, first_minor } => {
+            a.load(r6, u64_at(r1 + argument));
+            if let Some(disk) = options.disk {
+                let mut from = r6;
+                for pointer in path.iter().flatten() {
+                    a.read(access, r7, u64_at(from + *pointer), &other);
+                    from = r7;
+                }
+                a.read(access, r8, u32_at(r7 + major), &other);
+                a.jump_if(w8, Ne, disk.major as i32, &other);
+                a.read(access, r8, u32_at(r7 + first_minor), &other);
+                a.jump_if(w8, Ne, disk.minor as i32, &other);
+            }
+            a.read(access, r9, u32_at(r6 + data_len), &unreadable);
+            match by {
+                Some(By::Request) => a.store(u64_at(fp - 8), r6),
+                Some(By::Bio(bio)) => {
+                    a.read(access, r7, u64_at(r6 + bio), &unknown);
+                    a.store(u64_at(fp - 8), r7);
+                }
+                None => {}
+            }
+            if by.is_some() {
+                a.lookup(SUBMITTED, -8);
+                a.jump_if(r0, Eq, 0, &unknown);
+                for word in (0..TASK as i32).step_by(8) {
+                    a.load(r1, u64_at(r0 + word));
+                    a.store(u64_at(fp + (word - 40)), r1);
+                }
+                a.goto(&known);
+            }
+        }
+    }
+    a.place(unknown);
+    current(&mut a, -40);
+    a.place(known);
+
+    if let Some(pid) = options.pid {
+        a.load(r1, u32_at(fp + (PID - 40)));
+        a.jump_if(w1, Ne, pid as i32, &other);
+    }
+    if let Some(comm) = options.comm {
+        let (words, _) = comm.as_chunks::<8>();
+        for (at, word) in (COMM - 40..).step_by(8).zip(words) {
+            a.load(r1, u64_at(fp + at));
+            a.load_imm64(r2, u64::from_ne_bytes(*word));
+            a.jump_if(r1, Ne, r2, &other);
+        }
+    }
+    // What tells no two apart is 0.
+    match options.by {
+        Key::Pid => a.store(u32_at(fp + (TID - 40)), 0),
+        Key::Tid => {}
+        Key::Comm => {
+            a.store(u64_at(fp + (PID - 40)), 0);
+            a.store(u64_at(fp + (UID - 40)), 0);
+        }
+        Key::Uid => {
+            a.store(u64_at(fp + (PID - 40)), 0);
+            a.store(u64_at(fp + (COMM - 40)), 0);
+            a.store(u64_at(fp + (COMM - 32)), 0);
+        }
+    }
+    a.lookup_or_insert(SIZES, -40, ZEROS, &full);
+    a.lock_add(u64_at(r0 + 8 * BYTES as i32), r9);
+    a.rsh(r9, 10);
+    a.log2(r8, r9, r1);
+    a.lsh(r8, 3);
+    a.add(r0, r8);
+    a.mov(r1, 1);
+    a.lock_add(u64_at(r0 + 0), r1);
+    let done = a.place(other);
+    a.mov(w0, 0);
+    a.exit();
+
+    a.place(full);
+    a.count_one(LOST, FULL);
+    a.goto(&done);
+    if matches!(request, Request::Struct { access: Access::Probe, .. }) {
+        a.place(unreadable);
+        a.count_one(LOST, UNREADABLE);
+        a.goto(&done);
+    }
+    a.finish()
+}
+
+/// The task that runs, at `fp + at`.
+#[track_caller]
+fn current(a: &mut Asm, at: i32) {
+    a.call(GET_CURRENT_PID_TGID);
+    a.store(u32_at(fp + (at + TID)), r0);
+    a.rsh(r0, 32);
+    a.store(u32_at(fp + (at + PID)), r0);
+    a.call(GET_CURRENT_UID_GID);
+    a.store(u32_at(fp + (at + UID)), r0);
+    a.store(u32_at(fp + (at + UID + 4)), 0);
+    a.mov(r1, fp);
+    a.add(r1, at + COMM);
+    a.mov(w2, 16);
+    a.call(GET_CURRENT_COMM);
+}

@@ -1,0 +1,265 @@
+//! `rawbpf bitesize`: from options to a table for each process.
+
+use std::cmp::Reverse;
+use std::io::{self, Write};
+
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use super::options::{BlockOptions, TraceOptions};
+use super::trace::{self, Tool};
+use super::{Stop, report};
+use crate::counters::{Counters, KeyedCounters};
+use crate::error::Error;
+use crate::host::{AttachKind, Disk, KernelTypes, Request, Submission};
+use crate::programs::bitehist::{FUNCTIONS, TRACEPOINT};
+use crate::programs::bitesize::{self as program, BUCKETS, BYTES, FULL, Key, UNREADABLE};
+use crate::session::{Plan, Session};
+use crate::sys::MapSpec;
+use crate::view::histogram::Log2Histogram;
+
+/// Show block I/O sizes as a histogram for each process that asked for it
+///
+/// The process is the one that submitted the I/O, even where a kworker hands it to the driver. Writes
+/// that wait in the page cache are submitted by the kernel's own tasks (kworker, jbd2). With --attach
+/// tracepoint it is the task that issues the request.
+#[derive(Args)]
+#[command(after_help = EXAMPLES, override_usage = USAGE)]
+pub struct Options {
+    #[command(flatten)]
+    pub trace: TraceOptions,
+
+    #[command(flatten)]
+    block: BlockOptions,
+
+    /// Only this process
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(..=i32::MAX as i64))]
+    pid: Option<u32>,
+
+    /// Only tasks of this name, of which the kernel keeps 15 bytes
+    #[arg(short, long, value_name = "NAME")]
+    comm: Option<String>,
+
+    /// A histogram for each: pid (with user and name), tid (threads), comm or uid
+    #[arg(long, value_name = "KEY", default_value = "pid", hide_possible_values = true)]
+    by: Key,
+
+    /// Order by bytes or by count; the most comes last, next to the prompt
+    #[arg(long, value_name = "WHAT", default_value = "bytes", hide_possible_values = true)]
+    sort: Sort,
+
+    /// Only the N with the most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    top: Option<u32>,
+
+    /// Room in the kernel for so many histograms, of about 400 bytes each; what does not fit is
+    /// counted and told. Idle ones make room
+    #[arg(long, value_name = "N", default_value = "4096",
+        value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    max_keys: u32,
+}
+
+/// What comes last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Sort {
+    Bytes,
+    Count,
+}
+
+const USAGE: &str = "rawbpf bitesize [OPTIONS] [INTERVAL [COUNT]]";
+
+const EXAMPLES: &str = "\
+Examples:
+  rawbpf bitesize                        tables every 5 seconds until Ctrl-C
+  rawbpf bitesize --by comm --top 3 60   the three busiest programs of each minute
+  rawbpf bitesize -d nvme0n1 -c postgres 10 1";
+
+pub fn run(options: &Options) -> Result<(), Stop> {
+    let disk = options.block.disk()?;
+    trace::run(&mut Bitesize {
+        options,
+        disk,
+        sizes: KeyedCounters::default(),
+        lost: Counters::default(),
+        tasks: vec![],
+        unreadable: 0,
+        full: 0,
+    })
+}
+
+struct Bitesize<'a> {
+    options: &'a Options,
+    disk: Option<Disk>,
+    sizes: KeyedCounters,
+    lost: Counters,
+    /// In the order in which they are shown.
+    tasks: Vec<Task>,
+    unreadable: u64,
+    full: u64,
+}
+
+/// What a task asked for.
+struct Task {
+    /// As `programs/bitesize.rs` has it.
+    key: Vec<u8>,
+    counts: Vec<u64>,
+    bytes: u64,
+}
+
+impl Task {
+    fn new(key: Vec<u8>, mut counts: Vec<u64>) -> Task {
+        let bytes = counts[BYTES as usize];
+        counts.truncate(BUCKETS as usize);
+        Task { key, counts, bytes }
+    }
+
+    fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    fn histogram(&self) -> Log2Histogram<'_> {
+        Log2Histogram { unit: "kbytes", first: 2, counts: &self.counts }
+    }
+
+    /// The numbers and the name that tell it from others: what the original called them, and JSON's
+    /// names.
+    fn identity(&self, by: Key) -> Vec<(&'static str, &'static str, Value)> {
+        let number = |at: i32| {
+            let bytes = self.key[at as usize..].first_chunk().copied().unwrap_or_default();
+            Value::from(u32::from_ne_bytes(bytes))
+        };
+        let comm = self.key[program::COMM as usize..].split(|byte| *byte == 0).next();
+        let comm = String::from_utf8_lossy(comm.unwrap_or_default());
+        let pid = ("PID", "pid", number(program::PID));
+        let tid = ("TID", "tid", number(program::TID));
+        let uid = ("UID", "uid", number(program::UID));
+        let comm = ("CMD", "comm", Value::from(comm));
+        match by {
+            Key::Pid => vec![pid, uid, comm],
+            Key::Tid => vec![pid, tid, uid, comm],
+            Key::Comm => vec![comm],
+            Key::Uid => vec![uid],
+        }
+    }
+}
+
+impl Tool for Bitesize<'_> {
+    const NAME: &'static str = "bitesize";
+    const WHAT: &'static str = "block device I/O";
+
+    fn options(&self) -> &TraceOptions {
+        &self.options.trace
+    }
+
+    fn kinds(&self) -> Vec<AttachKind> {
+        self.options.block.attach.kinds()
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps(self.options.max_keys)
+    }
+
+    fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
+        let (attach, request) =
+            Request::issued(kind, &FUNCTIONS, TRACEPOINT, types, self.disk.is_some())?;
+        let submission = Submission::find(kind, types)?;
+        let options = program::Options {
+            disk: self.disk,
+            pid: self.options.pid,
+            comm: self.options.comm.as_deref().map(comm),
+            by: self.options.by,
+        };
+        let by = submission.as_ref().map(|submission| submission.by);
+        let count = program::count(&request, by, options);
+        let mut plans = vec![];
+        if let Some(submission) = submission {
+            let program = program::remember(&submission).map_err(broken)?;
+            plans.push(Plan { name: "bitesize_submit", attach: submission.attach, program });
+        }
+        plans.push(Plan { name: Self::NAME, attach, program: count.map_err(broken)? });
+        Ok(plans)
+    }
+
+    fn read(&mut self, session: &Session) -> Result<(), Error> {
+        let sizes = self.sizes.interval(&session.maps[0])?;
+        let lost = self.lost.interval(&session.maps[2])?;
+        (self.unreadable, self.full) = (lost[UNREADABLE as usize], lost[FULL as usize]);
+        self.tasks = sizes.into_iter().map(|(key, counts)| Task::new(key, counts)).collect();
+        let (sort, tasks) = (self.options.sort, &mut self.tasks);
+        tasks.sort_by_cached_key(|task| {
+            let (bytes, count) = (task.bytes, task.count());
+            let most = if sort == Sort::Bytes { (bytes, count) } else { (count, bytes) };
+            // What is equal stands in the same order every time.
+            (most, Reverse(task.key.clone()))
+        });
+        if let Some(top) = self.options.top {
+            tasks.drain(..tasks.len().saturating_sub(top as usize));
+        }
+        Ok(())
+    }
+
+    fn head(&self, out: &mut dyn Write) -> io::Result<()> {
+        match (self.options.trace.timestamp, self.options.trace.count) {
+            (true, _) => writeln!(out, "\n{}", report::time_of_day()),
+            (false, Some(1)) => Ok(()),
+            (false, _) => writeln!(out, "\n{}", report::date_and_time()),
+        }
+    }
+
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        for task in &self.tasks {
+            let identity = task.identity(self.options.by).into_iter();
+            let identity = identity.map(|(name, _, value)| match value {
+                // A task may call itself anything, also what would steer the terminal.
+                Value::String(text) => {
+                    format!("{name}: {}", text.replace(char::is_control, "?"))
+                }
+                number => format!("{name}: {number}"),
+            });
+            writeln!(out, "\n  {}", identity.collect::<Vec<_>>().join(" "))?;
+            writeln!(out, "{}", task.histogram().from_lowest())?;
+        }
+        if self.unreadable > 0 {
+            writeln!(out, "{} more, whose size could not be read", self.unreadable)?;
+        }
+        if self.full > 0 {
+            let max_keys = self.options.max_keys;
+            writeln!(out, "{} more, beyond {max_keys} histograms: --max-keys", self.full)?;
+        }
+        Ok(())
+    }
+
+    fn to_json(&self) -> Map<String, Value> {
+        let tasks = self.tasks.iter().map(|task| {
+            let identity = task.identity(self.options.by).into_iter();
+            let mut fields: Map<String, Value> =
+                identity.map(|(_, name, value)| (name.to_owned(), value)).collect();
+            fields.insert("count".into(), task.count().into());
+            fields.insert("bytes".into(), task.bytes.into());
+            fields.insert("hist".into(), task.histogram().to_json());
+            Value::from(fields)
+        });
+        let mut fields = Map::new();
+        fields.insert("type".into(), "hist".into());
+        fields.insert("unit".into(), "kbytes".into());
+        fields.insert("data".into(), json!({"sizes": tasks.collect::<Vec<_>>()}));
+        for (name, count) in [("unreadable", self.unreadable), ("beyond_max_keys", self.full)] {
+            if count > 0 {
+                fields.insert(name.into(), count.into());
+            }
+        }
+        fields
+    }
+}
+
+/// A task's name as the kernel keeps it: 15 bytes and zeros.
+fn comm(name: &str) -> [u8; 16] {
+    let mut comm = [0; 16];
+    let kept = name.len().min(15);
+    comm[..kept].copy_from_slice(&name.as_bytes()[..kept]);
+    comm
+}
+
+fn broken(error: crate::insn::AsmError) -> Error {
+    Error::failed(error.to_string())
+}

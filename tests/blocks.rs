@@ -1,0 +1,334 @@
+//! What programs are made of, run by the kernel and compared with Rust.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use rawbpf::counters::{Counters, KeyedCounters, words};
+use rawbpf::insn::*;
+use rawbpf::sys::map::{Entries, Update};
+use rawbpf::sys::prog::TestRun;
+use rawbpf::sys::{Load, Map, MapSpec, MapType, Prog, ProgramType, prog};
+
+fn map(map_type: MapType, key_size: u32, value_size: u32, max_entries: u32) -> Map {
+    let name = map_type.to_string();
+    Map::create(&MapSpec { name, map_type, key_size, value_size, max_entries, flags: 0 }).unwrap()
+}
+
+/// An array's only value, of so many u64 words.
+fn one(words: u32) -> Map {
+    map(MapType::Array, 4, 8 * words, 1)
+}
+
+fn set(map: &Map, words: &[u64]) {
+    let value: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    map.update(&[0; 4], &value, Update::Any).unwrap();
+}
+
+fn get(map: &Map) -> Vec<u64> {
+    let mut value = vec![0; map.value_len()];
+    map.lookup(&[0; 4], &mut value).unwrap();
+    words(&value)
+}
+
+fn load(program_type: ProgramType, a: Asm, maps: &[&Map]) -> Prog {
+    let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
+    let insns = a.finish().unwrap().with_map_fds(&fds).unwrap();
+    let load = Load { insns: &encode(&insns, Endian::HOST), ..Load::new(program_type) };
+    prog::load(&load).unwrap_or_else(|error| panic!("{error}\n{error:?}"))
+}
+
+fn run(prog: &Prog) -> u32 {
+    prog.test_run(TestRun { data_in: &[0; 14], ..TestRun::default() }).unwrap().retval
+}
+
+const INPUT: MapRef = MapRef(0);
+
+/// `dst = ` the number that the input map holds.
+fn input(a: &mut Asm, dst: R) {
+    a.load_map_value(r1, INPUT, 0);
+    a.load(dst, u64_at(r1 + 0));
+}
+
+/// Where powers of two begin and end, and numbers of every length.
+fn numbers(bits: u32) -> Vec<u64> {
+    let powers = (0..bits).map(|bit| 1u64 << bit);
+    let mut numbers: Vec<_> =
+        powers.flat_map(|power| [power - 1, power, (power - 1) | power, power | 1]).collect();
+    let mut runner = TestRunner::deterministic();
+    let any = (any::<u64>(), 64 - bits..64);
+    numbers.extend((0..5000).map(|_| {
+        let (number, shift) = any.new_tree(&mut runner).unwrap().current();
+        number >> shift
+    }));
+    numbers
+}
+
+fn log2_of(number: u64) -> u32 {
+    number.checked_ilog2().unwrap_or(0)
+}
+
+/// The block's answers to all these numbers.
+#[track_caller]
+fn check_log2(bits: u32, block: impl Fn(&mut Asm)) {
+    let input_map = one(1);
+    let mut a = Asm::new();
+    input(&mut a, r7);
+    block(&mut a);
+    a.mov(r0, r8);
+    a.exit();
+    let prog = load(ProgramType::SocketFilter, a, &[&input_map]);
+    for number in numbers(bits) {
+        set(&input_map, &[number]);
+        assert_eq!(run(&prog), log2_of(number), "{number:#x}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn log2_is_the_highest_bit_of_32() {
+    check_log2(32, |a| a.log2(r8, r7, r1));
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn log2_u64_is_the_highest_bit_of_64() {
+    check_log2(64, |a| a.log2_u64(r8, r7, r1));
+}
+
+/// The verifier lets a logarithm index as many counters as there can be, and two threads lose none.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn count_counts_each_number_in_its_bucket_from_two_threads() {
+    const COUNTERS: MapRef = MapRef(1);
+    // Two words before the buckets stay as they are.
+    let counters = one(2 + 64);
+    set(&counters, &[&[77, 78][..], &[0; 64]].concat());
+    let mut interval = Counters::default();
+    interval.interval(&counters).unwrap();
+    let numbers = numbers(64);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let input_map = one(1);
+                let mut a = Asm::new();
+                input(&mut a, r7);
+                a.log2_u64(r8, r7, r1);
+                a.count(COUNTERS, 16, r8);
+                a.mov(r0, 0);
+                a.exit();
+                let prog = load(ProgramType::SocketFilter, a, &[&input_map, &counters]);
+                for number in &numbers {
+                    set(&input_map, &[*number]);
+                    run(&prog);
+                }
+            });
+        }
+    });
+    let mut expected = vec![0; 66];
+    numbers.iter().for_each(|number| expected[2 + log2_of(*number) as usize] += 2);
+    assert_eq!(interval.interval(&counters).unwrap(), expected);
+    assert_eq!(get(&counters)[..2], [77, 78]);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn count_one_counts_at_its_index() {
+    let counters = one(3);
+    let mut a = Asm::new();
+    a.count_one(MapRef(0), 1);
+    a.mov(r0, 0);
+    a.exit();
+    let prog = load(ProgramType::SocketFilter, a, &[&counters]);
+    (0..5).for_each(|_| assert_eq!(run(&prog), 0));
+    assert_eq!(get(&counters), [0, 5, 0]);
+}
+
+const KEYED: MapRef = MapRef(1);
+const ZEROS: MapRef = MapRef(2);
+const FULL: MapRef = MapRef(3);
+
+/// `keyed[input][0] += 1`, or one more in `full`.
+fn counts_by_key() -> Asm {
+    let mut a = Asm::new();
+    let full = a.label();
+    input(&mut a, r6);
+    a.store(u64_at(fp - 8), r6);
+    a.lookup_or_insert(KEYED, -8, ZEROS, &full);
+    a.mov(r1, 1);
+    a.lock_add(u64_at(r0 + 0), r1);
+    let end = a.here();
+    a.mov(r0, 0);
+    a.exit();
+    a.place(full);
+    a.count_one(FULL, 0);
+    a.goto(&end);
+    a
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn lookup_or_insert_begins_with_the_given_value_and_says_when_the_map_is_full() {
+    let (input_map, zeros, full) = (one(1), one(2), one(1));
+    let keyed = map(MapType::Hash, 8, 16, 8);
+    set(&zeros, &[1000, 2000]);
+    let prog =
+        load(ProgramType::SocketFilter, counts_by_key(), &[&input_map, &keyed, &zeros, &full]);
+    for _ in 0..3 {
+        for key in 0..12 {
+            set(&input_map, &[key]);
+            run(&prog);
+        }
+    }
+    let mut entries = Entries::new();
+    keyed.read_all(&mut entries).unwrap();
+    let held: HashMap<_, _> =
+        entries.iter().map(|(key, value)| (words(key)[0], words(value))).collect();
+    assert_eq!(held, (0..8).map(|key| (key, vec![1003, 2000])).collect());
+    assert_eq!(get(&full), [3 * 4]);
+    assert_eq!(get(&zeros), [1000, 2000]);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn what_is_updated_is_found_until_it_is_deleted() {
+    let keyed = map(MapType::Hash, 8, 8, 4);
+    let mut a = Asm::new();
+    let wrong = a.label();
+    a.mov(r1, 5);
+    a.store(u64_at(fp - 8), r1);
+    a.mov(r1, 55);
+    a.store(u64_at(fp - 16), r1);
+    for found in [false, true] {
+        a.delete(MapRef(0), -8);
+        a.jump_if(r0, if found { Cond::Ne } else { Cond::Eq }, 0, &wrong);
+        a.lookup(MapRef(0), -8);
+        a.jump_if(r0, Cond::Ne, 0, &wrong);
+        a.update(MapRef(0), -8, -16);
+        a.jump_if(r0, Cond::Ne, 0, &wrong);
+        a.lookup(MapRef(0), -8);
+        a.jump_if(r0, Cond::Eq, 0, &wrong);
+        a.load(r1, u64_at(r0 + 0));
+        a.jump_if(r1, Cond::Ne, 55, &wrong);
+    }
+    a.mov(r0, 1);
+    a.exit();
+    a.place(wrong);
+    a.mov(r0, 0);
+    a.exit();
+    assert_eq!(run(&load(ProgramType::SocketFilter, a, &[&keyed])), 1);
+}
+
+/// A raw tracepoint, since reading kernel memory is for tracing. The address is a map's value.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn read_takes_as_many_bytes_as_its_width_and_goes_elsewhere_at_a_bad_address() {
+    let (input_map, output) = (one(2), one(4));
+    set(&input_map, &[0, 0xf1f2_f3f4_f5f6_f7f8]);
+    let mut a = Asm::new();
+    let (unreadable, bad) = (a.label(), a.label());
+    a.load_map_value(r6, INPUT, 0);
+    a.load_map_value(r9, MapRef(1), 0);
+    a.read(Access::Probe, r7, u8_at(r6 + 8), &unreadable);
+    a.store(u64_at(r9 + 0), r7);
+    a.read(Access::Probe, r7, u16_at(r6 + 8), &unreadable);
+    a.store(u64_at(r9 + 8), r7);
+    a.read(Access::Probe, r7, u32_at(r6 + 8), &unreadable);
+    a.store(u64_at(r9 + 16), r7);
+    a.read(Access::Probe, r7, u64_at(r6 + 8), &unreadable);
+    a.store(u64_at(r9 + 24), r7);
+    a.mov(r6, 0);
+    a.read(Access::Probe, r7, u32_at(r6 + 8), &bad);
+    a.place(unreadable);
+    a.mov(r0, 1);
+    a.exit();
+    a.place(bad);
+    a.mov(r0, 2);
+    a.exit();
+    let prog = load(ProgramType::RawTracepoint, a, &[&input_map, &output]);
+    let result = prog.test_run(TestRun { ctx_in: &[0; 8], ..TestRun::default() }).unwrap();
+    assert_eq!(result.retval, 2);
+    let bytes = 0xf1f2_f3f4_f5f6_f7f8u64.to_ne_bytes();
+    let [half, quarter] = [
+        u32::from_ne_bytes(*bytes.first_chunk().unwrap()),
+        u16::from_ne_bytes(*bytes.first_chunk().unwrap()).into(),
+    ];
+    let expected = [bytes[0].into(), quarter.into(), half.into(), u64::from_ne_bytes(bytes)];
+    assert_eq!(get(&output), expected);
+}
+
+/// Two threads count on keys that go idle, are taken out and come back; each interval tells some of it
+/// and all of them everything.
+#[track_caller]
+fn tells_all_under_churn(map_type: MapType) {
+    const KEYS: u64 = 192;
+    let (keyed, zeros, full) = (map(map_type, 8, 8, 128), one(1), one(1));
+    let stop = AtomicBool::new(false);
+    // Each counts on 16 keys, then on the next 16.
+    let make = |first: u64| {
+        let input_map = one(1);
+        let maps = [&input_map, &keyed, &zeros, &full];
+        let prog = load(ProgramType::SocketFilter, counts_by_key(), &maps);
+        let mut made = HashMap::<u64, u64>::new();
+        for phase in 0.. {
+            let until = Instant::now() + Duration::from_millis(130);
+            while Instant::now() < until {
+                for key in 0..16 {
+                    let key = (first + 16 * phase + key) % KEYS;
+                    set(&input_map, &[key]);
+                    run(&prog);
+                    *made.entry(key).or_default() += 1;
+                }
+                if stop.load(Ordering::Relaxed) {
+                    return made;
+                }
+            }
+        }
+        made
+    };
+    let (mut counters, mut told) = (KeyedCounters::default(), HashMap::<u64, u64>::new());
+    let mut tell = || {
+        let counted = counters.interval(&keyed).unwrap();
+        for (key, counts) in &counted {
+            *told.entry(words(key)[0]).or_default() += counts[0];
+        }
+        counted.into_keys().map(|key| words(&key)[0]).collect::<HashSet<_>>()
+    };
+    let (mut comings, mut before) = (0, HashSet::new());
+    let made = std::thread::scope(|scope| {
+        let threads = [0, KEYS / 2].map(|first| scope.spawn(move || make(first)));
+        for _ in 0..30 {
+            std::thread::sleep(Duration::from_millis(100));
+            let counted = tell();
+            comings += counted.difference(&before).count();
+            before = counted;
+        }
+        stop.store(true, Ordering::Relaxed);
+        threads.map(|thread| thread.join().unwrap())
+    });
+    tell();
+    let mut sums = HashMap::new();
+    for (key, count) in made.into_iter().flatten() {
+        *sums.entry(key).or_default() += count;
+    }
+    assert_eq!(get(&full), [0], "keys did not make room");
+    assert_eq!(told, sums);
+    assert_eq!(told.len() as u64, KEYS);
+    assert!(comings as u64 > 2 * KEYS, "keys hardly came back: {comings}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn counters_by_key_tell_all_under_churn() {
+    tells_all_under_churn(MapType::Hash);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn counters_by_key_and_cpu_tell_all_under_churn() {
+    tells_all_under_churn(MapType::PercpuHash);
+}

@@ -1,0 +1,211 @@
+//! Exact sizes of the right process.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::disk::LoopDisk;
+use crate::tool::{self, Tool};
+
+/// A reader or writer of a disk that the tool must name.
+struct Worker {
+    name: &'static str,
+    uid: u32,
+}
+
+impl Worker {
+    /// `dd` under its name and user; the process and what it was called.
+    fn dd(&self, args: &[String]) -> u32 {
+        let folder = std::env::temp_dir().join(format!("rawbpf-test-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let program = folder.join(self.name);
+        if !program.exists() {
+            std::fs::copy("/bin/dd", &program).unwrap();
+        }
+        // Its group opens the disk.
+        let mut child = Command::new(&program)
+            .args(args)
+            .uid(self.uid)
+            .gid(0)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        assert!(child.wait().unwrap().success());
+        pid
+    }
+
+    /// So many direct reads of so many KiB.
+    fn read(&self, disk: &LoopDisk, kbytes: u32, count: u32) -> u32 {
+        self.dd(&[
+            format!("if=/dev/{}", disk.name()),
+            "of=/dev/null".into(),
+            "iflag=direct".into(),
+            format!("bs={kbytes}k"),
+            format!("count={count}"),
+        ])
+    }
+}
+
+const READER: Worker = Worker { name: "rawbpf-reader", uid: 4321 };
+const OTHER: Worker = Worker { name: "rawbpf-other", uid: 0 };
+
+/// Lets users of group 0 read and write the disk.
+fn for_the_group(disk: &LoopDisk) {
+    let mode = format!("chgrp 0 /dev/{0} && chmod g+rw /dev/{0}", disk.name());
+    assert_eq!(tool::shell(&mode).code, Some(0));
+}
+
+/// The sections of a JSON line.
+fn sections(line: &str) -> Vec<Value> {
+    let line: Value = serde_json::from_str(line).expect(line);
+    line["data"]["sizes"].as_array().unwrap().clone()
+}
+
+/// The only section's counts: least size and number.
+fn only(stdout: &str) -> (Value, Vec<(u64, u64)>) {
+    let sections = sections(stdout);
+    let [section] = &sections[..] else { panic!("not one section: {stdout}") };
+    let number = |bucket: &Value, key: &str| bucket[key].as_u64().unwrap();
+    let hist = section["hist"].as_array().unwrap().iter();
+    let hist = hist.map(|bucket| (number(bucket, "min"), number(bucket, "count"))).collect();
+    (section.clone(), hist)
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn a_reader_of_503_blocks_has_its_pid_uid_and_name() {
+    let disk = LoopDisk::new();
+    for_the_group(&disk);
+    let tool = Tool::start("bitesize", &["-d", disk.name(), "3600", "1"]);
+    let pid = READER.read(&disk, 16, 503);
+    let output = tool.stop();
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(
+        output.stdout,
+        format!(
+            "\n  PID: {pid} UID: 4321 CMD: rawbpf-reader\n     \
+             kbytes          : count     distribution\n\
+             \x20     16 -> 31       : 503      |************************************* |\n\n"
+        )
+    );
+}
+
+#[track_caller]
+fn counts_exactly(kind: &str) {
+    let disk = LoopDisk::new();
+    for_the_group(&disk);
+    let tool = Tool::start("bitesize", &["--attach", kind, "-d", disk.name(), "--json", "3600"]);
+    let pid = READER.read(&disk, 64, 251);
+    let output = tool.stop();
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let (section, hist) = only(&output.stdout);
+    assert_eq!(section["pid"], pid);
+    assert_eq!(section["uid"], 4321);
+    assert_eq!(section["comm"], "rawbpf-reader");
+    assert_eq!(section["count"], 251);
+    assert_eq!(section["bytes"], 251 * 64 * 1024);
+    assert_eq!(hist, [(64, 251)]);
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn tp_btf_counts_exactly() {
+    counts_exactly("tp_btf");
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn raw_tp_counts_exactly() {
+    counts_exactly("raw_tp");
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn tracepoint_counts_exactly() {
+    tool::with_tracefs();
+    counts_exactly("tracepoint");
+}
+
+/// `-p`, `-c` and each key, with two readers of the same disk.
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn filters_and_keys_tell_two_readers_apart() {
+    let disk = LoopDisk::new();
+    for_the_group(&disk);
+    let mine = std::process::id().to_string();
+    let counts = |args: &[&str]| {
+        let args = [&["-d", disk.name(), "--json", "3600"], args].concat();
+        let tool = Tool::start("bitesize", &args);
+        READER.read(&disk, 4, 101);
+        OTHER.read(&disk, 64, 53);
+        OTHER.read(&disk, 64, 53);
+        let sections = sections(&tool.stop().stdout).into_iter();
+        let count = |section: Value| {
+            let name = ["comm", "uid"].iter().find_map(|name| section.get(name).cloned());
+            (name.unwrap().to_string(), section["count"].as_u64().unwrap())
+        };
+        sections.map(count).collect::<Vec<_>>()
+    };
+    let counted = |wanted: &[(&str, u64)]| {
+        let wanted = wanted.iter().map(|(name, count)| (name.to_string(), *count));
+        wanted.collect::<Vec<_>>()
+    };
+    let (reader, other) = (r#""rawbpf-reader""#, r#""rawbpf-other""#);
+    // The most bytes come last, or the most requests.
+    assert_eq!(counts(&["--by", "comm"]), counted(&[(reader, 101), (other, 106)]));
+    assert_eq!(counts(&["--by", "uid"]), counted(&[("4321", 101), ("0", 106)]));
+    assert_eq!(counts(&[]), counted(&[(reader, 101), (other, 53), (other, 53)]));
+    assert_eq!(counts(&["--sort", "count"]), counted(&[(other, 53), (other, 53), (reader, 101)]));
+    assert_eq!(counts(&["--by", "tid", "--top", "1"]), counted(&[(other, 53)]));
+    assert_eq!(counts(&["-c", "rawbpf-reader"]), counted(&[(reader, 101)]));
+    assert_eq!(counts(&["-p", &mine]), []);
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn one_process_can_be_watched() {
+    let disk = LoopDisk::new();
+    // A shell becomes the reader once the tool knows its number.
+    let script = format!(
+        "sh -c 'read go; exec dd if=/dev/{0} of=/dev/null iflag=direct bs=16k count=97' \
+         2>/dev/null <$PIPE & \
+         exec 9>$PIPE; $RAWBPF bitesize --json -p $! -d {0} 3600 2>$PIPE.said & tool=$!; \
+         until grep -q Tracing $PIPE.said; do sleep 0.05; done; \
+         dd if=/dev/{0} of=/dev/null iflag=direct bs=16k count=31 2>/dev/null; \
+         echo go >&9; wait %1; kill $tool; wait $tool; rm $PIPE $PIPE.said",
+        disk.name()
+    );
+    let pipe = std::env::temp_dir().join(format!("rawbpf-test-{}-pipe", std::process::id()));
+    let make = format!("PIPE={0}; mkfifo $PIPE; {script}", pipe.display());
+    let (section, hist) = only(&tool::shell(&make).stdout);
+    assert_eq!((section["comm"].as_str(), hist), (Some("dd"), vec![(16, 97)]));
+}
+
+/// What does not fit is told, and nothing else is lost.
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn what_is_beyond_max_keys_is_counted_and_told() {
+    let disk = LoopDisk::new();
+    for_the_group(&disk);
+    let tool = Tool::start("bitesize", &["-d", disk.name(), "--max-keys", "1", "3600", "1"]);
+    READER.read(&disk, 4, 41);
+    OTHER.read(&disk, 4, 19);
+    let output = tool.stop().stdout;
+    assert!(output.contains(" 4 -> 7        : 41 "), "{output}");
+    assert!(output.ends_with("\n19 more, beyond 1 histograms: --max-keys\n"), "{output}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn the_time_stands_above_unless_there_is_one_table() {
+    let output = tool::shell(
+        "TZ=UTC-3 LC_ALL=C date '+%a %b %e %H:'; TZ=UTC-3 $RAWBPF bitesize -p 1 0.05 2",
+    );
+    let lines: Vec<_> = output.stdout.lines().collect();
+    let [date, "", first, ..] = lines[..] else { panic!("{}", output.stdout) };
+    assert!(first.starts_with(date), "{first} is not {date}");
+    assert_eq!(first.len(), "Sun Nov  1 14:03:59 2026".len());
+    assert_eq!(tool::run("bitesize", &["-p", "1", "-c", "nobody", "0.05", "1"]).stdout, "");
+}
