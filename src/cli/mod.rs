@@ -1,5 +1,6 @@
 //! The command line: a file a subcommand.
 
+mod biolatency;
 mod bitehist;
 mod dump;
 mod options;
@@ -31,6 +32,7 @@ Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./b
 
 #[derive(Subcommand)]
 enum Command {
+    Biolatency(biolatency::Options),
     Bitehist(bitehist::Options),
 }
 
@@ -45,6 +47,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     let (name, verbose, result) = match &cli.command {
+        Command::Biolatency(options) => {
+            ("biolatency", options.trace.verbose, biolatency::run(options))
+        }
         Command::Bitehist(options) => ("bitehist", options.trace.verbose, bitehist::run(options)),
     };
     match result {
