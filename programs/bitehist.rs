@@ -55,7 +55,7 @@ pub fn program(request: &Request, options: Options) -> Result<Program, AsmError>
             a.load(r7, u32_at(r1 + bytes));
         }
         // The context leads to the struct request.
-        Request::Struct { argument, access, data_len, disk: path, major, first_minor } => {
+        Request::Struct { argument, access, data_len, disk: path, major, first_minor, .. } => {
             // It outlives the calls below in r6, and needs to only if there is more than one.
             let rq = if options.disk.is_some() { r6 } else { r3 };
             a.load(rq, u64_at(r1 + argument));

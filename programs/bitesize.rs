@@ -112,7 +112,7 @@ pub fn count(request: &Request, by: Option<By>, options: Options) -> Result<Prog
             a.load(r9, u32_at(r1 + bytes));
         }
         // The context leads to the struct request, which stays in r6.
-        Request::Struct { argument, access, data_len, disk: path, major, first_minor } => {
+        Request::Struct { argument, access, data_len, disk: path, major, first_minor, .. } => {
             a.load(r6, u64_at(r1 + argument));
             if let Some(disk) = options.disk {
                 let mut from = r6;

@@ -36,11 +36,24 @@ impl Counters {
 /// moment is told too; lost is only what a program adds to a value that it looked up before.
 #[derive(Default)]
 pub struct KeyedCounters {
+    /// How many words of a value are counters; all if not told.
+    len: Option<usize>,
     before: HashMap<Vec<u8>, Vec<u64>>,
     entries: Entries,
 }
 
 impl KeyedCounters {
+    /// Of values whose first `len` words are counters. What is behind them is found in
+    /// [`KeyedCounters::entries`].
+    pub fn first(len: usize) -> KeyedCounters {
+        KeyedCounters { len: Some(len), ..KeyedCounters::default() }
+    }
+
+    /// The map as it was last read.
+    pub fn entries(&self) -> &Entries {
+        &self.entries
+    }
+
     /// The keys that counted anything since the last call, and what.
     ///
     /// # Errors
@@ -50,7 +63,7 @@ impl KeyedCounters {
         let crowded = self.entries.len() * 2 > map.spec().max_entries as usize;
         let (mut counted, mut idle) = (HashMap::new(), vec![]);
         for (key, value) in self.entries.iter() {
-            let now = sum_of_cpus(map, value);
+            let now = sum_of_cpus(map, value, self.len);
             match self.before.get_mut(key) {
                 Some(before) if *before == now => idle.push(key.to_owned()),
                 Some(before) => {
@@ -89,7 +102,7 @@ impl KeyedCounters {
             };
             let removed = removed.map_err(|error| unreadable(&error))?;
             let before = self.before.remove(&key).unwrap_or_default();
-            let last = sum_of_cpus(map, &value);
+            let last = sum_of_cpus(map, &value, self.len);
             if removed && last != before {
                 counted.insert(key, difference(&last, &before));
             }
@@ -103,10 +116,11 @@ fn difference(now: &[u64], before: &[u64]) -> Vec<u64> {
     now.iter().zip(before).map(|(now, before)| now.wrapping_sub(*before)).collect()
 }
 
-/// The words of a value, those of all CPUs added up where each has its own.
-fn sum_of_cpus(map: &Map, value: &[u8]) -> Vec<u64> {
+/// The first words of a value, those of all CPUs added up where each has its own.
+fn sum_of_cpus(map: &Map, value: &[u8], len: Option<usize>) -> Vec<u64> {
     let mut cpus = map.cpu_values(value).map(words);
     let mut sum = cpus.next().unwrap_or_default();
+    sum.truncate(len.unwrap_or(usize::MAX));
     for cpu in cpus {
         for (sum, count) in sum.iter_mut().zip(cpu) {
             *sum = sum.wrapping_add(count);
@@ -121,6 +135,7 @@ pub fn words(value: &[u8]) -> Vec<u64> {
     words.iter().map(|word| u64::from_ne_bytes(*word)).collect()
 }
 
-fn unreadable(error: &crate::sys::SysError) -> Error {
+/// A map that could not be read, as a user should see it.
+pub fn unreadable(error: &crate::sys::SysError) -> Error {
     Error::failed(format!("the counters could not be read: {error}"))
 }

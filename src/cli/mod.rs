@@ -7,6 +7,7 @@ macro_rules! say {
     }};
 }
 
+mod biolatency;
 mod bitehist;
 mod bitesize;
 mod dump;
@@ -39,6 +40,7 @@ Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./b
 
 #[derive(Subcommand)]
 enum Command {
+    Biolatency(biolatency::Options),
     Bitehist(bitehist::Options),
     Bitesize(bitesize::Options),
 }
@@ -56,6 +58,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     let (name, verbose, result) = match &cli.command {
+        Command::Biolatency(options) => {
+            ("biolatency", options.trace.verbose, biolatency::run(options))
+        }
         Command::Bitehist(options) => ("bitehist", options.trace.verbose, bitehist::run(options)),
         Command::Bitesize(options) => ("bitesize", options.trace.verbose, bitesize::run(options)),
     };

@@ -22,6 +22,19 @@ impl Disk {
         self.major << 20 | self.minor
     }
 
+    /// The disk of this number in the kernel's own form.
+    pub fn from_dev(dev: u32) -> Disk {
+        Disk { major: dev >> 20, minor: dev & 0xfffff }
+    }
+
+    /// Its name, such as vda; its numbers where the host has no such disk (any more).
+    pub fn name(self) -> String {
+        let number = format!("{}:{}", self.major, self.minor);
+        let link = fs::read_link(Path::new("/sys/dev/block").join(&number)).ok();
+        let name = link.as_deref().and_then(Path::file_name);
+        name.map_or(number, |name| name.to_string_lossy().replace('!', "/"))
+    }
+
     /// The disk called `name`, with or without `/dev/` before it.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ pub enum Request {
         major: Field,
         /// The disk's number, u32.
         first_minor: Field,
+        /// When it was made, u64 nanoseconds of the monotonic clock; 0 where the disk's `iostats` is
+        /// off.
+        start_time: Field,
     },
     /// By a copy of what matters of it, in a tracepoint's record.
     Record {
@@ -133,6 +136,7 @@ impl Request {
             disk: [Some(field("request", "q")), Some(field("request_queue", "disk"))],
             major: field("gendisk", "major"),
             first_minor: field("gendisk", "first_minor"),
+            start_time: field("request", "start_time_ns"),
         }
     }
 }
@@ -183,7 +187,7 @@ impl<'a> Found<'a> {
     }
 
     fn place(&mut self, request: &mut Request) -> Result<(), BtfError> {
-        let Request::Struct { data_len, disk, major, first_minor, .. } = request else {
+        let Request::Struct { data_len, disk, major, first_minor, start_time, .. } = request else {
             return Ok(());
         };
         // Until 5.15 the request knew its disk.
@@ -191,7 +195,8 @@ impl<'a> Found<'a> {
         if self.offset(direct)?.is_some() {
             *disk = [Some(direct), None];
         }
-        for field in [data_len, major, first_minor].into_iter().chain(disk.iter_mut().flatten()) {
+        let others = [data_len, major, first_minor, start_time];
+        for field in others.into_iter().chain(disk.iter_mut().flatten()) {
             field.offset = self.offset(*field)?;
         }
         Ok(())

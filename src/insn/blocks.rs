@@ -3,7 +3,7 @@
 
 use super::asm::{Asm, Target};
 use super::helper::{MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROBE_READ_KERNEL};
-use super::instruction::Cond::{Eq, Ne};
+use super::instruction::Cond::{Eq, Ge, Le, Ne};
 use super::mem::{Load, Mem, Offset, Store, u64_at};
 use super::program::MapRef;
 use super::reg::{R, fp, r0, r1, r2, r3, r4, w2};
@@ -171,6 +171,77 @@ impl Asm {
         self.mov(r2, 1);
         self.lock_add(u64_at(r1 + 0), r2);
     }
+
+    /// `map[key] = value` if there is no such key yet: r0 is 0 if it worked. Key and value are at
+    /// `fp + key` and `fp + value`. Clobbers r1 to r5.
+    #[track_caller]
+    pub fn insert(&mut self, map: MapRef, key: i32, value: i32) {
+        self.load_map(r1, map);
+        self.mov(r2, fp);
+        self.add(r2, key);
+        self.mov(r3, fp);
+        self.add(r3, value);
+        self.mov(r4, BPF_NOEXIST);
+        self.call(MAP_UPDATE_ELEM);
+    }
+
+    /// Adds `value` to the [`distribution`] that r0 points to, its bucket being
+    /// `log2(value / unit)`. The distribution is this CPU's own: its smallest and greatest value are
+    /// kept without atomic operations, which kernels before 5.12 do not have for them. `epoch` is an
+    /// array map of one u64 that the other side adds one to at the end of each interval.
+    /// Clobbers `value` and r0 to r3.
+    #[track_caller]
+    pub fn add_to_distribution(&mut self, value: R, unit: i32, epoch: MapRef) {
+        let (first, not_less, done) = (self.label(), self.label(), self.label());
+        // The extremes of an interval are read while those of the next are taken: they take turns.
+        // A place that was not used in this interval yet holds another interval's number.
+        self.load_map_value(r1, epoch, 0);
+        self.load(r1, u64_at(r1 + 0));
+        self.add(r1, 1);
+        self.mov(r2, r1);
+        self.and(r2, 1);
+        self.mul(r2, distribution::EXTREMES_SIZE);
+        self.add(r2, r0);
+        self.load(r3, u64_at(r2 + distribution::INTERVAL));
+        self.jump_if(r3, Ne, r1, &first);
+        self.load(r3, u64_at(r2 + distribution::MIN));
+        self.jump_if(r3, Le, value, &not_less);
+        self.store(u64_at(r2 + distribution::MIN), value);
+        self.place(not_less);
+        self.load(r3, u64_at(r2 + distribution::MAX));
+        self.jump_if(r3, Ge, value, &done);
+        self.store(u64_at(r2 + distribution::MAX), value);
+        self.goto(&done);
+        self.place(first);
+        self.store(u64_at(r2 + distribution::MIN), value);
+        self.store(u64_at(r2 + distribution::MAX), value);
+        self.store(u64_at(r2 + distribution::INTERVAL), r1);
+        self.place(done);
+        // On one CPU, yet atomic: an interrupt may bring the next value in between.
+        self.lock_add(u64_at(r0 + distribution::SUM), value);
+        if unit != 1 {
+            self.div(value, unit);
+        }
+        self.log2_u64(r1, value, r2);
+        self.lsh(r1, 3);
+        self.add(r0, r1);
+        self.mov(r2, 1);
+        self.lock_add(u64_at(r0 + 0), r2);
+    }
+}
+
+/// What lies where in a distribution: 64 counters by power of two, the sum of the values, and twice
+/// the extremes of an interval with its number. All are u64.
+pub mod distribution {
+    /// Counters: the buckets and the sum, which only grow.
+    pub const COUNTERS: usize = 65;
+    /// Bytes in all.
+    pub const SIZE: u32 = 8 * COUNTERS as u32 + 2 * EXTREMES_SIZE as u32;
+    pub(super) const SUM: i32 = 64 * 8;
+    pub(super) const INTERVAL: i32 = 65 * 8;
+    pub(super) const MIN: i32 = 66 * 8;
+    pub(super) const MAX: i32 = 67 * 8;
+    pub(super) const EXTREMES_SIZE: i32 = 3 * 8;
 }
 
 /// For bpf_map_update_elem: add the key, or fail if it is there.

@@ -19,7 +19,7 @@ const STARS: usize = 38;
 
 impl Log2Histogram<'_> {
     /// The buckets from 0 to the last that counted anything: lowest and highest value, count.
-    fn buckets(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (u64, u64, u64)> {
         let used = self.counts.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
         self.counts[..used].iter().enumerate().map(|(index, count)| {
             let low = if index == 0 { 0 } else { self.first << (index - 1) };

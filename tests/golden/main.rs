@@ -1,6 +1,7 @@
 //! What each program is made of, to the instruction: a change shows in the files beside this one.
 //! `BLESS=1 cargo test --test golden` writes them anew.
 
+mod biolatency;
 mod bitehist;
 mod bitesize;
 
@@ -25,6 +26,7 @@ fn through(argument: i32, access: Access, placed: bool) -> Request {
         ],
         major: field("gendisk", "major", 0, placed),
         first_minor: field("gendisk", "first_minor", 4, placed),
+        start_time: field("request", "start_time_ns", 104, placed),
     }
 }
 

@@ -1,0 +1,210 @@
+//! `rawbpf biolatency`: from options to histograms.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use clap::Args;
+use serde_json::{Map, Value};
+
+use super::Stop;
+use super::options::{BlockOptions, TraceOptions};
+use super::trace::{self, Tool};
+use crate::counters::Counters;
+use crate::distributions::{Distribution, Distributions};
+use crate::error::Error;
+use crate::host::{AttachKind, Disk, KernelTypes, Request};
+use crate::programs::biolatency::{self as program, missed};
+use crate::session::{Plan, Session};
+use crate::sys::MapSpec;
+use crate::view::histogram::Log2Histogram;
+use crate::view::summary::Summary;
+
+/// Show the distribution of block I/O latency as a histogram
+///
+/// The time from a request's issue to the driver to its completion. Under each histogram: how many,
+/// the average, the shortest, the longest, and the bounds of the buckets that hold the percentiles.
+#[derive(Args)]
+#[command(after_help = EXAMPLES, override_usage = USAGE)]
+pub struct Options {
+    #[command(flatten)]
+    pub trace: TraceOptions,
+
+    #[command(flatten)]
+    block: BlockOptions,
+
+    /// Milliseconds instead of microseconds
+    #[arg(short, long)]
+    milliseconds: bool,
+
+    /// Include the time in the kernel's queue, before the driver got the request
+    #[arg(short = 'Q', long)]
+    queued: bool,
+
+    /// A histogram for each disk
+    #[arg(short = 'D', long)]
+    disks: bool,
+}
+
+const USAGE: &str = "rawbpf biolatency [OPTIONS] [INTERVAL [COUNT]]";
+
+const EXAMPLES: &str = "\
+Examples:
+  rawbpf biolatency 1 10             ten histograms, one a second
+  rawbpf biolatency -m -D            in milliseconds, for each disk
+  rawbpf biolatency -Q -d nvme0n1    one disk, with the time that requests waited for it";
+
+pub fn run(options: &Options) -> Result<(), Stop> {
+    let disk = options.block.disk()?;
+    let programs = program::Options {
+        unit: if options.milliseconds { 1_000_000 } else { 1000 },
+        queued: options.queued,
+        by_disk: options.disks,
+        disk,
+    };
+    trace::run(&mut Biolatency {
+        options,
+        programs,
+        latencies: Distributions::default(),
+        missed: Counters::default(),
+        measured: BTreeMap::new(),
+        not_measured: vec![],
+    })
+}
+
+struct Biolatency<'a> {
+    options: &'a Options,
+    programs: program::Options,
+    latencies: Distributions,
+    missed: Counters,
+    /// By the disk's name, or by nothing.
+    measured: BTreeMap<String, Distribution>,
+    not_measured: Vec<u64>,
+}
+
+impl Biolatency<'_> {
+    fn summary<'a>(&self, measured: &'a Distribution) -> Summary<'a> {
+        let unit = if self.options.milliseconds { "msecs" } else { "usecs" };
+        Summary {
+            histogram: Log2Histogram { unit, first: 2, counts: &measured.counts },
+            per_unit: self.programs.unit as u64,
+            sum: measured.sum,
+            extremes: measured.extremes,
+        }
+    }
+
+    /// What is not in the histograms, with a name and a sentence for it.
+    fn not_measured(&self) -> impl Iterator<Item = (u64, &'static str, &'static str)> {
+        const WHY: [(u32, &str, &str); missed::WORDS as usize] = [
+            (missed::UNMATCHED, "unmatched", "more ends, of flushes or of requests issued earlier"),
+            (missed::REISSUED, "reissued", "issued again, and measured from then"),
+            (missed::TOO_MANY, "too_many", "more requests, too many at a time to remember"),
+            (missed::TOO_MANY_DISKS, "too_many_disks", "more requests, of too many disks"),
+            (missed::NOT_TIMED, "not_timed", "more requests, whose disk has iostats off"),
+        ];
+        let count = |word: u32| self.not_measured.get(word as usize).copied().unwrap_or(0);
+        let all = WHY.into_iter().map(move |(word, name, why)| (count(word), name, why));
+        all.filter(|(count, ..)| *count > 0)
+    }
+}
+
+impl Tool for Biolatency<'_> {
+    const NAME: &'static str = "biolatency";
+    const WHAT: &'static str = "block device I/O";
+
+    fn options(&self) -> &TraceOptions {
+        &self.options.trace
+    }
+
+    fn kinds(&self) -> Vec<AttachKind> {
+        let mut kinds = self.options.block.attach.kinds();
+        if kinds.len() > 1 {
+            kinds.retain(|kind| *kind != AttachKind::Tracepoint);
+        }
+        kinds
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps()
+    }
+
+    fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
+        if kind == AttachKind::Tracepoint {
+            return Err(Error::usage(
+                "a tracepoint's record does not tell which request it is of, and a latency takes two",
+            )
+            .next("try: --attach raw_tp"));
+        }
+        let options = self.programs;
+        let at_end = if kind == AttachKind::RawTp { kind } else { AttachKind::TpBtf };
+        let with_disk = options.with_disk();
+        let (issue, issued) =
+            Request::issued(kind, &program::FUNCTIONS, program::ISSUE, types, with_disk)?;
+        let (complete, completed) =
+            Request::issued(at_end, &[], program::COMPLETE, types, options.disk.is_some())?;
+        let built = |program: Result<_, crate::insn::AsmError>| {
+            program.map_err(|error| Error::failed(error.to_string()))
+        };
+        // The end first: else starts would be remembered that nobody ends.
+        Ok(vec![
+            Plan {
+                name: "request_end",
+                attach: complete,
+                program: built(program::completed(&completed, options))?,
+            },
+            Plan {
+                name: "request_start",
+                attach: issue,
+                program: built(program::issued(&issued, options))?,
+            },
+        ])
+    }
+
+    fn read(&mut self, session: &Session) -> Result<(), Error> {
+        let [_, latencies, _, epoch, missed] = &session.maps[..] else {
+            return Err(Error::failed("a map is missing"));
+        };
+        let measured = self.latencies.interval(latencies, epoch)?.into_iter();
+        let name = |key: Vec<u8>| match <[u8; 4]>::try_from(&key[..]).map(u32::from_ne_bytes) {
+            Ok(dev) if self.options.disks => Disk::from_dev(dev).name(),
+            _ => String::new(),
+        };
+        self.measured = measured.map(|(key, measured)| (name(key), measured)).collect();
+        self.not_measured = self.missed.interval(missed)?;
+        Ok(())
+    }
+
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (index, (disk, measured)) in self.measured.iter().enumerate() {
+            if self.options.disks {
+                let space = if index > 0 { "\n" } else { "" };
+                writeln!(out, "{space}disk = {disk}")?;
+            }
+            write!(out, "{}", self.summary(measured))?;
+        }
+        for (count, _, why) in self.not_measured() {
+            writeln!(out, "{count} {why}")?;
+        }
+        Ok(())
+    }
+
+    fn to_json(&self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        fields.insert("type".into(), "hist".into());
+        let unit = if self.options.milliseconds { "msecs" } else { "usecs" };
+        fields.insert("unit".into(), unit.into());
+        let summaries = self.measured.iter();
+        let mut summaries = summaries
+            .map(|(disk, measured)| (disk.clone(), self.summary(measured).to_json().into()));
+        let data = if self.options.disks {
+            summaries.collect()
+        } else {
+            let none = Distribution { counts: vec![], sum: 0, extremes: None };
+            summaries.next().map_or_else(|| self.summary(&none).to_json().into(), |(_, one)| one)
+        };
+        fields.insert("data".into(), data);
+        for (count, name, _) in self.not_measured() {
+            fields.insert(name.into(), count.into());
+        }
+        fields
+    }
+}
