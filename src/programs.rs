@@ -1,5 +1,7 @@
 //! The tools, a file each under `programs/`.
 
+#[path = "../programs/bioheat.rs"]
+pub mod bioheat;
 #[path = "../programs/bitehist.rs"]
 pub mod bitehist;
 
@@ -12,8 +14,10 @@ pub struct Source {
 }
 
 /// Every tool's file, for showing a program beside the lines that wrote it.
-pub const SOURCES: &[Source] =
-    &[Source { file: "programs/bitehist.rs", text: include_str!("../programs/bitehist.rs") }];
+pub const SOURCES: &[Source] = &[
+    Source { file: "programs/bitehist.rs", text: include_str!("../programs/bitehist.rs") },
+    Source { file: "programs/bioheat.rs", text: include_str!("../programs/bioheat.rs") },
+];
 
 /// The text of a line of a tool's file, without the space around it; empty for other files.
 pub fn line(file: &str, number: u32) -> &'static str {

@@ -1,5 +1,6 @@
 //! The command line: a file a subcommand.
 
+mod bioheat;
 mod bitehist;
 mod dump;
 mod options;
@@ -32,6 +33,7 @@ Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./b
 #[derive(Subcommand)]
 enum Command {
     Bitehist(bitehist::Options),
+    Bioheat(bioheat::Options),
 }
 
 /// Runs what the arguments ask for. What fails is said on stderr.
@@ -46,6 +48,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let (name, verbose, result) = match &cli.command {
         Command::Bitehist(options) => ("bitehist", options.trace.verbose, bitehist::run(options)),
+        Command::Bioheat(options) => ("bioheat", options.trace.verbose, bioheat::run(options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -33,11 +33,39 @@ pub trait Tool {
     /// The programs for an attach kind, in the order in which to attach them.
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error>;
 
-    /// Takes what was counted since the last call.
+    /// The programs are attached: counting begins.
+    ///
+    /// # Errors
+    /// What has to be done by then could not be.
+    fn started(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Takes what was counted since the last call, or since the start.
     fn read(&mut self, session: &Session) -> Result<(), Error>;
 
     /// Prints what was taken, for people.
     fn show(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Prints what was taken below a blank line and, where it was asked for, the time of day.
+    ///
+    /// # Errors
+    /// The output could not be written.
+    fn show_at(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out)?;
+        if let Some(time) = time {
+            writeln!(out, "{time}")?;
+        }
+        self.show(out)
+    }
+
+    /// After the last interval, or when the output was closed.
+    ///
+    /// # Errors
+    /// What is left to do could not be done.
+    fn finish(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// What was taken, for programs: the fields of an object. `type` is its first.
     fn to_json(&self) -> Map<String, Value>;
@@ -58,20 +86,33 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
     let session = session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, &types))?;
     report::attached(T::NAME, tool.options(), &session);
     report::tracing(T::WHAT, tool.options(), &mut out)?;
+    let printed = print_all(tool, &session, signal, &mut out);
+    tool.finish()?;
+    printed?;
+    report::missed(T::NAME, &session);
+    Ok(())
+}
+
+fn print_all(
+    tool: &mut impl Tool,
+    session: &Session,
+    signal: StopSignal,
+    out: &mut dyn Write,
+) -> Result<(), Stop> {
+    tool.started()?;
     let options = tool.options();
     let mut intervals = Intervals::start(signal, options.interval, options.count);
     loop {
         let ended = intervals.wait().map_err(|error| Error::failed(error.to_string()))?;
-        tool.read(&session)?;
-        print(tool, &mut out)?;
+        tool.read(session)?;
+        print(tool, out)?;
         if ended == Ended::Last {
-            report::missed(T::NAME, &session);
             return Ok(());
         }
     }
 }
 
-fn print(tool: &impl Tool, out: &mut dyn Write) -> io::Result<()> {
+fn print(tool: &mut impl Tool, out: &mut dyn Write) -> io::Result<()> {
     let time = tool.options().timestamp.then(report::time_of_day);
     if tool.options().json {
         let mut line = tool.to_json();
@@ -80,11 +121,7 @@ fn print(tool: &impl Tool, out: &mut dyn Write) -> io::Result<()> {
         }
         writeln!(out, "{}", Value::from(line))?;
     } else {
-        writeln!(out)?;
-        if let Some(time) = time {
-            writeln!(out, "{time}")?;
-        }
-        tool.show(out)?;
+        tool.show_at(time.as_deref(), out)?;
     }
     out.flush()
 }

@@ -3,7 +3,7 @@
 
 use super::asm::{Asm, Target};
 use super::helper::{MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROBE_READ_KERNEL};
-use super::instruction::Cond::{Eq, Ne};
+use super::instruction::Cond::{Eq, Le, Ne};
 use super::mem::{Load, Mem, Offset, Store, u64_at};
 use super::program::MapRef;
 use super::reg::{R, fp, r0, r1, r2, r3, r4, w2};
@@ -170,6 +170,42 @@ impl Asm {
         self.load_map_value(r1, counters, 8 * index);
         self.mov(r2, 1);
         self.lock_add(u64_at(r1 + 0), r2);
+    }
+
+    /// `dst = ` the column of a heat map for `ns` nanoseconds: three to a power of two, or 100 for
+    /// all above the last, which is 99. Clobbers `ns` and the scratch registers.
+    #[track_caller]
+    pub fn heat_slot(&mut self, dst: R, ns: R, scratch: [R; 2]) {
+        let [copy, more] = scratch;
+        self.mov(copy, ns);
+        self.log2_u64(dst, copy, more);
+        // The six bits below the highest: how far it is to the next power of two, in 64ths.
+        self.mov(copy, 63);
+        self.sub(copy, dst);
+        self.lsh(ns, copy);
+        self.lsh(ns, 1);
+        self.rsh(ns, 58);
+        self.lsh(dst, 6);
+        self.add(dst, ns);
+        self.mul(dst, 3);
+        self.rsh(dst, 6);
+        let last = self.label();
+        self.jump_if(dst, Le, 100, &last);
+        self.mov(dst, 100);
+        self.place(last);
+    }
+
+    /// `map[key] = value` for a key that is not there: r0 is 0, or negative: -EEXIST where it is, or
+    /// what else prevents it. Key and value are at `fp + key` and `fp + value`. Clobbers r1 to r5.
+    #[track_caller]
+    pub fn insert(&mut self, map: MapRef, key: i32, value: i32) {
+        self.load_map(r1, map);
+        self.mov(r2, fp);
+        self.add(r2, key);
+        self.mov(r3, fp);
+        self.add(r3, value);
+        self.mov(r4, BPF_NOEXIST);
+        self.call(MAP_UPDATE_ELEM);
     }
 }
 
