@@ -1,5 +1,7 @@
 //! The tools, a file each under `programs/`.
 
+#[path = "../programs/bioheat.rs"]
+pub mod bioheat;
 #[path = "../programs/biolatency.rs"]
 pub mod biolatency;
 #[path = "../programs/bitehist.rs"]
@@ -20,6 +22,7 @@ pub const SOURCES: &[Source] = &[
     Source { file: "programs/bitehist.rs", text: include_str!("../programs/bitehist.rs") },
     Source { file: "programs/bitesize.rs", text: include_str!("../programs/bitesize.rs") },
     Source { file: "programs/biolatency.rs", text: include_str!("../programs/biolatency.rs") },
+    Source { file: "programs/bioheat.rs", text: include_str!("../programs/bioheat.rs") },
 ];
 
 /// The text of a line of a tool's file, without the space around it; empty for other files.

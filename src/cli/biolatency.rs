@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Stop;
 use super::options::{BlockOptions, TraceOptions};
+use super::report;
 use super::trace::{self, Tool};
 use crate::counters::Counters;
 use crate::distributions::{Distribution, Distributions};
@@ -173,7 +174,8 @@ impl Tool for Biolatency<'_> {
         Ok(())
     }
 
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn show(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+        report::head(time, out)?;
         for (index, (disk, measured)) in self.measured.iter().enumerate() {
             if self.options.disks {
                 let space = if index > 0 { "\n" } else { "" };

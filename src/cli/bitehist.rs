@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::Stop;
 use super::options::{BlockOptions, TraceOptions};
+use super::report;
 use super::trace::{self, Tool};
 use crate::counters::Counters;
 use crate::error::Error;
@@ -100,7 +101,8 @@ impl Tool for Bitehist<'_> {
         Ok(())
     }
 
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn show(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+        report::head(time, out)?;
         write!(out, "{}", self.histogram())?;
         match self.unreadable() {
             0 => Ok(()),

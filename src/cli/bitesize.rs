@@ -198,15 +198,12 @@ impl Tool for Bitesize<'_> {
         Ok(())
     }
 
-    fn head(&self, out: &mut dyn Write) -> io::Result<()> {
-        match (self.options.trace.timestamp, self.options.trace.count) {
-            (true, _) => writeln!(out, "\n{}", report::time_of_day()),
-            (false, Some(1)) => Ok(()),
-            (false, _) => writeln!(out, "\n{}", report::date_and_time()),
+    fn show(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+        match (time, self.options.trace.count) {
+            (None, Some(1)) => {}
+            (None, _) => report::head(Some(&report::date_and_time()), out)?,
+            (time, _) => report::head(time, out)?,
         }
-    }
-
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         for task in &self.tasks {
             let identity = task.identity(self.options.by).into_iter();
             let identity = identity.map(|(name, _, value)| match value {

@@ -7,6 +7,7 @@ macro_rules! say {
     }};
 }
 
+mod bioheat;
 mod biolatency;
 mod bitehist;
 mod bitesize;
@@ -43,6 +44,7 @@ enum Command {
     Biolatency(biolatency::Options),
     Bitehist(bitehist::Options),
     Bitesize(bitesize::Options),
+    Bioheat(bioheat::Options),
 }
 
 /// Runs what the arguments ask for. What fails is said on stderr.
@@ -63,6 +65,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
         Command::Bitehist(options) => ("bitehist", options.trace.verbose, bitehist::run(options)),
         Command::Bitesize(options) => ("bitesize", options.trace.verbose, bitesize::run(options)),
+        Command::Bioheat(options) => ("bioheat", options.trace.verbose, bioheat::run(options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -50,6 +50,15 @@ pub fn tracing(what: &str, options: &TraceOptions, out: &mut dyn Write) -> io::R
     out.flush()
 }
 
+/// What stands above a table: an empty line, and the time of day if it was asked for.
+///
+/// # Errors
+/// The output could not be written.
+pub fn head(time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out)?;
+    time.map_or(Ok(()), |time| writeln!(out, "{time}"))
+}
+
 /// Says on stderr how many events were not counted, if any.
 pub fn missed(tool: &str, session: &Session) {
     let missed = session.missed();

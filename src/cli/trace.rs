@@ -34,20 +34,30 @@ pub trait Tool {
     /// The programs for an attach kind, in the order in which to attach them.
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error>;
 
-    /// Takes what was counted since the last call.
-    fn read(&mut self, session: &Session) -> Result<(), Error>;
-
-    /// Prints what stands above what was taken: an empty line, and the time if it was asked for.
-    fn head(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out)?;
-        match self.options().timestamp {
-            true => writeln!(out, "{}", report::time_of_day()),
-            false => Ok(()),
-        }
+    /// The programs are attached: counting begins.
+    ///
+    /// # Errors
+    /// What has to be done by then could not be.
+    fn started(&mut self) -> Result<(), Error> {
+        Ok(())
     }
 
-    /// Prints what was taken, for people.
-    fn show(&self, out: &mut dyn Write) -> io::Result<()>;
+    /// Takes what was counted since the last call, or since the start.
+    fn read(&mut self, session: &Session) -> Result<(), Error>;
+
+    /// Prints what was taken, for people, and the time of day if it was asked for.
+    ///
+    /// # Errors
+    /// The output could not be written.
+    fn show(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()>;
+
+    /// After the last interval, or when the output was closed.
+    ///
+    /// # Errors
+    /// What is left to do could not be done.
+    fn finish(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// What was taken, for programs: the fields of an object. `type` is its first.
     fn to_json(&self) -> Map<String, Value>;
@@ -68,6 +78,20 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
     let session = session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, &types))?;
     report::attached(T::NAME, tool.options(), &session);
     report::tracing(T::WHAT, tool.options(), &mut out)?;
+    let printed = print_all(tool, &session, signal, &mut out);
+    tool.finish()?;
+    printed?;
+    report::missed(T::NAME, &session);
+    Ok(())
+}
+
+fn print_all(
+    tool: &mut impl Tool,
+    session: &Session,
+    signal: StopSignal,
+    out: &mut dyn Write,
+) -> Result<(), Stop> {
+    tool.started()?;
     let options = tool.options();
     let mut intervals = Intervals::start(signal, options.interval, options.count);
     loop {
@@ -75,25 +99,24 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
         if ended == Ended::Unread {
             return Ok(());
         }
-        tool.read(&session)?;
-        print(tool, &mut out)?;
+        tool.read(session)?;
+        print(tool, out)?;
         if ended == Ended::Last {
-            report::missed(T::NAME, &session);
             return Ok(());
         }
     }
 }
 
-fn print(tool: &impl Tool, out: &mut dyn Write) -> io::Result<()> {
+fn print(tool: &mut impl Tool, out: &mut dyn Write) -> io::Result<()> {
+    let time = tool.options().timestamp.then(report::time_of_day);
     if tool.options().json {
         let mut line = tool.to_json();
-        if tool.options().timestamp {
-            line.shift_insert(1, "time".into(), report::time_of_day().into());
+        if let Some(time) = time {
+            line.shift_insert(1, "time".into(), time.into());
         }
         writeln!(out, "{}", Value::from(line))?;
     } else {
-        tool.head(out)?;
-        tool.show(out)?;
+        tool.show(time.as_deref(), out)?;
     }
     out.flush()
 }

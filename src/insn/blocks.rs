@@ -174,6 +174,31 @@ impl Asm {
 
     /// `map[key] = value` if there is no such key yet: r0 is 0 if it worked. Key and value are at
     /// `fp + key` and `fp + value`. Clobbers r1 to r5.
+    /// `dst = ` the column of a heat map for `ns` nanoseconds: three to a power of two, or 100 for
+    /// all above the last, which is 99. Clobbers `ns` and the scratch registers.
+    #[track_caller]
+    pub fn heat_slot(&mut self, dst: R, ns: R, scratch: [R; 2]) {
+        let [copy, more] = scratch;
+        self.mov(copy, ns);
+        self.log2_u64(dst, copy, more);
+        // The six bits below the highest: how far it is to the next power of two, in 64ths.
+        self.mov(copy, 63);
+        self.sub(copy, dst);
+        self.lsh(ns, copy);
+        self.lsh(ns, 1);
+        self.rsh(ns, 58);
+        self.lsh(dst, 6);
+        self.add(dst, ns);
+        self.mul(dst, 3);
+        self.rsh(dst, 6);
+        let last = self.label();
+        self.jump_if(dst, Le, 100, &last);
+        self.mov(dst, 100);
+        self.place(last);
+    }
+
+    /// `map[key] = value` for a key that is not there: r0 is 0, or negative: -EEXIST where it is, or
+    /// what else prevents it. Key and value are at `fp + key` and `fp + value`. Clobbers r1 to r5.
     #[track_caller]
     pub fn insert(&mut self, map: MapRef, key: i32, value: i32) {
         self.load_map(r1, map);

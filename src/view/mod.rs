@@ -4,8 +4,12 @@
 //! |---|---|
 //! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
 //! | [`summary`] | the line under a histogram: count, average, extremes, percentiles |
+//! | [`heatmap`] | latency over time, as tracex3 drew it |
+//! | [`color`] | the shades of a heat map, by what the terminal can |
 //! | [`duration`] | how an interval is written |
 
+pub mod color;
 pub mod duration;
+pub mod heatmap;
 pub mod histogram;
 pub mod summary;

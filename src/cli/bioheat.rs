@@ -1,0 +1,288 @@
+//! `rawbpf bioheat`: from options to rows.
+
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use nix::time::{ClockId, clock_gettime};
+use serde_json::{Map, Value, json};
+
+use super::Stop;
+use super::options::{BlockOptions, Choice, TraceOptions};
+use super::trace::{self, Tool};
+use crate::counters::Counters;
+use crate::error::Error;
+use crate::host::{AttachKind, Disk, KernelTypes, Request};
+use crate::programs::bioheat::{self as program, FULL, OVER, REISSUED, UNDER, UNMATCHED};
+use crate::session::{Plan, Session};
+use crate::sys::MapSpec;
+use crate::view::color::{Palette, Terminal};
+use crate::view::heatmap::{FIRST, Layout, Row, SLOTS};
+
+/// Show block I/O latency over time as a heat map
+///
+/// Time goes down, latency to the right, and a cell is the darker the more requests it counts, on one
+/// scale for all rows. Latency is the time from issue to the driver until completion. The kernel
+/// remembers 16384 requests under way, which takes about a megabyte.
+#[derive(Args)]
+#[command(after_help = EXAMPLES, override_usage = USAGE)]
+#[command(mut_arg("interval", |arg| arg.default_value("2").help("Seconds a row; fractions work")))]
+#[command(mut_arg("count", |arg| arg.help("How many rows [default: until Ctrl-C]")))]
+#[command(mut_arg("timestamp", |arg| arg.help("Print the time of day before each row")))]
+pub struct Options {
+    #[command(flatten)]
+    pub trace: TraceOptions,
+
+    #[command(flatten)]
+    block: BlockOptions,
+
+    /// Columns from a nanosecond on, not from a microsecond
+    #[arg(short, long)]
+    all: bool,
+
+    /// Characters only, no colors
+    #[arg(short, long)]
+    text: bool,
+
+    /// Print the columns' upper bounds for p50, p99 and the maximum behind each row
+    #[arg(long)]
+    stats: bool,
+
+    /// Whether to use colors
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: When,
+}
+
+/// When to use colors.
+#[derive(Clone, Copy, ValueEnum)]
+enum When {
+    /// On a terminal that has them, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+const USAGE: &str = "rawbpf bioheat [OPTIONS] [INTERVAL [COUNT]]";
+
+const EXAMPLES: &str = "\
+Examples:
+  rawbpf bioheat                         a row every 2 seconds until Ctrl-C
+  rawbpf bioheat -t 1 20                 twenty rows of plain text, one a second
+  rawbpf bioheat -d nvme0n1 --stats -T   one disk, with the time, p50, p99 and maximum";
+
+pub fn run(options: &Options) -> Result<(), Stop> {
+    let disk = options.block.disk()?;
+    trace::run(&mut Bioheat {
+        options,
+        disk,
+        counters: Counters::default(),
+        start: Duration::ZERO,
+        row: Row {
+            start: Duration::ZERO,
+            end: Duration::ZERO,
+            missed: 0,
+            counts: [0; SLOTS],
+            under: 0,
+            over: 0,
+        },
+        uncounted: [0; 3],
+        palette: options.palette(),
+        layout: None,
+        below_banner: 0,
+    })
+}
+
+/// Goes on while the host sleeps, so that the time shows as a gap.
+fn now() -> Result<Duration, Error> {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME);
+    let now = now.map_err(|error| Error::failed(format!("the time could not be read: {error}")))?;
+    Ok(Duration::from(now))
+}
+
+impl Options {
+    fn palette(&self) -> Palette {
+        let variable = |name| env::var(name).unwrap_or_default();
+        let (no_color, term, colorterm) =
+            (variable("NO_COLOR"), variable("TERM"), variable("COLORTERM"));
+        let terminal = Terminal {
+            is_one: io::stdout().is_terminal(),
+            no_color: &no_color,
+            term: &term,
+            colorterm: &colorterm,
+        };
+        let wanted = match self.color {
+            _ if self.text => Some(false),
+            When::Auto => None,
+            When::Always => Some(true),
+            When::Never => Some(false),
+        };
+        Palette::of(terminal, wanted)
+    }
+
+    /// As the terminal is now.
+    fn layout(&self) -> Layout {
+        let first = if self.all { 0 } else { FIRST };
+        let size = terminal_size::terminal_size_of(io::stdout());
+        let width = match size {
+            Some((width, _)) => Some(usize::from(width.0)),
+            // A serial line does not know its size.
+            None => io::stdout().is_terminal().then_some(80),
+        };
+        Layout::new(width, first, self.trace.timestamp, self.stats)
+    }
+}
+
+/// Requests that are in no cell, by reason.
+const UNCOUNTED: [(u32, &str, &str); 3] = [
+    (
+        UNMATCHED,
+        "unmatched",
+        "completions belong to no request seen issued: from before the start, or steps of a flush",
+    ),
+    (
+        REISSUED,
+        "reissued",
+        "requests were issued again before they completed; the last time counts",
+    ),
+    (FULL, "full", "requests were not counted: more were under way than are remembered"),
+];
+
+struct Bioheat<'a> {
+    options: &'a Options,
+    disk: Option<Disk>,
+    counters: Counters,
+    start: Duration,
+    row: Row,
+    /// As [`UNCOUNTED`], since the start.
+    uncounted: [u64; 3],
+    palette: Palette,
+    /// That of the last banner.
+    layout: Option<Layout>,
+    below_banner: usize,
+}
+
+const ROWS_PER_BANNER: usize = 20;
+
+impl Tool for Bioheat<'_> {
+    const NAME: &'static str = "bioheat";
+    const WHAT: &'static str = "block device I/O latency";
+
+    fn options(&self) -> &TraceOptions {
+        &self.options.trace
+    }
+
+    fn kinds(&self) -> Vec<AttachKind> {
+        match self.options.block.attach {
+            // Both ends of a request, and none is lost where a probe fires inside another.
+            Choice::Auto => vec![AttachKind::TpBtf, AttachKind::RawTp],
+            only => only.kinds(),
+        }
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps()
+    }
+
+    /// The end is attached first: a request that was issued before is no harm, but one whose end
+    /// nobody saw would stay in the map.
+    fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
+        let end = match kind {
+            AttachKind::Kprobe | AttachKind::RawTp => AttachKind::RawTp,
+            AttachKind::Fentry | AttachKind::TpBtf => AttachKind::TpBtf,
+            AttachKind::Tracepoint => {
+                return Err(Error::lacking(
+                    "a tracepoint's record does not tell which request completes",
+                )
+                .next("try: --attach raw_tp"));
+            }
+        };
+        let place = |kind, tracepoint| {
+            let with_disk = self.disk.is_some();
+            Request::issued(kind, &program::FUNCTIONS, tracepoint, types, with_disk)
+        };
+        let (complete, completed) = place(end, program::COMPLETE)?;
+        let (issue, issued) = place(kind, program::ISSUE)?;
+        let plan = |name, attach, program: Result<_, crate::insn::AsmError>| {
+            let program = program.map_err(|error| Error::failed(error.to_string()))?;
+            Ok(Plan { name, attach, program })
+        };
+        Ok(vec![
+            plan("complete", complete, program::complete(&completed, self.disk))?,
+            plan("issue", issue, program::issue(&issued, self.disk))?,
+        ])
+    }
+
+    fn started(&mut self) -> Result<(), Error> {
+        self.start = now()?;
+        Ok(())
+    }
+
+    fn read(&mut self, session: &Session) -> Result<(), Error> {
+        let counts = self.counters.interval(&session.maps[1])?;
+        let end = now()?.saturating_sub(self.start);
+        let interval = self.options.trace.interval;
+        let span = end.saturating_sub(self.row.end).as_nanos();
+        let missed = (span / interval.as_nanos()).saturating_sub(1) as u64;
+        // Half an interval late is no gap.
+        let start = match missed {
+            0 => self.row.end,
+            _ => end.saturating_sub(interval),
+        };
+        let (columns, _) = counts.split_at(SLOTS);
+        self.row = Row {
+            start,
+            end,
+            missed,
+            counts: columns.try_into().unwrap_or([0; SLOTS]),
+            under: counts[UNDER as usize],
+            over: counts[OVER as usize],
+        };
+        for (sum, (index, ..)) in self.uncounted.iter_mut().zip(UNCOUNTED) {
+            *sum += counts[index as usize];
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+        let layout = self.options.layout();
+        if self.layout.is_none() {
+            write!(out, "{}", layout.legend(self.palette))?;
+        }
+        if self.layout != Some(layout) || self.below_banner == ROWS_PER_BANNER {
+            write!(out, "{}", layout.banner())?;
+            self.layout = Some(layout);
+            self.below_banner = 0;
+        }
+        self.below_banner += 1;
+        write!(out, "{}", layout.row(&self.row, time, self.palette))
+    }
+
+    fn to_json(&self) -> Map<String, Value> {
+        let row = &self.row;
+        let mut fields = Map::new();
+        fields.insert("type".into(), "hist".into());
+        fields.insert("unit".into(), "ns".into());
+        fields.insert("start".into(), row.start.as_secs_f64().into());
+        fields.insert("end".into(), row.end.as_secs_f64().into());
+        fields.insert("total".into(), row.total().into());
+        fields.insert("data".into(), json!({"heat": row.to_json()}));
+        for (name, count) in
+            [("under", row.under), ("over", row.over), ("missed_intervals", row.missed)]
+        {
+            if count > 0 {
+                fields.insert(name.into(), count.into());
+            }
+        }
+        fields
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        for (count, (_, _, what)) in self.uncounted.iter().zip(UNCOUNTED) {
+            if *count > 0 {
+                say!("bioheat: {count} {what}");
+            }
+        }
+        Ok(())
+    }
+}

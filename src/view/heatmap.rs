@@ -1,0 +1,272 @@
+//! Latency as a heat map: time downwards, latency to the right, the look of the kernel's tracex3.
+//!
+//! All rows share one scale, so that they can be compared. A terminal prints a row before it knows the
+//! next, so the scale is fixed: 1, 3, 10, 30 and so on.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::color::Palette;
+use super::duration::latency;
+
+/// Columns, three to a power of two: 0 is a nanosecond, 99 eleven seconds.
+pub const SLOTS: usize = 100;
+/// The first column that is drawn unless all are asked for: a microsecond.
+pub const FIRST: usize = 29;
+
+/// What was counted between two times.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// When it begins, since the picture's start.
+    pub start: Duration,
+    /// When it ends.
+    pub end: Duration,
+    /// Whole intervals before `start` that nobody was there to read. What they counted is in this row.
+    pub missed: u64,
+    /// By column.
+    pub counts: [u64; SLOTS],
+    /// Below any column: it ended before it began, by the clocks of two CPUs.
+    pub under: u64,
+    /// Above all columns.
+    pub over: u64,
+}
+
+impl Row {
+    /// All that was counted.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum::<u64>() + self.under + self.over
+    }
+
+    /// What was counted left of a column.
+    pub fn below(&self, first: usize) -> u64 {
+        self.counts[..first].iter().sum::<u64>() + self.under
+    }
+
+    /// The end of the column that so many thousandths of all lie in or left of.
+    pub fn quantile(&self, thousandths: u64) -> Quantile {
+        let total = self.total();
+        if total == 0 {
+            return Quantile::None;
+        }
+        let rank = (u128::from(total) * u128::from(thousandths)).div_ceil(1000) as u64;
+        let mut seen = self.under;
+        for (slot, count) in self.counts.iter().enumerate() {
+            seen += count;
+            if seen >= rank {
+                return Quantile::Below(lower(slot + 1));
+            }
+        }
+        Quantile::Above(lower(SLOTS))
+    }
+
+    /// The columns from the first to the last that counted anything, with zeros between.
+    pub fn to_json(&self) -> Value {
+        let used = self.counts.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
+        let columns = self.counts[..used].iter().enumerate().skip_while(|(_, count)| **count == 0);
+        let columns = columns.map(|(slot, count)| (lower(slot), lower(slot + 1), count));
+        // Between 1 and 8 nanoseconds there are fewer whole numbers than columns.
+        let columns = columns.filter(|(low, next, _)| low < next);
+        columns
+            .map(|(low, next, count)| json!({"min": low, "max": next - 1, "count": count}))
+            .collect()
+    }
+}
+
+/// Where a share of a row ends, in nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quantile {
+    /// Nothing was counted.
+    None,
+    /// Below this, and not below the column that ends here.
+    Below(u64),
+    /// At this or above it: right of all columns.
+    Above(u64),
+}
+
+impl Quantile {
+    /// `<168us`, `>11s` or nothing.
+    pub fn text(self) -> String {
+        match self {
+            Quantile::None => String::new(),
+            Quantile::Below(ns) => format!("<{}", latency(ns)),
+            Quantile::Above(ns) => format!(">{}", latency(ns)),
+        }
+    }
+}
+
+/// The column of so many nanoseconds, [`SLOTS`] for those right of all.
+pub fn slot(ns: u64) -> usize {
+    let d = ns.max(1);
+    let log2 = d.ilog2();
+    let part = ((d - (1 << log2)) as u128 * 64) >> log2;
+    let slot = (log2 as usize * 64 + part as usize) * 3 / 64;
+    slot.min(SLOTS)
+}
+
+/// The least number of nanoseconds in this column or a later one.
+pub fn lower(slot: usize) -> u64 {
+    let parts = (slot as u64 * 64).div_ceil(3);
+    let (log2, part) = (parts / 64, parts % 64);
+    (1 << log2) + (part << log2).div_ceil(64)
+}
+
+/// From this count on a cell is a level darker than the one before.
+pub const LEVELS: [u64; 11] = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000];
+
+/// How dark a count is, from 0 for nothing to 11.
+pub fn level(count: u64) -> usize {
+    LEVELS.partition_point(|least| *least <= count)
+}
+
+/// How a picture fits the width it has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Layout {
+    /// The first column.
+    pub first: usize,
+    /// So many columns are drawn as one.
+    merge: usize,
+    /// So many characters wide.
+    cell: usize,
+    /// Characters left of the columns, for the time of day.
+    margin: usize,
+    /// Characters that a total may have.
+    total: usize,
+    /// Whether p50, p99 and max stand behind the total.
+    stats: bool,
+}
+
+/// A total of any size can be told in these: `9999`, `123k`, `1.2M`.
+const SHORTEST_TOTAL: usize = 4;
+const BEFORE_TOTAL: usize = " # ".len();
+const STATS: [&str; 3] = ["p50", "p99", "max"];
+const STAT: usize = " <1.3ms".len();
+const WIDEST_CELL: usize = 3;
+
+impl Layout {
+    /// For a terminal of `width` characters, or for a file, which has no end.
+    pub fn new(width: Option<usize>, first: usize, timestamp: bool, stats: bool) -> Layout {
+        let margin = if timestamp { "14:03:59 ".len() } else { 0 };
+        let one = Layout { first, merge: 1, cell: 1, margin, total: usize::MAX, stats };
+        let Some(width) = width else { return one };
+        let behind = BEFORE_TOTAL + SHORTEST_TOTAL + if stats { STATS.len() * STAT } else { 0 };
+        let room = width.saturating_sub(margin + behind);
+        // Two more columns are for what is outside.
+        let fits = |merge: usize| (SLOTS - first).div_ceil(merge) + 2 <= room;
+        let merge = (1..SLOTS).find(|merge| fits(*merge)).unwrap_or(SLOTS);
+        let mut layout = Layout { merge, ..one };
+        layout.cell = (room / (layout.columns() + 2)).clamp(1, WIDEST_CELL);
+        layout.total = SHORTEST_TOTAL + room.saturating_sub(layout.cells_width());
+        layout
+    }
+
+    fn columns(self) -> usize {
+        (SLOTS - self.first).div_ceil(self.merge)
+    }
+
+    fn cells_width(self) -> usize {
+        (self.columns() + 2) * self.cell
+    }
+
+    /// The scale of levels and what the outer columns are.
+    pub fn legend(self, palette: Palette) -> String {
+        let mut text = String::from("  heatmap of IO latency\n ");
+        for (level, least) in std::iter::once(0).chain(LEVELS).enumerate() {
+            // As text two levels look the same.
+            if level == 0 || !palette.same(level - 1, level) {
+                let _ = write!(text, " {} {}", palette.cells(&[level], 1), number(least, 3));
+            }
+        }
+        let first = latency(lower(self.first));
+        let last = latency(lower(SLOTS));
+        let _ = write!(
+            text,
+            "\n  requests in a cell, or more: the same scale in every row\n  \
+             first column: faster than {first}; last: slower than {last}\n"
+        );
+        text
+    }
+
+    /// The latency axis.
+    pub fn banner(self) -> String {
+        let mut line = format!("{:1$}<", "", self.margin);
+        let ticks: Vec<(usize, String)> = (0..=10)
+            .map(|power| 10u64.pow(power))
+            .filter(|ns| slot(*ns) >= self.first)
+            .map(|ns| {
+                let column = (slot(ns) - self.first) / self.merge + 1;
+                (self.margin + column * self.cell, format!("|{}", latency(ns)))
+            })
+            .collect();
+        for (index, (column, label)) in ticks.iter().enumerate() {
+            let room = ticks.get(index + 1).map_or(usize::MAX, |(next, _)| next - column);
+            let label = if label.len() <= room { label } else { "|" };
+            let _ = write!(line, "{:1$}{label}", "", column.saturating_sub(line.len()));
+        }
+        if self.stats {
+            // The last label may reach over the columns' end.
+            let end = self.margin + self.cells_width() + BEFORE_TOTAL + self.total_width();
+            let _ = write!(line, "{:1$}", "", end.saturating_sub(line.len()));
+            line.extend(STATS.map(|name| format!("{name:>STAT$}")));
+        }
+        line + "\n"
+    }
+
+    /// Where what is behind a total begins, if that can be the same in all rows.
+    fn total_width(self) -> usize {
+        match self.stats {
+            true => self.total.min(8),
+            false => 0,
+        }
+    }
+
+    /// A row, and the gap before it if there is one.
+    pub fn row(self, row: &Row, time: Option<&str>, palette: Palette) -> String {
+        let mut text = String::new();
+        if row.missed > 0 {
+            let plural = if row.missed == 1 { "interval" } else { "intervals" };
+            let _ = writeln!(
+                text,
+                "{:1$}- - - {2} {plural} missed: the next row has their counts - - -",
+                "", self.margin, row.missed
+            );
+        }
+        let _ = write!(text, "{:1$}", time.unwrap_or_default(), self.margin);
+        let mut levels = vec![level(row.below(self.first))];
+        let columns = row.counts[self.first..].chunks(self.merge);
+        levels.extend(columns.map(|merged| level(merged.iter().sum())));
+        levels.push(level(row.over));
+        let total = number(row.total(), self.total);
+        let _ =
+            write!(text, "{} # {total:<1$}", palette.cells(&levels, self.cell), self.total_width());
+        if self.stats {
+            for thousandths in [500, 990, 1000] {
+                let _ = write!(text, "{:>STAT$}", row.quantile(thousandths).text());
+            }
+        }
+        text.truncate(text.trim_end().len());
+        text + "\n"
+    }
+}
+
+/// A count in so many characters, if that is at least four: rounded down to thousands, millions and so on where
+/// it has more digits.
+fn number(count: u64, width: usize) -> String {
+    let exact = count.to_string();
+    if exact.len() <= width {
+        return exact;
+    }
+    let mut unit = 1;
+    for suffix in ["k", "M", "G", "T", "P", "E"] {
+        unit *= 1000;
+        let (whole, tenth) = (count / unit, count % unit / (unit / 10));
+        if whole < 10 && tenth > 0 {
+            return format!("{whole}.{tenth}{suffix}");
+        }
+        if whole < 1000 {
+            return format!("{whole}{suffix}");
+        }
+    }
+    exact
+}
