@@ -2,5 +2,6 @@
 //! known sizes, exact results.
 
 mod bitehist;
+mod buckets;
 mod disk;
 mod tool;
