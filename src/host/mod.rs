@@ -6,9 +6,10 @@ mod disk;
 pub mod refusal;
 pub mod registers;
 mod request;
+mod symbol;
 mod types;
 
-pub use attach::{Attach, AttachKind};
+pub use attach::{Attach, AttachKind, UserFunction};
 pub use disk::Disk;
 pub use request::Request;
 pub use types::KernelTypes;
