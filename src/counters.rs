@@ -36,6 +36,8 @@ impl Counters {
 /// map once it is half full, so that a run of days goes on with new keys.
 #[derive(Default)]
 pub struct KeyedCounters {
+    /// How many words of a value are counters; all if not told.
+    len: Option<usize>,
     before: HashMap<Vec<u8>, Vec<u64>>,
     /// What keys counted between their last read and their removal.
     late: HashMap<Vec<u8>, Vec<u64>>,
@@ -43,6 +45,17 @@ pub struct KeyedCounters {
 }
 
 impl KeyedCounters {
+    /// Of values whose first `len` words are counters. What is behind them is found in
+    /// [`KeyedCounters::entries`].
+    pub fn first(len: usize) -> KeyedCounters {
+        KeyedCounters { len: Some(len), ..KeyedCounters::default() }
+    }
+
+    /// The map as it was last read.
+    pub fn entries(&self) -> &Entries {
+        &self.entries
+    }
+
     /// The keys that counted anything since the last call, and what.
     ///
     /// # Errors
@@ -53,7 +66,7 @@ impl KeyedCounters {
         let mut counted = std::mem::take(&mut self.late);
         let mut idle = vec![];
         for (key, value) in self.entries.iter() {
-            let now = sum_of_cpus(map, value);
+            let now = sum_of_cpus(map, value, self.len);
             let before = self.before.entry(key.to_owned()).or_default();
             before.resize(now.len(), 0);
             if now == *before {
@@ -84,7 +97,7 @@ impl KeyedCounters {
             };
             let removed = removed.map_err(|error| unreadable(&error))?;
             let before = self.before.remove(&key).unwrap_or_default();
-            let last = sum_of_cpus(map, &value);
+            let last = sum_of_cpus(map, &value, self.len);
             if removed && last != before {
                 let counts = last.iter().zip(&before).map(|(now, then)| now.wrapping_sub(*then));
                 self.late.insert(key, counts.collect());
@@ -94,10 +107,11 @@ impl KeyedCounters {
     }
 }
 
-/// The words of a value, those of all CPUs added up where each has its own.
-fn sum_of_cpus(map: &Map, value: &[u8]) -> Vec<u64> {
+/// The first words of a value, those of all CPUs added up where each has its own.
+fn sum_of_cpus(map: &Map, value: &[u8], len: Option<usize>) -> Vec<u64> {
     let mut cpus = map.cpu_values(value).map(words);
     let mut sum = cpus.next().unwrap_or_default();
+    sum.truncate(len.unwrap_or(usize::MAX));
     for cpu in cpus {
         for (sum, count) in sum.iter_mut().zip(cpu) {
             *sum = sum.wrapping_add(count);
@@ -112,6 +126,7 @@ pub fn words(value: &[u8]) -> Vec<u64> {
     words.iter().map(|word| u64::from_ne_bytes(*word)).collect()
 }
 
-fn unreadable(error: &crate::sys::SysError) -> Error {
+/// A map that could not be read, as a user should see it.
+pub fn unreadable(error: &crate::sys::SysError) -> Error {
     Error::failed(format!("the counters could not be read: {error}"))
 }

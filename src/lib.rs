@@ -11,6 +11,7 @@
 pub mod btf;
 pub mod cli;
 pub mod counters;
+pub mod distributions;
 pub mod error;
 pub mod host;
 pub mod insn;

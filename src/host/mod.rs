@@ -3,6 +3,7 @@
 
 mod attach;
 mod disk;
+mod frame;
 pub mod refusal;
 pub mod registers;
 mod request;
@@ -11,5 +12,6 @@ mod types;
 
 pub use attach::{Attach, AttachKind, UserFunction};
 pub use disk::Disk;
+pub use frame::Frame;
 pub use request::Request;
 pub use types::KernelTypes;

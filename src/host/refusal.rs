@@ -82,13 +82,7 @@ pub fn kprobe(function: &str, error: &SysError) -> Error {
     let detail = error.to_string();
     let refused = match error.errno {
         Errno::ENOENT | Errno::ENODEV if error.call.starts_with("read") => no_kprobes(),
-        Errno::ENOENT => {
-            let error = Error::failed(format!("this kernel has no function {function}"));
-            match similar(function) {
-                Some(name) => error.next(format!("did you mean {name}?")),
-                None => error,
-            }
-        }
+        Errno::ENOENT => no_function(function),
         Errno::EINVAL | Errno::EILSEQ => {
             Error::failed(format!("{function} cannot be probed: the kernel forbids it there"))
         }
@@ -99,6 +93,15 @@ pub fn kprobe(function: &str, error: &SysError) -> Error {
         _ => Error::failed(format!("{function} was not probed: {error}")),
     };
     refused.detail(detail)
+}
+
+/// This kernel has no function of that name, but perhaps one that is spelt almost like it.
+pub fn no_function(function: &str) -> Error {
+    let error = Error::failed(format!("this kernel has no function {function}"));
+    match similar(function) {
+        Some(name) => error.next(format!("did you mean {name}?")),
+        None => error,
+    }
 }
 
 /// Why the kernel refused a probe in a file.

@@ -2,8 +2,9 @@
 //! the block.
 
 use super::asm::{Asm, Target};
+use super::buckets::Buckets;
 use super::helper::{MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROBE_READ_KERNEL};
-use super::instruction::Cond::{Eq, Ne};
+use super::instruction::Cond::{Eq, Ge, Le, Ne};
 use super::mem::{Load, Mem, Offset, Store, u64_at};
 use super::program::MapRef;
 use super::reg::{R, fp, r0, r1, r2, r3, r4, w2};
@@ -171,6 +172,70 @@ impl Asm {
         self.mov(r2, 1);
         self.lock_add(u64_at(r1 + 0), r2);
     }
+
+    /// Adds `value` to the [`distribution`] that r0 points to, its bucket being that of
+    /// `value / unit`. The distribution is this CPU's own: its smallest and greatest value are
+    /// kept without atomic operations, which kernels before 5.12 do not have for them. `epoch` is an
+    /// array map of one u64 that the other side adds one to at the end of each interval.
+    /// Clobbers `value` and r0 to r3.
+    #[track_caller]
+    pub fn add_to_distribution(&mut self, value: R, unit: i32, buckets: &Buckets, epoch: MapRef) {
+        let (first, not_less, done) = (self.label(), self.label(), self.label());
+        let sum = 8 * buckets.len() as i32;
+        let (interval, min, max) = (sum + 8, sum + 16, sum + 24);
+        // The extremes of an interval are read while those of the next are taken: they take turns.
+        // A place that was not used in this interval yet holds another interval's number.
+        self.load_map_value(r1, epoch, 0);
+        self.load(r1, u64_at(r1 + 0));
+        self.add(r1, 1);
+        self.mov(r2, r1);
+        self.and(r2, 1);
+        self.mul(r2, distribution::EXTREMES_SIZE);
+        self.add(r2, r0);
+        self.load(r3, u64_at(r2 + interval));
+        self.jump_if(r3, Ne, r1, &first);
+        self.load(r3, u64_at(r2 + min));
+        self.jump_if(r3, Le, value, &not_less);
+        self.store(u64_at(r2 + min), value);
+        self.place(not_less);
+        self.load(r3, u64_at(r2 + max));
+        self.jump_if(r3, Ge, value, &done);
+        self.store(u64_at(r2 + max), value);
+        self.goto(&done);
+        self.place(first);
+        self.store(u64_at(r2 + min), value);
+        self.store(u64_at(r2 + max), value);
+        self.store(u64_at(r2 + interval), r1);
+        self.place(done);
+        // On one CPU, yet atomic: an interrupt may bring the next value in between.
+        self.lock_add(u64_at(r0 + sum), value);
+        if unit != 1 {
+            self.div(value, unit);
+        }
+        self.bucket(r1, value, r2, buckets);
+        self.lsh(r1, 3);
+        self.add(r0, r1);
+        self.mov(r2, 1);
+        self.lock_add(u64_at(r0 + 0), r2);
+    }
+}
+
+/// What lies where in a distribution: a counter a bucket, the sum of the values, and twice the
+/// extremes of an interval with its number. All are u64.
+pub mod distribution {
+    use super::Buckets;
+
+    /// How many of the words are counters, which only grow: the buckets and the sum.
+    pub fn counters(buckets: &Buckets) -> usize {
+        buckets.len() + 1
+    }
+
+    /// Bytes in all.
+    pub fn size(buckets: &Buckets) -> u32 {
+        8 * counters(buckets) as u32 + 2 * EXTREMES_SIZE as u32
+    }
+
+    pub(super) const EXTREMES_SIZE: i32 = 3 * 8;
 }
 
 /// For bpf_map_update_elem: add the key, or fail if it is there.

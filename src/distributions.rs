@@ -1,0 +1,98 @@
+//! Distributions in the kernel by key: how often, how much in all, and the extremes of an interval.
+
+use std::collections::BTreeMap;
+
+use crate::counters::{KeyedCounters, unreadable, words};
+use crate::error::Error;
+use crate::insn::Buckets;
+use crate::insn::blocks::distribution;
+use crate::sys::Map;
+use crate::sys::map::{MapSpec, MapType, Update};
+
+/// What was measured during an interval.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Distribution {
+    /// How many values fell into each bucket.
+    pub counts: Vec<u64>,
+    /// All values together.
+    pub sum: u64,
+    /// The smallest and the greatest value. None if they fell between two intervals.
+    pub extremes: Option<(u64, u64)>,
+}
+
+/// The distributions in a per-CPU hash, each made by
+/// [`add_to_distribution`](crate::insn::Asm::add_to_distribution).
+pub struct Distributions {
+    counters: KeyedCounters,
+    /// How many words of a value are counters.
+    len: usize,
+    epoch: u64,
+}
+
+impl Distributions {
+    /// Distributions over these buckets.
+    pub fn new(buckets: &Buckets) -> Distributions {
+        let len = distribution::counters(buckets);
+        Distributions { counters: KeyedCounters::first(len), len, epoch: 0 }
+    }
+
+    /// The maps for at most `max_keys` keys of `key_size` bytes: the distributions, an empty one for
+    /// a new key to begin with, and the epoch.
+    pub fn maps(name: &str, buckets: &Buckets, key_size: u32, max_keys: u32) -> [MapSpec; 3] {
+        let map = |name: &str, map_type, key_size, value_size, max_entries| MapSpec {
+            name: name.into(),
+            map_type,
+            key_size,
+            value_size,
+            max_entries,
+            flags: 0,
+        };
+        let size = distribution::size(buckets);
+        [
+            map(name, MapType::PercpuHash, key_size, size, max_keys),
+            map("zeros", MapType::Array, 4, size, 1),
+            map("epoch", MapType::Array, 4, 8, 1),
+        ]
+    }
+
+    /// The keys that measured anything since the last call, and what.
+    ///
+    /// # Errors
+    /// The maps could not be read.
+    pub fn interval(
+        &mut self,
+        distributions: &Map,
+        epoch: &Map,
+    ) -> Result<BTreeMap<Vec<u8>, Distribution>, Error> {
+        self.epoch += 1;
+        let next = self.epoch.to_ne_bytes();
+        let begun = epoch.update(&0u32.to_ne_bytes(), &next, Update::Any);
+        begun.map_err(|error| unreadable(&error))?;
+        let counted = self.counters.interval(distributions)?;
+        let mut all: BTreeMap<_, _> = counted
+            .into_iter()
+            .map(|(key, mut counts)| {
+                let sum = counts.split_off(self.len - 1)[0];
+                (key, Distribution { counts, sum, extremes: None })
+            })
+            .collect();
+        for (key, value) in self.counters.entries().iter() {
+            if let Some(found) = all.get_mut(key) {
+                found.extremes = extremes(distributions.cpu_values(value), self.len, self.epoch);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The extremes of this interval on any CPU.
+fn extremes<'a>(
+    cpus: impl Iterator<Item = &'a [u8]>,
+    counters: usize,
+    interval: u64,
+) -> Option<(u64, u64)> {
+    let places: Vec<u64> = cpus.flat_map(|value| words(value).split_off(counters)).collect();
+    let (places, _) = places.as_chunks::<3>();
+    let these = places.iter().filter(|[of, ..]| *of == interval);
+    these.map(|[_, min, max]| (*min, *max)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+}
