@@ -4,4 +4,5 @@
 mod bitehist;
 mod buckets;
 mod disk;
+mod funclatency;
 mod tool;

@@ -31,6 +31,9 @@ macro_rules! everywhere {
             bitehist_kprobe_leaves_nothing: "bitehist_killed kprobe" => bitehist::left_nothing;
             bitehist_fentry_leaves_nothing: "bitehist_killed fentry" => bitehist::left_nothing;
             bitehist_tracepoint_leaves_nothing: "bitehist_killed tracepoint" => bitehist::left_nothing;
+            funclatency_kprobe: "funclatency_sleeps kprobe" => funclatency::sleeps;
+            funclatency_fentry: "funclatency_sleeps fentry --custom 4096,8192,16384" => funclatency::sleeps;
+            funclatency_by_pid: "funclatency_by_pid" => funclatency::by_pid;
         }
     };
 }
