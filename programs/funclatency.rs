@@ -77,17 +77,23 @@ const CALL_PLACE: i32 = CALL + 8;
 const START: i32 = -24;
 const KEY: i32 = -32;
 
-/// `starts[call] = now`
+/// `starts[call] = now`, or 0 until both programs are attached: such a call is not counted, and not
+/// missed.
 pub fn entered(frame: Frame, options: &Options) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (other, again, too_many) = (a.label(), a.label(), a.label());
+    let store = a.label();
 
     a.mov(r6, r1);
     load_call(&mut a, frame, 0, options, &other);
     a.lookup(STARTS, CALL);
     a.jump_if(r0, Ne, 0, &again);
     let start = a.here();
+    a.load_map_value(r1, EPOCH, 0);
+    a.load(r0, u64_at(r1 + 0));
+    a.jump_if(r0, Eq, 0, &store);
     a.call(KTIME_GET_NS);
+    a.place(store);
     a.store(u64_at(fp + START), r0);
     a.update(STARTS, CALL, START);
     a.jump_if(r0, Ne, 0, &too_many);
@@ -98,6 +104,8 @@ pub fn entered(frame: Frame, options: &Options) -> Result<Program, AsmError> {
     // The call before it at this place is over: an exception, a longjmp or the thread's end took it
     // away, or its return was missed.
     a.place(again);
+    a.load(r1, u64_at(r0 + 0));
+    a.jump_if(r1, Eq, 0, &start);
     a.count_one(MISSED, missed::NO_RETURN);
     a.goto(&start);
 
@@ -118,9 +126,10 @@ pub fn returned(frame: Frame, options: &Options) -> Result<Program, AsmError> {
     load_call(&mut a, frame, frame.popped(), options, &other);
     a.lookup(STARTS, CALL);
     a.jump_if(r0, Eq, 0, &no_entry);
-    a.load(r1, u64_at(r0 + 0));
-    a.sub(r7, r1);
+    a.load(r8, u64_at(r0 + 0));
     a.delete(STARTS, CALL);
+    a.jump_if(r8, Eq, 0, &other);
+    a.sub(r7, r8);
 
     // Clocks of two CPUs can differ by a little.
     let forward = a.label();

@@ -55,6 +55,16 @@ impl Distributions {
         ]
     }
 
+    /// Says in the epoch that an interval begins: it is 0 before the first.
+    ///
+    /// # Errors
+    /// The map could not be written.
+    pub fn begin(&mut self, epoch: &Map) -> Result<(), Error> {
+        self.epoch += 1;
+        let epoch = epoch.update(&0u32.to_ne_bytes(), &self.epoch.to_ne_bytes(), Update::Any);
+        epoch.map_err(|error| unreadable(&error))
+    }
+
     /// The keys that measured anything since the last call, and what.
     ///
     /// # Errors
@@ -64,10 +74,7 @@ impl Distributions {
         distributions: &Map,
         epoch: &Map,
     ) -> Result<BTreeMap<Vec<u8>, Distribution>, Error> {
-        self.epoch += 1;
-        let next = self.epoch.to_ne_bytes();
-        let begun = epoch.update(&0u32.to_ne_bytes(), &next, Update::Any);
-        begun.map_err(|error| unreadable(&error))?;
+        self.begin(epoch)?;
         let counted = self.counters.interval(distributions)?;
         let mut all: BTreeMap<_, _> = counted
             .into_iter()

@@ -216,11 +216,7 @@ impl Funclatency<'_> {
     /// What is not in the histograms: how it is called in JSON, for people, and how often it was.
     fn not_counted(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         let all = [
-            (
-                missed::NO_ENTRY,
-                "no_entry",
-                "returns without an entry: it came before tracing began",
-            ),
+            (missed::NO_ENTRY, "no_entry", "returns without an entry, which was missed"),
             (
                 missed::NO_RETURN,
                 "no_return",
@@ -286,11 +282,15 @@ impl Tool for Funclatency<'_> {
             let program = program.map_err(|error| Error::failed(error.to_string()))?;
             Ok(Plan { name, attach, program })
         };
-        // The return comes first, so that a call that is timed is one whose return will be seen.
+        // The entry comes first, so that of every call whose return is seen the entry was.
         Ok(vec![
-            plan("returned", exit, program::returned(frame, &self.program))?,
             plan("entered", entry, program::entered(frame, &self.program))?,
+            plan("returned", exit, program::returned(frame, &self.program))?,
         ])
+    }
+
+    fn begin(&mut self, session: &Session) -> Result<(), Error> {
+        self.distributions.begin(&session.maps[3])
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {

@@ -33,6 +33,11 @@ pub trait Tool {
     /// The programs for an attach kind, in the order in which to attach them.
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error>;
 
+    /// Called when all programs are attached.
+    fn begin(&mut self, _session: &Session) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Takes what was counted since the last call.
     fn read(&mut self, session: &Session) -> Result<(), Error>;
 
@@ -56,6 +61,7 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
     }
     let signal = StopSignal::new().map_err(|error| Error::failed(error.to_string()))?;
     let session = session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, &types))?;
+    tool.begin(&session)?;
     report::attached(T::NAME, tool.options(), &session);
     report::tracing(T::WHAT, tool.options(), &mut out)?;
     let options = tool.options();

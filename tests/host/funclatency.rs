@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -133,6 +134,28 @@ fn threads_beside_each_other_lose_no_call() {
     let line = line(&tool.stop());
     complete(&line);
     assert_eq!(line["summary"]["count"], 4 * 5003, "{line}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn calls_from_before_tracing_began_are_not_taken_for_missed_ones() {
+    let _alone = alone();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                rawbpf_test_recurse(3);
+            }
+        });
+        for _ in 0..5 {
+            let tool = traced("rawbpf_test_recurse", &[]);
+            thread::sleep(Duration::from_millis(50));
+            let line = line(&tool.stop());
+            complete(&line);
+            assert!(line["summary"]["count"].as_u64().unwrap() > 5, "{line}");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]
