@@ -27,6 +27,9 @@ const ZEROS: MapRef = MapRef(2);
 const EPOCH: MapRef = MapRef(3);
 const MISSED: MapRef = MapRef(4);
 
+/// How latencies are counted together.
+pub const BUCKETS: Buckets = Buckets::Log2;
+
 /// Requests that can be between their start and their end.
 const IN_FLIGHT: u32 = 32768;
 /// Disks.
@@ -58,7 +61,7 @@ pub fn maps() -> Vec<MapSpec> {
         max_entries,
         flags: 0,
     };
-    let [latencies, zeros, epoch] = Distributions::maps("latencies", 4, DISKS);
+    let [latencies, zeros, epoch] = Distributions::maps("latencies", &BUCKETS, 4, DISKS);
     vec![
         map("starts", MapType::Hash, 8, 16, IN_FLIGHT),
         latencies,
@@ -180,7 +183,7 @@ pub fn completed(request: &Request, options: Options) -> Result<Program, AsmErro
     a.mov(r9, 0);
     a.place(forward);
     a.lookup_or_insert(LATENCIES, DISK, ZEROS, &too_many);
-    a.add_to_distribution(r9, options.unit, EPOCH);
+    a.add_to_distribution(r9, options.unit, &BUCKETS, EPOCH);
     let done = a.place(out);
     a.mov(w0, 0);
     a.exit();

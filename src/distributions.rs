@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::counters::{KeyedCounters, unreadable, words};
 use crate::error::Error;
+use crate::insn::Buckets;
 use crate::insn::blocks::distribution;
 use crate::sys::Map;
 use crate::sys::map::{MapSpec, MapType, Update};
@@ -11,7 +12,7 @@ use crate::sys::map::{MapSpec, MapType, Update};
 /// What was measured during an interval.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Distribution {
-    /// How many values fell between each two powers of two.
+    /// How many values fell into each bucket.
     pub counts: Vec<u64>,
     /// All values together.
     pub sum: u64,
@@ -23,19 +24,21 @@ pub struct Distribution {
 /// [`add_to_distribution`](crate::insn::Asm::add_to_distribution).
 pub struct Distributions {
     counters: KeyedCounters,
+    /// How many words of a value are counters.
+    len: usize,
     epoch: u64,
 }
 
-impl Default for Distributions {
-    fn default() -> Distributions {
-        Distributions { counters: KeyedCounters::first(distribution::COUNTERS), epoch: 0 }
-    }
-}
-
 impl Distributions {
+    /// Distributions over these buckets.
+    pub fn new(buckets: &Buckets) -> Distributions {
+        let len = distribution::counters(buckets);
+        Distributions { counters: KeyedCounters::first(len), len, epoch: 0 }
+    }
+
     /// The maps for at most `max_keys` keys of `key_size` bytes: the distributions, an empty one for
     /// a new key to begin with, and the epoch.
-    pub fn maps(name: &str, key_size: u32, max_keys: u32) -> [MapSpec; 3] {
+    pub fn maps(name: &str, buckets: &Buckets, key_size: u32, max_keys: u32) -> [MapSpec; 3] {
         let map = |name: &str, map_type, key_size, value_size, max_entries| MapSpec {
             name: name.into(),
             map_type,
@@ -44,11 +47,22 @@ impl Distributions {
             max_entries,
             flags: 0,
         };
+        let size = distribution::size(buckets);
         [
-            map(name, MapType::PercpuHash, key_size, distribution::SIZE, max_keys),
-            map("zeros", MapType::Array, 4, distribution::SIZE, 1),
+            map(name, MapType::PercpuHash, key_size, size, max_keys),
+            map("zeros", MapType::Array, 4, size, 1),
             map("epoch", MapType::Array, 4, 8, 1),
         ]
+    }
+
+    /// Says in the epoch that an interval begins: it is 0 before the first.
+    ///
+    /// # Errors
+    /// The map could not be written.
+    pub fn begin(&mut self, epoch: &Map) -> Result<(), Error> {
+        self.epoch += 1;
+        let epoch = epoch.update(&0u32.to_ne_bytes(), &self.epoch.to_ne_bytes(), Update::Any);
+        epoch.map_err(|error| unreadable(&error))
     }
 
     /// The keys that measured anything since the last call, and what.
@@ -60,21 +74,18 @@ impl Distributions {
         distributions: &Map,
         epoch: &Map,
     ) -> Result<BTreeMap<Vec<u8>, Distribution>, Error> {
-        self.epoch += 1;
-        let next = self.epoch.to_ne_bytes();
-        let begun = epoch.update(&0u32.to_ne_bytes(), &next, Update::Any);
-        begun.map_err(|error| unreadable(&error))?;
+        self.begin(epoch)?;
         let counted = self.counters.interval(distributions)?;
         let mut all: BTreeMap<_, _> = counted
             .into_iter()
             .map(|(key, mut counts)| {
-                let sum = counts.split_off(distribution::COUNTERS - 1)[0];
+                let sum = counts.split_off(self.len - 1)[0];
                 (key, Distribution { counts, sum, extremes: None })
             })
             .collect();
         for (key, value) in self.counters.entries().iter() {
             if let Some(found) = all.get_mut(key) {
-                found.extremes = extremes(distributions.cpu_values(value), self.epoch);
+                found.extremes = extremes(distributions.cpu_values(value), self.len, self.epoch);
             }
         }
         Ok(all)
@@ -82,9 +93,12 @@ impl Distributions {
 }
 
 /// The extremes of this interval on any CPU.
-fn extremes<'a>(cpus: impl Iterator<Item = &'a [u8]>, interval: u64) -> Option<(u64, u64)> {
-    let places = cpus.flat_map(|value| words(value).split_off(distribution::COUNTERS));
-    let places: Vec<u64> = places.collect();
+fn extremes<'a>(
+    cpus: impl Iterator<Item = &'a [u8]>,
+    counters: usize,
+    interval: u64,
+) -> Option<(u64, u64)> {
+    let places: Vec<u64> = cpus.flat_map(|value| words(value).split_off(counters)).collect();
     let (places, _) = places.as_chunks::<3>();
     let these = places.iter().filter(|[of, ..]| *of == interval);
     these.map(|[_, min, max]| (*min, *max)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))

@@ -8,6 +8,8 @@ pub mod biolatency;
 pub mod bitehist;
 #[path = "../programs/bitesize.rs"]
 pub mod bitesize;
+#[path = "../programs/funclatency.rs"]
+pub mod funclatency;
 
 /// A tool's file.
 pub struct Source {
@@ -23,6 +25,7 @@ pub const SOURCES: &[Source] = &[
     Source { file: "programs/bitesize.rs", text: include_str!("../programs/bitesize.rs") },
     Source { file: "programs/biolatency.rs", text: include_str!("../programs/biolatency.rs") },
     Source { file: "programs/bioheat.rs", text: include_str!("../programs/bioheat.rs") },
+    Source { file: "programs/funclatency.rs", text: include_str!("../programs/funclatency.rs") },
 ];
 
 /// The text of a line of a tool's file, without the space around it; empty for other files.

@@ -10,6 +10,7 @@ use crate::error::{Error, Failure};
 use crate::host::{Attach, AttachKind, refusal};
 use crate::insn::{Endian, Program, encode};
 use crate::programs;
+use crate::sys::link::At;
 use crate::sys::{
     self, AttachType, Link, Load, LoadError, Map, MapSpec, PerfEvent, Prog, ProgramType, Tracefs,
 };
@@ -137,6 +138,28 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
             let link = link.map_err(|error| refusal::kprobe(&function, &error))?;
             Ok((format!("kprobe {function}"), prog, link))
         }
+        Attach::Kretprobe(function) => {
+            let event = clock.step("attach", || {
+                let name = c_string(function)?;
+                PerfEvent::kprobe(&name, 0, At::Return)
+                    .map_err(|error| refusal::kprobe(function, &error))
+            })?;
+            let prog = clock.step("load", || load(plan, maps, ProgramType::Kprobe, None))?;
+            let link = clock.step("attach", || event.attach(&prog));
+            let link = link.map_err(|error| refusal::kprobe(function, &error))?;
+            Ok((plan.attach.to_string(), prog, link))
+        }
+        Attach::Uprobe(function, at) => {
+            let event = clock.step("attach", || {
+                let path = c_string(&function.path.to_string_lossy())?;
+                PerfEvent::uprobe(&path, function.offset, *at, function.pid)
+                    .map_err(|error| refusal::uprobe(function, &error))
+            })?;
+            let prog = clock.step("load", || load(plan, maps, ProgramType::Kprobe, None))?;
+            let link = clock.step("attach", || event.attach(&prog));
+            let link = link.map_err(|error| refusal::uprobe(function, &error))?;
+            Ok((plan.attach.to_string(), prog, link))
+        }
         Attach::Tracepoint(category, name) => {
             let event = clock.step("attach", || {
                 let tracefs = Tracefs::find().ok_or_else(refusal::no_tracefs)?;
@@ -158,9 +181,10 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
             })?;
             Ok((plan.attach.to_string(), prog, link))
         }
-        Attach::Fentry(name, id) | Attach::TpBtf(name, id) => {
-            let attach_type = match kind {
-                AttachKind::Fentry => AttachType::TraceFentry,
+        Attach::Fentry(name, id) | Attach::Fexit(name, id) | Attach::TpBtf(name, id) => {
+            let attach_type = match plan.attach {
+                Attach::Fentry(..) => AttachType::TraceFentry,
+                Attach::Fexit(..) => AttachType::TraceFexit,
                 _ => AttachType::TraceRawTp,
             };
             let id = id.ok_or_else(|| refusal::no_ids(kind))?;
@@ -177,7 +201,7 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
 fn probe(functions: &[String]) -> Result<(String, PerfEvent), Error> {
     let mut first = None;
     for function in functions {
-        match PerfEvent::kprobe(&c_string(function)?, 0, sys::link::At::Entry) {
+        match PerfEvent::kprobe(&c_string(function)?, 0, At::Entry) {
             Ok(event) => return Ok((function.clone(), event)),
             Err(error) => first = first.or(Some((function, error))),
         }

@@ -190,7 +190,7 @@ impl Tool for Bioheat<'_> {
         let end = match kind {
             AttachKind::Kprobe | AttachKind::RawTp => AttachKind::RawTp,
             AttachKind::Fentry | AttachKind::TpBtf => AttachKind::TpBtf,
-            AttachKind::Tracepoint => {
+            AttachKind::Tracepoint | AttachKind::Uprobe => {
                 return Err(Error::lacking(
                     "a tracepoint's record does not tell which request completes",
                 )
@@ -213,7 +213,7 @@ impl Tool for Bioheat<'_> {
         ])
     }
 
-    fn started(&mut self) -> Result<(), Error> {
+    fn started(&mut self, _session: &Session) -> Result<(), Error> {
         self.start = now()?;
         Ok(())
     }

@@ -65,17 +65,22 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     trace::run(&mut Biolatency {
         options,
         programs,
-        latencies: Distributions::default(),
+        latencies: Distributions::new(&program::BUCKETS),
+        ranges: (0..program::BUCKETS.len()).map(|index| program::BUCKETS.range(index)).collect(),
         missed: Counters::default(),
         measured: BTreeMap::new(),
         not_measured: vec![],
     })
 }
 
+const NOTHING: Distribution = Distribution { counts: vec![], sum: 0, extremes: None };
+
 struct Biolatency<'a> {
     options: &'a Options,
     programs: program::Options,
     latencies: Distributions,
+    /// What the buckets hold.
+    ranges: Vec<(u64, Option<u64>)>,
     missed: Counters,
     /// By the disk's name, or by nothing.
     measured: BTreeMap<String, Distribution>,
@@ -83,14 +88,23 @@ struct Biolatency<'a> {
 }
 
 impl Biolatency<'_> {
-    fn summary<'a>(&self, measured: &'a Distribution) -> Summary<'a> {
+    fn histogram<'a>(&self, measured: &'a Distribution) -> Log2Histogram<'a> {
         let unit = if self.options.milliseconds { "msecs" } else { "usecs" };
-        Summary {
-            histogram: Log2Histogram { unit, first: 2, counts: &measured.counts },
-            per_unit: self.programs.unit as u64,
-            sum: measured.sum,
-            extremes: measured.extremes,
-        }
+        Log2Histogram { unit, first: 2, counts: &measured.counts }
+    }
+
+    fn summary<'a>(&'a self, measured: &'a Distribution) -> Summary<'a> {
+        let Distribution { counts, sum, extremes } = measured;
+        let unit = self.programs.unit as u64;
+        Summary { unit, ranges: &self.ranges, counts, sum: *sum, extremes: *extremes }
+    }
+
+    /// A histogram and what it comes to.
+    fn data(&self, measured: &Distribution) -> Value {
+        let mut fields = Map::new();
+        fields.insert("hist".into(), self.histogram(measured).to_json());
+        fields.append(&mut self.summary(measured).to_json());
+        fields.into()
     }
 
     /// What is not in the histograms, with a name and a sentence for it.
@@ -160,6 +174,10 @@ impl Tool for Biolatency<'_> {
         ])
     }
 
+    fn started(&mut self, session: &Session) -> Result<(), Error> {
+        self.latencies.begin(&session.maps[3])
+    }
+
     fn read(&mut self, session: &Session) -> Result<(), Error> {
         let [_, latencies, _, epoch, missed] = &session.maps[..] else {
             return Err(Error::failed("a map is missing"));
@@ -181,7 +199,7 @@ impl Tool for Biolatency<'_> {
                 let space = if index > 0 { "\n" } else { "" };
                 writeln!(out, "{space}disk = {disk}")?;
             }
-            write!(out, "{}", self.summary(measured))?;
+            write!(out, "{}{}", self.histogram(measured), self.summary(measured))?;
         }
         for (count, _, why) in self.not_measured() {
             writeln!(out, "{count} {why}")?;
@@ -194,14 +212,11 @@ impl Tool for Biolatency<'_> {
         fields.insert("type".into(), "hist".into());
         let unit = if self.options.milliseconds { "msecs" } else { "usecs" };
         fields.insert("unit".into(), unit.into());
-        let summaries = self.measured.iter();
-        let mut summaries = summaries
-            .map(|(disk, measured)| (disk.clone(), self.summary(measured).to_json().into()));
-        let data = if self.options.disks {
-            summaries.collect()
-        } else {
-            let none = Distribution { counts: vec![], sum: 0, extremes: None };
-            summaries.next().map_or_else(|| self.summary(&none).to_json().into(), |(_, one)| one)
+        let data = match self.options.disks {
+            true => {
+                self.measured.iter().map(|(disk, one)| (disk.clone(), self.data(one))).collect()
+            }
+            false => self.data(self.measured.values().next().unwrap_or(&NOTHING)),
         };
         fields.insert("data".into(), data);
         for (count, name, _) in self.not_measured() {

@@ -12,6 +12,7 @@ mod biolatency;
 mod bitehist;
 mod bitesize;
 mod dump;
+mod funclatency;
 mod options;
 mod report;
 mod trace;
@@ -45,6 +46,7 @@ enum Command {
     Bitehist(bitehist::Options),
     Bitesize(bitesize::Options),
     Bioheat(bioheat::Options),
+    Funclatency(funclatency::Options),
 }
 
 /// Runs what the arguments ask for. What fails is said on stderr.
@@ -66,6 +68,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Bitehist(options) => ("bitehist", options.trace.verbose, bitehist::run(options)),
         Command::Bitesize(options) => ("bitesize", options.trace.verbose, bitesize::run(options)),
         Command::Bioheat(options) => ("bioheat", options.trace.verbose, bioheat::run(options)),
+        Command::Funclatency(options) => {
+            ("funclatency", options.trace.verbose, funclatency::run(options))
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -38,7 +38,7 @@ pub trait Tool {
     ///
     /// # Errors
     /// What has to be done by then could not be.
-    fn started(&mut self) -> Result<(), Error> {
+    fn started(&mut self, _session: &Session) -> Result<(), Error> {
         Ok(())
     }
 
@@ -91,7 +91,7 @@ fn print_all(
     signal: StopSignal,
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
-    tool.started()?;
+    tool.started(session)?;
     let options = tool.options();
     let mut intervals = Intervals::start(signal, options.interval, options.count);
     loop {

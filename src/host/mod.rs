@@ -3,14 +3,17 @@
 
 mod attach;
 mod disk;
+mod frame;
 pub mod refusal;
 pub mod registers;
 mod request;
 mod submission;
+mod symbol;
 mod types;
 
-pub use attach::{Attach, AttachKind};
+pub use attach::{Attach, AttachKind, UserFunction};
 pub use disk::Disk;
+pub use frame::Frame;
 pub use request::Request;
 pub use submission::{By, Submission};
 pub use types::KernelTypes;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::attach::AttachKind;
+use super::attach::{AttachKind, UserFunction};
 use crate::error::Error;
 use crate::insn::helper::PROBE_READ_KERNEL;
 use crate::sys::{Errno, LoadError, SysError, Tracefs, file, kallsyms};
@@ -85,13 +85,7 @@ pub fn kprobe(function: &str, error: &SysError) -> Error {
     let detail = error.to_string();
     let refused = match error.errno {
         Errno::ENOENT | Errno::ENODEV if error.call.starts_with("read") => no_kprobes(),
-        Errno::ENOENT => {
-            let error = Error::failed(format!("this kernel has no function {function}"));
-            match similar(function) {
-                Some(name) => error.next(format!("did you mean {name}?")),
-                None => error,
-            }
-        }
+        Errno::ENOENT => no_function(function),
         Errno::EINVAL | Errno::EILSEQ => {
             Error::failed(format!("{function} cannot be probed: the kernel forbids it there"))
         }
@@ -100,6 +94,32 @@ pub fn kprobe(function: &str, error: &SysError) -> Error {
         }
         Errno::EPERM | Errno::EACCES => privilege().unwrap_or_else(|| policy(error)),
         Errno::EMFILE | Errno::ENFILE => descriptors(error),
+        _ => Error::failed(format!("{function} was not probed: {error}")),
+    };
+    refused.detail(detail)
+}
+
+/// This kernel has no function of that name, but perhaps one that is spelt almost like it.
+pub fn no_function(function: &str) -> Error {
+    let error = Error::failed(format!("this kernel has no function {function}"));
+    match similar(function) {
+        Some(name) => error.next(format!("did you mean {name}?")),
+        None => error,
+    }
+}
+
+/// Why the kernel refused a probe in a file.
+pub fn uprobe(function: &UserFunction, error: &SysError) -> Error {
+    let detail = error.to_string();
+    let refused = match error.errno {
+        Errno::ENOENT | Errno::ENODEV if error.call.starts_with("read") => {
+            Error::lacking("this kernel has no uprobes (CONFIG_UPROBE_EVENTS)")
+        }
+        Errno::ESRCH => Error::usage(format!("no process {}", function.pid.unwrap_or_default())),
+        Errno::EINVAL | Errno::EILSEQ | Errno::ENOTSUPP | Errno::EOPNOTSUPP => {
+            Error::failed(format!("{function} cannot be probed: the kernel forbids it there"))
+        }
+        Errno::EPERM | Errno::EACCES => privilege().unwrap_or_else(|| policy(error)),
         _ => Error::failed(format!("{function} was not probed: {error}")),
     };
     refused.detail(detail)

@@ -9,18 +9,23 @@ pub struct Registers {
     pub arch: &'static str,
     /// Where arguments 1 to 5 are at a function's entry.
     pub arguments: [i32; 5],
+    /// Where the stack pointer is.
+    pub stack_pointer: i32,
+    /// How many bytes further it is when the function has returned than at its entry: the return
+    /// address, where that lies on the stack.
+    pub popped: i32,
 }
 
 /// The architectures whose layout is known. The tests run on x86_64.
 pub const REGISTERS: [Registers; 4] = [
     // di, si, dx, cx, r8
-    Registers { arch: "x86_64", arguments: [112, 104, 96, 88, 72] },
+    Registers { arch: "x86_64", arguments: [112, 104, 96, 88, 72], stack_pointer: 152, popped: 8 },
     // x0 to x4
-    Registers { arch: "aarch64", arguments: [0, 8, 16, 24, 32] },
+    Registers { arch: "aarch64", arguments: [0, 8, 16, 24, 32], stack_pointer: 248, popped: 0 },
     // a0 to a4, behind pc, ra, sp, gp, tp, t0-t2, s0, s1
-    Registers { arch: "riscv64", arguments: [80, 88, 96, 104, 112] },
+    Registers { arch: "riscv64", arguments: [80, 88, 96, 104, 112], stack_pointer: 16, popped: 0 },
     // gprs[2] to gprs[6], behind args[1] and the two words of the psw
-    Registers { arch: "s390x", arguments: [40, 48, 56, 64, 72] },
+    Registers { arch: "s390x", arguments: [40, 48, 56, 64, 72], stack_pointer: 144, popped: 0 },
 ];
 
 /// This host's; None on an architecture nobody has checked.

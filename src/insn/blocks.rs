@@ -2,6 +2,7 @@
 //! the block.
 
 use super::asm::{Asm, Target};
+use super::buckets::Buckets;
 use super::helper::{MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROBE_READ_KERNEL};
 use super::instruction::Cond::{Eq, Ge, Le, Ne};
 use super::mem::{Load, Mem, Offset, Store, u64_at};
@@ -172,8 +173,6 @@ impl Asm {
         self.lock_add(u64_at(r1 + 0), r2);
     }
 
-    /// `map[key] = value` if there is no such key yet: r0 is 0 if it worked. Key and value are at
-    /// `fp + key` and `fp + value`. Clobbers r1 to r5.
     /// `dst = ` the column of a heat map for `ns` nanoseconds: three to a power of two, or 100 for
     /// all above the last, which is 99. Clobbers `ns` and the scratch registers.
     #[track_caller]
@@ -210,14 +209,16 @@ impl Asm {
         self.call(MAP_UPDATE_ELEM);
     }
 
-    /// Adds `value` to the [`distribution`] that r0 points to, its bucket being
-    /// `log2(value / unit)`. The distribution is this CPU's own: its smallest and greatest value are
+    /// Adds `value` to the [`distribution`] that r0 points to, its bucket being that of
+    /// `value / unit`. The distribution is this CPU's own: its smallest and greatest value are
     /// kept without atomic operations, which kernels before 5.12 do not have for them. `epoch` is an
     /// array map of one u64 that the other side adds one to at the end of each interval.
     /// Clobbers `value` and r0 to r3.
     #[track_caller]
-    pub fn add_to_distribution(&mut self, value: R, unit: i32, epoch: MapRef) {
+    pub fn add_to_distribution(&mut self, value: R, unit: i32, buckets: &Buckets, epoch: MapRef) {
         let (first, not_less, done) = (self.label(), self.label(), self.label());
+        let sum = 8 * buckets.len() as i32;
+        let (interval, min, max) = (sum + 8, sum + 16, sum + 24);
         // The extremes of an interval are read while those of the next are taken: they take turns.
         // A place that was not used in this interval yet holds another interval's number.
         self.load_map_value(r1, epoch, 0);
@@ -227,27 +228,27 @@ impl Asm {
         self.and(r2, 1);
         self.mul(r2, distribution::EXTREMES_SIZE);
         self.add(r2, r0);
-        self.load(r3, u64_at(r2 + distribution::INTERVAL));
+        self.load(r3, u64_at(r2 + interval));
         self.jump_if(r3, Ne, r1, &first);
-        self.load(r3, u64_at(r2 + distribution::MIN));
+        self.load(r3, u64_at(r2 + min));
         self.jump_if(r3, Le, value, &not_less);
-        self.store(u64_at(r2 + distribution::MIN), value);
+        self.store(u64_at(r2 + min), value);
         self.place(not_less);
-        self.load(r3, u64_at(r2 + distribution::MAX));
+        self.load(r3, u64_at(r2 + max));
         self.jump_if(r3, Ge, value, &done);
-        self.store(u64_at(r2 + distribution::MAX), value);
+        self.store(u64_at(r2 + max), value);
         self.goto(&done);
         self.place(first);
-        self.store(u64_at(r2 + distribution::MIN), value);
-        self.store(u64_at(r2 + distribution::MAX), value);
-        self.store(u64_at(r2 + distribution::INTERVAL), r1);
+        self.store(u64_at(r2 + min), value);
+        self.store(u64_at(r2 + max), value);
+        self.store(u64_at(r2 + interval), r1);
         self.place(done);
         // On one CPU, yet atomic: an interrupt may bring the next value in between.
-        self.lock_add(u64_at(r0 + distribution::SUM), value);
+        self.lock_add(u64_at(r0 + sum), value);
         if unit != 1 {
             self.div(value, unit);
         }
-        self.log2_u64(r1, value, r2);
+        self.bucket(r1, value, r2, buckets);
         self.lsh(r1, 3);
         self.add(r0, r1);
         self.mov(r2, 1);
@@ -255,17 +256,21 @@ impl Asm {
     }
 }
 
-/// What lies where in a distribution: 64 counters by power of two, the sum of the values, and twice
-/// the extremes of an interval with its number. All are u64.
+/// What lies where in a distribution: a counter a bucket, the sum of the values, and twice the
+/// extremes of an interval with its number. All are u64.
 pub mod distribution {
-    /// Counters: the buckets and the sum, which only grow.
-    pub const COUNTERS: usize = 65;
+    use super::Buckets;
+
+    /// How many of the words are counters, which only grow: the buckets and the sum.
+    pub fn counters(buckets: &Buckets) -> usize {
+        buckets.len() + 1
+    }
+
     /// Bytes in all.
-    pub const SIZE: u32 = 8 * COUNTERS as u32 + 2 * EXTREMES_SIZE as u32;
-    pub(super) const SUM: i32 = 64 * 8;
-    pub(super) const INTERVAL: i32 = 65 * 8;
-    pub(super) const MIN: i32 = 66 * 8;
-    pub(super) const MAX: i32 = 67 * 8;
+    pub fn size(buckets: &Buckets) -> u32 {
+        8 * counters(buckets) as u32 + 2 * EXTREMES_SIZE as u32
+    }
+
     pub(super) const EXTREMES_SIZE: i32 = 3 * 8;
 }
 

@@ -8,6 +8,7 @@
 //! | [`helper`] | the kernel's helper functions |
 //! | [`asm`] | [`Asm`]: writes a program, an instruction a line |
 //! | [`blocks`] | what programs are made of: log2, reads of kernel memory, counters |
+//! | [`buckets`] | values by powers of two, by steps of one width, by bounds |
 //! | [`slot`], [`encode()`], [`decode()`] | bytes, in either byte order |
 //! | [`listing`] | the verifier's own text |
 //!
@@ -34,6 +35,7 @@
 
 pub mod asm;
 pub mod blocks;
+pub mod buckets;
 pub mod decode;
 pub mod encode;
 pub mod helper;
@@ -47,6 +49,7 @@ pub mod slot;
 
 pub use asm::{Asm, AsmError, Here, Isa, Label};
 pub use blocks::Access;
+pub use buckets::Buckets;
 pub use decode::{DecodeError, decode};
 pub use encode::encode;
 pub use helper::Helper;

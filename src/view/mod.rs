@@ -6,6 +6,7 @@
 //! | [`summary`] | the line under a histogram: count, average, extremes, percentiles |
 //! | [`heatmap`] | latency over time, as tracex3 drew it |
 //! | [`color`] | the shades of a heat map, by what the terminal can |
+//! | [`summary`] | count, average, extremes and percentiles of a distribution |
 //! | [`duration`] | how an interval is written |
 
 pub mod color;

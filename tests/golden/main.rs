@@ -4,6 +4,7 @@
 mod biolatency;
 mod bitehist;
 mod bitesize;
+mod funclatency;
 
 use std::path::Path;
 

@@ -3,5 +3,7 @@
 
 mod bitehist;
 mod bitesize;
+mod buckets;
 mod disk;
+mod funclatency;
 mod tool;

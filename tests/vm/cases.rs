@@ -33,6 +33,9 @@ macro_rules! everywhere {
             bitehist_tp_btf_leaves_nothing: "bitehist_killed tp_btf" => bitehist::left_nothing;
             bitehist_raw_tp_leaves_nothing: "bitehist_killed raw_tp" => bitehist::left_nothing;
             bitehist_tracepoint_leaves_nothing: "bitehist_killed tracepoint" => bitehist::left_nothing;
+            funclatency_kprobe: "funclatency_sleeps kprobe" => funclatency::sleeps;
+            funclatency_fentry: "funclatency_sleeps fentry --custom 4096,8192,16384" => funclatency::sleeps;
+            funclatency_by_pid: "funclatency_by_pid" => funclatency::by_pid;
         }
     };
 }

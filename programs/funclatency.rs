@@ -1,0 +1,188 @@
+//! A function's latency: from its entry to its return.
+//!
+//! One program remembers when the function was entered, the other finds out at its return how long
+//! ago that was. A function that calls itself has several calls open at once, so a call is known by
+//! its thread and its place on the stack.
+
+use crate::distributions::Distributions;
+use crate::host::Frame;
+use crate::insn::helper::{GET_CURRENT_PID_TGID, KTIME_GET_NS};
+use crate::insn::{
+    Cond::{Eq, Ne, Sge},
+    *,
+};
+use crate::sys::map::{MapSpec, MapType};
+
+const STARTS: MapRef = MapRef(0);
+const LATENCIES: MapRef = MapRef(1);
+const ZEROS: MapRef = MapRef(2);
+const EPOCH: MapRef = MapRef(3);
+const MISSED: MapRef = MapRef(4);
+
+/// Calls that can be open at once.
+pub const OPEN: u32 = 10240;
+
+/// Words of the last map: what is not in the picture.
+pub mod missed {
+    /// Returns of calls whose entry was not seen.
+    pub const NO_ENTRY: u32 = 0;
+    /// Calls whose return was not seen, though their place on the stack was used again.
+    pub const NO_RETURN: u32 = 1;
+    /// Calls that found no place beside those that are open.
+    pub const TOO_MANY: u32 = 2;
+    /// Calls by more processes than there is room for.
+    pub const TOO_MANY_KEYS: u32 = 3;
+    /// How many there are.
+    pub const WORDS: u32 = 4;
+}
+
+/// What is measured.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Nanoseconds of the unit.
+    pub unit: i32,
+    /// How latencies are counted, in the unit.
+    pub buckets: Buckets,
+    /// Only calls by this process.
+    pub pid: Option<u32>,
+    /// For how many processes there are distributions of their own; None for one of all.
+    pub by_pid: Option<u32>,
+}
+
+/// The starts by call, the distributions by process, and what is not in them.
+pub fn maps(options: &Options) -> Vec<MapSpec> {
+    let map = |name: &str, map_type, key_size, value_size, max_entries| MapSpec {
+        name: name.into(),
+        map_type,
+        key_size,
+        value_size,
+        max_entries,
+        flags: 0,
+    };
+    let keys = options.by_pid.unwrap_or(1);
+    let [latencies, zeros, epoch] = Distributions::maps("latencies", &options.buckets, 4, keys);
+    vec![
+        // A thread that ends inside the function leaves its start behind. The oldest go first.
+        map("starts", MapType::LruHash, 16, 8, OPEN),
+        latencies,
+        zeros,
+        epoch,
+        map("missed", MapType::Array, 4, 8 * missed::WORDS, 1),
+    ]
+}
+
+// On the stack: a call, when it began, and whose distribution it belongs to.
+const CALL: i32 = -16;
+const CALL_PLACE: i32 = CALL + 8;
+const START: i32 = -24;
+const KEY: i32 = -32;
+
+/// `starts[call] = now`, or 0 until both programs are attached: such a call is not counted, and not
+/// missed.
+pub fn entered(frame: Frame, options: &Options) -> Result<Program, AsmError> {
+    let mut a = Asm::new();
+    let (other, again, too_many) = (a.label(), a.label(), a.label());
+    let store = a.label();
+
+    a.mov(r6, r1);
+    load_call(&mut a, frame, 0, options, &other);
+    a.lookup(STARTS, CALL);
+    a.jump_if(r0, Ne, 0, &again);
+    let start = a.here();
+    a.load_map_value(r1, EPOCH, 0);
+    a.load(r0, u64_at(r1 + 0));
+    a.jump_if(r0, Eq, 0, &store);
+    a.call(KTIME_GET_NS);
+    a.place(store);
+    a.store(u64_at(fp + START), r0);
+    a.update(STARTS, CALL, START);
+    a.jump_if(r0, Ne, 0, &too_many);
+    let done = a.place(other);
+    a.mov(w0, 0);
+    a.exit();
+
+    // The call before it at this place is over: an exception, a longjmp or the thread's end took it
+    // away, or its return was missed.
+    a.place(again);
+    a.load(r1, u64_at(r0 + 0));
+    a.jump_if(r1, Eq, 0, &start);
+    a.count_one(MISSED, missed::NO_RETURN);
+    a.goto(&start);
+
+    a.place(too_many);
+    a.count_one(MISSED, missed::TOO_MANY);
+    a.goto(&done);
+    a.finish()
+}
+
+/// `latencies[pid].add(now - starts[call])`
+pub fn returned(frame: Frame, options: &Options) -> Result<Program, AsmError> {
+    let mut a = Asm::new();
+    let (other, no_entry, too_many_keys) = (a.label(), a.label(), a.label());
+
+    a.mov(r6, r1);
+    a.call(KTIME_GET_NS);
+    a.mov(r7, r0);
+    load_call(&mut a, frame, frame.popped(), options, &other);
+    a.lookup(STARTS, CALL);
+    a.jump_if(r0, Eq, 0, &no_entry);
+    a.load(r8, u64_at(r0 + 0));
+    a.delete(STARTS, CALL);
+    a.jump_if(r8, Eq, 0, &other);
+    a.sub(r7, r8);
+
+    // Clocks of two CPUs can differ by a little.
+    let forward = a.label();
+    a.jump_if(r7, Sge, 0, &forward);
+    a.mov(r7, 0);
+    a.place(forward);
+    match options.by_pid {
+        Some(_) => {
+            a.load(r1, u64_at(fp + CALL));
+            a.rsh(r1, 32);
+            a.store(u32_at(fp + KEY), r1);
+        }
+        None => a.store(u32_at(fp + KEY), 0),
+    }
+    a.lookup_or_insert(LATENCIES, KEY, ZEROS, &too_many_keys);
+    a.add_to_distribution(r7, options.unit, &options.buckets, EPOCH);
+    let done = a.place(other);
+    a.mov(w0, 0);
+    a.exit();
+
+    a.place(no_entry);
+    a.count_one(MISSED, missed::NO_ENTRY);
+    a.goto(&done);
+
+    a.place(too_many_keys);
+    a.count_one(MISSED, missed::TOO_MANY_KEYS);
+    a.goto(&done);
+    a.finish()
+}
+
+/// Stores the thread and the place of the call whose context is in r6, at which the stack has
+/// `popped` bytes less, or goes on at `other` if its process is not the one asked for.
+fn load_call(a: &mut Asm, frame: Frame, popped: i32, options: &Options, other: &Label) {
+    a.call(GET_CURRENT_PID_TGID);
+    a.store(u64_at(fp + CALL), r0);
+    if let Some(pid) = options.pid {
+        a.rsh(r0, 32);
+        a.jump_if(w0, Ne, pid as i32, other);
+    }
+    match frame {
+        Frame::StackPointer { register, .. } => {
+            a.load(r1, u64_at(r6 + register));
+            if popped != 0 {
+                a.sub(r1, popped);
+            }
+        }
+        // The context lies on the stack, at one place for the entry and the return of a call. As it
+        // is an address to the verifier, its distance to another one is taken.
+        Frame::Context => {
+            a.mov(r1, r6);
+            a.load_map_value(r2, MISSED, 0);
+            a.sub(r1, r2);
+        }
+    }
+    a.store(u64_at(fp + CALL_PLACE), r1);
+}

@@ -1,0 +1,341 @@
+//! `rawbpf funclatency`: from options to distributions.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use super::Stop;
+use super::options::TraceOptions;
+use super::report;
+use super::trace::{self, Tool};
+use crate::btf::Kind;
+use crate::counters::Counters;
+use crate::distributions::{Distribution, Distributions};
+use crate::error::Error;
+use crate::host::{Attach, AttachKind, Frame, KernelTypes, UserFunction, refusal};
+use crate::insn::{AsmError, Buckets, Program};
+use crate::programs::funclatency::{self as program, missed};
+use crate::session::{Plan, Session};
+use crate::sys::MapSpec;
+use crate::sys::link::At;
+use crate::view::histogram::{Log2Histogram, RangeHistogram};
+use crate::view::summary::Summary;
+
+/// Show how long a kernel or user function takes, as a histogram
+#[derive(Args)]
+#[command(after_help = EXAMPLES, override_usage = USAGE)]
+pub struct Options {
+    /// A kernel function, or PATH:SYMBOL for one of an executable or library
+    #[arg(value_name = "FUNCTION")]
+    function: String,
+
+    #[command(flatten)]
+    pub trace: TraceOptions,
+
+    /// Only calls by this process
+    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pid: Option<u32>,
+
+    /// A histogram for each: pid
+    #[arg(long, value_name = "KEY", hide_possible_values = true)]
+    by: Option<By>,
+
+    /// How many processes --by pid has room for
+    #[arg(long, value_name = "N", default_value = "1024", requires = "by")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_keys: u32,
+
+    /// ns, us or ms
+    #[arg(long, value_name = "UNIT", default_value = "us", hide_possible_values = true)]
+    unit: Unit,
+
+    /// Buckets of one width: --linear 0,1000,50
+    #[arg(long, value_name = "MIN,MAX,STEP", value_parser = linear, conflicts_with = "custom")]
+    linear: Option<Buckets>,
+
+    /// Buckets that begin at these values: --custom 100,1000,50000
+    #[arg(long, value_name = "BOUND,...", value_parser = custom)]
+    custom: Option<Buckets>,
+
+    /// How to attach to a kernel function: auto, kprobe or fentry
+    #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
+    attach: How,
+}
+
+const USAGE: &str = "rawbpf funclatency [OPTIONS] FUNCTION [INTERVAL [COUNT]]";
+
+const EXAMPLES: &str = "\
+Examples:
+  rawbpf funclatency do_nanosleep 1 3             a kernel function, three tables
+  rawbpf funclatency --unit ns vfs_read           in nanoseconds
+  rawbpf funclatency /lib/x86_64-linux-gnu/libc.so.6:nanosleep --linear 0,20,1 --unit ms
+
+Calls that were open when tracing began or ended are not counted.";
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum By {
+    Pid,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Unit {
+    Ns,
+    Us,
+    Ms,
+}
+
+impl Unit {
+    fn nanoseconds(self) -> i32 {
+        match self {
+            Unit::Ns => 1,
+            Unit::Us => 1_000,
+            Unit::Ms => 1_000_000,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Unit::Ns => "nsecs",
+            Unit::Us => "usecs",
+            Unit::Ms => "msecs",
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum How {
+    Auto,
+    Kprobe,
+    Fentry,
+}
+
+/// A per-CPU value of a map has at most 32 KiB.
+const MOST: u64 = 4000;
+
+fn linear(text: &str) -> Result<Buckets, String> {
+    let [min, max, step] = numbers(text)?[..] else {
+        return Err("it is not three numbers with commas between: MIN,MAX,STEP".into());
+    };
+    if min >= max || step == 0 {
+        return Err("MIN must be below MAX and STEP above 0".into());
+    }
+    if !(max - min).is_multiple_of(step) {
+        return Err(format!("from {min} to {max} is no multiple of {step}"));
+    }
+    match (max - min) / step {
+        steps @ ..=MOST => Ok(Buckets::Linear { min, step, steps: steps as u16 }),
+        steps => Err(format!("it makes {steps} buckets, and {MOST} fit")),
+    }
+}
+
+fn custom(text: &str) -> Result<Buckets, String> {
+    let bounds = numbers(text)?;
+    if !bounds.is_sorted_by(|one, next| one < next) || bounds[0] == 0 {
+        return Err("the bounds must rise, from above 0 on".into());
+    }
+    // The program looks at one after the other.
+    if bounds.len() > 64 {
+        return Err(format!("{} bounds are too many: 64 fit", bounds.len()));
+    }
+    Ok(Buckets::Custom(bounds))
+}
+
+/// At least one number.
+fn numbers(text: &str) -> Result<Vec<u64>, String> {
+    let number = |part: &str| part.trim().parse().map_err(|_| format!("{part:?} is no number"));
+    text.split(',').map(number).collect()
+}
+
+pub fn run(options: &Options) -> Result<(), Stop> {
+    let user = options.function.split_once(':');
+    let user = user.map(|(path, symbol)| UserFunction::find(Path::new(path), symbol, options.pid));
+    let user = user.transpose()?;
+    let buckets = options.linear.as_ref().or(options.custom.as_ref()).unwrap_or(&Buckets::Log2);
+    let program = program::Options {
+        unit: options.unit.nanoseconds(),
+        buckets: buckets.clone(),
+        pid: options.pid,
+        by_pid: options.by.map(|_| options.max_keys),
+    };
+    let ranges = (0..buckets.len()).map(|index| buckets.range(index)).collect();
+    trace::run(&mut Funclatency {
+        options,
+        user,
+        distributions: Distributions::new(buckets),
+        program,
+        ranges,
+        missed: Counters::default(),
+        taken: vec![],
+        not_counted: vec![],
+    })
+}
+
+struct Funclatency<'a> {
+    options: &'a Options,
+    user: Option<UserFunction>,
+    program: program::Options,
+    ranges: Vec<(u64, Option<u64>)>,
+    distributions: Distributions,
+    missed: Counters,
+    /// By process, if that was asked for; who called most comes first.
+    taken: Vec<(u32, Distribution)>,
+    not_counted: Vec<u64>,
+}
+
+impl Funclatency<'_> {
+    fn histogram<'a>(&'a self, distribution: &'a Distribution) -> RangeHistogram<'a> {
+        let (unit, ranges) = (self.options.unit.name(), &self.ranges);
+        RangeHistogram { unit, ranges, counts: &distribution.counts }
+    }
+
+    /// By powers of two the table begins at 0, as it always has. No latency is in the last bucket: it
+    /// is of those below 0.
+    fn log2<'a>(&'a self, distribution: &'a Distribution) -> Log2Histogram<'a> {
+        let counts = distribution.counts.get(..63).unwrap_or_default();
+        Log2Histogram { unit: self.options.unit.name(), first: 2, counts }
+    }
+
+    fn summary<'a>(&'a self, distribution: &'a Distribution) -> Summary<'a> {
+        let Distribution { counts, sum, extremes } = distribution;
+        let unit = self.options.unit.nanoseconds() as u64;
+        Summary { unit, ranges: &self.ranges, counts, sum: *sum, extremes: *extremes }
+    }
+
+    /// One value for all processes, or an object of one for each.
+    fn by_pid(&self, value: impl Fn(&Distribution) -> Value) -> Value {
+        match self.options.by {
+            Some(By::Pid) => {
+                let all = self.taken.iter().map(|(pid, one)| (pid.to_string(), value(one)));
+                Value::Object(all.collect())
+            }
+            None => self.taken.first().map_or_else(|| value(&NOTHING), |(_, one)| value(one)),
+        }
+    }
+
+    /// What is not in the histograms: how it is called in JSON, for people, and how often it was.
+    fn not_counted(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        let all = [
+            (missed::NO_ENTRY, "no_entry", "returns without an entry, which was missed"),
+            (
+                missed::NO_RETURN,
+                "no_return",
+                "calls without a return: it was missed, or never came",
+            ),
+            (missed::TOO_MANY, "too_many", "calls more than can be open at once"),
+            (missed::TOO_MANY_KEYS, "too_many_keys", "calls by more processes than --max-keys"),
+        ];
+        all.into_iter().filter_map(|(word, name, text)| {
+            let count = self.not_counted.get(word as usize).copied().unwrap_or(0);
+            (count > 0).then_some((name, text, count))
+        })
+    }
+}
+
+/// An interval without a call.
+const NOTHING: Distribution = Distribution { counts: vec![], sum: 0, extremes: None };
+
+impl Tool for Funclatency<'_> {
+    const NAME: &'static str = "funclatency";
+    const WHAT: &'static str = "the latency of a function";
+
+    fn options(&self) -> &TraceOptions {
+        &self.options.trace
+    }
+
+    fn kinds(&self) -> Vec<AttachKind> {
+        match self.options.attach {
+            _ if self.user.is_some() => vec![AttachKind::Uprobe],
+            How::Auto => vec![AttachKind::Kprobe, AttachKind::Fentry],
+            How::Kprobe => vec![AttachKind::Kprobe],
+            How::Fentry => vec![AttachKind::Fentry],
+        }
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps(&self.program)
+    }
+
+    fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
+        let name = self.options.function.clone();
+        let (entry, exit, frame) = match (&self.user, kind) {
+            (Some(user), _) => {
+                let [entry, exit] =
+                    [At::Entry, At::Return].map(|at| Attach::Uprobe(user.clone(), at));
+                (entry, exit, Frame::of_probes()?)
+            }
+            (None, AttachKind::Fentry) => {
+                let id = types.btf()?.map(|mut btf| btf.find_id(Kind::Func, &name)).transpose();
+                let id = id.map_err(|error| types.error(&error))?;
+                if id == Some(None) {
+                    return Err(refusal::no_function(&name));
+                }
+                let id = id.flatten();
+                (Attach::Fentry(name.clone(), id), Attach::Fexit(name, id), Frame::Context)
+            }
+            (None, _) => {
+                let entry = Attach::Kprobe(vec![name.clone()]);
+                (entry, Attach::Kretprobe(name), Frame::of_probes()?)
+            }
+        };
+        let plan = |name, attach, program: Result<Program, AsmError>| {
+            let program = program.map_err(|error| Error::failed(error.to_string()))?;
+            Ok(Plan { name, attach, program })
+        };
+        // The entry comes first, so that of every call whose return is seen the entry was.
+        Ok(vec![
+            plan("entered", entry, program::entered(frame, &self.program))?,
+            plan("returned", exit, program::returned(frame, &self.program))?,
+        ])
+    }
+
+    fn started(&mut self, session: &Session) -> Result<(), Error> {
+        self.distributions.begin(&session.maps[3])
+    }
+
+    fn read(&mut self, session: &Session) -> Result<(), Error> {
+        let [_, latencies, _, epoch, missed] = &session.maps[..] else {
+            return Err(Error::failed("a map is missing"));
+        };
+        let taken = self.distributions.interval(latencies, epoch)?;
+        let pid = |key: Vec<u8>| key.try_into().map_or(0, u32::from_ne_bytes);
+        self.taken = taken.into_iter().map(|(key, one)| (pid(key), one)).collect();
+        self.taken
+            .sort_by_key(|(pid, one)| (std::cmp::Reverse(one.counts.iter().sum::<u64>()), *pid));
+        self.not_counted = self.missed.interval(missed)?;
+        Ok(())
+    }
+
+    fn show(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+        report::head(time, out)?;
+        for (index, (pid, distribution)) in self.taken.iter().enumerate() {
+            if self.options.by == Some(By::Pid) {
+                let space = if index == 0 { "" } else { "\n" };
+                writeln!(out, "{space}PID: {pid}")?;
+            }
+            match self.program.buckets {
+                Buckets::Log2 => write!(out, "{}", self.log2(distribution))?,
+                _ => write!(out, "{}", self.histogram(distribution))?,
+            }
+            write!(out, "{}", self.summary(distribution))?;
+        }
+        for (_, text, count) in self.not_counted() {
+            writeln!(out, "{count} {text}")?;
+        }
+        Ok(())
+    }
+
+    fn to_json(&self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        fields.insert("type".into(), "hist".into());
+        fields.insert("unit".into(), self.options.unit.name().into());
+        let latencies = self.by_pid(|one| self.histogram(one).to_json());
+        fields.insert("data".into(), json!({"latencies": latencies}));
+        fields.insert("summary".into(), self.by_pid(|one| self.summary(one).to_json().into()));
+        for (name, _, count) in self.not_counted() {
+            fields.insert(name.into(), count.into());
+        }
+        fields
+    }
+}

@@ -1,0 +1,42 @@
+//! What tells one call of a function from another that is open at the same time.
+
+use super::registers;
+use crate::error::Error;
+
+/// Where a program finds the place on the stack of the call it runs for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Frame {
+    /// In the stack pointer of its context, which is at the function's return `popped` bytes further
+    /// than at its entry.
+    StackPointer {
+        /// Offset of the stack pointer in the context.
+        register: i32,
+        /// The size of what the return takes off the stack.
+        popped: i32,
+    },
+    /// The context itself lies there: fentry and fexit share the trampoline's.
+    Context,
+}
+
+impl Frame {
+    /// In the context of a kprobe or uprobe of this host.
+    ///
+    /// # Errors
+    /// Nobody has looked where this architecture keeps it.
+    pub fn of_probes() -> Result<Frame, Error> {
+        let registers = registers::host().ok_or_else(|| {
+            let arch = std::env::consts::ARCH;
+            Error::lacking(format!("where {arch} keeps the stack pointer is not known"))
+        })?;
+        let (register, popped) = (registers.stack_pointer, registers.popped);
+        Ok(Frame::StackPointer { register, popped })
+    }
+
+    /// How many bytes further the place is at the return.
+    pub fn popped(self) -> i32 {
+        match self {
+            Frame::StackPointer { popped, .. } => popped,
+            Frame::Context => 0,
+        }
+    }
+}

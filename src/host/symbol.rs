@@ -1,0 +1,99 @@
+//! Functions of executables and libraries, by their symbols.
+
+use std::path::Path;
+
+use goblin::elf::sym::{STT_FUNC, STT_GNU_IFUNC};
+use goblin::elf::{Elf, program_header::PT_LOAD};
+
+use super::attach::UserFunction;
+use crate::error::Error;
+use crate::sys::file::map_or_read;
+
+/// Marks the old version of a symbol, kept for programs that were linked long ago.
+const HIDDEN: u16 = 0x8000;
+
+impl UserFunction {
+    /// The function called `symbol` in the ELF object at `path`.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no ELF object, or it has no function of that name or several.
+    pub fn find(path: &Path, symbol: &str, pid: Option<u32>) -> Result<UserFunction, Error> {
+        let file = map_or_read(path).map_err(|error| Error::usage(error.to_string()))?;
+        let offset = file_offset(&file, symbol).map_err(|error| {
+            let what = format!("{}: {}", path.display(), error.what);
+            Error { what, ..error }
+        })?;
+        Ok(UserFunction { path: path.to_owned(), symbol: symbol.to_owned(), offset, pid })
+    }
+}
+
+/// A symbol that is code.
+struct Function<'a> {
+    name: &'a str,
+    address: u64,
+    /// What is there only picks the function that will be called.
+    picks: bool,
+}
+
+/// Where in an ELF object's bytes a function's first instruction is.
+fn file_offset(bytes: &[u8], symbol: &str) -> Result<u64, Error> {
+    let elf = Elf::parse(bytes).map_err(|error| Error::usage(format!("no ELF object: {error}")))?;
+    let functions = functions(&elf);
+    let mut found: Vec<_> = functions.iter().filter(|function| function.name == symbol).collect();
+    found.sort_by_key(|function| function.address);
+    found.dedup_by_key(|function| function.address);
+    let function = match found[..] {
+        [function] => function,
+        [] if functions.is_empty() => return Err(Error::usage("no symbols: it is stripped")),
+        [] => return Err(unknown(&functions, symbol)),
+        _ => return Err(Error::usage(format!("{} functions named {symbol}", found.len()))),
+    };
+    if function.picks {
+        return Err(Error::usage(format!(
+            "{symbol} is chosen when a program starts (IFUNC), among functions for several CPUs"
+        )));
+    }
+    let address = function.address;
+    let segments = elf.program_headers.iter().filter(|segment| segment.p_type == PT_LOAD);
+    let mut code = segments.filter(|segment| segment.is_executable());
+    let inside = code.find_map(|segment| {
+        let within = address.checked_sub(segment.p_vaddr)?;
+        (within < segment.p_filesz).then(|| segment.p_offset.checked_add(within))?
+    });
+    inside.ok_or_else(|| Error::usage(format!("{symbol} is not in the code that processes run")))
+}
+
+/// Every function that the object itself defines, under the names that programs of today use.
+fn functions<'a>(elf: &Elf<'a>) -> Vec<Function<'a>> {
+    let hidden = |index: usize| {
+        let versions = elf.versym.as_ref();
+        versions.and_then(|all| all.get_at(index)).is_some_and(|one| one.vs_val & HIDDEN != 0)
+    };
+    let dynamic = elf.dynsyms.iter().enumerate().filter(|(index, _)| !hidden(*index));
+    let dynamic = dynamic.map(|(_, symbol)| (symbol, &elf.dynstrtab));
+    let all = elf.syms.iter().map(|symbol| (symbol, &elf.strtab)).chain(dynamic);
+    let all = all.filter(|(symbol, _)| {
+        matches!(symbol.st_type(), STT_FUNC | STT_GNU_IFUNC) && symbol.st_shndx != 0
+    });
+    all.filter_map(|(symbol, names)| {
+        let name = names.get_at(symbol.st_name)?;
+        // Versions stand in these names, an old one behind a single sign: nanosleep@@GLIBC_2.2.5.
+        let name = match name.split_once('@') {
+            Some((name, version)) => version.starts_with('@').then_some(name)?,
+            None => name,
+        };
+        let picks = symbol.st_type() == STT_GNU_IFUNC;
+        Some(Function { name, address: symbol.st_value, picks })
+    })
+    .collect()
+}
+
+fn unknown(functions: &[Function<'_>], symbol: &str) -> Error {
+    let error = Error::usage(format!("no function {symbol}"));
+    let likeness = |function: &Function<'_>| strsim::jaro_winkler(symbol, function.name);
+    let likely = functions.iter().map(|function| (likeness(function), function.name));
+    match likely.max_by(|one, other| one.0.total_cmp(&other.0)) {
+        Some((likeness, name)) if likeness > 0.85 => error.next(format!("did you mean {name}?")),
+        _ => error,
+    }
+}

@@ -1,0 +1,114 @@
+//! What ranges of values are counted together.
+
+use super::asm::Asm;
+use super::instruction::Cond::{Ge, Lt};
+use super::reg::R;
+
+/// How values are put into buckets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Buckets {
+    /// By powers of two: the first has 0 and 1.
+    Log2,
+    /// Of one width, between one for what is below and one for what is above.
+    Linear {
+        /// Where the first of them begins.
+        min: u64,
+        /// How wide each is, at least 1.
+        step: u64,
+        /// How many there are.
+        steps: u16,
+    },
+    /// At these bounds, which rise: the first bucket is below the first, the last has no end.
+    Custom(Vec<u64>),
+}
+
+impl Buckets {
+    /// How many there are.
+    #[allow(clippy::len_without_is_empty)] // There is always one.
+    pub fn len(&self) -> usize {
+        match self {
+            Buckets::Log2 => 64,
+            Buckets::Linear { steps, .. } => usize::from(*steps) + 2,
+            Buckets::Custom(bounds) => bounds.len() + 1,
+        }
+    }
+
+    /// The lowest and the highest value of a bucket; `None` for no end.
+    pub fn range(&self, index: usize) -> (u64, Option<u64>) {
+        let start = |index: usize| match self {
+            Buckets::Log2 => 1u64.checked_shl(index as u32),
+            Buckets::Linear { min, step, .. } => Some(min + step * (index as u64 - 1)),
+            Buckets::Custom(bounds) => bounds.get(index - 1).copied(),
+        };
+        let low = if index == 0 { Some(0) } else { start(index) };
+        let next = if index + 1 < self.len() { start(index + 1) } else { None };
+        (low.unwrap_or(u64::MAX), next.map(|next| next.saturating_sub(1)))
+    }
+}
+
+impl Asm {
+    /// `dst = ` index of the bucket that `value` is in, below [`Buckets::len`] as the verifier sees it.
+    /// Clobbers `value` and `scratch`.
+    #[track_caller]
+    pub fn bucket(&mut self, dst: R, value: R, scratch: R, buckets: &Buckets) {
+        match buckets {
+            Buckets::Log2 => self.log2_u64(dst, value, scratch),
+            Buckets::Linear { min, step, steps } => {
+                self.linear(dst, value, scratch, *min, *step, *steps);
+            }
+            Buckets::Custom(bounds) => self.custom(dst, value, scratch, bounds),
+        }
+    }
+
+    /// `dst = 0` if `value` is below `min`, else `1 + (value - min) / step`, but at most `steps + 1`.
+    /// Clobbers `value` and `scratch`.
+    #[track_caller]
+    pub fn linear(&mut self, dst: R, value: R, scratch: R, min: u64, step: u64, steps: u16) {
+        let done = self.label();
+        let above = i32::from(steps) + 1;
+        self.mov(dst, 0);
+        self.load_imm64(scratch, min);
+        self.jump_if(value, Lt, scratch, &done);
+        self.sub(value, scratch);
+        self.load_imm64(scratch, step);
+        self.div(value, scratch);
+        self.mov(dst, above);
+        self.jump_if(value, Ge, above - 1, &done);
+        self.mov(dst, value);
+        self.add(dst, 1);
+        self.place(done);
+    }
+
+    /// `dst = ` how many of `bounds`, which rise, are at most `value`. Clobbers `scratch`.
+    #[track_caller]
+    pub fn custom(&mut self, dst: R, value: R, scratch: R, bounds: &[u64]) {
+        let done = self.label();
+        self.mov(dst, 0);
+        for bound in bounds {
+            self.load_imm64(scratch, *bound);
+            self.jump_if(value, Lt, scratch, &done);
+            self.add(dst, 1);
+        }
+        self.place(done);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranges(buckets: &Buckets) -> Vec<(u64, Option<u64>)> {
+        (0..buckets.len()).map(|index| buckets.range(index)).collect()
+    }
+
+    #[test]
+    fn ranges_follow_each_other_without_a_gap() {
+        let linear = Buckets::Linear { min: 10, step: 5, steps: 2 };
+        assert_eq!(ranges(&linear), [(0, Some(9)), (10, Some(14)), (15, Some(19)), (20, None)]);
+        let custom = Buckets::Custom(vec![1, 100]);
+        assert_eq!(ranges(&custom), [(0, Some(0)), (1, Some(99)), (100, None)]);
+        let log2 = ranges(&Buckets::Log2);
+        assert_eq!(log2[..3], [(0, Some(1)), (2, Some(3)), (4, Some(7))]);
+        assert_eq!(log2[63], (1 << 63, None));
+    }
+}

@@ -1,0 +1,300 @@
+//! funclatency on functions of this test's own: known numbers of calls, of a known length.
+
+use std::hint::black_box;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::tool::{self, Ended, Tool};
+use serde_json::Value;
+
+/// This test's binary, which has the functions below.
+fn here() -> String {
+    std::env::current_exe().unwrap().to_str().unwrap().to_owned()
+}
+
+fn place(symbol: &str) -> String {
+    format!("{}:{symbol}", here())
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rawbpf_test_sleep(milliseconds: u64) {
+    thread::sleep(Duration::from_millis(milliseconds));
+}
+
+/// A call with `depth` more inside it, each of which takes a millisecond longer than the next.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rawbpf_test_recurse(depth: u64) -> u64 {
+    thread::sleep(Duration::from_millis(1));
+    match depth {
+        0 => 0,
+        _ => black_box(rawbpf_test_recurse(depth - 1)) + 1,
+    }
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rawbpf_test_quick(value: u64) -> u64 {
+    black_box(value)
+}
+
+/// Tests run beside each other in one process: one at a time calls the functions.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A tool that traces a function of this process.
+fn traced(symbol: &str, args: &[&str]) -> Tool {
+    let place = place(symbol);
+    let pid = std::process::id().to_string();
+    let own = [&place, "--json", "-p", &pid];
+    Tool::start("funclatency", &[&own, args, &["3600"]].concat())
+}
+
+/// The only line of JSON.
+fn line(output: &Ended) -> Value {
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    serde_json::from_str(&output.stdout).expect(&output.stdout)
+}
+
+/// The lowest value and the count of each bucket that counted anything.
+fn counted(latencies: &Value) -> Vec<(u64, u64)> {
+    let number = |bucket: &Value, key: &str| bucket[key].as_u64().unwrap();
+    let buckets = latencies.as_array().unwrap().iter();
+    let buckets = buckets.map(|bucket| (number(bucket, "min"), number(bucket, "count")));
+    buckets.filter(|(_, count)| *count > 0).collect()
+}
+
+/// Nothing was left out.
+#[track_caller]
+fn complete(line: &Value) {
+    for word in ["no_entry", "no_return", "too_many", "too_many_keys"] {
+        assert!(line[word].is_null(), "{line}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_function_called_so_often_for_so_long_is_shown_so() {
+    let _alone = alone();
+    let tool = traced("rawbpf_test_sleep", &[]);
+    for _ in 0..97 {
+        rawbpf_test_sleep(5);
+    }
+    let line = line(&tool.stop());
+    complete(&line);
+    let counted = counted(&line["data"]["latencies"]);
+    assert_eq!(counted.iter().map(|(_, count)| count).sum::<u64>(), 97, "{line}");
+    assert_eq!(counted[0].0, 4096, "{line}");
+    // A busy host sleeps longer now and then.
+    assert!(counted[0].1 > 48, "{line}");
+    let summary = &line["summary"];
+    let number = |name: &str| summary[name].as_f64().unwrap();
+    assert_eq!(number("count"), 97.0);
+    assert!(number("min") >= 5000.0 && number("min") < 8192.0, "{line}");
+    assert!(number("average") > number("min") && number("average") < number("max"), "{line}");
+    assert_eq!(number("p50"), 8191.0, "{line}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn each_call_of_a_function_that_calls_itself_is_timed_by_itself() {
+    let _alone = alone();
+    let bounds = (1..=31).map(|bound: u32| bound.to_string()).collect::<Vec<_>>().join(",");
+    let tool = traced("rawbpf_test_recurse", &["--unit", "ms", "--custom", &bounds]);
+    for _ in 0..3 {
+        assert_eq!(rawbpf_test_recurse(30), 30);
+    }
+    let line = line(&tool.stop());
+    complete(&line);
+    let counted = counted(&line["data"]["latencies"]);
+    assert_eq!(counted.iter().map(|(_, count)| count).sum::<u64>(), 93, "{line}");
+    // The k-th call from the inside takes k milliseconds at least: no bucket below has its share.
+    for bound in 1..=31 {
+        let below: u64 = counted.iter().filter(|(min, _)| *min < bound).map(|(_, n)| n).sum();
+        assert!(below <= 3 * (bound - 1), "{bound}: {line}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn threads_beside_each_other_lose_no_call() {
+    let _alone = alone();
+    let tool = traced("rawbpf_test_quick", &["--unit", "ns"]);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..5003).for_each(|value| assert_eq!(rawbpf_test_quick(value), value)));
+        }
+    });
+    let line = line(&tool.stop());
+    complete(&line);
+    assert_eq!(line["summary"]["count"], 4 * 5003, "{line}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn calls_from_before_tracing_began_are_not_taken_for_missed_ones() {
+    let _alone = alone();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                rawbpf_test_recurse(3);
+            }
+        });
+        for _ in 0..5 {
+            let tool = traced("rawbpf_test_recurse", &[]);
+            thread::sleep(Duration::from_millis(50));
+            let line = line(&tool.stop());
+            complete(&line);
+            assert!(line["summary"]["count"].as_u64().unwrap() > 5, "{line}");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn no_call_is_lost_or_counted_twice_between_intervals() {
+    let _alone = alone();
+    let own = place("rawbpf_test_quick");
+    let pid = std::process::id().to_string();
+    let tool = Tool::start("funclatency", &[&own, "--json", "-p", &pid, "0.1"]);
+    let start = std::time::Instant::now();
+    let mut calls = 0;
+    while start.elapsed() < Duration::from_millis(700) {
+        calls += 1 + rawbpf_test_quick(0);
+    }
+    let output = tool.stop();
+    let lines = output.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let counts: Vec<u64> = lines.map(|line| line["summary"]["count"].as_u64().unwrap()).collect();
+    assert!(counts.len() > 3, "{counts:?}");
+    assert_eq!(counts.iter().sum::<u64>(), calls);
+}
+
+/// A Python that sleeps so often for five milliseconds once it gets a line, and then waits for another.
+struct Sleeper(Child);
+
+impl Sleeper {
+    const LIBC: &str = "/lib/x86_64-linux-gnu/libc.so.6:clock_nanosleep";
+
+    fn new(times: u32) -> Sleeper {
+        let sleep = format!("for _ in range({times}): time.sleep(0.005)");
+        let script = format!("import time\ninput()\n{sleep}\nprint(flush=True)\ninput()");
+        let child = Command::new("python3")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        Sleeper(child.unwrap())
+    }
+
+    fn sleep(&mut self) {
+        use std::io::{Read, Write};
+        self.0.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+        let mut end = [0];
+        self.0.stdout.as_mut().unwrap().read_exact(&mut end).unwrap();
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_librarys_function_is_told_by_process() {
+    let mut sleepers = [Sleeper::new(29), Sleeper::new(41)];
+    let args = [Sleeper::LIBC, "--json", "--by", "pid", "--linear", "0,100000,5000", "3600"];
+    let tool = Tool::start("funclatency", &args);
+    for sleeper in &mut sleepers {
+        sleeper.sleep();
+    }
+    let line = line(&tool.stop());
+    for (sleeper, times) in sleepers.iter().zip([29, 41]) {
+        let pid = sleeper.0.id().to_string();
+        let counted = counted(&line["data"]["latencies"][&pid]);
+        assert_eq!(counted[0].0, 5000, "{line}");
+        assert_eq!(counted.iter().map(|(_, count)| count).sum::<u64>(), times, "{line}");
+        assert_eq!(line["summary"][&pid]["count"], times, "{line}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn another_process_does_not_count() {
+    let (mut one, mut other) = (Sleeper::new(11), Sleeper::new(13));
+    let pid = one.0.id().to_string();
+    let tool = Tool::start("funclatency", &[Sleeper::LIBC, "--json", "-p", &pid, "3600"]);
+    one.sleep();
+    other.sleep();
+    let line = line(&tool.stop());
+    complete(&line);
+    assert_eq!(line["summary"]["count"], 11, "{line}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn more_processes_than_there_is_room_for_are_counted() {
+    let mut sleepers = [Sleeper::new(7), Sleeper::new(7), Sleeper::new(7)];
+    let by = ["--by", "pid", "--max-keys", "1"];
+    let tool =
+        Tool::start("funclatency", &[&[Sleeper::LIBC, "--json"], &by[..], &["3600"]].concat());
+    for sleeper in &mut sleepers {
+        sleeper.sleep();
+    }
+    let line = line(&tool.stop());
+    let summaries = line["summary"].as_object().unwrap();
+    let counted: u64 = summaries.values().map(|one| one["count"].as_u64().unwrap()).sum();
+    let more = line["too_many_keys"].as_u64().unwrap();
+    // Other processes sleep too, but these three have 21 calls.
+    assert!(more >= 14 && counted + more >= 21, "{line}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_table_has_its_summary_below() {
+    let _alone = alone();
+    let own = place("rawbpf_test_sleep");
+    let pid = std::process::id().to_string();
+    let args = [&own, "-p", &pid, "--unit", "ms", "--linear", "2,1000,998", "3600"];
+    let tool = Tool::start("funclatency", &args);
+    for _ in 0..3 {
+        rawbpf_test_sleep(3);
+    }
+    let output = tool.stop();
+    let lines: Vec<_> = output.stdout.lines().collect();
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    assert_eq!(lines[1], "     msecs           : count     distribution");
+    let row = "       2 -> 999      : 3        |************************************* |";
+    assert_eq!(lines[2], row);
+    assert!(lines[3].starts_with("     count 3, average "), "{lines:?}");
+    assert_eq!(lines[4], "     by bucket: p50 <= 999, p90 <= 999, p99 <= 999");
+}
+
+#[test]
+fn what_cannot_be_traced_is_said() {
+    let own = here();
+    for (function, what, next) in [
+        (
+            &place("rawbpf_test_slep"),
+            "no function rawbpf_test_slep",
+            "did you mean rawbpf_test_sleep?",
+        ),
+        (&format!("{own}:no_such_thing_at_all"), "no function no_such_thing_at_all", ""),
+        (&"/nosuchfile:main".into(), "/nosuchfile", ""),
+        (&"/proc/self/status:main".into(), "no ELF object", ""),
+    ] {
+        let output = tool::run("funclatency", &[function, "1", "1"]);
+        assert_eq!(output.code, Some(2), "{function}: {}", output.stderr);
+        assert!(output.stderr.contains(what) && output.stderr.contains(next), "{}", output.stderr);
+    }
+}
