@@ -31,6 +31,16 @@ macro_rules! everywhere {
             bitehist_kprobe_leaves_nothing: "bitehist_killed kprobe" => bitehist::left_nothing;
             bitehist_fentry_leaves_nothing: "bitehist_killed fentry" => bitehist::left_nothing;
             bitehist_tracepoint_leaves_nothing: "bitehist_killed tracepoint" => bitehist::left_nothing;
+            bitesize_kprobe_virtio: "bitesize_direct kprobe vda" => bitesize::direct;
+            bitesize_fentry_virtio: "bitesize_direct fentry vda" => bitesize::direct;
+            bitesize_tp_btf_virtio: "bitesize_direct tp_btf vda" => bitesize::direct;
+            bitesize_raw_tp_virtio: "bitesize_direct raw_tp vda" => bitesize::direct;
+            bitesize_auto_null_blk: "bitesize_direct auto nullb0" => bitesize::direct;
+            bitesize_auto_nvme: "bitesize_direct auto nvme0n1" => bitesize::direct;
+            bitesize_tracepoint_virtio: "bitesize_direct tracepoint vda" => bitesize::sum;
+            bitesize_fsync_virtio: "bitesize_fsync auto vda" => bitesize::fsync;
+            bitesize_fsync_nvme: "bitesize_fsync auto nvme0n1" => bitesize::fsync;
+            bitesize_picture: "bitesize_text" => bitesize::text;
         }
     };
 }
