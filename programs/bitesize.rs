@@ -208,6 +208,9 @@ fn current(a: &mut Asm, at: i32) {
     a.call(GET_CURRENT_UID_GID);
     a.store(u32_at(fp + (at + UID)), r0);
     a.store(u32_at(fp + (at + UID + 4)), 0);
+    // Some kernels (6.1) leave what is behind a short name as it was.
+    a.store(u64_at(fp + (at + COMM)), 0);
+    a.store(u64_at(fp + (at + COMM + 8)), 0);
     a.mov(r1, fp);
     a.add(r1, at + COMM);
     a.mov(w2, 16);

@@ -43,6 +43,11 @@ fn wrong_usage_exits_2_and_says_why() {
         (&["bitehist", "-d", ""], "no disk"),
         (&["bitehist", "-d", "../loop0"], "no disk"),
         (&["bitehist", "--btf", "/nosuchfile", "--dump-insns"], "/nosuchfile"),
+        (&["bitesize", "--top", "0"], "1.."),
+        (&["bitesize", "--max-keys", "0"], "1.."),
+        (&["bitesize", "--by", "moon"], "[possible values: pid, tid, comm, uid]"),
+        (&["bitesize", "--sort", "name"], "[possible values: bytes, count]"),
+        (&["bitesize", "-p", "dd"], "dd"),
         (&["bitehits"], "bitehist"),
         (&[], "Usage"),
     ] {
@@ -159,6 +164,20 @@ fn every_attach_kind_has_a_listing() {
         let reads = text.contains("call bpf_probe_read_kernel#113");
         assert_eq!(reads, matches!(kind, "kprobe" | "raw_tp"), "{kind}: {text}");
     }
+}
+
+#[test]
+fn a_tool_of_two_programs_lists_both() {
+    if !has_btf() {
+        return;
+    }
+    let output = rawbpf(&["bitesize", "--dump-insns", "--attach", "tp_btf"]);
+    let text = stdout(&output);
+    let programs = text.lines().filter(|line| line.starts_with(".program"));
+    let programs: Vec<_> = programs.collect();
+    assert_eq!(programs.len(), 2, "{text}");
+    assert!(programs[0].starts_with(".program bitesize_submit raw_tp block_"), "{text}");
+    assert_eq!(programs[1], ".program bitesize tp_btf block_rq_issue");
 }
 
 #[test]

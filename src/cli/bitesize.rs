@@ -52,8 +52,8 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
 
-    /// Room in the kernel for so many histograms, of about 400 bytes each; what does not fit is
-    /// counted and told. Idle ones make room
+    /// Room in the kernel for so many histograms, of about 400 bytes each; 2 MB come on top. Idle ones
+    /// make room; what does not fit is counted and told
     #[arg(long, value_name = "N", default_value = "4096",
         value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     max_keys: u32,
@@ -76,15 +76,7 @@ Examples:
 
 pub fn run(options: &Options) -> Result<(), Stop> {
     let disk = options.block.disk()?;
-    trace::run(&mut Bitesize {
-        options,
-        disk,
-        sizes: KeyedCounters::default(),
-        lost: Counters::default(),
-        tasks: vec![],
-        unreadable: 0,
-        full: 0,
-    })
+    trace::run(&mut Bitesize::new(options, disk))
 }
 
 struct Bitesize<'a> {
@@ -96,6 +88,20 @@ struct Bitesize<'a> {
     tasks: Vec<Task>,
     unreadable: u64,
     full: u64,
+}
+
+impl Bitesize<'_> {
+    fn new(options: &Options, disk: Option<Disk>) -> Bitesize<'_> {
+        Bitesize {
+            options,
+            disk,
+            sizes: KeyedCounters::default(),
+            lost: Counters::default(),
+            tasks: vec![],
+            unreadable: 0,
+            full: 0,
+        }
+    }
 }
 
 /// What a task asked for.
@@ -259,4 +265,32 @@ fn comm(name: &str) -> [u8; 16] {
 
 fn broken(error: crate::insn::AsmError) -> Error {
     Error::failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_compared_as_far_as_the_kernel_keeps_it() {
+        assert_eq!(&comm("dd"), b"dd\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(&comm("a-name-of-20-letters"), b"a-name-of-20-le\0");
+    }
+
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        let options =
+            crate::cli::Cli::try_parse_from(["rawbpf", "bitesize", "--by", "comm", "1", "1"]);
+        let crate::cli::Command::Bitesize(options) = options.unwrap().command else { panic!() };
+        let key = [[0; 16], *b"\x1b[2Jred\n\0\0\0\0\0\0\0\0"].concat();
+        let counts = [&[0, 0, 3][..], &[0; 30]].concat();
+        let mut tool =
+            Bitesize { tasks: vec![Task::new(key, counts)], ..Bitesize::new(&options, None) };
+        let mut shown = vec![];
+        tool.show(None, &mut shown).unwrap();
+        let shown = String::from_utf8(shown).unwrap();
+        assert!(shown.starts_with("\n  CMD: ?[2Jred?\n     kbytes"), "{shown}");
+    }
 }

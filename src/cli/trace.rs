@@ -76,6 +76,8 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
     }
     let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
     let session = session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, &types))?;
+    // Before anybody is told that it counts.
+    tool.started(&session)?;
     report::attached(T::NAME, tool.options(), &session);
     report::tracing(T::WHAT, tool.options(), &mut out)?;
     let printed = print_all(tool, &session, signal, &mut out);
@@ -91,7 +93,6 @@ fn print_all(
     signal: StopSignal,
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
-    tool.started(session)?;
     let options = tool.options();
     let mut intervals = Intervals::start(signal, options.interval, options.count);
     loop {

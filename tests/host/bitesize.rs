@@ -1,5 +1,7 @@
 //! Exact sizes of the right process.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -181,6 +183,61 @@ fn one_process_can_be_watched() {
     let make = format!("PIPE={0}; mkfifo $PIPE; {script}", pipe.display());
     let (section, hist) = only(&tool::shell(&make).stdout);
     assert_eq!((section["comm"].as_str(), hist), (Some("dd"), vec![(16, 97)]));
+}
+
+/// A thread of this process reads; its process is what has the PID.
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn a_thread_counts_for_its_process_unless_threads_are_asked_for() {
+    let disk = LoopDisk::new();
+    let read = |args: &[&str]| {
+        let args = [&["-d", disk.name(), "--json", "3600"], args].concat();
+        let tool = Tool::start("bitesize", &args);
+        let tid = std::thread::scope(|scope| scope.spawn(|| read_blocks(&disk, 37)).join());
+        let (section, hist) = only(&tool.stop().stdout);
+        assert_eq!(section["pid"], std::process::id());
+        assert_eq!(hist, [(16, 37)]);
+        (section["tid"].clone(), tid.unwrap())
+    };
+    assert_eq!(read(&[]).0, Value::Null);
+    let (shown, tid) = read(&["--by", "tid"]);
+    assert_eq!(shown, tid);
+    assert_ne!(tid, std::process::id());
+}
+
+/// So many direct reads of 16 KiB by this very thread; its number.
+fn read_blocks(disk: &LoopDisk, count: u64) -> u32 {
+    let device = format!("/dev/{}", disk.name());
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(device).unwrap();
+    // Memory for direct I/O begins at a block's boundary.
+    let mut memory = vec![0u8; 16384 + 4096];
+    let start = memory.as_ptr().align_offset(4096);
+    for block in 0..count {
+        file.read_exact_at(&mut memory[start..start + 16384], 16384 * block).unwrap();
+    }
+    nix::unistd::gettid().as_raw() as u32
+}
+
+/// Two readers, while tables come ten times a second: what one interval does not count the next does.
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn no_request_is_lost_or_counted_twice_between_intervals() {
+    let (one, two) = (LoopDisk::new(), LoopDisk::new());
+    [&one, &two].iter().for_each(|disk| for_the_group(disk));
+    let tools = [&one, &two]
+        .map(|disk| Tool::start("bitesize", &["-d", disk.name(), "--json", "--by", "comm", "0.1"]));
+    std::thread::scope(|scope| {
+        scope.spawn(|| READER.read(&one, 4, 20_011));
+        scope.spawn(|| OTHER.read(&two, 4, 20_011));
+    });
+    for (tool, name) in tools.into_iter().zip([READER.name, OTHER.name]) {
+        let output = tool.stop();
+        assert!(output.stdout.lines().count() > 3, "{}", output.stdout);
+        let sections: Vec<_> = output.stdout.lines().flat_map(sections).collect();
+        assert!(sections.iter().all(|section| section["comm"] == name), "{}", output.stdout);
+        let counts = sections.iter().map(|section| section["count"].as_u64().unwrap());
+        assert_eq!(counts.sum::<u64>(), 20_011);
+    }
 }
 
 /// What does not fit is told, and nothing else is lost.

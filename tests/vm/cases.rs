@@ -36,6 +36,16 @@ macro_rules! everywhere {
             funclatency_kprobe: "funclatency_sleeps kprobe" => funclatency::sleeps;
             funclatency_fentry: "funclatency_sleeps fentry --custom 4096,8192,16384" => funclatency::sleeps;
             funclatency_by_pid: "funclatency_by_pid" => funclatency::by_pid;
+            bitesize_kprobe_virtio: "bitesize_direct kprobe vda" => bitesize::direct;
+            bitesize_fentry_virtio: "bitesize_direct fentry vda" => bitesize::direct;
+            bitesize_tp_btf_virtio: "bitesize_direct tp_btf vda" => bitesize::direct;
+            bitesize_raw_tp_virtio: "bitesize_direct raw_tp vda" => bitesize::direct;
+            bitesize_auto_null_blk: "bitesize_direct auto nullb0" => bitesize::direct;
+            bitesize_auto_nvme: "bitesize_direct auto nvme0n1" => bitesize::direct;
+            bitesize_tracepoint_virtio: "bitesize_direct tracepoint vda" => bitesize::sum;
+            bitesize_fsync_virtio: "bitesize_fsync auto vda" => bitesize::fsync;
+            bitesize_fsync_nvme: "bitesize_fsync auto nvme0n1" => bitesize::fsync;
+            bitesize_picture: "bitesize_text" => bitesize::text;
         }
     };
 }

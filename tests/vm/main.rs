@@ -5,6 +5,7 @@
 
 mod bed;
 mod bitehist;
+mod bitesize;
 mod boot;
 #[macro_use]
 mod cases;

@@ -1,0 +1,47 @@
+# shellcheck shell=sh
+
+# worker ARGUMENT...: dd under a name and a user of its own. busybox is itself by any name that begins
+# with its own. Prints its process' number.
+worker() {
+    if [ ! -e /tmp/busybox503 ]; then
+        cp /bin/busybox /tmp/busybox503
+        mkdir -p /etc
+        echo 'worker:x:4321:0::/tmp:/bin/sh' >/etc/passwd
+    fi
+    start-stop-daemon -S -q -c 4321:0 -x /tmp/busybox503 -- dd status=none "$@" &
+    echo "$!"
+    wait $!
+}
+
+# bitesize_direct KIND DISK: 503 reads and 251 writes by processes of a known name and user, while
+# another disk is busy too. Prints at the end who they were.
+bitesize_direct() {
+    chmod 666 "/dev/$2"
+    start bitesize --attach "$1" -d "$2" --json -v 3600
+    reader=$(worker if="/dev/$2" of=/dev/null bs=16k count=503 iflag=direct)
+    writer=$(worker if=/dev/zero of="/dev/$2" bs=4k count=251 oflag=direct conv=notrunc)
+    other_io "$2"
+    stop
+    echo "$reader $writer"
+}
+
+# bitesize_fsync KIND DISK: a megabyte through the page cache, written by fsync. What was cached before
+# is written and forgotten first.
+bitesize_fsync() {
+    chmod 666 "/dev/$2"
+    sync
+    echo 3 >/proc/sys/vm/drop_caches
+    start bitesize --attach "$1" -d "$2" --json -v 3600
+    writer=$(worker if=/dev/zero of="/dev/$2" bs=16k count=64 conv=notrunc,fsync)
+    stop
+    echo "$writer"
+}
+
+# bitesize_text: the picture.
+bitesize_text() {
+    chmod 666 /dev/nullb0
+    start bitesize -d nullb0 3600 1
+    reader=$(worker if=/dev/nullb0 of=/dev/null bs=16k count=503 iflag=direct)
+    stop
+    echo "$reader"
+}
