@@ -96,7 +96,11 @@ impl Biolatency<'_> {
     fn not_measured(&self) -> impl Iterator<Item = (u64, &'static str, &'static str)> {
         const WHY: [(u32, &str, &str); missed::WORDS as usize] = [
             (missed::UNMATCHED, "unmatched", "more ends, of flushes or of requests issued earlier"),
-            (missed::REISSUED, "reissued", "issued again, and measured from then"),
+            (
+                missed::REISSUED,
+                "reissued",
+                "issued anew before an end was seen, and measured from then",
+            ),
             (missed::TOO_MANY, "too_many", "more requests, too many at a time to remember"),
             (missed::TOO_MANY_DISKS, "too_many_disks", "more requests, of too many disks"),
             (missed::NOT_TIMED, "not_timed", "more requests, whose disk has iostats off"),

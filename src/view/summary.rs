@@ -33,9 +33,19 @@ impl Summary<'_> {
         self.sum as f64 / self.count() as f64 / self.per_unit as f64
     }
 
+    /// Each in its bucket: of what came while the kernel's numbers were read, an extreme may belong
+    /// to another interval than the count.
     fn extremes(&self) -> Option<(f64, f64)> {
-        let unit = |value| value as f64 / self.per_unit as f64;
-        self.extremes.map(|(min, max)| (unit(min), unit(max)))
+        let (min, max) = self.extremes?;
+        let mut used = self.histogram.buckets().filter(|(_, _, count)| *count > 0);
+        let first = used.next()?;
+        let last = used.last().unwrap_or(first);
+        let within = |value: u64, (low, high, _): (u64, u64, u64)| {
+            let low = low.saturating_mul(self.per_unit);
+            let high = high.saturating_mul(self.per_unit).saturating_add(self.per_unit - 1);
+            value.clamp(low, high) as f64 / self.per_unit as f64
+        };
+        Some((within(min, first), within(max, last)))
     }
 
     /// The upper bound of the bucket that holds the value which so many of a hundred do not exceed.
@@ -140,6 +150,15 @@ mod tests {
         let summary = usecs(&[0, 1], 2_500, None);
         assert_eq!(line(summary), "     count 1, average 2.50, p50 <= 3, p90 <= 3, p99 <= 3");
         assert!(!summary.to_json().contains_key("min"));
+    }
+
+    #[test]
+    fn an_extreme_of_another_interval_does_not_leave_the_bucket() {
+        let summary = usecs(&[0, 0, 3], 15_000, Some((1_500, 9_000)));
+        assert!(line(summary).contains("min 4.00, max 8.00,"), "{summary}");
+        // Half a microsecond under eight still belongs to the bucket up to seven.
+        let summary = usecs(&[0, 0, 3], 15_000, Some((4_000, 7_500)));
+        assert!(line(summary).contains("min 4.00, max 7.50,"), "{summary}");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The tools on this host's own kernel, as far as that goes: a disk of the test's own, requests of
 //! known sizes, exact results.
 
+mod biolatency;
 mod bitehist;
 mod disk;
+mod distributions;
 mod tool;
