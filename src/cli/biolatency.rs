@@ -138,6 +138,13 @@ impl Tool for Biolatency<'_> {
             )
             .next("try: --attach raw_tp"));
         }
+        if types.btf()?.is_none() && self.options.trace.dump_insns.is_none() {
+            return Err(Error::lacking(
+                "where a request keeps its size is not known: this kernel has no BTF \
+                 (CONFIG_DEBUG_INFO_BTF) that tells it",
+            )
+            .next("try: --btf FILE"));
+        }
         let options = self.programs;
         let at_end = if kind == AttachKind::RawTp { kind } else { AttachKind::TpBtf };
         let with_disk = options.with_disk();

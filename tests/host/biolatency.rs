@@ -126,3 +126,14 @@ fn a_tracepoint_is_refused_with_what_works() {
     assert_eq!(output.code, Some(2));
     assert!(output.stderr.contains("--attach raw_tp"), "{}", output.stderr);
 }
+
+#[test]
+#[ignore = "needs root to hide BTF: run tests/run"]
+fn without_btf_it_says_what_is_missing_and_dumps_all_the_same() {
+    let hide = "mount -t tmpfs none /sys/kernel/btf; ";
+    let run = "$RAWBPF biolatency --attach raw_tp 1 1; echo $?; $RAWBPF biolatency --dump-insns";
+    let output = tool::shell(&format!("unshare -m sh -c '{hide} {run}'"));
+    assert!(output.stderr.contains("no BTF") && output.stderr.contains("--btf FILE"));
+    assert!(output.stdout.starts_with("77\n"), "{}", output.stdout);
+    assert!(output.stdout.contains("offsetof(struct request, __data_len)"), "{}", output.stdout);
+}
