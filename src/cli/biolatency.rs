@@ -111,7 +111,11 @@ impl Biolatency<'_> {
     fn not_measured(&self) -> impl Iterator<Item = (u64, &'static str, &'static str)> {
         const WHY: [(u32, &str, &str); missed::WORDS as usize] = [
             (missed::UNMATCHED, "unmatched", "more ends, of flushes or of requests issued earlier"),
-            (missed::REISSUED, "reissued", "issued again, and measured from then"),
+            (
+                missed::REISSUED,
+                "reissued",
+                "issued anew before an end was seen, and measured from then",
+            ),
             (missed::TOO_MANY, "too_many", "more requests, too many at a time to remember"),
             (missed::TOO_MANY_DISKS, "too_many_disks", "more requests, of too many disks"),
             (missed::NOT_TIMED, "not_timed", "more requests, whose disk has iostats off"),
@@ -148,6 +152,13 @@ impl Tool for Biolatency<'_> {
                 "a tracepoint's record does not tell which request it is of, and a latency takes two",
             )
             .next("try: --attach raw_tp"));
+        }
+        if types.btf()?.is_none() && self.options.trace.dump_insns.is_none() {
+            return Err(Error::lacking(
+                "where a request keeps its size is not known: this kernel has no BTF \
+                 (CONFIG_DEBUG_INFO_BTF) that tells it",
+            )
+            .next("try: --btf FILE"));
         }
         let options = self.programs;
         let at_end = if kind == AttachKind::RawTp { kind } else { AttachKind::TpBtf };

@@ -39,6 +39,21 @@ impl Summary<'_> {
         reached.next().map(|(range, _)| *range)
     }
 
+    /// Each in its bucket: of what came while the kernel's numbers were read, an extreme may belong
+    /// to another interval than the count.
+    fn extremes(&self) -> Option<(u64, u64)> {
+        let (min, max) = self.extremes?;
+        let mut used = self.ranges.iter().zip(self.counts).filter(|(_, count)| **count > 0);
+        let (first, _) = used.next()?;
+        let last = used.next_back().map_or(first, |(range, _)| range);
+        let within = |value: u64, (low, high): (u64, Option<u64>)| {
+            let end =
+                high.map_or(u64::MAX, |high| high.saturating_add(1).saturating_mul(self.unit));
+            value.clamp(low.saturating_mul(self.unit), end.saturating_sub(1))
+        };
+        Some((within(min, *first), within(max, *last)))
+    }
+
     fn in_unit(&self, nanoseconds: u64) -> f64 {
         nanoseconds as f64 / self.unit as f64
     }
@@ -52,7 +67,7 @@ impl Summary<'_> {
             return fields;
         }
         fields.insert("average".into(), (self.in_unit(self.sum) / count as f64).into());
-        if let Some((min, max)) = self.extremes {
+        if let Some((min, max)) = self.extremes() {
             fields.insert("min".into(), self.in_unit(min).into());
             fields.insert("max".into(), self.in_unit(max).into());
         }
@@ -75,7 +90,7 @@ impl fmt::Display for Summary<'_> {
         let digits = self.unit.ilog10() as usize;
         let average = self.in_unit(self.sum) / count as f64;
         write!(f, "     count {count}, average {average:.digits$}")?;
-        if let Some((min, max)) = self.extremes {
+        if let Some((min, max)) = self.extremes() {
             let (min, max) = (self.in_unit(min), self.in_unit(max));
             write!(f, ", min {min:.digits$}, max {max:.digits$}")?;
         }

@@ -1,9 +1,11 @@
 //! The tools on this host's own kernel, as far as that goes: a disk of the test's own, requests of
 //! known sizes, exact results.
 
+mod biolatency;
 mod bitehist;
 mod bitesize;
 mod buckets;
 mod disk;
+mod distributions;
 mod funclatency;
 mod tool;

@@ -8,6 +8,21 @@ macro_rules! everywhere {
     ($then:ident $($with:tt)*) => {
         $then! {
             $($with)*
+            biolatency_timed_kprobe: "biolatency_timed kprobe" => biolatency::timed;
+            biolatency_timed_fentry: "biolatency_timed fentry" => biolatency::timed;
+            biolatency_timed_tp_btf: "biolatency_timed tp_btf" => biolatency::timed;
+            biolatency_timed_raw_tp: "biolatency_timed raw_tp" => biolatency::timed;
+            biolatency_timed_queued: "biolatency_timed auto -Q" => biolatency::timed;
+            biolatency_timed_queued_raw_tp: "biolatency_timed raw_tp -Q" => biolatency::timed;
+            biolatency_timed_msecs: "biolatency_timed auto -m" => biolatency::timed_in_msecs;
+            biolatency_parallel_kprobe_nvme: "biolatency_parallel kprobe nvme0n1" => biolatency::parallel;
+            biolatency_parallel_tp_btf_nvme: "biolatency_parallel tp_btf nvme0n1" => biolatency::parallel;
+            biolatency_parallel_raw_tp_nvme: "biolatency_parallel raw_tp nvme0n1" => biolatency::parallel;
+            biolatency_parallel_kprobe_virtio: "biolatency_parallel kprobe vda" => biolatency::parallel;
+            biolatency_parallel_tp_btf_virtio: "biolatency_parallel tp_btf vda" => biolatency::parallel;
+            biolatency_by_disk: "biolatency_by_disk" => biolatency::by_disk;
+            biolatency_flush: "biolatency_flush" => biolatency::flush;
+            biolatency_sum_over_intervals: "biolatency_intervals" => biolatency::intervals;
             bitehist_kprobe_virtio: "bitehist_mixed kprobe vda" => bitehist::mixed;
             bitehist_kprobe_null_blk: "bitehist_mixed kprobe nullb0" => bitehist::mixed;
             bitehist_kprobe_nvme: "bitehist_mixed kprobe nvme0n1" => bitehist::mixed;

@@ -1,0 +1,107 @@
+//! The distributions that programs make, against the same made here.
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use rawbpf::distributions::{Distribution, Distributions};
+use rawbpf::insn::*;
+use rawbpf::sys::map::Update;
+use rawbpf::sys::prog::{self, TestRun};
+use rawbpf::sys::{Load, Map, MapSpec, MapType, Prog, ProgramType};
+
+const ZERO: [u8; 4] = [0; 4];
+
+/// A program that adds a value to a distribution.
+struct Adder {
+    /// The distributions, zeros, epoch and the value to add.
+    maps: Vec<Map>,
+    prog: Prog,
+    read: Distributions,
+}
+
+impl Adder {
+    fn new(unit: i32) -> Adder {
+        let input = MapSpec {
+            name: "input".into(),
+            map_type: MapType::Array,
+            key_size: 4,
+            value_size: 8,
+            max_entries: 1,
+            flags: 0,
+        };
+        let specs = Distributions::maps("values", &Buckets::Log2, 4, 2);
+        let maps: Vec<_> =
+            specs.iter().chain([&input]).map(|spec| Map::create(spec).unwrap()).collect();
+
+        let mut a = Asm::new();
+        let full = a.label();
+        a.load_map_value(r1, MapRef(3), 0);
+        a.load(r6, u64_at(r1 + 0));
+        a.store(u32_at(fp - 8), 0);
+        a.lookup_or_insert(MapRef(0), -8, MapRef(1), &full);
+        a.add_to_distribution(r6, unit, &Buckets::Log2, MapRef(2));
+        a.place(full);
+        a.mov(w0, 0);
+        a.exit();
+        let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
+        let insns = encode(&a.finish().unwrap().with_map_fds(&fds).unwrap(), Endian::HOST);
+        let load = Load { insns: &insns, ..Load::new(ProgramType::SocketFilter) };
+        Adder { maps, prog: prog::load(&load).unwrap(), read: Distributions::new(&Buckets::Log2) }
+    }
+
+    fn add(&self, value: u64) {
+        self.maps[3].update(&ZERO, &value.to_ne_bytes(), Update::Any).unwrap();
+        self.prog.test_run(TestRun { data_in: &[0; 14], ..TestRun::default() }).unwrap();
+    }
+
+    /// What the interval added.
+    fn interval(&mut self) -> Option<Distribution> {
+        let all = self.read.interval(&self.maps[0], &self.maps[2]).unwrap();
+        assert!(all.len() <= 1);
+        all.into_values().next()
+    }
+}
+
+fn reference(values: &[u64], unit: u64) -> Option<Distribution> {
+    let extremes = (*values.iter().min()?, *values.iter().max()?);
+    let mut counts = vec![0; 64];
+    for value in values {
+        counts[(value / unit).checked_ilog2().unwrap_or(0) as usize] += 1;
+    }
+    let sum = values.iter().fold(0_u64, |sum, value| sum.wrapping_add(*value));
+    Some(Distribution { counts, sum, extremes: Some(extremes) })
+}
+
+/// Values of all magnitudes, and those beside powers of two.
+fn value() -> impl Strategy<Value = u64> {
+    let any = (any::<u64>(), 0..64).prop_map(|(value, shift)| value >> shift);
+    let beside = (0..64_u32, 0..3_u64).prop_map(|(bit, add)| (1_u64 << bit) - 1 + add);
+    prop_oneof![any, beside, Just(u64::MAX)]
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn every_interval_has_exactly_its_own_counts_sum_and_extremes() {
+    let mut runner = TestRunner::deterministic();
+    for unit in [1, 1000, 1_000_000] {
+        let mut adder = Adder::new(unit);
+        for _ in 0..20 {
+            let values = prop::collection::vec(value(), 0..60).new_tree(&mut runner).unwrap();
+            let values = values.current();
+            values.iter().for_each(|value| adder.add(*value));
+            assert_eq!(adder.interval(), reference(&values, unit as u64), "{unit}: {values:?}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn extremes_of_an_interval_do_not_stay_for_the_next_but_one() {
+    let mut adder = Adder::new(1);
+    for values in [&[1, 1000][..], &[500], &[500], &[], &[499, 501], &[0], &[u64::MAX]] {
+        values.iter().for_each(|value| adder.add(*value));
+        assert_eq!(adder.interval(), reference(values, 1), "{values:?}");
+    }
+}

@@ -1,0 +1,127 @@
+//! What biolatency must have printed in the guest. The numbers of requests are those of
+//! `guest/case.sh` and `guest/tools/biolatency.sh`.
+
+use crate::bed::Outcome;
+use serde_json::Value;
+
+/// What `one_each` makes.
+const ONE_EACH: u64 = 1009 + 503 + 251 + 127;
+/// What `mixed_io` makes.
+const MIXED: u64 = 499 + 251 + 127;
+
+/// 53 requests of 20 ms each, in that bucket or, where the emulated CPU was late, the next.
+pub fn timed(outcome: &Outcome) {
+    timed_in(&outcome.stdout, "usecs", 1000.0, 16384, 65535);
+}
+
+/// The same in milliseconds.
+pub fn timed_in_msecs(outcome: &Outcome) {
+    timed_in(&outcome.stdout, "msecs", 1.0, 16, 63);
+}
+
+#[track_caller]
+fn timed_in(stdout: &str, unit: &str, millisecond: f64, low: u64, high: u64) {
+    let line = only_line(stdout);
+    assert_eq!(line["unit"], unit);
+    let data = &line["data"];
+    assert_eq!(count(data), 53);
+    let near = buckets(data).filter(|(min, max, _)| *min >= low && *max <= high);
+    // Another process may have had the CPU for a while.
+    assert!(near.map(|(_, _, count)| count).sum::<u64>() >= 48, "{data}");
+    // A timer is never early.
+    assert!(number(data, "min") >= 20.0 * millisecond, "{data}");
+    assert!(number(data, "average") >= number(data, "min"), "{data}");
+    assert!(number(data, "max") >= number(data, "average"), "{data}");
+    assert!(data["p50"].as_u64().is_some_and(|bound| bound <= high), "{data}");
+    nothing_missed(&line);
+}
+
+/// Each of the requests that were in flight together, and nothing else.
+pub fn parallel(outcome: &Outcome) {
+    let line = only_line(&outcome.stdout);
+    assert_eq!(count(&line["data"]), ONE_EACH);
+    plausible(&line["data"]);
+    nothing_missed(&line);
+}
+
+/// The same number of requests on each disk.
+pub fn by_disk(outcome: &Outcome) {
+    let line = only_line(&outcome.stdout);
+    let disks = line["data"].as_object().unwrap();
+    assert_eq!(disks.keys().collect::<Vec<_>>(), ["nullb0", "nvme0n1", "vda"]);
+    for data in disks.values() {
+        assert_eq!(count(data), MIXED);
+        plausible(data);
+    }
+    nothing_missed(&line);
+}
+
+/// Each of 53 writes and as many flushes took a time that makes sense, and the ends that belong to no start are
+/// told.
+pub fn flush(outcome: &Outcome) {
+    let line = only_line(&outcome.stdout);
+    assert_eq!(count(&line["data"]), 2 * 53, "{line}");
+    assert_eq!(line["unmatched"], 53, "{line}");
+    plausible(&line["data"]);
+}
+
+/// Of the rounds of requests none is lost between two intervals, and each interval has its own
+/// extremes.
+pub fn intervals(outcome: &Outcome) {
+    let (json, rounds) = outcome.stdout.rsplit_once("rounds ").expect("rounds");
+    let rounds: u64 = rounds.trim().parse().unwrap();
+    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() >= 5, "too few to tell: {json}");
+    let mut sum = 0;
+    for line in &lines {
+        nothing_missed(line);
+        if count(&line["data"]) > 0 {
+            sum += count(&line["data"]);
+            plausible(&line["data"]);
+        }
+    }
+    assert_eq!(sum, rounds * ONE_EACH, "in {rounds} rounds");
+}
+
+fn only_line(stdout: &str) -> Value {
+    assert_eq!(stdout.lines().count(), 1, "{stdout}");
+    serde_json::from_str(stdout).unwrap()
+}
+
+fn count(data: &Value) -> u64 {
+    let count = data["count"].as_u64().expect("count");
+    assert_eq!(buckets(data).map(|(_, _, count)| count).sum::<u64>(), count, "{data}");
+    count
+}
+
+fn number(data: &Value, name: &str) -> f64 {
+    data[name].as_f64().unwrap_or_else(|| panic!("no {name} in {data}"))
+}
+
+fn buckets(data: &Value) -> impl Iterator<Item = (u64, u64, u64)> {
+    let number = |bucket: &Value, name: &str| bucket[name].as_u64().expect("a number");
+    data["hist"]
+        .as_array()
+        .expect("hist")
+        .iter()
+        .map(move |bucket| (number(bucket, "min"), number(bucket, "max"), number(bucket, "count")))
+}
+
+/// The extremes are in the first and the last bucket, the average is between them, and nothing took
+/// longer than the whole case may.
+#[track_caller]
+fn plausible(data: &Value) {
+    let (min, average, max) = (number(data, "min"), number(data, "average"), number(data, "max"));
+    let (first, last) = (buckets(data).next().unwrap(), buckets(data).last().unwrap());
+    assert!((first.0 as f64..first.1 as f64 + 1.0).contains(&min), "{data}");
+    assert!((last.0 as f64..last.1 as f64 + 1.0).contains(&max), "{data}");
+    assert!((min..=max).contains(&average), "{data}");
+    assert!(max < 60e6, "{data}");
+}
+
+#[track_caller]
+fn nothing_missed(line: &Value) {
+    for what in ["unmatched", "reissued", "too_many", "too_many_disks", "not_timed"] {
+        assert_eq!(line[what], Value::Null, "{what}: {line}");
+    }
+}
