@@ -290,6 +290,7 @@ fn what_cannot_be_traced_is_said() {
             "did you mean rawbpf_test_sleep?",
         ),
         (&format!("{own}:no_such_thing_at_all"), "no function no_such_thing_at_all", ""),
+        (&"/lib/x86_64-linux-gnu/libc.so.6:strlen".into(), "IFUNC", ""),
         (&"/nosuchfile:main".into(), "/nosuchfile", ""),
         (&"/proc/self/status:main".into(), "no ELF object", ""),
     ] {
