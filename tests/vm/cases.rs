@@ -33,7 +33,7 @@ macro_rules! everywhere {
             bitehist_tracepoint_leaves_nothing: "bitehist_killed tracepoint" => bitehist::left_nothing;
             funclatency_kprobe: "funclatency_sleeps kprobe" => funclatency::sleeps;
             funclatency_fentry: "funclatency_sleeps fentry --custom 4096,8192,16384" => funclatency::sleeps;
-            funclatency_by_pid: "funclatency_by_pid" => funclatency::by_pid;
+            funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
         }
     };
 }
