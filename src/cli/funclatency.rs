@@ -152,6 +152,14 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let user = options.function.split_once(':');
     let user = user.map(|(path, symbol)| UserFunction::find(Path::new(path), symbol, options.pid));
     let user = user.transpose()?;
+    if user.is_some() && options.attach != How::Auto {
+        return Err(Error::usage("--attach is for kernel functions: this is one of a file").into());
+    }
+    if let Some(pid) = options.pid
+        && !Path::new(&format!("/proc/{pid}")).exists()
+    {
+        return Err(Error::usage(format!("no process {pid}")).into());
+    }
     let buckets = options.linear.as_ref().or(options.custom.as_ref()).unwrap_or(&Buckets::Log2);
     let program = program::Options {
         unit: options.unit.nanoseconds(),

@@ -61,6 +61,7 @@ macro_rules! everywhere {
             bitesize_fsync_virtio: "bitesize_fsync auto vda" => bitesize::fsync;
             bitesize_fsync_nvme: "bitesize_fsync auto nvme0n1" => bitesize::fsync;
             bitesize_picture: "bitesize_text" => bitesize::text;
+            funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
         }
     };
 }
