@@ -1,6 +1,7 @@
 //! The command line: a file a subcommand.
 
 mod bitehist;
+mod doctor;
 mod dump;
 mod options;
 mod report;
@@ -32,6 +33,7 @@ Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./b
 #[derive(Subcommand)]
 enum Command {
     Bitehist(bitehist::Options),
+    Doctor(doctor::Options),
 }
 
 /// Runs what the arguments ask for. What fails is said on stderr.
@@ -46,6 +48,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let (name, verbose, result) = match &cli.command {
         Command::Bitehist(options) => ("bitehist", options.trace.verbose, bitehist::run(options)),
+        Command::Doctor(options) => ("doctor", options.verbose, doctor::run(options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

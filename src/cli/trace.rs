@@ -55,7 +55,7 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
         return dump(&mut out, format, &tool.plans(kind, &types)?, &tool.maps());
     }
     let signal = StopSignal::new().map_err(|error| Error::failed(error.to_string()))?;
-    let session = session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, &types))?;
+    let session = attach(tool, &types)?;
     report::attached(T::NAME, tool.options(), &session);
     report::tracing(T::WHAT, tool.options(), &mut out)?;
     let options = tool.options();
@@ -69,6 +69,14 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
             return Ok(());
         }
     }
+}
+
+/// Attaches a tool by the first kind that works.
+///
+/// # Errors
+/// None does.
+pub fn attach(tool: &impl Tool, types: &KernelTypes) -> Result<Session, Error> {
+    session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, types))
 }
 
 fn print(tool: &impl Tool, out: &mut dyn Write) -> io::Result<()> {

@@ -1,0 +1,56 @@
+//! What each tool will use: it is attached as it would be, and detached.
+
+use clap::{Args, Command};
+
+use super::super::bitehist;
+use super::super::trace::{self, Tool};
+use super::{Held, check};
+use crate::error::Error;
+use crate::host::KernelTypes;
+use crate::session::Session;
+use crate::view::checks::Check;
+
+type Try = fn(&KernelTypes) -> Result<Session, Error>;
+
+/// Each tool with the arguments it cannot do without.
+const TOOLS: [(&str, Try); 1] =
+    [("bitehist", |types| attach(types, &options(&[]), bitehist::tool))];
+
+pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
+    let tools = TOOLS.iter().map(|(name, attach)| {
+        let found = attach(types).map(|session| {
+            let found = format!("{}, {}", session.attached.join(", "), memory(&session));
+            held.push(Box::new(session));
+            found
+        });
+        check(*name, found)
+    });
+    tools.collect()
+}
+
+fn attach<'a, O, T: Tool>(
+    types: &KernelTypes,
+    options: &'a O,
+    tool: fn(&'a O) -> Result<T, Error>,
+) -> Result<Session, Error> {
+    trace::attach(&tool(options)?, types)
+}
+
+/// A tool's options as the command line would give them.
+fn options<O: Args>(arguments: &[&str]) -> O {
+    let command = O::augment_args(Command::new("tool").no_binary_name(true));
+    O::from_arg_matches(&command.get_matches_from(arguments))
+        .expect("the matches of its own command")
+}
+
+/// What its maps take in the kernel, at most.
+fn memory(session: &Session) -> String {
+    let sizes = session
+        .maps
+        .iter()
+        .map(|map| (map.key_len() + map.value_len()) * map.spec().max_entries as usize);
+    match sizes.sum::<usize>() {
+        bytes if bytes < 1024 => format!("{bytes} bytes of maps"),
+        bytes => format!("{} KiB of maps", bytes.div_ceil(1024)),
+    }
+}
