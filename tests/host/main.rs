@@ -3,4 +3,5 @@
 
 mod bitehist;
 mod disk;
+mod doctor;
 mod tool;

@@ -31,6 +31,7 @@ macro_rules! everywhere {
             bitehist_kprobe_leaves_nothing: "bitehist_killed kprobe" => bitehist::left_nothing;
             bitehist_fentry_leaves_nothing: "bitehist_killed fentry" => bitehist::left_nothing;
             bitehist_tracepoint_leaves_nothing: "bitehist_killed tracepoint" => bitehist::left_nothing;
+            doctor_table: "doctor_table" => doctor::table;
         }
     };
 }

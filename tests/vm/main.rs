@@ -8,6 +8,7 @@ mod bitehist;
 mod boot;
 #[macro_use]
 mod cases;
+mod doctor;
 
 use bed::{Case, Kernel};
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::host::{AttachKind, refusal};
 use crate::insn::helper::*;
 use crate::insn::{Cond::Lt, *};
-use crate::sys::{self, AttachType, Load, LoadError, Prog, ProgramType};
+use crate::sys::{self, AttachType, Errno, Load, LoadError, Prog, ProgramType};
 use crate::view::checks::Check;
 
 /// `r0 = 0; exit`
@@ -128,11 +128,9 @@ fn refused_or_ok(
     needs: &str,
 ) -> Check {
     let tried = load(program_type, program).map(|_| String::new()).map_err(|error| {
-        // With a log it was the verifier; without, loading is not allowed, or the log says lockdown.
+        let forbidden = matches!(error.errno, Errno::EPERM | Errno::ENOSYS);
         match refusal::load(AttachKind::Kprobe, &error) {
-            refused if error.log.trim().is_empty() || refused.what.contains("locked down") => {
-                refused
-            }
+            refused if forbidden || refused.what.contains("locked down") => refused,
             refused => Error { detail: refused.detail, ..Error::lacking(missing).next(needs) },
         }
     });

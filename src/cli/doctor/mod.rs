@@ -105,3 +105,116 @@ fn cannot_tell(name: &str, why: impl Into<String>) -> Check {
     let found = why.into();
     Check { name: name.into(), state: State::CannotTell, found, remedy: None, detail: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::*;
+    use crate::sys::call::{Call, Command, hook};
+    use crate::sys::{Errno, file};
+
+    const ROOT: (&str, &str) = ("/proc/self/status", "CapEff:\t000001ffffffffff\n");
+
+    /// A host that has these files and no others.
+    fn host<const N: usize>(files: [(&'static str, &'static str); N]) -> file::hook::Installed {
+        file::hook::install(move |path| {
+            let found = files.iter().find(|(name, _)| Path::new(name) == path);
+            let missing = || io::Error::from_raw_os_error(libc::ENOENT);
+            Some(found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(missing))
+        })
+    }
+
+    /// A kernel that refuses this command so and says yes to all else.
+    fn without(refused: Command, errno: Errno) -> hook::Installed {
+        hook::install(move |call| match call {
+            Call::Bpf { command, .. } if *command == refused => Some(Err(errno)),
+            _ => Some(Ok(hook::fd())),
+        })
+    }
+
+    #[track_caller]
+    fn says(checks: &[Check], name: &str, state: State, remedy: &str) {
+        let check = checks.iter().find(|check| check.name == name).expect(name);
+        assert_eq!(check.state, state, "{check:?}");
+        assert!(check.remedy.as_deref().unwrap_or_default().contains(remedy), "{check:?}");
+    }
+
+    #[test]
+    fn a_kernel_without_bpf_btf_or_tracefs_is_told_so() {
+        let _host = host([ROOT]);
+        let _kernel = without(Command::MapCreate, Errno::ENOSYS);
+        let checks = kernel::checks();
+        says(&checks, "bpf(2)", State::Missing, "");
+        says(&checks, "BTF", State::Missing, "--btf FILE");
+        says(&checks, "release", State::CannotTell, "");
+    }
+
+    #[test]
+    fn a_program_that_nobody_may_load_is_told_by_its_reason() {
+        let lockdown = ("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
+        let _host = host([ROOT, lockdown]);
+        let _kernel = without(Command::ProgLoad, Errno::EPERM);
+        let helpers = features::helpers();
+        says(&helpers, "probe_read_kernel", State::Missing, "chosen at boot");
+        let privileges = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
+        says(&privileges, "lockdown", State::Missing, "chosen at boot");
+    }
+
+    #[test]
+    fn what_was_not_permitted_is_not_called_missing() {
+        let _host = host([("/proc/self/status", "CapEff:\t0000000000000000\n")]);
+        let _kernel = without(Command::ProgLoad, Errno::EPERM);
+        for check in features::helpers().iter().chain(&features::instructions()) {
+            assert_eq!(check.state, State::CannotTell, "{check:?}");
+        }
+        let privileges = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
+        says(&privileges, "capabilities", State::Missing, "setcap");
+    }
+
+    #[test]
+    fn a_refused_instruction_says_which_kernel_brought_it() {
+        let _host = host([ROOT]);
+        let _kernel = without(Command::ProgLoad, Errno::EINVAL);
+        let instructions = features::instructions();
+        says(&instructions, "load_acquire", State::Missing, "Linux 6.15");
+        let helpers = features::helpers();
+        says(&helpers, "get_attach_cookie", State::Missing, "Linux 5.15");
+    }
+
+    #[test]
+    fn a_map_that_cannot_be_read_in_batches_is_no_missing_map() {
+        let _host = host([ROOT, ("/sys/devices/system/cpu/possible", "0-1\n")]);
+        let _kernel = without(Command::MapLookupBatch, Errno::ENOTSUPP);
+        let maps = maps::checks();
+        says(&maps, "percpu_array", State::Ok, "");
+        says(&maps, "batches of percpu_array", State::Missing, "Linux 5.13");
+        says(&maps, "lookup_and_delete of hash", State::Ok, "");
+    }
+
+    #[test]
+    fn settings_in_the_way_are_missing_with_what_to_type() {
+        let _host = host([
+            ROOT,
+            ("/proc/self/uid_map", "0 100000 65536\n"),
+            ("/proc/sys/kernel/kptr_restrict", "2\n"),
+            ("/proc/sys/kernel/perf_event_paranoid", "2\n"),
+        ]);
+        let checks = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
+        says(&checks, "user namespace", State::Missing, "outside of the container");
+        says(&checks, "kptr_restrict", State::Missing, "sysctl kernel.kptr_restrict=1");
+        says(&checks, "perf_event_paranoid", State::Ok, "");
+        assert!(!checks.iter().any(|check| check.name == "bpf_stats_enabled"));
+    }
+
+    #[test]
+    fn it_succeeds_if_any_tool_can_run() {
+        let _host = host([ROOT]);
+        let runs = check("one", Ok("tp_btf x".into()));
+        let cannot = check("two", Err(Error::lacking("no way")));
+        assert!(verdict(&[cannot.clone(), runs]).is_ok());
+        let Err(Stop::Error(error)) = verdict(&[cannot]) else { panic!("none can run") };
+        assert_eq!(error.failure.code(), 77);
+    }
+}
