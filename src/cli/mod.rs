@@ -36,6 +36,11 @@ enum Command {
     Doctor(doctor::Options),
 }
 
+/// The whole command line as clap knows it, for man pages and shell completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs what the arguments ask for. What fails is said on stderr.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(named(args)) {

@@ -32,7 +32,7 @@ pub struct Options {
 }
 
 const EXAMPLES: &str = "\
-Everything is tried on the running kernel, on a tracepoint and a function that are hardly ever hit,
+Each thing is tried on the running kernel, where hardly ever anything happens,
 and detached again. Exits with 0 if a tool can run, with 77 if none can.
 
 Examples:
