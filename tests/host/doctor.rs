@@ -23,7 +23,7 @@ fn says(report: &Value, group: &str, name: &str, state: &str) {
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn what_works_here_is_ok_and_kprobes_are_missing_where_they_are() {
     tool::with_tracefs();
-    let output = tool::run("doctor", &["--json"]);
+    let output = tool::run("doctor", &["--json", "-v"]);
     assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
     let report = report(&output);
     for (group, name) in [
@@ -50,6 +50,8 @@ fn what_works_here_is_ok_and_kprobes_are_missing_where_they_are() {
         says(&report, "attach kinds", "kprobe", "missing");
         assert!(kprobe["found"].as_str().unwrap().contains("CONFIG_KPROBE_EVENTS"), "{kprobe}");
         assert!(bitehist.starts_with("tp_btf block_rq_issue"), "{bitehist}");
+        let passed_over = report["tools"]["bitehist"]["detail"].as_str().unwrap();
+        assert!(passed_over.starts_with("kprobe: this kernel has no kprobes"), "{passed_over}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The ways to attach, each tried with a program that does nothing.
 
+use std::ffi::{CStr, CString};
 use std::path::Path;
 
 use goblin::elf::{Elf, program_header::PT_LOAD};
@@ -9,7 +10,7 @@ use super::{Held, check};
 use crate::btf::Kind;
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, KernelTypes, refusal};
-use crate::session::{self, Plan};
+use crate::session::{self, Plan, Session};
 use crate::sys::link::{self, At, Functions, Places};
 use crate::sys::perf::has_kprobes;
 use crate::sys::{AttachType, Errno, Link, PerfEvent, Prog, ProgramType, SysError, file};
@@ -24,42 +25,12 @@ const KPROBES: &str = "the block tools use tp_btf then";
 const TRAMPOLINES: &str = "needs BTF and CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS";
 
 /// This program's own file.
-const SELF: &std::ffi::CStr = c"/proc/self/exe";
+const SELF: &CStr = c"/proc/self/exe";
 
 pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
     let ids = ids(types).unwrap_or_default();
     let (category, tracepoint) = TRACEPOINT;
-    let mut kind = |attach: Attach, needs: &str| {
-        let name = attach.kind().to_string();
-        if attach.kind() == AttachKind::Kprobe && !has_kprobes() {
-            return check(name, unless_by_option(Err(refusal::no_kprobes()), needs));
-        }
-        let tried = session::start(&[], &[attach.kind()], |_| {
-            let program = nothing();
-            Ok(vec![Plan { name: "doctor", attach: attach.clone(), program }])
-        });
-        // Those of a perf event are slow to go.
-        let tried = tried.map(|session| match attach.kind() {
-            AttachKind::Kprobe | AttachKind::Tracepoint => held.push(Box::new(session)),
-            _ => drop(session),
-        });
-        check(name, unless_by_option(tried, needs))
-    };
-    let mut checks = vec![
-        kind(Attach::Kprobe(vec![FUNCTION.into()]), KPROBES),
-        kind(Attach::Tracepoint(category.into(), tracepoint.into()), "needs tracefs"),
-        kind(Attach::RawTp(tracepoint.into()), "needs Linux 4.17"),
-        kind(Attach::TpBtf(tracepoint.into(), ids.tracepoint), "needs Linux 5.5 with BTF"),
-        kind(Attach::Fentry(FUNCTION.into(), ids.function), TRAMPOLINES),
-    ];
-    let fexit = fexit(ids.function).map(drop);
-    let fexit = unless_by_option(fexit, TRAMPOLINES);
-    checks.push(check("fexit", fexit));
     let kretprobe = kretprobe().map(|link| held.push(Box::new(link)));
-    let kretprobe = unless_by_option(kretprobe, KPROBES);
-    checks.insert(1, check("kretprobe", kretprobe));
-    let multi = unless_by_option(kprobe_multi().map(drop), "needs Linux 5.18 with CONFIG_FPROBE");
-    checks.push(check("kprobe.multi", multi));
     let (uprobe, link) = match uprobe() {
         Ok((attached, link)) => {
             held.push(Box::new(attached));
@@ -67,11 +38,45 @@ pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
         }
         Err(error) => (Err(error.clone()), Err(error)),
     };
-    checks.push(check("uprobe", unless_by_option(uprobe, "needs CONFIG_UPROBE_EVENTS")));
-    let multi = unless_by_option(uprobe_multi().map(drop), "needs Linux 6.6");
-    checks.push(check("uprobe.multi", multi));
-    checks.push(check("link to a perf event", unless_by_option(link, "needs Linux 5.15")));
-    checks
+    let mut by_session = |attach: Attach, needs: &str| {
+        let kind = attach.kind();
+        row(&kind.to_string(), alone(attach).map(|session| hold(session, kind, held)), needs)
+    };
+    vec![
+        by_session(Attach::Kprobe(vec![FUNCTION.into()]), KPROBES),
+        row("kretprobe", kretprobe, KPROBES),
+        by_session(Attach::Tracepoint(category.into(), tracepoint.into()), "needs tracefs"),
+        by_session(Attach::RawTp(tracepoint.into()), "needs Linux 4.17"),
+        by_session(Attach::TpBtf(tracepoint.into(), ids.tracepoint), "needs Linux 5.5 with BTF"),
+        by_session(Attach::Fentry(FUNCTION.into(), ids.function), TRAMPOLINES),
+        row("fexit", fexit(ids.function).map(drop), TRAMPOLINES),
+        row("kprobe.multi", kprobe_multi().map(drop), "needs Linux 5.18 with CONFIG_FPROBE"),
+        row("uprobe", uprobe, "needs CONFIG_UPROBE_EVENTS"),
+        row("uprobe.multi", uprobe_multi().map(drop), "needs Linux 6.6"),
+        row("link to a perf event", link, "needs Linux 5.15"),
+    ]
+}
+
+/// A program that does nothing, attached as a tool's would be.
+fn alone(attach: Attach) -> Result<Session, Error> {
+    if attach.kind() == AttachKind::Kprobe && !has_kprobes() {
+        return Err(refusal::no_kprobes());
+    }
+    session::start(&[], &[attach.kind()], |_| {
+        let attach = attach.clone();
+        Ok(vec![Plan { name: "doctor", attach, program: nothing() }])
+    })
+}
+
+/// Detaches, or puts that off where a perf event makes it slow.
+fn hold(session: Session, kind: AttachKind, held: &mut Held) {
+    if matches!(kind, AttachKind::Kprobe | AttachKind::Tracepoint) {
+        held.push(Box::new(session));
+    }
+}
+
+fn row(name: &str, tried: Result<(), Error>, needs: &str) -> Check {
+    check(name, unless_by_option(tried, needs))
 }
 
 /// A sentence that ends in what a tool's option could do is no remedy here; what is needed is.
@@ -174,6 +179,6 @@ fn unknown(error: &SysError, what: &str) -> Error {
     }
 }
 
-fn c_string(name: &str) -> std::ffi::CString {
-    std::ffi::CString::new(name).expect("a name without NUL")
+fn c_string(name: &str) -> CString {
+    CString::new(name).expect("a name without NUL")
 }

@@ -4,6 +4,7 @@ use std::env::consts::ARCH;
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use super::features::{load, nothing};
 use super::{cannot_tell, check};
 use crate::btf::{Function, ProgramBtf};
 use crate::error::Error;
@@ -53,12 +54,12 @@ fn bpf() -> Result<String, Error> {
 
 /// The kernel says of each program how much machine code it became.
 fn jit() -> Check {
-    let prog = super::features::load(ProgramType::SocketFilter, &super::features::nothing());
+    let prog = load(ProgramType::SocketFilter, &nothing());
     let prog = match prog {
         Ok(prog) => prog,
         Err(error) => return check("JIT", Err(refusal::load(AttachKind::RawTp, &error))),
     };
-    match sys::object::prog_info(prog.as_fd()) {
+    match object::prog_info(prog.as_fd()) {
         Ok(object::ProgInfo { jited_len: 1.., .. }) => check("JIT", Ok(String::new())),
         // Only who could read the kernel's memory is told.
         Ok(_) if refusal::privilege().is_some() => cannot_tell("JIT", "not permitted"),

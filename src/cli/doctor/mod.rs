@@ -67,7 +67,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         write!(out, "{list}")?;
     }
     out.flush()?;
-    verdict(&groups[6].checks)
+    let [.., tools] = &groups;
+    verdict(&tools.checks)
 }
 
 /// Whether a tool can run.

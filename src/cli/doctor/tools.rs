@@ -17,13 +17,15 @@ const TOOLS: [(&str, Try); 1] =
     [("bitehist", |types| attach(types, &options(&[]), bitehist::tool))];
 
 pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
-    let tools = TOOLS.iter().map(|(name, attach)| {
-        let found = attach(types).map(|session| {
-            let found = format!("{}, {}", session.attached.join(", "), memory(&session));
+    let tools = TOOLS.iter().map(|(name, attach)| match attach(types) {
+        Err(error) => check(*name, Err(error)),
+        Ok(session) => {
+            let place = session.attached.join(", ");
+            let found = format!("{place}, {}", memory(&session));
+            let detail = passed_over(&session);
             held.push(Box::new(session));
-            found
-        });
-        check(*name, found)
+            Check { detail, ..check(*name, Ok(found)) }
+        }
     });
     tools.collect()
 }
@@ -53,4 +55,10 @@ fn memory(session: &Session) -> String {
         bytes if bytes < 1024 => format!("{bytes} bytes of maps"),
         bytes => format!("{} KiB of maps", bytes.div_ceil(1024)),
     }
+}
+
+/// The kinds that were tried before and why they did not work, if there were any.
+fn passed_over(session: &Session) -> Option<String> {
+    let kinds = session.skipped.iter().map(|(kind, error)| format!("{kind}: {}", error.what));
+    Some(kinds.collect::<Vec<_>>().join("\n")).filter(|kinds| !kinds.is_empty())
 }
