@@ -185,6 +185,19 @@ mod tests {
     }
 
     #[test]
+    fn each_attach_kind_that_is_refused_says_what_it_needs() {
+        let _host = host([ROOT]);
+        let _kernel = without(Command::ProgLoad, Errno::EINVAL);
+        let checks = attach::checks(&KernelTypes::new(None), &mut Held::new());
+        for check in &checks {
+            assert_eq!(check.state, State::Missing, "{check:?}");
+            assert!(check.remedy.as_ref().is_some_and(|it| !it.contains("--attach")), "{check:?}");
+        }
+        says(&checks, "tp_btf", State::Missing, "BTF");
+        says(&checks, "link to a perf event", State::Missing, "Linux 5.15");
+    }
+
+    #[test]
     fn a_map_that_cannot_be_read_in_batches_is_no_missing_map() {
         let _host = host([ROOT, ("/sys/devices/system/cpu/possible", "0-1\n")]);
         let _kernel = without(Command::MapLookupBatch, Errno::ENOTSUPP);

@@ -62,3 +62,17 @@ fn passed_over(session: &Session) -> Option<String> {
     let kinds = session.skipped.iter().map(|(kind, error)| format!("{kind}: {}", error.what));
     Some(kinds.collect::<Vec<_>>().join("\n")).filter(|kinds| !kinds.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_tool_that_traces_is_tried() {
+        let command = crate::cli::command();
+        let traces = |tool: &&Command| tool.get_arguments().any(|arg| arg.get_id() == "interval");
+        for tool in command.get_subcommands().filter(traces) {
+            assert!(TOOLS.iter().any(|(name, _)| *name == tool.get_name()), "{}", tool.get_name());
+        }
+    }
+}
