@@ -61,11 +61,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
     let colour = out.is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     let list = Checklist { groups: &groups, colour, details: options.verbose };
-    if options.json {
-        writeln!(out, "{}", list.to_json())?;
-    } else {
-        write!(out, "{list}")?;
-    }
+    let text = if options.json { format!("{}\n", list.to_json()) } else { list.to_string() };
+    out.write_all(text.as_bytes())?;
     out.flush()?;
     let [.., tools] = &groups;
     verdict(&tools.checks)
@@ -216,6 +213,7 @@ mod tests {
             ("/proc/sys/kernel/perf_event_paranoid", "2\n"),
         ]);
         let checks = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
+        says(&checks, "capabilities", State::Ok, "");
         says(&checks, "user namespace", State::Missing, "outside of the container");
         says(&checks, "kptr_restrict", State::Missing, "sysctl kernel.kptr_restrict=1");
         says(&checks, "perf_event_paranoid", State::Ok, "");
