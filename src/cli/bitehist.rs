@@ -43,11 +43,16 @@ Examples:
   rawbpf bitehist --dump-insns       the bytecode; needs no privilege";
 
 pub fn run(options: &Options) -> Result<(), Stop> {
-    let disk = options.block.disk()?;
-    trace::run(&mut Bitehist { options, disk, counters: Counters::default(), counts: vec![] })
+    trace::run(&mut tool(options)?)
 }
 
-struct Bitehist<'a> {
+/// The tool as these options want it.
+pub fn tool(options: &Options) -> Result<Bitehist<'_>, Error> {
+    let disk = options.block.disk()?;
+    Ok(Bitehist { options, disk, counters: Counters::default(), counts: vec![] })
+}
+
+pub struct Bitehist<'a> {
     options: &'a Options,
     disk: Option<Disk>,
     counters: Counters,

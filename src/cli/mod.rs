@@ -11,6 +11,7 @@ mod bioheat;
 mod biolatency;
 mod bitehist;
 mod bitesize;
+mod doctor;
 mod dump;
 mod funclatency;
 mod options;
@@ -47,6 +48,12 @@ enum Command {
     Bitesize(bitesize::Options),
     Bioheat(bioheat::Options),
     Funclatency(funclatency::Options),
+    Doctor(doctor::Options),
+}
+
+/// The whole command line as clap knows it, for man pages and shell completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs what the arguments ask for. What fails is said on stderr.
@@ -71,6 +78,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Funclatency(options) => {
             ("funclatency", options.trace.verbose, funclatency::run(options))
         }
+        Command::Doctor(options) => ("doctor", options.verbose, doctor::run(options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

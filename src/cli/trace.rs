@@ -75,7 +75,7 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
         return dump(&mut out, format, &tool.plans(kind, &types)?, &tool.maps());
     }
     let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
-    let session = session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, &types))?;
+    let session = attach(tool, &types)?;
     // Before anybody is told that it counts.
     tool.started(&session)?;
     report::attached(T::NAME, tool.options(), &session);
@@ -106,6 +106,14 @@ fn print_all(
             return Ok(());
         }
     }
+}
+
+/// Attaches a tool by the first kind that works.
+///
+/// # Errors
+/// None does.
+pub fn attach(tool: &impl Tool, types: &KernelTypes) -> Result<Session, Error> {
+    session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, types))
 }
 
 fn print(tool: &mut impl Tool, out: &mut dyn Write) -> io::Result<()> {

@@ -8,20 +8,16 @@ use crate::error::Error;
 use crate::insn::helper::PROBE_READ_KERNEL;
 use crate::sys::{Errno, LoadError, SysError, Tracefs, file, kallsyms};
 
-const CAP_SYS_ADMIN: u32 = 21;
-const CAP_PERFMON: u32 = 38;
-const CAP_BPF: u32 = 39;
+/// The capabilities that matter to us, by their bit.
+const CAPABILITIES: [(u32, &str); 3] =
+    [(39, "CAP_BPF"), (38, "CAP_PERFMON"), (21, "CAP_SYS_ADMIN")];
 
 /// What keeps this process from loading and attaching programs of any kind, if anything does.
 pub fn privilege() -> Option<Error> {
-    let status = file::read_text(Path::new("/proc/self/status")).ok()?;
-    let hex = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    let held = u64::from_str_radix(hex.trim(), 16).ok()?;
-    let has = |capability: u32| held >> capability & 1 == 1;
-    let missing: Vec<_> = [(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]
+    let held = capabilities()?;
+    let missing: Vec<_> = ["CAP_BPF", "CAP_PERFMON"]
         .into_iter()
-        .filter(|(number, _)| !has(*number) && !has(CAP_SYS_ADMIN))
-        .map(|(_, name)| name)
+        .filter(|name| !held.contains(name) && !held.contains(&"CAP_SYS_ADMIN"))
         .collect();
     if missing.is_empty() {
         return in_user_namespace().then(|| {
@@ -33,6 +29,16 @@ pub fn privilege() -> Option<Error> {
     Some(Error::lacking(format!("not permitted: {} {verb} missing", missing.join(" and "))).next(
         format!("try: sudo {program}, or once: sudo setcap cap_bpf,cap_perfmon+ep {program}"),
     ))
+}
+
+/// Those of CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN, which includes both, that this process has. `None`
+/// if it cannot be told.
+pub fn capabilities() -> Option<Vec<&'static str>> {
+    let status = file::read_text(Path::new("/proc/self/status")).ok()?;
+    let hex = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    let held = u64::from_str_radix(hex.trim(), 16).ok()?;
+    let held = CAPABILITIES.into_iter().filter(|(bit, _)| held >> bit & 1 == 1);
+    Some(held.map(|(_, name)| name).collect())
 }
 
 /// Why the kernel refused a map.
@@ -224,7 +230,7 @@ fn no_bpf() -> Error {
 }
 
 /// Whether ids of users here are others on the host.
-fn in_user_namespace() -> bool {
+pub fn in_user_namespace() -> bool {
     let map = file::read_text(Path::new("/proc/self/uid_map")).unwrap_or_default();
     let mut numbers = map.split_whitespace();
     !map.is_empty() && numbers.nth(2) != Some("4294967295")

@@ -21,6 +21,11 @@ pub struct KernelTypes {
 }
 
 impl KernelTypes {
+    /// Those of the running kernel.
+    pub fn running() -> KernelTypes {
+        KernelTypes { file: None, own: OnceCell::new() }
+    }
+
     /// Those of the running kernel, or of the file at `path`: BTF as it is, or an ELF object with a
     /// section of it, such as a vmlinux.
     ///

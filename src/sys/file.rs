@@ -97,6 +97,13 @@ enum Content {
     Read(Vec<u8>),
 }
 
+impl Bytes {
+    /// Whether they were mapped, which costs nothing however many they are.
+    pub fn is_mapped(&self) -> bool {
+        matches!(self.0, Content::Mapped(_))
+    }
+}
+
 impl Deref for Bytes {
     type Target = [u8];
 
@@ -112,6 +119,11 @@ impl Deref for Bytes {
 ///
 /// BTF under `/sys/kernel/btf` can be mapped from Linux 6.16 on, privately only; before, it is read.
 pub fn map_or_read(path: &Path) -> Result<Bytes, FileError> {
+    #[cfg(test)]
+    if let Some(answer) = hook::answer(path) {
+        let read = answer.map(|content| Bytes(Content::Read(content)));
+        return read.map_err(|error| FileError::new(path, error));
+    }
     let bytes = |file: File| {
         let length = file.metadata()?.len();
         // SAFETY: a private mapping that is only read. Somebody who rewrites the file meanwhile could

@@ -7,5 +7,6 @@ mod bitesize;
 mod buckets;
 mod disk;
 mod distributions;
+mod doctor;
 mod funclatency;
 mod tool;

@@ -50,7 +50,6 @@ macro_rules! everywhere {
             bitehist_tracepoint_leaves_nothing: "bitehist_killed tracepoint" => bitehist::left_nothing;
             funclatency_kprobe: "funclatency_sleeps kprobe" => funclatency::sleeps;
             funclatency_fentry: "funclatency_sleeps fentry --custom 4096,8192,16384" => funclatency::sleeps;
-            funclatency_by_pid: "funclatency_by_pid" => funclatency::by_pid;
             bitesize_kprobe_virtio: "bitesize_direct kprobe vda" => bitesize::direct;
             bitesize_fentry_virtio: "bitesize_direct fentry vda" => bitesize::direct;
             bitesize_tp_btf_virtio: "bitesize_direct tp_btf vda" => bitesize::direct;
@@ -62,6 +61,7 @@ macro_rules! everywhere {
             bitesize_fsync_nvme: "bitesize_fsync auto nvme0n1" => bitesize::fsync;
             bitesize_picture: "bitesize_text" => bitesize::text;
             funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
+            doctor_table: "doctor_table" => doctor::table;
         }
     };
 }

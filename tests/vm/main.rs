@@ -10,6 +10,7 @@ mod bitesize;
 mod boot;
 #[macro_use]
 mod cases;
+mod doctor;
 mod funclatency;
 
 use bed::{Case, Kernel};

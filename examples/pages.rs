@@ -1,0 +1,123 @@
+//! Writes the man pages and the shell completions:
+//! `cargo run --example pages FOLDER`.
+//!
+//! They are made here and not by the program, which would be a tenth larger.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::Command;
+use clap_complete::{Shell, generate_to};
+use clap_mangen::Man;
+
+fn main() -> io::Result<()> {
+    let Some(folder) = std::env::args_os().nth(1) else {
+        eprintln!("usage: cargo run --example pages FOLDER");
+        std::process::exit(2);
+    };
+    write(folder.as_ref())
+}
+
+/// Writes a page for the program and one for each subcommand, and the completions of each shell.
+pub fn write(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    // There is nothing to say of `help`, and in a page no terminal's width to mind.
+    let mut command = rawbpf::cli::command().disable_help_subcommand(true);
+    command.build();
+    page(&command, folder)?;
+    for subcommand in command.get_subcommands() {
+        page(subcommand, folder)?;
+    }
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        generate_to(shell, &mut rawbpf::cli::command(), "rawbpf", folder)?;
+    }
+    Ok(())
+}
+
+fn page(command: &Command, folder: &Path) -> io::Result<()> {
+    let man = Man::new(command.clone()).source(concat!("rawbpf ", env!("CARGO_PKG_VERSION")));
+    let mut out = File::create(folder.join(man.get_filename()))?;
+    man.render_title(&mut out)?;
+    man.render_name_section(&mut out)?;
+    man.render_synopsis_section(&mut out)?;
+    man.render_description_section(&mut out)?;
+    man.render_options_section(&mut out)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut out)?;
+    }
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    match help.split_once("Examples:\n") {
+        Some((before, examples)) => {
+            if !before.is_empty() {
+                section(&mut out, "NOTES", before)?;
+            }
+            section(&mut out, "EXAMPLES", examples)?;
+        }
+        None => section(&mut out, "NOTES", &help)?,
+    }
+    section(&mut out, "OVERHEAD", if traces(command) { OVERHEAD } else { NO_OVERHEAD })?;
+    section(&mut out, "EXIT STATUS", EXIT_STATUS)?;
+    let others = if command.has_subcommands() { PAGES_OF_TOOLS } else { PAGE_OF_ALL };
+    section(&mut out, "SEE ALSO", others)
+}
+
+/// Whether its program runs at each event.
+fn traces(command: &Command) -> bool {
+    command.has_subcommands() || command.get_arguments().any(|arg| arg.get_id() == "interval")
+}
+
+/// A section whose lines stay as they are.
+fn section(out: &mut File, title: &str, text: &str) -> io::Result<()> {
+    writeln!(out, ".SH \"{title}\"\n.nf")?;
+    for line in text.trim_end().lines() {
+        // A point or a quote at the start would be a command, a hyphen a dash.
+        let line = line.replace('\\', "\\e").replace('-', "\\-");
+        writeln!(out, "\\&{line}")?;
+    }
+    writeln!(out, ".fi")
+}
+
+const OVERHEAD: &str = "\
+At each event a program runs on the CPU where the event happens: some 30
+instructions where sizes are counted, some 60 to 100 where processes are
+told apart. Measured on a busy machine with two CPUs and Linux 6.18; read
+the figures as what is more and what is less.
+
+What an event costs by the kind of attachment:
+  tp_btf       50 to 60 ns to get into the program; fields cost nothing
+  raw_tp       50 to 120 ns, and 60 to 90 ns for each field copied
+  tracepoint   120 to 190 ns, most of it for the record it comes with
+  kprobe       some 450 instructions in all, counted in an emulator
+and in the program itself:
+  a counter    1 ns; 10 ns where two CPUs count in the same place
+  a key        31 ns; 44 ns where two CPUs count under the same key
+While kernel.bpf_stats_enabled is 1 the kernel times each run, which adds
+some 40 ns.
+
+So a disk of 100,000 requests a second costs some 10 to 20 ms of CPU time
+a second, over all CPUs. A function that is called ten million times a
+second should not be traced: at 100 ns each that is a whole CPU.
+
+To start takes some milliseconds, most of it to find a type in the
+kernel's BTF. To end takes less than one, but 50 to 90 ms for each
+kprobe, uprobe or tracepoint: the kernel waits for its last user.
+
+The process takes less than 2 MB, most of them pages of its file and of
+the kernel's BTF. What the maps take in the kernel is told by rawbpf
+doctor. Neither grows with time.";
+
+const NO_OVERHEAD: &str = "\
+It attaches to places that are hardly ever hit, with a program of two
+instructions, and detaches when it is done. Nothing of it is left. The
+run takes some tenths of a second, most of it at its end, when the kernel
+removes a uprobe, a tracepoint and two kprobes.";
+
+const EXIT_STATUS: &str = "\
+0    it is done
+1    it was tried and failed
+2    the command line asks for what cannot be
+77   this host lacks what is needed, a privilege included";
+
+const PAGES_OF_TOOLS: &str = "rawbpf-doctor(1), and the page of each subcommand";
+const PAGE_OF_ALL: &str = "rawbpf(1), rawbpf-doctor(1)";

@@ -1,0 +1,138 @@
+//! What programs may be made of: helpers and instructions, each tried by loading it.
+
+use super::check;
+use crate::error::Error;
+use crate::host::{AttachKind, refusal};
+use crate::insn::helper::*;
+use crate::insn::{Cond::Lt, *};
+use crate::sys::{self, AttachType, Errno, Load, LoadError, Prog, ProgramType};
+use crate::view::checks::Check;
+
+/// `r0 = 0; exit`
+pub fn nothing() -> Program {
+    program(|_| {})
+}
+
+/// What `body` writes, and `r0 = 0; exit` behind it.
+fn program(body: impl FnOnce(&mut Asm)) -> Program {
+    let mut a = Asm::new();
+    body(&mut a);
+    a.mov(r0, 0);
+    a.exit();
+    a.finish().expect("the few instructions of a trial are in order")
+}
+
+/// Loads a program without maps.
+pub fn load(program_type: ProgramType, program: &Program) -> Result<Prog, LoadError> {
+    load_for(program_type, None, 0, program)
+}
+
+/// Loads a program without maps that says where it will be attached.
+pub fn load_for(
+    program_type: ProgramType,
+    expected_attach_type: Option<AttachType>,
+    attach_btf_id: u32,
+    program: &Program,
+) -> Result<Prog, LoadError> {
+    let insns = &encode(program.insns(), Endian::HOST);
+    sys::prog::load(&Load {
+        name: "doctor",
+        insns,
+        expected_attach_type,
+        attach_btf_id,
+        ..Load::new(program_type)
+    })
+}
+
+/// Those that tools call.
+const HELPERS: [Helper; 8] = [
+    PROBE_READ_KERNEL,
+    PROBE_READ_USER,
+    KTIME_GET_NS,
+    GET_CURRENT_PID_TGID,
+    GET_CURRENT_UID_GID,
+    GET_CURRENT_COMM,
+    GET_CURRENT_CGROUP_ID,
+    GET_ATTACH_COOKIE,
+];
+
+pub fn helpers() -> Vec<Check> {
+    let tried = HELPERS.map(|helper| {
+        let program = program(|a| {
+            // Some fill memory, from an address or not; one wants the context, which is in r1.
+            if helper != GET_ATTACH_COOKIE {
+                a.mov(r1, fp);
+                a.add(r1, -16);
+            }
+            a.mov(r2, 16);
+            a.mov(r3, 0);
+            a.call(helper);
+        });
+        let (major, minor) = helper.since;
+        let needs = format!("needs Linux {major}.{minor}");
+        let name = helper.name.trim_start_matches("bpf_");
+        refused_or_ok(name, ProgramType::Kprobe, &program, "this kernel does not have it", &needs)
+    });
+    tried.into()
+}
+
+/// By the kernel that brought them.
+pub fn instructions() -> Vec<Check> {
+    let loop_of_four = program(|a| {
+        a.mov(r1, 0);
+        let again = a.here();
+        a.add(r1, 1);
+        a.jump_if(r1, Lt, 4, &again);
+    });
+    let fetch = program(|a| {
+        a.mov(r1, 1);
+        a.store(u64_at(fp - 8), 0);
+        a.fetch_add(u64_at(fp - 8), r1);
+    });
+    let v4 = program(|a| {
+        let next = a.label();
+        a.gotol(&next);
+        a.place(next);
+        a.mov(r1, 1);
+        a.movsx8(r1, r1);
+    });
+    let may_goto = program(|a| {
+        let next = a.label();
+        a.may_goto(&next);
+        a.mov(r1, 1);
+        a.place(next);
+    });
+    let load_acquire = program(|a| {
+        a.store(u64_at(fp - 8), 0);
+        a.load_acquire(r1, u64_at(fp - 8));
+    });
+    [
+        ("bounded loops", loop_of_four, "needs Linux 5.3"),
+        ("atomics with fetch", fetch, "needs Linux 5.12"),
+        ("ISA v4", v4, "needs Linux 6.6"),
+        ("may_goto", may_goto, "needs Linux 6.9"),
+        ("load_acquire", load_acquire, "needs Linux 6.15"),
+    ]
+    .map(|(name, program, needs)| {
+        let missing = "the verifier refuses it";
+        refused_or_ok(name, ProgramType::SocketFilter, &program, missing, needs)
+    })
+    .into()
+}
+
+fn refused_or_ok(
+    name: &str,
+    program_type: ProgramType,
+    program: &Program,
+    missing: &str,
+    needs: &str,
+) -> Check {
+    let tried = load(program_type, program).map(|_| String::new()).map_err(|error| {
+        let forbidden = matches!(error.errno, Errno::EPERM | Errno::ENOSYS);
+        match refusal::load(AttachKind::Kprobe, &error) {
+            refused if forbidden || refused.what.contains("locked down") => refused,
+            refused => Error { detail: refused.detail, ..Error::lacking(missing).next(needs) },
+        }
+    });
+    check(name, tried)
+}

@@ -1,0 +1,105 @@
+//! What the kernel is and what it tells of itself.
+
+use std::env::consts::ARCH;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use super::features::{load, nothing};
+use super::{cannot_tell, check};
+use crate::btf::{Function, ProgramBtf};
+use crate::error::Error;
+use crate::host::{AttachKind, refusal, registers};
+use crate::sys::{self, Errno, Map, MapSpec, MapType, ProgramType, Tracefs, file, object};
+use crate::view::checks::Check;
+
+const BTF: &str = "/sys/kernel/btf/vmlinux";
+
+pub fn checks() -> Vec<Check> {
+    vec![
+        release(),
+        registers(),
+        check("bpf(2)", bpf()),
+        jit(),
+        btf(),
+        check("BTF of programs", program_btf()),
+        check("tracefs", tracefs()),
+    ]
+}
+
+fn release() -> Check {
+    match file::read_text(Path::new("/proc/sys/kernel/osrelease")) {
+        Ok(release) => check("release", Ok(format!("{} {ARCH}", release.trim()))),
+        Err(error) => cannot_tell("release", error.to_string()),
+    }
+}
+
+fn registers() -> Check {
+    let known = registers::host().map(|_| format!("a function's arguments are known on {ARCH}"));
+    let unknown =
+        || Error::lacking(format!("where {ARCH} keeps a function's arguments is not known"));
+    check("registers", known.ok_or_else(|| unknown().next("fentry and tp_btf need no registers")))
+}
+
+fn bpf() -> Result<String, Error> {
+    let map = Map::create(&MapSpec {
+        name: "doctor".into(),
+        map_type: MapType::Array,
+        key_size: 4,
+        value_size: 8,
+        max_entries: 1,
+        flags: 0,
+    });
+    map.map(|_| String::new()).map_err(|error| refusal::map(&error))
+}
+
+/// The kernel says of each program how much machine code it became.
+fn jit() -> Check {
+    let prog = load(ProgramType::SocketFilter, &nothing());
+    let prog = match prog {
+        Ok(prog) => prog,
+        Err(error) => return check("JIT", Err(refusal::load(AttachKind::RawTp, &error))),
+    };
+    match object::prog_info(prog.as_fd()) {
+        Ok(object::ProgInfo { jited_len: 1.., .. }) => check("JIT", Ok(String::new())),
+        // Only who could read the kernel's memory is told.
+        Ok(_) if refusal::privilege().is_some() => cannot_tell("JIT", "not permitted"),
+        Ok(_) => check(
+            "JIT",
+            Err(Error::lacking("programs are interpreted, which is slow")
+                .next("try: sudo sysctl net.core.bpf_jit_enable=1")),
+        ),
+        Err(error) => cannot_tell("JIT", error.to_string()),
+    }
+}
+
+fn btf() -> Check {
+    let missing = |error: sys::FileError| match error.errno() {
+        Errno::ENOENT => Error::lacking("this kernel has none (CONFIG_DEBUG_INFO_BTF)")
+            .next("the tools take that of a vmlinux or a BTF file with --btf FILE"),
+        _ => Error::lacking(error.to_string()),
+    };
+    let found = file::map_or_read(Path::new(BTF)).map(|bytes| {
+        let how = if bytes.is_mapped() { "mapped" } else { "read" };
+        format!("{:.1} MB, {how}", bytes.len() as f64 / 1e6)
+    });
+    check("BTF", found.map_err(missing))
+}
+
+/// With it the kernel's log shows our source lines.
+fn program_btf() -> Result<String, Error> {
+    let function = Function { name: "doctor", parameters: &["ctx"], slot: 0 };
+    let types = ProgramBtf::new(&[function], &[]);
+    match sys::Btf::load(&types.btf) {
+        Ok(_) => Ok(String::new()),
+        Err(error) if error.errno == Errno::EPERM => {
+            Err(refusal::map(&sys::SysError { call: error.call, errno: error.errno }))
+        }
+        Err(error) => Err(Error::lacking("refused: the verifier's log has no source lines")
+            .detail(format!("{error}\n{}", error.log))),
+    }
+}
+
+fn tracefs() -> Result<String, Error> {
+    let tracefs = Tracefs::find().ok_or_else(refusal::no_tracefs)?;
+    Ok(format!("at {}", tracefs.root().display()))
+}

@@ -1,0 +1,232 @@
+//! `rawbpf doctor`: what this host offers, and what each tool makes of it. What can be tried is tried.
+
+mod attach;
+mod features;
+mod kernel;
+mod maps;
+mod privileges;
+mod tools;
+
+use std::any::Any;
+use std::env;
+use std::io::{self, IsTerminal, Write};
+
+use clap::Args;
+
+use super::Stop;
+use crate::error::Error;
+use crate::host::{KernelTypes, refusal};
+use crate::view::checks::{Check, Checklist, Group, State};
+
+/// Show what this host offers, what each tool will use, and what to do where something is missing
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    /// Show the kernel's own words too
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+const EXAMPLES: &str = "\
+Each thing is tried on the running kernel, where hardly ever anything happens,
+and detached again. Exits with 0 if a tool can run, with 77 if none can.
+
+Examples:
+  sudo rawbpf doctor                         what works here
+  rawbpf doctor                              what can be told without privileges
+  sudo rawbpf doctor --json | jq .tools      for programs";
+
+/// What stays attached until the report is printed: closing a perf event takes the kernel up to a
+/// tenth of a second.
+type Held = Vec<Box<dyn Any>>;
+
+pub fn run(options: &Options) -> Result<(), Stop> {
+    let types = KernelTypes::running();
+    let mut held = Held::new();
+    // First, since whatever the kernel charges for would lift the limit.
+    let memlock = privileges::memlock();
+    let groups = [
+        Group { title: "kernel", checks: kernel::checks() },
+        Group { title: "privileges", checks: privileges::checks(memlock) },
+        Group { title: "attach kinds", checks: attach::checks(&types, &mut held) },
+        Group { title: "helpers", checks: features::helpers() },
+        Group { title: "instructions", checks: features::instructions() },
+        Group { title: "maps", checks: maps::checks() },
+        Group { title: "tools", checks: tools::checks(&types, &mut held) },
+    ];
+    let mut out = io::stdout().lock();
+    let colour = out.is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    let list = Checklist { groups: &groups, colour, details: options.verbose };
+    let text = if options.json { format!("{}\n", list.to_json()) } else { list.to_string() };
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    let [.., tools] = &groups;
+    verdict(&tools.checks)
+}
+
+/// Whether a tool can run.
+fn verdict(tools: &[Check]) -> Result<(), Stop> {
+    match tools.iter().all(|tool| tool.state != State::Ok) {
+        false => Ok(()),
+        true => Err(Stop::Error(
+            refusal::privilege()
+                .unwrap_or_else(|| Error::lacking("no tool can run on this host, as told above")),
+        )),
+    }
+}
+
+/// What came of a try. That it was not permitted says nothing about the host.
+fn check(name: impl Into<String>, tried: Result<String, Error>) -> Check {
+    let name = name.into();
+    match tried {
+        Ok(found) => Check { name, state: State::Ok, found, remedy: None, detail: None },
+        Err(error) if refusal::privilege().is_some_and(|missing| missing.what == error.what) => {
+            let found = "not permitted".into();
+            Check { name, state: State::CannotTell, found, remedy: None, detail: error.detail }
+        }
+        Err(error) => Check {
+            name,
+            state: State::Missing,
+            found: error.what,
+            remedy: error.next,
+            detail: error.detail,
+        },
+    }
+}
+
+/// That it cannot be told, and why.
+fn cannot_tell(name: &str, why: impl Into<String>) -> Check {
+    let found = why.into();
+    Check { name: name.into(), state: State::CannotTell, found, remedy: None, detail: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::*;
+    use crate::sys::call::{Call, Command, hook};
+    use crate::sys::{Errno, file};
+
+    const ROOT: (&str, &str) = ("/proc/self/status", "CapEff:\t000001ffffffffff\n");
+
+    /// A host that has these files and no others.
+    fn host<const N: usize>(files: [(&'static str, &'static str); N]) -> file::hook::Installed {
+        file::hook::install(move |path| {
+            let found = files.iter().find(|(name, _)| Path::new(name) == path);
+            let missing = || io::Error::from_raw_os_error(libc::ENOENT);
+            Some(found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(missing))
+        })
+    }
+
+    /// A kernel that refuses this command so and says yes to all else.
+    fn without(refused: Command, errno: Errno) -> hook::Installed {
+        hook::install(move |call| match call {
+            Call::Bpf { command, .. } if *command == refused => Some(Err(errno)),
+            _ => Some(Ok(hook::fd())),
+        })
+    }
+
+    #[track_caller]
+    fn says(checks: &[Check], name: &str, state: State, remedy: &str) {
+        let check = checks.iter().find(|check| check.name == name).expect(name);
+        assert_eq!(check.state, state, "{check:?}");
+        assert!(check.remedy.as_deref().unwrap_or_default().contains(remedy), "{check:?}");
+    }
+
+    #[test]
+    fn a_kernel_without_bpf_btf_or_tracefs_is_told_so() {
+        let _host = host([ROOT]);
+        let _kernel = without(Command::MapCreate, Errno::ENOSYS);
+        let checks = kernel::checks();
+        says(&checks, "bpf(2)", State::Missing, "");
+        says(&checks, "BTF", State::Missing, "--btf FILE");
+        says(&checks, "release", State::CannotTell, "");
+    }
+
+    #[test]
+    fn a_program_that_nobody_may_load_is_told_by_its_reason() {
+        let lockdown = ("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
+        let _host = host([ROOT, lockdown]);
+        let _kernel = without(Command::ProgLoad, Errno::EPERM);
+        let helpers = features::helpers();
+        says(&helpers, "probe_read_kernel", State::Missing, "chosen at boot");
+        let privileges = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
+        says(&privileges, "lockdown", State::Missing, "chosen at boot");
+    }
+
+    #[test]
+    fn what_was_not_permitted_is_not_called_missing() {
+        let _host = host([("/proc/self/status", "CapEff:\t0000000000000000\n")]);
+        let _kernel = without(Command::ProgLoad, Errno::EPERM);
+        for check in features::helpers().iter().chain(&features::instructions()) {
+            assert_eq!(check.state, State::CannotTell, "{check:?}");
+        }
+        let privileges = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
+        says(&privileges, "capabilities", State::Missing, "setcap");
+    }
+
+    #[test]
+    fn a_refused_instruction_says_which_kernel_brought_it() {
+        let _host = host([ROOT]);
+        let _kernel = without(Command::ProgLoad, Errno::EINVAL);
+        let instructions = features::instructions();
+        says(&instructions, "load_acquire", State::Missing, "Linux 6.15");
+        let helpers = features::helpers();
+        says(&helpers, "get_attach_cookie", State::Missing, "Linux 5.15");
+    }
+
+    #[test]
+    fn each_attach_kind_that_is_refused_says_what_it_needs() {
+        let _host = host([ROOT]);
+        let _kernel = without(Command::ProgLoad, Errno::EINVAL);
+        let checks = attach::checks(&KernelTypes::running(), &mut Held::new());
+        for check in &checks {
+            assert_eq!(check.state, State::Missing, "{check:?}");
+            assert!(check.remedy.as_ref().is_some_and(|it| !it.contains("--attach")), "{check:?}");
+        }
+        says(&checks, "tp_btf", State::Missing, "BTF");
+        says(&checks, "link to a perf event", State::Missing, "Linux 5.15");
+    }
+
+    #[test]
+    fn a_map_that_cannot_be_read_in_batches_is_no_missing_map() {
+        let _host = host([ROOT, ("/sys/devices/system/cpu/possible", "0-1\n")]);
+        let _kernel = without(Command::MapLookupBatch, Errno::ENOTSUPP);
+        let maps = maps::checks();
+        says(&maps, "percpu_array", State::Ok, "");
+        says(&maps, "batches of percpu_array", State::Missing, "Linux 5.13");
+        says(&maps, "lookup_and_delete of hash", State::Ok, "");
+    }
+
+    #[test]
+    fn settings_in_the_way_are_missing_with_what_to_type() {
+        let _host = host([
+            ROOT,
+            ("/proc/self/uid_map", "0 100000 65536\n"),
+            ("/proc/sys/kernel/kptr_restrict", "2\n"),
+            ("/proc/sys/kernel/perf_event_paranoid", "2\n"),
+        ]);
+        let checks = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
+        says(&checks, "capabilities", State::Ok, "");
+        says(&checks, "user namespace", State::Missing, "outside of the container");
+        says(&checks, "kptr_restrict", State::Missing, "sysctl kernel.kptr_restrict=1");
+        says(&checks, "perf_event_paranoid", State::Ok, "");
+        assert!(!checks.iter().any(|check| check.name == "bpf_stats_enabled"));
+    }
+
+    #[test]
+    fn it_succeeds_if_any_tool_can_run() {
+        let _host = host([ROOT]);
+        let runs = check("one", Ok("tp_btf x".into()));
+        let cannot = check("two", Err(Error::lacking("no way")));
+        assert!(verdict(&[cannot.clone(), runs]).is_ok());
+        let Err(Stop::Error(error)) = verdict(&[cannot]) else { panic!("none can run") };
+        assert_eq!(error.failure.code(), 77);
+    }
+}

@@ -1,0 +1,78 @@
+//! What each tool will use: it is attached as it would be, and detached.
+
+use clap::{Args, Command};
+
+use super::super::bitehist;
+use super::super::trace::{self, Tool};
+use super::{Held, check};
+use crate::error::Error;
+use crate::host::KernelTypes;
+use crate::session::Session;
+use crate::view::checks::Check;
+
+type Try = fn(&KernelTypes) -> Result<Session, Error>;
+
+/// Each tool with the arguments it cannot do without.
+const TOOLS: [(&str, Try); 1] =
+    [("bitehist", |types| attach(types, &options(&[]), bitehist::tool))];
+
+pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
+    let tools = TOOLS.iter().map(|(name, attach)| match attach(types) {
+        Err(error) => check(*name, Err(error)),
+        Ok(session) => {
+            let place = session.attached.join(", ");
+            let found = format!("{place}, {}", memory(&session));
+            let detail = passed_over(&session);
+            held.push(Box::new(session));
+            Check { detail, ..check(*name, Ok(found)) }
+        }
+    });
+    tools.collect()
+}
+
+fn attach<'a, O, T: Tool>(
+    types: &KernelTypes,
+    options: &'a O,
+    tool: fn(&'a O) -> Result<T, Error>,
+) -> Result<Session, Error> {
+    trace::attach(&tool(options)?, types)
+}
+
+/// A tool's options as the command line would give them.
+fn options<O: Args>(arguments: &[&str]) -> O {
+    let command = O::augment_args(Command::new("tool").no_binary_name(true));
+    O::from_arg_matches(&command.get_matches_from(arguments))
+        .expect("the matches of its own command")
+}
+
+/// What its maps take in the kernel, at most.
+fn memory(session: &Session) -> String {
+    let sizes = session
+        .maps
+        .iter()
+        .map(|map| (map.key_len() + map.value_len()) * map.spec().max_entries as usize);
+    match sizes.sum::<usize>() {
+        bytes if bytes < 1024 => format!("{bytes} bytes of maps"),
+        bytes => format!("{} KiB of maps", bytes.div_ceil(1024)),
+    }
+}
+
+/// The kinds that were tried before and why they did not work, if there were any.
+fn passed_over(session: &Session) -> Option<String> {
+    let kinds = session.skipped.iter().map(|(kind, error)| format!("{kind}: {}", error.what));
+    Some(kinds.collect::<Vec<_>>().join("\n")).filter(|kinds| !kinds.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_tool_that_traces_is_tried() {
+        let command = crate::cli::command();
+        let traces = |tool: &&Command| tool.get_arguments().any(|arg| arg.get_id() == "interval");
+        for tool in command.get_subcommands().filter(traces) {
+            assert!(TOOLS.iter().any(|(name, _)| *name == tool.get_name()), "{}", tool.get_name());
+        }
+    }
+}
