@@ -25,10 +25,8 @@ fn timed_in(stdout: &str, unit: &str, millisecond: f64, low: u64, high: u64) {
     assert_eq!(line["unit"], unit);
     let data = &line["data"];
     assert_eq!(count(data), 53);
-    let near = buckets(data).filter(|(min, max, _)| *min >= low && *max <= high);
-    // Another process may have had the CPU for a while.
-    assert!(near.map(|(_, _, count)| count).sum::<u64>() >= 48, "{data}");
-    // A timer is never early.
+    // A timer is never early, though an emulated CPU is late at times.
+    assert_eq!(buckets(data).next().map(|(min, _, _)| min), Some(low), "{data}");
     assert!(number(data, "min") >= 20.0 * millisecond, "{data}");
     assert!(number(data, "average") >= number(data, "min"), "{data}");
     assert!(number(data, "max") >= number(data, "average"), "{data}");
@@ -39,9 +37,19 @@ fn timed_in(stdout: &str, unit: &str, millisecond: f64, low: u64, high: u64) {
 /// Each of the requests that were in flight together, and nothing else.
 pub fn parallel(outcome: &Outcome) {
     let line = only_line(&outcome.stdout);
-    assert_eq!(count(&line["data"]), ONE_EACH);
+    all_but_missed(count(&line["data"]), ONE_EACH, outcome);
     plausible(&line["data"]);
-    nothing_missed(&line);
+}
+
+/// So many, but for those that the tool says the kernel did not run its programs for: one that is
+/// preempted on its way is not run again on that CPU until it is back.
+#[track_caller]
+fn all_but_missed(counted: u64, expected: u64, outcome: &Outcome) {
+    let said = outcome.stderr.lines().find(|line| line.contains("came inside another probe's"));
+    let missed = said.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
+    assert!(counted <= expected, "{counted} of {expected}");
+    assert!(counted + missed >= expected, "{counted} of {expected}, {missed} missed");
+    assert!(missed * 10 < expected, "{missed} missed of {expected}");
 }
 
 /// The same number of requests on each disk.
@@ -74,13 +82,12 @@ pub fn intervals(outcome: &Outcome) {
     assert!(lines.len() >= 5, "too few to tell: {json}");
     let mut sum = 0;
     for line in &lines {
-        nothing_missed(line);
         if count(&line["data"]) > 0 {
             sum += count(&line["data"]);
             plausible(&line["data"]);
         }
     }
-    assert_eq!(sum, rounds * ONE_EACH, "in {rounds} rounds");
+    all_but_missed(sum, rounds * ONE_EACH, outcome);
 }
 
 fn only_line(stdout: &str) -> Value {
