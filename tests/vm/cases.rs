@@ -33,6 +33,8 @@ macro_rules! everywhere {
             bitehist_tracepoint_leaves_nothing: "bitehist_killed tracepoint" => bitehist::left_nothing;
             funclatency_kprobe: "funclatency_sleeps kprobe" => funclatency::sleeps;
             funclatency_fentry: "funclatency_sleeps fentry --custom 4096,8192,16384" => funclatency::sleeps;
+            funclatency_crowd_kprobe: "funclatency_crowd kprobe" => funclatency::crowd_or_missed;
+            funclatency_crowd_fentry: "funclatency_crowd fentry" => funclatency::crowd;
             funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
         }
     };
