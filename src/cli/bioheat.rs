@@ -72,8 +72,13 @@ Examples:
   rawbpf bioheat -d nvme0n1 --stats -T   one disk, with the time, p50, p99 and maximum";
 
 pub fn run(options: &Options) -> Result<(), Stop> {
+    trace::run(&mut tool(options)?)
+}
+
+/// The tool as these options want it.
+pub fn tool(options: &Options) -> Result<Bioheat<'_>, Error> {
     let disk = options.block.disk()?;
-    trace::run(&mut Bioheat {
+    Ok(Bioheat {
         options,
         disk,
         counters: Counters::default(),
@@ -148,7 +153,7 @@ const UNCOUNTED: [(u32, &str, &str); 3] = [
     (FULL, "full", "requests were not counted: more were under way than are remembered"),
 ];
 
-struct Bioheat<'a> {
+pub struct Bioheat<'a> {
     options: &'a Options,
     disk: Option<Disk>,
     counters: Counters,

@@ -55,6 +55,11 @@ Examples:
   rawbpf biolatency -Q -d nvme0n1    one disk, with the time that requests waited for it";
 
 pub fn run(options: &Options) -> Result<(), Stop> {
+    trace::run(&mut tool(options)?)
+}
+
+/// The tool as these options want it.
+pub fn tool(options: &Options) -> Result<Biolatency<'_>, Error> {
     let disk = options.block.disk()?;
     let programs = program::Options {
         unit: if options.milliseconds { 1_000_000 } else { 1000 },
@@ -62,7 +67,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         by_disk: options.disks,
         disk,
     };
-    trace::run(&mut Biolatency {
+    Ok(Biolatency {
         options,
         programs,
         latencies: Distributions::new(&program::BUCKETS),
@@ -75,7 +80,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 
 const NOTHING: Distribution = Distribution { counts: vec![], sum: 0, extremes: None };
 
-struct Biolatency<'a> {
+pub struct Biolatency<'a> {
     options: &'a Options,
     programs: program::Options,
     latencies: Distributions,

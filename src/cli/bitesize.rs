@@ -75,11 +75,16 @@ Examples:
   rawbpf bitesize -d nvme0n1 -c postgres 10 1";
 
 pub fn run(options: &Options) -> Result<(), Stop> {
-    let disk = options.block.disk()?;
-    trace::run(&mut Bitesize::new(options, disk))
+    trace::run(&mut tool(options)?)
 }
 
-struct Bitesize<'a> {
+/// The tool as these options want it.
+pub fn tool(options: &Options) -> Result<Bitesize<'_>, Error> {
+    let disk = options.block.disk()?;
+    Ok(Bitesize::new(options, disk))
+}
+
+pub struct Bitesize<'a> {
     options: &'a Options,
     disk: Option<Disk>,
     sizes: KeyedCounters,

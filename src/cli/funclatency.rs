@@ -11,7 +11,7 @@ use super::options::TraceOptions;
 use super::report;
 use super::trace::{self, Tool};
 use crate::btf::Kind;
-use crate::counters::Counters;
+use crate::counters::{Counters, unreadable};
 use crate::distributions::{Distribution, Distributions};
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, Frame, KernelTypes, UserFunction, refusal};
@@ -20,6 +20,7 @@ use crate::programs::funclatency::{self as program, missed};
 use crate::session::{Plan, Session};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
+use crate::sys::map::Entries;
 use crate::view::histogram::{Log2Histogram, RangeHistogram};
 use crate::view::summary::Summary;
 
@@ -72,7 +73,8 @@ Examples:
   rawbpf funclatency --unit ns vfs_read           in nanoseconds
   rawbpf funclatency /lib/x86_64-linux-gnu/libc.so.6:nanosleep --linear 0,20,1 --unit ms
 
-Calls that were open when tracing began or ended are not counted.";
+Calls that were open when tracing began or ended are not counted. A kretprobe follows only so many
+calls at once, often twice the number of CPUs, and misses the return of others; fentry does not.";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum By {
@@ -149,16 +151,21 @@ fn numbers(text: &str) -> Result<Vec<u64>, String> {
 }
 
 pub fn run(options: &Options) -> Result<(), Stop> {
+    trace::run(&mut tool(options)?)
+}
+
+/// The tool as these options want it.
+pub fn tool(options: &Options) -> Result<Funclatency<'_>, Error> {
     let user = options.function.split_once(':');
     let user = user.map(|(path, symbol)| UserFunction::find(Path::new(path), symbol, options.pid));
     let user = user.transpose()?;
     if user.is_some() && options.attach != How::Auto {
-        return Err(Error::usage("--attach is for kernel functions: this is one of a file").into());
+        return Err(Error::usage("--attach is for kernel functions: this is one of a file"));
     }
     if let Some(pid) = options.pid
         && !Path::new(&format!("/proc/{pid}")).exists()
     {
-        return Err(Error::usage(format!("no process {pid}")).into());
+        return Err(Error::usage(format!("no process {pid}")));
     }
     let buckets = options.linear.as_ref().or(options.custom.as_ref()).unwrap_or(&Buckets::Log2);
     let program = program::Options {
@@ -168,7 +175,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         by_pid: options.by.map(|_| options.max_keys),
     };
     let ranges = (0..buckets.len()).map(|index| buckets.range(index)).collect();
-    trace::run(&mut Funclatency {
+    Ok(Funclatency {
         options,
         user,
         distributions: Distributions::new(buckets),
@@ -177,10 +184,12 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         missed: Counters::default(),
         taken: vec![],
         not_counted: vec![],
+        starts: Entries::new(),
+        open: 0,
     })
 }
 
-struct Funclatency<'a> {
+pub struct Funclatency<'a> {
     options: &'a Options,
     user: Option<UserFunction>,
     program: program::Options,
@@ -190,6 +199,9 @@ struct Funclatency<'a> {
     /// By process, if that was asked for; who called most comes first.
     taken: Vec<(u32, Distribution)>,
     not_counted: Vec<u64>,
+    starts: Entries,
+    /// Calls that were entered and have not returned, as far as was seen.
+    open: u64,
 }
 
 impl Funclatency<'_> {
@@ -234,10 +246,11 @@ impl Funclatency<'_> {
             (missed::TOO_MANY, "too_many", "calls more than can be open at once"),
             (missed::TOO_MANY_KEYS, "too_many_keys", "calls by more processes than --max-keys"),
         ];
-        all.into_iter().filter_map(|(word, name, text)| {
-            let count = self.not_counted.get(word as usize).copied().unwrap_or(0);
-            (count > 0).then_some((name, text, count))
-        })
+        let counted = all.into_iter().map(|(word, name, text)| {
+            (name, text, self.not_counted.get(word as usize).copied().unwrap_or(0))
+        });
+        let open = ("open", "calls open: not over yet, or their return was missed", self.open);
+        counted.chain([open]).filter(|(.., count)| *count > 0)
     }
 }
 
@@ -303,7 +316,7 @@ impl Tool for Funclatency<'_> {
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {
-        let [_, latencies, _, epoch, missed] = &session.maps[..] else {
+        let [starts, latencies, _, epoch, missed] = &session.maps[..] else {
             return Err(Error::failed("a map is missing"));
         };
         let taken = self.distributions.interval(latencies, epoch)?;
@@ -312,6 +325,10 @@ impl Tool for Funclatency<'_> {
         self.taken
             .sort_by_key(|(pid, one)| (std::cmp::Reverse(one.counts.iter().sum::<u64>()), *pid));
         self.not_counted = self.missed.interval(missed)?;
+        starts.read_all(&mut self.starts).map_err(|error| unreadable(&error))?;
+        // Those from before tracing began have the start 0.
+        let open = self.starts.iter().filter(|(_, start)| start.iter().any(|byte| *byte != 0));
+        self.open = open.count() as u64;
         Ok(())
     }
 

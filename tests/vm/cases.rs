@@ -60,6 +60,8 @@ macro_rules! everywhere {
             bitesize_fsync_virtio: "bitesize_fsync auto vda" => bitesize::fsync;
             bitesize_fsync_nvme: "bitesize_fsync auto nvme0n1" => bitesize::fsync;
             bitesize_picture: "bitesize_text" => bitesize::text;
+            funclatency_crowd_kprobe: "funclatency_crowd kprobe" => funclatency::crowd_or_missed;
+            funclatency_crowd_fentry: "funclatency_crowd fentry" => funclatency::crowd;
             funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
             doctor_table: "doctor_table" => doctor::table;
         }

@@ -7,6 +7,30 @@ use serde_json::Value;
 /// How many processes slept for 5 ms, once each.
 const SLEEPS: u64 = 53;
 
+/// How many slept at the same time.
+const CROWD: u64 = 41;
+
+/// Each of many calls at the same time is timed.
+pub fn crowd(outcome: &Outcome) {
+    let (timed, line) = timed(outcome);
+    assert_eq!(timed, CROWD, "{line}");
+}
+
+/// A kretprobe follows a few only, but every call that it does not is told.
+pub fn crowd_or_missed(outcome: &Outcome) {
+    let (timed, line) = timed(outcome);
+    let open = line["open"].as_u64().unwrap_or(0);
+    assert!(timed > 0 && timed <= CROWD && timed + open >= CROWD, "{timed} timed: {line}");
+}
+
+/// How many calls of the case's own processes were timed.
+fn timed(outcome: &Outcome) -> (u64, Value) {
+    let (json, pids) = outcome.stdout.rsplit_once("pids ").expect("pids");
+    let line: Value = serde_json::from_str(json).unwrap();
+    let counts = pids.split_whitespace().map(|pid| line["summary"][pid]["count"].as_u64());
+    (counts.flatten().sum(), line)
+}
+
 /// Each sleep is in the histogram of its process, most of them in the bucket of 5 ms or the next.
 /// Nothing was missed.
 pub fn sleeps(outcome: &Outcome) {

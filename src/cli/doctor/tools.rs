@@ -2,8 +2,8 @@
 
 use clap::{Args, Command};
 
-use super::super::bitehist;
 use super::super::trace::{self, Tool};
+use super::super::{bioheat, biolatency, bitehist, bitesize, funclatency};
 use super::{Held, check};
 use crate::error::Error;
 use crate::host::KernelTypes;
@@ -13,8 +13,13 @@ use crate::view::checks::Check;
 type Try = fn(&KernelTypes) -> Result<Session, Error>;
 
 /// Each tool with the arguments it cannot do without.
-const TOOLS: [(&str, Try); 1] =
-    [("bitehist", |types| attach(types, &options(&[]), bitehist::tool))];
+const TOOLS: [(&str, Try); 5] = [
+    ("bitehist", |types| attach(types, &options(&[]), bitehist::tool)),
+    ("bitesize", |types| attach(types, &options(&[]), bitesize::tool)),
+    ("biolatency", |types| attach(types, &options(&[]), biolatency::tool)),
+    ("bioheat", |types| attach(types, &options(&[]), bioheat::tool)),
+    ("funclatency", |types| attach(types, &options(&["ksys_sync"]), funclatency::tool)),
+];
 
 pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
     let tools = TOOLS.iter().map(|(name, attach)| match attach(types) {

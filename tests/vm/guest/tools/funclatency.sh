@@ -13,3 +13,18 @@ funclatency_sleeps() {
     stop
     echo "pids$pids"
 }
+
+# funclatency_crowd KIND: processes that sleep all at the same time. Prints at the end how they were
+# called.
+funclatency_crowd() {
+    start funclatency --attach "$1" --by pid --json -v do_nanosleep $once
+    pids=
+    for _ in $(seq 41); do
+        usleep 1000000 &
+        pids="$pids $!"
+    done
+    # shellcheck disable=SC2086 # a word each
+    wait $pids
+    stop
+    echo "pids$pids"
+}
