@@ -45,6 +45,11 @@ impl StopSignal {
         Ok(StopSignal { wake })
     }
 
+    /// Whether one of them came already.
+    pub fn came(&self) -> bool {
+        self.wait(Instant::now()).unwrap_or(false)
+    }
+
     /// Waits until `deadline`; true if a signal came first.
     fn wait(&self, deadline: Instant) -> io::Result<bool> {
         loop {

@@ -2,6 +2,8 @@
 
 #[path = "../programs/bitehist.rs"]
 pub mod bitehist;
+#[path = "../programs/funccount.rs"]
+pub mod funccount;
 
 /// A tool's file.
 pub struct Source {
@@ -12,8 +14,10 @@ pub struct Source {
 }
 
 /// Every tool's file, for showing a program beside the lines that wrote it.
-pub const SOURCES: &[Source] =
-    &[Source { file: "programs/bitehist.rs", text: include_str!("../programs/bitehist.rs") }];
+pub const SOURCES: &[Source] = &[
+    Source { file: "programs/bitehist.rs", text: include_str!("../programs/bitehist.rs") },
+    Source { file: "programs/funccount.rs", text: include_str!("../programs/funccount.rs") },
+];
 
 /// The text of a line of a tool's file, without the space around it; empty for other files.
 pub fn line(file: &str, number: u32) -> &'static str {

@@ -2,6 +2,7 @@
 
 mod bitehist;
 mod dump;
+mod funccount;
 mod options;
 mod report;
 mod trace;
@@ -32,6 +33,7 @@ Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./b
 #[derive(Subcommand)]
 enum Command {
     Bitehist(bitehist::Options),
+    Funccount(funccount::Options),
 }
 
 /// Runs what the arguments ask for. What fails is said on stderr.
@@ -46,6 +48,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let (name, verbose, result) = match &cli.command {
         Command::Bitehist(options) => ("bitehist", options.trace.verbose, bitehist::run(options)),
+        Command::Funccount(options) => {
+            ("funccount", options.trace.verbose, funccount::run(options))
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

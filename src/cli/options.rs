@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::host::{AttachKind, Disk};
 
 /// When and what to print.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct TraceOptions {
     /// Seconds between two tables; fractions work
     #[arg(default_value = "5", value_parser = interval, allow_negative_numbers = true)]
@@ -107,7 +107,7 @@ fn attach_kind() -> impl TypedValueParser<Value = Choice> {
 }
 
 /// A day's interval is enough, and a millisecond's is as short as printing allows.
-fn interval(text: &str) -> Result<Duration, String> {
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "it is not a number of seconds".to_owned())?;
     if (0.001..=86400.0).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))

@@ -1,17 +1,18 @@
 //! What all tracing tools do: attach, wait, read, print.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
 use super::Stop;
 use super::dump::dump;
 use super::options::TraceOptions;
-use super::report;
+use super::report::{self, Bar};
 use crate::error::Error;
 use crate::host::{AttachKind, KernelTypes};
 use crate::interval::{Ended, Intervals, StopSignal};
-use crate::session::{self, Plan, Session};
+use crate::session::{self, Many, Plan, Session};
 use crate::sys::MapSpec;
 
 /// A tool that counts in the kernel and prints at the end of each interval.
@@ -39,6 +40,16 @@ pub trait Tool {
     /// Prints what was taken, for people.
     fn show(&self, out: &mut dyn Write) -> io::Result<()>;
 
+    /// What it traces in this run, for the first line.
+    fn what(&self) -> String {
+        Self::WHAT.into()
+    }
+
+    /// Whether it can do without a program that cannot be attached, as one of many.
+    fn can_do_without(&self, _: &Plan) -> bool {
+        false
+    }
+
     /// What was taken, for programs: the fields of an object. `type` is its first.
     fn to_json(&self) -> Map<String, Value>;
 }
@@ -55,9 +66,11 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
         return dump(&mut out, format, &tool.plans(kind, &types)?, &tool.maps());
     }
     let signal = StopSignal::new().map_err(|error| Error::failed(error.to_string()))?;
-    let session = session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, &types))?;
+    let mut attaching = Attaching { tool, signal: &signal, bar: Bar::new(T::NAME) };
+    let plans = |kind| tool.plans(kind, &types);
+    let session = session::start(&tool.maps(), &tool.kinds(), plans, &mut attaching)?;
     report::attached(T::NAME, tool.options(), &session);
-    report::tracing(T::WHAT, tool.options(), &mut out)?;
+    report::tracing(&tool.what(), tool.options(), &mut out)?;
     let options = tool.options();
     let mut intervals = Intervals::start(signal, options.interval, options.count);
     loop {
@@ -67,6 +80,27 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
         if ended == Ended::Last {
             report::missed(T::NAME, &session);
             return Ok(());
+        }
+    }
+}
+
+/// What happens while programs are attached: a bar is drawn, and Ctrl-C ends the wait for more.
+struct Attaching<'a, T> {
+    tool: &'a T,
+    signal: &'a StopSignal,
+    bar: Bar,
+}
+
+impl<T: Tool> Many for Attaching<'_, T> {
+    fn can_do_without(&self, plan: &Plan) -> bool {
+        self.tool.can_do_without(plan)
+    }
+
+    fn progress(&mut self, done: usize, of: usize) -> ControlFlow<()> {
+        self.bar.draw(done, of);
+        match self.signal.came() {
+            true if done > 0 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
         }
     }
 }

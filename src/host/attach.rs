@@ -2,10 +2,14 @@
 
 use std::fmt;
 
+use super::names::Function;
+
 /// How a program is attached. Its context, and with it its instructions, differ by kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum AttachKind {
+    /// One link at the entries of many functions; needs fprobes (Linux 5.18)
+    KprobeMulti,
     /// Breakpoint at a function's entry (Linux 4.1)
     Kprobe,
     /// Trampoline at a function's entry; needs BTF (Linux 5.5)
@@ -19,8 +23,8 @@ pub enum AttachKind {
 }
 
 impl AttachKind {
-    /// All, in the order they are tried: the kprobe first because its function is what people
-    /// know, then by what an event costs.
+    /// All that attach one program at one place, in the order they are tried: the kprobe first because
+    /// its function is what people know, then by what an event costs.
     pub const ALL: [AttachKind; 5] = [
         AttachKind::Kprobe,
         AttachKind::TpBtf,
@@ -33,6 +37,7 @@ impl AttachKind {
 impl fmt::Display for AttachKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            AttachKind::KprobeMulti => "kprobe.multi",
             AttachKind::Kprobe => "kprobe",
             AttachKind::Fentry => "fentry",
             AttachKind::TpBtf => "tp_btf",
@@ -45,6 +50,8 @@ impl fmt::Display for AttachKind {
 /// A place to attach at, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Attach {
+    /// All of these functions. The program gets the index of the one it runs at as its cookie.
+    KprobeMulti(Vec<Function>),
     /// The first of these functions that the kernel can probe.
     Kprobe(Vec<String>),
     /// A function by its BTF id, if the kernel's BTF was there to tell it.
@@ -61,6 +68,7 @@ impl Attach {
     /// How it is attached.
     pub fn kind(&self) -> AttachKind {
         match self {
+            Attach::KprobeMulti(_) => AttachKind::KprobeMulti,
             Attach::Kprobe(_) => AttachKind::Kprobe,
             Attach::Fentry(..) => AttachKind::Fentry,
             Attach::TpBtf(..) => AttachKind::TpBtf,
@@ -72,6 +80,9 @@ impl Attach {
     /// Where: `blk_mq_start_request`, `block/block_rq_issue`.
     pub fn place(&self) -> String {
         match self {
+            Attach::KprobeMulti(functions) => {
+                functions.iter().map(|function| &*function.name).collect::<Vec<_>>().join(",")
+            }
             Attach::Kprobe(functions) => functions.join("|"),
             Attach::Fentry(name, _) | Attach::TpBtf(name, _) | Attach::RawTp(name) => name.clone(),
             Attach::Tracepoint(category, name) => format!("{category}/{name}"),

@@ -3,6 +3,7 @@
 
 mod attach;
 mod disk;
+pub mod names;
 pub mod refusal;
 pub mod registers;
 mod request;

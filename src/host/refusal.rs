@@ -54,6 +54,9 @@ pub fn load(kind: AttachKind, error: &LoadError) -> Error {
     {
         return locked.detail(detail);
     }
+    if kind == AttachKind::KprobeMulti && error.log.contains("unknown func") {
+        return Error::lacking("this kernel has no kprobe.multi (Linux 5.18)").detail(detail);
+    }
     if !error.log.trim().is_empty() {
         let reason = decisive(&error.log);
         return Error::failed(format!("the verifier refused the {kind} program: {reason}"))
@@ -82,13 +85,7 @@ pub fn kprobe(function: &str, error: &SysError) -> Error {
     let detail = error.to_string();
     let refused = match error.errno {
         Errno::ENOENT | Errno::ENODEV if error.call.starts_with("read") => no_kprobes(),
-        Errno::ENOENT => {
-            let error = Error::failed(format!("this kernel has no function {function}"));
-            match similar(function) {
-                Some(name) => error.next(format!("did you mean {name}?")),
-                None => error,
-            }
-        }
+        Errno::ENOENT => no_function(function),
         Errno::EINVAL | Errno::EILSEQ => {
             Error::failed(format!("{function} cannot be probed: the kernel forbids it there"))
         }
@@ -99,6 +96,41 @@ pub fn kprobe(function: &str, error: &SysError) -> Error {
         _ => Error::failed(format!("{function} was not probed: {error}")),
     };
     refused.detail(detail)
+}
+
+/// Why the kernel refused a link to many functions. Each by itself may still be probed.
+pub fn kprobe_multi(error: &SysError) -> Error {
+    let refused = match error.errno {
+        Errno::EPERM | Errno::EACCES => privilege().unwrap_or_else(|| policy(error)),
+        Errno::EINVAL | Errno::EOPNOTSUPP => {
+            Error::lacking("this kernel has no kprobe.multi (CONFIG_FPROBE)")
+        }
+        _ => Error::lacking(format!("kprobe.multi is refused: {error}")),
+    };
+    refused.detail(error.to_string())
+}
+
+/// There is no function of that name.
+pub fn no_function(function: &str) -> Error {
+    let error = Error::failed(format!("this kernel has no function {function}"));
+    match similar(function) {
+        Some(name) => error.next(format!("did you mean {name}?")),
+        None => error,
+    }
+}
+
+/// There is no tracepoint of that name.
+pub fn no_tracepoint(category: &str, name: &str) -> Error {
+    let asked = format!("{category}:{name}");
+    let error = Error::failed(format!("this kernel has no tracepoint {asked}"));
+    let mut most = MostLike::new(&asked);
+    if let Some(tracefs) = Tracefs::find() {
+        let _ = tracefs.events(|category, name| most.compare(&format!("{category}:{name}")));
+    }
+    match most.found {
+        Some(name) => error.next(format!("did you mean {name}?")),
+        None => error,
+    }
 }
 
 /// Why a tracepoint's event could not be opened or its program attached.
@@ -211,22 +243,38 @@ fn decisive(log: &str) -> &str {
 
 /// The function of this kernel whose name is most like `name`.
 fn similar(name: &str) -> Option<String> {
-    let mut best = (0.85, None);
-    let mut compare = |function: &str| {
-        let likeness = strsim::jaro_winkler(name, function);
-        if likeness > best.0 {
-            best = (likeness, Some(function.to_owned()));
-        }
-        ControlFlow::<()>::Continue(())
-    };
-    let traceable = Tracefs::find().map(|tracefs| tracefs.traceable_functions(&mut compare));
+    let mut most = MostLike::new(name);
+    let tracefs = Tracefs::find();
+    let traceable = tracefs.map(|t| t.traceable_functions(|function| most.compare(function)));
     if !matches!(traceable, Some(Ok(_))) {
         let _ = kallsyms::for_each(|symbol| match symbol.is_text() {
-            true => compare(symbol.name),
+            true => most.compare(symbol.name),
             false => ControlFlow::Continue(()),
         });
     }
-    best.1
+    most.found
+}
+
+/// Finds the name that is most like another, if one is like it at all.
+struct MostLike<'a> {
+    name: &'a str,
+    likeness: f64,
+    found: Option<String>,
+}
+
+impl MostLike<'_> {
+    fn new(name: &str) -> MostLike<'_> {
+        MostLike { name, likeness: 0.85, found: None }
+    }
+
+    fn compare(&mut self, other: &str) -> ControlFlow<()> {
+        let likeness = strsim::jaro_winkler(self.name, other);
+        if likeness > self.likeness {
+            self.likeness = likeness;
+            self.found = Some(other.to_owned());
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 #[cfg(test)]
