@@ -41,6 +41,20 @@ pub struct Session {
     /// The steps of the start and how long each took, failed tries included.
     pub steps: Vec<(&'static str, Duration)>,
     programs: Vec<(Prog, Link)>,
+    /// How many of them perf events hold.
+    perf_events: usize,
+}
+
+/// So many perf events are closed before anybody is tired of waiting.
+const FEW: usize = 4;
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.perf_events > FEW {
+            let links: Vec<_> = self.programs.iter().map(|(_, link)| link.as_fd()).collect();
+            sys::link::leave_behind(&links);
+        }
+    }
 }
 
 impl Session {
@@ -79,9 +93,17 @@ pub fn start(
     let mut skipped = vec![];
     for &kind in kinds {
         match attach_all(kind, &maps, &plans, many, &mut clock) {
-            Ok(Attached { places, programs, left_out }) => {
+            Ok(Attached { places, programs, left_out, perf_events }) => {
                 let (attached, steps) = (places, clock.steps);
-                return Ok(Session { maps, attached, skipped, left_out, steps, programs });
+                return Ok(Session {
+                    maps,
+                    attached,
+                    skipped,
+                    left_out,
+                    steps,
+                    programs,
+                    perf_events,
+                });
             }
             Err(error) => skipped.push((kind, error)),
         }
@@ -118,6 +140,7 @@ struct Attached {
     places: Vec<String>,
     programs: Vec<(Prog, Link)>,
     left_out: Vec<(String, Error)>,
+    perf_events: usize,
 }
 
 fn attach_all(
@@ -141,6 +164,9 @@ fn attach_all(
             Ok((place, prog, link)) => {
                 attached.places.push(place);
                 attached.programs.push((prog, link));
+                let kind = plan.attach.kind();
+                let by_perf = matches!(kind, AttachKind::Kprobe | AttachKind::Tracepoint);
+                attached.perf_events += usize::from(by_perf);
             }
             Err(error) if many.can_do_without(plan) => {
                 attached.left_out.push((plan.attach.to_string(), error));
@@ -224,7 +250,7 @@ fn kprobe_multi(prog: &Prog, functions: &[Function]) -> Result<Link, Error> {
         let indexed = functions.iter().zip(0u64..);
         indexed.flat_map(|(function, index)| function.addresses.iter().map(move |a| (*a, index)))
     };
-    let link = if places().all(|(address, _)| address != 0) {
+    let link = if functions.iter().all(|function| !function.addresses.is_empty()) {
         let (addresses, cookies): (Vec<_>, Vec<_>) = places().unzip();
         sys::link::kprobe_multi(prog, Functions::Addresses(&addresses), At::Entry, &cookies)
     } else {
@@ -382,6 +408,49 @@ mod tests {
         // Of one kind that was asked for, the reason itself.
         let error = start(&[], &KINDS[..1], plan, &mut One).err().unwrap();
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
+    }
+
+    #[test]
+    fn a_kind_that_the_host_lacks_does_not_hide_what_another_says() {
+        let missing = || (AttachKind::KprobeMulti, Error::lacking("no kprobe.multi"));
+        let forbidden = || (AttachKind::Kprobe, Error::failed("f cannot be probed"));
+        let root = "CapEff:\t000001ffffffffff\n";
+        let _host = sys::file::hook::install(move |path| {
+            path.ends_with("status").then(|| Ok(root.as_bytes().to_vec()))
+        });
+        assert_eq!(none_works(vec![missing(), forbidden()]), forbidden().1);
+        assert!(none_works(vec![missing(), missing()]).what.contains("no way to attach"));
+    }
+
+    /// Those at the second tracepoint fail.
+    struct Most(bool, Vec<usize>);
+    impl Many for Most {
+        fn can_do_without(&self, _: &Plan) -> bool {
+            self.0
+        }
+        fn progress(&mut self, done: usize, _: usize) -> ControlFlow<()> {
+            self.1.push(done);
+            if done == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+
+    #[test]
+    fn a_place_that_can_be_done_without_is_left_out_and_told() {
+        let opened = std::cell::Cell::new(0);
+        let _kernel = hook::install(move |call| match call {
+            Call::Bpf { command: Command::RawTracepointOpen, .. } => {
+                opened.set(opened.get() + 1);
+                Some(if opened.get() == 2 { Err(Errno::ENOENT) } else { Ok(hook::fd()) })
+            }
+            _ => Some(Ok(hook::fd())),
+        });
+        let plans = |kind| Ok([plan(kind)?, plan(kind)?, plan(kind)?, plan(kind)?].concat());
+        let mut most = Most(true, vec![]);
+        let session = start(&[], &[AttachKind::RawTp], plans, &mut most).unwrap();
+        // The fourth was not wanted any more.
+        assert_eq!((session.attached.len(), session.left_out.len()), (2, 1));
+        assert_eq!(most.1, [0, 1, 2, 3, 4]);
+        drop(session);
     }
 
     #[test]

@@ -312,3 +312,72 @@ impl Tool for FuncCount<'_> {
         fields
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    /// The patterns, the interval in seconds and the count.
+    fn read(words: &str) -> Result<(Vec<String>, f64, Option<u64>), Error> {
+        let words = ["funccount"].into_iter().chain(words.split(' '));
+        let line = Line::try_parse_from(words).map_err(|error| Error::usage(error.to_string()))?;
+        let (patterns, trace) = split(&line.options.words, &line.options.trace)?;
+        Ok((patterns.to_vec(), trace.interval.as_secs_f64(), trace.count))
+    }
+
+    #[test]
+    fn numbers_behind_the_patterns_are_interval_and_count() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(read("vfs_*").unwrap(), (names(&["vfs_*"]), 5.0, None));
+        assert_eq!(read("a b 0.5").unwrap(), (names(&["a", "b"]), 0.5, None));
+        assert_eq!(read("a --by comm 1 3").unwrap(), (names(&["a"]), 1.0, Some(3)));
+        assert_eq!(read("-i 2 a -n 4").unwrap(), (names(&["a"]), 2.0, Some(4)));
+    }
+
+    #[test]
+    fn nonsense_behind_the_patterns_is_an_error() {
+        for (words, said) in [
+            ("1 2", "must come before"),
+            ("a 0", "0.001"),
+            ("a 1 0", "not a number of tables"),
+            ("a 1 1.5", "not a number of tables"),
+            ("a 1 2 3", "what is 3?"),
+        ] {
+            let error = read(words).unwrap_err();
+            assert!(error.what.contains(said), "{words}: {error}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_pattern_found_can_be_left_out() {
+        let line = Line::try_parse_from(["funccount", "x"]).unwrap();
+        let tool = FuncCount {
+            options: &line.options,
+            trace: line.options.trace.clone(),
+            patterns: ["vfs_*", "vfs_read", "block:*"].map(Pattern::parse).to_vec(),
+            functions: vec![],
+            tracepoints: vec![],
+            counters: Counters::default(),
+            keyed: KeyedCounters::default(),
+            no_room: Counters::default(),
+            counts: vec![],
+            not_counted: 0,
+        };
+        let can = |attach| {
+            let plan = tool.plan(attach, Place::Number(0)).unwrap();
+            tool.can_do_without(&plan)
+        };
+        assert!(can(Attach::Kprobe(vec!["vfs_write".into()])));
+        assert!(!can(Attach::Kprobe(vec!["vfs_read".into()])));
+        assert!(can(Attach::RawTp("block_rq_issue".into())));
+        assert!(!can(Attach::KprobeMulti(vec![])));
+    }
+}

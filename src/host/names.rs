@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::refusal;
 use crate::error::Error;
-use crate::sys::{Tracefs, kallsyms};
+use crate::sys::{FileError, Tracefs, kallsyms};
 
 /// What a word on the command line asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,8 +41,8 @@ impl Pattern {
 pub struct Function {
     /// Its name.
     pub name: String,
-    /// Where functions of that name begin, as far as ftrace tells (Linux 6.5); 0 for one whose
-    /// address is hidden.
+    /// Where each function of that name begins that ftrace can trace; empty where the kernel does not
+    /// tell (before Linux 6.5, or not root).
     pub addresses: Vec<u64>,
 }
 
@@ -53,15 +53,14 @@ pub struct Function {
 /// A pattern matches none, or the kernel has no function of a name.
 pub fn functions(patterns: &[&str]) -> Result<Vec<Function>, Error> {
     let mut found = BTreeMap::<String, Vec<u64>>::new();
+    let mut traced = vec![];
     let mut used = vec![false; patterns.len()];
     let mut take = |name: &str, address: u64| {
         for (pattern, used) in patterns.iter().zip(&mut used) {
             if matches(pattern, name) {
                 *used = true;
-                let addresses = found.entry(name.to_owned()).or_default();
-                if !addresses.contains(&address) {
-                    addresses.push(address);
-                }
+                found.entry(name.to_owned()).or_default();
+                traced.push(address);
             }
         }
         ControlFlow::<()>::Continue(())
@@ -85,10 +84,32 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<Function>, Error> {
         // It may be there and not in ftrace's list.
         match kallsyms::count_functions(pattern) {
             Ok(0) => return Err(refusal::no_function(pattern)),
-            _ => found.insert((*pattern).into(), vec![0]),
+            _ => found.insert((*pattern).into(), vec![]),
         };
     }
+    traced.sort_unstable();
+    if traced.first().is_some_and(|address| *address != 0) {
+        find_addresses(&mut found, &traced).map_err(|error| Error::lacking(error.to_string()))?;
+    }
     Ok(found.into_iter().map(|(name, addresses)| Function { name, addresses }).collect())
+}
+
+/// The addresses of these functions, of those that begin where ftrace has one of its places. A place is
+/// some bytes behind the beginning where the function begins with an instruction that must stay.
+fn find_addresses(
+    functions: &mut BTreeMap<String, Vec<u64>>,
+    places: &[u64],
+) -> Result<(), FileError> {
+    kallsyms::for_each(|symbol| {
+        let next = places.partition_point(|place| *place < symbol.address);
+        if places.get(next).is_some_and(|place| place - symbol.address < 16)
+            && let Some(addresses) = functions.get_mut(symbol.name)
+        {
+            addresses.push(symbol.address);
+        }
+        ControlFlow::<()>::Continue(())
+    })?;
+    Ok(())
 }
 
 /// Symbols that compilers and linkers make beside functions are not among them.
@@ -242,6 +263,16 @@ mod tests {
         let _host = host(&[("kallsyms", SYMBOLS)]);
         assert_eq!(names(&["vfs_*", "vfs_read", "*_write"]), ["vfs_read", "vfs_write"]);
         assert_eq!(names(&["notrace"]), ["notrace"]);
+    }
+
+    /// Of three functions of one name ftrace can trace two, the first behind an endbr64.
+    #[test]
+    fn functions_of_one_name_are_found_where_ftrace_has_a_place() {
+        let _host =
+            host(&[("kallsyms", "1000 t twice\n1020 t other\n2000 t twice\n3000 t twice\n")]);
+        let mut found = BTreeMap::from([("twice".to_owned(), vec![])]);
+        find_addresses(&mut found, &[0x1004, 0x1024, 0x3000]).unwrap();
+        assert_eq!(found["twice"], [0x1000, 0x3000]);
     }
 
     #[test]

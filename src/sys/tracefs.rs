@@ -67,7 +67,8 @@ impl Tracefs {
         })
     }
 
-    /// As [`Tracefs::traceable_functions`], each with its address or, before Linux 6.5, 0.
+    /// As [`Tracefs::traceable_functions`], each with the address of ftrace's place in it, some bytes
+    /// behind its beginning, or, before Linux 6.5, 0.
     pub fn functions<B>(
         &self,
         mut function: impl FnMut(&str, u64) -> ControlFlow<B>,

@@ -2,6 +2,7 @@
 //! `BLESS=1 cargo test --test golden` writes them anew.
 
 mod bitehist;
+mod funccount;
 
 use std::path::Path;
 

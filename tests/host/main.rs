@@ -3,4 +3,5 @@
 
 mod bitehist;
 mod disk;
+mod funccount;
 mod tool;
