@@ -7,7 +7,7 @@ use crate::disk::LoopDisk;
 use crate::tool::{self, Tool};
 use serde_json::Value;
 
-/// A process that makes this system call so many times once it is told to, and its PID.
+/// A process that does something once it is told to.
 struct Caller {
     shell: std::process::Child,
 }
@@ -36,34 +36,34 @@ fn count(json: &str, key: &str) -> u64 {
     lines.map(|line| line["data"]["counts"][key].as_u64().unwrap_or(0)).sum()
 }
 
-/// The shell's own umask(2) is called by nothing else.
-const UMASKS: &str = "i=0; while [ $i -lt 1009 ]; do umask 022; i=$((i+1)); done";
+/// The shell becomes a process that calls write(2) 1009 times.
+const WRITES: &str = "exec dd if=/dev/zero of=/dev/null bs=1 count=1009 status=none";
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn system_calls_of_a_process_are_counted_exactly() {
     tool::with_tracefs();
-    let caller = Caller::new(UMASKS);
+    let caller = Caller::new(WRITES);
     let pid = caller.pid();
     let tool = Tool::start(
         "funccount",
-        &["syscalls:sys_enter_umask", "t:syscalls:sys_exit_umas?", "-p", &pid, "--json", "3600"],
+        &["syscalls:sys_enter_write", "t:syscalls:sys_exit_writ?", "-p", &pid, "--json", "3600"],
     );
     caller.go();
     let output = tool.stop();
     assert_eq!(output.code, Some(0), "{}", output.stderr);
-    assert_eq!(count(&output.stdout, "syscalls:sys_enter_umask"), 1009);
-    assert_eq!(count(&output.stdout, "syscalls:sys_exit_umask"), 1009);
+    assert_eq!(count(&output.stdout, "syscalls:sys_enter_write"), 1009);
+    assert_eq!(count(&output.stdout, "syscalls:sys_exit_write"), 1009);
 }
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn each_key_counts_the_same_calls() {
     tool::with_tracefs();
-    for (by, key) in [("pid", None), ("comm", Some("sh")), ("uid", Some("0"))] {
-        let caller = Caller::new(UMASKS);
+    for (by, key) in [("pid", None), ("comm", Some("dd")), ("uid", Some("0"))] {
+        let caller = Caller::new(WRITES);
         let pid = caller.pid();
-        let args = ["syscalls:sys_enter_umask", "--by", by, "-p", &pid, "--json", "3600"];
+        let args = ["syscalls:sys_enter_write", "--by", by, "-p", &pid, "--json", "3600"];
         let tool = Tool::start("funccount", &args);
         caller.go();
         let output = tool.stop();
@@ -75,16 +75,20 @@ fn each_key_counts_the_same_calls() {
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn no_call_is_lost_between_intervals_by_function_or_key() {
     tool::with_tracefs();
-    let script = UMASKS.replace("1009", "200003");
+    let script = WRITES.replace("1009", "200003");
     let callers = [Caller::new(&script), Caller::new(&script)];
     let pids = callers.each_ref().map(Caller::pid);
-    let event = "syscalls:sys_enter_umask";
+    let event = "syscalls:sys_enter_write";
     let [one, two] = &pids;
     let tools = [
         Tool::start("funccount", &[event, "-p", one, "--json", "0.02"]),
         Tool::start("funccount", &[event, "-p", two, "--by", "cpu", "--json", "0.02"]),
     ];
-    callers.map(|caller| std::thread::spawn(|| caller.go())).map(|thread| thread.join().unwrap());
+    std::thread::scope(|scope| {
+        for caller in callers {
+            scope.spawn(|| caller.go());
+        }
+    });
     for tool in tools {
         let output = tool.stop();
         let lines: Vec<Value> =
@@ -144,9 +148,10 @@ fn hundreds_of_system_calls_are_let_go_at_once() {
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn the_table_ends_with_the_highest_counts() {
     tool::with_tracefs();
-    let caller = Caller::new(UMASKS);
+    let caller = Caller::new(WRITES);
     let pid = caller.pid();
-    let args = ["syscalls:sys_enter_*", "-p", &pid, "--top", "1", "3600"];
+    let patterns = ["syscalls:sys_enter_w*", "syscalls:sys_enter_openat"];
+    let args = [patterns[0], patterns[1], "-p", &pid, "--top", "1", "3600"];
     let tool = Tool::start("funccount", &args);
     caller.go();
     let output = tool.stop();
@@ -156,7 +161,7 @@ fn the_table_ends_with_the_highest_counts() {
         lines[2..],
         [
             "FUNC                                    COUNT",
-            "syscalls:sys_enter_umask                 1009"
+            "syscalls:sys_enter_write                 1009"
         ]
     );
 }
