@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::attach::AttachKind;
 use crate::error::Error;
-use crate::insn::helper::PROBE_READ_KERNEL;
+use crate::insn::helper::{GET_ATTACH_COOKIE, PROBE_READ_KERNEL};
 use crate::sys::{Errno, LoadError, SysError, Tracefs, file, kallsyms};
 
 const CAP_SYS_ADMIN: u32 = 21;
@@ -54,7 +54,12 @@ pub fn load(kind: AttachKind, error: &LoadError) -> Error {
     {
         return locked.detail(detail);
     }
-    if kind == AttachKind::KprobeMulti && error.log.contains("unknown func") {
+    // Kernels that do not know the helper do not know what it is for either.
+    let cookie = format!("#{}\n", GET_ATTACH_COOKIE.id);
+    if kind == AttachKind::KprobeMulti
+        && error.log.contains(&cookie)
+        && error.log.contains("unknown")
+    {
         return Error::lacking("this kernel has no kprobe.multi (Linux 5.18)").detail(detail);
     }
     if !error.log.trim().is_empty() {
@@ -422,6 +427,14 @@ mod tests {
     fn a_function_that_must_not_be_probed_is_not_called_missing() {
         let error = kprobe("blk_account_io_start", &perf(Errno::EINVAL));
         assert!(error.what.contains("cannot be probed"), "{error}");
+    }
+
+    #[test]
+    fn a_kernel_older_than_kprobe_multi_is_not_called_a_refusing_verifier() {
+        let log = "0: (85) call unknown#174\ninvalid func unknown#174\nprocessed 1 insns\n";
+        let error = load(AttachKind::KprobeMulti, &refused(Errno::EINVAL, log));
+        assert_eq!(error.what, "this kernel has no kprobe.multi (Linux 5.18)");
+        assert_eq!(error.failure, Failure::Lacking);
     }
 
     #[test]
