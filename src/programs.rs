@@ -8,6 +8,8 @@ pub mod biolatency;
 pub mod bitehist;
 #[path = "../programs/bitesize.rs"]
 pub mod bitesize;
+#[path = "../programs/funccount.rs"]
+pub mod funccount;
 #[path = "../programs/funclatency.rs"]
 pub mod funclatency;
 
@@ -26,6 +28,7 @@ pub const SOURCES: &[Source] = &[
     Source { file: "programs/biolatency.rs", text: include_str!("../programs/biolatency.rs") },
     Source { file: "programs/bioheat.rs", text: include_str!("../programs/bioheat.rs") },
     Source { file: "programs/funclatency.rs", text: include_str!("../programs/funclatency.rs") },
+    Source { file: "programs/funccount.rs", text: include_str!("../programs/funccount.rs") },
 ];
 
 /// The text of a line of a tool's file, without the space around it; empty for other files.

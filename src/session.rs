@@ -2,15 +2,17 @@
 //! behind, and neither does killing the process: file descriptors are all that holds it.
 
 use std::ffi::CString;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use crate::btf::{self, ProgramBtf};
 use crate::error::{Error, Failure};
+use crate::host::names::Function;
 use crate::host::{Attach, AttachKind, refusal};
 use crate::insn::{Endian, Program, encode};
 use crate::programs;
-use crate::sys::link::At;
+use crate::sys::link::{At, Functions};
 use crate::sys::{
     self, AttachType, Link, Load, LoadError, Map, MapSpec, PerfEvent, Prog, ProgramType, Tracefs,
 };
@@ -34,9 +36,25 @@ pub struct Session {
     pub attached: Vec<String>,
     /// The kinds that did not work, and why.
     pub skipped: Vec<(AttachKind, Error)>,
+    /// The places that were left out, since a program could not be attached there, and why.
+    pub left_out: Vec<(String, Error)>,
     /// The steps of the start and how long each took, failed tries included.
     pub steps: Vec<(&'static str, Duration)>,
     programs: Vec<(Prog, Link)>,
+    /// How many of them perf events hold.
+    perf_events: usize,
+}
+
+/// So many perf events are closed before anybody is tired of waiting.
+const FEW: usize = 4;
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.perf_events > FEW {
+            let links: Vec<_> = self.programs.iter().map(|(_, link)| link.as_fd()).collect();
+            sys::link::leave_behind(&links);
+        }
+    }
 }
 
 impl Session {
@@ -53,8 +71,30 @@ impl Session {
     }
 }
 
+/// What is to be done when a tool attaches in many places.
+pub trait Many {
+    /// Whether a place where it does not work can be left out, as long as another works.
+    fn can_do_without(&self, plan: &Plan) -> bool;
+
+    /// So many programs are attached of so many; [`ControlFlow::Break`] when that must do.
+    fn progress(&mut self, done: usize, of: usize) -> ControlFlow<()>;
+}
+
+/// All places must work, and none takes long.
+pub struct All;
+
+impl Many for All {
+    fn can_do_without(&self, _: &Plan) -> bool {
+        false
+    }
+
+    fn progress(&mut self, _: usize, _: usize) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
 /// Makes the maps, and loads and attaches the programs of the first of `kinds` for which all of them
-/// work on this host.
+/// work on this host that `many` cannot do without.
 ///
 /// # Errors
 /// None works, and why; or a privilege is missing, which no other kind would mend.
@@ -62,6 +102,7 @@ pub fn start(
     maps: &[MapSpec],
     kinds: &[AttachKind],
     plans: impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    many: &mut dyn Many,
 ) -> Result<Session, Error> {
     let mut clock = Clock::default();
     let created =
@@ -69,10 +110,18 @@ pub fn start(
     let maps = created.map_err(|error| refusal::map(&error))?;
     let mut skipped = vec![];
     for &kind in kinds {
-        match attach_all(kind, &maps, &plans, &mut clock) {
-            Ok((attached, programs)) => {
-                let steps = clock.steps;
-                return Ok(Session { maps, attached, skipped, steps, programs });
+        match attach_all(kind, &maps, &plans, many, &mut clock) {
+            Ok(Attached { places, programs, left_out, perf_events }) => {
+                let (attached, steps) = (places, clock.steps);
+                return Ok(Session {
+                    maps,
+                    attached,
+                    skipped,
+                    left_out,
+                    steps,
+                    programs,
+                    perf_events,
+                });
             }
             Err(error) => skipped.push((kind, error)),
         }
@@ -85,15 +134,16 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
     if let Some(missing) = refusal::privilege() {
         return missing;
     }
-    match tried.len() {
-        1 => tried.remove(0).1,
-        _ => {
-            // What failed for another reason than what the host lacks is the better news.
-            if let Some(failed) =
-                tried.iter().position(|(_, error)| error.failure != Failure::Lacking)
-            {
-                return tried.swap_remove(failed).1;
-            }
+    // A kind that this host lacks says nothing against the place, another may.
+    let reasons = || tried.iter().enumerate().filter(|(_, (_, e))| e.failure != Failure::Lacking);
+    let only = match (tried.len(), &reasons().collect::<Vec<_>>()[..]) {
+        (1, _) => Some(0),
+        (_, [(index, _)]) => Some(*index),
+        _ => None,
+    };
+    match only {
+        Some(index) => tried.swap_remove(index).1,
+        None => {
             let reasons = tried.iter().map(|(kind, error)| format!("{kind}: {error}"));
             Error::lacking("no way to attach works on this host")
                 .next("why, for each: -v")
@@ -102,24 +152,54 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
     }
 }
 
-/// Where each program is attached, and what holds it there.
-type Attached = (Vec<String>, Vec<(Prog, Link)>);
+/// Where each program is attached, what holds it there, and where none is.
+#[derive(Default)]
+struct Attached {
+    places: Vec<String>,
+    programs: Vec<(Prog, Link)>,
+    left_out: Vec<(String, Error)>,
+    perf_events: usize,
+}
 
 fn attach_all(
     kind: AttachKind,
     maps: &[Map],
     plans: &impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    many: &mut dyn Many,
     clock: &mut Clock,
 ) -> Result<Attached, Error> {
     if kind == AttachKind::Kprobe && !sys::perf::has_kprobes() {
         return Err(refusal::no_kprobes());
     }
     let plans = clock.step("BTF and program", || plans(kind))?;
-    let attached = plans.iter().map(|plan| {
-        let (place, prog, link) = attach(plan, maps, clock)?;
-        Ok((place, (prog, link)))
-    });
-    Ok(attached.collect::<Result<Vec<_>, Error>>()?.into_iter().unzip())
+    sys::file::want_descriptors(2 * plans.len() as u64);
+    let mut attached = Attached::default();
+    for (done, plan) in plans.iter().enumerate() {
+        if many.progress(done, plans.len()).is_break() {
+            break;
+        }
+        match attach(plan, maps, clock) {
+            Ok((place, prog, link)) => {
+                attached.places.push(place);
+                attached.programs.push((prog, link));
+                let kind = plan.attach.kind();
+                let by_perf = matches!(kind, AttachKind::Kprobe | AttachKind::Tracepoint);
+                attached.perf_events += usize::from(by_perf);
+            }
+            Err(error) if many.can_do_without(plan) => {
+                attached.left_out.push((plan.attach.to_string(), error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let _ = many.progress(plans.len(), plans.len());
+    match (attached.places.is_empty(), attached.left_out.pop()) {
+        (true, Some((_, error))) => Err(error),
+        (_, last) => {
+            attached.left_out.extend(last);
+            Ok(attached)
+        }
+    }
 }
 
 fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog, Link), Error> {
@@ -131,6 +211,16 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
         });
     }
     match &plan.attach {
+        Attach::KprobeMulti(functions) => {
+            let target = Some((AttachType::TraceKprobeMulti, 0));
+            let prog = clock.step("load", || load(plan, maps, ProgramType::Kprobe, target))?;
+            let link = clock.step("attach", || kprobe_multi(&prog, functions))?;
+            let place = match &functions[..] {
+                [function] => function.name.clone(),
+                _ => format!("{} functions", functions.len()),
+            };
+            Ok((format!("{kind} {place}"), prog, link))
+        }
         Attach::Kprobe(functions) => {
             let (function, event) = clock.step("attach", || probe(functions))?;
             let prog = clock.step("load", || load(plan, maps, ProgramType::Kprobe, None))?;
@@ -195,6 +285,26 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
             Ok((plan.attach.to_string(), prog, link))
         }
     }
+}
+
+/// One link for all of these functions, by address where all are known: of several functions that
+/// have one name, a name means only the first.
+fn kprobe_multi(prog: &Prog, functions: &[Function]) -> Result<Link, Error> {
+    let places = || {
+        let indexed = functions.iter().zip(0u64..);
+        indexed.flat_map(|(function, index)| function.addresses.iter().map(move |a| (*a, index)))
+    };
+    let link = if functions.iter().all(|function| !function.addresses.is_empty()) {
+        let (addresses, cookies): (Vec<_>, Vec<_>) = places().unzip();
+        sys::link::kprobe_multi(prog, Functions::Addresses(&addresses), At::Entry, &cookies)
+    } else {
+        let names = functions.iter().map(|function| c_string(&function.name));
+        let names = names.collect::<Result<Vec<_>, _>>()?;
+        let names: Vec<_> = names.iter().map(|name| name.as_c_str()).collect();
+        let cookies: Vec<_> = (0..names.len() as u64).collect();
+        sys::link::kprobe_multi(prog, Functions::Names(&names), At::Entry, &cookies)
+    };
+    link.map_err(|error| refusal::kprobe_multi(&error))
 }
 
 /// A probe at the first of these functions that the kernel has.
@@ -310,7 +420,7 @@ mod tests {
             RAW_TRACEPOINT => Ok(hook::fd()),
             _ => Err(Errno::EINVAL),
         });
-        let session = start(&[], &KINDS, plan).unwrap();
+        let session = start(&[], &KINDS, plan, &mut All).unwrap();
         assert_eq!(session.attached, ["raw_tp t"]);
         let [(AttachKind::TpBtf, error)] = &session.skipped[..] else { panic!("one is skipped") };
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
@@ -323,14 +433,57 @@ mod tests {
         let _host = sys::file::hook::install(move |path| {
             path.ends_with("status").then(|| Ok(root.as_bytes().to_vec()))
         });
-        let error = start(&[], &KINDS, plan).err().unwrap();
+        let error = start(&[], &KINDS, plan, &mut All).err().unwrap();
         assert_eq!(error.failure, Failure::Lacking);
         assert_eq!(error.what, "no way to attach works on this host");
         let detail = error.detail.unwrap();
         assert!(detail.contains("tp_btf: this kernel") && detail.contains("raw_tp: this kernel"));
         // Of one kind that was asked for, the reason itself.
-        let error = start(&[], &KINDS[..1], plan).err().unwrap();
+        let error = start(&[], &KINDS[..1], plan, &mut All).err().unwrap();
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
+    }
+
+    #[test]
+    fn a_kind_that_the_host_lacks_does_not_hide_what_another_says() {
+        let missing = || (AttachKind::KprobeMulti, Error::lacking("no kprobe.multi"));
+        let forbidden = || (AttachKind::Kprobe, Error::failed("f cannot be probed"));
+        let root = "CapEff:\t000001ffffffffff\n";
+        let _host = sys::file::hook::install(move |path| {
+            path.ends_with("status").then(|| Ok(root.as_bytes().to_vec()))
+        });
+        assert_eq!(none_works(vec![missing(), forbidden()]), forbidden().1);
+        assert!(none_works(vec![missing(), missing()]).what.contains("no way to attach"));
+    }
+
+    /// Those at the second tracepoint fail.
+    struct Most(bool, Vec<usize>);
+    impl Many for Most {
+        fn can_do_without(&self, _: &Plan) -> bool {
+            self.0
+        }
+        fn progress(&mut self, done: usize, _: usize) -> ControlFlow<()> {
+            self.1.push(done);
+            if done == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+
+    #[test]
+    fn a_place_that_can_be_done_without_is_left_out_and_told() {
+        let opened = std::cell::Cell::new(0);
+        let _kernel = hook::install(move |call| match call {
+            Call::Bpf { command: Command::RawTracepointOpen, .. } => {
+                opened.set(opened.get() + 1);
+                Some(if opened.get() == 2 { Err(Errno::ENOENT) } else { Ok(hook::fd()) })
+            }
+            _ => Some(Ok(hook::fd())),
+        });
+        let plans = |kind| Ok([plan(kind)?, plan(kind)?, plan(kind)?, plan(kind)?].concat());
+        let mut most = Most(true, vec![]);
+        let session = start(&[], &[AttachKind::RawTp], plans, &mut most).unwrap();
+        // The fourth was not wanted any more.
+        assert_eq!((session.attached.len(), session.left_out.len()), (2, 1));
+        assert_eq!(most.1, [0, 1, 2, 3, 4]);
+        drop(session);
     }
 
     #[test]
@@ -343,7 +496,7 @@ mod tests {
             let attach = Attach::RawTp("t".into());
             Ok(vec![Plan { name: "test", attach, program: a.finish().unwrap() }])
         };
-        let error = start(&[], &[AttachKind::RawTp], unresolved).err().unwrap();
+        let error = start(&[], &[AttachKind::RawTp], unresolved, &mut All).err().unwrap();
         assert!(error.what.contains("offsetof(struct request, x) is not known"), "{error}");
     }
 }

@@ -195,7 +195,7 @@ impl Tool for Bioheat<'_> {
         let end = match kind {
             AttachKind::Kprobe | AttachKind::RawTp => AttachKind::RawTp,
             AttachKind::Fentry | AttachKind::TpBtf => AttachKind::TpBtf,
-            AttachKind::Tracepoint | AttachKind::Uprobe => {
+            AttachKind::Tracepoint | AttachKind::Uprobe | AttachKind::KprobeMulti => {
                 return Err(Error::lacking(
                     "a tracepoint's record does not tell which request completes",
                 )

@@ -13,6 +13,7 @@ mod bitehist;
 mod bitesize;
 mod doctor;
 mod dump;
+mod funccount;
 mod funclatency;
 mod options;
 mod report;
@@ -48,6 +49,7 @@ enum Command {
     Bitesize(bitesize::Options),
     Bioheat(bioheat::Options),
     Funclatency(funclatency::Options),
+    Funccount(funccount::Options),
     Doctor(doctor::Options),
 }
 
@@ -79,6 +81,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ("funclatency", options.trace.verbose, funclatency::run(options))
         }
         Command::Doctor(options) => ("doctor", options.verbose, doctor::run(options)),
+        Command::Funccount(options) => {
+            ("funccount", options.trace.verbose, funccount::run(options))
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::host::{AttachKind, Disk};
 
 /// When and what to print.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct TraceOptions {
     /// Seconds between two tables; fractions work
     #[arg(default_value = "5", value_parser = interval, allow_negative_numbers = true)]
@@ -114,7 +114,7 @@ fn count(text: &str) -> Result<u64, String> {
 }
 
 /// A day's interval is enough, and a millisecond's is as short as printing allows.
-fn interval(text: &str) -> Result<Duration, String> {
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| match Format::from_str(text, false) {
         Ok(_) => {
             format!("it is not a number of seconds; a format follows an =: --dump-insns={text}")

@@ -1,12 +1,44 @@
 //! What a running tool says beside its data.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
 use super::options::TraceOptions;
 use crate::session::Session;
 use crate::view::duration::{milliseconds, seconds};
+
+/// A bar on a terminal's stderr, drawn once something has taken longer than one notices.
+pub struct Bar {
+    tool: &'static str,
+    start: Instant,
+    drawn: Option<Instant>,
+    terminal: bool,
+}
+
+impl Bar {
+    /// Nothing is drawn yet.
+    pub fn new(tool: &'static str) -> Bar {
+        let terminal = io::stderr().is_terminal();
+        Bar { tool, start: Instant::now(), drawn: None, terminal }
+    }
+
+    /// So many are attached of so many; the last wipes the bar away.
+    pub fn draw(&mut self, done: usize, of: usize) {
+        let shown = self.drawn.unwrap_or(self.start);
+        if !self.terminal || done < of && shown.elapsed() < Duration::from_millis(200) {
+            return;
+        }
+        if done < of {
+            let hashes = "#".repeat(30 * done / of);
+            let _ = write!(io::stderr(), "\r{}: attaching [{hashes:<30}] {done}/{of} ", self.tool);
+            self.drawn = Some(Instant::now());
+        } else if self.drawn.take().is_some() {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
 
 /// Says on stderr where the programs are attached: in one line if it is not where it was looked for
 /// first, and in full with `-v`.
@@ -20,6 +52,9 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
         }
         let steps = session.steps.iter();
         let steps = steps.map(|(step, took)| format!("{step} {}", milliseconds(*took)));
+        for (place, error) in &session.left_out {
+            say!("{tool}: left out {place}: {}", error.what);
+        }
         for place in &session.attached {
             say!("{tool}: attached by {place}");
         }
@@ -28,7 +63,19 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
             say!("{tool}: the kernel took no source lines: {error}");
         }
     } else if let Some((_, first)) = session.skipped.first() {
-        say!("{tool}: {}: attached by {}", first.what, session.attached.join(", "));
+        say!("{tool}: {}: attached by {}", first.what, some(&session.attached));
+    }
+    if !options.verbose && !session.left_out.is_empty() {
+        let count = session.left_out.len();
+        say!("{tool}: {count} that cannot be probed are left out; which and why: -v");
+    }
+}
+
+/// The first of these, and how many more there are.
+fn some(places: &[String]) -> String {
+    match places {
+        [first, _, _, _, ..] => format!("{first} and {} more", places.len() - 1),
+        few => few.join(", "),
     }
 }
 

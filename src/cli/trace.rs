@@ -1,17 +1,18 @@
 //! What all tracing tools do: attach, wait, read, print.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
 use super::Stop;
 use super::dump::dump;
 use super::options::TraceOptions;
-use super::report;
+use super::report::{self, Bar};
 use crate::error::Error;
 use crate::host::{AttachKind, KernelTypes, refusal};
 use crate::interval::{Ended, Intervals};
-use crate::session::{self, Plan, Session};
+use crate::session::{self, Many, Plan, Session};
 use crate::sys::MapSpec;
 use crate::sys::signal::StopSignal;
 
@@ -59,6 +60,16 @@ pub trait Tool {
         Ok(())
     }
 
+    /// What it traces in this run, for the first line.
+    fn what(&self) -> String {
+        Self::WHAT.into()
+    }
+
+    /// Whether it can do without a program that cannot be attached, as one of many.
+    fn can_do_without(&self, _: &Plan) -> bool {
+        false
+    }
+
     /// What was taken, for programs: the fields of an object. `type` is its first.
     fn to_json(&self) -> Map<String, Value>;
 }
@@ -75,11 +86,13 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
         return dump(&mut out, format, &tool.plans(kind, &types)?, &tool.maps());
     }
     let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
-    let session = attach(tool, &types)?;
+    let mut attaching = Attaching { tool, signal: &signal, bar: Bar::new(T::NAME) };
+    let plans = |kind| tool.plans(kind, &types);
+    let session = session::start(&tool.maps(), &tool.kinds(), plans, &mut attaching)?;
     // Before anybody is told that it counts.
     tool.started(&session)?;
     report::attached(T::NAME, tool.options(), &session);
-    report::tracing(T::WHAT, tool.options(), &mut out)?;
+    report::tracing(&tool.what(), tool.options(), &mut out)?;
     let printed = print_all(tool, &session, signal, &mut out);
     tool.finish()?;
     printed?;
@@ -113,7 +126,28 @@ fn print_all(
 /// # Errors
 /// None does.
 pub fn attach(tool: &impl Tool, types: &KernelTypes) -> Result<Session, Error> {
-    session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, types))
+    session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, types), &mut session::All)
+}
+
+/// What happens while programs are attached: a bar is drawn, and Ctrl-C ends the wait for more.
+struct Attaching<'a, T> {
+    tool: &'a T,
+    signal: &'a StopSignal,
+    bar: Bar,
+}
+
+impl<T: Tool> Many for Attaching<'_, T> {
+    fn can_do_without(&self, plan: &Plan) -> bool {
+        self.tool.can_do_without(plan)
+    }
+
+    fn progress(&mut self, done: usize, of: usize) -> ControlFlow<()> {
+        self.bar.draw(done, of);
+        match self.signal.came() {
+            true if done > 0 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
 }
 
 fn print(tool: &mut impl Tool, out: &mut dyn Write) -> io::Result<()> {

@@ -5,10 +5,14 @@ use std::path::PathBuf;
 
 use crate::sys::link::At;
 
+use super::names::Function;
+
 /// How a program is attached. Its context, and with it its instructions, differ by kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum AttachKind {
+    /// One link at the entries of many functions; needs fprobes (Linux 5.18)
+    KprobeMulti,
     /// Breakpoint at a function's entry (Linux 4.1)
     Kprobe,
     /// Trampoline at a function's entry; needs BTF (Linux 5.5)
@@ -24,8 +28,8 @@ pub enum AttachKind {
 }
 
 impl AttachKind {
-    /// All in the kernel, in the order they are tried: the kprobe first because its function is what people
-    /// know, then by what an event costs.
+    /// All that attach one program at one place, in the order they are tried: the kprobe first because
+    /// its function is what people know, then by what an event costs.
     pub const ALL: [AttachKind; 5] = [
         AttachKind::Kprobe,
         AttachKind::TpBtf,
@@ -38,6 +42,7 @@ impl AttachKind {
 impl fmt::Display for AttachKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            AttachKind::KprobeMulti => "kprobe.multi",
             AttachKind::Kprobe => "kprobe",
             AttachKind::Fentry => "fentry",
             AttachKind::TpBtf => "tp_btf",
@@ -51,6 +56,8 @@ impl fmt::Display for AttachKind {
 /// A place to attach at, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Attach {
+    /// All of these functions. The program gets the index of the one it runs at as its cookie.
+    KprobeMulti(Vec<Function>),
     /// The first of these functions that the kernel can probe.
     Kprobe(Vec<String>),
     /// The return of a function.
@@ -92,6 +99,7 @@ impl Attach {
     /// How it is attached.
     pub fn kind(&self) -> AttachKind {
         match self {
+            Attach::KprobeMulti(_) => AttachKind::KprobeMulti,
             Attach::Kprobe(_) | Attach::Kretprobe(_) => AttachKind::Kprobe,
             Attach::Fentry(..) | Attach::Fexit(..) => AttachKind::Fentry,
             Attach::TpBtf(..) => AttachKind::TpBtf,
@@ -104,6 +112,9 @@ impl Attach {
     /// Where: `blk_mq_start_request`, `block/block_rq_issue`.
     pub fn place(&self) -> String {
         match self {
+            Attach::KprobeMulti(functions) => {
+                functions.iter().map(|function| &*function.name).collect::<Vec<_>>().join(",")
+            }
             Attach::Kprobe(functions) => functions.join("|"),
             Attach::Fentry(name, _) | Attach::Fexit(name, _) | Attach::TpBtf(name, _) => {
                 name.clone()

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::attach::{AttachKind, UserFunction};
 use crate::error::Error;
-use crate::insn::helper::PROBE_READ_KERNEL;
+use crate::insn::helper::{GET_ATTACH_COOKIE, PROBE_READ_KERNEL};
 use crate::sys::{Errno, LoadError, SysError, Tracefs, file, kallsyms};
 
 /// The capabilities that matter to us, by their bit.
@@ -60,6 +60,14 @@ pub fn load(kind: AttachKind, error: &LoadError) -> Error {
         && let Some(locked) = lockdown()
     {
         return locked.detail(detail);
+    }
+    // Kernels that do not know the helper do not know what it is for either.
+    let cookie = format!("#{}\n", GET_ATTACH_COOKIE.id);
+    if kind == AttachKind::KprobeMulti
+        && error.log.contains(&cookie)
+        && error.log.contains("unknown")
+    {
+        return Error::lacking("this kernel has no kprobe.multi (Linux 5.18)").detail(detail);
     }
     let accepted = matches!(error.errno, Errno::EMFILE | Errno::ENFILE);
     if !accepted && !error.log.trim().is_empty() {
@@ -129,6 +137,32 @@ pub fn uprobe(function: &UserFunction, error: &SysError) -> Error {
         _ => Error::failed(format!("{function} was not probed: {error}")),
     };
     refused.detail(detail)
+}
+
+/// Why the kernel refused a link to many functions. Each by itself may still be probed.
+pub fn kprobe_multi(error: &SysError) -> Error {
+    let refused = match error.errno {
+        Errno::EPERM | Errno::EACCES => privilege().unwrap_or_else(|| policy(error)),
+        Errno::EINVAL | Errno::EOPNOTSUPP => {
+            Error::lacking("this kernel has no kprobe.multi (CONFIG_FPROBE)")
+        }
+        _ => Error::lacking(format!("kprobe.multi is refused: {error}")),
+    };
+    refused.detail(error.to_string())
+}
+
+/// There is no tracepoint of that name.
+pub fn no_tracepoint(category: &str, name: &str) -> Error {
+    let asked = format!("{category}:{name}");
+    let error = Error::failed(format!("this kernel has no tracepoint {asked}"));
+    let mut most = MostLike::new(&asked);
+    if let Some(tracefs) = Tracefs::find() {
+        let _ = tracefs.events(|category, name| most.compare(&format!("{category}:{name}")));
+    }
+    match most.found {
+        Some(name) => error.next(format!("did you mean {name}?")),
+        None => error,
+    }
 }
 
 /// Why a tracepoint's event could not be opened or its program attached.
@@ -254,22 +288,38 @@ fn decisive(log: &str) -> &str {
 
 /// The function of this kernel whose name is most like `name`.
 fn similar(name: &str) -> Option<String> {
-    let mut best = (0.85, None);
-    let mut compare = |function: &str| {
-        let likeness = strsim::jaro_winkler(name, function);
-        if likeness > best.0 {
-            best = (likeness, Some(function.to_owned()));
-        }
-        ControlFlow::<()>::Continue(())
-    };
-    let traceable = Tracefs::find().map(|tracefs| tracefs.traceable_functions(&mut compare));
+    let mut most = MostLike::new(name);
+    let tracefs = Tracefs::find();
+    let traceable = tracefs.map(|t| t.traceable_functions(|function| most.compare(function)));
     if !matches!(traceable, Some(Ok(_))) {
         let _ = kallsyms::for_each(|symbol| match symbol.is_text() {
-            true => compare(symbol.name),
+            true => most.compare(symbol.name),
             false => ControlFlow::Continue(()),
         });
     }
-    best.1
+    most.found
+}
+
+/// Finds the name that is most like another, if one is like it at all.
+struct MostLike<'a> {
+    name: &'a str,
+    likeness: f64,
+    found: Option<String>,
+}
+
+impl MostLike<'_> {
+    fn new(name: &str) -> MostLike<'_> {
+        MostLike { name, likeness: 0.85, found: None }
+    }
+
+    fn compare(&mut self, other: &str) -> ControlFlow<()> {
+        let likeness = strsim::jaro_winkler(self.name, other);
+        if likeness > self.likeness {
+            self.likeness = likeness;
+            self.found = Some(other.to_owned());
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 #[cfg(test)]
@@ -417,6 +467,14 @@ mod tests {
     fn a_function_that_must_not_be_probed_is_not_called_missing() {
         let error = kprobe("blk_account_io_start", &perf(Errno::EINVAL));
         assert!(error.what.contains("cannot be probed"), "{error}");
+    }
+
+    #[test]
+    fn a_kernel_older_than_kprobe_multi_is_not_called_a_refusing_verifier() {
+        let log = "0: (85) call unknown#174\ninvalid func unknown#174\nprocessed 1 insns\n";
+        let error = load(AttachKind::KprobeMulti, &refused(Errno::EINVAL, log));
+        assert_eq!(error.what, "this kernel has no kprobe.multi (Linux 5.18)");
+        assert_eq!(error.failure, Failure::Lacking);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::ops::{ControlFlow, Deref};
 use std::path::Path;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use super::FileError;
 
 /// The largest file that [`read`] accepts: the kernel's small files are far smaller.
@@ -12,6 +14,17 @@ pub const SMALL: u64 = 1 << 20;
 
 /// The largest file that [`map_or_read`] reads where it cannot map: no BTF comes close.
 pub const LARGE: u64 = 256 << 20;
+
+/// Asks that `count` files more than usual may be open at once, as far as the hard limit goes.
+pub fn want_descriptors(count: u64) {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let wanted = (count + 256).min(hard);
+        if soft < wanted {
+            // Where it does not help, the call that runs out of them will say so.
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, wanted, hard);
+        }
+    }
+}
 
 /// The content of a small file, at most [`SMALL`] bytes.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {

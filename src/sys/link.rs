@@ -179,3 +179,35 @@ pub fn uprobe_multi(prog: &Prog, places: &Places<'_>, at: At) -> Result<Link, Sy
 fn raw(prog: &Prog) -> u32 {
     prog.as_fd().as_raw_fd() as u32
 }
+
+/// Leaves these links to a process of their own, which detaches them as soon as this one has ended.
+/// Dropping them is quick from now on.
+///
+/// Closing a perf event waits until no CPU can still be in its probe: for hundreds of them that is
+/// half a minute, in which nobody should have to wait for a prompt.
+pub fn leave_behind(links: &[BorrowedFd<'_>]) {
+    let Ok((mut end, hold)) = std::io::pipe() else { return };
+    let mut keep: Vec<_> = links.iter().map(AsRawFd::as_raw_fd).collect();
+    keep.push(end.as_raw_fd());
+    keep.sort_unstable();
+    // SAFETY: no other thread exists that could hold a lock; the child makes system calls only, closes
+    // descriptors that nothing in it uses any more, and never returns.
+    unsafe {
+        if libc::fork() == 0 {
+            libc::setsid();
+            // Whoever reads our output, or holds a lock through us, waits for these to be closed.
+            let mut next = 0;
+            for fd in &keep {
+                for other in next..*fd {
+                    libc::close(other);
+                }
+                next = fd + 1;
+            }
+            libc::syscall(libc::SYS_close_range, next, u32::MAX, 0);
+            let _ = std::io::Read::read(&mut end, &mut [0]);
+            libc::_exit(0);
+        }
+    }
+    // This process's end is what closes it.
+    std::mem::forget(hold);
+}

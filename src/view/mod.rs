@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`checks`] | what was looked for, and whether it is there |
 //! | [`color`] | the shades of a heat map, by what the terminal can |
+//! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
+//! | [`frequency`] | counts by name |
 //! | [`duration`] | how an interval is written |
 //! | [`heatmap`] | latency over time, as tracex3 drew it |
 //! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
@@ -12,6 +14,7 @@
 pub mod checks;
 pub mod color;
 pub mod duration;
+pub mod frequency;
 pub mod heatmap;
 pub mod histogram;
 pub mod summary;

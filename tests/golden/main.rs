@@ -4,6 +4,7 @@
 mod biolatency;
 mod bitehist;
 mod bitesize;
+mod funccount;
 mod funclatency;
 
 use std::path::Path;

@@ -8,5 +8,6 @@ mod buckets;
 mod disk;
 mod distributions;
 mod doctor;
+mod funccount;
 mod funclatency;
 mod tool;

@@ -64,6 +64,24 @@ macro_rules! everywhere {
             funclatency_crowd_fentry: "funclatency_crowd fentry" => funclatency::crowd;
             funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
             doctor_table: "doctor_table" => doctor::table;
+            funccount_one_function: "funccount_by_function vfs_read vfs_write" => funccount::read_and_written;
+            funccount_pattern: "funccount_by_function vfs_*" => funccount::read_and_written;
+            funccount_with_tracepoint: "funccount_by_function vfs_read sched:sched_process_*" => funccount::read_and_exited;
+            funccount_by_comm: "funccount_by comm" => funccount::by_comm;
+            funccount_by_pid: "funccount_by pid" => funccount::by_pid;
+            funccount_sum_over_intervals: "funccount_intervals" => funccount::intervals;
+            funccount_leaves_nothing: "funccount_left" => funccount::left_nothing;
+            funccount_misspelt: "funccount_misspelt" => funccount::meant;
+            funccount_forbidden: "funccount_forbidden" => funccount::forbidden;
+        }
+    };
+}
+
+macro_rules! with_kprobe_multi {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            funccount_hundreds: "funccount_by_function vfs_* tcp_* ip_* blk_*" => funccount::by_one_link;
         }
     };
 }

@@ -62,10 +62,11 @@ fn alone(attach: Attach) -> Result<Session, Error> {
     if attach.kind() == AttachKind::Kprobe && !has_kprobes() {
         return Err(refusal::no_kprobes());
     }
-    session::start(&[], &[attach.kind()], |_| {
+    let plans = |_| {
         let attach = attach.clone();
         Ok(vec![Plan { name: "doctor", attach, program: nothing() }])
-    })
+    };
+    session::start(&[], &[attach.kind()], plans, &mut session::All)
 }
 
 /// Detaches, or puts that off where a perf event makes it slow.

@@ -1,0 +1,150 @@
+//! How often functions are called and tracepoints are passed, by function or by who does it.
+//!
+//! One program is attached everywhere. By function it adds to the counter that its place has by a
+//! number; by anything else it adds to the counter of a key in a hash.
+
+use crate::insn::helper::{
+    GET_ATTACH_COOKIE, GET_CURRENT_COMM, GET_CURRENT_PID_TGID, GET_CURRENT_UID_GID,
+    GET_SMP_PROCESSOR_ID,
+};
+use crate::insn::{
+    Cond::{Ge, Ne},
+    *,
+};
+use crate::sys::map::{MapSpec, MapType};
+
+const COUNTS: MapRef = MapRef(0);
+const ZEROS: MapRef = MapRef(1);
+const FULL: MapRef = MapRef(2);
+
+/// What counts are kept by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum By {
+    /// The function or tracepoint
+    Function,
+    /// The process
+    Pid,
+    /// The name of the thread
+    Comm,
+    /// The user
+    Uid,
+    /// The CPU
+    Cpu,
+}
+
+impl By {
+    /// Bytes of a key; none by function, where each place has a number.
+    fn key_size(self) -> u32 {
+        match self {
+            By::Function => 0,
+            By::Comm => 16,
+            By::Pid | By::Uid | By::Cpu => 4,
+        }
+    }
+}
+
+/// How a program knows the number of the place where it runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// It is a program of that place's own.
+    Number(u32),
+    /// The attachment tells it: one of so many.
+    Cookie(u32),
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// What counts are kept by.
+    pub by: By,
+    /// Only this process.
+    pub pid: Option<i32>,
+}
+
+/// By function, a counter for each of `places`, all in one value. Else a counter for each of at most
+/// `max_keys` keys, the value a new key begins with, and how often a key found no room.
+pub fn maps(by: By, places: u32, max_keys: u32) -> Vec<MapSpec> {
+    let map = |name: &str, map_type, key_size, value_size, max_entries| MapSpec {
+        name: name.into(),
+        map_type,
+        key_size,
+        value_size,
+        max_entries,
+        flags: 0,
+    };
+    match by {
+        By::Function => vec![map("counts", MapType::Array, 4, 8 * places, 1)],
+        _ => vec![
+            map("counts", MapType::Hash, by.key_size(), 8, max_keys),
+            map("zeros", MapType::Array, 4, 8, 1),
+            map("full", MapType::Array, 4, 8, 1),
+        ],
+    }
+}
+
+/// `counts[place] += 1` or `counts[key] += 1`
+pub fn program(place: Place, options: Options) -> Result<Program, AsmError> {
+    let mut a = Asm::new();
+    let (other, full) = (a.label(), a.label());
+    let key = -16;
+
+    // The context outlives a call only in r6.
+    let cookie = matches!((options.by, place), (By::Function, Place::Cookie(_)));
+    if cookie && options.pid.is_some() {
+        a.mov(r6, r1);
+    }
+    if let Some(pid) = options.pid {
+        a.call(GET_CURRENT_PID_TGID);
+        a.rsh(r0, 32);
+        a.jump_if(r0, Ne, pid, &other);
+        if cookie {
+            a.mov(r1, r6);
+        }
+    }
+
+    match options.by {
+        By::Function => match place {
+            Place::Number(number) => a.count_one(COUNTS, number),
+            Place::Cookie(places) => {
+                a.call(GET_ATTACH_COOKIE);
+                // It is always below; this is for the verifier.
+                a.jump_if(r0, Ge, places as i32, &other);
+                a.count(COUNTS, 0, r0);
+            }
+        },
+        By::Pid => {
+            a.call(GET_CURRENT_PID_TGID);
+            a.rsh(r0, 32);
+            a.store(u32_at(fp + key), r0);
+        }
+        By::Uid => {
+            a.call(GET_CURRENT_UID_GID);
+            a.store(u32_at(fp + key), r0);
+        }
+        By::Cpu => {
+            a.call(GET_SMP_PROCESSOR_ID);
+            a.store(u32_at(fp + key), r0);
+        }
+        By::Comm => {
+            a.mov(r1, fp);
+            a.add(r1, key);
+            a.mov(w2, By::Comm.key_size() as i32);
+            a.call(GET_CURRENT_COMM);
+        }
+    }
+    if options.by != By::Function {
+        a.lookup_or_insert(COUNTS, key, ZEROS, &full);
+        a.mov(r1, 1);
+        a.lock_add(u64_at(r0 + 0), r1);
+    }
+    let done = a.place(other);
+    a.mov(w0, 0);
+    a.exit();
+
+    if options.by != By::Function {
+        a.place(full);
+        a.count_one(FULL, 0);
+        a.goto(&done);
+    }
+    a.finish()
+}

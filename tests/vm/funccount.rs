@@ -1,0 +1,81 @@
+//! What funccount must have printed in the guest. The numbers of calls are those of
+//! `guest/tools/funccount.sh`.
+
+use crate::bed::Outcome;
+use serde_json::Value;
+
+/// What was counted for a key in all intervals.
+fn count(outcome: &Outcome, key: &str) -> u64 {
+    let lines = outcome.stdout.lines().filter(|line| line.starts_with('{'));
+    let lines = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.map(|line| line["data"]["counts"][key].as_u64().unwrap_or(0)).sum()
+}
+
+/// A process read and wrote 1009 times.
+pub fn read_and_written(outcome: &Outcome) {
+    let counts = [count(outcome, "vfs_read"), count(outcome, "vfs_write")];
+    assert_eq!(counts, [1009, 1009], "{}", outcome.stderr);
+}
+
+/// The same by functions and tracepoints at once.
+pub fn read_and_exited(outcome: &Outcome) {
+    assert_eq!(count(outcome, "vfs_read"), 1009, "{}", outcome.stderr);
+    assert_eq!(count(outcome, "sched:sched_process_exit"), 1, "{}", outcome.stderr);
+}
+
+/// The same with hundreds of functions, which one link attached in about a second.
+pub fn by_one_link(outcome: &Outcome) {
+    read_and_written(outcome);
+    let attached = outcome.stderr.lines().find_map(|line| {
+        let (_, count) = line.split_once("attached by kprobe.multi ")?;
+        count.split(' ').next()?.parse::<u32>().ok()
+    });
+    assert!(attached.is_some_and(|count| count > 300), "{}", outcome.stderr);
+    let attach = outcome.stderr.lines().find_map(|line| {
+        let (_, took) = line.split_once("attach ")?;
+        took.split(' ').next()?.parse::<f64>().ok()
+    });
+    // Under emulation.
+    assert!(attach.is_some_and(|ms| ms < 3000.0), "{}", outcome.stderr);
+}
+
+/// 1009 reads by the command.
+pub fn by_comm(outcome: &Outcome) {
+    assert_eq!(count(outcome, "dd"), 1009, "{}", outcome.stdout);
+}
+
+/// 1009 reads by the process whose number stands at the end.
+pub fn by_pid(outcome: &Outcome) {
+    let pid = outcome.stdout.lines().find_map(|line| line.strip_prefix("pid ")).expect("pid");
+    assert_eq!(count(outcome, pid), 1009, "{}", outcome.stdout);
+}
+
+/// None of two processes' calls is lost between two intervals.
+pub fn intervals(outcome: &Outcome) {
+    assert!(outcome.stdout.lines().count() >= 5, "too few to tell: {}", outcome.stdout);
+    assert_eq!(count(outcome, "dd"), 50021 + 50023, "{}", outcome.stderr);
+}
+
+/// The kernel holds as many probes and programs as at boot; while the tool ran there were more.
+pub fn left_nothing(outcome: &Outcome) {
+    let lines: Vec<_> = outcome.stdout.lines().filter(|line| !line.starts_with('{')).collect();
+    assert_eq!(lines.len(), 2, "{}", outcome.stdout);
+    for line in lines {
+        let held: Vec<u64> = line.split(' ').map(|n| n.parse().unwrap()).collect();
+        let [before, during, after] = held[..] else { panic!("not three numbers: {line:?}") };
+        assert!(during > before, "the running tool does not show");
+        assert_eq!(before, after, "probes and programs left behind");
+    }
+}
+
+/// It does not begin, and says which function may be meant.
+pub fn meant(outcome: &Outcome) {
+    assert_eq!(outcome.stdout, "exit 1\n");
+    assert!(outcome.stderr.contains("did you mean vfs_read?"), "{}", outcome.stderr);
+}
+
+/// It does not begin, and says that the function cannot be probed, not that it is missing.
+pub fn forbidden(outcome: &Outcome) {
+    assert_eq!(outcome.stdout, "exit 1\n");
+    assert!(outcome.stderr.contains("exc_int3 cannot be probed"), "{}", outcome.stderr);
+}
