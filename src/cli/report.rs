@@ -60,3 +60,9 @@ pub fn time_of_day() -> String {
     let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
     format!("{:02}:{:02}:{:02}", now.hour(), now.minute(), now.second())
 }
+
+/// The local date and time: `2026-11-22 14:03:59`.
+pub fn date_and_time() -> String {
+    let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+    format!("{} {}", now.date(), time_of_day())
+}
