@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`checks`] | what was looked for, and whether it is there |
 //! | [`color`] | the shades of a heat map, by what the terminal can |
+//! | [`svg`] | a heat map as a picture for a browser |
 //! | [`duration`] | how an interval is written |
 //! | [`heatmap`] | latency over time, as tracex3 drew it |
 //! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
@@ -15,3 +16,4 @@ pub mod duration;
 pub mod heatmap;
 pub mod histogram;
 pub mod summary;
+pub mod svg;
