@@ -43,5 +43,5 @@ fn a_run_becomes_a_picture_with_its_numbers_inside() {
     let picture = std::fs::read_to_string(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert!(picture.contains("<svg") && picture.trim_end().ends_with("</svg>"), "{picture}");
-    assert!(picture.contains("prefers-color-scheme: dark") && picture.contains("<title>"));
+    assert!(picture.contains("prefers-color-scheme:dark") && picture.contains("<title>"));
 }
