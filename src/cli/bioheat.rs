@@ -18,6 +18,7 @@ use crate::counters::Counters;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
 use crate::programs::bioheat::{self as program, FULL, OVER, REISSUED, UNDER, UNMATCHED};
+use crate::programs::bitehist::{FUNCTIONS, TRACEPOINT};
 use crate::session::{Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::color::{Palette, Terminal};
@@ -251,10 +252,10 @@ impl Tool for Bioheat<'_> {
         };
         let place = |kind, tracepoint| {
             let with_disk = self.disk.is_some();
-            Request::issued(kind, &program::FUNCTIONS, tracepoint, types, with_disk)
+            Request::issued(kind, &FUNCTIONS, tracepoint, types, with_disk)
         };
         let (complete, completed) = place(end, program::COMPLETE)?;
-        let (issue, issued) = place(kind, program::ISSUE)?;
+        let (issue, issued) = place(kind, TRACEPOINT)?;
         let plan = |name, attach, program: Result<_, crate::insn::AsmError>| {
             let program = program.map_err(|error| Error::failed(error.to_string()))?;
             Ok(Plan { name, attach, program })
