@@ -13,10 +13,6 @@ use crate::insn::{
 };
 use crate::sys::map::{MapSpec, MapType};
 
-/// Where requests are issued. The function is the one the block layer of this kernel has.
-pub const FUNCTIONS: [&str; 2] = ["blk_mq_start_request", "blk_start_request"];
-/// The tracepoint in it.
-pub const ISSUE: (&str, &str) = ("block", "block_rq_issue");
 /// Where they complete.
 pub const COMPLETE: (&str, &str) = ("block", "block_rq_complete");
 
@@ -44,22 +40,8 @@ pub const COUNTERS: u32 = OVER + 5;
 /// them all.
 pub fn maps() -> Vec<MapSpec> {
     vec![
-        MapSpec {
-            name: "started".into(),
-            map_type: MapType::Hash,
-            key_size: 8,
-            value_size: 8,
-            max_entries: UNDER_WAY,
-            flags: 0,
-        },
-        MapSpec {
-            name: "heat".into(),
-            map_type: MapType::Array,
-            key_size: 4,
-            value_size: 8 * COUNTERS,
-            max_entries: 1,
-            flags: 0,
-        },
+        MapSpec::new("started", MapType::Hash, 8, 8, UNDER_WAY),
+        MapSpec::new("heat", MapType::Array, 4, 8 * COUNTERS, 1),
     ]
 }
 

@@ -13,10 +13,6 @@ use crate::insn::{
 };
 use crate::sys::map::{MapSpec, MapType};
 
-/// Where requests are issued. The function is the one the block layer of this kernel has.
-pub const FUNCTIONS: [&str; 2] = ["blk_mq_start_request", "blk_start_request"];
-/// The tracepoint in it.
-pub const ISSUE: (&str, &str) = ("block", "block_rq_issue");
 /// The tracepoint at a request's end, and at the end of a part of it. The functions around it miss
 /// requests that a driver ends in batches, as NVMe's does.
 pub const COMPLETE: (&str, &str) = ("block", "block_rq_complete");
@@ -53,21 +49,13 @@ pub mod missed {
 
 /// The starts by request, the distributions by disk, and what is not in them.
 pub fn maps() -> Vec<MapSpec> {
-    let map = |name: &str, map_type, key_size, value_size, max_entries| MapSpec {
-        name: name.into(),
-        map_type,
-        key_size,
-        value_size,
-        max_entries,
-        flags: 0,
-    };
     let [latencies, zeros, epoch] = Distributions::maps("latencies", &BUCKETS, 4, DISKS);
     vec![
-        map("starts", MapType::Hash, 8, 16, IN_FLIGHT),
+        MapSpec::new("starts", MapType::Hash, 8, 16, IN_FLIGHT),
         latencies,
         zeros,
         epoch,
-        map("missed", MapType::Array, 4, 8 * missed::WORDS, 1),
+        MapSpec::new("missed", MapType::Array, 4, 8 * missed::WORDS, 1),
     ]
 }
 

@@ -21,14 +21,7 @@ pub const UNREADABLE: u32 = BUCKETS;
 
 /// The counters: one value, so that one lookup reads them all.
 pub fn maps() -> Vec<MapSpec> {
-    vec![MapSpec {
-        name: "hist".into(),
-        map_type: MapType::Array,
-        key_size: 4,
-        value_size: 8 * (BUCKETS + 1),
-        max_entries: 1,
-        flags: 0,
-    }]
+    vec![MapSpec::new("hist", MapType::Array, 4, 8 * (BUCKETS + 1), 1)]
 }
 
 /// What is counted.

@@ -45,15 +45,11 @@ const ON_THE_WAY: u32 = 16384;
 
 /// The maps, with room for so many tasks.
 pub fn maps(max_keys: u32) -> Vec<MapSpec> {
-    let map = |name: &str, map_type, key_size, value_size, max_entries| {
-        let name = name.into();
-        MapSpec { name, map_type, key_size, value_size, max_entries, flags: 0 }
-    };
     vec![
-        map("sizes", MapType::Hash, TASK, 8 * (BUCKETS + 1), max_keys),
-        map("zeros", MapType::Array, 4, 8 * (BUCKETS + 1), 1),
-        map("lost", MapType::Array, 4, 8 * 2, 1),
-        map("submitted", MapType::LruHash, 8, TASK, ON_THE_WAY),
+        MapSpec::new("sizes", MapType::Hash, TASK, 8 * (BUCKETS + 1), max_keys),
+        MapSpec::new("zeros", MapType::Array, 4, 8 * (BUCKETS + 1), 1),
+        MapSpec::new("lost", MapType::Array, 4, 8 * 2, 1),
+        MapSpec::new("submitted", MapType::LruHash, 8, TASK, ON_THE_WAY),
     ]
 }
 

@@ -51,23 +51,15 @@ pub struct Options {
 
 /// The starts by call, the distributions by process, and what is not in them.
 pub fn maps(options: &Options) -> Vec<MapSpec> {
-    let map = |name: &str, map_type, key_size, value_size, max_entries| MapSpec {
-        name: name.into(),
-        map_type,
-        key_size,
-        value_size,
-        max_entries,
-        flags: 0,
-    };
     let keys = options.by_pid.unwrap_or(1);
     let [latencies, zeros, epoch] = Distributions::maps("latencies", &options.buckets, 4, keys);
     vec![
         // A thread that ends inside the function leaves its start behind. The oldest go first.
-        map("starts", MapType::LruHash, 16, 8, OPEN),
+        MapSpec::new("starts", MapType::LruHash, 16, 8, OPEN),
         latencies,
         zeros,
         epoch,
-        map("missed", MapType::Array, 4, 8 * missed::WORDS, 1),
+        MapSpec::new("missed", MapType::Array, 4, 8 * missed::WORDS, 1),
     ]
 }
 

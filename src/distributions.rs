@@ -39,19 +39,11 @@ impl Distributions {
     /// The maps for at most `max_keys` keys of `key_size` bytes: the distributions, an empty one for
     /// a new key to begin with, and the epoch.
     pub fn maps(name: &str, buckets: &Buckets, key_size: u32, max_keys: u32) -> [MapSpec; 3] {
-        let map = |name: &str, map_type, key_size, value_size, max_entries| MapSpec {
-            name: name.into(),
-            map_type,
-            key_size,
-            value_size,
-            max_entries,
-            flags: 0,
-        };
         let size = distribution::size(buckets);
         [
-            map(name, MapType::PercpuHash, key_size, size, max_keys),
-            map("zeros", MapType::Array, 4, size, 1),
-            map("epoch", MapType::Array, 4, 8, 1),
+            MapSpec::new(name, MapType::PercpuHash, key_size, size, max_keys),
+            MapSpec::new("zeros", MapType::Array, 4, size, 1),
+            MapSpec::new("epoch", MapType::Array, 4, 8, 1),
         ]
     }
 

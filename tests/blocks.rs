@@ -352,7 +352,7 @@ fn tells_all_under_churn(map_type: MapType) {
     assert_eq!(get(&full), [0], "keys did not make room");
     assert_eq!(told, sums);
     assert_eq!(told.len() as u64, KEYS);
-    assert!(comings as u64 > 2 * KEYS, "keys hardly came back: {comings}");
+    assert!(comings as u64 > KEYS, "no key came back: {comings}");
 }
 
 #[test]

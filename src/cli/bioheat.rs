@@ -1,7 +1,9 @@
 //! `rawbpf bioheat`: from options to rows.
 
 use std::env;
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -10,15 +12,18 @@ use serde_json::{Map, Value, json};
 
 use super::Stop;
 use super::options::{BlockOptions, Choice, TraceOptions};
+use super::report;
 use super::trace::{self, Tool};
 use crate::counters::Counters;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
 use crate::programs::bioheat::{self as program, FULL, OVER, REISSUED, UNDER, UNMATCHED};
+use crate::programs::bitehist::{FUNCTIONS, TRACEPOINT};
 use crate::session::{Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::color::{Palette, Terminal};
 use crate::view::heatmap::{FIRST, Layout, Row, SLOTS};
+use crate::view::svg::Picture;
 
 /// Show block I/O latency over time as a heat map
 ///
@@ -49,6 +54,11 @@ pub struct Options {
     #[arg(long)]
     stats: bool,
 
+    /// At the end write the whole run as a picture for a browser, its numbers inside. Of more than
+    /// 1000 rows two become one
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
     /// Whether to use colors
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: When,
@@ -69,6 +79,7 @@ const EXAMPLES: &str = "\
 Examples:
   rawbpf bioheat                         a row every 2 seconds until Ctrl-C
   rawbpf bioheat -t 1 20                 twenty rows of plain text, one a second
+  rawbpf bioheat --svg heat.svg 0.2 100  a picture of twenty seconds
   rawbpf bioheat -d nvme0n1 --stats -T   one disk, with the time, p50, p99 and maximum";
 
 pub fn run(options: &Options) -> Result<(), Stop> {
@@ -78,6 +89,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 /// The tool as these options want it.
 pub fn tool(options: &Options) -> Result<Bioheat<'_>, Error> {
     let disk = options.block.disk()?;
+    let svg = options.svg.as_deref().map(|path| Svg::open(path, options)).transpose()?;
     Ok(Bioheat {
         options,
         disk,
@@ -95,6 +107,7 @@ pub fn tool(options: &Options) -> Result<Bioheat<'_>, Error> {
         palette: options.palette(),
         layout: None,
         below_banner: 0,
+        svg,
     })
 }
 
@@ -125,16 +138,19 @@ impl Options {
         Palette::of(terminal, wanted)
     }
 
+    fn first(&self) -> usize {
+        if self.all { 0 } else { FIRST }
+    }
+
     /// As the terminal is now.
     fn layout(&self) -> Layout {
-        let first = if self.all { 0 } else { FIRST };
         let size = terminal_size::terminal_size_of(io::stdout());
         let width = match size {
             Some((width, _)) => Some(usize::from(width.0)),
             // A serial line does not know its size.
             None => io::stdout().is_terminal().then_some(80),
         };
-        Layout::new(width, first, self.trace.timestamp, self.stats)
+        Layout::new(width, self.first(), self.trace.timestamp, self.stats)
     }
 }
 
@@ -165,6 +181,38 @@ pub struct Bioheat<'a> {
     /// That of the last banner.
     layout: Option<Layout>,
     below_banner: usize,
+    svg: Option<Svg>,
+}
+
+/// The picture, and the file for it: opened at once, since at the end it would be too late to say that
+/// it cannot be written.
+struct Svg {
+    path: PathBuf,
+    file: File,
+    picture: Picture,
+}
+
+impl Svg {
+    fn open(path: &Path, options: &Options) -> Result<Svg, Error> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|error| unwritable(path, &error))?;
+        let disk = options.block.disk.as_deref().unwrap_or("all disks");
+        let title = format!("Block I/O latency of {disk}, {}", report::date_and_time());
+        let first = options.first();
+        let picture = Picture::new(title, first, options.trace.interval);
+        Ok(Svg { path: path.to_owned(), file, picture })
+    }
+
+    fn write(&mut self) -> Result<(), Error> {
+        let text = self.picture.to_svg();
+        // What is no file, such as a pipe, has no length to set.
+        let _ = self.file.set_len(0);
+        self.file.write_all(text.as_bytes()).map_err(|error| unwritable(&self.path, &error))
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Error {
+    Error::failed(format!("{} cannot be written: {error}", path.display()))
 }
 
 const ROWS_PER_BANNER: usize = 20;
@@ -204,10 +252,10 @@ impl Tool for Bioheat<'_> {
         };
         let place = |kind, tracepoint| {
             let with_disk = self.disk.is_some();
-            Request::issued(kind, &program::FUNCTIONS, tracepoint, types, with_disk)
+            Request::issued(kind, &FUNCTIONS, tracepoint, types, with_disk)
         };
         let (complete, completed) = place(end, program::COMPLETE)?;
-        let (issue, issued) = place(kind, program::ISSUE)?;
+        let (issue, issued) = place(kind, TRACEPOINT)?;
         let plan = |name, attach, program: Result<_, crate::insn::AsmError>| {
             let program = program.map_err(|error| Error::failed(error.to_string()))?;
             Ok(Plan { name, attach, program })
@@ -243,6 +291,9 @@ impl Tool for Bioheat<'_> {
             under: counts[UNDER as usize],
             over: counts[OVER as usize],
         };
+        if let Some(svg) = &mut self.svg {
+            svg.picture.push(self.row.clone());
+        }
         for (sum, (index, ..)) in self.uncounted.iter_mut().zip(UNCOUNTED) {
             *sum += counts[index as usize];
         }
@@ -288,6 +339,6 @@ impl Tool for Bioheat<'_> {
                 say!("bioheat: {count} {what}");
             }
         }
-        Ok(())
+        self.svg.as_mut().map_or(Ok(()), Svg::write)
     }
 }

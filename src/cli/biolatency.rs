@@ -15,6 +15,7 @@ use crate::distributions::{Distribution, Distributions};
 use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
 use crate::programs::biolatency::{self as program, missed};
+use crate::programs::bitehist::{FUNCTIONS, TRACEPOINT};
 use crate::session::{Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
@@ -168,8 +169,7 @@ impl Tool for Biolatency<'_> {
         let options = self.programs;
         let at_end = if kind == AttachKind::RawTp { kind } else { AttachKind::TpBtf };
         let with_disk = options.with_disk();
-        let (issue, issued) =
-            Request::issued(kind, &program::FUNCTIONS, program::ISSUE, types, with_disk)?;
+        let (issue, issued) = Request::issued(kind, &FUNCTIONS, TRACEPOINT, types, with_disk)?;
         let (complete, completed) =
             Request::issued(at_end, &[], program::COMPLETE, types, options.disk.is_some())?;
         let built = |program: Result<_, crate::insn::AsmError>| {

@@ -82,6 +82,17 @@ impl MapSpec {
     /// `BPF_F_MMAPABLE`: an array can be mapped into memory. Requires Linux 5.5.
     pub const MMAPABLE: u32 = 1 << 10;
 
+    /// A map without flags; see the fields.
+    pub fn new(
+        name: &str,
+        map_type: MapType,
+        key_size: u32,
+        value_size: u32,
+        max_entries: u32,
+    ) -> MapSpec {
+        MapSpec { name: name.into(), map_type, key_size, value_size, max_entries, flags: 0 }
+    }
+
     /// Bytes of one element's value as lookups and updates pass it: for per-CPU kinds each CPU's,
     /// rounded up to 8.
     fn value_len(&self) -> Result<usize, SysError> {

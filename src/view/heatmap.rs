@@ -252,7 +252,7 @@ impl Layout {
 
 /// A count in so many characters, if that is at least four: rounded down to thousands, millions and so on where
 /// it has more digits.
-fn number(count: u64, width: usize) -> String {
+pub fn number(count: u64, width: usize) -> String {
     let exact = count.to_string();
     if exact.len() <= width {
         return exact;
@@ -269,4 +269,139 @@ fn number(count: u64, width: usize) -> String {
         }
     }
     exact
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(counts: &[(usize, u64)]) -> Row {
+        let mut row = Row {
+            start: Duration::ZERO,
+            end: Duration::from_secs(1),
+            missed: 0,
+            counts: [0; SLOTS],
+            under: 0,
+            over: 0,
+        };
+        counts.iter().for_each(|(slot, count)| row.counts[*slot] = *count);
+        row
+    }
+
+    #[test]
+    fn columns_are_those_of_tracex3() {
+        let known =
+            [(0, 0), (1, 0), (1_000, 29), (10_000, 39), (1_000_000, 59), (1_000_000_000, 89)];
+        for (ns, column) in known {
+            assert_eq!(slot(ns), column, "{ns}");
+        }
+        assert_eq!([slot(11_542_724_607), slot(11_542_724_608)], [99, SLOTS]);
+        assert_eq!(slot(u64::MAX), SLOTS);
+    }
+
+    #[test]
+    fn a_column_begins_where_the_one_before_ends() {
+        for column in 1..=SLOTS {
+            let ns = lower(column);
+            assert!(slot(ns) >= column && slot(ns - 1) < column, "{column}: {ns}");
+        }
+    }
+
+    #[test]
+    fn one_is_darker_than_none_and_the_scale_has_no_end() {
+        assert_eq!([0, 1, 2, 3, 9, 10, 29, 30].map(level), [0, 1, 1, 2, 2, 3, 3, 4]);
+        assert_eq!(level(u64::MAX), LEVELS.len());
+    }
+
+    #[test]
+    fn eighty_characters_hold_every_column_and_any_total() {
+        let layout = Layout::new(Some(80), FIRST, false, false);
+        let banner =
+            "<|1us      |10us     |100us    |1ms      |10ms     |100ms    |1s       |10s\n";
+        assert_eq!(layout.banner(), banner);
+        let mut row = row(&[(3, 1), (29, 1), (59, 40), (99, 12_345)]);
+        row.over = 1;
+        let text = layout.row(&row, None, Palette::Text);
+        assert_eq!(text, format!("..{:29}*{:39}#. # 12k\n", "", ""));
+        assert!(text.len() <= 81);
+        for count in [9_999, 10_000, 999_999, 1_234_567, u64::MAX] {
+            assert!(number(count, SHORTEST_TOTAL).len() <= SHORTEST_TOTAL, "{count}");
+        }
+    }
+
+    #[test]
+    fn no_width_is_exceeded_where_there_is_room_for_anything() {
+        let mut full = row(&[]);
+        full.counts = [123_456_789; SLOTS];
+        for width in 30..400 {
+            for first in [0, FIRST] {
+                for (time, stats) in [(None, false), (Some("14:03:59"), width > 50)] {
+                    let layout = Layout::new(Some(width), first, time.is_some(), stats);
+                    let text = layout.row(&full, time, Palette::Text);
+                    assert!(text.len() <= width + 1, "{width}: {text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_narrow_terminal_merges_columns_and_a_wide_one_widens_them() {
+        let row = row(&[(29, 9), (30, 1), (31, 1)]);
+        let narrow = Layout::new(Some(60), FIRST, false, false);
+        assert_eq!(narrow.banner(), "<|1us |10us|    |1ms |10ms|    |1s  |10s\n");
+        assert_eq!(narrow.row(&row, None, Palette::Text), format!(" *.{:35} # 11\n", ""));
+        let wide = Layout::new(Some(160), FIRST, false, false);
+        assert!(wide.row(&row, None, Palette::Text).starts_with("  ......"));
+        assert!(wide.banner().starts_with("< |1us                |10us "));
+    }
+
+    #[test]
+    fn a_file_has_every_column_and_exact_totals() {
+        let layout = Layout::new(None, 0, false, false);
+        let text = layout.row(&row(&[(0, 1_234_567)]), None, Palette::Text);
+        assert_eq!(text, format!(" #{:100} # 1234567\n", ""));
+        assert!(layout.banner().starts_with("<|1ns     |10ns     |100ns    |1us "));
+    }
+
+    #[test]
+    fn a_gap_stands_before_its_row() {
+        let row = Row { missed: 3, ..row(&[]) };
+        let text =
+            Layout::new(Some(80), FIRST, true, false).row(&row, Some("14:03:59"), Palette::Text);
+        let (gap, row) = text.split_once('\n').unwrap();
+        assert_eq!(gap.trim(), "- - - 3 intervals missed: the next row has their counts - - -");
+        assert!(row.starts_with("14:03:59 "));
+    }
+
+    #[test]
+    fn quantiles_are_the_ends_of_columns() {
+        let mut row = row(&[(40, 98), (60, 1)]);
+        row.over = 1;
+        let [p50, p99, max] = [500, 990, 1000].map(|part| row.quantile(part));
+        assert_eq!(p50, Quantile::Below(lower(41)));
+        assert_eq!(p99, Quantile::Below(lower(61)));
+        assert_eq!(max, Quantile::Above(lower(100)));
+        let layout = Layout::new(Some(80), FIRST, false, true);
+        let text = layout.row(&row, None, Palette::Text);
+        assert!(text.ends_with(" # 100       <13us <1.4ms   >11s\n"), "{text}");
+        assert_eq!(layout.banner().trim_end().len(), text.trim_end().len());
+    }
+
+    #[test]
+    fn the_legend_names_each_level_that_looks_different() {
+        let legend = Layout::new(Some(80), FIRST, false, false).legend(Palette::Text);
+        assert!(legend.starts_with("  heatmap of IO latency\n    0 . 1 * 10 o 100 O 1k # 10k\n"));
+        assert!(legend.lines().all(|line| line.len() <= 80), "{legend}");
+        let shades = Layout::new(Some(80), FIRST, false, false).legend(Palette::Ansi256);
+        assert_eq!(shades.matches("\x1b[48;5;").count(), 12);
+    }
+
+    #[test]
+    fn json_has_the_columns_between_the_first_and_the_last_used() {
+        assert_eq!(
+            row(&[(3, 1), (6, 2)]).to_json().to_string(),
+            r#"[{"min":2,"max":2,"count":1},{"min":3,"max":3,"count":0},{"min":4,"max":5,"count":2}]"#
+        );
+        assert_eq!(row(&[]).to_json().to_string(), "[]");
+    }
 }

@@ -6,6 +6,7 @@
 //! | [`color`] | the shades of a heat map, by what the terminal can |
 //! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
 //! | [`frequency`] | counts by name |
+//! | [`svg`] | a heat map as a picture for a browser |
 //! | [`duration`] | how an interval is written |
 //! | [`heatmap`] | latency over time, as tracex3 drew it |
 //! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
@@ -18,3 +19,4 @@ pub mod frequency;
 pub mod heatmap;
 pub mod histogram;
 pub mod summary;
+pub mod svg;

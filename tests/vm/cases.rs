@@ -63,6 +63,12 @@ macro_rules! everywhere {
             funclatency_crowd_kprobe: "funclatency_crowd kprobe" => funclatency::crowd_or_missed;
             funclatency_crowd_fentry: "funclatency_crowd fentry" => funclatency::crowd;
             funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
+            bioheat_kprobe_virtio: "bioheat_mixed kprobe vda" => bioheat::mixed;
+            bioheat_fentry_virtio: "bioheat_mixed fentry vda" => bioheat::mixed;
+            bioheat_tp_btf_virtio: "bioheat_mixed tp_btf vda" => bioheat::mixed;
+            bioheat_raw_tp_virtio: "bioheat_mixed raw_tp vda" => bioheat::mixed;
+            bioheat_auto_null_blk: "bioheat_mixed auto nullb0" => bioheat::mixed;
+            bioheat_auto_nvme: "bioheat_mixed auto nvme0n1" => bioheat::mixed;
             doctor_table: "doctor_table" => doctor::table;
             funccount_one_function: "funccount_by_function vfs_read vfs_write" => funccount::read_and_written;
             funccount_pattern: "funccount_by_function vfs_*" => funccount::read_and_written;

@@ -10,10 +10,15 @@ const SLEEPS: u64 = 53;
 /// How many slept at the same time.
 const CROWD: u64 = 41;
 
-/// Each of many calls at the same time is timed.
+/// Each of many calls at the same time is timed, or told: kernels whose programs can be preempted
+/// skip what happens on that CPU meanwhile, and count it.
 pub fn crowd(outcome: &Outcome) {
     let (timed, line) = timed(outcome);
-    assert_eq!(timed, CROWD, "{line}");
+    let told = outcome.stderr.lines().find(|line| line.contains("events came inside another"));
+    let number = told.and_then(|line| line.split(' ').nth(1)?.parse().ok());
+    let missed: u64 = number.unwrap_or(0);
+    assert!(timed <= CROWD && timed + missed >= CROWD, "{timed} and {missed}: {line}");
+    assert!(missed <= CROWD / 4, "{missed} missed");
 }
 
 /// A kretprobe follows a few only, but every call that it does not is told.

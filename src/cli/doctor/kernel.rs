@@ -41,14 +41,7 @@ fn registers() -> Check {
 }
 
 fn bpf() -> Result<String, Error> {
-    let map = Map::create(&MapSpec {
-        name: "doctor".into(),
-        map_type: MapType::Array,
-        key_size: 4,
-        value_size: 8,
-        max_entries: 1,
-        flags: 0,
-    });
+    let map = Map::create(&MapSpec::new("doctor", MapType::Array, 4, 8, 1));
     map.map(|_| String::new()).map_err(|error| refusal::map(&error))
 }
 

@@ -73,14 +73,7 @@ pub fn memlock() -> Check {
     if let Err(error) = setrlimit(RLIMIT_MEMLOCK, 0, hard) {
         return cannot_tell(NAME, error.to_string());
     }
-    let made = Map::create(&MapSpec {
-        name: "doctor".into(),
-        map_type: MapType::Array,
-        key_size: 4,
-        value_size: 8,
-        max_entries: 1,
-        flags: 0,
-    });
+    let made = Map::create(&MapSpec::new("doctor", MapType::Array, 4, 8, 1));
     let lifted = getrlimit(RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft > 0);
     if !lifted {
         // What was allowed before is allowed again.

@@ -1,0 +1,414 @@
+//! A heat map as a picture for a browser: one file that needs no other, with its numbers inside.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::color::{DARK, LIGHT};
+use super::duration::latency;
+use super::heatmap::{LEVELS, Row, SLOTS, level, lower, number};
+
+/// More rows are joined by twos, so that neither memory nor the picture grows for ever.
+pub const MAX_ROWS: usize = 1000;
+
+/// A whole run.
+pub struct Picture {
+    /// What was measured, and when it began.
+    pub title: String,
+    /// The first column that is drawn.
+    pub first: usize,
+    /// How long a row is.
+    every: Duration,
+    rows: Vec<Row>,
+}
+
+// In pixels.
+const CELL: f64 = 9.0;
+const LEFT: f64 = 70.0;
+const TOP: f64 = 56.0;
+const BELOW: f64 = 84.0;
+/// Between the columns and those for what is outside.
+const BESIDE: f64 = 5.0;
+const ROW: f64 = 12.0;
+const HEIGHT: (f64, f64) = (120.0, 720.0);
+
+impl Picture {
+    /// An empty one, whose rows will be so long.
+    pub fn new(title: String, first: usize, every: Duration) -> Picture {
+        Picture { title, first, every, rows: vec![] }
+    }
+
+    /// One row more.
+    pub fn push(&mut self, row: Row) {
+        if self.rows.len() >= MAX_ROWS {
+            self.every *= 2;
+            for row in std::mem::take(&mut self.rows) {
+                self.append(row);
+            }
+        }
+        self.append(row);
+    }
+
+    /// Joins the row to the last as long as that makes none longer than a row is, save for gaps once
+    /// they fill the picture.
+    fn append(&mut self, row: Row) {
+        let crowded = self.rows.len() >= MAX_ROWS;
+        // What came a little late is no row of its own.
+        let longest = self.every + self.every / 8;
+        match self.rows.last_mut() {
+            Some(last) if crowded || last.end == row.start && row.end - last.start <= longest => {
+                last.end = row.end;
+                last.missed += row.missed;
+                last.counts.iter_mut().zip(row.counts).for_each(|(sum, count)| *sum += count);
+                last.under += row.under;
+                last.over += row.over;
+            }
+            _ => self.rows.push(row),
+        }
+    }
+
+    /// The numbers.
+    pub fn to_json(&self) -> Value {
+        let rows = self.rows.iter().map(|row| {
+            let counts = row.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+            let counts: Vec<_> = counts.map(|(slot, count)| json!([slot, count])).collect();
+            json!({
+                "start": row.start.as_secs_f64(),
+                "end": row.end.as_secs_f64(),
+                "missed_intervals": row.missed,
+                "under": row.under,
+                "over": row.over,
+                "counts": counts,
+            })
+        });
+        json!({
+            "title": self.title,
+            "unit": "ns",
+            "row_seconds": self.every.as_secs_f64(),
+            "column_starts": (0..=SLOTS).map(lower).collect::<Vec<_>>(),
+            "rows": rows.collect::<Vec<_>>(),
+        })
+    }
+
+    /// The file.
+    pub fn to_svg(&self) -> String {
+        let last = self.rows.last().map_or(Duration::ZERO, |row| row.end);
+        let seconds = last.as_secs_f64().max(0.001);
+        let rows = seconds / self.every.as_secs_f64();
+        let frame =
+            Frame { first: self.first, seconds, height: (rows * ROW).clamp(HEIGHT.0, HEIGHT.1) };
+        let (width, height) = (frame.right() + CELL + BESIDE + 30.0, TOP + frame.height + BELOW);
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"heat\" role=\"img\" \
+             width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
+             <title>{}</title>\n<metadata>{}</metadata>\n{}",
+            escape(&self.title),
+            self.to_json().to_string().replace('&', "\\u0026").replace('<', "\\u003c"),
+            style(),
+        );
+        let total: u64 = self.rows.iter().map(Row::total).sum();
+        let every = latency(self.every.as_nanos() as u64);
+        let _ = write!(
+            svg,
+            "<rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n\
+             <text class=\"title\" x=\"{LEFT}\" y=\"22\">{}</text>\n\
+             <text x=\"{LEFT}\" y=\"40\">a row is {every}, {total} requests</text>\n",
+            escape(&self.title),
+        );
+        self.cells(&frame, &mut svg);
+        frame.latencies(&mut svg);
+        frame.times(&mut svg);
+        legend(TOP + frame.height + 62.0, &mut svg);
+        svg + "</svg>\n"
+    }
+
+    fn cells(&self, frame: &Frame, svg: &mut String) {
+        let mut before = Duration::ZERO;
+        let (left, right) = (frame.left(), frame.right() + BESIDE);
+        for row in &self.rows {
+            if row.start > before {
+                let title = format!(
+                    "{}\nnobody read: the next row has the counts",
+                    span(before, row.start)
+                );
+                let y = (frame.y(before), frame.y(row.start));
+                frame.cell("gap", left, right + CELL - left, y, &title, svg);
+            }
+            before = row.end;
+            let time = span(row.start, row.end);
+            let y = (frame.y(row.start), frame.y(row.end));
+            let [p50, p99, max] = [500, 990, 1000].map(|part| row.quantile(part).text());
+            let title = match row.total() {
+                0 => format!("{time}\nno requests"),
+                total => format!("{time}\n{total} requests, p50 {p50}, p99 {p99}, max {max}"),
+            };
+            frame.cell("c0", left, right + CELL - left, y, &title, svg);
+            let mut cell = |x, count, range: String| {
+                if count > 0 {
+                    let plural = if count == 1 { "" } else { "s" };
+                    let title = format!("{time}\n{range}\n{count} request{plural}");
+                    frame.cell(&format!("c{}", level(count)), x, CELL, y, &title, svg);
+                }
+            };
+            cell(left, row.below(self.first), format!("below {}", latency(lower(self.first))));
+            for (index, count) in row.counts[self.first..].iter().enumerate() {
+                let slot = self.first + index;
+                let range = format!("{} to {}", exact(lower(slot)), exact(lower(slot + 1)));
+                cell(frame.x(slot as f64), *count, range);
+            }
+            cell(right, row.over, format!("{} or more", latency(lower(SLOTS))));
+        }
+    }
+}
+
+/// Where things are drawn.
+struct Frame {
+    first: usize,
+    seconds: f64,
+    height: f64,
+}
+
+impl Frame {
+    /// The column for what is below the first.
+    fn left(&self) -> f64 {
+        LEFT
+    }
+
+    /// A column's left edge; fractions are between two.
+    fn x(&self, slot: f64) -> f64 {
+        LEFT + CELL + BESIDE + (slot - self.first as f64) * CELL
+    }
+
+    /// The right edge of the last column.
+    fn right(&self) -> f64 {
+        self.x(SLOTS as f64)
+    }
+
+    fn y(&self, time: Duration) -> f64 {
+        TOP + time.as_secs_f64() / self.seconds * self.height
+    }
+
+    fn cell(&self, class: &str, x: f64, width: f64, y: (f64, f64), title: &str, svg: &mut String) {
+        let (top, height) = (y.0, y.1 - y.0);
+        let _ = writeln!(
+            svg,
+            "<rect class=\"{class}\" x=\"{x}\" y=\"{top:.2}\" width=\"{width}\" \
+             height=\"{height:.2}\"><title>{}</title></rect>",
+            escape(title)
+        );
+    }
+
+    /// The axis below, with ticks at 1, 2 and 5.
+    fn latencies(&self, svg: &mut String) {
+        let bottom = TOP + self.height;
+        for power in 0..=10 {
+            for digit in [1, 2, 5] {
+                let ns = digit * 10u64.pow(power);
+                // Within a power of two the columns are even.
+                let log2 = ns.ilog2();
+                let x = self.x(3.0 * (f64::from(log2) + ns as f64 / (1u64 << log2) as f64 - 1.0));
+                if x < self.x(self.first as f64) || x > self.right() {
+                    continue;
+                }
+                let (class, text) = match digit {
+                    1 => ("grid", latency(ns)),
+                    _ => ("tick", digit.to_string()),
+                };
+                let top = if digit == 1 { TOP } else { bottom };
+                let (end, below) = (bottom + 5.0, bottom + 18.0);
+                let _ = writeln!(
+                    svg,
+                    "<path class=\"{class}\" d=\"M{x:.2} {top}V{end}\"/>\
+                     <text class=\"middle {class}\" x=\"{x:.2}\" y=\"{below}\">{text}</text>"
+                );
+            }
+        }
+        let (x, y) = (self.right(), bottom + 34.0);
+        let _ = writeln!(
+            svg,
+            "<text class=\"end\" x=\"{x}\" y=\"{y}\">latency; outside: faster than {}, slower than {}</text>",
+            latency(lower(self.first)),
+            latency(lower(SLOTS))
+        );
+    }
+
+    /// The axis at the left, with steps of 1, 2 or 5.
+    fn times(&self, svg: &mut String) {
+        let steps = (-3..9).flat_map(|power| [1, 2, 5].map(|digit| (digit, power)));
+        let fits = |(digit, power): &(i32, i32)| {
+            self.seconds / (f64::from(*digit) * 10f64.powi(*power)) <= self.height / 24.0
+        };
+        let (digit, power) = steps.into_iter().find(fits).unwrap_or((1, 9));
+        let step = f64::from(digit) * 10f64.powi(power);
+        let digits = (-power).max(0) as usize;
+        for index in 0..=(self.seconds / step) as u64 {
+            let time = index as f64 * step;
+            let y = TOP + time / self.seconds * self.height;
+            let (from, end, below) = (LEFT - 5.0, LEFT - 8.0, y + 4.0);
+            let _ = writeln!(
+                svg,
+                "<path class=\"tick\" d=\"M{from} {y:.2}H{LEFT}\"/>\
+                 <text class=\"end\" x=\"{end}\" y=\"{below:.2}\">{time:.digits$} s</text>"
+            );
+        }
+    }
+}
+
+fn legend(y: f64, svg: &mut String) {
+    let text = y + 11.0;
+    let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"{text}\">requests in a cell, or more</text>");
+    for (index, least) in LEVELS.iter().enumerate() {
+        let x = LEFT + 170.0 + index as f64 * 46.0;
+        let (class, label, least) = (index + 1, x + 18.0, number(*least, 3));
+        let _ = writeln!(
+            svg,
+            "<rect class=\"c{class}\" x=\"{x}\" y=\"{y}\" width=\"14\" height=\"14\"/>\
+             <text x=\"{label}\" y=\"{text}\">{least}</text>"
+        );
+    }
+}
+
+fn style() -> String {
+    let shades = |empty: &str, shades: &[&str]| {
+        let all = std::iter::once(empty).chain(shades.iter().copied()).enumerate();
+        all.map(|(level, shade)| format!("--c{level}:{shade};")).collect::<String>()
+    };
+    let classes: String = (0..=LEVELS.len())
+        .map(|level| format!(".heat .c{level}{{fill:var(--c{level})}}\n"))
+        .collect();
+    format!(
+        "<style>\n\
+         .heat{{--page:#fff;--ink:#222;--line:#888;{}font:12px system-ui,sans-serif}}\n\
+         @media (prefers-color-scheme:dark){{.heat{{--page:#111;--ink:#ddd;--line:#777;{}}}}}\n\
+         .heat .page{{fill:var(--page)}}\n\
+         .heat text{{fill:var(--ink)}}\n\
+         .heat .title{{font-size:15px;font-weight:600}}\n\
+         .heat .middle{{text-anchor:middle}}\n\
+         .heat .end{{text-anchor:end}}\n\
+         .heat text.tick{{font-size:10px}}\n\
+         .heat path{{stroke:var(--line);fill:none}}\n\
+         .heat path.grid{{stroke-opacity:.35}}\n\
+         .heat .gap{{fill:none;stroke:var(--line);stroke-dasharray:3 3;pointer-events:all}}\n\
+         .heat rect:hover{{stroke:var(--ink)}}\n\
+         {classes}</style>\n",
+        shades("#f1f1f1", &LIGHT),
+        shades("#1d1d1d", &DARK),
+    )
+}
+
+fn span(from: Duration, to: Duration) -> String {
+    format!("{:.3} s to {:.3} s", from.as_secs_f64(), to.as_secs_f64())
+}
+
+/// All the digits that the column's edge has: `1.409024 ms`.
+fn exact(ns: u64) -> String {
+    let (unit, name) = match ns {
+        0..1_000 => (1.0, "ns"),
+        1_000..1_000_000 => (1e3, "us"),
+        1_000_000..1_000_000_000 => (1e6, "ms"),
+        _ => (1e9, "s"),
+    };
+    format!("{} {name}", ns as f64 / unit)
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(second: u64, counts: &[(usize, u64)]) -> Row {
+        let mut row = Row {
+            start: Duration::from_secs(second),
+            end: Duration::from_secs(second + 1),
+            missed: 0,
+            counts: [0; SLOTS],
+            under: 0,
+            over: 0,
+        };
+        counts.iter().for_each(|(slot, count)| row.counts[*slot] = *count);
+        row
+    }
+
+    fn picture() -> Picture {
+        let mut picture = Picture::new("loop0 & <more>".into(), 29, Duration::from_secs(1));
+        picture.push(Row { under: 2, over: 5, ..row(0, &[(3, 1), (40, 997), (99, 1)]) });
+        picture.push(Row { missed: 3, ..row(4, &[(59, 1)]) });
+        picture
+    }
+
+    /// The text of each such element.
+    fn between<'a>(svg: &'a str, open: &str, close: &str) -> Vec<&'a str> {
+        svg.split(open).skip(1).filter_map(|rest| rest.split_once(close)).map(|(t, _)| t).collect()
+    }
+
+    #[test]
+    fn its_numbers_can_be_read_back() {
+        let picture = picture();
+        let svg = picture.to_svg();
+        let data: Value =
+            serde_json::from_str(between(&svg, "<metadata>", "</metadata>")[0]).unwrap();
+        assert_eq!(data, picture.to_json());
+        assert_eq!(data["title"], "loop0 & <more>");
+        assert_eq!(data["rows"][0]["counts"], json!([[3, 1], [40, 997], [99, 1]]));
+        assert_eq!(data["rows"][1]["missed_intervals"], 3);
+        assert_eq!(data["column_starts"][59], 876_544);
+    }
+
+    #[test]
+    fn each_cell_tells_time_range_and_count() {
+        let svg = picture().to_svg();
+        let titles = between(&svg, "<title>", "</title>");
+        let cell = "0.000 s to 1.000 s\n11.008 us to 13.696 us\n997 requests";
+        assert!(titles.contains(&cell), "{titles:#?}");
+        assert!(titles.contains(&"0.000 s to 1.000 s\nbelow 856ns\n3 requests"), "{titles:#?}");
+        assert!(titles.contains(&"0.000 s to 1.000 s\n11s or more\n5 requests"), "{titles:#?}");
+    }
+
+    #[test]
+    fn a_gap_is_a_gap() {
+        let svg = picture().to_svg();
+        assert_eq!(svg.matches("class=\"gap\"").count(), 1);
+        assert!(svg.contains("1.000 s to 4.000 s\nnobody read: the next row has the counts"));
+    }
+
+    /// Every element that opens closes, in order, and nothing in a text looks like one.
+    #[test]
+    fn it_is_well_formed() {
+        let svg = picture().to_svg();
+        let mut open = vec![];
+        for tag in between(&svg, "<", ">") {
+            match tag.strip_prefix('/') {
+                Some(name) => assert_eq!(open.pop(), Some(name)),
+                None if tag.ends_with('/') => {}
+                None => open.push(tag.split(' ').next().unwrap()),
+            }
+            assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+        }
+        assert_eq!(open, [""; 0]);
+        assert!(!svg.contains(" & "), "an ampersand of its own");
+    }
+
+    #[test]
+    fn a_long_run_stays_small_and_keeps_every_count() {
+        let mut picture = Picture::new(String::new(), 29, Duration::from_secs(1));
+        let rows = 7 * MAX_ROWS as u64 + 3;
+        for second in 0..rows {
+            picture.push(row(second, &[(59, 1)]));
+        }
+        assert!(picture.rows.len() <= MAX_ROWS);
+        assert_eq!(picture.every, Duration::from_secs(8));
+        assert_eq!(picture.rows.iter().map(Row::total).sum::<u64>(), rows);
+        let ends = picture.rows.windows(2).all(|pair| pair[0].end == pair[1].start);
+        assert!(ends, "a gap where there was none");
+    }
+
+    #[test]
+    fn an_empty_run_is_a_picture_too() {
+        let svg = Picture::new(String::new(), 0, Duration::from_secs(1)).to_svg();
+        assert!(svg.contains("0 requests") && !svg.contains("NaN") && !svg.contains("inf"));
+    }
+}
