@@ -132,10 +132,12 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
         return missing;
     }
     // A kind that this host lacks says nothing against the place, another may.
-    let reasons = || tried.iter().enumerate().filter(|(_, (_, e))| e.failure != Failure::Lacking);
-    let only = match (tried.len(), &reasons().collect::<Vec<_>>()[..]) {
+    let mut reasons = (0..tried.len()).filter(|&i| tried[i].1.failure != Failure::Lacking);
+    let only = match (tried.len(), reasons.next()) {
         (1, _) => Some(0),
-        (_, [(index, _)]) => Some(*index),
+        (_, Some(first)) => {
+            reasons.all(|other| tried[other].1.what == tried[first].1.what).then_some(first)
+        }
         _ => None,
     };
     match only {
