@@ -9,6 +9,7 @@ use crate::insn::{
     helper::*,
     *,
 };
+use crate::programs::request::only;
 use crate::sys::map::{MapSpec, MapType};
 
 /// A histogram for each task.
@@ -100,27 +101,14 @@ pub fn count(request: &Request, by: Option<By>, options: Options) -> Result<Prog
 
     match *request {
         // The context is the tracepoint's record.
-        Request::Record { bytes, dev } => {
-            if let Some(disk) = options.disk {
-                a.load(r2, u32_at(r1 + dev));
-                a.jump_if(w2, Ne, disk.dev() as i32, &other);
-            }
+        Request::Record { bytes, .. } => {
+            only(&mut a, options.disk, request, &other);
             a.load(r9, u32_at(r1 + bytes));
         }
         // The context leads to the struct request, which stays in r6.
-        Request::Struct { argument, access, data_len, disk: path, major, first_minor, .. } => {
+        Request::Struct { argument, access, data_len, .. } => {
             a.load(r6, u64_at(r1 + argument));
-            if let Some(disk) = options.disk {
-                let mut from = r6;
-                for pointer in path.iter().flatten() {
-                    a.read(access, r7, u64_at(from + *pointer), &other);
-                    from = r7;
-                }
-                a.read(access, r8, u32_at(r7 + major), &other);
-                a.jump_if(w8, Ne, disk.major as i32, &other);
-                a.read(access, r8, u32_at(r7 + first_minor), &other);
-                a.jump_if(w8, Ne, disk.minor as i32, &other);
-            }
+            only(&mut a, options.disk, request, &other);
             a.read(access, r9, u32_at(r6 + data_len), &unreadable);
             match by {
                 Some(By::Request) => a.store(u64_at(fp - 8), r6),

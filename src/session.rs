@@ -10,7 +10,7 @@ use crate::btf::{self, ProgramBtf};
 use crate::error::{Error, Failure};
 use crate::host::names::Function;
 use crate::host::{Attach, AttachKind, refusal};
-use crate::insn::{Endian, Program, encode};
+use crate::insn::{AsmError, Endian, Program, encode};
 use crate::programs;
 use crate::sys::link::{At, Functions};
 use crate::sys::{
@@ -26,6 +26,21 @@ pub struct Plan {
     pub attach: Attach,
     /// The program, made for that attach kind.
     pub program: Program,
+}
+
+impl Plan {
+    /// A program as it came from the builder.
+    ///
+    /// # Errors
+    /// It was not built right.
+    pub fn new(
+        name: &'static str,
+        attach: Attach,
+        program: Result<Program, AsmError>,
+    ) -> Result<Plan, Error> {
+        let program = program.map_err(|error| Error::failed(error.to_string()))?;
+        Ok(Plan { name, attach, program })
+    }
 }
 
 /// What a running tool holds in the kernel.

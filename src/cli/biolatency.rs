@@ -15,7 +15,7 @@ use crate::distributions::{Distribution, Distributions};
 use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
 use crate::programs::biolatency::{self as program, missed};
-use crate::programs::bitehist::{FUNCTIONS, TRACEPOINT};
+use crate::programs::request;
 use crate::session::{Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
@@ -168,25 +168,13 @@ impl Tool for Biolatency<'_> {
         }
         let options = self.programs;
         let at_end = if kind == AttachKind::RawTp { kind } else { AttachKind::TpBtf };
-        let with_disk = options.with_disk();
-        let (issue, issued) = Request::issued(kind, &FUNCTIONS, TRACEPOINT, types, with_disk)?;
-        let (complete, completed) =
-            Request::issued(at_end, &[], program::COMPLETE, types, options.disk.is_some())?;
-        let built = |program: Result<_, crate::insn::AsmError>| {
-            program.map_err(|error| Error::failed(error.to_string()))
-        };
+        let places = [request::issue(kind), request::end(at_end)];
+        let [(issue, issued), (complete, completed)] =
+            Request::find(places, types, options.with_disk())?;
         // The end first: else starts would be remembered that nobody ends.
         Ok(vec![
-            Plan {
-                name: "request_end",
-                attach: complete,
-                program: built(program::completed(&completed, options))?,
-            },
-            Plan {
-                name: "request_start",
-                attach: issue,
-                program: built(program::issued(&issued, options))?,
-            },
+            Plan::new("request_end", complete, program::completed(&completed, options))?,
+            Plan::new("request_start", issue, program::issued(&issued, options))?,
         ])
     }
 
@@ -199,8 +187,8 @@ impl Tool for Biolatency<'_> {
             return Err(Error::failed("a map is missing"));
         };
         let measured = self.latencies.interval(latencies, epoch)?.into_iter();
-        let name = |key: Vec<u8>| match <[u8; 4]>::try_from(&key[..]).map(u32::from_ne_bytes) {
-            Ok(dev) if self.options.disks => Disk::from_dev(dev).name(),
+        let name = |key: Vec<u8>| match <[u8; 8]>::try_from(&key[..]).map(u64::from_ne_bytes) {
+            Ok(dev) if self.options.disks => Disk::from_dev(dev as u32).name(),
             _ => String::new(),
         };
         self.measured = measured.map(|(key, measured)| (name(key), measured)).collect();

@@ -12,8 +12,8 @@ use super::{Stop, report};
 use crate::counters::{Counters, KeyedCounters};
 use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request, Submission};
-use crate::programs::bitehist::{FUNCTIONS, TRACEPOINT};
 use crate::programs::bitesize::{self as program, BUCKETS, BYTES, FULL, Key, UNREADABLE};
+use crate::programs::request;
 use crate::session::{Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
@@ -171,8 +171,8 @@ impl Tool for Bitesize<'_> {
     }
 
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
-        let (attach, request) =
-            Request::issued(kind, &FUNCTIONS, TRACEPOINT, types, self.disk.is_some())?;
+        let [(attach, request)] =
+            Request::find([request::issue(kind)], types, self.disk.is_some())?;
         let submission = Submission::find(kind, types)?;
         let options = program::Options {
             disk: self.disk,
@@ -184,10 +184,10 @@ impl Tool for Bitesize<'_> {
         let count = program::count(&request, by, options);
         let mut plans = vec![];
         if let Some(submission) = submission {
-            let program = program::remember(&submission).map_err(broken)?;
-            plans.push(Plan { name: "bitesize_submit", attach: submission.attach, program });
+            let remember = program::remember(&submission);
+            plans.push(Plan::new("bitesize_submit", submission.attach, remember)?);
         }
-        plans.push(Plan { name: Self::NAME, attach, program: count.map_err(broken)? });
+        plans.push(Plan::new(Self::NAME, attach, count)?);
         Ok(plans)
     }
 
@@ -266,10 +266,6 @@ fn comm(name: &str) -> [u8; 16] {
     let kept = name.len().min(15);
     comm[..kept].copy_from_slice(&name.as_bytes()[..kept]);
     comm
-}
-
-fn broken(error: crate::insn::AsmError) -> Error {
-    Error::failed(error.to_string())
 }
 
 #[cfg(test)]

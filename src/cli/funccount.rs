@@ -179,9 +179,7 @@ impl FuncCount<'_> {
 
     fn plan(&self, attach: Attach, place: Place) -> Result<Plan, Error> {
         let options = program::Options { by: self.options.by, pid: self.options.pid };
-        let program = program::program(place, options);
-        let program = program.map_err(|error| Error::failed(error.to_string()))?;
-        Ok(Plan { name: Self::NAME, attach, program })
+        Plan::new(Self::NAME, attach, program::program(place, options))
     }
 
     fn header(&self) -> &'static str {

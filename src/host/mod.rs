@@ -15,6 +15,6 @@ mod types;
 pub use attach::{Attach, AttachKind, UserFunction};
 pub use disk::Disk;
 pub use frame::Frame;
-pub use request::Request;
+pub use request::{Place, Request};
 pub use submission::{By, Submission};
 pub use types::KernelTypes;
