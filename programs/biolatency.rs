@@ -22,27 +22,24 @@ const MISSED: MapRef = MapRef(4);
 /// How latencies are counted together.
 pub const BUCKETS: Buckets = Buckets::Log2;
 
-/// Requests that can be between their start and their end.
-const IN_FLIGHT: u32 = 32768;
-/// Disks.
-const DISKS: u32 = 1024;
-
 /// Words of the last map: what is not in the picture.
 pub mod missed {
     pub use crate::programs::request::{REISSUED, TOO_MANY, UNMATCHED};
-    /// Requests of more disks than there is room for.
-    pub const TOO_MANY_DISKS: u32 = 3;
+    /// Requests of keys that did not fit the map.
+    pub const TOO_MANY_KEYS: u32 = 3;
     /// Requests without a time at which they were queued.
     pub const NOT_TIMED: u32 = 4;
     /// How many there are.
     pub const WORDS: u32 = 5;
 }
 
-/// The starts by request, the distributions by disk, and what is not in them.
-pub fn maps() -> Vec<MapSpec> {
-    let [latencies, zeros, epoch] = Distributions::maps("latencies", &BUCKETS, 8, DISKS);
+/// The starts by request, the distributions by key, and what is not in them.
+pub fn maps(options: &Options) -> Vec<MapSpec> {
+    // An idle key makes room once a map is half full: the only one there is stays.
+    let keys = if options.by_disk || options.by_flags { options.max_keys } else { 2 };
+    let [latencies, zeros, epoch] = Distributions::maps("latencies", &BUCKETS, 8, keys);
     vec![
-        Starts::map(16, IN_FLIGHT),
+        Starts::map(16, options.max_requests),
         latencies,
         zeros,
         epoch,
@@ -59,8 +56,14 @@ pub struct Options {
     pub queued: bool,
     /// A distribution for each disk.
     pub by_disk: bool,
+    /// A distribution for each operation with its flags.
+    pub by_flags: bool,
     /// Only this disk's requests.
     pub disk: Option<Disk>,
+    /// Requests that can be between their start and their end.
+    pub max_requests: u32,
+    /// Disks and operations that there is room for.
+    pub max_keys: u32,
 }
 
 impl Options {
@@ -70,17 +73,24 @@ impl Options {
     }
 }
 
+/// What a distribution is of: the disk as the kernel numbers it, and operation and flags, each 0 if not asked for.
+pub fn key(bytes: &[u8]) -> (u32, u32) {
+    let key = u64::from_ne_bytes(bytes.try_into().unwrap_or_default());
+    (key as u32, (key >> 32) as u32)
+}
+
 // On the stack. Reads of kernel memory go through the last eight bytes.
 const RQ: i32 = -16;
 const START: i32 = -32;
-/// What the request is told apart by, beside its start, as it will be needed at the end.
+/// What the request is told apart by, beside its start, as it will be needed at the end: one number,
+/// the flags in its high half.
 const KEY: i32 = START + 8;
 
 /// `starts[rq] = now`
 pub fn issued(request: &Request, options: Options) -> Result<Program, AsmError> {
     let mut a = Asm::new();
-    let (store, out) = (a.label(), a.label());
-    let Request::Struct { argument, access, start_time, .. } = *request else {
+    let (no_disk, out) = (a.label(), a.label());
+    let Request::Struct { argument, access, cmd_flags, start_time, .. } = *request else {
         return a.finish();
     };
 
@@ -91,10 +101,15 @@ pub fn issued(request: &Request, options: Options) -> Result<Program, AsmError> 
     if options.by_disk {
         match options.disk {
             Some(disk) => a.mov(w8, disk.dev() as i32),
-            None => load_disk(&mut a, request, &store),
+            None => load_disk(&mut a, request, &no_disk),
         }
     }
-    a.place(store);
+    a.place(no_disk);
+    if options.by_flags {
+        a.read(access, r9, u32_at(r6 + cmd_flags), &out);
+        a.lsh(r9, 32);
+        a.or(r8, r9);
+    }
     a.store(u64_at(fp + KEY), r8);
     if options.queued {
         a.read(access, r0, u64_at(r6 + start_time), &out);
@@ -140,7 +155,7 @@ pub fn completed(request: &Request, options: Options) -> Result<Program, AsmErro
     a.goto(&done);
 
     a.place(too_many);
-    a.count_one(MISSED, missed::TOO_MANY_DISKS);
+    a.count_one(MISSED, missed::TOO_MANY_KEYS);
     a.goto(&done);
 
     if options.queued {

@@ -1,5 +1,6 @@
 //! `rawbpf bitesize`: from options to a table for each process.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
@@ -11,7 +12,7 @@ use super::trace::{self, Tool};
 use super::{Stop, report};
 use crate::counters::{Counters, KeyedCounters};
 use crate::error::Error;
-use crate::host::{AttachKind, Disk, KernelTypes, Request, Submission};
+use crate::host::{AttachKind, Cgroups, Disk, KernelTypes, Operations, Request, Submission};
 use crate::programs::bitesize::{self as program, BUCKETS, BYTES, FULL, Key, UNREADABLE};
 use crate::programs::request;
 use crate::session::{Plan, Session};
@@ -22,7 +23,8 @@ use crate::view::histogram::Log2Histogram;
 ///
 /// The process is the one that submitted the I/O, even where a kworker hands it to the driver. Writes
 /// that wait in the page cache are submitted by the kernel's own tasks (kworker, jbd2). With --attach
-/// tracepoint it is the task that issues the request.
+/// tracepoint it is the task that issues the request. A cgroup is told by its path in the hierarchy of
+/// version 2, by its number once it is gone.
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
@@ -40,9 +42,13 @@ pub struct Options {
     #[arg(short, long, value_name = "NAME")]
     comm: Option<String>,
 
-    /// A histogram for each: pid (with user and name), tid (threads), comm or uid
+    /// A histogram for each: pid (with user and name), tid (threads), comm, uid or cgroup
     #[arg(long, value_name = "KEY", default_value = "pid", hide_possible_values = true)]
     by: Key,
+
+    /// And for each operation with its flags
+    #[arg(short = 'F', long)]
+    flags: bool,
 
     /// Order by bytes or by count; the most comes last, next to the prompt
     #[arg(long, value_name = "WHAT", default_value = "bytes", hide_possible_values = true)]
@@ -72,6 +78,7 @@ const EXAMPLES: &str = "\
 Examples:
   rawbpf bitesize                        tables every 5 seconds until Ctrl-C
   rawbpf bitesize --by comm --top 3 60   the three busiest programs of each minute
+  rawbpf bitesize --by cgroup -F 10      containers and services, reads and writes apart
   rawbpf bitesize -d nvme0n1 -c postgres 10 1";
 
 pub fn run(options: &Options) -> Result<(), Stop> {
@@ -89,6 +96,8 @@ pub struct Bitesize<'a> {
     disk: Option<Disk>,
     sizes: KeyedCounters,
     lost: Counters,
+    cgroups: Cgroups,
+    operations: OnceCell<Operations>,
     /// In the order in which they are shown.
     tasks: Vec<Task>,
     unreadable: u64,
@@ -102,6 +111,8 @@ impl Bitesize<'_> {
             disk,
             sizes: KeyedCounters::default(),
             lost: Counters::default(),
+            cgroups: Cgroups::default(),
+            operations: OnceCell::new(),
             tasks: vec![],
             unreadable: 0,
             full: 0,
@@ -132,25 +143,42 @@ impl Task {
         Log2Histogram { unit: "kbytes", first: 2, counts: &self.counts }
     }
 
-    /// The numbers and the name that tell it from others: what the original called them, and JSON's
+    /// A number of its key.
+    fn number(&self, at: i32) -> u32 {
+        let bytes = self.key[at as usize..].first_chunk().copied().unwrap_or_default();
+        u32::from_ne_bytes(bytes)
+    }
+
+    /// The number of its cgroup, in a key by that.
+    fn cgroup(&self) -> u64 {
+        let bytes = self.key[program::CGROUP as usize..].first_chunk().copied();
+        u64::from_ne_bytes(bytes.unwrap_or_default())
+    }
+}
+
+impl Bitesize<'_> {
+    /// The numbers and names that tell a task from others: what the original called them, and JSON's
     /// names.
-    fn identity(&self, by: Key) -> Vec<(&'static str, &'static str, Value)> {
-        let number = |at: i32| {
-            let bytes = self.key[at as usize..].first_chunk().copied().unwrap_or_default();
-            Value::from(u32::from_ne_bytes(bytes))
-        };
-        let comm = self.key[program::COMM as usize..].split(|byte| *byte == 0).next();
+    fn identity(&self, task: &Task) -> Vec<(&'static str, &'static str, Value)> {
+        let number = |at: i32| Value::from(task.number(at));
+        let comm = task.key[program::COMM as usize..].split(|byte| *byte == 0).next();
         let comm = String::from_utf8_lossy(comm.unwrap_or_default());
         let pid = ("PID", "pid", number(program::PID));
         let tid = ("TID", "tid", number(program::TID));
         let uid = ("UID", "uid", number(program::UID));
         let comm = ("CMD", "comm", Value::from(comm));
-        match by {
+        let mut identity = match self.options.by {
             Key::Pid => vec![pid, uid, comm],
             Key::Tid => vec![pid, tid, uid, comm],
             Key::Comm => vec![comm],
             Key::Uid => vec![uid],
+            Key::Cgroup => vec![("CGROUP", "cgroup", self.cgroups.name(task.cgroup()).into())],
+        };
+        if let Some(operations) = self.operations.get() {
+            let flags = operations.name(task.number(program::FLAGS));
+            identity.push(("FLAGS", "flags", flags.into()));
         }
+        identity
     }
 }
 
@@ -163,14 +191,27 @@ impl Tool for Bitesize<'_> {
     }
 
     fn kinds(&self) -> Vec<AttachKind> {
-        self.options.block.attach.kinds()
+        let mut kinds = self.options.block.attach.kinds();
+        if self.options.flags && kinds.len() > 1 {
+            kinds.retain(|kind| *kind != AttachKind::Tracepoint);
+        }
+        kinds
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        program::maps(self.options.max_keys)
+        program::maps(self.options.max_keys, self.options.by)
     }
 
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
+        if self.options.flags {
+            if kind == AttachKind::Tracepoint {
+                return Err(Error::usage("a tracepoint's record does not tell a request's flags")
+                    .next("try: --attach raw_tp"));
+            }
+            if self.operations.get().is_none() {
+                let _ = self.operations.set(Operations::find(types)?);
+            }
+        }
         let [(attach, request)] =
             Request::find([request::issue(kind)], types, self.disk.is_some())?;
         let submission = Submission::find(kind, types)?;
@@ -179,12 +220,13 @@ impl Tool for Bitesize<'_> {
             pid: self.options.pid,
             comm: self.options.comm.as_deref().map(comm),
             by: self.options.by,
+            by_flags: self.options.flags,
         };
         let by = submission.as_ref().map(|submission| submission.by);
         let count = program::count(&request, by, options);
         let mut plans = vec![];
         if let Some(submission) = submission {
-            let remember = program::remember(&submission);
+            let remember = program::remember(&submission, options.by);
             plans.push(Plan::new("bitesize_submit", submission.attach, remember)?);
         }
         plans.push(Plan::new(Self::NAME, attach, count)?);
@@ -206,6 +248,9 @@ impl Tool for Bitesize<'_> {
         if let Some(top) = self.options.top {
             tasks.drain(..tasks.len().saturating_sub(top as usize));
         }
+        if self.options.by == Key::Cgroup {
+            self.cgroups.look_up(self.tasks.iter().map(Task::cgroup));
+        }
         Ok(())
     }
 
@@ -216,7 +261,7 @@ impl Tool for Bitesize<'_> {
             (time, _) => report::head(time, out)?,
         }
         for task in &self.tasks {
-            let identity = task.identity(self.options.by).into_iter();
+            let identity = self.identity(task).into_iter();
             let identity = identity.map(|(name, _, value)| match value {
                 // A task may call itself anything, also what would steer the terminal.
                 Value::String(text) => {
@@ -239,7 +284,7 @@ impl Tool for Bitesize<'_> {
 
     fn to_json(&self) -> Map<String, Value> {
         let tasks = self.tasks.iter().map(|task| {
-            let identity = task.identity(self.options.by).into_iter();
+            let identity = self.identity(task).into_iter();
             let mut fields: Map<String, Value> =
                 identity.map(|(_, name, value)| (name.to_owned(), value)).collect();
             fields.insert("count".into(), task.count().into());

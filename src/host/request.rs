@@ -19,6 +19,8 @@ pub enum Request {
         access: Access,
         /// The size in bytes, u32.
         data_len: Field,
+        /// What it does: operation and flags, u32.
+        cmd_flags: Field,
         /// The pointers to follow to the `struct gendisk`.
         disk: [Option<Field>; 2],
         /// The disk's driver, u32.
@@ -176,6 +178,7 @@ impl Request {
             argument,
             access,
             data_len: field("request", "__data_len"),
+            cmd_flags: field("request", "cmd_flags"),
             disk: [Some(field("request", "q")), Some(field("request_queue", "disk"))],
             major: field("gendisk", "major"),
             first_minor: field("gendisk", "first_minor"),
@@ -235,7 +238,9 @@ impl<'a> Found<'a> {
     }
 
     fn place(&mut self, request: &mut Request) -> Result<(), BtfError> {
-        let Request::Struct { data_len, disk, major, first_minor, start_time, .. } = request else {
+        let Request::Struct { data_len, cmd_flags, disk, major, first_minor, start_time, .. } =
+            request
+        else {
             return Ok(());
         };
         // Until 5.15 the request knew its disk.
@@ -243,7 +248,7 @@ impl<'a> Found<'a> {
         if self.offset(direct)?.is_some() {
             *disk = [Some(direct), None];
         }
-        let others = [data_len, major, first_minor, start_time];
+        let others = [data_len, cmd_flags, major, first_minor, start_time];
         for field in others.into_iter().chain(disk.iter_mut().flatten()) {
             field.offset = self.offset(*field)?;
         }

@@ -128,7 +128,7 @@ fn plausible(data: &Value) {
 
 #[track_caller]
 fn nothing_missed(line: &Value) {
-    for what in ["unmatched", "reissued", "too_many", "too_many_disks", "not_timed"] {
+    for what in ["unmatched", "reissued", "beyond_max_requests", "beyond_max_keys", "not_timed"] {
         assert_eq!(line[what], Value::Null, "{what}: {line}");
     }
 }
