@@ -14,7 +14,8 @@ use crate::insn::{AsmError, Endian, Program, encode};
 use crate::programs;
 use crate::sys::link::{At, Functions};
 use crate::sys::{
-    self, AttachType, Link, Load, LoadError, Map, MapSpec, PerfEvent, Prog, ProgramType, Tracefs,
+    self, AttachType, Link, Load, LoadError, Map, MapSpec, Memory, PerfEvent, Prog, ProgramType,
+    Tracefs,
 };
 
 /// A program and where it shall be attached.
@@ -61,6 +62,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// What the maps take in the kernel.
+    pub fn memory(&self) -> Memory {
+        self.maps.iter().map(|map| map.spec().memory()).sum()
+    }
+
     /// Detaches all at once as soon as this process has ended, which nobody should have to wait for:
     /// the kernel takes some 70 ms to let a perf event go. Until then the programs go on.
     pub fn leave(self) {

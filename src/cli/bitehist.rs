@@ -36,6 +36,8 @@ pub struct Options {
 const USAGE: &str = "rawbpf bitehist [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
+In the kernel its maps take 264 bytes.
+
 Examples:
   rawbpf bitehist                    a table every 5 seconds until Ctrl-C
   rawbpf bitehist 1 10               ten tables, one a second
