@@ -10,6 +10,7 @@ use crate::sys::Tracefs;
 
 /// A block request as a program's context leads to it.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a run has two of them")]
 pub enum Request {
     /// By a pointer to a `struct request`.
     Struct {
