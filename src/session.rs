@@ -138,7 +138,11 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
     let reasons = || tried.iter().enumerate().filter(|(_, (_, e))| e.failure != Failure::Lacking);
     let only = match (tried.len(), &reasons().collect::<Vec<_>>()[..]) {
         (1, _) => Some(0),
-        (_, [(index, _)]) => Some(*index),
+        (_, [(index, (_, error)), others @ ..])
+            if others.iter().all(|(_, (_, other))| other.what == error.what) =>
+        {
+            Some(*index)
+        }
         _ => None,
     };
     match only {

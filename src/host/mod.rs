@@ -11,6 +11,7 @@ mod request;
 mod submission;
 mod symbol;
 mod types;
+mod value;
 
 pub use attach::{Attach, AttachKind, UserFunction};
 pub use disk::Disk;
@@ -18,3 +19,4 @@ pub use frame::Frame;
 pub use request::Request;
 pub use submission::{By, Submission};
 pub use types::KernelTypes;
+pub use value::{Expression, Place, Value};
