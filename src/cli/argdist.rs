@@ -145,7 +145,10 @@ impl Tool for Argdist<'_> {
     const WHAT: &'static str = "values";
 
     fn what(&self) -> String {
-        format!("{} of {}", self.options.value, self.options.function)
+        match &self.traced {
+            Traced::User(function) => format!("{} of {function}", self.options.value),
+            _ => format!("{} of {}", self.options.value, self.options.function),
+        }
     }
 
     fn options(&self) -> &TraceOptions {

@@ -185,7 +185,10 @@ impl Tool for Funclatency<'_> {
     const WHAT: &'static str = "a function";
 
     fn what(&self) -> String {
-        format!("the latency of {}", self.options.function)
+        match &self.user {
+            Some(function) => format!("the latency of {function}"),
+            None => format!("the latency of {}", self.options.function),
+        }
     }
 
     fn options(&self) -> &TraceOptions {
