@@ -119,7 +119,7 @@ impl Many for All {
 pub fn start(
     maps: &[MapSpec],
     kinds: &[AttachKind],
-    plans: impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
     many: &mut dyn Many,
 ) -> Result<Session, Error> {
     let mut clock = Clock::default();
@@ -128,7 +128,7 @@ pub fn start(
     let maps = created.map_err(|error| refusal::map(&error))?;
     let mut skipped = vec![];
     for &kind in kinds {
-        match attach_all(kind, &maps, &plans, many, &mut clock) {
+        match attach_all(kind, &maps, plans, many, &mut clock) {
             Ok(Attached { places, programs, left_out, perf_events }) => {
                 let (attached, steps) = (places, clock.steps);
                 return Ok(Session {
@@ -184,7 +184,7 @@ struct Attached {
 fn attach_all(
     kind: AttachKind,
     maps: &[Map],
-    plans: &impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
     many: &mut dyn Many,
     clock: &mut Clock,
 ) -> Result<Attached, Error> {
@@ -440,7 +440,7 @@ mod tests {
             RAW_TRACEPOINT => Ok(hook::fd()),
             _ => Err(Errno::EINVAL),
         });
-        let session = start(&[], &KINDS, plan, &mut All).unwrap();
+        let session = start(&[], &KINDS, &plan, &mut All).unwrap();
         assert_eq!(session.attached, ["raw_tp t"]);
         let [(AttachKind::TpBtf, error)] = &session.skipped[..] else { panic!("one is skipped") };
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
@@ -453,13 +453,13 @@ mod tests {
         let _host = sys::file::hook::install(move |path| {
             path.ends_with("status").then(|| Ok(root.as_bytes().to_vec()))
         });
-        let error = start(&[], &KINDS, plan, &mut All).err().unwrap();
+        let error = start(&[], &KINDS, &plan, &mut All).err().unwrap();
         assert_eq!(error.failure, Failure::Lacking);
         assert_eq!(error.what, "no way to attach works on this host");
         let detail = error.detail.unwrap();
         assert!(detail.contains("tp_btf: this kernel") && detail.contains("raw_tp: this kernel"));
         // Of one kind that was asked for, the reason itself.
-        let error = start(&[], &KINDS[..1], plan, &mut All).err().unwrap();
+        let error = start(&[], &KINDS[..1], &plan, &mut All).err().unwrap();
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
     }
 
@@ -499,7 +499,7 @@ mod tests {
         });
         let plans = |kind| Ok([plan(kind)?, plan(kind)?, plan(kind)?, plan(kind)?].concat());
         let mut most = Most(true, vec![]);
-        let session = start(&[], &[AttachKind::RawTp], plans, &mut most).unwrap();
+        let session = start(&[], &[AttachKind::RawTp], &plans, &mut most).unwrap();
         // The fourth was not wanted any more.
         assert_eq!((session.attached.len(), session.left_out.len()), (2, 1));
         assert_eq!(most.1, [0, 1, 2, 3, 4]);
@@ -516,7 +516,7 @@ mod tests {
             let attach = Attach::RawTp("t".into());
             Ok(vec![Plan { name: "test", attach, program: a.finish().unwrap() }])
         };
-        let error = start(&[], &[AttachKind::RawTp], unresolved, &mut All).err().unwrap();
+        let error = start(&[], &[AttachKind::RawTp], &unresolved, &mut All).err().unwrap();
         assert!(error.what.contains("offsetof(struct request, x) is not known"), "{error}");
     }
 }

@@ -23,6 +23,7 @@ mod error;
 mod field;
 mod read;
 mod record;
+mod signature;
 mod sorted;
 #[cfg(test)]
 mod tests;
@@ -33,5 +34,6 @@ pub use error::BtfError;
 pub use field::{FieldInfo, Placement};
 pub use read::Btf;
 pub use record::{Kind, Member, Type};
+pub use signature::{Number, Parameter, Signature};
 pub use trace::TraceArgs;
 pub use write::{Function, Line, ProgramBtf};

@@ -249,6 +249,23 @@ impl<'a> Type<'a> {
         values.map(move |value| (strings.get(order.u32(value)), order.u32(&value[4..])))
     }
 
+    /// Whether a number is signed. Of enums the kernel's types tell since Linux 6.0.
+    pub(super) fn is_signed(&self) -> bool {
+        match self.kind {
+            Kind::Int => self.word(HEADER) >> 24 & 1 == 1,
+            Kind::Enum | Kind::Enum64 => self.kind_flag(),
+            _ => false,
+        }
+    }
+
+    /// The parameters of a function's type, in order: name and type. Of other kinds none.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = Result<(&'a [u8], u32), BtfError>> {
+        let (order, strings) = (self.order, self.strings);
+        let tail = if self.kind == Kind::FuncProto { &self.bytes[HEADER..] } else { &[] };
+        tail.chunks_exact(8)
+            .map(move |one| Ok((strings.get(order.u32(one))?, order.u32(&one[4..]))))
+    }
+
     /// The members of a struct or union, in order; of other kinds none.
     pub fn members(&self) -> impl Iterator<Item = Member<'a>> + use<'a> {
         let (order, strings, kind_flag) = (self.order, self.strings, self.kind_flag());

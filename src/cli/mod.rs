@@ -7,10 +7,12 @@ macro_rules! say {
     }};
 }
 
+mod argdist;
 mod bioheat;
 mod biolatency;
 mod bitehist;
 mod bitesize;
+mod distribution;
 mod doctor;
 mod dump;
 mod funccount;
@@ -50,6 +52,7 @@ enum Command {
     Bioheat(bioheat::Options),
     Funclatency(funclatency::Options),
     Funccount(funccount::Options),
+    Argdist(argdist::Options),
     Doctor(doctor::Options),
 }
 
@@ -80,6 +83,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Funclatency(options) => {
             ("funclatency", options.trace.verbose, funclatency::run(options))
         }
+        Command::Argdist(options) => ("argdist", options.trace.verbose, argdist::run(options)),
         Command::Doctor(options) => ("doctor", options.verbose, doctor::run(options)),
         Command::Funccount(options) => {
             ("funccount", options.trace.verbose, funccount::run(options))

@@ -122,6 +122,27 @@ pub fn no_function(function: &str) -> Error {
     }
 }
 
+/// There is no `word` among these names: what was meant, and what there is, the likeliest first.
+pub fn misspelt<'a>(what: String, word: &str, names: impl Iterator<Item = &'a str>) -> Error {
+    // Some leave out what the names of a struct begin with.
+    let likeness = |name: &str| match word.len() > 2 && name.contains(word) {
+        true => 1.0,
+        false => strsim::jaro_winkler(word, name),
+    };
+    let mut names: Vec<_> = names.map(|name| (likeness(name), name)).collect();
+    names.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let meant = names.first().filter(|(likeness, _)| *likeness > LIKE);
+    let meant = meant.map_or(String::new(), |(_, name)| format!("did you mean {name}? "));
+    let all: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
+    let shown = all.len().min(12);
+    let there = match (all.len() - shown, &all[..shown]) {
+        (_, []) => "there is none".to_owned(),
+        (0, few) => format!("there is: {}", few.join(", ")),
+        (more, few) => format!("there is: {}, and {more} more (-v)", few.join(", ")),
+    };
+    Error::failed(what).next(format!("{meant}{there}")).detail(all.join(" "))
+}
+
 /// Why the kernel refused a probe in a file.
 pub fn uprobe(function: &UserFunction, error: &SysError) -> Error {
     let detail = error.to_string();
@@ -300,6 +321,9 @@ fn similar(name: &str) -> Option<String> {
     most.found
 }
 
+/// Names are spelt almost like each other above this.
+const LIKE: f64 = 0.85;
+
 /// Finds the name that is most like another, if one is like it at all.
 struct MostLike<'a> {
     name: &'a str,
@@ -309,7 +333,7 @@ struct MostLike<'a> {
 
 impl MostLike<'_> {
     fn new(name: &str) -> MostLike<'_> {
-        MostLike { name, likeness: 0.85, found: None }
+        MostLike { name, likeness: LIKE, found: None }
     }
 
     fn compare(&mut self, other: &str) -> ControlFlow<()> {
