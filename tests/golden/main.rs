@@ -1,6 +1,7 @@
 //! What each program is made of, to the instruction: a change shows in the files beside this one.
 //! `BLESS=1 cargo test --test golden` writes them anew.
 
+mod bioheat;
 mod biolatency;
 mod bitehist;
 mod bitesize;
