@@ -113,8 +113,9 @@ impl Picture {
             svg,
             "<rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n\
              <text class=\"title\" x=\"{LEFT}\" y=\"22\">{}</text>\n\
-             <text x=\"{LEFT}\" y=\"40\">a row is {every}, {total} requests</text>\n",
+             <text x=\"{LEFT}\" y=\"40\">a row is {every}, {}</text>\n",
             escape(&self.title),
+            requests(total),
         );
         self.cells(&frame, &mut svg);
         frame.latencies(&mut svg);
@@ -141,13 +142,12 @@ impl Picture {
             let [p50, p99, max] = [500, 990, 1000].map(|part| row.quantile(part).text());
             let title = match row.total() {
                 0 => format!("{time}\nno requests"),
-                total => format!("{time}\n{total} requests, p50 {p50}, p99 {p99}, max {max}"),
+                total => format!("{time}\n{}, p50 {p50}, p99 {p99}, max {max}", requests(total)),
             };
             frame.cell("c0", left, right + CELL - left, y, &title, svg);
             let mut cell = |x, count, range: String| {
                 if count > 0 {
-                    let plural = if count == 1 { "" } else { "s" };
-                    let title = format!("{time}\n{range}\n{count} request{plural}");
+                    let title = format!("{time}\n{range}\n{}", requests(count));
                     frame.cell(&format!("c{}", level(count)), x, CELL, y, &title, svg);
                 }
             };
@@ -287,7 +287,7 @@ fn style() -> String {
          .heat .middle{{text-anchor:middle}}\n\
          .heat .end{{text-anchor:end}}\n\
          .heat text.tick{{font-size:10px}}\n\
-         .heat path{{stroke:var(--line);fill:none}}\n\
+         .heat path{{stroke:var(--line);fill:none;pointer-events:none}}\n\
          .heat path.grid{{stroke-opacity:.35}}\n\
          .heat .gap{{fill:none;stroke:var(--line);stroke-dasharray:3 3;pointer-events:all}}\n\
          .heat rect:hover{{stroke:var(--ink)}}\n\
@@ -295,6 +295,11 @@ fn style() -> String {
         shades("#f1f1f1", &LIGHT),
         shades("#1d1d1d", &DARK),
     )
+}
+
+fn requests(count: u64) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} request{plural}")
 }
 
 fn span(from: Duration, to: Duration) -> String {
