@@ -5,6 +5,7 @@ use std::env;
 use std::fs;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -33,24 +34,21 @@ document.documentElement.setAttribute('data-seen', JSON.stringify({
 }));
 ]]></script>";
 
+fn row(start: Duration, end: Duration, missed: u64) -> Row {
+    Row { start, end, missed, counts: [0; SLOTS], under: 0, over: 0 }
+}
+
 /// A second with requests at each power of ten and outside, three without anybody who read, and one
 /// with a single request.
 fn picture() -> String {
-    let row = |start, end, missed| Row {
-        start: Duration::from_secs(start),
-        end: Duration::from_secs(end),
-        missed,
-        counts: [0; SLOTS],
-        under: 0,
-        over: 0,
-    };
-    let mut busy = Row { under: 2, over: 5, ..row(0, 1, 0) };
+    let second = Duration::from_secs(1);
+    let mut busy = Row { under: 2, over: 5, ..row(Duration::ZERO, second, 0) };
     for (count, power) in LEVELS.iter().zip(3..=10) {
         busy.counts[slot(10u64.pow(power))] = *count;
     }
-    let mut one = row(4, 5, 3);
+    let mut one = row(4 * second, 5 * second, 3);
     one.counts[slot(2_000_000)] = 1;
-    let mut picture = Picture::new("loop0 & <more>".into(), FIRST, Duration::from_secs(1));
+    let mut picture = Picture::new("loop0 & <more>".into(), FIRST, second);
     picture.push(busy);
     picture.push(one);
     picture.to_svg()
@@ -65,14 +63,15 @@ enum Scheme {
 /// The picture as a browser shows it.
 fn seen(scheme: Scheme) -> &'static Value {
     static SEEN: [OnceLock<Value>; 2] = [const { OnceLock::new() }; 2];
-    SEEN[scheme as usize].get_or_init(|| open(scheme))
+    SEEN[scheme as usize].get_or_init(|| open(&picture(), scheme))
 }
 
-fn open(scheme: Scheme) -> Value {
-    let name = format!("rawbpf-test-{}-{}", std::process::id(), scheme as u8);
-    let folder = env::temp_dir().join(name);
+fn open(svg: &str, scheme: Scheme) -> Value {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = env::temp_dir().join(format!("rawbpf-test-{}-{number}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
-    let (svg, end) = (picture(), "</svg>\n");
+    let end = "</svg>\n";
     let svg = format!("{}{LOOK}{end}", svg.strip_suffix(end).unwrap());
     let file = folder.join("heat.svg");
     fs::write(&file, svg).unwrap();
@@ -194,29 +193,54 @@ fn axes_tell_where_a_cell_is() {
     );
 }
 
+/// No text is cut off, on another, or in a color too near the page's.
+#[track_caller]
+fn can_be_read(seen: &Value) {
+    let [left, top, right, bottom] = place(&seen["picture"]);
+    let texts = texts(seen);
+    for (index, one) in texts.iter().enumerate() {
+        let name = &one["text"];
+        let [x, y, to_x, to_y] = place(one);
+        assert!(x >= left && y >= top && to_x <= right && to_y <= bottom, "{name} is cut off");
+        assert!(to_x > x && to_y > y, "{name} is not drawn");
+        for other in &texts[..index] {
+            let [other_x, other_y, other_to_x, other_to_y] = place(other);
+            let apart = to_x <= other_x || other_to_x <= x || to_y <= other_y || other_to_y <= y;
+            assert!(apart, "{name} is written over {}", other["text"]);
+        }
+        // What the accessibility guidelines ask of a text of this size.
+        assert!(contrast(one, &seen["page"]) >= 4.5, "{name}: {}", one["fill"]);
+    }
+}
+
 #[test]
 #[ignore = "needs a browser: run tests/run"]
 fn every_text_can_be_read() {
     for scheme in [Scheme::Light, Scheme::Dark] {
         let seen = seen(scheme);
-        let [left, top, right, bottom] = place(&seen["picture"]);
-        let texts = texts(seen);
-        for (index, one) in texts.iter().enumerate() {
-            let name = &one["text"];
-            let [x, y, to_x, to_y] = place(one);
-            assert!(x >= left && y >= top && to_x <= right && to_y <= bottom, "{name} is cut off");
-            assert!(to_x > x && to_y > y, "{name} is not drawn");
-            for other in &texts[..index] {
-                let [other_x, other_y, other_to_x, other_to_y] = place(other);
-                let apart =
-                    to_x <= other_x || other_to_x <= x || to_y <= other_y || other_to_y <= y;
-                assert!(apart, "{name} is written over {}", other["text"]);
-            }
-            // What the accessibility guidelines ask of a text of this size.
-            assert!(contrast(one, &seen["page"]) >= 4.5, "{name}: {}", one["fill"]);
-        }
+        can_be_read(seen);
         text(seen, "loop0 & <more>");
         text(seen, "a row is 1s, 4452 requests");
+    }
+}
+
+#[test]
+#[ignore = "needs a browser: run tests/run"]
+fn texts_of_short_and_long_runs_and_of_all_columns_can_be_read_too() {
+    let title = "Block I/O latency of all disks, Sun Nov  1 14:03:59 2026";
+    for (first, every, rows) in [
+        (FIRST, Duration::from_secs(2), 0),
+        (0, Duration::from_millis(1), 3),
+        (0, Duration::from_millis(200), 100),
+        (FIRST, Duration::from_secs(60), 200),
+        (FIRST, Duration::from_secs(3600), 200),
+        (FIRST, Duration::from_secs(86400), 200),
+    ] {
+        let mut picture = Picture::new(title.into(), first, every);
+        for index in 0..rows {
+            picture.push(row(every * index, every * (index + 1), 0));
+        }
+        can_be_read(&open(&picture.to_svg(), Scheme::Light));
     }
 }
 

@@ -233,15 +233,17 @@ impl Frame {
         );
     }
 
-    /// The axis at the left, with steps of 1, 2 or 5.
+    /// The axis at the left.
     fn times(&self, svg: &mut String) {
-        let steps = (-3..9).flat_map(|power| [1, 2, 5].map(|digit| (digit, power)));
-        let fits = |(digit, power): &(i32, i32)| {
-            self.seconds / (f64::from(*digit) * 10f64.powi(*power)) <= self.height / 24.0
+        let fits = |step: &f64| self.seconds / step <= self.height / 24.0;
+        let step = steps().find(fits).unwrap_or(f64::MAX);
+        let (unit, name) = match step {
+            ..60.0 => (1.0, "s"),
+            ..3600.0 => (60.0, "min"),
+            ..86400.0 => (3600.0, "h"),
+            _ => (86400.0, "d"),
         };
-        let (digit, power) = steps.into_iter().find(fits).unwrap_or((1, 9));
-        let step = f64::from(digit) * 10f64.powi(power);
-        let digits = (-power).max(0) as usize;
+        let digits = (-step.log10()).ceil().max(0.0) as usize;
         for index in 0..=(self.seconds / step) as u64 {
             let time = index as f64 * step;
             let y = TOP + time / self.seconds * self.height;
@@ -249,10 +251,20 @@ impl Frame {
             let _ = writeln!(
                 svg,
                 "<path class=\"tick\" d=\"M{from} {y:.2}H{LEFT}\"/>\
-                 <text class=\"end\" x=\"{end}\" y=\"{below:.2}\">{time:.digits$} s</text>"
+                 <text class=\"end\" x=\"{end}\" y=\"{below:.2}\">{:.digits$} {name}</text>",
+                time / unit
             );
         }
     }
+}
+
+/// Steps of time that are easy to count in, in seconds.
+fn steps() -> impl Iterator<Item = f64> {
+    let parts = (-3..=1).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(power)));
+    let minutes = [1.0, 2.0, 5.0, 10.0, 30.0].map(|minutes| minutes * 60.0);
+    let hours = [1.0, 2.0, 6.0, 12.0].map(|hours| hours * 3600.0);
+    let days = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0].map(|days| days * 86400.0);
+    parts.chain(minutes).chain(hours).chain(days)
 }
 
 fn legend(y: f64, svg: &mut String) {
