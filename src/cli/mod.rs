@@ -15,6 +15,7 @@ mod doctor;
 mod dump;
 mod funccount;
 mod funclatency;
+mod list;
 mod options;
 mod report;
 mod trace;
@@ -51,6 +52,7 @@ enum Command {
     Funclatency(funclatency::Options),
     Funccount(funccount::Options),
     Doctor(doctor::Options),
+    List(list::Options),
 }
 
 /// The whole command line as clap knows it, for man pages and shell completions.
@@ -81,6 +83,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ("funclatency", options.trace.verbose, funclatency::run(options))
         }
         Command::Doctor(options) => ("doctor", options.verbose, doctor::run(options)),
+        Command::List(options) => ("list", options.verbose, list::run(options)),
         Command::Funccount(options) => {
             ("funccount", options.trace.verbose, funccount::run(options))
         }

@@ -4,6 +4,7 @@
 mod attach;
 mod disk;
 mod frame;
+pub mod holders;
 pub mod names;
 pub mod refusal;
 pub mod registers;
