@@ -243,7 +243,7 @@ impl Frame {
             ..86400.0 => (3600.0, "h"),
             _ => (86400.0, "d"),
         };
-        let digits = (-step.log10()).ceil().max(0.0) as usize;
+        let digits = [0.01, 0.1, 1.0].iter().filter(|whole| step < **whole).count();
         for index in 0..=(self.seconds / step) as u64 {
             let time = index as f64 * step;
             let y = TOP + time / self.seconds * self.height;
