@@ -63,6 +63,8 @@ fn wrong_usage_exits_2_and_says_why() {
         (&["funclatency", "f", "-p", "4194305"], "no process 4194305"),
         (&["funclatency", "f", "--attach", "tracepoint"], "tracepoint"),
         (&["funclatency", "/nosuchfile:f"], "/nosuchfile"),
+        (&["list", "program"], "[possible values: programs, maps, links]"),
+        (&["list", "--stats", "0"], "0.001"),
         (&["bitehits"], "bitehist"),
         (&[], "Usage"),
     ] {

@@ -105,6 +105,10 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     }
     out.flush()?;
     match holders.hidden {
+        _ if !Path::new("/proc/self/fdinfo").exists() => {
+            say!("list: memory and processes are not told, for /proc is not mounted");
+            say!("  try: mount -t proc proc /proc");
+        }
         0 => {}
         1 => say!("list: one process does not show what it holds"),
         hidden => say!("list: {hidden} processes do not show what they hold"),
@@ -299,7 +303,7 @@ fn links() -> Result<Vec<Fields>, Error> {
     })
 }
 
-/// What `read` makes of each object of a kind that is still there when it is looked at.
+/// What `read` makes of each object of a kind that is there when it is looked at.
 fn each(
     kind: Kind,
     read: &mut dyn FnMut(BorrowedFd<'_>) -> Result<Fields, SysError>,
@@ -308,7 +312,8 @@ fn each(
     for id in object::ids(kind) {
         match id.and_then(|id| read(object::open(kind, id)?.as_fd())) {
             Ok(object) => found.push(object),
-            Err(error) if error.errno == Errno::ENOENT => {}
+            // It went, or is a link that is only being made.
+            Err(error) if matches!(error.errno, Errno::ENOENT | Errno::EAGAIN) => {}
             // Before 5.8 links have no ids.
             Err(error) if kind == Kind::Link && error.errno == Errno::EINVAL => {}
             Err(error) => return Err(refusal::objects(&error)),

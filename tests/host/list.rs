@@ -226,6 +226,31 @@ fn words_choose_what_is_listed() {
 }
 
 #[test]
+#[ignore = "needs root to hide /proc: run tests/run"]
+fn what_is_missing_without_proc_is_said() {
+    let prog = program("unseen");
+    let prog_id = object::prog_info(prog.as_fd()).unwrap().id;
+    let hide = "unshare -m sh -c 'mount -t tmpfs none /proc && $RAWBPF list --json'";
+    let output = tool::shell(hide);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let line = &lines(&output.stdout)[&("program".to_owned(), prog_id.into())];
+    assert_eq!(line["name"], "unseen");
+    assert!(output.stderr.contains("/proc is not mounted"), "{}", output.stderr);
+    assert!(output.stderr.contains("try: mount -t proc"), "{}", output.stderr);
+}
+
+/// With the privilege to list, but not the one to look at the processes of others.
+#[test]
+#[ignore = "needs root to give up a privilege: run tests/run"]
+fn processes_that_hide_what_they_hold_are_counted() {
+    let others = "setpriv --reuid 65534 --clear-groups --inh-caps=+sys_admin \
+                  --ambient-caps=+sys_admin --bounding-set=-all,+sys_admin";
+    let output = tool::shell(&format!("{others} $RAWBPF list"));
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(output.stderr.contains(" processes do not show what they hold"), "{}", output.stderr);
+}
+
+#[test]
 #[ignore = "needs root to become nobody: run tests/run"]
 fn nobody_is_told_which_privilege_is_missing() {
     for arguments in ["", "--json", "--stats 1"] {
