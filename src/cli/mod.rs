@@ -17,6 +17,7 @@ mod doctor;
 mod dump;
 mod funccount;
 mod funclatency;
+mod list;
 mod options;
 mod report;
 mod trace;
@@ -54,6 +55,7 @@ enum Command {
     Funccount(funccount::Options),
     Argdist(argdist::Options),
     Doctor(doctor::Options),
+    List(list::Options),
 }
 
 /// The whole command line as clap knows it, for man pages and shell completions.
@@ -85,6 +87,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
         Command::Argdist(options) => ("argdist", options.trace.verbose, argdist::run(options)),
         Command::Doctor(options) => ("doctor", options.verbose, doctor::run(options)),
+        Command::List(options) => ("list", options.verbose, list::run(options)),
         Command::Funccount(options) => {
             ("funccount", options.trace.verbose, funccount::run(options))
         }

@@ -5,6 +5,7 @@ mod attach;
 mod cgroups;
 mod disk;
 mod frame;
+pub mod holders;
 pub mod names;
 mod operations;
 pub mod refusal;

@@ -53,6 +53,24 @@ pub fn map(error: &SysError) -> Error {
     }
 }
 
+/// Why the kernel does not tell what it holds.
+pub fn objects(error: &SysError) -> Error {
+    let detail = error.to_string();
+    let denied = || match capabilities() {
+        Some(held) if !held.contains(&"CAP_SYS_ADMIN") => Error::lacking(
+            "not permitted: CAP_SYS_ADMIN is missing, which it takes to see what others loaded",
+        )
+        .next(format!("try: sudo {} list", program())),
+        _ => privilege().unwrap_or_else(|| policy(error)),
+    };
+    match error.errno {
+        Errno::EPERM => denied().detail(detail),
+        Errno::ENOSYS => no_bpf().detail(detail),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error),
+        _ => Error::failed(format!("the kernel does not tell what it holds: {error}")),
+    }
+}
+
 /// Why the kernel refused to load a program of this kind.
 pub fn load(kind: AttachKind, error: &LoadError) -> Error {
     let detail = format!("{error}\n{}", error.log);
