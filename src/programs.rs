@@ -13,6 +13,8 @@ pub mod funccount;
 #[path = "../programs/funclatency.rs"]
 pub mod funclatency;
 
+use crate::insn::Line;
+
 /// A tool's file.
 pub struct Source {
     /// As the project's tree names it.
@@ -30,6 +32,11 @@ pub const SOURCES: &[Source] = &[
     Source { file: "programs/funclatency.rs", text: include_str!("../programs/funclatency.rs") },
     Source { file: "programs/funccount.rs", text: include_str!("../programs/funccount.rs") },
 ];
+
+/// The text of the line that wrote an instruction, without the space around it.
+pub fn source<'a>(line: &Line<'a>) -> &'a str {
+    line.text.unwrap_or_else(|| self::line(line.file, line.line))
+}
 
 /// The text of a line of a tool's file, without the space around it; empty for other files.
 pub fn line(file: &str, number: u32) -> &'static str {

@@ -34,4 +34,4 @@ pub use field::{FieldInfo, Placement};
 pub use read::Btf;
 pub use record::{Kind, Member, Type};
 pub use trace::TraceArgs;
-pub use write::{Function, Line, ProgramBtf};
+pub use write::{Function, Line, ProgramBtf, identifier};

@@ -132,8 +132,8 @@ fn stretches<'a>(functions: &[Function], lines: &[Line<'a>]) -> Vec<Line<'a>> {
     lines
 }
 
-/// The name as the kernel's `btf_name_valid_identifier` takes it.
-fn identifier(name: &str) -> String {
+/// The name as C and the kernel's `btf_name_valid_identifier` take it.
+pub fn identifier(name: &str) -> String {
     let digit = name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty();
     let replaced = name.chars().map(|c| match c {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => c,

@@ -7,6 +7,7 @@ macro_rules! say {
     }};
 }
 
+mod asm;
 mod bioheat;
 mod biolatency;
 mod bitehist;
@@ -17,6 +18,7 @@ mod funccount;
 mod funclatency;
 mod options;
 mod report;
+mod text;
 mod trace;
 
 use std::ffi::OsString;
@@ -27,6 +29,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::Error;
+use crate::insn::parse::Mistakes;
 pub use dump::LICENSE;
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
@@ -50,6 +53,7 @@ enum Command {
     Bioheat(bioheat::Options),
     Funclatency(funclatency::Options),
     Funccount(funccount::Options),
+    Asm(asm::Options),
     Doctor(doctor::Options),
 }
 
@@ -80,6 +84,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Funclatency(options) => {
             ("funclatency", options.trace.verbose, funclatency::run(options))
         }
+        Command::Asm(options) => ("asm", false, asm::run(options)),
         Command::Doctor(options) => ("doctor", options.verbose, doctor::run(options)),
         Command::Funccount(options) => {
             ("funccount", options.trace.verbose, funccount::run(options))
@@ -88,6 +93,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Quietly) => ExitCode::SUCCESS,
+        Err(Stop::Mistakes(mistakes)) => {
+            say!("{}", mistakes.to_string().trim_end());
+            ExitCode::FAILURE
+        }
         Err(Stop::Error(error)) => {
             say!("{name}: {error}");
             if let (true, Some(detail)) = (verbose, &error.detail) {
@@ -114,6 +123,14 @@ enum Stop {
     /// Whoever read the output has gone.
     Quietly,
     Error(Error),
+    /// A text is wrong.
+    Mistakes(Mistakes),
+}
+
+impl From<Mistakes> for Stop {
+    fn from(mistakes: Mistakes) -> Stop {
+        Stop::Mistakes(mistakes)
+    }
 }
 
 impl From<Error> for Stop {

@@ -1,0 +1,83 @@
+//! `rawbpf asm`: from text to bytes.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::Stop;
+use super::dump::{Format, dump};
+use super::text;
+use crate::error::Error;
+use crate::host::KernelTypes;
+use crate::insn::Endian;
+
+/// Assemble a program from text: what --dump-insns prints, or what you write
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// The text; - for stdin
+    file: PathBuf,
+
+    /// listing, opcodes, linum, hex, c, json, raw
+    #[arg(long, value_name = "FORMAT", default_value = "hex", hide_possible_values = true)]
+    emit: Format,
+
+    /// Write to this file, not to stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// The order of bytes: little or big [default: this host's]
+    #[arg(long, value_name = "ORDER", hide_possible_values = true)]
+    endian: Option<Order>,
+
+    /// The kernel's types from this file, BTF or an ELF object with it, not from /sys/kernel/btf
+    #[arg(long, value_name = "FILE")]
+    btf: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Order {
+    Little,
+    Big,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rawbpf asm drop.bpf --emit c                a C array
+  echo 'r0 = 0
+        exit' | rawbpf asm -                  the bytes of two instructions
+  rawbpf bitehist --dump-insns > b.txt; rawbpf asm b.txt --emit raw -o b.bin
+
+An instruction a line, as the verifier or llvm-objdump prints it. Beside that:
+  out:   if r0 == 0 goto out                  labels, also to call
+  call bpf_map_lookup_elem                    helpers by name
+  r1 = map[hist]   r1 = map[hist][0]+8        a map, the address of its first value
+  r1 = *(u32 *)(r6 + offsetof(struct request, __data_len))
+  .program NAME xdp   .program NAME kprobe FUNCTION   .license \"GPL\"
+  .map hist array key 4 value 8 entries 64 flags 0
+  ; comment   # comment   // comment";
+
+pub fn run(options: &Options) -> Result<(), Stop> {
+    let types = KernelTypes::new(options.btf.as_deref())?;
+    let text = text::read(&options.file, &types)?;
+    let endian = match options.endian {
+        None => Endian::HOST,
+        Some(Order::Little) => Endian::Little,
+        Some(Order::Big) => Endian::Big,
+    };
+    // In memory first: where something is wrong, nothing is written.
+    let mut bytes = vec![];
+    dump(&mut bytes, options.emit, endian, &text.dumped(), &text.maps)?;
+    match &options.output {
+        None => {
+            let mut out = io::stdout().lock();
+            out.write_all(&bytes)?;
+            Ok(out.flush()?)
+        }
+        Some(path) => File::create(path)
+            .and_then(|mut file| file.write_all(&bytes))
+            .map_err(|error| Error::failed(format!("{}: {error}", path.display())).into()),
+    }
+}
