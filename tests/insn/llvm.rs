@@ -47,6 +47,28 @@ fn llvm_writes_our_text_as_our_bytes() {
     report(&llvm, "assembled", &insns, &[llvm.unknown(), &CALLS_BY_SYMBOL].concat());
 }
 
+#[test]
+#[ignore = "needs llvm-mc and llvm-objdump: run tests/run"]
+fn llvms_text_is_read_as_its_bytes() {
+    let llvm = Llvm::newest();
+    // Of a two-slot load it names numbers that its own assembler takes for others.
+    let pseudo = |insn: &Insn| matches!(insn, Insn::LoadImm64 { value, .. } if !matches!(value, Imm64::Value(_)));
+    let insns = instructions().into_iter();
+    let told = insns.filter(|insn| llvm.knows(insn) && can_be_written(insn) && !pseudo(insn));
+    let insns: Vec<Insn> = told.collect();
+    let texts = llvm.disassemble("bpfel", &encode(&insns, Endian::Little));
+    for (insn, text) in insns.iter().zip(&texts) {
+        let source = parse("llvm", text).unwrap_or_else(|mistakes| panic!("{insn:?}\n{mistakes}"));
+        assert_eq!(source.programs[0].program.insns(), [*insn], "{text}");
+    }
+    // A whole file, with slots and raw bytes.
+    let dump = llvm.dump("bpfel", &encode(&insns, Endian::Little), &[]);
+    let code = dump.lines().skip_while(|line| !line.ends_with(">:")).skip(1);
+    let code: Vec<&str> = code.collect();
+    let source = parse("llvm", &code.join("\n")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(source.programs[0].program.insns(), insns);
+}
+
 /// What LLVM 19 and 20 take for something else, or for nothing.
 const ACQUIRE_RELEASE: [&str; 8] = [
     "r0 = load_acquire((u8 *)(r0 +0))",
@@ -220,13 +242,18 @@ impl Llvm {
 
     /// A line of text each instruction.
     fn disassemble(&self, triple: &str, bytes: &[u8]) -> Vec<String> {
-        let source: String = bytes.iter().map(|byte| format!(".byte {byte}\n")).collect();
-        let object = self.run("llvm-mc", &["-triple", triple, "-filetype=obj"], source.as_bytes());
-        let options = ["-d", "-z", "--no-show-raw-insn", "--mcpu=v4", "--mattr=+alu32", "-"];
-        let text = String::from_utf8(self.run("llvm-objdump", &options, &object)).expect("text");
+        let text = self.dump(triple, bytes, &["--no-show-raw-insn"]);
         let lines = text.lines().filter_map(|line| line.split_once(":\t"));
         let lines = lines.filter(|(slot, _)| slot.trim().parse::<usize>().is_ok());
         lines.map(|(_, text)| text.to_owned()).collect()
+    }
+
+    fn dump(&self, triple: &str, bytes: &[u8], more: &[&str]) -> String {
+        let source: String = bytes.iter().map(|byte| format!(".byte {byte}\n")).collect();
+        let object = self.run("llvm-mc", &["-triple", triple, "-filetype=obj"], source.as_bytes());
+        let options = ["-d", "-z", "--mcpu=v4", "--mattr=+alu32", "-"];
+        let text = self.run("llvm-objdump", &[&options, more].concat(), &object);
+        String::from_utf8(text).expect("text")
     }
 
     /// The bytes of each line of text.

@@ -7,4 +7,5 @@ mod compile_fail;
 mod forms;
 mod kernel;
 mod llvm;
+mod parse;
 mod properties;

@@ -65,7 +65,7 @@ pub fn like<'a>(word: &str, of: impl Iterator<Item = &'a str>) -> Option<&'a str
         true if strsim::osa_distance(word, candidate) == 1 => 0.9,
         _ => strsim::jaro_winkler(word, candidate),
     };
-    let likely = of.take(10_000).map(|candidate| (likeness(candidate), candidate));
+    let likely = of.take(1000).map(|candidate| (likeness(candidate), candidate));
     let best = likely.max_by(|one, other| one.0.total_cmp(&other.0));
     best.filter(|(likeness, _)| *likeness > 0.8).map(|(_, candidate)| candidate)
 }
