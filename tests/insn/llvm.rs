@@ -104,7 +104,7 @@ fn report(llvm: &Llvm, what: &str, compared: &[Insn], left_out: &[&str]) {
 
 /// Whether llvm-mc can be told all of the instruction. Its text leaves out whose function is
 /// called, what is added to the index of a packet load, and the second number of a two-slot load.
-fn can_be_written(insn: &Insn) -> bool {
+pub fn can_be_written(insn: &Insn) -> bool {
     match *insn {
         Insn::Call(callee) => matches!(callee, Callee::Helper(_)),
         Insn::LoadPacket { index: Some(_), offset, .. } => offset == 0,
@@ -120,7 +120,7 @@ fn can_be_written(insn: &Insn) -> bool {
 }
 
 /// Our listing of an instruction as llvm spells it, numbers in decimal.
-fn spelling(insn: &Insn) -> String {
+pub fn spelling(insn: &Insn) -> String {
     let text = insn.to_string().replace(" pc", " ");
     match *insn {
         Insn::Alu { .. } | Insn::Movsx { .. } | Insn::Neg { .. } => text,
@@ -213,13 +213,13 @@ fn decimal_with(text: &str, signed: impl Fn(u64) -> i64) -> String {
 }
 
 /// The newest llvm on the path: `llvm-mc-19`, or `llvm-mc` if it has no number.
-struct Llvm {
+pub struct Llvm {
     suffix: String,
     version: u32,
 }
 
 impl Llvm {
-    fn newest() -> Llvm {
+    pub fn newest() -> Llvm {
         let numbered = (19..40).rev().map(|number| format!("-{number}"));
         let suffixes = numbered.chain([String::new()]);
         let found = suffixes.filter_map(|suffix| {
@@ -236,7 +236,7 @@ impl Llvm {
         if self.version < 21 { &ACQUIRE_RELEASE } else { &[] }
     }
 
-    fn knows(&self, insn: &Insn) -> bool {
+    pub fn knows(&self, insn: &Insn) -> bool {
         !self.unknown().contains(&form(insn).to_string().as_str())
     }
 
@@ -257,7 +257,7 @@ impl Llvm {
     }
 
     /// The bytes of each line of text.
-    fn assemble(&self, triple: &str, text: &str) -> Vec<Vec<u8>> {
+    pub fn assemble(&self, triple: &str, text: &str) -> Vec<Vec<u8>> {
         let options = ["-triple", triple, "-mcpu=v4", "-mattr=+alu32", "-show-encoding"];
         let shown = String::from_utf8(self.run("llvm-mc", &options, text.as_bytes()));
         let shown = shown.expect("text");

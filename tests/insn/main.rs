@@ -9,3 +9,4 @@ mod kernel;
 mod llvm;
 mod parse;
 mod properties;
+mod rfc9669;

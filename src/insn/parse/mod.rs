@@ -67,6 +67,9 @@ pub struct Named {
     pub program: Program,
 }
 
+/// An offset in bytes, if it can be told; or what is wrong with the field, and what to write.
+pub type Offset = Result<Option<u32>, (String, Option<String>)>;
+
 /// Nobody reads more.
 const SHOWN: usize = 10;
 /// The kernel takes no more instructions of one program.
@@ -350,7 +353,7 @@ impl Source {
     /// What was said to be wrong, or an offset that its instruction cannot hold.
     pub fn resolve(
         &mut self,
-        offset: &mut dyn FnMut(&str, &str) -> Result<Option<u32>, (String, Option<String>)>,
+        offset: &mut dyn FnMut(&str, &str) -> Offset,
     ) -> Result<(), Mistakes> {
         let mut known = HashMap::new();
         let mut mistakes = vec![];
@@ -460,10 +463,10 @@ fn with_offset(insn: Insn, bytes: u32) -> Option<Insn> {
 /// llvm-objdump prints it. Whether the opcode is that of a two-slot load.
 fn prefix(tokens: &mut Tokens) -> Result<bool, Mistake> {
     let mut ahead = tokens.clone();
-    if let Token::Number(_) = ahead.next() {
-        if ahead.eat(":") {
-            *tokens = ahead;
-        }
+    if let Token::Number(_) = ahead.next()
+        && ahead.eat(":")
+    {
+        *tokens = ahead;
     }
     let mut ahead = tokens.clone();
     if ahead.eat("(")
