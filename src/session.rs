@@ -45,19 +45,16 @@ pub struct Session {
     perf_events: usize,
 }
 
-/// So many perf events are closed before anybody is tired of waiting.
-const FEW: usize = 4;
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if self.perf_events > FEW {
+impl Session {
+    /// Detaches all at once as soon as this process has ended, which nobody should have to wait for:
+    /// the kernel takes some 70 ms to let a perf event go. Until then the programs go on.
+    pub fn leave(self) {
+        if self.perf_events > 0 {
             let links: Vec<_> = self.programs.iter().map(|(_, link)| link.as_fd()).collect();
             sys::link::leave_behind(&links);
         }
     }
-}
 
-impl Session {
     /// Why the kernel took a program without its source lines, where it did.
     pub fn without_lines(&self) -> impl Iterator<Item = &LoadError> {
         self.programs.iter().filter_map(|(prog, _)| prog.btf_refused())
@@ -135,10 +132,12 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
         return missing;
     }
     // A kind that this host lacks says nothing against the place, another may.
-    let reasons = || tried.iter().enumerate().filter(|(_, (_, e))| e.failure != Failure::Lacking);
-    let only = match (tried.len(), &reasons().collect::<Vec<_>>()[..]) {
+    let mut reasons = (0..tried.len()).filter(|&i| tried[i].1.failure != Failure::Lacking);
+    let only = match (tried.len(), reasons.next()) {
         (1, _) => Some(0),
-        (_, [(index, _)]) => Some(*index),
+        (_, Some(first)) => {
+            reasons.all(|other| tried[other].1.what == tried[first].1.what).then_some(first)
+        }
         _ => None,
     };
     match only {

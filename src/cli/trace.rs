@@ -100,6 +100,7 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
     tool.finish()?;
     printed?;
     report::missed(T::NAME, &session);
+    session.leave();
     Ok(())
 }
 
