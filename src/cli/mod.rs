@@ -18,6 +18,7 @@ mod funccount;
 mod funclatency;
 mod options;
 mod report;
+mod run;
 mod text;
 mod trace;
 
@@ -54,6 +55,7 @@ enum Command {
     Funclatency(funclatency::Options),
     Funccount(funccount::Options),
     Asm(asm::Options),
+    Run(run::Options),
     Doctor(doctor::Options),
 }
 
@@ -85,6 +87,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ("funclatency", options.trace.verbose, funclatency::run(options))
         }
         Command::Asm(options) => ("asm", false, asm::run(options)),
+        Command::Run(options) => ("run", options.trace.verbose, run::run(options)),
         Command::Doctor(options) => ("doctor", options.verbose, doctor::run(options)),
         Command::Funccount(options) => {
             ("funccount", options.trace.verbose, funccount::run(options))
