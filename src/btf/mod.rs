@@ -21,6 +21,7 @@
 
 mod error;
 mod field;
+mod object;
 mod read;
 mod record;
 mod sorted;
@@ -31,6 +32,7 @@ mod write;
 
 pub use error::BtfError;
 pub use field::{FieldInfo, Placement};
+pub use object::{ObjectBtf, ObjectMap, ObjectSection};
 pub use read::Btf;
 pub use record::{Kind, Member, Type};
 pub use trace::TraceArgs;
