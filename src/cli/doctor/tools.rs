@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn each_tool_that_traces_is_tried() {
         let command = crate::cli::command();
-        let traces = |tool: &&Command| tool.get_arguments().any(|arg| arg.get_id() == "interval");
+        let traces = |tool: &&Command| tool.get_arguments().any(|arg| arg.get_id() == "dump_insns");
         for tool in command.get_subcommands().filter(traces) {
             assert!(TOOLS.iter().any(|(name, _)| *name == tool.get_name()), "{}", tool.get_name());
         }
