@@ -10,11 +10,12 @@ use crate::btf::{self, ProgramBtf};
 use crate::error::{Error, Failure};
 use crate::host::names::Function;
 use crate::host::{Attach, AttachKind, refusal};
-use crate::insn::{Endian, Program, encode};
+use crate::insn::{AsmError, Endian, Program, encode};
 use crate::programs;
 use crate::sys::link::{At, Functions};
 use crate::sys::{
-    self, AttachType, Link, Load, LoadError, Map, MapSpec, PerfEvent, Prog, ProgramType, Tracefs,
+    self, AttachType, Link, Load, LoadError, Map, MapSpec, Memory, PerfEvent, Prog, ProgramType,
+    Tracefs,
 };
 
 /// A program and where it shall be attached.
@@ -26,6 +27,21 @@ pub struct Plan {
     pub attach: Attach,
     /// The program, made for that attach kind.
     pub program: Program,
+}
+
+impl Plan {
+    /// A program as it came from the builder.
+    ///
+    /// # Errors
+    /// It was not built right.
+    pub fn new(
+        name: &'static str,
+        attach: Attach,
+        program: Result<Program, AsmError>,
+    ) -> Result<Plan, Error> {
+        let program = program.map_err(|error| Error::failed(error.to_string()))?;
+        Ok(Plan { name, attach, program })
+    }
 }
 
 /// What a running tool holds in the kernel.
@@ -46,6 +62,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// What the maps take in the kernel.
+    pub fn memory(&self) -> Memory {
+        self.maps.iter().map(|map| map.spec().memory()).sum()
+    }
+
     /// Detaches all at once as soon as this process has ended, which nobody should have to wait for:
     /// the kernel takes some 70 ms to let a perf event go. Until then the programs go on.
     pub fn leave(self) {

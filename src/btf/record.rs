@@ -241,6 +241,14 @@ impl<'a> Type<'a> {
         }
     }
 
+    /// The names and values of an enumeration of 32 bits, in order; of other kinds none.
+    pub fn enumerators(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> + use<'a> {
+        let (order, strings) = (self.order, self.strings);
+        let values = if self.kind == Kind::Enum { &self.bytes[HEADER..] } else { &[] };
+        let values = values.chunks_exact(8);
+        values.map(move |value| (strings.get(order.u32(value)), order.u32(&value[4..])))
+    }
+
     /// The members of a struct or union, in order; of other kinds none.
     pub fn members(&self) -> impl Iterator<Item = Member<'a>> + use<'a> {
         let (order, strings, kind_flag) = (self.order, self.strings, self.kind_flag());

@@ -2,10 +2,12 @@
 //! refuses.
 
 mod attach;
+mod cgroups;
 mod disk;
 mod frame;
 pub mod holders;
 pub mod names;
+mod operations;
 pub mod refusal;
 pub mod registers;
 mod request;
@@ -14,8 +16,10 @@ mod symbol;
 mod types;
 
 pub use attach::{Attach, AttachKind, UserFunction};
+pub use cgroups::Cgroups;
 pub use disk::Disk;
 pub use frame::Frame;
-pub use request::Request;
+pub use operations::Operations;
+pub use request::{Place, Request};
 pub use submission::{By, Submission};
 pub use types::KernelTypes;
