@@ -14,6 +14,7 @@ mod request;
 mod submission;
 mod symbol;
 mod types;
+mod value;
 
 pub use attach::{Attach, AttachKind, UserFunction};
 pub use cgroups::Cgroups;
@@ -23,3 +24,4 @@ pub use operations::Operations;
 pub use request::{Place, Request};
 pub use submission::{By, Submission};
 pub use types::KernelTypes;
+pub use value::{Expression, Origin, Value};
