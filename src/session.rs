@@ -16,6 +16,8 @@ use crate::sys::link::{At, Functions};
 use crate::sys::{
     self, AttachType, Link, Load, LoadError, Map, MapSpec, PerfEvent, Prog, ProgramType, Tracefs,
 };
+use crate::verifier::path::Code;
+use crate::verifier::render::{Refused, Source};
 
 /// A program and where it shall be attached.
 #[derive(Clone, Debug)]
@@ -144,9 +146,11 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
         Some(index) => tried.swap_remove(index).1,
         None => {
             let reasons = tried.iter().map(|(kind, error)| format!("{kind}: {error}"));
-            Error::lacking("no way to attach works on this host")
+            let error = Error::lacking("no way to attach works on this host")
                 .next("why, for each: -v")
-                .detail(reasons.collect::<Vec<_>>().join("\n"))
+                .detail(reasons.collect::<Vec<_>>().join("\n"));
+            let refused = tried.into_iter().find_map(|(_, error)| error.refused);
+            Error { refused, ..error }
         }
     }
 }
@@ -340,9 +344,28 @@ fn load(
             func_info: &types.func_info,
             line_info: &types.line_info,
         }),
+        log_level: 2,
         ..Load::new(program_type)
     };
-    sys::prog::load(&load).map_err(|error| refusal::load(plan.attach.kind(), &error))
+    sys::prog::load(&load).map_err(|error| {
+        let refused = Refused {
+            code: Code::of(plan.program.insns()),
+            maps: maps.iter().map(|map| map.spec().name.clone()).collect(),
+            lines: source_lines(plan).collect(),
+            log: error.log.clone(),
+        };
+        refusal::of_program(plan.attach.kind(), &error, refused)
+    })
+}
+
+/// The lines that wrote the program.
+fn source_lines(plan: &Plan) -> impl Iterator<Item = Source> + '_ {
+    plan.program.lines().map(|(slot, _, line)| Source {
+        slot: slot as u32,
+        file: line.file().to_owned(),
+        line: line.0.line(),
+        text: programs::line(line.file(), line.0.line()).to_owned(),
+    })
 }
 
 /// A name as the kernel takes it.

@@ -28,6 +28,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::Error;
 pub use dump::LICENSE;
+use options::TraceOptions;
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
 #[derive(Parser)]
@@ -70,29 +71,29 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let (name, verbose, result) = match &cli.command {
+    let of = |options: &TraceOptions| (options.verbose, options.verifier_log.clone());
+    let (name, (verbose, log), result) = match &cli.command {
         Command::Biolatency(options) => {
-            ("biolatency", options.trace.verbose, biolatency::run(options))
+            ("biolatency", of(&options.trace), biolatency::run(options))
         }
-        Command::Bitehist(options) => ("bitehist", options.trace.verbose, bitehist::run(options)),
-        Command::Bitesize(options) => ("bitesize", options.trace.verbose, bitesize::run(options)),
-        Command::Bioheat(options) => ("bioheat", options.trace.verbose, bioheat::run(options)),
+        Command::Bitehist(options) => ("bitehist", of(&options.trace), bitehist::run(options)),
+        Command::Bitesize(options) => ("bitesize", of(&options.trace), bitesize::run(options)),
+        Command::Bioheat(options) => ("bioheat", of(&options.trace), bioheat::run(options)),
         Command::Funclatency(options) => {
-            ("funclatency", options.trace.verbose, funclatency::run(options))
+            ("funclatency", of(&options.trace), funclatency::run(options))
         }
-        Command::Doctor(options) => ("doctor", options.verbose, doctor::run(options)),
-        Command::Funccount(options) => {
-            ("funccount", options.trace.verbose, funccount::run(options))
-        }
+        Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
+        Command::Funccount(options) => ("funccount", of(&options.trace), funccount::run(options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Quietly) => ExitCode::SUCCESS,
         Err(Stop::Error(error)) => {
             say!("{name}: {error}");
-            if let (true, Some(detail)) = (verbose, &error.detail) {
-                say!("{}", detail.trim_end());
+            if verbose {
+                report::detail(&error, "");
             }
+            report::verifier_log(name, &error, log.as_deref());
             ExitCode::from(error.failure.code())
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::attr::{self, ProgLoad, address, address_mut, length, object_name};
 use super::call::{Command, bpf, bpf_fd, charged};
-use super::log::with_log;
+use super::log::{with_log, with_log_of};
 use super::{Btf, Errno, LoadError, Log, SysError, kernel_enum};
 
 kernel_enum! {
@@ -147,6 +147,9 @@ const TRIES: u32 = 50;
 /// How long such work is given to be done.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// The log level at which the kernel says only why, and how much there was to do.
+const ERRORS_ONLY: u32 = 4;
+
 /// A loaded program. It lives as long as this, or as long as it is attached.
 #[derive(Debug)]
 pub struct Prog {
@@ -251,12 +254,20 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
         Err(error) => error,
     };
     // The silent load's errno counts: a log that does not fit says ENOSPC whatever the verdict.
-    let log = match with_log(|buffer| attempt(load, btf.as_ref(), buffer, load.log_level)) {
+    let mut log = match with_log(|buffer| attempt(load, btf.as_ref(), buffer, load.log_level)) {
         (Ok(fd), _) => {
             return Ok(Prog { fd, btf_refused: refused });
         }
         (Err(_), log) => log,
     };
+    // Before Linux 6.4 what does not fit is the end, where the reason stands: the path alone may fit,
+    // and the reason alone does.
+    for level in [1, ERRORS_ONLY].into_iter().filter(|level| *level != load.log_level) {
+        if log.truncated && !log.has_end() {
+            let again = |buffer: &mut [u8]| attempt(load, btf.as_ref(), buffer, level);
+            log = with_log_of(Log::MAX, again).1;
+        }
+    }
     let error = LoadError {
         call: error.call,
         errno: error.errno,
@@ -426,7 +437,9 @@ mod tests {
     #[test]
     fn a_log_that_is_too_long_grows_to_the_cap_and_hides_no_errno() {
         let (_hook, calls) = answer(|_, attr| {
-            write_log(attr, &vec![b'x'; Log::MAX]);
+            let mut tail = vec![b'x'; Log::MAX - 14];
+            tail.extend(b"\nprocessed 999");
+            write_log(attr, &tail[..Log::MAX - 1]);
             Err(if hook::u32_at(attr, LOG_SIZE) == 0 { Errno::EINVAL } else { Errno::ENOSPC })
         });
         let error = load(&LOAD).unwrap_err();
@@ -453,6 +466,23 @@ mod tests {
     }
 
     #[test]
+    fn where_the_end_does_not_fit_the_reason_is_asked_for_alone() {
+        let (_hook, calls) = answer(|_, attr| {
+            if hook::u32_at(attr, LOG_LEVEL) == ERRORS_ONLY {
+                write_log(attr, b"R0 !read_ok\nprocessed 9 insns\n");
+                return Err(Errno::EACCES);
+            }
+            write_log(attr, &vec![b'x'; Log::MAX]);
+            Err(if hook::u32_at(attr, LOG_SIZE) == 0 { Errno::EACCES } else { Errno::ENOSPC })
+        });
+        let error = load(&Load { log_level: 2, ..LOAD }).unwrap_err();
+        assert_eq!((error.errno, error.log_truncated), (Errno::EACCES, false));
+        assert!(error.log.starts_with("R0 !read_ok"), "{}", error.log);
+        let levels: Vec<u32> = calls.borrow().iter().rev().take(3).map(|call| call.1).collect();
+        assert_eq!(levels, [4, 1, 2]);
+    }
+
+    #[test]
     fn a_kernel_that_names_the_size_of_its_log_is_asked_once_more() {
         let (_hook, calls) = answer(|_, attr| {
             hook::put_u32(attr, LOG_TRUE_SIZE, 300_000);
@@ -471,6 +501,7 @@ mod tests {
     fn an_absurd_log_size_is_held_to_the_cap() {
         let (_hook, calls) = answer(|_, attr| {
             hook::put_u32(attr, LOG_TRUE_SIZE, u32::MAX);
+            write_log(attr, b"processed 9");
             Err(Errno::ENOSPC)
         });
         assert!(load(&LOAD).unwrap_err().log_truncated);
