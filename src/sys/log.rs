@@ -16,9 +16,20 @@ impl Log {
     /// The largest log that is asked for: 16 MiB less one byte, which every kernel accepts.
     pub const MAX: usize = (16 << 20) - 1;
 
-    /// Whether the kernel's last line is there, and with it why a program was refused.
+    /// The kernel's last line: how much there was to do.
+    fn last(&self) -> Option<&str> {
+        self.text.trim_end().rsplit('\n').next()?.strip_prefix("processed ")
+    }
+
+    /// Whether the end is there, and with it why a program was refused.
     pub(crate) fn has_end(&self) -> bool {
-        self.text.trim_end().rsplit('\n').next().is_some_and(|line| line.starts_with("processed "))
+        self.last().is_some()
+    }
+
+    /// Over how many instructions the verifier walked; 0 where it does not say.
+    pub(crate) fn walked(&self) -> u32 {
+        let count = self.last().and_then(|last| last.split(' ').next()?.parse().ok());
+        count.unwrap_or(0)
     }
 
     /// The buffer that is tried first.
@@ -30,17 +41,9 @@ impl Log {
 /// `ask` also gives the size the kernel would have liked (0 where it does not say, before 6.4).
 /// Ends: each buffer is larger than the one before.
 pub(crate) fn with_log<T>(
-    ask: impl FnMut(&mut [u8]) -> (Result<T, SysError>, u32),
-) -> (Result<T, SysError>, Log) {
-    with_log_of(Log::FIRST, ask)
-}
-
-/// The same, beginning with a buffer of so many bytes.
-pub(crate) fn with_log_of<T>(
-    first: usize,
     mut ask: impl FnMut(&mut [u8]) -> (Result<T, SysError>, u32),
 ) -> (Result<T, SysError>, Log) {
-    let mut size = first;
+    let mut size = Log::FIRST;
     loop {
         let mut buffer = vec![0; size];
         let (result, wanted) = ask(&mut buffer);

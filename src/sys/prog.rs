@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::attr::{self, ProgLoad, address, address_mut, length, object_name};
 use super::call::{Command, bpf, bpf_fd, charged};
-use super::log::{with_log, with_log_of};
+use super::log::with_log;
 use super::{Btf, Errno, LoadError, Log, SysError, kernel_enum};
 
 kernel_enum! {
@@ -150,6 +150,12 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// The log level at which the kernel says only why, and how much there was to do.
 const ERRORS_ONLY: u32 = 4;
 
+/// After so many instructions the verifier gives up. Nobody reads how it went over a million, and to
+/// write it takes minutes.
+const GIVEN_UP: u32 = 1_000_000;
+/// Of a walk over more instructions than this only the refused path is shown.
+const LONG: u32 = 20_000;
+
 /// A loaded program. It lives as long as this, or as long as it is attached.
 #[derive(Debug)]
 pub struct Prog {
@@ -238,7 +244,9 @@ pub struct TestResult {
     pub ctx_len: u32,
 }
 
-/// Loads a program: silently, and again with a log when it is refused.
+/// Loads a program: silently, and again with a log when it is refused. That holds no more than the path
+/// to the refusal where the verifier walked over many instructions, and only the reason when it gave
+/// up or the log would not fit.
 ///
 /// The program's BTF is a luxury: where only it is refused, the program is loaded without
 /// ([`Prog::btf_refused`] says why).
@@ -254,20 +262,23 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
         Err(error) => error,
     };
     // The silent load's errno counts: a log that does not fit says ENOSPC whatever the verdict.
-    let mut log = match with_log(|buffer| attempt(load, btf.as_ref(), buffer, load.log_level)) {
-        (Ok(fd), _) => {
-            return Ok(Prog { fd, btf_refused: refused });
-        }
-        (Err(_), log) => log,
-    };
-    // Before Linux 6.4 what does not fit is the end, where the reason stands: the path alone may fit,
-    // and the reason alone does.
-    for level in [1, ERRORS_ONLY].into_iter().filter(|level| *level != load.log_level) {
-        if log.truncated && !log.has_end() {
-            let again = |buffer: &mut [u8]| attempt(load, btf.as_ref(), buffer, level);
-            log = with_log_of(Log::MAX, again).1;
-        }
+    let ask = |level| with_log(|buffer| attempt(load, btf.as_ref(), buffer, level));
+    let (loaded, reason) = ask(ERRORS_ONLY);
+    if let Ok(fd) = loaded {
+        return Ok(Prog { fd, btf_refused: refused });
     }
+    let log = match reason.walked() {
+        GIVEN_UP.. => reason,
+        walked => {
+            let level = if walked > LONG { load.log_level.min(1) } else { load.log_level };
+            let (loaded, log) = ask(level);
+            if let Ok(fd) = loaded {
+                return Ok(Prog { fd, btf_refused: refused });
+            }
+            // Before Linux 6.4 it is the end that does not fit, where the reason stands.
+            if log.truncated && !log.has_end() { reason } else { log }
+        }
+    };
     let error = LoadError {
         call: error.call,
         errno: error.errno,
@@ -431,7 +442,8 @@ mod tests {
         let error = load(&LOAD).unwrap_err();
         assert_eq!((error.call, error.errno), ("bpf(BPF_PROG_LOAD)", Errno::EACCES));
         assert_eq!((error.log.as_str(), error.log_truncated), ("R0 !read_ok \u{fffd}\n", false));
-        assert_eq!(*calls.borrow(), [(Command::ProgLoad, 0, 0), (Command::ProgLoad, 1, 65536)]);
+        let levels: Vec<_> = calls.borrow().iter().map(|call| (call.1, call.2)).collect();
+        assert_eq!(levels, [(0, 0), (4, 65536), (1, 65536)]);
     }
 
     #[test]
@@ -447,7 +459,8 @@ mod tests {
             (error.errno, error.log_truncated, error.log.len()),
             (Errno::EINVAL, true, Log::MAX - 1)
         );
-        let sizes: Vec<u32> = calls.borrow().iter().map(|call| call.2).collect();
+        let calls = calls.borrow();
+        let sizes: Vec<u32> = calls.iter().filter(|call| call.1 != 4).map(|call| call.2).collect();
         assert_eq!(
             sizes,
             [
@@ -466,10 +479,10 @@ mod tests {
     }
 
     #[test]
-    fn where_the_end_does_not_fit_the_reason_is_asked_for_alone() {
-        let (_hook, calls) = answer(|_, attr| {
+    fn where_the_end_does_not_fit_there_is_the_reason_alone() {
+        let (_hook, _) = answer(|_, attr| {
             if hook::u32_at(attr, LOG_LEVEL) == ERRORS_ONLY {
-                write_log(attr, b"R0 !read_ok\nprocessed 9 insns\n");
+                write_log(attr, b"R0 !read_ok\nprocessed 9 insns (limit 1000000)\n");
                 return Err(Errno::EACCES);
             }
             write_log(attr, &vec![b'x'; Log::MAX]);
@@ -478,8 +491,20 @@ mod tests {
         let error = load(&Load { log_level: 2, ..LOAD }).unwrap_err();
         assert_eq!((error.errno, error.log_truncated), (Errno::EACCES, false));
         assert!(error.log.starts_with("R0 !read_ok"), "{}", error.log);
-        let levels: Vec<u32> = calls.borrow().iter().rev().take(3).map(|call| call.1).collect();
-        assert_eq!(levels, [4, 1, 2]);
+    }
+
+    #[test]
+    fn a_long_walk_is_not_written_down() {
+        for (walked, levels) in
+            [(20_000, vec![0, 4, 2]), (20_001, vec![0, 4, 1]), (1_000_001, vec![0, 4])]
+        {
+            let (_hook, calls) = answer(move |_, attr| {
+                write_log(attr, format!("no\nprocessed {walked} insns (limit)\n").as_bytes());
+                Err(Errno::E2BIG)
+            });
+            load(&Load { log_level: 2, ..LOAD }).unwrap_err();
+            assert_eq!(calls.borrow().iter().map(|call| call.1).collect::<Vec<_>>(), levels);
+        }
     }
 
     #[test]
@@ -493,7 +518,8 @@ mod tests {
             })
         });
         assert!(!load(&LOAD).unwrap_err().log_truncated);
-        let sizes: Vec<u32> = calls.borrow().iter().map(|call| call.2).collect();
+        let calls = calls.borrow();
+        let sizes: Vec<u32> = calls.iter().filter(|call| call.1 != 4).map(|call| call.2).collect();
         assert_eq!(sizes, [0, 65536, 300_000]);
     }
 
@@ -506,7 +532,7 @@ mod tests {
         });
         assert!(load(&LOAD).unwrap_err().log_truncated);
         assert_eq!(calls.borrow().last().unwrap().2 as usize, Log::MAX);
-        assert_eq!(calls.borrow().len(), 3);
+        assert_eq!(calls.borrow().iter().filter(|call| call.1 == 1).count(), 2);
     }
 
     #[test]
@@ -514,7 +540,7 @@ mod tests {
         let (_hook, calls) = answer(|_, _| Err(Errno::EAGAIN));
         assert_eq!(load(&LOAD).unwrap_err().errno, Errno::EAGAIN);
         assert_eq!(calls.borrow().iter().filter(|call| call.1 == 0).count(), TRIES as usize);
-        assert_eq!(calls.borrow().len(), 2 * TRIES as usize);
+        assert_eq!(calls.borrow().len(), 3 * TRIES as usize);
 
         let mut left = 4;
         let (_hook, calls) = answer(move |_, _| {

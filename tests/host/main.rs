@@ -11,4 +11,5 @@ mod distributions;
 mod doctor;
 mod funccount;
 mod funclatency;
+mod refusals;
 mod tool;
