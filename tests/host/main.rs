@@ -13,5 +13,6 @@ mod doctor;
 mod funccount;
 mod funclatency;
 mod list;
+mod refusals;
 mod run;
 mod tool;
