@@ -26,4 +26,5 @@ fn typed() {
 #[test]
 fn probed() {
     check("probed", &through(0, Access::Probe, true), None);
+    check("probed-without-btf", &through(0, Access::Probe, false), None);
 }

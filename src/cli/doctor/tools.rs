@@ -27,7 +27,7 @@ pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
         Err(error) => check(*name, Err(error)),
         Ok(session) => {
             let place = session.attached.join(", ");
-            let found = format!("{place}; maps: {}", session.memory());
+            let found = format!("{place}, {} of maps", session.memory());
             let detail = passed_over(&session);
             held.push(Box::new(session));
             Check { detail, ..check(*name, Ok(found)) }
