@@ -98,7 +98,8 @@ fn branch_free(a: &mut Asm) {
 fn log2(c: &mut Criterion) {
     let values = values();
     let mut group = c.benchmark_group(format!("log2 of {VALUES} values"));
-    let ways: [(&str, fn(&mut Asm)); 4] = [
+    type Way = fn(&mut Asm);
+    let ways: [(&str, Way); 4] = [
         ("none", |_| ()),
         ("ours: two steps and a table in a constant", |a| a.log2(r8, r7, r1)),
         ("branch-free", branch_free),

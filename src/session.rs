@@ -119,7 +119,7 @@ impl Many for All {
 pub fn start(
     maps: &[MapSpec],
     kinds: &[AttachKind],
-    plans: impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
     many: &mut dyn Many,
 ) -> Result<Session, Error> {
     let mut clock = Clock::default();
@@ -128,7 +128,7 @@ pub fn start(
     let maps = created.map_err(|error| refusal::map(&error))?;
     let mut skipped = vec![];
     for &kind in kinds {
-        match attach_all(kind, &maps, &plans, many, &mut clock) {
+        match attach_all(kind, &maps, plans, many, &mut clock) {
             Ok(Attached { places, programs, left_out, perf_events }) => {
                 let (attached, steps) = (places, clock.steps);
                 return Ok(Session {
@@ -184,7 +184,7 @@ struct Attached {
 fn attach_all(
     kind: AttachKind,
     maps: &[Map],
-    plans: &impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
     many: &mut dyn Many,
     clock: &mut Clock,
 ) -> Result<Attached, Error> {
@@ -227,7 +227,7 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
     if let Some(field) = plan.program.unresolved() {
         return Err(match kind {
             AttachKind::Tracepoint => refusal::no_tracefs(),
-            _ => refusal::no_btf(&field.to_string()),
+            _ => refusal::no_btf(field),
         });
     }
     match &plan.attach {
@@ -350,7 +350,7 @@ fn load(
     let insns = plan.program.with_map_fds(&fds);
     let insns =
         insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
-    let types = line_info(plan);
+    let types = program_btf(plan.name, &plan.program);
     let load = Load {
         name: plan.name,
         insns: &encode(&insns, Endian::HOST),
@@ -361,6 +361,7 @@ fn load(
             func_info: &types.func_info,
             line_info: &types.line_info,
         }),
+        license: plan.program.license().unwrap_or(sys::prog::LICENSE),
         ..Load::new(program_type)
     };
     sys::prog::load(&load).map_err(|error| refusal::load(plan.attach.kind(), &error))
@@ -371,17 +372,30 @@ fn c_string(name: &str) -> Result<CString, Error> {
     CString::new(name).map_err(|_| Error::usage(format!("{name:?} is no name: it holds a NUL")))
 }
 
-/// Types of the program's own, with which the kernel shows our source lines.
-fn line_info(plan: &Plan) -> ProgramBtf {
-    let function = btf::Function { name: plan.name, parameters: &["ctx"], slot: 0 };
-    let lines = plan.program.lines().map(|(slot, _, line)| btf::Line {
+/// Types of the program's own, with which the kernel shows its source lines.
+pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
+    let functions: Vec<_> = program.functions().collect();
+    let names: Vec<_> = functions
+        .iter()
+        .map(|(slot, label)| match (slot, label) {
+            (0, _) => name.to_owned(),
+            (_, Some(label)) => (*label).to_owned(),
+            (slot, None) => format!("{name}_{slot}"),
+        })
+        .collect();
+    let functions: Vec<_> = functions
+        .iter()
+        .zip(&names)
+        .map(|((slot, _), name)| btf::Function { name, parameters: &["ctx"], slot: *slot as u32 })
+        .collect();
+    let lines = program.lines().map(|(slot, _, line)| btf::Line {
         slot: slot as u32,
-        file: line.file(),
-        line: line.0.line(),
-        column: line.0.column(),
-        text: programs::line(line.file(), line.0.line()),
+        file: line.file,
+        line: line.line,
+        column: line.column,
+        text: programs::source(&line),
     });
-    ProgramBtf::new(&[function], &lines.collect::<Vec<_>>())
+    ProgramBtf::new(&functions, &lines.collect::<Vec<_>>())
 }
 
 /// Times the steps of a start.
@@ -440,7 +454,7 @@ mod tests {
             RAW_TRACEPOINT => Ok(hook::fd()),
             _ => Err(Errno::EINVAL),
         });
-        let session = start(&[], &KINDS, plan, &mut All).unwrap();
+        let session = start(&[], &KINDS, &plan, &mut All).unwrap();
         assert_eq!(session.attached, ["raw_tp t"]);
         let [(AttachKind::TpBtf, error)] = &session.skipped[..] else { panic!("one is skipped") };
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
@@ -453,13 +467,13 @@ mod tests {
         let _host = sys::file::hook::install(move |path| {
             path.ends_with("status").then(|| Ok(root.as_bytes().to_vec()))
         });
-        let error = start(&[], &KINDS, plan, &mut All).err().unwrap();
+        let error = start(&[], &KINDS, &plan, &mut All).err().unwrap();
         assert_eq!(error.failure, Failure::Lacking);
         assert_eq!(error.what, "no way to attach works on this host");
         let detail = error.detail.unwrap();
         assert!(detail.contains("tp_btf: this kernel") && detail.contains("raw_tp: this kernel"));
         // Of one kind that was asked for, the reason itself.
-        let error = start(&[], &KINDS[..1], plan, &mut All).err().unwrap();
+        let error = start(&[], &KINDS[..1], &plan, &mut All).err().unwrap();
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
     }
 
@@ -499,7 +513,7 @@ mod tests {
         });
         let plans = |kind| Ok([plan(kind)?, plan(kind)?, plan(kind)?, plan(kind)?].concat());
         let mut most = Most(true, vec![]);
-        let session = start(&[], &[AttachKind::RawTp], plans, &mut most).unwrap();
+        let session = start(&[], &[AttachKind::RawTp], &plans, &mut most).unwrap();
         // The fourth was not wanted any more.
         assert_eq!((session.attached.len(), session.left_out.len()), (2, 1));
         assert_eq!(most.1, [0, 1, 2, 3, 4]);
@@ -516,7 +530,7 @@ mod tests {
             let attach = Attach::RawTp("t".into());
             Ok(vec![Plan { name: "test", attach, program: a.finish().unwrap() }])
         };
-        let error = start(&[], &[AttachKind::RawTp], unresolved, &mut All).err().unwrap();
+        let error = start(&[], &[AttachKind::RawTp], &unresolved, &mut All).err().unwrap();
         assert!(error.what.contains("offsetof(struct request, x) is not known"), "{error}");
     }
 }

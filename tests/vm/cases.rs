@@ -8,6 +8,28 @@ macro_rules! everywhere {
     ($then:ident $($with:tt)*) => {
         $then! {
             $($with)*
+            argdist_kprobe_virtio: "argdist_sizes kprobe vda arg0->__data_len" => argdist::mixed;
+            argdist_kprobe_null_blk: "argdist_sizes kprobe nullb0 arg0->__data_len" => argdist::mixed;
+            argdist_kprobe_nvme: "argdist_sizes kprobe nvme0n1 arg0->__data_len" => argdist::mixed;
+            argdist_fentry_virtio: "argdist_sizes fentry vda arg0->__data_len" => argdist::mixed;
+            argdist_fentry_null_blk: "argdist_sizes fentry nullb0 arg0->__data_len" => argdist::mixed;
+            argdist_fentry_nvme: "argdist_sizes fentry nvme0n1 arg0->__data_len" => argdist::mixed;
+            argdist_auto_by_name_linear: "argdist_sizes auto vda rq->__data_len --linear 0,131072,4096" => argdist::mixed;
+            argdist_field: "argdist_at_tracepoint tracepoint bytes" => argdist::mixed;
+            argdist_tp_btf: "argdist_at_tracepoint tp_btf arg0->__data_len" => argdist::mixed;
+            argdist_raw_tp: "argdist_at_tracepoint raw_tp arg0->__data_len" => argdist::mixed;
+            argdist_two_pointers_kprobe: "argdist_queue blk_mq_start_request kprobe" => argdist::queue;
+            argdist_two_pointers_fentry: "argdist_queue blk_mq_start_request fentry" => argdist::queue;
+            argdist_two_pointers_tp_btf: "argdist_queue block:block_rq_issue tp_btf" => argdist::queue;
+            argdist_result_kprobe: "argdist_reads kprobe retval --custom 4099,4100" => argdist::reads;
+            argdist_result_fentry: "argdist_reads fentry retval --custom 4099,4100" => argdist::reads;
+            argdist_argument_kprobe: "argdist_reads kprobe arg2 --custom 4099,4100" => argdist::reads;
+            argdist_argument_by_name: "argdist_reads fentry count --custom 4099,4100" => argdist::reads;
+            argdist_pointer_kprobe: "argdist_reads kprobe arg0" => argdist::as_many_reads;
+            argdist_pointer_fentry: "argdist_reads fentry arg0" => argdist::as_many_reads;
+            argdist_signed_tp_btf: "argdist_signed tp_btf" => argdist::signed;
+            argdist_signed_raw_tp: "argdist_signed raw_tp" => argdist::signed;
+            argdist_misspelt: "argdist_misspelt" => argdist::meant;
             biolatency_timed_kprobe: "biolatency_timed kprobe" => biolatency::timed;
             biolatency_timed_fentry: "biolatency_timed fentry" => biolatency::timed;
             biolatency_timed_tp_btf: "biolatency_timed tp_btf" => biolatency::timed;
@@ -80,9 +102,15 @@ macro_rules! everywhere {
             bioheat_tp_btf_virtio: "bioheat_mixed tp_btf vda" => bioheat::mixed;
             bioheat_raw_tp_virtio: "bioheat_mixed raw_tp vda" => bioheat::mixed;
             bioheat_auto_null_blk: "bioheat_mixed auto nullb0" => bioheat::mixed;
-            bioheat_timed: "bioheat_timed" => bioheat::timed;
             bioheat_auto_nvme: "bioheat_mixed auto nvme0n1" => bioheat::mixed;
+            bioheat_timed_kprobe: "bioheat_timed kprobe" => bioheat::timed;
+            bioheat_timed_fentry: "bioheat_timed fentry" => bioheat::timed;
+            bioheat_timed_tp_btf: "bioheat_timed tp_btf" => bioheat::timed;
+            bioheat_timed_raw_tp: "bioheat_timed raw_tp" => bioheat::timed;
             doctor_table: "doctor_table" => doctor::table;
+            list_tp_btf: "list_counted tp_btf" => list::counted_with_link;
+            list_raw_tp: "list_counted raw_tp" => list::counted_with_link;
+            list_kprobe: "list_counted kprobe" => list::counted;
             funccount_one_function: "funccount_by_function vfs_read vfs_write" => funccount::read_and_written;
             funccount_pattern: "funccount_by_function vfs_*" => funccount::read_and_written;
             funccount_with_tracepoint: "funccount_by_function vfs_read sched:sched_process_*" => funccount::read_and_exited;

@@ -3,7 +3,7 @@
 use clap::{Args, Command};
 
 use super::super::trace::{self, Tool};
-use super::super::{bioheat, biolatency, bitehist, bitesize, funccount, funclatency};
+use super::super::{argdist, bioheat, biolatency, bitehist, bitesize, funccount, funclatency};
 use super::{Held, check};
 use crate::error::Error;
 use crate::host::KernelTypes;
@@ -13,13 +13,14 @@ use crate::view::checks::Check;
 type Try = fn(&KernelTypes) -> Result<Session, Error>;
 
 /// Each tool with the arguments it cannot do without.
-const TOOLS: [(&str, Try); 6] = [
+const TOOLS: [(&str, Try); 7] = [
     ("bitehist", |types| attach(types, &options(&[]), bitehist::tool)),
     ("bitesize", |types| attach(types, &options(&[]), bitesize::tool)),
     ("biolatency", |types| attach(types, &options(&[]), biolatency::tool)),
     ("bioheat", |types| attach(types, &options(&[]), bioheat::tool)),
     ("funccount", |types| attach(types, &options(&["ksys_sync"]), funccount::tool)),
     ("funclatency", |types| attach(types, &options(&["ksys_sync"]), funclatency::tool)),
+    ("argdist", |types| attach(types, &options(&["vfs_fallocate", "arg0"]), argdist::tool)),
 ];
 
 pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
