@@ -79,6 +79,8 @@ mod tests {
         states("biolatency", biolatency::tool(&options(&[])).unwrap().maps());
         states("biolatency", biolatency::tool(&options(&["-D", "-F"])).unwrap().maps());
         states("bioheat", bioheat::tool(&options(&[])).unwrap().maps());
+        let options = programs::argdist::Options { buckets: Buckets::Log2, pid: None };
+        states("argdist", programs::argdist::maps(&options));
         let by = programs::funccount::By::Comm;
         states("funccount", programs::funccount::maps(by, 0, 10240));
         let (unit, buckets) = (1000, Buckets::Log2);
