@@ -64,9 +64,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// What the maps take in the kernel.
+    /// What the maps take in the kernel of this host.
     pub fn memory(&self) -> Memory {
-        self.maps.iter().map(|map| map.spec().memory()).sum()
+        self.maps.iter().map(|map| map.spec().memory()).sum::<Memory>().here()
     }
 
     /// Detaches all at once as soon as this process has ended, which nobody should have to wait for:

@@ -28,7 +28,7 @@ pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
         Err(error) => check(*name, Err(error)),
         Ok(session) => {
             let place = session.attached.join(", ");
-            let found = format!("{place}; maps: {}", session.memory());
+            let found = format!("{place}, {} of maps", session.memory());
             let detail = passed_over(&session);
             held.push(Box::new(session));
             Check { detail, ..check(*name, Ok(found)) }
@@ -79,6 +79,8 @@ mod tests {
         states("biolatency", biolatency::tool(&options(&[])).unwrap().maps());
         states("biolatency", biolatency::tool(&options(&["-D", "-F"])).unwrap().maps());
         states("bioheat", bioheat::tool(&options(&[])).unwrap().maps());
+        let options = programs::argdist::Options { buckets: Buckets::Log2, pid: None };
+        states("argdist", programs::argdist::maps(&options));
         let by = programs::funccount::By::Comm;
         states("funccount", programs::funccount::maps(by, 0, 10240));
         let (unit, buckets) = (1000, Buckets::Log2);
