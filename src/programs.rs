@@ -14,6 +14,8 @@ pub mod bitesize;
 pub mod funccount;
 #[path = "../programs/funclatency.rs"]
 pub mod funclatency;
+#[path = "../programs/request.rs"]
+pub mod request;
 
 /// A tool's file.
 pub struct Source {

@@ -10,11 +10,12 @@ use crate::btf::{self, ProgramBtf};
 use crate::error::{Error, Failure};
 use crate::host::names::Function;
 use crate::host::{Attach, AttachKind, refusal};
-use crate::insn::{Endian, Program, encode};
+use crate::insn::{AsmError, Endian, Program, encode};
 use crate::programs;
 use crate::sys::link::{At, Functions};
 use crate::sys::{
-    self, AttachType, Link, Load, LoadError, Map, MapSpec, PerfEvent, Prog, ProgramType, Tracefs,
+    self, AttachType, Link, Load, LoadError, Map, MapSpec, Memory, PerfEvent, Prog, ProgramType,
+    Tracefs,
 };
 
 /// A program and where it shall be attached.
@@ -26,6 +27,21 @@ pub struct Plan {
     pub attach: Attach,
     /// The program, made for that attach kind.
     pub program: Program,
+}
+
+impl Plan {
+    /// A program as it came from the builder.
+    ///
+    /// # Errors
+    /// It was not built right.
+    pub fn new(
+        name: &'static str,
+        attach: Attach,
+        program: Result<Program, AsmError>,
+    ) -> Result<Plan, Error> {
+        let program = program.map_err(|error| Error::failed(error.to_string()))?;
+        Ok(Plan { name, attach, program })
+    }
 }
 
 /// What a running tool holds in the kernel.
@@ -45,19 +61,21 @@ pub struct Session {
     perf_events: usize,
 }
 
-/// So many perf events are closed before anybody is tired of waiting.
-const FEW: usize = 4;
+impl Session {
+    /// What the maps take in the kernel.
+    pub fn memory(&self) -> Memory {
+        self.maps.iter().map(|map| map.spec().memory()).sum()
+    }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        if self.perf_events > FEW {
+    /// Detaches all at once as soon as this process has ended, which nobody should have to wait for:
+    /// the kernel takes some 70 ms to let a perf event go. Until then the programs go on.
+    pub fn leave(self) {
+        if self.perf_events > 0 {
             let links: Vec<_> = self.programs.iter().map(|(_, link)| link.as_fd()).collect();
             sys::link::leave_behind(&links);
         }
     }
-}
 
-impl Session {
     /// Why the kernel took a program without its source lines, where it did.
     pub fn without_lines(&self) -> impl Iterator<Item = &LoadError> {
         self.programs.iter().filter_map(|(prog, _)| prog.btf_refused())
@@ -135,13 +153,11 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
         return missing;
     }
     // A kind that this host lacks says nothing against the place, another may.
-    let reasons = || tried.iter().enumerate().filter(|(_, (_, e))| e.failure != Failure::Lacking);
-    let only = match (tried.len(), &reasons().collect::<Vec<_>>()[..]) {
+    let mut reasons = (0..tried.len()).filter(|&i| tried[i].1.failure != Failure::Lacking);
+    let only = match (tried.len(), reasons.next()) {
         (1, _) => Some(0),
-        (_, [(index, (_, error)), others @ ..])
-            if others.iter().all(|(_, (_, other))| other.what == error.what) =>
-        {
-            Some(*index)
+        (_, Some(first)) => {
+            reasons.all(|other| tried[other].1.what == tried[first].1.what).then_some(first)
         }
         _ => None,
     };

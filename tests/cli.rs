@@ -45,7 +45,7 @@ fn wrong_usage_exits_2_and_says_why() {
         (&["bitehist", "--btf", "/nosuchfile", "--dump-insns"], "/nosuchfile"),
         (&["bitesize", "--top", "0"], "1.."),
         (&["bitesize", "--max-keys", "0"], "1.."),
-        (&["bitesize", "--by", "moon"], "[possible values: pid, tid, comm, uid]"),
+        (&["bitesize", "--by", "moon"], "[possible values: pid, tid, comm, uid, cgroup]"),
         (&["bitesize", "--sort", "name"], "[possible values: bytes, count]"),
         (&["bitesize", "-p", "dd"], "dd"),
         (&["funclatency"], "FUNCTION"),

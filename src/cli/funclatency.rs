@@ -16,7 +16,6 @@ use crate::counters::{Counters, unreadable};
 use crate::distributions::{Distribution, Distributions};
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, Frame, KernelTypes, UserFunction, refusal};
-use crate::insn::{AsmError, Program};
 use crate::programs::funclatency::{self as program, missed};
 use crate::session::{Plan, Session};
 use crate::sys::MapSpec;
@@ -59,6 +58,9 @@ pub struct Options {
 const USAGE: &str = "rawbpf funclatency [OPTIONS] FUNCTION [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
+In the kernel its maps take 977 KiB, and 568 bytes for each CPU. With --by pid they
+take 1057 KiB, and 568 KiB for each CPU. --max-keys changes that.
+
 Examples:
   rawbpf funclatency do_nanosleep 1 3             a kernel function, three tables
   rawbpf funclatency --unit ns vfs_read           in nanoseconds
@@ -225,14 +227,10 @@ impl Tool for Funclatency<'_> {
                 (entry, Attach::Kretprobe(name), Frame::of_probes()?)
             }
         };
-        let plan = |name, attach, program: Result<Program, AsmError>| {
-            let program = program.map_err(|error| Error::failed(error.to_string()))?;
-            Ok(Plan { name, attach, program })
-        };
         // The entry comes first, so that of every call whose return is seen the entry was.
         Ok(vec![
-            plan("entered", entry, program::entered(frame, &self.program))?,
-            plan("returned", exit, program::returned(frame, &self.program))?,
+            Plan::new("entered", entry, program::entered(frame, &self.program))?,
+            Plan::new("returned", exit, program::returned(frame, &self.program))?,
         ])
     }
 

@@ -34,7 +34,7 @@ pub struct TraceOptions {
     pub btf: Option<PathBuf>,
 
     /// Print the bytecode and exit; needs no privilege. listing, opcodes, linum, hex, c, json or
-    /// raw. With --attach auto it is the kprobe's
+    /// raw. Where several ways to attach would be tried it is that for the first
     #[arg(
         long,
         value_name = "FORMAT",

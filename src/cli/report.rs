@@ -58,6 +58,7 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
         for place in &session.attached {
             say!("{tool}: attached by {place}");
         }
+        say!("{tool}: maps: {}", session.memory());
         say!("{tool}: {}", steps.collect::<Vec<_>>().join(", "));
         for error in session.without_lines() {
             say!("{tool}: the kernel took no source lines: {error}");

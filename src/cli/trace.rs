@@ -97,6 +97,7 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
     tool.finish()?;
     printed?;
     report::missed(T::NAME, &session);
+    session.leave();
     Ok(())
 }
 

@@ -112,7 +112,7 @@ fn through(pointer: bool) -> &'static str {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Value {
     /// Where in the context it, or the first pointer to it, is.
-    pub place: Place,
+    pub source: Source,
     /// From that pointer on: the offsets of pointers, and at last of the number.
     pub path: Vec<i32>,
     /// How it is stored.
@@ -121,7 +121,7 @@ pub struct Value {
 
 /// A place in a program's context, in bytes from its beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
+pub enum Source {
     /// A register or an argument: 64 bits, of which the lowest are the number.
     Word(i32),
     /// A field of a tracepoint's record, as long as it is.
@@ -217,9 +217,9 @@ impl Value {
         {
             return Err(Error::failed(format!("{asked} is no number: {}", field.declaration)));
         }
-        let place = Place::Field(field.offset as i32);
+        let source = Source::Field(field.offset as i32);
         let attach = Attach::Tracepoint(category.into(), name.into());
-        Ok((attach, Value { place, path: vec![], number }))
+        Ok((attach, Value { source, path: vec![], number }))
     }
 
     /// Of a function of a file, whose types are not known: a register.
@@ -297,7 +297,7 @@ impl<'a> Typed<'a> {
             Some(_) => parameters.take(index).map(|one| one.words as usize).sum(),
             None => index,
         };
-        let place = match (kind, expression.is_of_result()) {
+        let word = match (kind, expression.is_of_result()) {
             (AttachKind::Kprobe | AttachKind::Uprobe, result) => {
                 let registers = registers::host().ok_or_else(|| {
                     let arch = std::env::consts::ARCH;
@@ -325,7 +325,7 @@ impl<'a> Typed<'a> {
             }
             _ => (vec![], WORD),
         };
-        Ok(Value { place: Place::Word(place), path, number })
+        Ok(Value { source: Source::Word(word), path, number })
     }
 
     /// Which argument it is; for the result how many there are.

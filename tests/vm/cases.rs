@@ -42,6 +42,12 @@ macro_rules! everywhere {
             biolatency_parallel_raw_tp_nvme: "biolatency_parallel raw_tp nvme0n1" => biolatency::parallel;
             biolatency_parallel_kprobe_virtio: "biolatency_parallel kprobe vda" => biolatency::parallel;
             biolatency_parallel_tp_btf_virtio: "biolatency_parallel tp_btf vda" => biolatency::parallel;
+            biolatency_parallel_tp_btf_null_blk: "biolatency_parallel tp_btf nullb0" => biolatency::parallel;
+            biolatency_requeued: "biolatency_requeued" => biolatency::requeued;
+            biolatency_flags_kprobe_virtio: "biolatency_flags kprobe vda" => biolatency::flags;
+            biolatency_flags_raw_tp_null_blk: "biolatency_flags raw_tp nullb0" => biolatency::flags;
+            biolatency_flags_tp_btf_nvme: "biolatency_flags tp_btf nvme0n1" => biolatency::flags;
+            biolatency_beyond: "biolatency_beyond" => biolatency::beyond;
             biolatency_by_disk: "biolatency_by_disk" => biolatency::by_disk;
             biolatency_flush: "biolatency_flush" => biolatency::flush;
             biolatency_sum_over_intervals: "biolatency_intervals" => biolatency::intervals;
@@ -81,6 +87,12 @@ macro_rules! everywhere {
             bitesize_tracepoint_virtio: "bitesize_direct tracepoint vda" => bitesize::sum;
             bitesize_fsync_virtio: "bitesize_fsync auto vda" => bitesize::fsync;
             bitesize_fsync_nvme: "bitesize_fsync auto nvme0n1" => bitesize::fsync;
+            bitesize_flags_kprobe_virtio: "bitesize_flags kprobe vda" => bitesize::flags;
+            bitesize_flags_raw_tp_null_blk: "bitesize_flags raw_tp nullb0" => bitesize::flags;
+            bitesize_flags_tp_btf_nvme: "bitesize_flags tp_btf nvme0n1" => bitesize::flags;
+            bitesize_cgroup_kprobe_virtio: "bitesize_cgroup kprobe vda" => bitesize::cgroup;
+            bitesize_cgroup_raw_tp_null_blk: "bitesize_cgroup raw_tp nullb0" => bitesize::cgroup;
+            bitesize_cgroup_tp_btf_nvme: "bitesize_cgroup tp_btf nvme0n1" => bitesize::cgroup;
             bitesize_picture: "bitesize_text" => bitesize::text;
             funclatency_crowd_kprobe: "funclatency_crowd kprobe" => funclatency::crowd_or_missed;
             funclatency_crowd_fentry: "funclatency_crowd fentry" => funclatency::crowd;
@@ -90,6 +102,7 @@ macro_rules! everywhere {
             bioheat_tp_btf_virtio: "bioheat_mixed tp_btf vda" => bioheat::mixed;
             bioheat_raw_tp_virtio: "bioheat_mixed raw_tp vda" => bioheat::mixed;
             bioheat_auto_null_blk: "bioheat_mixed auto nullb0" => bioheat::mixed;
+            bioheat_timed: "bioheat_timed" => bioheat::timed;
             bioheat_auto_nvme: "bioheat_mixed auto nvme0n1" => bioheat::mixed;
             doctor_table: "doctor_table" => doctor::table;
             funccount_one_function: "funccount_by_function vfs_read vfs_write" => funccount::read_and_written;
