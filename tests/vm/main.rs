@@ -15,6 +15,7 @@ mod funccount;
 mod cases;
 mod doctor;
 mod funclatency;
+mod user;
 
 use bed::{Case, Kernel};
 use std::collections::BTreeSet;
