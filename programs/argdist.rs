@@ -2,7 +2,7 @@
 
 use crate::btf::Number;
 use crate::distributions::Distributions;
-use crate::host::{Source, Value};
+use crate::host::{Origin, Value};
 use crate::insn::helper::GET_CURRENT_PID_TGID;
 use crate::insn::{
     Access::Probe,
@@ -58,20 +58,20 @@ pub fn program(value: &Value, options: &Options) -> Result<Program, AsmError> {
         a.jump_if(w0, Ne, pid as i32, &other);
     }
     let Number { size, signed, pointer } = value.number;
-    let in_register = matches!(value.source, Source::Word(_)) && value.path.is_empty();
-    match (value.source, &value.path[..]) {
-        (Source::Field(offset), _) => match size {
+    let in_register = matches!(value.origin, Origin::Word(_)) && value.path.is_empty();
+    match (value.origin, &value.path[..]) {
+        (Origin::Field(offset), _) => match size {
             1 => a.load(r7, u8_at(r6 + offset)),
             2 => a.load(r7, u16_at(r6 + offset)),
             4 => a.load(r7, u32_at(r6 + offset)),
             _ => a.load(r7, u64_at(r6 + offset)),
         },
         // To the verifier it may be an address, with which one does not calculate; its copy is a number.
-        (Source::Word(offset), []) if pointer => {
+        (Origin::Word(offset), []) if pointer => {
             a.read(Probe, r7, u64_at(r6 + offset), &unreadable)
         }
-        (Source::Word(offset), []) => a.load(r7, u64_at(r6 + offset)),
-        (Source::Word(offset), [pointers @ .., last]) => {
+        (Origin::Word(offset), []) => a.load(r7, u64_at(r6 + offset)),
+        (Origin::Word(offset), [pointers @ .., last]) => {
             a.load(r3, u64_at(r6 + offset));
             a.jump_if(r3, Eq, 0, &unreadable);
             for offset in pointers {

@@ -17,6 +17,8 @@ pub mod funclatency;
 #[path = "../programs/request.rs"]
 pub mod request;
 
+use crate::insn::Line;
+
 /// A tool's file.
 pub struct Source {
     /// As the project's tree names it.
@@ -35,6 +37,11 @@ pub const SOURCES: &[Source] = &[
     Source { file: "programs/argdist.rs", text: include_str!("../programs/argdist.rs") },
     Source { file: "programs/funccount.rs", text: include_str!("../programs/funccount.rs") },
 ];
+
+/// The text of the line that wrote an instruction, without the space around it.
+pub fn source<'a>(line: &Line<'a>) -> &'a str {
+    line.text.unwrap_or_else(|| self::line(line.file, line.line))
+}
 
 /// The text of a line of a tool's file, without the space around it; empty for other files.
 pub fn line(file: &str, number: u32) -> &'static str {

@@ -227,7 +227,7 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
     if let Some(field) = plan.program.unresolved() {
         return Err(match kind {
             AttachKind::Tracepoint => refusal::no_tracefs(),
-            _ => refusal::no_btf(&field.to_string()),
+            _ => refusal::no_btf(field),
         });
     }
     match &plan.attach {
@@ -350,7 +350,7 @@ fn load(
     let insns = plan.program.with_map_fds(&fds);
     let insns =
         insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
-    let types = line_info(plan);
+    let types = program_btf(plan.name, &plan.program);
     let load = Load {
         name: plan.name,
         insns: &encode(&insns, Endian::HOST),
@@ -361,6 +361,7 @@ fn load(
             func_info: &types.func_info,
             line_info: &types.line_info,
         }),
+        license: plan.program.license().unwrap_or(sys::prog::LICENSE),
         ..Load::new(program_type)
     };
     sys::prog::load(&load).map_err(|error| refusal::load(plan.attach.kind(), &error))
@@ -371,17 +372,30 @@ fn c_string(name: &str) -> Result<CString, Error> {
     CString::new(name).map_err(|_| Error::usage(format!("{name:?} is no name: it holds a NUL")))
 }
 
-/// Types of the program's own, with which the kernel shows our source lines.
-fn line_info(plan: &Plan) -> ProgramBtf {
-    let function = btf::Function { name: plan.name, parameters: &["ctx"], slot: 0 };
-    let lines = plan.program.lines().map(|(slot, _, line)| btf::Line {
+/// Types of the program's own, with which the kernel shows its source lines.
+pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
+    let functions: Vec<_> = program.functions().collect();
+    let names: Vec<_> = functions
+        .iter()
+        .map(|(slot, label)| match (slot, label) {
+            (0, _) => name.to_owned(),
+            (_, Some(label)) => (*label).to_owned(),
+            (slot, None) => format!("{name}_{slot}"),
+        })
+        .collect();
+    let functions: Vec<_> = functions
+        .iter()
+        .zip(&names)
+        .map(|((slot, _), name)| btf::Function { name, parameters: &["ctx"], slot: *slot as u32 })
+        .collect();
+    let lines = program.lines().map(|(slot, _, line)| btf::Line {
         slot: slot as u32,
-        file: line.file(),
-        line: line.0.line(),
-        column: line.0.column(),
-        text: programs::line(line.file(), line.0.line()),
+        file: line.file,
+        line: line.line,
+        column: line.column,
+        text: programs::source(&line),
     });
-    ProgramBtf::new(&[function], &lines.collect::<Vec<_>>())
+    ProgramBtf::new(&functions, &lines.collect::<Vec<_>>())
 }
 
 /// Times the steps of a start.

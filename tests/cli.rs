@@ -74,6 +74,8 @@ fn wrong_usage_exits_2_and_says_why() {
         (&["argdist", "vfs_read", "arg0", "--linear", "1,2"], "MIN,MAX,STEP"),
         (&["argdist", "vfs_read", "arg0", "-p", "4194305"], "no process 4194305"),
         (&["argdist", "/nosuchfile:f", "arg0"], "/nosuchfile"),
+        (&["list", "program"], "[possible values: programs, maps, links]"),
+        (&["list", "--stats", "0"], "0.001"),
         (&["bitehits"], "bitehist"),
         (&[], "Usage"),
     ] {

@@ -21,6 +21,7 @@
 
 mod error;
 mod field;
+mod object;
 mod read;
 mod record;
 mod signature;
@@ -32,8 +33,9 @@ mod write;
 
 pub use error::BtfError;
 pub use field::{FieldInfo, Placement};
+pub use object::{ObjectBtf, ObjectMap, ObjectSection};
 pub use read::Btf;
 pub use record::{Kind, Member, Type};
 pub use signature::{Number, Parameter, Signature};
 pub use trace::TraceArgs;
-pub use write::{Function, Line, ProgramBtf};
+pub use write::{Function, Line, ProgramBtf, identifier};

@@ -128,6 +128,19 @@ pub(super) enum Order {
 }
 
 impl Order {
+    /// This host's.
+    pub(super) const HOST: Order =
+        if cfg!(target_endian = "little") { Order::Little } else { Order::Big };
+
+    /// Words as bytes.
+    pub(super) fn bytes(self, words: &[u32]) -> Vec<u8> {
+        let bytes = |word: &u32| match self {
+            Self::Little => word.to_le_bytes(),
+            Self::Big => word.to_be_bytes(),
+        };
+        words.iter().flat_map(bytes).collect()
+    }
+
     /// The word in the first 4 bytes, which must be there.
     pub(super) fn u32(self, bytes: &[u8]) -> u32 {
         match self {

@@ -6,11 +6,12 @@ use std::ops::ControlFlow;
 use serde_json::{Map, Value};
 
 use super::Stop;
-use super::dump::dump;
+use super::dump::{Dumped, dump};
 use super::options::TraceOptions;
 use super::report::{self, Bar};
 use crate::error::Error;
 use crate::host::{AttachKind, KernelTypes, refusal};
+use crate::insn::Endian;
 use crate::interval::{Ended, Intervals};
 use crate::session::{self, Many, Plan, Session};
 use crate::sys::MapSpec;
@@ -83,7 +84,9 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
     if let Some(format) = tool.options().dump_insns {
         let kind = *tool.kinds().first().unwrap_or(&AttachKind::Kprobe);
-        return dump(&mut out, format, &tool.plans(kind, &types)?, &tool.maps());
+        let plans = tool.plans(kind, &types)?;
+        let programs: Vec<_> = plans.iter().map(Dumped::from).collect();
+        return dump(&mut out, format, Endian::HOST, &programs, &tool.maps());
     }
     let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
     let mut attaching = Attaching { tool, signal: &signal, bar: Bar::new(T::NAME) };

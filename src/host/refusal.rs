@@ -6,7 +6,7 @@ use std::path::Path;
 use super::attach::{AttachKind, UserFunction};
 use crate::error::Error;
 use crate::insn::helper::{GET_ATTACH_COOKIE, PROBE_READ_KERNEL};
-use crate::sys::{Errno, LoadError, SysError, Tracefs, file, kallsyms};
+use crate::sys::{Errno, LoadError, ProgramType, SysError, Tracefs, file, kallsyms};
 
 /// The capabilities that matter to us, by their bit.
 const CAPABILITIES: [(u32, &str); 3] =
@@ -53,6 +53,24 @@ pub fn map(error: &SysError) -> Error {
     }
 }
 
+/// Why the kernel does not tell what it holds.
+pub fn objects(error: &SysError) -> Error {
+    let detail = error.to_string();
+    let denied = || match capabilities() {
+        Some(held) if !held.contains(&"CAP_SYS_ADMIN") => Error::lacking(
+            "not permitted: CAP_SYS_ADMIN is missing, which it takes to see what others loaded",
+        )
+        .next(format!("try: sudo {} list", program())),
+        _ => privilege().unwrap_or_else(|| policy(error)),
+    };
+    match error.errno {
+        Errno::EPERM => denied().detail(detail),
+        Errno::ENOSYS => no_bpf().detail(detail),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error),
+        _ => Error::failed(format!("the kernel does not tell what it holds: {error}")),
+    }
+}
+
 /// Why the kernel refused to load a program of this kind.
 pub fn load(kind: AttachKind, error: &LoadError) -> Error {
     let detail = format!("{error}\n{}", error.log);
@@ -90,6 +108,25 @@ pub fn load(kind: AttachKind, error: &LoadError) -> Error {
         Errno::EINVAL => Error::lacking(format!("this kernel knows no {kind} programs"))
             .next("try: --attach auto"),
         _ => Error::failed(format!("the kernel did not load the {kind} program: {error}")),
+    };
+    refused.detail(detail)
+}
+
+/// Why the kernel refused a program of a type that is not attached here.
+pub fn load_type(program_type: ProgramType, error: &LoadError) -> Error {
+    let detail = format!("{error}\n{}", error.log);
+    let refused = match error.errno {
+        Errno::ENOSYS => no_bpf(),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error),
+        _ if !error.log.trim().is_empty() => {
+            let reason = decisive(&error.log);
+            Error::failed(format!("the verifier refused the {program_type} program: {reason}"))
+                .next("its whole log: -v")
+        }
+        Errno::EPERM => privilege()
+            .unwrap_or_else(|| policy(&SysError { call: error.call, errno: error.errno })),
+        Errno::EINVAL => Error::lacking(format!("this kernel takes no {program_type} program so")),
+        _ => Error::failed(format!("the kernel did not load the {program_type} program: {error}")),
     };
     refused.detail(detail)
 }

@@ -112,7 +112,7 @@ fn through(pointer: bool) -> &'static str {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Value {
     /// Where in the context it, or the first pointer to it, is.
-    pub source: Source,
+    pub origin: Origin,
     /// From that pointer on: the offsets of pointers, and at last of the number.
     pub path: Vec<i32>,
     /// How it is stored.
@@ -121,7 +121,7 @@ pub struct Value {
 
 /// A place in a program's context, in bytes from its beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Source {
+pub enum Origin {
     /// A register or an argument: 64 bits, of which the lowest are the number.
     Word(i32),
     /// A field of a tracepoint's record, as long as it is.
@@ -217,9 +217,9 @@ impl Value {
         {
             return Err(Error::failed(format!("{asked} is no number: {}", field.declaration)));
         }
-        let source = Source::Field(field.offset as i32);
+        let origin = Origin::Field(field.offset as i32);
         let attach = Attach::Tracepoint(category.into(), name.into());
-        Ok((attach, Value { source, path: vec![], number }))
+        Ok((attach, Value { origin, path: vec![], number }))
     }
 
     /// Of a function of a file, whose types are not known: a register.
@@ -325,7 +325,7 @@ impl<'a> Typed<'a> {
             }
             _ => (vec![], WORD),
         };
-        Ok(Value { source: Source::Word(word), path, number })
+        Ok(Value { origin: Origin::Word(word), path, number })
     }
 
     /// Which argument it is; for the result how many there are.

@@ -1,7 +1,7 @@
 //! argdist.
 
 use rawbpf::btf::Number;
-use rawbpf::host::{Source, Value};
+use rawbpf::host::{Origin, Value};
 use rawbpf::insn::Buckets;
 use rawbpf::programs::argdist::{self, Options, program};
 
@@ -23,14 +23,14 @@ fn options(buckets: Buckets) -> Options {
 /// `arg0->q->nr_requests` by kprobe.
 #[test]
 fn a_field_behind_two_pointers() {
-    let value = Value { source: Source::Word(112), path: vec![0, 320], number: number(8, false) };
+    let value = Value { origin: Origin::Word(112), path: vec![0, 320], number: number(8, false) };
     check("argdist-pointers", &value, &options(Buckets::Log2));
 }
 
 /// `arg0->signal->oom_score_adj` by tp_btf, of one process.
 #[test]
 fn a_short_with_a_sign_of_one_process() {
-    let value = Value { source: Source::Word(0), path: vec![2000, 900], number: number(2, true) };
+    let value = Value { origin: Origin::Word(0), path: vec![2000, 900], number: number(2, true) };
     let linear = Buckets::Linear { min: 0, step: 100, steps: 10 };
     check("argdist-signed-pid", &value, &Options { pid: Some(4242), ..options(linear) });
 }
@@ -38,7 +38,7 @@ fn a_short_with_a_sign_of_one_process() {
 /// The third argument of a function, an int.
 #[test]
 fn an_int_in_a_register() {
-    let value = Value { source: Source::Word(96), path: vec![], number: number(4, true) };
+    let value = Value { origin: Origin::Word(96), path: vec![], number: number(4, true) };
     check("argdist-register", &value, &options(Buckets::Custom(vec![1, 100])));
 }
 
@@ -46,12 +46,12 @@ fn an_int_in_a_register() {
 #[test]
 fn a_pointer() {
     let pointer = Number { pointer: true, ..number(8, false) };
-    let value = Value { source: Source::Word(8), path: vec![], number: pointer };
+    let value = Value { origin: Origin::Word(8), path: vec![], number: pointer };
     check("argdist-pointer", &value, &options(Buckets::Log2));
 }
 
 #[test]
 fn a_field_of_a_record() {
-    let value = Value { source: Source::Field(28), path: vec![], number: number(4, false) };
+    let value = Value { origin: Origin::Field(28), path: vec![], number: number(4, false) };
     check("argdist-field", &value, &options(Buckets::Log2));
 }

@@ -12,7 +12,7 @@ mod funclatency;
 use std::path::Path;
 
 use rawbpf::host::Request;
-use rawbpf::insn::{Access, Field, Program};
+use rawbpf::insn::{Access, Field, Program, parse};
 
 /// Offsets of Linux 6.12, where `placed`.
 fn field(of: &'static str, member: &'static str, offset: i32, placed: bool) -> Field {
@@ -49,4 +49,16 @@ fn check(name: &str, program: &Program, maps: &[&str]) {
     }
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(listing, golden, "{name}: BLESS=1 accepts the change");
+    reads_back(program, maps, &listing);
+}
+
+/// What is listed is read as the same program.
+#[track_caller]
+fn reads_back(program: &Program, maps: &[&str], listing: &str) {
+    let map = |name: &&str| format!(".map {name} array key 4 value 8 entries 1\n");
+    let text: String = maps.iter().map(map).chain([listing.to_owned()]).collect();
+    let source = parse("listing", &text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let [read] = &source.programs[..] else { panic!("one program") };
+    assert_eq!(read.program.insns(), program.insns());
+    assert_eq!(read.program.listing(maps).to_string(), listing);
 }

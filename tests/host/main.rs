@@ -12,4 +12,5 @@ mod distributions;
 mod doctor;
 mod funccount;
 mod funclatency;
+mod list;
 mod tool;

@@ -105,9 +105,15 @@ macro_rules! everywhere {
             bioheat_tp_btf_virtio: "bioheat_mixed tp_btf vda" => bioheat::mixed;
             bioheat_raw_tp_virtio: "bioheat_mixed raw_tp vda" => bioheat::mixed;
             bioheat_auto_null_blk: "bioheat_mixed auto nullb0" => bioheat::mixed;
-            bioheat_timed: "bioheat_timed" => bioheat::timed;
             bioheat_auto_nvme: "bioheat_mixed auto nvme0n1" => bioheat::mixed;
+            bioheat_timed_kprobe: "bioheat_timed kprobe" => bioheat::timed;
+            bioheat_timed_fentry: "bioheat_timed fentry" => bioheat::timed;
+            bioheat_timed_tp_btf: "bioheat_timed tp_btf" => bioheat::timed;
+            bioheat_timed_raw_tp: "bioheat_timed raw_tp" => bioheat::timed;
             doctor_table: "doctor_table" => doctor::table;
+            list_tp_btf: "list_counted tp_btf" => list::counted_with_link;
+            list_raw_tp: "list_counted raw_tp" => list::counted_with_link;
+            list_kprobe: "list_counted kprobe" => list::counted;
             funccount_one_function: "funccount_by_function vfs_read vfs_write" => funccount::read_and_written;
             funccount_pattern: "funccount_by_function vfs_*" => funccount::read_and_written;
             funccount_with_tracepoint: "funccount_by_function vfs_read sched:sched_process_*" => funccount::read_and_exited;

@@ -15,6 +15,7 @@ mod funccount;
 mod cases;
 mod doctor;
 mod funclatency;
+mod list;
 mod user;
 
 use bed::{Case, Kernel};
