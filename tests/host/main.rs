@@ -13,4 +13,5 @@ mod doctor;
 mod funccount;
 mod funclatency;
 mod list;
+mod run;
 mod tool;

@@ -131,6 +131,7 @@ macro_rules! with_kprobe_multi {
     ($then:ident $($with:tt)*) => {
         $then! {
             $($with)*
+            list_fentry: "list_counted fentry" => list::counted_by_function;
             funccount_hundreds: "funccount_by_function vfs_* tcp_* ip_* blk_*" => funccount::by_one_link;
         }
     };
