@@ -254,14 +254,6 @@ impl<'a> Type<'a> {
         }
     }
 
-    /// The names and values of an enumeration of 32 bits, in order; of other kinds none.
-    pub fn enumerators(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> + use<'a> {
-        let (order, strings) = (self.order, self.strings);
-        let values = if self.kind == Kind::Enum { &self.bytes[HEADER..] } else { &[] };
-        let values = values.chunks_exact(8);
-        values.map(move |value| (strings.get(order.u32(value)), order.u32(&value[4..])))
-    }
-
     /// Whether a number is signed. Of enums the kernel's types tell since Linux 6.0.
     pub(super) fn is_signed(&self) -> bool {
         match self.kind {
@@ -271,12 +263,25 @@ impl<'a> Type<'a> {
         }
     }
 
-    /// The parameters of a function's type, in order: name and type. Of other kinds none.
-    pub(super) fn parameters(&self) -> impl Iterator<Item = Result<(&'a [u8], u32), BtfError>> {
+    /// The names and types of a function's parameters, in order; of other kinds none.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> {
+        self.pairs(Kind::FuncProto)
+    }
+
+    /// The names and values of an enumeration of 32 bits, in order; of other kinds none.
+    pub fn enumerators(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> + use<'a> {
+        self.pairs(Kind::Enum)
+    }
+
+    /// What is behind a header of this kind: names, each with a word.
+    fn pairs(
+        &self,
+        kind: Kind,
+    ) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> + use<'a> {
         let (order, strings) = (self.order, self.strings);
-        let tail = if self.kind == Kind::FuncProto { &self.bytes[HEADER..] } else { &[] };
-        tail.chunks_exact(8)
-            .map(move |one| Ok((strings.get(order.u32(one))?, order.u32(&one[4..]))))
+        let pairs = if self.kind == kind { &self.bytes[HEADER..] } else { &[] };
+        let pairs = pairs.chunks_exact(8);
+        pairs.map(move |pair| (strings.get(order.u32(pair)), order.u32(&pair[4..])))
     }
 
     /// The members of a struct or union, in order; of other kinds none.
