@@ -56,7 +56,12 @@ fn page(command: &Command, folder: &Path) -> io::Result<()> {
         }
         None => section(&mut out, "NOTES", &help)?,
     }
-    section(&mut out, "OVERHEAD", if traces(command) { OVERHEAD } else { NO_OVERHEAD })?;
+    let overhead = match command.get_name() {
+        "dump" => READS_ONLY,
+        _ if traces(command) => OVERHEAD,
+        _ => NO_OVERHEAD,
+    };
+    section(&mut out, "OVERHEAD", overhead)?;
     section(&mut out, "EXIT STATUS", EXIT_STATUS)?;
     let others = if command.has_subcommands() { PAGES_OF_TOOLS } else { PAGE_OF_ALL };
     section(&mut out, "SEE ALSO", others)
@@ -106,6 +111,8 @@ kprobe, uprobe or tracepoint: the kernel waits for its last user.
 The process takes less than 2 MB, most of them pages of its file and of
 the kernel's BTF. What the maps take in the kernel is told by rawbpf
 doctor. Neither grows with time.";
+
+const READS_ONLY: &str = "It only reads: nothing is loaded, and nothing runs in the kernel.";
 
 const NO_OVERHEAD: &str = "\
 It attaches to places that are hardly ever hit, with a program of two

@@ -50,6 +50,7 @@ enum Command {
     Bioheat(bioheat::Options),
     Funclatency(funclatency::Options),
     Funccount(funccount::Options),
+    Dump(dump::Options),
     Doctor(doctor::Options),
 }
 
@@ -70,6 +71,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if let Command::Dump(options) = &cli.command
+        && let Some(args) = dump::as_tool(options, is_tool)
+    {
+        return run(args.into_iter());
+    }
     let (name, verbose, result) = match &cli.command {
         Command::Biolatency(options) => {
             ("biolatency", options.trace.verbose, biolatency::run(options))
@@ -80,6 +86,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Funclatency(options) => {
             ("funclatency", options.trace.verbose, funclatency::run(options))
         }
+        Command::Dump(options) => ("dump", false, dump::run(options)),
         Command::Doctor(options) => ("doctor", options.verbose, doctor::run(options)),
         Command::Funccount(options) => {
             ("funccount", options.trace.verbose, funccount::run(options))
@@ -107,6 +114,13 @@ fn named(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
         args.insert(1, name);
     }
     args
+}
+
+/// Whether a subcommand has bytecode of its own.
+fn is_tool(name: &str) -> bool {
+    let command = Cli::command();
+    let subcommand = command.find_subcommand(name);
+    subcommand.is_some_and(|it| it.get_arguments().any(|arg| arg.get_id() == "dump_insns"))
 }
 
 /// Why a run ends before its time.

@@ -50,7 +50,7 @@ pub mod slot;
 pub use asm::{Asm, AsmError, Here, Isa, Label};
 pub use blocks::Access;
 pub use buckets::Buckets;
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, decode, instructions};
 pub use encode::encode;
 pub use helper::Helper;
 pub use instruction::{
