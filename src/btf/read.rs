@@ -193,6 +193,14 @@ impl<'a> Btf<'a> {
         self.record(position)
     }
 
+    /// The string at this offset, without its zero byte: what line info refers to.
+    ///
+    /// # Errors
+    /// It lies outside of the string section.
+    pub fn string(&self, offset: u32) -> Result<&'a [u8], BtfError> {
+        self.strings.get(offset)
+    }
+
     /// The record at `position`.
     pub(super) fn record(&self, position: usize) -> Result<Type<'a>, BtfError> {
         Type::at(self.types, position, self.strings, self.order, &self.layout)

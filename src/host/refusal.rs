@@ -53,6 +53,20 @@ pub fn map(error: &SysError) -> Error {
     }
 }
 
+/// Why the kernel did not show something that is loaded.
+pub fn object(what: &str, error: &SysError) -> Error {
+    let refused = match error.errno {
+        Errno::EPERM if capabilities().is_some_and(|held| !held.contains(&"CAP_SYS_ADMIN")) => {
+            Error::lacking("not permitted: to look at what is loaded takes CAP_SYS_ADMIN")
+                .next(format!("try: sudo {}", program()))
+        }
+        Errno::EPERM => privilege().unwrap_or_else(|| policy(error)),
+        Errno::ENOSYS => no_bpf(),
+        _ => Error::failed(format!("the kernel did not show the {what}: {error}")),
+    };
+    refused.detail(error.to_string())
+}
+
 /// Why the kernel refused to load a program of this kind.
 pub fn load(kind: AttachKind, error: &LoadError) -> Error {
     let detail = format!("{error}\n{}", error.log);

@@ -64,6 +64,15 @@ pub fn instructions(
     bytes: &[u8],
     endian: Endian,
 ) -> Result<impl Iterator<Item = (usize, Result<Insn, DecodeError>)>, DecodeError> {
+    walk(bytes, endian, false)
+}
+
+/// [`instructions`], with or without the register that is the kernel's own.
+pub(super) fn walk(
+    bytes: &[u8],
+    endian: Endian,
+    auxiliary: bool,
+) -> Result<impl Iterator<Item = (usize, Decoded)>, DecodeError> {
     let (chunks, rest) = bytes.as_chunks::<8>();
     if !rest.is_empty() {
         return Err(DecodeError::Length(bytes.len()));
@@ -72,7 +81,7 @@ pub fn instructions(
     let mut next = 0;
     Ok(std::iter::from_fn(move || {
         let at = next;
-        let d = Decoder { at, slot: slot(at)? };
+        let d = Decoder { at, slot: slot(at)?, auxiliary };
         next += 1;
         if d.slot.code != LD | IMM | DW {
             return Some((at, d.insn()));
@@ -88,6 +97,7 @@ pub fn instructions(
 struct Decoder {
     at: usize,
     slot: Slot,
+    auxiliary: bool,
 }
 
 type Decoded<T = Insn> = Result<T, DecodeError>;
@@ -264,7 +274,7 @@ impl Decoder {
         let Slot { src, imm: low, .. } = self.slot;
         let high = second.imm;
         self.unused(&["off"])?;
-        let rest = Decoder { at: self.at + 1, slot: second };
+        let rest = Decoder { at: self.at + 1, slot: second, ..*self };
         rest.opcode_if(second.code == 0)?;
         rest.unused(&["dst", "src", "off"])?;
         if matches!(src, 1 | 4 | 5) {
@@ -292,7 +302,10 @@ impl Decoder {
     }
 
     fn register(&self, register: u8) -> Decoded<Reg> {
-        Reg::new(register).ok_or(DecodeError::Register { slot: self.at, register })
+        match register {
+            11 if self.auxiliary => Ok(Reg::AUXILIARY),
+            _ => Reg::new(register).ok_or(DecodeError::Register { slot: self.at, register }),
+        }
     }
 
     fn size(&self) -> Size {

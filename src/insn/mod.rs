@@ -11,6 +11,7 @@
 //! | [`buckets`] | values by powers of two, by steps of one width, by bounds |
 //! | [`slot`], [`encode()`], [`decode()`] | bytes, in either byte order |
 //! | [`listing`] | the verifier's own text |
+//! | [`translated`] | what the kernel made of a loaded program |
 //!
 //! Nothing here does I/O or knows the host: a program is built, encoded and listed on any machine.
 //!
@@ -46,6 +47,7 @@ mod opcode;
 pub mod program;
 pub mod reg;
 pub mod slot;
+pub mod translated;
 
 pub use asm::{Asm, AsmError, Here, Isa, Label};
 pub use blocks::Access;

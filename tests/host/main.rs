@@ -9,6 +9,7 @@ mod buckets;
 mod disk;
 mod distributions;
 mod doctor;
+mod dump;
 mod funccount;
 mod funclatency;
 mod tool;

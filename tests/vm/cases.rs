@@ -69,6 +69,8 @@ macro_rules! everywhere {
             bioheat_raw_tp_virtio: "bioheat_mixed raw_tp vda" => bioheat::mixed;
             bioheat_auto_null_blk: "bioheat_mixed auto nullb0" => bioheat::mixed;
             bioheat_auto_nvme: "bioheat_mixed auto nvme0n1" => bioheat::mixed;
+            dump_loaded_kprobe: "dump_loaded kprobe" => dump::loaded;
+            dump_loaded_tp_btf: "dump_loaded tp_btf" => dump::loaded;
             doctor_table: "doctor_table" => doctor::table;
             funccount_one_function: "funccount_by_function vfs_read vfs_write" => funccount::read_and_written;
             funccount_pattern: "funccount_by_function vfs_*" => funccount::read_and_written;

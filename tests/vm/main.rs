@@ -13,6 +13,7 @@ mod funccount;
 #[macro_use]
 mod cases;
 mod doctor;
+mod dump;
 mod funclatency;
 
 use bed::{Case, Kernel};

@@ -1,6 +1,7 @@
 //! A program as text or bytes, whatever it came from.
 
 use std::io::{self, Write};
+use std::rc::Rc;
 
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
@@ -51,7 +52,7 @@ pub struct Row {
     /// The function that begins here.
     pub label: Option<String>,
     /// The line of source that it was made from.
-    pub source: Option<Source>,
+    pub source: Option<Rc<Source>>,
 }
 
 /// A line of source.
@@ -112,10 +113,10 @@ impl Shown {
             if let Some(label) = &row.label {
                 writeln!(out, "{label}:")?;
             }
-            if let Some(Source { file, line, text }) = row.source.as_ref().filter(|_| lines)
-                && shown != row.source.as_ref()
+            if let Some(Source { file, line, text }) = row.source.as_deref().filter(|_| lines)
+                && shown != row.source.as_deref()
             {
-                shown = row.source.as_ref();
+                shown = row.source.as_deref();
                 writeln!(out, "; {text} @ {file}:{line}")?;
             }
             writeln!(out, "{}", self.line(row))?;

@@ -2,9 +2,11 @@
 
 mod bytes;
 mod format;
+mod kernel;
 mod tool;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -14,18 +16,22 @@ use clap::{Args, ValueEnum};
 use super::Stop;
 use crate::error::Error;
 use crate::insn::Endian;
+use crate::sys::object::ProgInfo;
 pub use format::Format;
 use format::Shown;
 pub use tool::{LICENSE, dump};
 
-/// Show instructions as text: those of a file, of standard input or of a tool
+/// Show instructions as text: those of a file, of standard input, of a tool or of a loaded program
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
     /// A file with raw bytes or hexadecimal text; - for standard input; or a tool's name, with its
     /// arguments behind it
-    #[arg(value_name = "FILE|TOOL", required = true, num_args = 1..)]
+    #[arg(value_name = "FILE|TOOL", required_unless_present = "loaded")]
     what: Vec<OsString>,
+
+    #[command(flatten)]
+    loaded: Loaded,
 
     /// listing, opcodes, linum, hex, c, json or raw [default: linum; a tool's: listing]
     #[arg(short, long, value_name = "FORMAT", hide_possible_values = true)]
@@ -36,14 +42,57 @@ pub struct Options {
     endian: Option<Endian>,
 }
 
+/// Which program that is loaded in the kernel.
+#[derive(Args, Debug)]
+#[group(id = "loaded", conflicts_with_all = ["what", "endian"])]
+struct Loaded {
+    /// The program with this id in the kernel, after the verifier rewrote it
+    #[arg(long, value_name = "ID", group = "which")]
+    id: Option<u32>,
+
+    /// The programs with this tag, 16 hexadecimal digits
+    #[arg(long, value_name = "TAG", group = "which")]
+    tag: Option<String>,
+
+    /// The programs of this name
+    #[arg(long, value_name = "NAME", group = "which")]
+    name: Option<String>,
+
+    /// Its machine code, as hex or raw
+    #[arg(long, requires = "which")]
+    jit: bool,
+}
+
+impl Loaded {
+    fn means(&self, program: &ProgInfo) -> bool {
+        let tag: String = program.tag.iter().map(|byte| format!("{byte:02x}")).collect();
+        // The kernel keeps 15 bytes of a name.
+        let cut = |name: &str| name.get(..15).unwrap_or(name) == program.name;
+        self.tag.as_ref().is_some_and(|wanted| wanted.to_lowercase() == tag)
+            || self.name.as_ref().is_some_and(|name| cut(name))
+    }
+}
+
+impl fmt::Display for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.tag, &self.name) {
+            (Some(tag), _) => write!(f, "tag {tag}"),
+            (_, Some(name)) => write!(f, "name {name}"),
+            _ => Ok(()),
+        }
+    }
+}
+
 const USAGE: &str = "\
 rawbpf dump [OPTIONS] FILE
-       rawbpf dump [OPTIONS] TOOL [-- ARGUMENTS]";
+       rawbpf dump [OPTIONS] TOOL [-- ARGUMENTS]
+       rawbpf dump [OPTIONS] --id ID | --tag TAG | --name NAME";
 
 const EXAMPLES: &str = "\
 Examples:
   printf 0400000001000000 | rawbpf dump -    hexadecimal text or raw bytes
   rawbpf dump program.bin --format c         a file's instructions as a C array
+  sudo rawbpf dump --name bitehist           what the kernel made of a loaded program
   rawbpf dump bitehist -- --attach tp_btf    a tool's, as its --dump-insns prints them";
 
 fn endian(text: &str) -> Result<Endian, &'static str> {
@@ -59,7 +108,7 @@ const MOST: u64 = 64 << 20;
 
 /// Arguments that stand for `dump` with a tool's name: the tool's own, with `--dump-insns`.
 pub fn as_tool(options: &Options, is_tool: impl Fn(&str) -> bool) -> Option<Vec<OsString>> {
-    let name = options.what[0].to_str().filter(|name| is_tool(name))?;
+    let name = options.what.first()?.to_str().filter(|name| is_tool(name))?;
     let format = options.format.unwrap_or(Format::Listing);
     let format = format.to_possible_value()?.get_name().to_owned();
     let mut args = vec!["rawbpf".into(), name.into(), format!("--dump-insns={format}").into()];
@@ -68,6 +117,11 @@ pub fn as_tool(options: &Options, is_tool: impl Fn(&str) -> bool) -> Option<Vec<
 }
 
 pub fn run(options: &Options) -> Result<(), Stop> {
+    let mut out = io::stdout().lock();
+    if options.what.is_empty() {
+        kernel::dump(&mut out, &options.loaded, options.format)?;
+        return Ok(out.flush()?);
+    }
     let [file] = &options.what[..] else {
         let other = options.what[1].to_string_lossy();
         return Err(Error::usage(format!("{other:?} is too much: one file at a time")).into());
@@ -79,7 +133,6 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let read = read(path).map_err(named)?;
     let format = options.format.unwrap_or(Format::Linum);
     let shown = bytes::read(read).and_then(|bytes| of_bytes(path, bytes, options));
-    let mut out = io::stdout().lock();
     let shown = shown.map_err(named)?;
     shown.print(&mut out, format)?;
     out.flush()?;
@@ -116,6 +169,11 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
         }
         Ok(_) => Ok(bytes),
     }
+}
+
+/// Text that others wrote, made fit for a terminal.
+fn clean(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).replace(char::is_control, "\u{fffd}")
 }
 
 /// That all of it could be shown as instructions.

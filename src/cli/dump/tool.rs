@@ -1,6 +1,7 @@
 //! A tool's programs and their maps, without loading them: `--dump-insns`.
 
 use std::io::Write;
+use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
 
@@ -45,7 +46,7 @@ fn shown(plan: &Plan, maps: &[MapSpec]) -> Shown {
         let text = text.split_once(") ").map_or(text, |(_, text)| text).to_owned();
         let (file, number) = (line.file().to_owned(), line.0.line());
         let source = programs::line(&file, number).to_owned();
-        let source = Some(Source { file, line: number, text: source });
+        let source = Some(Rc::new(Source { file, line: number, text: source }));
         Row { slot, text, note: None, label: None, source }
     });
     Shown {

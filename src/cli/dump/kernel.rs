@@ -1,0 +1,270 @@
+//! Programs that are loaded in this kernel.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+
+use serde_json::{Map, json};
+
+use super::super::Stop;
+use super::format::{Format, Row, Shown, Source, hex_lines};
+use super::{Loaded, clean};
+use crate::btf::Btf;
+use crate::error::Error;
+use crate::host::refusal;
+use crate::insn::Endian;
+use crate::insn::translated::{Kernel, translated};
+use crate::sys::code::{Code, code};
+use crate::sys::object::{self, Kind, MapInfo, ProgInfo};
+use crate::sys::{Errno, MapType, ProgramType, SysError, kallsyms};
+
+/// Prints the programs that are meant: instructions, or machine code.
+///
+/// # Errors
+/// There is none, it may not be looked at, or the output could not be written.
+pub fn dump(out: &mut dyn Write, which: &Loaded, format: Option<Format>) -> Result<(), Stop> {
+    let programs = find(which)?;
+    for (info, fd) in &programs {
+        let code = code(fd.as_fd()).map_err(|error| refusal::object("program", &error))?;
+        if which.jit {
+            machine(out, info, &code, format)?;
+        } else {
+            shown(info, fd, &code)?.print(out, format.unwrap_or(Format::Linum))?;
+        }
+    }
+    Ok(())
+}
+
+/// The programs with this id, tag or name.
+fn find(which: &Loaded) -> Result<Vec<(ProgInfo, OwnedFd)>, Error> {
+    let refused = |error: SysError| refusal::object("program", &error);
+    let open = |id| {
+        let fd = object::open(Kind::Prog, id)?;
+        object::prog_info(fd.as_fd()).map(|info| (info, fd))
+    };
+    if let Some(id) = which.id {
+        return match open(id) {
+            Ok(program) => Ok(vec![program]),
+            Err(error) if error.errno == Errno::ENOENT => {
+                Err(Error::failed(format!("this kernel has no program with the id {id}")))
+            }
+            Err(error) => Err(refused(error)),
+        };
+    }
+    let mut found = vec![];
+    for id in object::ids(Kind::Prog) {
+        match open(id.map_err(refused)?) {
+            Ok(program) if which.means(&program.0) => found.push(program),
+            Ok(_) => {}
+            // It went while we looked.
+            Err(error) if error.errno == Errno::ENOENT => {}
+            Err(error) => return Err(refused(error)),
+        }
+    }
+    match found[..] {
+        [] => Err(Error::failed(format!("this kernel has no program with the {which}"))),
+        _ => Ok(found),
+    }
+}
+
+fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
+    if code.translated.is_empty() {
+        return Err(withheld(info, "instructions"));
+    }
+    let refused = |error: SysError| refusal::object("program's maps or types", &error);
+    let maps = maps(fd).map_err(refused)?;
+    let blob = match info.btf_id {
+        0 => vec![],
+        id => object::open(Kind::Btf, id)
+            .and_then(|fd| object::btf_bytes(fd.as_fd()))
+            .map_err(refused)?,
+    };
+    let mut btf = Btf::parse(&blob).ok();
+    let hidden = "; the kernel hides its addresses (kernel.kptr_restrict): calls have no names";
+    let names = Names { maps: &maps, code, symbols: symbols(code) };
+    let insns = translated(&code.translated, &names).map_err(|e| Error::failed(e.to_string()))?;
+    let mut lines = code.lines.iter().peekable();
+    let mut source = None;
+    let rows = insns.into_iter().map(|insn| {
+        let slot = insn.slot as u32;
+        while let Some(line) = lines.next_if(|line| line.slot <= slot) {
+            let string = |at| btf.as_ref().and_then(|btf| btf.string(at).ok()).map(clean);
+            source = string(line.file).zip(string(line.text)).map(|(file, text)| {
+                Rc::new(Source { file, line: line.number, text: text.trim().to_owned() })
+            });
+        }
+        let function = code.functions.iter().find(|function| function.slot == slot);
+        let label = function.and_then(|function| {
+            let record = btf.as_mut()?.by_id(function.type_id).ok()?;
+            Some(clean(record.name().ok()?))
+        });
+        let text = insn.text.unwrap_or_else(|| "<unknown>".into());
+        Row { slot: insn.slot, text, note: None, label, source: source.clone() }
+    });
+    let rows = rows.collect();
+    let kind = ProgramType::from_raw(info.program_type).map_or("unknown", ProgramType::name);
+    let tag: String = info.tag.iter().map(|byte| format!("{byte:02x}")).collect();
+    let ProgInfo { id, name, .. } = info;
+    let mut directives = vec![
+        format!("; id {id}, tag {tag}, made by the verifier from the program that was loaded"),
+        format!(".program {name} {kind}"),
+    ];
+    directives.extend(names.symbols.base.is_none().then(|| hidden.to_owned()));
+    directives.extend(maps.iter().map(|map| {
+        let MapInfo { id, key_size, value_size, max_entries, .. } = map;
+        let (name, kind) = (name_of(map, &maps), map_type(map));
+        format!(
+            ".map {name} {kind} key {key_size} value {value_size} entries {max_entries} ; id {id}"
+        )
+    }));
+    let fields = Map::from_iter([
+        ("id".to_owned(), json!(id)),
+        ("tag".to_owned(), json!(tag)),
+        ("type".to_owned(), json!(kind)),
+        (
+            "maps".to_owned(),
+            maps.iter()
+                .map(|map| {
+                    json!({
+                        "id": map.id,
+                        "name": name_of(map, &maps),
+                        "type": map_type(map),
+                        "key_size": map.key_size,
+                        "value_size": map.value_size,
+                        "max_entries": map.max_entries,
+                    })
+                })
+                .collect(),
+        ),
+    ]);
+    let (name, bytes) = (name.clone(), code.translated.clone());
+    Ok(Shown { name, directives, rows, bytes, endian: Endian::HOST, fields, wrong: vec![] })
+}
+
+/// The machine code: its bytes in hexadecimal below the name of each function, or as they are.
+fn machine(
+    out: &mut dyn Write,
+    info: &ProgInfo,
+    code: &Code,
+    format: Option<Format>,
+) -> Result<(), Stop> {
+    if info.jited_len == 0 {
+        return Err(Error::lacking(format!(
+            "program {} is interpreted: it has no machine code",
+            info.id
+        ))
+        .next("try before it is loaded: sudo sysctl net.core.bpf_jit_enable=1")
+        .into());
+    }
+    if code.machine.is_empty() {
+        return Err(withheld(info, "machine code").into());
+    }
+    match format {
+        Some(Format::Raw) => out.write_all(&code.machine)?,
+        None | Some(Format::Hex) => {
+            let symbols = symbols(code);
+            let mut rest = &code.machine[..];
+            for (index, length) in code.function_lengths.iter().enumerate() {
+                let address = code.function_addresses.get(index).copied().unwrap_or_default();
+                let name = symbols.names.get(&address);
+                writeln!(out, "{}:", name.map_or(info.name.as_str(), String::as_str))?;
+                let (function, others) = rest.split_at((*length as usize).min(rest.len()));
+                hex_lines(out, function, 16)?;
+                rest = others;
+            }
+        }
+        Some(_) => {
+            return Err(Error::usage("machine code is shown as hex or raw only").into());
+        }
+    }
+    Ok(())
+}
+
+fn withheld(info: &ProgInfo, what: &str) -> Error {
+    let what = format!("the kernel withholds the {what} of program {}", info.id);
+    Error::lacking(format!("{what}: it hides its addresses (kernel.kptr_restrict)"))
+        .next("try: sudo sysctl kernel.kptr_restrict=1")
+}
+
+/// What the instructions refer to.
+struct Names<'a> {
+    maps: &'a [MapInfo],
+    code: &'a Code,
+    symbols: Symbols,
+}
+
+impl Kernel for Names<'_> {
+    fn map(&self, id: i32) -> String {
+        let map = self.maps.iter().find(|map| map.id == id as u32);
+        map.map_or_else(|| format!("id:{id}"), |map| name_of(map, self.maps))
+    }
+
+    fn function(&self, constant: i32) -> Option<String> {
+        let address = self.symbols.base?.wrapping_add_signed(constant.into());
+        self.symbols.names.get(&address).cloned()
+    }
+
+    fn subprogram(&self, number: i32) -> Option<String> {
+        let address = self.code.function_addresses.get(usize::try_from(number).ok()?)?;
+        let name = self.symbols.names.get(address);
+        Some(name.cloned().unwrap_or_else(|| format!("{address:#x}")))
+    }
+}
+
+/// Its name, or its id where it has none or another has the same.
+fn name_of(map: &MapInfo, all: &[MapInfo]) -> String {
+    let same = all.iter().filter(|other| other.name == map.name).count();
+    match (map.name.as_str(), same) {
+        ("", _) => format!("id:{}", map.id),
+        (name, 1) => name.to_owned(),
+        (name, _) => format!("{name}.{}", map.id),
+    }
+}
+
+fn map_type(map: &MapInfo) -> String {
+    let known = MapType::from_raw(map.map_type).map(|kind| kind.name().to_owned());
+    known.unwrap_or_else(|| map.map_type.to_string())
+}
+
+fn maps(program: &OwnedFd) -> Result<Vec<MapInfo>, SysError> {
+    let ids = object::prog_map_ids(program.as_fd())?;
+    let info = |id| object::map_info(object::open(Kind::Map, id)?.as_fd());
+    ids.into_iter().map(info).collect()
+}
+
+/// The kernel's functions that a program calls, and where it keeps the program's own.
+#[derive(Default)]
+struct Symbols {
+    /// What calls count from.
+    base: Option<u64>,
+    names: HashMap<u64, String>,
+}
+
+/// Reads /proc/kallsyms twice: calls count from a symbol in the midst of it.
+fn symbols(code: &Code) -> Symbols {
+    let base = kallsyms::for_each(|symbol| match symbol.name {
+        "__bpf_call_base" if symbol.address != 0 => ControlFlow::Break(symbol.address),
+        _ => ControlFlow::Continue(()),
+    });
+    let Ok(Some(base)) = base else {
+        return Symbols::default();
+    };
+    let calls = code.translated.as_chunks::<8>().0.iter();
+    let calls = calls.filter(|slot| slot[0] == 0x85).map(|slot| {
+        let constant = i32::from_ne_bytes([slot[4], slot[5], slot[6], slot[7]]);
+        base.wrapping_add_signed(constant.into())
+    });
+    let mut wanted: Vec<u64> = calls.chain(code.function_addresses.iter().copied()).collect();
+    wanted.sort_unstable();
+    let mut names = HashMap::new();
+    // What was found before an error is found.
+    let _ = kallsyms::for_each(|symbol| {
+        if wanted.binary_search(&symbol.address).is_ok() {
+            names.entry(symbol.address).or_insert_with(|| symbol.name.to_owned());
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    Symbols { base: Some(base), names }
+}
