@@ -20,9 +20,11 @@
 //! ```
 
 mod error;
+mod ext;
 mod field;
 mod read;
 mod record;
+mod relocation;
 mod sorted;
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,7 @@ mod trace;
 mod write;
 
 pub use error::BtfError;
+pub use ext::{At, Ext, Relocation, SourceLine};
 pub use field::{FieldInfo, Placement};
 pub use read::Btf;
 pub use record::{Kind, Member, Type};

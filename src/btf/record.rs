@@ -128,6 +128,15 @@ pub(super) enum Order {
 }
 
 impl Order {
+    /// That of a blob, by the magic number it begins with.
+    pub(super) fn of(bytes: &[u8]) -> Result<Self, BtfError> {
+        match bytes {
+            [0x9f, 0xeb, ..] => Ok(Self::Little),
+            [0xeb, 0x9f, ..] => Ok(Self::Big),
+            _ => Err(BtfError::NoMagic(bytes.iter().take(2).copied().collect())),
+        }
+    }
+
     /// The word in the first 4 bytes, which must be there.
     pub(super) fn u32(self, bytes: &[u8]) -> u32 {
         match self {
@@ -229,7 +238,7 @@ impl<'a> Type<'a> {
     }
 
     /// An array's element type and number of elements.
-    pub(super) fn array(&self) -> Option<(u32, u32)> {
+    pub fn array(&self) -> Option<(u32, u32)> {
         (self.kind == Kind::Array).then(|| (self.word(HEADER), self.word(HEADER + 8)))
     }
 
@@ -239,6 +248,28 @@ impl<'a> Type<'a> {
             let (offset, bits) = (self.word(HEADER) >> 16 & 0xff, self.word(HEADER) & 0xff);
             offset != 0 || u64::from(bits) != u64::from(self.size_or_type()) * 8
         }
+    }
+
+    /// The names of an enumeration and their values, in order; of other kinds none. Where
+    /// [`Type::kind_flag`] is set the values are those of an `i64`.
+    pub fn enumerators(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u64)> {
+        let Type { kind, order, strings, .. } = *self;
+        let (tail, each) = match kind {
+            Kind::Enum => (&self.bytes[HEADER..], 8),
+            Kind::Enum64 => (&self.bytes[HEADER..], 12),
+            _ => (&[][..], 8),
+        };
+        let signed = self.kind_flag();
+        tail.chunks_exact(each).map(move |record| {
+            let low = order.u32(&record[4..]);
+            let high = record.get(8..12).map(|high| order.u32(high));
+            let value = match high {
+                Some(high) => u64::from(high) << 32 | u64::from(low),
+                None if signed => low as i32 as u64,
+                None => low.into(),
+            };
+            (strings.get(order.u32(record)), value)
+        })
     }
 
     /// The members of a struct or union, in order; of other kinds none.

@@ -1,6 +1,7 @@
 //! `rawbpf dump`: any instructions as text. No root, nothing installed.
 
 mod bytes;
+mod object;
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

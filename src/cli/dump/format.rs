@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use super::super::Stop;
-use crate::insn::{DecodeError, Endian, Slot, instructions};
+use crate::insn::{DecodeError, Endian, Insn, Slot, instructions};
 
 /// How to print a program; the words are bpftool's where it has one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -45,6 +45,8 @@ pub struct Shown {
 /// An instruction made ready to be printed.
 pub struct Row {
     pub slot: usize,
+    /// What it is; `None` for what only the kernel makes of a program.
+    pub insn: Option<Insn>,
     /// The instruction in the verifier's words.
     pub text: String,
     /// What is known of it besides, shown behind a semicolon.
@@ -78,7 +80,7 @@ impl Shown {
                     ("<unknown>".into(), Some(error.to_string()))
                 }
             };
-            Row { slot, text, note, label: None, source: None }
+            Row { slot, insn: insn.ok(), text, note, label: None, source: None }
         });
         let rows = rows.collect();
         let (name, directives) = (name.to_owned(), vec![]);

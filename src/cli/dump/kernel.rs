@@ -91,9 +91,9 @@ fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
         let slot = insn.slot as u32;
         while let Some(line) = lines.next_if(|line| line.slot <= slot) {
             let string = |at| btf.as_ref().and_then(|btf| btf.string(at).ok()).map(clean);
-            source = string(line.file).zip(string(line.text)).map(|(file, text)| {
-                Rc::new(Source { file, line: line.number, text: text.trim().to_owned() })
-            });
+            source = string(line.file)
+                .zip(string(line.text))
+                .map(|(file, text)| Rc::new(Source { file, line: line.number, text }));
         }
         let function = code.functions.iter().find(|function| function.slot == slot);
         let label = function.and_then(|function| {
@@ -101,7 +101,14 @@ fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
             Some(clean(record.name().ok()?))
         });
         let text = insn.text.unwrap_or_else(|| "<unknown>".into());
-        Row { slot: insn.slot, text, note: None, label, source: source.clone() }
+        Row {
+            slot: insn.slot,
+            insn: insn.insn.ok(),
+            text,
+            note: None,
+            label,
+            source: source.clone(),
+        }
     });
     let rows = rows.collect();
     let kind = ProgramType::from_raw(info.program_type).map_or("unknown", ProgramType::name);

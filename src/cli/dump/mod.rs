@@ -3,6 +3,7 @@
 mod bytes;
 mod format;
 mod kernel;
+mod object;
 mod tool;
 
 use std::ffi::OsString;
@@ -19,14 +20,15 @@ use crate::insn::Endian;
 use crate::sys::object::ProgInfo;
 pub use format::Format;
 use format::Shown;
+use object::Functions;
 pub use tool::{LICENSE, dump};
 
 /// Show instructions as text: those of a file, of standard input, of a tool or of a loaded program
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
-    /// A file with raw bytes or hexadecimal text; - for standard input; or a tool's name, with its
-    /// arguments behind it
+    /// An ELF object, raw bytes or hexadecimal text; - for standard input; or a tool's name, with
+    /// its arguments behind it
     #[arg(value_name = "FILE|TOOL", required_unless_present = "loaded")]
     what: Vec<OsString>,
 
@@ -37,7 +39,7 @@ pub struct Options {
     #[arg(short, long, value_name = "FORMAT", hide_possible_values = true)]
     format: Option<Format>,
 
-    /// Byte order of a file's instructions: little or big [default: this host's]
+    /// Byte order of raw bytes or text: little or big [default: this host's]
     #[arg(short, long, value_name = "ORDER", value_parser = endian)]
     endian: Option<Endian>,
 }
@@ -91,7 +93,8 @@ rawbpf dump [OPTIONS] FILE
 const EXAMPLES: &str = "\
 Examples:
   printf 0400000001000000 | rawbpf dump -    hexadecimal text or raw bytes
-  rawbpf dump program.bin --format c         a file's instructions as a C array
+  rawbpf dump program.o                      an object made by clang, with its source
+  rawbpf dump program.bin --format c         raw bytes as a C array
   sudo rawbpf dump --name bitehist           what the kernel made of a loaded program
   rawbpf dump bitehist -- --attach tp_btf    a tool's, as its --dump-insns prints them";
 
@@ -105,6 +108,9 @@ fn endian(text: &str) -> Result<Endian, &'static str> {
 
 /// Files with more are refused. The longest program that a kernel takes has 8 MB.
 const MOST: u64 = 64 << 20;
+
+/// What others wrote is shown so far, in bytes.
+const LONGEST: usize = 256;
 
 /// Arguments that stand for `dump` with a tool's name: the tool's own, with `--dump-insns`.
 pub fn as_tool(options: &Options, is_tool: impl Fn(&str) -> bool) -> Option<Vec<OsString>> {
@@ -130,14 +136,31 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let name =
         Path::new(if file == "-" { "standard input".as_ref() } else { file.as_os_str() }).display();
     let named = |error: Error| Error { what: format!("{name}: {}", error.what), ..error };
-    let read = read(path).map_err(named)?;
+    let input = read(path).map_err(named)?;
     let format = options.format.unwrap_or(Format::Linum);
-    let shown = bytes::read(read).and_then(|bytes| of_bytes(path, bytes, options));
-    let shown = shown.map_err(named)?;
-    shown.print(&mut out, format)?;
+    let mut wrong = vec![];
+    if input.starts_with(b"\x7fELF") {
+        let mut functions = Functions::new(&input).map_err(named)?;
+        for (index, function) in functions.list().iter().enumerate() {
+            let shown = functions.shown(function, index == 0).map_err(named)?;
+            shown.print(&mut out, format)?;
+            wrong.extend(shown.wrong);
+        }
+    } else {
+        let shown = bytes::read(input).and_then(|bytes| of_bytes(path, bytes, options));
+        let shown = shown.map_err(named)?;
+        shown.print(&mut out, format)?;
+        wrong = shown.wrong;
+    }
     out.flush()?;
-    whole(&shown).map_err(named)?;
-    Ok(())
+    match &wrong[..] {
+        [] => Ok(()),
+        [only] => Err(named(Error::failed(only.to_string())).into()),
+        [first, rest @ ..] => {
+            let more = rest.len();
+            Err(named(Error::failed(format!("{first}; {more} more hold no instruction"))).into())
+        }
+    }
 }
 
 fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Shown, Error> {
@@ -148,7 +171,7 @@ fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Shown, Err
         Some(stem) if stem != "-" => stem.to_string_lossy(),
         _ => "program".into(),
     };
-    Shown::new(&name, bytes, options.endian.unwrap_or(Endian::HOST))
+    Shown::new(&clean(name.as_bytes()), bytes, options.endian.unwrap_or(Endian::HOST))
         .map_err(|error| Error::usage(error.to_string()))
 }
 
@@ -171,19 +194,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Text that others wrote, made fit for a terminal.
+/// Text that others wrote, made fit for a line on a terminal.
 fn clean(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).replace(char::is_control, "\u{fffd}")
-}
-
-/// That all of it could be shown as instructions.
-fn whole(shown: &Shown) -> Result<(), Error> {
-    match &shown.wrong[..] {
-        [] => Ok(()),
-        [first, ..] => Err(Error::failed(format!(
-            "{} of {} slots hold no instruction; {first}",
-            shown.wrong.len(),
-            shown.bytes.len() / 8
-        ))),
-    }
+    let text = String::from_utf8_lossy(&text[..text.len().min(LONGEST)]);
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

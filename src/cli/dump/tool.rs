@@ -42,12 +42,12 @@ pub fn dump(
 fn shown(plan: &Plan, maps: &[MapSpec]) -> Shown {
     let names: Vec<&str> = maps.iter().map(|map| map.name.as_str()).collect();
     let listing = plan.program.listing(&names).to_string();
-    let rows = plan.program.lines().zip(listing.lines()).map(|((slot, _, line), text)| {
+    let rows = plan.program.lines().zip(listing.lines()).map(|((slot, insn, line), text)| {
         let text = text.split_once(") ").map_or(text, |(_, text)| text).to_owned();
         let (file, number) = (line.file().to_owned(), line.0.line());
         let source = programs::line(&file, number).to_owned();
         let source = Some(Rc::new(Source { file, line: number, text: source }));
-        Row { slot, text, note: None, label: None, source }
+        Row { slot, insn: Some(*insn), text, note: None, label: None, source }
     });
     Shown {
         name: plan.name.to_owned(),

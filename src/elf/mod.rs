@@ -1,0 +1,19 @@
+//! BPF objects as clang makes them: read what is in them, by name.
+//!
+//! Pure: bytes in, answers out. The bytes are taken for hostile: whatever they are, the answer is a
+//! value or an [`ElfError`], in bounded time and memory.
+//!
+//! ```no_run
+//! let bytes = std::fs::read("program.o").unwrap();
+//! let object = rawbpf::elf::Object::parse(&bytes)?;
+//! for function in object.functions() {
+//!     println!("{} in {}: {} bytes", function.name, function.section, function.bytes.len());
+//! }
+//! # Ok::<(), rawbpf::elf::ElfError>(())
+//! ```
+
+mod maps;
+mod read;
+
+pub use maps::MapDefinition;
+pub use read::{ElfError, Function, Object, Reference};
