@@ -3,6 +3,9 @@
 use super::record::Order;
 use super::{Btf, BtfError};
 
+/// No true object has so many sections of instructions.
+const GROUPS: u32 = 4096;
+
 /// Where records are: those of one section of instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct At<'a, T> {
@@ -108,7 +111,12 @@ impl<'a> Ext<'a> {
             return Ok(records);
         };
         let size = self.order.u32(size) as usize;
+        let mut groups = 0;
         while let Some((head, tail)) = rest.split_at_checked(8) {
+            groups += 1;
+            if groups > GROUPS {
+                return Err(cut_off(rest));
+            }
             let section = btf.string(self.order.u32(head))?;
             let count = u64::from(self.order.u32(&head[4..]));
             let length = usize::try_from(count * size as u64).unwrap_or(usize::MAX);

@@ -33,8 +33,8 @@ pub struct TraceOptions {
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
 
-    /// Print the bytecode and exit; needs no privilege. listing, opcodes, linum, hex, c, json or
-    /// raw. With --attach auto it is the kprobe's
+    /// Print the bytecode and exit; needs no privilege. listing, opcodes, linum, hex, c, json, raw,
+    /// visual or dot. With --attach auto it is the kprobe's
     #[arg(
         long,
         value_name = "FORMAT",

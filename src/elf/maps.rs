@@ -1,6 +1,6 @@
 //! The maps that an object defines.
 
-use super::read::{ElfError, Object};
+use super::{ElfError, Object};
 use crate::btf::{Btf, BtfError, Kind};
 use crate::insn::Endian;
 

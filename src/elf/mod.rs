@@ -1,4 +1,4 @@
-//! BPF objects as clang makes them: read what is in them, by name.
+//! ELF files, and BPF objects as clang makes them: read what is in them, by name.
 //!
 //! Pure: bytes in, answers out. The bytes are taken for hostile: whatever they are, the answer is a
 //! value or an [`ElfError`], in bounded time and memory.
@@ -12,8 +12,12 @@
 //! # Ok::<(), rawbpf::elf::ElfError>(())
 //! ```
 
+mod file;
 mod maps;
+mod places;
 mod read;
 
+pub use file::{ElfError, File, Section, Symbol};
 pub use maps::MapDefinition;
-pub use read::{ElfError, Function, Object, Reference};
+pub use places::Places;
+pub use read::{Function, Object, Reference};

@@ -1,67 +1,28 @@
 //! The object: its sections, functions, and what instructions refer to.
 
-use std::collections::HashMap;
-
-use goblin::container::{Container, Ctx};
+use goblin::elf::header;
 use goblin::elf::reloc::RelocSection;
-use goblin::elf::section_header::{SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS, SHT_REL};
-use goblin::elf::section_header::{SHT_SYMTAB, SectionHeader};
-use goblin::elf::sym::{STT_FUNC, STT_OBJECT, STT_SECTION, Symtab};
-use goblin::elf::{Elf, header};
+use goblin::elf::section_header::{SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS, SHT_REL, SHT_SYMTAB};
+use goblin::elf::sym::{STT_FUNC, STT_OBJECT};
 
+use super::file::{ElfError, File, Symbol, string};
+use super::places::Places;
 use crate::insn::{Endian, Slot};
 
-/// Why bytes are not an object that can be read.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ElfError {
-    /// No ELF file, or one that is cut off.
-    #[error("no ELF object: {0}")]
-    Malformed(String),
-    /// Code for something else.
-    #[error("an ELF object for {0}, not for BPF")]
-    Machine(&'static str),
-    /// A section reaches beyond the end of the file.
-    #[error("the section {0} reaches beyond the end of the file")]
-    SectionCutOff(String),
-    /// No true object has sections that share bytes.
-    #[error("its sections overlap")]
-    Overlap,
-    /// A relocation's place or symbol does not exist.
-    #[error("the relocation at byte {0} of the section {1} refers to nothing")]
-    Relocation(u64, String),
-    /// More maps than any true object has.
-    #[error("it defines {0} maps: more than can be true")]
-    Maps(usize),
-}
-
-/// No name in a true object is longer.
-const NAME: usize = 512;
+/// As many sections no true object has.
+const SECTIONS: usize = 4096;
 
 /// A BPF object.
 pub struct Object<'a> {
     /// The byte order of its instructions.
     pub endian: Endian,
-    sections: Vec<Section<'a>>,
-    symbols: Vec<Symbol<'a>>,
-    /// Functions and variables by section and address.
-    places: Vec<usize>,
-    /// For each section of instructions its relocations: offset, and the symbol's index.
-    relocations: HashMap<usize, HashMap<u64, usize>>,
-}
-
-struct Section<'a> {
-    name: &'a str,
-    bytes: &'a [u8],
-    size: u64,
-    is_code: bool,
-}
-
-pub(super) struct Symbol<'a> {
-    pub name: &'a str,
-    pub section: usize,
-    pub value: u64,
-    kind: u8,
+    pub(super) file: File<'a>,
+    pub(super) symbols: Vec<Symbol<'a>>,
+    /// Functions and variables.
+    places: Places,
+    /// The instructions that refer to a symbol, and the symbol of each.
+    relocations: Places,
+    referred: Vec<usize>,
 }
 
 /// A function's instructions.
@@ -75,7 +36,8 @@ pub struct Function<'a> {
     pub start: u64,
     /// Its instructions.
     pub bytes: &'a [u8],
-    index: usize,
+    /// The section's place among the sections.
+    pub index: usize,
 }
 
 /// What an instruction refers to.
@@ -98,116 +60,75 @@ impl<'a> Object<'a> {
     /// # Errors
     /// It is none, not one for BPF, or parts of it are not where it says.
     pub fn parse(bytes: &'a [u8]) -> Result<Object<'a>, ElfError> {
-        let malformed = |error: goblin::error::Error| ElfError::Malformed(error.to_string());
-        let header = Elf::parse_header(bytes).map_err(malformed)?;
-        if header.e_machine != header::EM_BPF {
-            return Err(ElfError::Machine(header::machine_to_str(header.e_machine)));
+        let file = File::parse(bytes)?;
+        if file.header.e_machine != header::EM_BPF {
+            return Err(ElfError::Machine(file.header.e_machine));
         }
-        let endian = match header.e_ident[header::EI_DATA] {
-            header::ELFDATA2LSB => Endian::Little,
-            _ => Endian::Big,
-        };
-        let container = header.container().map_err(malformed)?;
-        let ctx = Ctx::new(container, header.endianness().map_err(malformed)?);
-        let headers =
-            SectionHeader::parse(bytes, header.e_shoff as usize, header.e_shnum.into(), ctx);
-        let headers = headers.map_err(malformed)?;
+        let endian = if file.is_little_endian() { Endian::Little } else { Endian::Big };
         // What follows looks at each section's bytes a few times: that must be bounded.
-        let total = headers.iter().filter(|header| header.sh_type != SHT_NOBITS);
-        let total = total.map(|header| u128::from(header.sh_size)).sum::<u128>();
-        if total > bytes.len() as u128 {
+        let stored = file.sections.iter().filter(|it| it.header.sh_type != SHT_NOBITS);
+        let total: u128 = stored.map(|section| u128::from(section.header.sh_size)).sum();
+        if total > bytes.len() as u128 || file.sections.len() > SECTIONS {
             return Err(ElfError::Overlap);
         }
-        let names = headers.get(usize::from(header.e_shstrndx));
-        let names = names.and_then(|header| contents(bytes, header)).unwrap_or_default();
-        let section = |header: &SectionHeader| {
-            let name = string(names, header.sh_name);
-            let bytes = contents(bytes, header);
-            Ok(Section {
-                name,
-                bytes: bytes.ok_or_else(|| ElfError::SectionCutOff(name.to_owned()))?,
-                size: header.sh_size,
-                is_code: header.sh_type == SHT_PROGBITS
-                    && header.sh_flags & u64::from(SHF_EXECINSTR) != 0,
-            })
-        };
+        if let Some(section) = file.sections.iter().find(|section| section.bytes.is_none()) {
+            return Err(ElfError::SectionCutOff(section.name.to_owned()));
+        }
+        let symbols = file.symbols(SHT_SYMTAB)?;
+        let places = Places::new(symbols.iter().map(|symbol| match symbol.kind {
+            STT_FUNC | STT_OBJECT => (symbol.section, symbol.value),
+            _ => (symbol.section, u64::MAX),
+        }));
         let mut object = Object {
             endian,
-            sections: headers.iter().map(section).collect::<Result<_, _>>()?,
-            symbols: vec![],
-            places: vec![],
-            relocations: HashMap::new(),
+            file,
+            symbols,
+            places,
+            relocations: Places::default(),
+            referred: vec![],
         };
-        object.read_symbols(bytes, &headers, ctx)?;
-        for header in headers.iter().filter(|header| header.sh_type == SHT_REL) {
-            object.read_relocations(bytes, header, ctx)?;
-        }
+        object.read_relocations()?;
         Ok(object)
     }
 
-    fn read_symbols(
-        &mut self,
-        bytes: &'a [u8],
-        headers: &[SectionHeader],
-        ctx: Ctx,
-    ) -> Result<(), ElfError> {
-        let Some(table) = headers.iter().find(|header| header.sh_type == SHT_SYMTAB) else {
-            return Ok(());
-        };
-        let malformed = |error: goblin::error::Error| ElfError::Malformed(error.to_string());
-        let size = if ctx.container == Container::Big { 24 } else { 16 };
-        let count = (table.sh_size / size) as usize;
-        let symbols = Symtab::parse(bytes, table.sh_offset as usize, count, ctx);
-        let names = self.sections.get(table.sh_link as usize).map_or(&[][..], |it| it.bytes);
-        self.symbols = symbols
-            .map_err(malformed)?
-            .iter()
-            .map(|symbol| {
-                let section = symbol.st_shndx;
-                let own = self.sections.get(section).map_or("", |section| section.name);
-                let kind = symbol.st_type();
-                let name = if kind == STT_SECTION { own } else { string(names, symbol.st_name) };
-                Symbol { name, section, value: symbol.st_value, kind }
-            })
-            .collect();
-        let named = |index: &usize| matches!(self.symbols[*index].kind, STT_FUNC | STT_OBJECT);
-        let mut places: Vec<_> = (0..self.symbols.len()).filter(named).collect();
-        places.sort_by_key(|index| self.place(*index));
-        self.places = places;
-        Ok(())
-    }
-
-    fn read_relocations(
-        &mut self,
-        bytes: &'a [u8],
-        header: &SectionHeader,
-        ctx: Ctx,
-    ) -> Result<(), ElfError> {
-        let target = header.sh_info as usize;
-        let Some(section) = self.sections.get(target).filter(|section| section.is_code) else {
-            return Ok(());
-        };
-        let (start, size) = (header.sh_offset as usize, header.sh_size as usize);
-        let relocations = RelocSection::parse(bytes, start, size, false, ctx)
-            .map_err(|error| ElfError::Malformed(error.to_string()))?;
-        let of_section = self.relocations.entry(target).or_default();
-        for relocation in &relocations {
-            let at = relocation.r_offset;
-            if at % 8 != 0 || at >= section.size || relocation.r_sym >= self.symbols.len() {
-                return Err(ElfError::Relocation(at, section.name.to_owned()));
+    fn read_relocations(&mut self) -> Result<(), ElfError> {
+        let mut places = vec![];
+        let tables = self.file.sections.iter().filter(|it| it.header.sh_type == SHT_REL);
+        for table in tables.map(|table| &table.header) {
+            let target = table.sh_info as usize;
+            let Some(code) = self.code(target) else { continue };
+            let (start, size) = (table.sh_offset as usize, table.sh_size as usize);
+            let bytes = self.file.bytes;
+            for relocation in &RelocSection::parse(bytes, start, size, false, self.file.ctx)? {
+                let (at, symbol) = (relocation.r_offset, relocation.r_sym);
+                if at % 8 != 0 || at >= code.len() as u64 || symbol >= self.symbols.len() {
+                    let section = self.file.sections[target].name.to_owned();
+                    return Err(ElfError::Relocation(at, section));
+                }
+                places.push((target, at));
+                self.referred.push(symbol);
             }
-            of_section.insert(at, relocation.r_sym);
         }
+        self.relocations = Places::new(places.into_iter());
         Ok(())
     }
 
-    fn place(&self, index: usize) -> (usize, u64) {
-        (self.symbols[index].section, self.symbols[index].value)
+    /// The bytes of a section of instructions.
+    fn code(&self, section: usize) -> Option<&'a [u8]> {
+        let section = self.file.sections.get(section)?;
+        let is_code = section.header.sh_type == SHT_PROGBITS
+            && section.header.sh_flags & u64::from(SHF_EXECINSTR) != 0;
+        section.bytes.filter(|_| is_code)
+    }
+
+    /// The place among the sections of the one with this name.
+    pub fn section_index(&self, name: &[u8]) -> Option<usize> {
+        self.file.sections.iter().position(|section| section.name.as_bytes() == name)
     }
 
     /// The bytes of a section, such as `.BTF`.
     pub fn section(&self, name: &str) -> Option<&'a [u8]> {
-        self.sections.iter().find(|section| section.name == name).map(|section| section.bytes)
+        self.file.section(name)
     }
 
     /// Its licence, where it has one.
@@ -217,37 +138,32 @@ impl<'a> Object<'a> {
 
     /// The sections of global variables, which become maps: name and size in bytes.
     pub fn variables(&self) -> impl Iterator<Item = (&'a str, u64)> {
-        let sections = self.sections.iter().filter(|section| is_data(section.name));
-        sections.map(|section| (section.name, section.size)).filter(|(_, size)| *size > 0)
+        let sections = self.file.sections.iter().filter(|section| is_data(section.name));
+        let sized = sections.map(|section| (section.name, section.header.sh_size));
+        sized.filter(|(_, size)| *size > 0)
     }
 
     /// The functions in the order they stand in. All instructions are in one of them: what lies
     /// before the first or has no name bears the name of its section.
     pub fn functions(&self) -> Vec<Function<'a>> {
         let mut functions = vec![];
-        for (index, section) in self.sections.iter().enumerate().filter(|(_, it)| it.is_code) {
-            let size = section.bytes.len() as u64;
-            let from = self.places.partition_point(|place| self.place(*place) < (index, 0));
-            let to = self.places.partition_point(|place| self.place(*place) < (index, size));
-            let starts = self.places[from..to].iter().map(|place| &self.symbols[*place]);
-            let mut starts: Vec<_> = starts
-                .filter(|symbol| symbol.kind == STT_FUNC && symbol.value % 8 == 0)
-                .map(|symbol| (symbol.value, symbol.name))
-                .collect();
+        for index in 0..self.file.sections.len() {
+            let Some(code) = self.code(index).filter(|code| !code.is_empty()) else { continue };
+            let section = self.file.sections[index].name;
+            let starts = self.places.from(index, 0).filter(|(start, symbol)| {
+                let is_function = self.symbols[*symbol].kind == STT_FUNC;
+                is_function && start % 8 == 0 && *start < code.len() as u64
+            });
+            let mut starts: Vec<_> =
+                starts.map(|(start, symbol)| (start, self.symbols[symbol].name)).collect();
             starts.dedup_by_key(|(start, _)| *start);
-            if size > 0 && starts.first().is_none_or(|(start, _)| *start > 0) {
-                starts.insert(0, (0, section.name));
+            if starts.first().is_none_or(|(start, _)| *start > 0) {
+                starts.insert(0, (0, section));
             }
-            for (number, (start, name)) in starts.iter().enumerate() {
-                let end = starts.get(number + 1).map_or(size, |(next, _)| *next);
-                let bytes = &section.bytes[*start as usize..end as usize];
-                functions.push(Function {
-                    name,
-                    section: section.name,
-                    start: *start,
-                    bytes,
-                    index,
-                });
+            for (number, &(start, name)) in starts.iter().enumerate() {
+                let end = starts.get(number + 1).map_or(code.len(), |(next, _)| *next as usize);
+                let bytes = &code[start as usize..end];
+                functions.push(Function { name, section, index, start, bytes });
             }
         }
         functions
@@ -259,52 +175,44 @@ impl<'a> Object<'a> {
         let slot = function.bytes.as_chunks::<8>().0.get(at)?;
         let slot = Slot::from_bytes(*slot, self.endian);
         let is_call = slot.code == 0x85;
-        let relocations = self.relocations.get(&function.index);
-        let Some(symbol) = relocations.and_then(|relocations| relocations.get(&offset)) else {
+        let Some(relocation) = self.relocations.at(function.index, offset).next() else {
             // A call inside of the section needs no relocation.
             let callee = i64::from(slot.imm) * 8 + 8 + offset as i64;
             let callee = u64::try_from(callee).ok().filter(|_| is_call && slot.src == 1)?;
             return self.named(function.index, callee, STT_FUNC).map(Reference::Function);
         };
-        let symbol = &self.symbols[*symbol];
-        let Some(section) = self.sections.get(symbol.section).filter(|_| symbol.section > 0) else {
+        let symbol = &self.symbols[self.referred[relocation]];
+        let sections = &self.file.sections;
+        let Some(section) = sections.get(symbol.section).filter(|_| symbol.section > 0) else {
             return Some(Reference::Extern(symbol.name));
         };
         // What is added stands in the instruction: of a call it counts slots from the next one.
         let added = if is_call { (i64::from(slot.imm) + 1) * 8 } else { slot.imm.into() };
         let place = symbol.value.wrapping_add_signed(added);
+        let named = |kind| self.named(symbol.section, place, kind).unwrap_or(symbol.name);
         Some(match section.name {
-            ".maps" | "maps" => {
-                let named = self.named(symbol.section, place, STT_OBJECT);
-                Reference::Map(named.unwrap_or(symbol.name))
+            ".maps" | "maps" => Reference::Map(named(STT_OBJECT)),
+            _ if self.code(symbol.section).is_some() => Reference::Function(named(STT_FUNC)),
+            name => {
+                let variable = self.places.up_to(symbol.section, place);
+                Reference::Variable(name, place, variable.map(|it| self.symbols[it].name))
             }
-            _ if section.is_code => Reference::Function(
-                self.named(symbol.section, place, STT_FUNC).unwrap_or(symbol.name),
-            ),
-            name => Reference::Variable(name, place, self.variable(symbol.section, place)),
         })
     }
 
     /// The function or variable that begins there.
     fn named(&self, section: usize, value: u64, kind: u8) -> Option<&'a str> {
-        let from = self.places.partition_point(|place| self.place(*place) < (section, value));
-        let here = self.places[from..].iter().take_while(|it| self.place(**it) == (section, value));
-        here.map(|it| &self.symbols[*it]).find(|it| it.kind == kind).map(|it| it.name)
-    }
-
-    /// The variable that begins there or before.
-    fn variable(&self, section: usize, value: u64) -> Option<&'a str> {
-        let after = self.places.partition_point(|place| self.place(*place) <= (section, value));
-        let symbol = &self.symbols[self.places[after.checked_sub(1)?]];
-        (symbol.section == section).then_some(symbol.name)
+        let mut here = self.places.at(section, value).map(|symbol| &self.symbols[symbol]);
+        here.find(|symbol| symbol.kind == kind).map(|symbol| symbol.name)
     }
 
     /// The symbols that are maps, and the bytes of their section.
     pub(super) fn map_symbols(&self) -> impl Iterator<Item = (&Symbol<'a>, &'a [u8])> {
-        let symbols = self.places.iter().map(|place| &self.symbols[*place]);
-        symbols.filter_map(|symbol| {
-            let section = self.sections.get(symbol.section)?;
-            matches!(section.name, ".maps" | "maps").then_some((symbol, section.bytes))
+        let sections = self.file.sections.iter().enumerate();
+        let maps = sections.filter(|(_, section)| matches!(section.name, ".maps" | "maps"));
+        maps.flat_map(|(index, section)| {
+            let symbols = self.places.from(index, 0).map(|(_, symbol)| &self.symbols[symbol]);
+            symbols.map(|symbol| (symbol, section.bytes.unwrap_or_default()))
         })
     }
 }
@@ -313,21 +221,4 @@ fn is_data(name: &str) -> bool {
     [".data", ".rodata", ".bss"].iter().any(|known| {
         name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     })
-}
-
-/// A section's bytes; `None` if they reach beyond the end of the file.
-fn contents<'a>(bytes: &'a [u8], header: &SectionHeader) -> Option<&'a [u8]> {
-    if header.sh_type == SHT_NOBITS {
-        return Some(&[]);
-    }
-    let start = usize::try_from(header.sh_offset).ok()?;
-    bytes.get(start..start.checked_add(usize::try_from(header.sh_size).ok()?)?)
-}
-
-/// The string at an offset of a table; empty if it is none.
-fn string(table: &[u8], offset: usize) -> &str {
-    let tail = table.get(offset..).unwrap_or_default();
-    let tail = &tail[..tail.len().min(NAME)];
-    let end = memchr::memchr(0, tail).unwrap_or(tail.len());
-    std::str::from_utf8(&tail[..end]).unwrap_or_default()
 }

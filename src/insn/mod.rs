@@ -11,6 +11,7 @@
 //! | [`buckets`] | values by powers of two, by steps of one width, by bounds |
 //! | [`slot`], [`encode()`], [`decode()`] | bytes, in either byte order |
 //! | [`listing`] | the verifier's own text |
+//! | [`graph`] | basic blocks and the jumps between them |
 //! | [`translated`] | what the kernel made of a loaded program |
 //!
 //! Nothing here does I/O or knows the host: a program is built, encoded and listed on any machine.
@@ -39,6 +40,7 @@ pub mod blocks;
 pub mod buckets;
 pub mod decode;
 pub mod encode;
+pub mod graph;
 pub mod helper;
 pub mod instruction;
 pub mod listing;

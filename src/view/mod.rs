@@ -8,6 +8,7 @@
 //! | [`frequency`] | counts by name |
 //! | [`svg`] | a heat map as a picture for a browser |
 //! | [`duration`] | how an interval is written |
+//! | [`graph`] | boxes and the jumps between them |
 //! | [`heatmap`] | latency over time, as tracex3 drew it |
 //! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
 //! | [`summary`] | count, average, extremes and percentiles of a distribution |
@@ -16,6 +17,7 @@ pub mod checks;
 pub mod color;
 pub mod duration;
 pub mod frequency;
+pub mod graph;
 pub mod heatmap;
 pub mod histogram;
 pub mod summary;

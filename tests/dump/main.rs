@@ -1,6 +1,7 @@
 //! `rawbpf dump`: any instructions as text. No root, nothing installed.
 
 mod bytes;
+mod graph;
 mod object;
 
 use std::io::Write;

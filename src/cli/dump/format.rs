@@ -1,5 +1,6 @@
 //! A program as text or bytes, whatever it came from.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::rc::Rc;
 
@@ -7,7 +8,9 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use super::super::Stop;
+use crate::insn::graph::{To, blocks};
 use crate::insn::{DecodeError, Endian, Insn, Slot, instructions};
+use crate::view::graph::{Dot, Drawing, Graph, Node};
 
 /// How to print a program; the words are bpftool's where it has one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -26,13 +29,21 @@ pub enum Format {
     Json,
     /// The bytes themselves
     Raw,
+    /// The control flow graph, drawn with lines
+    Visual,
+    /// The control flow graph for graphviz
+    Dot,
 }
 
 /// A program made ready to be printed.
 pub struct Shown {
     pub name: String,
-    /// Lines that stand above it, as `.map hist array key 4 value 8 entries 1`.
+    /// Lines that stand above it, as `.program drop xdp`.
     pub directives: Vec<String>,
+    /// The maps it refers to.
+    pub maps: Rc<[MapLine]>,
+    /// Whether they stand above it too.
+    pub shows_maps: bool,
     pub rows: Vec<Row>,
     pub bytes: Vec<u8>,
     pub endian: Endian,
@@ -40,6 +51,50 @@ pub struct Shown {
     pub fields: Map<String, Value>,
     /// The slots that hold no instruction.
     pub wrong: Vec<DecodeError>,
+}
+
+/// A map made ready to be printed.
+pub struct MapLine {
+    /// Its id, if it is in the kernel.
+    pub id: Option<u32>,
+    pub name: String,
+    pub map_type: String,
+    pub key_size: u32,
+    pub value_size: u32,
+    pub max_entries: u32,
+    pub flags: u32,
+}
+
+impl MapLine {
+    fn to_json(&self) -> Value {
+        let mut map = json!({
+            "name": self.name,
+            "type": self.map_type,
+            "key_size": self.key_size,
+            "value_size": self.value_size,
+            "max_entries": self.max_entries,
+        });
+        if self.flags != 0 {
+            map["flags"] = self.flags.into();
+        }
+        if let Some(id) = self.id {
+            map["id"] = id.into();
+        }
+        map
+    }
+}
+
+/// The line that defines it.
+impl fmt::Display for MapLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MapLine { name, map_type, key_size, value_size, max_entries, .. } = self;
+        write!(f, ".map {name} {map_type} key {key_size} ")?;
+        write!(f, "value {value_size} entries {max_entries}")?;
+        if self.flags != 0 {
+            write!(f, " flags {:#x}", self.flags)?;
+        }
+        self.id.map_or(Ok(()), |id| write!(f, " ; id {id}"))
+    }
 }
 
 /// An instruction made ready to be printed.
@@ -83,8 +138,17 @@ impl Shown {
             Row { slot, insn: insn.ok(), text, note, label: None, source: None }
         });
         let rows = rows.collect();
-        let (name, directives) = (name.to_owned(), vec![]);
-        Ok(Shown { name, directives, rows, bytes, endian, fields: Map::new(), wrong })
+        Ok(Shown {
+            name: name.to_owned(),
+            directives: vec![],
+            maps: Rc::new([]),
+            shows_maps: false,
+            rows,
+            bytes,
+            endian,
+            fields: Map::new(),
+            wrong,
+        })
     }
 
     /// Prints it.
@@ -100,6 +164,8 @@ impl Shown {
             Format::C => self.c_array(out),
             Format::Json => writeln!(out, "{}", self.to_json()),
             Format::Raw => out.write_all(&self.bytes),
+            Format::Visual => write!(out, "{}", Drawing(&self.graph())),
+            Format::Dot => write!(out, "{}", Dot(&self.graph())),
         };
         Ok(written?)
     }
@@ -109,6 +175,9 @@ impl Shown {
     fn listing(&self, out: &mut dyn Write, lines: bool, opcodes: bool) -> io::Result<()> {
         for directive in &self.directives {
             writeln!(out, "{directive}")?;
+        }
+        for map in self.maps.iter().filter(|_| self.shows_maps) {
+            writeln!(out, "{map}")?;
         }
         let mut shown = None;
         for row in &self.rows {
@@ -166,8 +235,27 @@ impl Shown {
         });
         let mut object = Map::from_iter([("name".to_owned(), self.name.as_str().into())]);
         object.extend(self.fields.clone());
+        let maps = self.maps.iter().map(MapLine::to_json);
+        object.insert("maps".into(), maps.collect());
         object.insert("insns".into(), insns.collect());
         object.into()
+    }
+
+    fn graph(&self) -> Graph {
+        let insns: Vec<_> = self.rows.iter().map(|row| (row.slot, row.insn)).collect();
+        let nodes = blocks(&insns).into_iter().map(|block| {
+            let rows = &self.rows[block.insns];
+            Node {
+                title: rows[0].label.clone().unwrap_or_default(),
+                lines: rows.iter().map(|row| self.line(row)).collect(),
+                falls: block.falls,
+                jump: block.jump.map(|to| match to {
+                    To::Block(block) => block,
+                    To::Nowhere => usize::MAX,
+                }),
+            }
+        });
+        Graph { name: self.name.clone(), nodes: nodes.collect() }
     }
 
     fn bytes_of(&self, row: &Row) -> &[u8] {

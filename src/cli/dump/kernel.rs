@@ -1,24 +1,23 @@
 //! Programs that are loaded in this kernel.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use super::super::Stop;
-use super::format::{Format, Row, Shown, Source, hex_lines};
-use super::{Loaded, clean};
+use super::format::{Format, MapLine, Row, Shown, Source, hex_lines};
+use super::{Loaded, clean, map_type};
 use crate::btf::Btf;
 use crate::error::Error;
 use crate::host::refusal;
-use crate::insn::Endian;
 use crate::insn::translated::{Kernel, translated};
+use crate::insn::{Endian, Slot};
 use crate::sys::code::{Code, code};
 use crate::sys::object::{self, Kind, MapInfo, ProgInfo};
-use crate::sys::{Errno, MapType, ProgramType, SysError, kallsyms};
+use crate::sys::{Errno, ProgramType, SysError, kallsyms};
 
 /// Prints the programs that are meant: instructions, or machine code.
 ///
@@ -119,35 +118,30 @@ fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
         format!(".program {name} {kind}"),
     ];
     directives.extend(names.symbols.base.is_none().then(|| hidden.to_owned()));
-    directives.extend(maps.iter().map(|map| {
-        let MapInfo { id, key_size, value_size, max_entries, .. } = map;
-        let (name, kind) = (name_of(map, &maps), map_type(map));
-        format!(
-            ".map {name} {kind} key {key_size} value {value_size} entries {max_entries} ; id {id}"
-        )
-    }));
-    let fields = Map::from_iter([
-        ("id".to_owned(), json!(id)),
-        ("tag".to_owned(), json!(tag)),
-        ("type".to_owned(), json!(kind)),
-        (
-            "maps".to_owned(),
-            maps.iter()
-                .map(|map| {
-                    json!({
-                        "id": map.id,
-                        "name": name_of(map, &maps),
-                        "type": map_type(map),
-                        "key_size": map.key_size,
-                        "value_size": map.value_size,
-                        "max_entries": map.max_entries,
-                    })
-                })
-                .collect(),
-        ),
-    ]);
-    let (name, bytes) = (name.clone(), code.translated.clone());
-    Ok(Shown { name, directives, rows, bytes, endian: Endian::HOST, fields, wrong: vec![] })
+    let maps = maps.iter().map(|map| MapLine {
+        id: Some(map.id),
+        name: name_of(map, &maps),
+        map_type: map_type(map.map_type),
+        key_size: map.key_size,
+        value_size: map.value_size,
+        max_entries: map.max_entries,
+        flags: map.flags,
+    });
+    Ok(Shown {
+        name: name.clone(),
+        directives,
+        maps: maps.collect(),
+        shows_maps: true,
+        rows,
+        bytes: code.translated.clone(),
+        endian: Endian::HOST,
+        fields: Map::from_iter([
+            ("id".to_owned(), (*id).into()),
+            ("tag".to_owned(), tag.into()),
+            ("type".to_owned(), kind.into()),
+        ]),
+        wrong: vec![],
+    })
 }
 
 /// The machine code: its bytes in hexadecimal below the name of each function, or as they are.
@@ -175,7 +169,7 @@ fn machine(
             let mut rest = &code.machine[..];
             for (index, length) in code.function_lengths.iter().enumerate() {
                 let address = code.function_addresses.get(index).copied().unwrap_or_default();
-                let name = symbols.names.get(&address);
+                let name = symbols.at(address);
                 writeln!(out, "{}:", name.map_or(info.name.as_str(), String::as_str))?;
                 let (function, others) = rest.split_at((*length as usize).min(rest.len()));
                 hex_lines(out, function, 16)?;
@@ -210,12 +204,12 @@ impl Kernel for Names<'_> {
 
     fn function(&self, constant: i32) -> Option<String> {
         let address = self.symbols.base?.wrapping_add_signed(constant.into());
-        self.symbols.names.get(&address).cloned()
+        self.symbols.at(address).cloned()
     }
 
     fn subprogram(&self, number: i32) -> Option<String> {
         let address = self.code.function_addresses.get(usize::try_from(number).ok()?)?;
-        let name = self.symbols.names.get(address);
+        let name = self.symbols.at(*address);
         Some(name.cloned().unwrap_or_else(|| format!("{address:#x}")))
     }
 }
@@ -230,11 +224,6 @@ fn name_of(map: &MapInfo, all: &[MapInfo]) -> String {
     }
 }
 
-fn map_type(map: &MapInfo) -> String {
-    let known = MapType::from_raw(map.map_type).map(|kind| kind.name().to_owned());
-    known.unwrap_or_else(|| map.map_type.to_string())
-}
-
 fn maps(program: &OwnedFd) -> Result<Vec<MapInfo>, SysError> {
     let ids = object::prog_map_ids(program.as_fd())?;
     let info = |id| object::map_info(object::open(Kind::Map, id)?.as_fd());
@@ -246,7 +235,15 @@ fn maps(program: &OwnedFd) -> Result<Vec<MapInfo>, SysError> {
 struct Symbols {
     /// What calls count from.
     base: Option<u64>,
-    names: HashMap<u64, String>,
+    /// By rising address.
+    names: Vec<(u64, Option<String>)>,
+}
+
+impl Symbols {
+    fn at(&self, address: u64) -> Option<&String> {
+        let found = self.names.binary_search_by_key(&address, |(address, _)| *address).ok()?;
+        self.names[found].1.as_ref()
+    }
 }
 
 /// Reads /proc/kallsyms twice: calls count from a symbol in the midst of it.
@@ -258,18 +255,17 @@ fn symbols(code: &Code) -> Symbols {
     let Ok(Some(base)) = base else {
         return Symbols::default();
     };
-    let calls = code.translated.as_chunks::<8>().0.iter();
-    let calls = calls.filter(|slot| slot[0] == 0x85).map(|slot| {
-        let constant = i32::from_ne_bytes([slot[4], slot[5], slot[6], slot[7]]);
-        base.wrapping_add_signed(constant.into())
-    });
-    let mut wanted: Vec<u64> = calls.chain(code.function_addresses.iter().copied()).collect();
+    let calls = code.translated.as_chunks::<8>().0.iter().filter(|slot| slot[0] == 0x85);
+    let calls = calls.map(|slot| Slot::from_bytes(*slot, Endian::HOST).imm.into());
+    let mut wanted: Vec<u64> = code.function_addresses.clone();
+    wanted.extend(calls.map(|constant| base.wrapping_add_signed(constant)));
     wanted.sort_unstable();
-    let mut names = HashMap::new();
+    wanted.dedup();
+    let mut names: Vec<_> = wanted.into_iter().map(|address| (address, None)).collect();
     // What was found before an error is found.
     let _ = kallsyms::for_each(|symbol| {
-        if wanted.binary_search(&symbol.address).is_ok() {
-            names.entry(symbol.address).or_insert_with(|| symbol.name.to_owned());
+        if let Ok(found) = names.binary_search_by_key(&symbol.address, |(address, _)| *address) {
+            names[found].1.get_or_insert_with(|| symbol.name.to_owned());
         }
         ControlFlow::<()>::Continue(())
     });

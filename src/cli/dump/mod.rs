@@ -2,6 +2,8 @@
 
 mod bytes;
 mod format;
+#[cfg(test)]
+mod hostile;
 mod kernel;
 mod object;
 mod tool;
@@ -10,6 +12,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
@@ -17,6 +20,7 @@ use clap::{Args, ValueEnum};
 use super::Stop;
 use crate::error::Error;
 use crate::insn::Endian;
+use crate::sys::MapType;
 use crate::sys::object::ProgInfo;
 pub use format::Format;
 use format::Shown;
@@ -35,7 +39,7 @@ pub struct Options {
     #[command(flatten)]
     loaded: Loaded,
 
-    /// listing, opcodes, linum, hex, c, json or raw [default: linum; a tool's: listing]
+    /// listing, opcodes, linum, hex, c, json, raw, visual (a drawn graph) or dot [default: linum; a tool's: listing]
     #[arg(short, long, value_name = "FORMAT", hide_possible_values = true)]
     format: Option<Format>,
 
@@ -70,7 +74,7 @@ impl Loaded {
         let tag: String = program.tag.iter().map(|byte| format!("{byte:02x}")).collect();
         // The kernel keeps 15 bytes of a name.
         let cut = |name: &str| name.get(..15).unwrap_or(name) == program.name;
-        self.tag.as_ref().is_some_and(|wanted| wanted.to_lowercase() == tag)
+        self.tag.as_ref().is_some_and(|wanted| wanted.eq_ignore_ascii_case(&tag))
             || self.name.as_ref().is_some_and(|name| cut(name))
     }
 }
@@ -177,9 +181,9 @@ fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Shown, Err
 
 /// What a file or standard input holds.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let from: io::Result<Box<dyn Read>> = match path.to_str() {
-        Some("-") => Ok(Box::new(io::stdin().lock())),
-        _ => File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
+    let from = match path.to_str() {
+        Some("-") => io::stdin().as_fd().try_clone_to_owned().map(File::from),
+        _ => File::open(path),
     };
     let mut bytes = vec![];
     match from.and_then(|from| from.take(MOST + 1).read_to_end(&mut bytes)) {
@@ -192,6 +196,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
         }
         Ok(_) => Ok(bytes),
     }
+}
+
+/// The name of a map's type, or its number where it is newer than this program.
+fn map_type(number: u32) -> String {
+    let known = MapType::from_raw(number).map(|kind| kind.name().to_owned());
+    known.unwrap_or_else(|| number.to_string())
 }
 
 /// Text that others wrote, made fit for a line on a terminal.

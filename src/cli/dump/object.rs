@@ -1,14 +1,13 @@
 //! An ELF object: its functions, one after the other.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
-use serde_json::{Map, json};
+use serde_json::Map;
 
-use super::clean;
-use super::format::{Row, Shown, Source};
+use super::format::{MapLine, Row, Shown, Source};
+use super::{clean, map_type};
 use crate::btf::{At, Btf, Ext, Relocation, SourceLine};
-use crate::elf::{Function, MapDefinition, Object, Reference};
+use crate::elf::{ElfError, Function, MapDefinition, Object, Places, Reference};
 use crate::error::Error;
 use crate::insn::Insn;
 use crate::sys::MapType;
@@ -16,14 +15,14 @@ use crate::sys::MapType;
 /// What an object holds, made ready to be shown function by function.
 pub struct Functions<'a> {
     object: Object<'a>,
-    maps: Vec<MapDefinition<'a>>,
-    lines: HashMap<Place<'a>, SourceLine<'a>>,
-    relocations: HashMap<Place<'a>, Relocation<'a>>,
+    license: Option<String>,
+    maps: Rc<[MapLine]>,
+    lines: Vec<At<'a, SourceLine<'a>>>,
+    line_places: Places,
+    relocations: Vec<At<'a, Relocation<'a>>>,
+    relocation_places: Places,
     btf: Option<Btf<'a>>,
 }
-
-/// A section and an offset in it.
-type Place<'a> = (&'a [u8], u32);
 
 impl<'a> Functions<'a> {
     /// Reads the tables of an object. Types and lines that cannot be read are left out.
@@ -31,18 +30,31 @@ impl<'a> Functions<'a> {
     /// # Errors
     /// It is no object for BPF, or it is damaged.
     pub fn new(bytes: &'a [u8]) -> Result<Functions<'a>, Error> {
-        let wrong = |error: crate::elf::ElfError| Error::usage(error.to_string());
+        let wrong = |error: ElfError| Error::usage(error.to_string());
         let object = Object::parse(bytes).map_err(wrong)?;
         let mut btf = object.section(".BTF").and_then(|bytes| Btf::parse(bytes).ok());
         let maps = object.maps(btf.as_mut()).map_err(wrong)?;
-        let (mut lines, mut relocations) = (HashMap::new(), HashMap::new());
+        let maps = maps.iter().map(map_line).chain(object.variables().map(variables)).collect();
+        let license = object.license().map(|license| clean(license.as_bytes()));
+        let (mut lines, mut relocations) = (vec![], vec![]);
         if let (Some(btf), Some(bytes)) = (&btf, object.section(".BTF.ext"))
             && let Ok(ext) = Ext::parse(bytes)
         {
-            lines = by_place(ext.lines(btf).unwrap_or_default());
-            relocations = by_place(ext.relocations(btf).unwrap_or_default());
+            lines = ext.lines(btf).unwrap_or_default();
+            relocations = ext.relocations(btf).unwrap_or_default();
         }
-        Ok(Functions { object, maps, lines, relocations, btf })
+        let line_places = places(&object, &lines);
+        let relocation_places = places(&object, &relocations);
+        Ok(Functions {
+            object,
+            license,
+            maps,
+            lines,
+            line_places,
+            relocations,
+            relocation_places,
+            btf,
+        })
     }
 
     /// Its functions in the order they stand in.
@@ -64,67 +76,58 @@ impl<'a> Functions<'a> {
             if let Some(reference) = self.object.reference(function, row.slot) {
                 refer(row, reference);
             }
-            let offset = function.start as u32 + 8 * row.slot as u32;
-            let place = (function.section.as_bytes(), offset);
-            if let Some(line) = self.lines.get(&place) {
+            let offset = function.start + 8 * row.slot as u64;
+            if let Some(line) = self.line_places.at(function.index, offset).next() {
+                let line = &self.lines[line].what;
                 let (file, text) = (clean(line.file), clean(line.text));
                 source = Some(Rc::new(Source { file, line: line.line, text }));
             }
             row.source.clone_from(&source);
-            if let (Some(relocation), Some(btf)) = (self.relocations.get(&place), &mut self.btf) {
-                let described = btf.describe(relocation);
+            let relocation = self.relocation_places.at(function.index, offset).next();
+            if let (Some(relocation), Some(btf)) = (relocation, &mut self.btf) {
+                let described = btf.describe(&self.relocations[relocation].what);
                 let described = described.unwrap_or_else(|error| error.to_string());
                 row.note = Some(format!("CO-RE {}", clean(described.as_bytes())));
             }
         }
         if first {
-            shown.directives = self.directives();
+            let license = self.license.as_ref().map(|license| format!(".license {license:?}"));
+            shown.directives.extend(license);
         }
+        (shown.maps, shown.shows_maps) = (self.maps.clone(), first);
         let section = clean(function.section.as_bytes());
         if section == ".text" {
             shown.rows[0].label = Some(name);
         } else {
             shown.directives.push(format!(".program {name} {}", section.replacen('/', " ", 1)));
         }
-        let maps = self.maps.iter().map(|map| {
-            json!({
-                "name": clean(map.name.as_bytes()),
-                "type": map_type(map),
-                "key_size": map.key_size,
-                "value_size": map.value_size,
-                "max_entries": map.max_entries,
-            })
-        });
+        let license = self.license.clone().into();
         shown.fields = Map::from_iter([
             ("section".to_owned(), section.into()),
-            ("license".to_owned(), self.object.license().map(|it| clean(it.as_bytes())).into()),
-            ("maps".to_owned(), maps.collect()),
+            ("license".to_owned(), license),
         ]);
         Ok(shown)
     }
-
-    /// The licence and the maps; sections of variables become maps too.
-    fn directives(&self) -> Vec<String> {
-        let license = self.object.license().map(|it| clean(it.as_bytes()));
-        let license = license.map(|license| format!(".license {license:?}"));
-        let maps = self.maps.iter().map(|map| {
-            let MapDefinition { name, key_size, value_size, max_entries, flags, .. } = map;
-            let (name, map_type) = (clean(name.as_bytes()), map_type(map));
-            let flags = if *flags > 0 { format!(" flags {flags:#x}") } else { String::new() };
-            format!(
-                ".map {name} {map_type} key {key_size} value {value_size} entries {max_entries}{flags}"
-            )
-        });
-        let variables = self.object.variables().map(|(section, size)| {
-            format!(".map {} array key 4 value {size} entries 1", clean(section.as_bytes()))
-        });
-        license.into_iter().chain(maps).chain(variables).collect()
-    }
 }
 
-fn map_type(map: &MapDefinition<'_>) -> String {
-    let known = MapType::from_raw(map.map_type).map(|kind| kind.name().to_owned());
-    known.unwrap_or_else(|| map.map_type.to_string())
+/// A map that the object defines.
+fn map_line(map: &MapDefinition<'_>) -> MapLine {
+    let &MapDefinition { name, key_size, value_size, max_entries, flags, .. } = map;
+    let (name, map_type) = (clean(name.as_bytes()), map_type(map.map_type));
+    MapLine { id: None, name, map_type, key_size, value_size, max_entries, flags }
+}
+
+/// The map that a section of variables becomes.
+fn variables((section, size): (&str, u64)) -> MapLine {
+    MapLine {
+        id: None,
+        name: clean(section.as_bytes()),
+        map_type: MapType::Array.name().to_owned(),
+        key_size: 4,
+        value_size: size as u32,
+        max_entries: 1,
+        flags: 0,
+    }
 }
 
 /// Shows by name what an instruction refers to.
@@ -151,6 +154,13 @@ fn refer(row: &mut Row, reference: Reference<'_>) {
     };
 }
 
-fn by_place<'a, T>(records: Vec<At<'a, T>>) -> HashMap<Place<'a>, T> {
-    records.into_iter().map(|at| ((at.section, at.offset), at.what)).collect()
+/// Where records are, by the place of their section among the sections.
+fn places<T>(object: &Object<'_>, records: &[At<'_, T>]) -> Places {
+    let mut section = (&b""[..], 0);
+    Places::new(records.iter().map(|at| {
+        if at.section != section.0 {
+            section = (at.section, object.section_index(at.section).unwrap_or(0));
+        }
+        (section.1, at.offset.into())
+    }))
 }

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::rc::Rc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::super::Stop;
-use super::format::{Format, Row, Shown, Source};
+use super::format::{Format, MapLine, Row, Shown, Source};
 use crate::error::Error;
 use crate::insn::{Endian, encode};
 use crate::programs;
@@ -51,41 +51,28 @@ fn shown(plan: &Plan, maps: &[MapSpec]) -> Shown {
     });
     Shown {
         name: plan.name.to_owned(),
-        directives: directives(plan, maps),
+        directives: vec![
+            format!(".program {} {}", plan.name, plan.attach),
+            format!(".license \"{LICENSE}\""),
+        ],
+        maps: maps.iter().map(map_line).collect(),
+        shows_maps: true,
         rows: rows.collect(),
         bytes: encode(plan.program.insns(), Endian::HOST),
         endian: Endian::HOST,
-        fields: fields(plan, maps),
+        fields: Map::from_iter([
+            (
+                "attach".to_owned(),
+                json!({"kind": plan.attach.kind().to_string(), "to": plan.attach.place()}),
+            ),
+            ("license".to_owned(), LICENSE.into()),
+        ]),
         wrong: vec![],
     }
 }
 
-/// Lines that make the text a whole program.
-fn directives(plan: &Plan, maps: &[MapSpec]) -> Vec<String> {
-    let mut lines =
-        vec![format!(".program {} {}", plan.name, plan.attach), format!(".license \"{LICENSE}\"")];
-    lines.extend(maps.iter().map(|map| {
-        let MapSpec { name, map_type, key_size, value_size, max_entries, .. } = map;
-        let map_type = map_type.name();
-        format!(".map {name} {map_type} key {key_size} value {value_size} entries {max_entries}")
-    }));
-    lines
-}
-
-fn fields(plan: &Plan, maps: &[MapSpec]) -> Map<String, Value> {
-    let maps = maps.iter().map(|map| {
-        json!({
-            "name": map.name,
-            "type": map.map_type.name(),
-            "key_size": map.key_size,
-            "value_size": map.value_size,
-            "max_entries": map.max_entries,
-        })
-    });
-    let attach = json!({"kind": plan.attach.kind().to_string(), "to": plan.attach.place()});
-    Map::from_iter([
-        ("attach".to_owned(), attach),
-        ("license".to_owned(), LICENSE.into()),
-        ("maps".to_owned(), maps.collect()),
-    ])
+fn map_line(map: &MapSpec) -> MapLine {
+    let &MapSpec { key_size, value_size, max_entries, flags, .. } = map;
+    let (name, map_type) = (map.name.clone(), map.map_type.name().to_owned());
+    MapLine { id: None, name, map_type, key_size, value_size, max_entries, flags }
 }
