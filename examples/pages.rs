@@ -58,6 +58,7 @@ fn page(command: &Command, folder: &Path) -> io::Result<()> {
     }
     let overhead = match command.get_name() {
         "dump" => READS_ONLY,
+        "list" => LISTS,
         _ if traces(command) => OVERHEAD,
         _ => NO_OVERHEAD,
     };
@@ -113,6 +114,12 @@ the kernel's BTF. What the maps take in the kernel is told by rawbpf
 doctor. Neither grows with time.";
 
 const READS_ONLY: &str = "It only reads: nothing is loaded, and nothing runs in the kernel.";
+
+const LISTS: &str = "\
+Nothing is loaded. The kernel is asked for each object, and the descriptors
+of each process are looked at: some 20 ms for a hundred processes. With
+--stats the kernel times each run of every program for so long, which adds
+some 40 ns to it.";
 
 const NO_OVERHEAD: &str = "\
 It attaches to places that are hardly ever hit, with a program of two

@@ -34,7 +34,7 @@
 //! |---|---|
 //! | [`insn`] | the instruction set: build, encode, decode and list programs; pure |
 //! | [`btf`] | find a struct's field in a BTF blob, write BTF for our own programs; pure |
-//! | [`elf`] | read the objects that clang makes: functions, maps, what instructions refer to; pure |
+//! | [`elf`] | read the objects that clang makes, write some that libbpf takes; pure |
 //! | [`sys`] | the kernel boundary: `bpf(2)`, `perf_event_open(2)`, tracefs; the only `unsafe` |
 //! | [`host`] | what this kernel offers: attach kinds, registers, fields, and why it refuses |
 //! | [`session`] | load and attach a tool's programs; dropping it leaves nothing behind |

@@ -10,11 +10,12 @@ use crate::btf::{self, ProgramBtf};
 use crate::error::{Error, Failure};
 use crate::host::names::Function;
 use crate::host::{Attach, AttachKind, refusal};
-use crate::insn::{Endian, Program, encode};
+use crate::insn::{AsmError, Endian, Program, encode};
 use crate::programs;
 use crate::sys::link::{At, Functions};
 use crate::sys::{
-    self, AttachType, Link, Load, LoadError, Map, MapSpec, PerfEvent, Prog, ProgramType, Tracefs,
+    self, AttachType, Link, Load, LoadError, Map, MapSpec, Memory, PerfEvent, Prog, ProgramType,
+    Tracefs,
 };
 
 /// A program and where it shall be attached.
@@ -26,6 +27,21 @@ pub struct Plan {
     pub attach: Attach,
     /// The program, made for that attach kind.
     pub program: Program,
+}
+
+impl Plan {
+    /// A program as it came from the builder.
+    ///
+    /// # Errors
+    /// It was not built right.
+    pub fn new(
+        name: &'static str,
+        attach: Attach,
+        program: Result<Program, AsmError>,
+    ) -> Result<Plan, Error> {
+        let program = program.map_err(|error| Error::failed(error.to_string()))?;
+        Ok(Plan { name, attach, program })
+    }
 }
 
 /// What a running tool holds in the kernel.
@@ -45,19 +61,21 @@ pub struct Session {
     perf_events: usize,
 }
 
-/// So many perf events are closed before anybody is tired of waiting.
-const FEW: usize = 4;
+impl Session {
+    /// What the maps take in the kernel.
+    pub fn memory(&self) -> Memory {
+        self.maps.iter().map(|map| map.spec().memory()).sum()
+    }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        if self.perf_events > FEW {
+    /// Detaches all at once as soon as this process has ended, which nobody should have to wait for:
+    /// the kernel takes some 70 ms to let a perf event go. Until then the programs go on.
+    pub fn leave(self) {
+        if self.perf_events > 0 {
             let links: Vec<_> = self.programs.iter().map(|(_, link)| link.as_fd()).collect();
             sys::link::leave_behind(&links);
         }
     }
-}
 
-impl Session {
     /// Why the kernel took a program without its source lines, where it did.
     pub fn without_lines(&self) -> impl Iterator<Item = &LoadError> {
         self.programs.iter().filter_map(|(prog, _)| prog.btf_refused())
@@ -101,7 +119,7 @@ impl Many for All {
 pub fn start(
     maps: &[MapSpec],
     kinds: &[AttachKind],
-    plans: impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
     many: &mut dyn Many,
 ) -> Result<Session, Error> {
     let mut clock = Clock::default();
@@ -110,7 +128,7 @@ pub fn start(
     let maps = created.map_err(|error| refusal::map(&error))?;
     let mut skipped = vec![];
     for &kind in kinds {
-        match attach_all(kind, &maps, &plans, many, &mut clock) {
+        match attach_all(kind, &maps, plans, many, &mut clock) {
             Ok(Attached { places, programs, left_out, perf_events }) => {
                 let (attached, steps) = (places, clock.steps);
                 return Ok(Session {
@@ -135,10 +153,12 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
         return missing;
     }
     // A kind that this host lacks says nothing against the place, another may.
-    let reasons = || tried.iter().enumerate().filter(|(_, (_, e))| e.failure != Failure::Lacking);
-    let only = match (tried.len(), &reasons().collect::<Vec<_>>()[..]) {
+    let mut reasons = (0..tried.len()).filter(|&i| tried[i].1.failure != Failure::Lacking);
+    let only = match (tried.len(), reasons.next()) {
         (1, _) => Some(0),
-        (_, [(index, _)]) => Some(*index),
+        (_, Some(first)) => {
+            reasons.all(|other| tried[other].1.what == tried[first].1.what).then_some(first)
+        }
         _ => None,
     };
     match only {
@@ -164,7 +184,7 @@ struct Attached {
 fn attach_all(
     kind: AttachKind,
     maps: &[Map],
-    plans: &impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
     many: &mut dyn Many,
     clock: &mut Clock,
 ) -> Result<Attached, Error> {
@@ -207,7 +227,7 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
     if let Some(field) = plan.program.unresolved() {
         return Err(match kind {
             AttachKind::Tracepoint => refusal::no_tracefs(),
-            _ => refusal::no_btf(&field.to_string()),
+            _ => refusal::no_btf(field),
         });
     }
     match &plan.attach {
@@ -330,7 +350,7 @@ fn load(
     let insns = plan.program.with_map_fds(&fds);
     let insns =
         insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
-    let types = line_info(plan);
+    let types = program_btf(plan.name, &plan.program);
     let load = Load {
         name: plan.name,
         insns: &encode(&insns, Endian::HOST),
@@ -341,6 +361,7 @@ fn load(
             func_info: &types.func_info,
             line_info: &types.line_info,
         }),
+        license: plan.program.license().unwrap_or(sys::prog::LICENSE),
         ..Load::new(program_type)
     };
     sys::prog::load(&load).map_err(|error| refusal::load(plan.attach.kind(), &error))
@@ -351,17 +372,30 @@ fn c_string(name: &str) -> Result<CString, Error> {
     CString::new(name).map_err(|_| Error::usage(format!("{name:?} is no name: it holds a NUL")))
 }
 
-/// Types of the program's own, with which the kernel shows our source lines.
-fn line_info(plan: &Plan) -> ProgramBtf {
-    let function = btf::Function { name: plan.name, parameters: &["ctx"], slot: 0 };
-    let lines = plan.program.lines().map(|(slot, _, line)| btf::Line {
+/// Types of the program's own, with which the kernel shows its source lines.
+pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
+    let functions: Vec<_> = program.functions().collect();
+    let names: Vec<_> = functions
+        .iter()
+        .map(|(slot, label)| match (slot, label) {
+            (0, _) => name.to_owned(),
+            (_, Some(label)) => (*label).to_owned(),
+            (slot, None) => format!("{name}_{slot}"),
+        })
+        .collect();
+    let functions: Vec<_> = functions
+        .iter()
+        .zip(&names)
+        .map(|((slot, _), name)| btf::Function { name, parameters: &["ctx"], slot: *slot as u32 })
+        .collect();
+    let lines = program.lines().map(|(slot, _, line)| btf::Line {
         slot: slot as u32,
-        file: line.file(),
-        line: line.0.line(),
-        column: line.0.column(),
-        text: programs::line(line.file(), line.0.line()),
+        file: line.file,
+        line: line.line,
+        column: line.column,
+        text: programs::source(&line),
     });
-    ProgramBtf::new(&[function], &lines.collect::<Vec<_>>())
+    ProgramBtf::new(&functions, &lines.collect::<Vec<_>>())
 }
 
 /// Times the steps of a start.
@@ -420,7 +454,7 @@ mod tests {
             RAW_TRACEPOINT => Ok(hook::fd()),
             _ => Err(Errno::EINVAL),
         });
-        let session = start(&[], &KINDS, plan, &mut All).unwrap();
+        let session = start(&[], &KINDS, &plan, &mut All).unwrap();
         assert_eq!(session.attached, ["raw_tp t"]);
         let [(AttachKind::TpBtf, error)] = &session.skipped[..] else { panic!("one is skipped") };
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
@@ -433,13 +467,13 @@ mod tests {
         let _host = sys::file::hook::install(move |path| {
             path.ends_with("status").then(|| Ok(root.as_bytes().to_vec()))
         });
-        let error = start(&[], &KINDS, plan, &mut All).err().unwrap();
+        let error = start(&[], &KINDS, &plan, &mut All).err().unwrap();
         assert_eq!(error.failure, Failure::Lacking);
         assert_eq!(error.what, "no way to attach works on this host");
         let detail = error.detail.unwrap();
         assert!(detail.contains("tp_btf: this kernel") && detail.contains("raw_tp: this kernel"));
         // Of one kind that was asked for, the reason itself.
-        let error = start(&[], &KINDS[..1], plan, &mut All).err().unwrap();
+        let error = start(&[], &KINDS[..1], &plan, &mut All).err().unwrap();
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
     }
 
@@ -479,7 +513,7 @@ mod tests {
         });
         let plans = |kind| Ok([plan(kind)?, plan(kind)?, plan(kind)?, plan(kind)?].concat());
         let mut most = Most(true, vec![]);
-        let session = start(&[], &[AttachKind::RawTp], plans, &mut most).unwrap();
+        let session = start(&[], &[AttachKind::RawTp], &plans, &mut most).unwrap();
         // The fourth was not wanted any more.
         assert_eq!((session.attached.len(), session.left_out.len()), (2, 1));
         assert_eq!(most.1, [0, 1, 2, 3, 4]);
@@ -496,7 +530,7 @@ mod tests {
             let attach = Attach::RawTp("t".into());
             Ok(vec![Plan { name: "test", attach, program: a.finish().unwrap() }])
         };
-        let error = start(&[], &[AttachKind::RawTp], unresolved, &mut All).err().unwrap();
+        let error = start(&[], &[AttachKind::RawTp], &unresolved, &mut All).err().unwrap();
         assert!(error.what.contains("offsetof(struct request, x) is not known"), "{error}");
     }
 }

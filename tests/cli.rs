@@ -45,7 +45,7 @@ fn wrong_usage_exits_2_and_says_why() {
         (&["bitehist", "--btf", "/nosuchfile", "--dump-insns"], "/nosuchfile"),
         (&["bitesize", "--top", "0"], "1.."),
         (&["bitesize", "--max-keys", "0"], "1.."),
-        (&["bitesize", "--by", "moon"], "[possible values: pid, tid, comm, uid]"),
+        (&["bitesize", "--by", "moon"], "[possible values: pid, tid, comm, uid, cgroup]"),
         (&["bitesize", "--sort", "name"], "[possible values: bytes, count]"),
         (&["bitesize", "-p", "dd"], "dd"),
         (&["funclatency"], "FUNCTION"),
@@ -63,6 +63,19 @@ fn wrong_usage_exits_2_and_says_why() {
         (&["funclatency", "f", "-p", "4194305"], "no process 4194305"),
         (&["funclatency", "f", "--attach", "tracepoint"], "tracepoint"),
         (&["funclatency", "/nosuchfile:f"], "/nosuchfile"),
+        (&["argdist", "vfs_read"], "ARG|FIELD"),
+        (&["argdist", "vfs_read", "arg6"], "arg0 to arg5"),
+        (&["argdist", "vfs_read", "arg0->"], "a name is missing"),
+        (&["argdist", "vfs_read", "a[0]"], "belongs before"),
+        (&["argdist", "vfs_*", "arg0"], "a pattern"),
+        (&["argdist", "vfs_read", "arg0", "--attach", "tp_btf"], "kprobe or fentry"),
+        (&["argdist", "block:block_rq_issue", "arg0", "--attach", "fentry"], "tp_btf or raw_tp"),
+        (&["argdist", "block:block_rq_issue", "dev", "--attach", "fentry"], "tracepoint"),
+        (&["argdist", "vfs_read", "arg0", "--linear", "1,2"], "MIN,MAX,STEP"),
+        (&["argdist", "vfs_read", "arg0", "-p", "4194305"], "no process 4194305"),
+        (&["argdist", "/nosuchfile:f", "arg0"], "/nosuchfile"),
+        (&["list", "program"], "[possible values: programs, maps, links]"),
+        (&["list", "--stats", "0"], "0.001"),
         (&["bitehits"], "bitehist"),
         (&[], "Usage"),
     ] {
@@ -210,6 +223,7 @@ fn under_a_tools_name_the_program_is_that_tool() {
 #[test]
 fn the_source_lines_in_the_readme_are_true() {
     let linum = stdout(&rawbpf(&["bitehist", "--dump-insns=linum"]));
+    let linum = linum + include_str!("dump/objects/all.txt");
     let readme = include_str!("../README.md");
     let shown: Vec<_> = readme.lines().filter(|line| line.starts_with("; ")).collect();
     assert!(!shown.is_empty());

@@ -22,9 +22,11 @@
 mod error;
 mod ext;
 mod field;
+mod object;
 mod read;
 mod record;
 mod relocation;
+mod signature;
 mod sorted;
 #[cfg(test)]
 mod tests;
@@ -34,7 +36,9 @@ mod write;
 pub use error::BtfError;
 pub use ext::{At, Ext, Relocation, SourceLine};
 pub use field::{FieldInfo, Placement};
+pub use object::{ObjectBtf, ObjectMap, ObjectSection};
 pub use read::Btf;
 pub use record::{Kind, Member, Type};
+pub use signature::{Number, Parameter, Signature};
 pub use trace::TraceArgs;
-pub use write::{Function, Line, ProgramBtf};
+pub use write::{Function, Line, ProgramBtf, identifier};

@@ -137,6 +137,19 @@ impl Order {
         }
     }
 
+    /// This host's.
+    pub(super) const HOST: Order =
+        if cfg!(target_endian = "little") { Order::Little } else { Order::Big };
+
+    /// Words as bytes.
+    pub(super) fn bytes(self, words: &[u32]) -> Vec<u8> {
+        let bytes = |word: &u32| match self {
+            Self::Little => word.to_le_bytes(),
+            Self::Big => word.to_be_bytes(),
+        };
+        words.iter().flat_map(bytes).collect()
+    }
+
     /// The word in the first 4 bytes, which must be there.
     pub(super) fn u32(self, bytes: &[u8]) -> u32 {
         match self {
@@ -270,6 +283,23 @@ impl<'a> Type<'a> {
             };
             (strings.get(order.u32(record)), value)
         })
+    }
+
+    /// Whether a number is signed. Of enums the kernel's types tell since Linux 6.0.
+    pub(super) fn is_signed(&self) -> bool {
+        match self.kind {
+            Kind::Int => self.word(HEADER) >> 24 & 1 == 1,
+            Kind::Enum | Kind::Enum64 => self.kind_flag(),
+            _ => false,
+        }
+    }
+
+    /// The parameters of a function's type, in order: name and type. Of other kinds none.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = Result<(&'a [u8], u32), BtfError>> {
+        let (order, strings) = (self.order, self.strings);
+        let tail = if self.kind == Kind::FuncProto { &self.bytes[HEADER..] } else { &[] };
+        tail.chunks_exact(8)
+            .map(move |one| Ok((strings.get(order.u32(one))?, order.u32(&one[4..]))))
     }
 
     /// The members of a struct or union, in order; of other kinds none.

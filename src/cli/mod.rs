@@ -7,16 +7,22 @@ macro_rules! say {
     }};
 }
 
+mod argdist;
+mod asm;
 mod bioheat;
 mod biolatency;
 mod bitehist;
 mod bitesize;
+mod distribution;
 mod doctor;
 mod dump;
 mod funccount;
 mod funclatency;
+mod list;
 mod options;
 mod report;
+mod run;
+mod text;
 mod trace;
 
 use std::ffi::OsString;
@@ -27,6 +33,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::Error;
+use crate::insn::parse::Mistakes;
 pub use dump::LICENSE;
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
@@ -51,7 +58,11 @@ enum Command {
     Funclatency(funclatency::Options),
     Funccount(funccount::Options),
     Dump(dump::Options),
+    Argdist(argdist::Options),
+    Asm(asm::Options),
+    Run(run::Options),
     Doctor(doctor::Options),
+    List(list::Options),
 }
 
 /// The whole command line as clap knows it, for man pages and shell completions.
@@ -87,7 +98,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ("funclatency", options.trace.verbose, funclatency::run(options))
         }
         Command::Dump(options) => ("dump", false, dump::run(options)),
+        Command::Argdist(options) => ("argdist", options.trace.verbose, argdist::run(options)),
+        Command::Asm(options) => ("asm", false, asm::run(options)),
+        Command::Run(options) => ("run", options.trace.verbose, run::run(options)),
         Command::Doctor(options) => ("doctor", options.verbose, doctor::run(options)),
+        Command::List(options) => ("list", options.verbose, list::run(options)),
         Command::Funccount(options) => {
             ("funccount", options.trace.verbose, funccount::run(options))
         }
@@ -95,6 +110,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Quietly) => ExitCode::SUCCESS,
+        Err(Stop::Mistakes(mistakes)) => {
+            say!("{}", mistakes.to_string().trim_end());
+            ExitCode::FAILURE
+        }
         Err(Stop::Error(error)) => {
             say!("{name}: {error}");
             if let (true, Some(detail)) = (verbose, &error.detail) {
@@ -128,6 +147,14 @@ enum Stop {
     /// Whoever read the output has gone.
     Quietly,
     Error(Error),
+    /// A text is wrong.
+    Mistakes(Mistakes),
+}
+
+impl From<Mistakes> for Stop {
+    fn from(mistakes: Mistakes) -> Stop {
+        Stop::Mistakes(mistakes)
+    }
 }
 
 impl From<Error> for Stop {

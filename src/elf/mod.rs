@@ -1,4 +1,4 @@
-//! ELF files, and BPF objects as clang makes them: read what is in them, by name.
+//! ELF files, and BPF objects as clang makes them: read what is in them, by name; write our own.
 //!
 //! Pure: bytes in, answers out. The bytes are taken for hostile: whatever they are, the answer is a
 //! value or an [`ElfError`], in bounded time and memory.
@@ -16,6 +16,7 @@ mod file;
 mod maps;
 mod places;
 mod read;
+pub mod write;
 
 pub use file::{ElfError, File, Section, Symbol};
 pub use maps::MapDefinition;

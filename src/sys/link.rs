@@ -183,8 +183,7 @@ fn raw(prog: &Prog) -> u32 {
 /// Leaves these links to a process of their own, which detaches them as soon as this one has ended.
 /// Dropping them is quick from now on.
 ///
-/// Closing a perf event waits until no CPU can still be in its probe: for hundreds of them that is
-/// half a minute, in which nobody should have to wait for a prompt.
+/// Closing a perf event waits until no CPU can still be in its probe, 50 to 90 ms for each.
 pub fn leave_behind(links: &[BorrowedFd<'_>]) {
     let Ok((mut end, hold)) = std::io::pipe() else { return };
     let mut keep: Vec<_> = links.iter().map(AsRawFd::as_raw_fd).collect();

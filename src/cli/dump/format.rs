@@ -8,7 +8,9 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use super::super::Stop;
+use crate::btf::identifier;
 use crate::insn::graph::{To, blocks};
+use crate::insn::parse::{MapLine, Word};
 use crate::insn::{DecodeError, Endian, Insn, Slot, instructions};
 use crate::view::graph::{Dot, Drawing, Graph, Node};
 
@@ -41,10 +43,12 @@ pub struct Shown {
     /// Lines that stand above it, as `.program drop xdp`.
     pub directives: Vec<String>,
     /// The maps it refers to.
-    pub maps: Rc<[MapLine]>,
+    pub maps: Rc<[MapShown]>,
     /// Whether they stand above it too.
     pub shows_maps: bool,
     pub rows: Vec<Row>,
+    /// The comments of a text below its last instruction, whole lines.
+    pub end: String,
     pub bytes: Vec<u8>,
     pub endian: Endian,
     /// What JSON tells besides its name and instructions.
@@ -54,29 +58,32 @@ pub struct Shown {
 }
 
 /// A map made ready to be printed.
-pub struct MapLine {
+pub struct MapShown {
     /// Its id, if it is in the kernel.
-    pub id: Option<u32>,
-    pub name: String,
-    pub map_type: String,
-    pub key_size: u32,
-    pub value_size: u32,
-    pub max_entries: u32,
-    pub flags: u32,
+    id: Option<u32>,
+    line: MapLine,
 }
 
-impl MapLine {
+impl MapShown {
+    /// A map of this name and type; `sizes` are those of a key and a value, the number of elements,
+    /// and the flags.
+    pub fn new(id: Option<u32>, name: &str, map_type: &str, sizes: [u32; 4]) -> MapShown {
+        let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
+        let [key_size, value_size, max_entries, flags] = sizes;
+        let (name, map_type) = (word(name), word(map_type));
+        let line = MapLine { name, map_type, key_size, value_size, max_entries, flags };
+        MapShown { id, line }
+    }
+
     fn to_json(&self) -> Value {
         let mut map = json!({
-            "name": self.name,
-            "type": self.map_type,
-            "key_size": self.key_size,
-            "value_size": self.value_size,
-            "max_entries": self.max_entries,
+            "name": self.line.name.text,
+            "type": self.line.map_type.text,
+            "key_size": self.line.key_size,
+            "value_size": self.line.value_size,
+            "max_entries": self.line.max_entries,
+            "flags": self.line.flags,
         });
-        if self.flags != 0 {
-            map["flags"] = self.flags.into();
-        }
         if let Some(id) = self.id {
             map["id"] = id.into();
         }
@@ -85,14 +92,9 @@ impl MapLine {
 }
 
 /// The line that defines it.
-impl fmt::Display for MapLine {
+impl fmt::Display for MapShown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MapLine { name, map_type, key_size, value_size, max_entries, .. } = self;
-        write!(f, ".map {name} {map_type} key {key_size} ")?;
-        write!(f, "value {value_size} entries {max_entries}")?;
-        if self.flags != 0 {
-            write!(f, " flags {:#x}", self.flags)?;
-        }
+        self.line.fmt(f)?;
         self.id.map_or(Ok(()), |id| write!(f, " ; id {id}"))
     }
 }
@@ -110,6 +112,10 @@ pub struct Row {
     pub label: Option<String>,
     /// The line of source that it was made from.
     pub source: Option<Rc<Source>>,
+    /// The labels and comments that a text has above it, whole lines, and the comment behind it. Its
+    /// source lines show the same.
+    pub before: String,
+    pub behind: String,
 }
 
 /// A line of source.
@@ -135,7 +141,16 @@ impl Shown {
                     ("<unknown>".into(), Some(error.to_string()))
                 }
             };
-            Row { slot, insn: insn.ok(), text, note, label: None, source: None }
+            Row {
+                slot,
+                insn: insn.ok(),
+                text,
+                note,
+                label: None,
+                source: None,
+                before: String::new(),
+                behind: String::new(),
+            }
         });
         let rows = rows.collect();
         Ok(Shown {
@@ -144,6 +159,7 @@ impl Shown {
             maps: Rc::new([]),
             shows_maps: false,
             rows,
+            end: String::new(),
             bytes,
             endian,
             fields: Map::new(),
@@ -184,18 +200,22 @@ impl Shown {
             if let Some(label) = &row.label {
                 writeln!(out, "{label}:")?;
             }
-            if let Some(Source { file, line, text }) = row.source.as_deref().filter(|_| lines)
-                && shown != row.source.as_deref()
-            {
-                shown = row.source.as_deref();
-                writeln!(out, "; {text} @ {file}:{line}")?;
+            if lines {
+                if let Some(Source { file, line, text }) = row.source.as_deref()
+                    && shown != row.source.as_deref()
+                {
+                    shown = row.source.as_deref();
+                    writeln!(out, "; {text} @ {file}:{line}")?;
+                }
+                writeln!(out, "{}", self.line(row))?;
+            } else {
+                writeln!(out, "{}{}{}", row.before, self.line(row), row.behind)?;
             }
-            writeln!(out, "{}", self.line(row))?;
             if opcodes {
                 writeln!(out, "    {}", hex(self.bytes_of(row), " "))?;
             }
         }
-        Ok(())
+        if lines { Ok(()) } else { write!(out, "{}", self.end) }
     }
 
     fn line(&self, row: &Row) -> String {
@@ -205,7 +225,7 @@ impl Shown {
     }
 
     fn c_array(&self, out: &mut dyn Write) -> io::Result<()> {
-        let name = self.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        let name = identifier(&self.name);
         writeln!(out, "static const unsigned char {name}[{}] = {{", self.bytes.len())?;
         for slot in self.bytes.chunks(8) {
             writeln!(out, "\t0x{},", hex(slot, ", 0x"))?;
@@ -235,7 +255,7 @@ impl Shown {
         });
         let mut object = Map::from_iter([("name".to_owned(), self.name.as_str().into())]);
         object.extend(self.fields.clone());
-        let maps = self.maps.iter().map(MapLine::to_json);
+        let maps = self.maps.iter().map(MapShown::to_json);
         object.insert("maps".into(), maps.collect());
         object.insert("insns".into(), insns.collect());
         object.into()

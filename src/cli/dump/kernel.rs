@@ -8,7 +8,7 @@ use std::rc::Rc;
 use serde_json::Map;
 
 use super::super::Stop;
-use super::format::{Format, MapLine, Row, Shown, Source, hex_lines};
+use super::format::{Format, MapShown, Row, Shown, Source, hex_lines};
 use super::{Loaded, clean, map_type};
 use crate::btf::Btf;
 use crate::error::Error;
@@ -26,7 +26,7 @@ use crate::sys::{Errno, ProgramType, SysError, kallsyms};
 pub fn dump(out: &mut dyn Write, which: &Loaded, format: Option<Format>) -> Result<(), Stop> {
     let programs = find(which)?;
     for (info, fd) in &programs {
-        let code = code(fd.as_fd()).map_err(|error| refusal::object("program", &error))?;
+        let code = code(fd.as_fd()).map_err(|error| refusal::objects(&error))?;
         if which.jit {
             machine(out, info, &code, format)?;
         } else {
@@ -38,7 +38,7 @@ pub fn dump(out: &mut dyn Write, which: &Loaded, format: Option<Format>) -> Resu
 
 /// The programs with this id, tag or name.
 fn find(which: &Loaded) -> Result<Vec<(ProgInfo, OwnedFd)>, Error> {
-    let refused = |error: SysError| refusal::object("program", &error);
+    let refused = |error: SysError| refusal::objects(&error);
     let open = |id| {
         let fd = object::open(Kind::Prog, id)?;
         object::prog_info(fd.as_fd()).map(|info| (info, fd))
@@ -72,7 +72,7 @@ fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
     if code.translated.is_empty() {
         return Err(withheld(info, "instructions"));
     }
-    let refused = |error: SysError| refusal::object("program's maps or types", &error);
+    let refused = |error: SysError| refusal::objects(&error);
     let maps = maps(fd).map_err(refused)?;
     let blob = match info.btf_id {
         0 => vec![],
@@ -107,6 +107,8 @@ fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
             note: None,
             label,
             source: source.clone(),
+            before: String::new(),
+            behind: String::new(),
         }
     });
     let rows = rows.collect();
@@ -118,14 +120,10 @@ fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
         format!(".program {name} {kind}"),
     ];
     directives.extend(names.symbols.base.is_none().then(|| hidden.to_owned()));
-    let maps = maps.iter().map(|map| MapLine {
-        id: Some(map.id),
-        name: name_of(map, &maps),
-        map_type: map_type(map.map_type),
-        key_size: map.key_size,
-        value_size: map.value_size,
-        max_entries: map.max_entries,
-        flags: map.flags,
+    let maps = maps.iter().map(|map| {
+        let (name, map_type) = (name_of(map, &maps), map_type(map.map_type));
+        let sizes = [map.key_size, map.value_size, map.max_entries, map.flags];
+        MapShown::new(Some(map.id), &name, &map_type, sizes)
     });
     Ok(Shown {
         name: name.clone(),
@@ -133,6 +131,7 @@ fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
         maps: maps.collect(),
         shows_maps: true,
         rows,
+        end: String::new(),
         bytes: code.translated.clone(),
         endian: Endian::HOST,
         fields: Map::from_iter([

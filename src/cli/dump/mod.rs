@@ -25,7 +25,7 @@ use crate::sys::object::ProgInfo;
 pub use format::Format;
 use format::Shown;
 use object::Functions;
-pub use tool::{LICENSE, dump};
+pub use tool::{Dumped, LICENSE, dump, resolved};
 
 /// Show instructions as text: those of a file, of standard input, of a tool or of a loaded program
 #[derive(Args)]

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::Map;
 
-use super::format::{MapLine, Row, Shown, Source};
+use super::format::{MapShown, Row, Shown, Source};
 use super::{clean, map_type};
 use crate::btf::{At, Btf, Ext, Relocation, SourceLine};
 use crate::elf::{ElfError, Function, MapDefinition, Object, Places, Reference};
@@ -16,7 +16,7 @@ use crate::sys::MapType;
 pub struct Functions<'a> {
     object: Object<'a>,
     license: Option<String>,
-    maps: Rc<[MapLine]>,
+    maps: Rc<[MapShown]>,
     lines: Vec<At<'a, SourceLine<'a>>>,
     line_places: Places,
     relocations: Vec<At<'a, Relocation<'a>>>,
@@ -34,7 +34,7 @@ impl<'a> Functions<'a> {
         let object = Object::parse(bytes).map_err(wrong)?;
         let mut btf = object.section(".BTF").and_then(|bytes| Btf::parse(bytes).ok());
         let maps = object.maps(btf.as_mut()).map_err(wrong)?;
-        let maps = maps.iter().map(map_line).chain(object.variables().map(variables)).collect();
+        let maps = maps.iter().map(map).chain(object.variables().map(variables)).collect();
         let license = object.license().map(|license| clean(license.as_bytes()));
         let (mut lines, mut relocations) = (vec![], vec![]);
         if let (Some(btf), Some(bytes)) = (&btf, object.section(".BTF.ext"))
@@ -111,23 +111,16 @@ impl<'a> Functions<'a> {
 }
 
 /// A map that the object defines.
-fn map_line(map: &MapDefinition<'_>) -> MapLine {
+fn map(map: &MapDefinition<'_>) -> MapShown {
     let &MapDefinition { name, key_size, value_size, max_entries, flags, .. } = map;
     let (name, map_type) = (clean(name.as_bytes()), map_type(map.map_type));
-    MapLine { id: None, name, map_type, key_size, value_size, max_entries, flags }
+    MapShown::new(None, &name, &map_type, [key_size, value_size, max_entries, flags])
 }
 
 /// The map that a section of variables becomes.
-fn variables((section, size): (&str, u64)) -> MapLine {
-    MapLine {
-        id: None,
-        name: clean(section.as_bytes()),
-        map_type: MapType::Array.name().to_owned(),
-        key_size: 4,
-        value_size: size as u32,
-        max_entries: 1,
-        flags: 0,
-    }
+fn variables((section, size): (&str, u64)) -> MapShown {
+    let name = clean(section.as_bytes());
+    MapShown::new(None, &name, MapType::Array.name(), [4, size as u32, 1, 0])
 }
 
 /// Shows by name what an instruction refers to.
