@@ -161,3 +161,22 @@ fn what_clang_makes_today_for_each_version_of_the_instructions_is_read() {
         same_as_llvms(&object);
     }
 }
+
+/// From text to an object, to text, to bytes: the same as from the first text.
+#[test]
+fn what_is_dumped_of_our_own_object_assembles_to_the_same_bytes() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = |name: &str| folder.join(format!("dumped-{name}"));
+    let (text, object) = (file("bitehist.bpf"), file("bitehist.o"));
+    let tool = rawbpf(&["bitehist", "--dump-insns", "--attach", "tracepoint"]).stdout;
+    std::fs::write(&text, &tool).unwrap();
+    let text = text.to_str().unwrap();
+    let made = rawbpf(&["asm", text, "--emit", "elf"]);
+    assert!(made.status.success(), "{made:?}");
+    std::fs::write(&object, made.stdout).unwrap();
+    let again = file("again.bpf");
+    std::fs::write(&again, dumped(&object, &["--format", "listing"])).unwrap();
+    let hex = |text: &str| rawbpf(&["asm", text, "--emit", "hex"]).stdout;
+    assert!(hex(text).len() > 100);
+    assert_eq!(hex(again.to_str().unwrap()), hex(text));
+}

@@ -120,6 +120,11 @@ fn a_loaded_program_is_shown_as_bpftool_shows_it() {
     ] {
         assert!(listing.contains(expected), "{expected:?} is missing in\n{listing}");
     }
+    let drawn = dump(&["--id", &id(&prog), "--format", "visual"]);
+    assert!(drawn.contains("┌─ main ─") && drawn.contains("┌─ twice ─"), "{drawn}");
+    // As many lines leave a box as there are jumps.
+    let jumps = listing.lines().filter(|line| line.contains(") if ")).count();
+    assert_eq!(drawn.matches('┤').count(), jumps, "{drawn}");
 }
 
 #[test]
@@ -181,9 +186,14 @@ fn what_may_not_be_seen_is_told_with_its_remedy() {
     let paranoid = std::fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").unwrap();
     if paranoid.trim().parse::<i32>().unwrap() > 1 {
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(77), ""));
-        assert!(ended.stderr.contains("kernel.kptr_restrict"), "{}", ended.stderr);
+        let why = ["CAP_SYSLOG is missing", "kptr_restrict is 2"];
+        assert!(why.iter().any(|why| ended.stderr.contains(why)), "{}", ended.stderr);
         let ended = tool::shell(&format!("{blind} $RAWBPF dump --id {id}"));
-        assert!(ended.stdout.contains("\n; the kernel hides its addresses"), "{}", ended.stdout);
+        assert!(
+            ended.stdout.contains("\n; calls have no names: the kernel hides"),
+            "{}",
+            ended.stdout
+        );
     } else {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::rc::Rc;
 
 use serde_json::Map;
@@ -17,7 +18,7 @@ use crate::insn::translated::{Kernel, translated};
 use crate::insn::{Endian, Slot};
 use crate::sys::code::{Code, code};
 use crate::sys::object::{self, Kind, MapInfo, ProgInfo};
-use crate::sys::{Errno, ProgramType, SysError, kallsyms};
+use crate::sys::{Errno, ProgramType, SysError, file, kallsyms};
 
 /// Prints the programs that are meant: instructions, or machine code.
 ///
@@ -81,7 +82,8 @@ fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
             .map_err(refused)?,
     };
     let mut btf = Btf::parse(&blob).ok();
-    let hidden = "; the kernel hides its addresses (kernel.kptr_restrict): calls have no names";
+    let hidden =
+        "; calls have no names: the kernel hides its addresses (kernel.kptr_restrict, CAP_SYSLOG)";
     let names = Names { maps: &maps, code, symbols: symbols(code) };
     let insns = translated(&code.translated, &names).map_err(|e| Error::failed(e.to_string()))?;
     let mut lines = code.lines.iter().peekable();
@@ -184,8 +186,12 @@ fn machine(
 
 fn withheld(info: &ProgInfo, what: &str) -> Error {
     let what = format!("the kernel withholds the {what} of program {}", info.id);
-    Error::lacking(format!("{what}: it hides its addresses (kernel.kptr_restrict)"))
-        .next("try: sudo sysctl kernel.kptr_restrict=1")
+    let restrict = file::read_text(Path::new("/proc/sys/kernel/kptr_restrict"));
+    match restrict.as_deref().map(str::trim) {
+        Ok("2") => Error::lacking(format!("{what}: kernel.kptr_restrict is 2"))
+            .next("try: sudo sysctl kernel.kptr_restrict=1"),
+        _ => Error::lacking(format!("{what}: CAP_SYSLOG is missing")).next("try: sudo"),
+    }
 }
 
 /// What the instructions refer to.
