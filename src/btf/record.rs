@@ -265,24 +265,33 @@ impl<'a> Type<'a> {
 
     /// The names of an enumeration and their values, in order; of other kinds none. Where
     /// [`Type::kind_flag`] is set the values are those of an `i64`.
-    pub fn enumerators(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u64)> {
-        let Type { kind, order, strings, .. } = *self;
-        let (tail, each) = match kind {
-            Kind::Enum => (&self.bytes[HEADER..], 8),
-            Kind::Enum64 => (&self.bytes[HEADER..], 12),
-            _ => (&[][..], 8),
+    pub fn enumerators(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u64)> + use<'a> {
+        let record = *self;
+        (0..).map_while(move |index| record.enumerator(index))
+    }
+
+    /// One of [`Type::enumerators`].
+    pub fn enumerator(&self, index: u32) -> Option<(Result<&'a [u8], BtfError>, u64)> {
+        let element = match self.kind {
+            Kind::Enum => self.element(index, 8),
+            Kind::Enum64 => self.element(index, 12),
+            _ => None,
+        }?;
+        let low = self.order.u32(&element[4..]);
+        let value = match element.get(8..) {
+            Some(high) if !high.is_empty() => {
+                u64::from(self.order.u32(high)) << 32 | u64::from(low)
+            }
+            _ if self.kind_flag() => low as i32 as u64,
+            _ => low.into(),
         };
-        let signed = self.kind_flag();
-        tail.chunks_exact(each).map(move |record| {
-            let low = order.u32(&record[4..]);
-            let high = record.get(8..12).map(|high| order.u32(high));
-            let value = match high {
-                Some(high) => u64::from(high) << 32 | u64::from(low),
-                None if signed => low as i32 as u64,
-                None => low.into(),
-            };
-            (strings.get(order.u32(record)), value)
-        })
+        Some((self.strings.get(self.order.u32(element)), value))
+    }
+
+    /// The bytes of one of the elements behind the header.
+    fn element(&self, index: u32, size: usize) -> Option<&'a [u8]> {
+        let start = (index as usize).checked_mul(size)?.checked_add(HEADER)?;
+        self.bytes.get(start..)?.get(..size)
     }
 
     /// Whether a number is signed. Of enums the kernel's types tell since Linux 6.0.
@@ -304,17 +313,21 @@ impl<'a> Type<'a> {
 
     /// The members of a struct or union, in order; of other kinds none.
     pub fn members(&self) -> impl Iterator<Item = Member<'a>> + use<'a> {
-        let (order, strings, kind_flag) = (self.order, self.strings, self.kind_flag());
-        let tail = if self.kind.has_members() { &self.bytes[HEADER..] } else { &[] };
-        tail.chunks_exact(12).map(move |member| {
-            let offset = order.u32(&member[8..]);
-            Member {
-                name_offset: order.u32(member),
-                strings,
-                type_id: order.u32(&member[4..]),
-                bit_offset: if kind_flag { offset & 0xff_ffff } else { offset },
-                bitfield_bits: if kind_flag { offset >> 24 } else { 0 },
-            }
+        let record = *self;
+        (0..).map_while(move |index| record.member(index))
+    }
+
+    /// One of [`Type::members`].
+    pub fn member(&self, index: u32) -> Option<Member<'a>> {
+        let member = self.element(index, 12).filter(|_| self.kind.has_members())?;
+        let Type { order, strings, .. } = *self;
+        let (offset, kind_flag) = (order.u32(&member[8..]), self.kind_flag());
+        Some(Member {
+            name_offset: order.u32(member),
+            strings,
+            type_id: order.u32(&member[4..]),
+            bit_offset: if kind_flag { offset & 0xff_ffff } else { offset },
+            bitfield_bits: if kind_flag { offset >> 24 } else { 0 },
         })
     }
 }

@@ -72,7 +72,7 @@ impl<'a> Btf<'a> {
         let steps = steps.filter(|steps| steps.len() <= STEPS).ok_or(BtfError::Endless(type_id))?;
         if VALUES.contains(&kind) {
             let (_, values) = self.behind_modifiers(type_id)?;
-            let value = values.enumerators().nth(steps[0] as usize);
+            let value = values.enumerator(steps[0]);
             let (name, value) = value.ok_or(BtfError::NoSuchType(type_id))?;
             let name = shortened(name?);
             return Ok(match values.kind_flag() {
@@ -107,7 +107,7 @@ impl<'a> Btf<'a> {
             return Ok(element);
         }
         let no_member = || BtfError::NoMembers(text.clone());
-        let member = record.members().nth(step as usize).ok_or_else(no_member)?;
+        let member = record.member(step).ok_or_else(no_member)?;
         if after_name {
             text.push('.');
         }

@@ -69,11 +69,14 @@ fn what_is_no_bytecode_is_refused_with_its_place() {
         assert!(ended.stderr.contains(says), "{input:?}: {}", ended.stderr);
         assert!(ended.stderr.starts_with("dump: standard input: "), "{}", ended.stderr);
     }
+    let long = dump(&vec![0x95; 8 * 1_000_001], &[]);
+    assert_eq!(long.code, Some(2));
+    assert!(long.stderr.contains("1000001 instructions: a program has at most"), "{}", long.stderr);
     for (args, says) in [
         (&["dump"][..], "required"),
         (&["dump", "/nosuchfile"], "no such file"),
         (&["dump", "/"], "Is a directory"),
-        (&["dump", "/dev/zero"], "more than 64 MB"),
+        (&["dump", "/dev/zero"], "more than 32 MB"),
         (&["dump", "/dev/null", "more"], "one file at a time"),
         (&["dump", "-", "--endian", "middle"], "little or big"),
         (&["dump", "-", "--format", "poem"], "poem"),

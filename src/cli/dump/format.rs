@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::Stop;
 use crate::btf::identifier;
+use crate::error::Error;
 use crate::insn::graph::{To, blocks};
 use crate::insn::parse::{MapLine, Word};
 use crate::insn::{DecodeError, Endian, Insn, Slot, instructions};
@@ -36,6 +37,9 @@ pub enum Format {
     /// The control flow graph for graphviz
     Dot,
 }
+
+/// No kernel takes a program with more instructions.
+const MOST: usize = 1_000_000;
 
 /// A program made ready to be printed.
 pub struct Shown {
@@ -130,10 +134,18 @@ impl Shown {
     /// The program in `bytes`, of which nothing else is known.
     ///
     /// # Errors
-    /// The bytes are not whole slots.
-    pub fn new(name: &str, bytes: Vec<u8>, endian: Endian) -> Result<Shown, DecodeError> {
+    /// The bytes are not whole slots, or more than any kernel takes.
+    pub fn new(name: &str, bytes: Vec<u8>, endian: Endian) -> Result<Shown, Error> {
+        if bytes.len() > 8 * MOST {
+            let slots = bytes.len() / 8;
+            return Err(Error::usage(format!(
+                "{slots} instructions: a program has at most {MOST}"
+            )));
+        }
         let mut wrong = vec![];
-        let rows = instructions(&bytes, endian)?.map(|(slot, insn)| {
+        let insns =
+            instructions(&bytes, endian).map_err(|error| Error::usage(error.to_string()))?;
+        let rows = insns.map(|(slot, insn)| {
             let (text, note) = match &insn {
                 Ok(insn) => (insn.to_string(), None),
                 Err(error) => {
@@ -178,7 +190,7 @@ impl Shown {
             Format::Linum => self.listing(out, true, false),
             Format::Hex => hex_lines(out, &self.bytes, 8),
             Format::C => self.c_array(out),
-            Format::Json => writeln!(out, "{}", self.to_json()),
+            Format::Json => self.json(out),
             Format::Raw => out.write_all(&self.bytes),
             Format::Visual => write!(out, "{}", Drawing(&self.graph())),
             Format::Dot => write!(out, "{}", Dot(&self.graph())),
@@ -233,32 +245,38 @@ impl Shown {
         writeln!(out, "}};")
     }
 
-    fn to_json(&self) -> Value {
-        let insns = self.rows.iter().map(|row| {
-            let slots = self.bytes_of(row).as_chunks::<8>().0;
-            let slots = slots.iter().map(|bytes| Slot::from_bytes(*bytes, self.endian)).map(
-                |s| json!({"code": s.code, "dst": s.dst, "src": s.src, "off": s.off, "imm": s.imm}),
-            );
-            let slots: Vec<_> = slots.collect();
-            let mut insn = json!({"slot": row.slot, "text": row.text, "slots": slots});
-            if let Some(source) = &row.source {
-                insn["file"] = source.file.as_str().into();
-                insn["line"] = source.line.into();
-                insn["source"] = source.text.as_str().into();
-            }
-            for (name, value) in [("label", &row.label), ("note", &row.note)] {
-                if let Some(value) = value {
-                    insn[name] = value.as_str().into();
-                }
-            }
-            insn
-        });
+    /// One object on a line, an instruction at a time: a long program's would fill the memory.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut object = Map::from_iter([("name".to_owned(), self.name.as_str().into())]);
         object.extend(self.fields.clone());
-        let maps = self.maps.iter().map(MapShown::to_json);
-        object.insert("maps".into(), maps.collect());
-        object.insert("insns".into(), insns.collect());
-        object.into()
+        object.insert("maps".into(), self.maps.iter().map(MapShown::to_json).collect());
+        let object = Value::from(object).to_string();
+        write!(out, "{},\"insns\":[", object.strip_suffix('}').unwrap_or(&object))?;
+        for (index, row) in self.rows.iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            write!(out, "{comma}{}", self.row_to_json(row))?;
+        }
+        writeln!(out, "]}}")
+    }
+
+    fn row_to_json(&self, row: &Row) -> Value {
+        let slots = self.bytes_of(row).as_chunks::<8>().0;
+        let slots = slots.iter().map(|bytes| Slot::from_bytes(*bytes, self.endian)).map(
+            |s| json!({"code": s.code, "dst": s.dst, "src": s.src, "off": s.off, "imm": s.imm}),
+        );
+        let slots: Vec<_> = slots.collect();
+        let mut insn = json!({"slot": row.slot, "text": row.text, "slots": slots});
+        if let Some(source) = &row.source {
+            insn["file"] = source.file.as_str().into();
+            insn["line"] = source.line.into();
+            insn["source"] = source.text.as_str().into();
+        }
+        for (name, value) in [("label", &row.label), ("note", &row.note)] {
+            if let Some(value) = value {
+                insn[name] = value.as_str().into();
+            }
+        }
+        insn
     }
 
     fn graph(&self) -> Graph {

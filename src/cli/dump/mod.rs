@@ -111,7 +111,7 @@ fn endian(text: &str) -> Result<Endian, &'static str> {
 }
 
 /// Files with more are refused. The longest program that a kernel takes has 8 MB.
-const MOST: u64 = 64 << 20;
+const MOST: u64 = 32 << 20;
 
 /// What others wrote is shown so far, in bytes.
 const LONGEST: usize = 256;
@@ -176,7 +176,6 @@ fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Shown, Err
         _ => "program".into(),
     };
     Shown::new(&clean(name.as_bytes()), bytes, options.endian.unwrap_or(Endian::HOST))
-        .map_err(|error| Error::usage(error.to_string()))
 }
 
 /// What a file or standard input holds.

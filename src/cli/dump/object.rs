@@ -70,7 +70,7 @@ impl<'a> Functions<'a> {
         let name = clean(function.name.as_bytes());
         let bytes = function.bytes.to_vec();
         let mut shown = Shown::new(&name, bytes, self.object.endian)
-            .map_err(|error| Error::usage(format!("{name}: {error}")))?;
+            .map_err(|error| Error { what: format!("{name}: {}", error.what), ..error })?;
         let mut source = None;
         for row in &mut shown.rows {
             if let Some(reference) = self.object.reference(function, row.slot) {
