@@ -163,6 +163,45 @@ fn what_clang_makes_today_for_each_version_of_the_instructions_is_read() {
     }
 }
 
+/// Before there was BTF a map was five numbers.
+#[test]
+#[ignore = "needs clang: run tests/run"]
+fn an_object_without_types_is_read() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (source, object) = (folder.join("old.c"), folder.join("old.o"));
+    let program = r#"
+        struct { unsigned type, key_size, value_size, max_entries, flags; } __attribute__((packed))
+        counts __attribute__((section("maps"), used)) = { 1, 4, 8, 77, 1 },
+        others __attribute__((section("maps"), used)) = { 2, 4, 16, 3 };
+        static void *(*lookup)(void *map, void *key) = (void *)1;
+        __attribute__((section("socket"), used)) int both(void *ctx)
+        {
+            int key = 0;
+            return lookup(&counts, &key) && lookup(&others, &key);
+        }
+    "#;
+    std::fs::write(&source, program).unwrap();
+    let clang = Command::new("clang-19")
+        .args(["-O2", "--target=bpfel", "-c"])
+        .arg(&source)
+        .arg("-o")
+        .arg(&object)
+        .output()
+        .unwrap();
+    assert!(clang.status.success(), "{clang:?}");
+    let text = dumped(&object, &[]);
+    for line in [
+        ".map counts hash key 4 value 8 entries 77 flags 0x1\n",
+        ".map others array key 4 value 16 entries 3\n",
+        ".program both socket\n",
+        " r1 = map[counts]\n",
+        " r1 = map[others]\n",
+    ] {
+        assert!(text.contains(line), "{line}{text}");
+    }
+    assert!(!text.contains(';'), "{text}");
+}
+
 /// From text to an object, to text, to bytes: the same as from the first text.
 #[test]
 fn what_is_dumped_of_our_own_object_assembles_to_the_same_bytes() {
