@@ -10,7 +10,7 @@ use crate::insn::{Cond::Slt, *};
 use crate::programs::request::{self, Starts, only};
 use crate::sys::map::{MapSpec, MapType};
 
-const STARTS: Starts = Starts { map: MapRef(0), missed: HEAT, first: UNDER + 1 };
+const STARTS: Starts = Starts { map: MapRef(0), words: 1, missed: HEAT, first: UNDER + 1 };
 const HEAT: MapRef = MapRef(1);
 
 /// Requests that can be under way at a time: about a megabyte.
@@ -33,7 +33,7 @@ pub const COUNTERS: u32 = OVER + 5;
 /// The time of each request that is under way, and the counters: one value, so that one lookup reads
 /// them all.
 pub fn maps() -> Vec<MapSpec> {
-    vec![Starts::map(8, UNDER_WAY), MapSpec::new("heat", MapType::Array, 4, 8 * COUNTERS, 1)]
+    vec![STARTS.map(UNDER_WAY), MapSpec::new("heat", MapType::Array, 4, 8 * COUNTERS, 1)]
 }
 
 const RQ: i32 = -16;
@@ -62,8 +62,11 @@ pub fn complete(request: &Request, disk: Option<Disk>) -> Result<Program, AsmErr
     let mut a = Asm::new();
     let (unmatched, under) = (a.label(), a.label());
     let going_on = a.label();
+    let Request::Struct { data_len, .. } = *request else { return a.finish() };
 
-    STARTS.end(&mut a, request, [RQ, START], 1, &unmatched, &going_on);
+    // A kernel without types does not tell the size, which is no reason to show nothing.
+    let size = data_len.offset.map(|_| data_len);
+    STARTS.end(&mut a, request, size, [RQ, START], &unmatched, &going_on);
     a.load(r1, u64_at(fp + START));
     a.sub(r9, r1);
     a.jump_if(r9, Slt, 0, &under);

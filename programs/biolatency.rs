@@ -13,7 +13,7 @@ use crate::insn::{
 use crate::programs::request::{Starts, load_disk, only};
 use crate::sys::map::{MapSpec, MapType};
 
-const STARTS: Starts = Starts { map: MapRef(0), missed: MISSED, first: 0 };
+const STARTS: Starts = Starts { map: MapRef(0), words: 2, missed: MISSED, first: 0 };
 const LATENCIES: MapRef = MapRef(1);
 const ZEROS: MapRef = MapRef(2);
 const EPOCH: MapRef = MapRef(3);
@@ -39,7 +39,7 @@ pub fn maps(options: &Options) -> Vec<MapSpec> {
     let keys = if options.by_disk || options.by_flags { options.max_keys } else { 2 };
     let [latencies, zeros, epoch] = Distributions::maps("latencies", &BUCKETS, 8, keys);
     vec![
-        Starts::map(16, options.max_requests),
+        STARTS.map(options.max_requests),
         latencies,
         zeros,
         epoch,
@@ -129,8 +129,9 @@ pub fn completed(request: &Request, options: Options) -> Result<Program, AsmErro
     let mut a = Asm::new();
     let (unmatched, not_timed, too_many) = (a.label(), a.label(), a.label());
     let out = a.label();
+    let Request::Struct { data_len, .. } = *request else { return a.finish() };
 
-    STARTS.end(&mut a, request, [RQ, START], 2, &unmatched, &out);
+    STARTS.end(&mut a, request, Some(data_len), [RQ, START], &unmatched, &out);
     // Clocks of two CPUs can differ by a little.
     let forward = a.label();
     a.load(r1, u64_at(fp + START));

@@ -71,6 +71,8 @@ fn load_gendisk(a: &mut Asm, request: &Request, none: &impl Target) {
 pub struct Starts {
     /// The hash.
     pub map: MapRef,
+    /// How many words a value has.
+    pub words: i32,
     /// The counters of what is not in the picture.
     pub missed: MapRef,
     /// The first of three of them: [`UNMATCHED`], [`REISSUED`] and [`TOO_MANY`].
@@ -85,9 +87,9 @@ pub const REISSUED: u32 = 1;
 pub const TOO_MANY: u32 = 2;
 
 impl Starts {
-    /// The hash, for so many requests and values of so many bytes.
-    pub fn map(value_size: u32, max_requests: u32) -> MapSpec {
-        MapSpec::new("starts", MapType::Hash, 8, value_size, max_requests)
+    /// The hash, for so many requests.
+    pub fn map(&self, max_requests: u32) -> MapSpec {
+        MapSpec::new("starts", MapType::Hash, 8, 8 * self.words as u32, max_requests)
     }
 
     /// `starts[key] = start`, where both are on the stack. Clobbers r0 to r5.
@@ -108,20 +110,20 @@ impl Starts {
     }
 
     /// Takes the start of the request that ends at [`end`], whose context r1 points to: r6 is the
-    /// request, r9 the time now, and at `fp + start` is what was remembered, so many words. Goes on at
-    /// `unmatched` if nothing was, and at `going_on` if only a part of it ends. Clobbers the other
-    /// registers.
+    /// request, r9 the time now, and what was remembered is at `fp + start`. Goes on at `unmatched` if
+    /// nothing was, and at `going_on` if by the request's size only a part of it ends; without a size
+    /// each part counts as the end. Clobbers the other registers.
     #[track_caller]
     pub fn end(
         &self,
         a: &mut Asm,
         request: &Request,
+        size: Option<Field>,
         [key, start]: [i32; 2],
-        words: i32,
         unmatched: &impl Target,
         going_on: &impl Target,
     ) {
-        let Request::Struct { argument, access, data_len, .. } = *request else { return };
+        let Request::Struct { argument, access, .. } = *request else { return };
         a.load(r6, u64_at(r1 + argument));
         // The third argument: how many bytes end.
         a.load(r7, u64_at(r1 + (argument + 16)));
@@ -130,13 +132,15 @@ impl Starts {
         a.store(u64_at(fp + key), r6);
         a.lookup(self.map, key);
         a.jump_if(r0, Eq, 0, unmatched);
-        for word in (0..8 * words).step_by(8) {
+        for word in (0..8 * self.words).step_by(8) {
             a.load(r1, u64_at(r0 + word));
             a.store(u64_at(fp + (start + word)), r1);
         }
-        // The request ends with its last part: it has still the size it had before this one.
-        a.read(access, r8, u32_at(r6 + data_len), going_on);
-        a.jump_if(w8, Gt, w7, going_on);
+        if let Some(size) = size {
+            // The request ends with its last part: it has still the size it had before this one.
+            a.read(access, r8, u32_at(r6 + size), going_on);
+            a.jump_if(w8, Gt, w7, going_on);
+        }
         a.delete(self.map, key);
     }
 }

@@ -17,6 +17,8 @@ use crate::sys::{
     self, AttachType, Link, Load, LoadError, Map, MapSpec, Memory, PerfEvent, Prog, ProgramType,
     Tracefs,
 };
+use crate::verifier::path::Code;
+use crate::verifier::render::{Refused, Source};
 
 /// A program and where it shall be attached.
 #[derive(Clone, Debug)]
@@ -62,9 +64,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// What the maps take in the kernel.
+    /// What the maps take in the kernel of this host.
     pub fn memory(&self) -> Memory {
-        self.maps.iter().map(|map| map.spec().memory()).sum()
+        self.maps.iter().map(|map| map.spec().memory()).sum::<Memory>().here()
     }
 
     /// Detaches all at once as soon as this process has ended, which nobody should have to wait for:
@@ -165,9 +167,11 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
         Some(index) => tried.swap_remove(index).1,
         None => {
             let reasons = tried.iter().map(|(kind, error)| format!("{kind}: {error}"));
-            Error::lacking("no way to attach works on this host")
+            let error = Error::lacking("no way to attach works on this host")
                 .next("why, for each: -v")
-                .detail(reasons.collect::<Vec<_>>().join("\n"))
+                .detail(reasons.collect::<Vec<_>>().join("\n"));
+            let refused = tried.into_iter().find_map(|(_, error)| error.refused);
+            Error { refused, ..error }
         }
     }
 }
@@ -362,9 +366,28 @@ fn load(
             line_info: &types.line_info,
         }),
         license: plan.program.license().unwrap_or(sys::prog::LICENSE),
+        log_level: 2,
         ..Load::new(program_type)
     };
-    sys::prog::load(&load).map_err(|error| refusal::load(plan.attach.kind(), &error))
+    sys::prog::load(&load).map_err(|error| {
+        let refused = Refused {
+            code: Code::of(plan.program.insns()),
+            maps: maps.iter().map(|map| map.spec().name.clone()).collect(),
+            lines: source_lines(plan).collect(),
+            log: error.log.clone(),
+        };
+        refusal::of_program(plan.attach.kind(), &error, refused)
+    })
+}
+
+/// The lines that wrote the program.
+fn source_lines(plan: &Plan) -> impl Iterator<Item = Source> + '_ {
+    plan.program.lines().map(|(slot, _, line)| Source {
+        slot: slot as u32,
+        file: line.file.to_owned(),
+        line: line.line,
+        text: line.text.unwrap_or_else(|| programs::line(line.file, line.line)).to_owned(),
+    })
 }
 
 /// A name as the kernel takes it.

@@ -303,12 +303,20 @@ impl<'a> Type<'a> {
         }
     }
 
-    /// The parameters of a function's type, in order: name and type. Of other kinds none.
-    pub(super) fn parameters(&self) -> impl Iterator<Item = Result<(&'a [u8], u32), BtfError>> {
+    /// The names and types of a function's parameters, in order; of other kinds none.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> {
+        self.pairs(Kind::FuncProto)
+    }
+
+    /// What is behind a header of this kind: names, each with a word.
+    fn pairs(
+        &self,
+        kind: Kind,
+    ) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> + use<'a> {
         let (order, strings) = (self.order, self.strings);
-        let tail = if self.kind == Kind::FuncProto { &self.bytes[HEADER..] } else { &[] };
-        tail.chunks_exact(8)
-            .map(move |one| Ok((strings.get(order.u32(one))?, order.u32(&one[4..]))))
+        let pairs = if self.kind == kind { &self.bytes[HEADER..] } else { &[] };
+        let pairs = pairs.chunks_exact(8);
+        pairs.map(move |pair| (strings.get(order.u32(pair)), order.u32(&pair[4..])))
     }
 
     /// The members of a struct or union, in order; of other kinds none.

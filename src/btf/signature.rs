@@ -56,11 +56,10 @@ impl<'a> Btf<'a> {
         if proto.kind() != Kind::FuncProto {
             return Ok(None);
         }
-        let parameters = proto.parameters().take(PARAMETERS).map(|parameter| {
-            let (name, type_id) = parameter?;
+        let parameters = proto.parameters().take(PARAMETERS).map(|(name, type_id)| {
             // What has no size is the rest of a variable number of arguments.
             let words = self.size_of(type_id).map_or(1, |size| size.div_ceil(8).max(1));
-            Ok(Parameter { name: String::from_utf8_lossy(name).into_owned(), type_id, words })
+            Ok(Parameter { name: String::from_utf8_lossy(name?).into_owned(), type_id, words })
         });
         let parameters = parameters.collect::<Result<_, BtfError>>()?;
         Ok(Some(Signature { parameters, returns: proto.size_or_type() }))

@@ -50,14 +50,17 @@ pub struct Options {
 const USAGE: &str = "rawbpf argdist [OPTIONS] FUNCTION ARG|FIELD [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
+In the kernel its maps take 752 bytes, and 2 KiB for each CPU.
+
 Examples:
   rawbpf argdist blk_mq_start_request 'arg0->__data_len' 1 1  a field behind an argument
   rawbpf argdist syscalls:sys_exit_read ret 1                 a tracepoint's field, a table a second
   rawbpf argdist vfs_read retval --linear 0,4096,256          what a function returns, in steps
 
-Width and sign are those of the kernel's types (BTF); an argument that they do not tell of, as any of
-a function of a file, is taken for a number of 64 bits without a sign. Numbers below 0, such as
-errors, and what could not be read are counted beside the table.";
+Width and sign are those of the kernel's types (BTF). Where they do not tell, as of any function
+of a file, an argument is taken for a number of 64 bits without a sign. Numbers below 0, such as
+errors, and what could not be read are counted beside the table. -p is who runs the function or
+meets the tracepoint: in an interrupt, anybody.";
 
 pub fn run(options: &Options) -> Result<(), Stop> {
     trace::run(&mut tool(options)?)
@@ -98,7 +101,7 @@ pub fn tool(options: &Options) -> Result<Argdist<'_>, Error> {
         options,
         traced,
         kinds,
-        picture: Picture::new(options.value.last(), 1, buckets.clone()),
+        picture: Picture::new(options.value.last(), 1, buckets.clone(), false),
         distributions: Distributions::new(&buckets),
         program: program::Options { buckets, pid },
         counters: Counters::default(),

@@ -94,12 +94,14 @@ pub struct Picture {
     pub buckets: Buckets,
     /// The lowest and the highest value of each bucket; None for no end.
     pub ranges: Vec<(u64, Option<u64>)>,
+    /// Whether a table by powers of two begins at 0, not where anything was counted.
+    pub from_zero: bool,
 }
 
 impl Picture {
-    pub fn new(name: String, unit: u64, buckets: Buckets) -> Picture {
+    pub fn new(name: String, unit: u64, buckets: Buckets, from_zero: bool) -> Picture {
         let ranges = (0..buckets.len()).map(|index| buckets.range(index)).collect();
-        Picture { name, unit, buckets, ranges }
+        Picture { name, unit, buckets, ranges, from_zero }
     }
 
     /// The table and its summary.
@@ -131,8 +133,7 @@ impl fmt::Display for Pictured<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Pictured(picture, distribution) = self;
         match picture.buckets {
-            // By powers of two the table begins at 0, as it always has.
-            Buckets::Log2 => {
+            Buckets::Log2 if picture.from_zero => {
                 Log2Histogram { unit: &picture.name, first: 2, counts: &distribution.counts }.fmt(f)
             }
             _ => picture.table(distribution).fmt(f),

@@ -114,7 +114,7 @@ pub fn tool(options: &Options) -> Result<Funclatency<'_>, Error> {
         None => &[AttachKind::Kprobe, AttachKind::Fentry],
     })?;
     let (unit, buckets) = (options.unit.nanoseconds(), options.distribution.buckets());
-    let picture = Picture::new(options.unit.name().into(), unit as u64, buckets.clone());
+    let picture = Picture::new(options.unit.name().into(), unit as u64, buckets.clone(), true);
     let by_pid = options.by.map(|_| options.max_keys);
     Ok(Funclatency {
         options,

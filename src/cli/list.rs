@@ -14,7 +14,7 @@ use super::Stop;
 use super::{options, report};
 use crate::error::Error;
 use crate::host::holders::{FdInfo, Holders};
-use crate::host::refusal;
+use crate::host::{KernelTypes, refusal};
 use crate::sys::object::{self, Kind, LinkType, ProgInfo};
 use crate::sys::{Errno, MapType, ProgramType, SysError, file};
 use crate::view::duration::latency;
@@ -288,6 +288,7 @@ fn maps() -> Result<Vec<Fields>, Error> {
 }
 
 fn links() -> Result<Vec<Fields>, Error> {
+    let types = KernelTypes::running();
     each(Kind::Link, &mut |fd| {
         let info = object::link_info(fd)?;
         Ok(fields(vec![
@@ -298,7 +299,7 @@ fn links() -> Result<Vec<Fields>, Error> {
                 name(LinkType::from_raw(info.link_type).map(LinkType::name), info.link_type),
             ),
             ("prog_id", info.prog_id.into()),
-            ("attached", attached(&FdInfo::of(fd))),
+            ("attached", attached(&FdInfo::of(fd), &types)),
         ]))
     })
 }
@@ -347,11 +348,24 @@ fn boot_time() -> Result<Duration, Error> {
 }
 
 /// What the kernel says of a link beyond what all descriptors and all links have.
-fn attached(fdinfo: &FdInfo) -> Value {
+fn attached(fdinfo: &FdInfo, types: &KernelTypes) -> Value {
     const ALL: [&str; 8] =
         ["pos", "flags", "mnt_id", "ino", "link_type", "link_id", "prog_tag", "prog_id"];
     let fields = fdinfo.fields().filter(|(name, _)| !ALL.contains(name));
-    fields.map(|(name, value)| (name.to_owned(), Value::from(value))).collect::<Fields>().into()
+    let function = function(fdinfo, types).map(|name| ("function".to_owned(), name.into()));
+    let fields = fields.map(|(name, value)| (name.to_owned(), Value::from(value)));
+    function.into_iter().chain(fields).collect::<Fields>().into()
+}
+
+/// The name of the kernel's function that a link is attached to by a BTF id.
+fn function(fdinfo: &FdInfo, types: &KernelTypes) -> Option<String> {
+    let [object, id] = ["target_obj_id", "target_btf_id"].map(|name| fdinfo.number(name));
+    let object = object::open(Kind::Btf, object?.try_into().ok()?).ok()?;
+    // A module's own ids follow the kernel's, and are other functions in another module.
+    let is_kernels = object::btf_info(object.as_fd()).ok()?.name == "vmlinux";
+    let mut btf = types.btf().ok().flatten().filter(|_| is_kernels)?;
+    let function = btf.by_id(id?.try_into().ok()?).ok()?;
+    Some(String::from_utf8_lossy(function.name().ok()?).into_owned())
 }
 
 /// Bytes in the kernel.

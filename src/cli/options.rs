@@ -48,6 +48,10 @@ pub struct TraceOptions {
     /// Say on stderr what is attached where, why, and how long it took
     #[arg(short, long)]
     pub verbose: bool,
+
+    /// Write all that the verifier said of a program it refused to this file; - is stdout
+    #[arg(long, value_name = "FILE")]
+    pub verifier_log: Option<PathBuf>,
 }
 
 /// Which requests, for the tools of the block layer.

@@ -259,7 +259,7 @@ fn attach(kind: &str, place: &str, types: &KernelTypes) -> Result<Attach, Error>
             let args = types.btf()?.map(|mut btf| btf.trace_args(place)).transpose();
             match args.map_err(|error| types.error(&error))? {
                 Some(None) => {
-                    return Err(Error::failed(format!("this kernel has no tracepoint {place}")));
+                    return Err(Error::lacking(format!("this kernel has no tracepoint {place}")));
                 }
                 args => Attach::TpBtf(name(), args.flatten().map(|args| args.type_id)),
             }

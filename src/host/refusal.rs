@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::attach::{AttachKind, UserFunction};
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::insn::helper::{GET_ATTACH_COOKIE, PROBE_READ_KERNEL};
 use crate::sys::{Errno, LoadError, ProgramType, SysError, Tracefs, file, kallsyms};
+use crate::verifier::render::Refused;
 
 /// The capabilities that matter to us, by their bit.
 const CAPABILITIES: [(u32, &str); 3] =
@@ -71,6 +72,21 @@ pub fn objects(error: &SysError) -> Error {
     }
 }
 
+/// Why the kernel refused to load this program of ours.
+pub fn of_program(kind: AttachKind, error: &LoadError, refused: Refused) -> Error {
+    let said = load(kind, error);
+    match refused.diagnose() {
+        Some(diagnosis) if said.failure == Failure::Failed => Error::failed(format!(
+            "the verifier refused the {kind} program: {}",
+            diagnosis.sentence
+        ))
+        .next("its instructions: -v; all that the verifier said: --verifier-log FILE")
+        .detail(error.to_string())
+        .refused(refused),
+        _ => said,
+    }
+}
+
 /// Why the kernel refused to load a program of this kind.
 pub fn load(kind: AttachKind, error: &LoadError) -> Error {
     let detail = format!("{error}\n{}", error.log);
@@ -107,6 +123,14 @@ pub fn load(kind: AttachKind, error: &LoadError) -> Error {
         },
         Errno::EINVAL => Error::lacking(format!("this kernel knows no {kind} programs"))
             .next("try: --attach auto"),
+        Errno::E2BIG => Error::failed(
+            "the kernel takes no program without instructions, nor one of more than a million (4096 \
+             without CAP_BPF)",
+        ),
+        Errno::EACCES => {
+            Error::lacking(format!("a security module forbids to load the {kind} program"))
+        }
+        Errno::ENOMEM => Error::failed("the kernel has no memory for the program"),
         _ => Error::failed(format!("the kernel did not load the {kind} program: {error}")),
     };
     refused.detail(detail)
@@ -386,7 +410,6 @@ impl MostLike<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Failure;
 
     const ROOT: &str = "CapEff:\t000001ffffffffff\n";
     const NOBODY: &str = "CapEff:\t0000000000000000\n";

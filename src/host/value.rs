@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::attach::{Attach, AttachKind, UserFunction};
 use super::types::KernelTypes;
 use super::{refusal, registers};
-use crate::btf::{Btf, BtfError, Kind, Number, Signature, Type};
+use crate::btf::{Btf, BtfError, Kind, Number, Parameter, Signature, Type};
 use crate::error::Error;
 use crate::sys::link::At;
 use crate::sys::{Errno, Tracefs, kallsyms};
@@ -297,7 +297,7 @@ impl<'a> Typed<'a> {
             Some(_) => parameters.take(index).map(|one| one.words as usize).sum(),
             None => index,
         };
-        let place = match (kind, expression.is_of_result()) {
+        let word = match (kind, expression.is_of_result()) {
             (AttachKind::Kprobe | AttachKind::Uprobe, result) => {
                 let registers = registers::host().ok_or_else(|| {
                     let arch = std::env::consts::ARCH;
@@ -325,7 +325,7 @@ impl<'a> Typed<'a> {
             }
             _ => (vec![], WORD),
         };
-        Ok(Value { origin: Origin::Word(place), path, number })
+        Ok(Value { origin: Origin::Word(word), path, number })
     }
 
     /// Which argument it is; for the result how many there are.
@@ -343,14 +343,19 @@ impl<'a> Typed<'a> {
         };
         index.ok_or_else(|| {
             let what = format!("{} has no argument {root}", self.name);
-            let names = parameters.iter().enumerate();
-            let names: Vec<_> = names
-                .map(|(number, one)| match (&*one.name, root) {
-                    ("", _) | (_, Root::Argument(_)) => format!("arg{number}"),
-                    (name, _) => name.to_owned(),
-                })
-                .collect();
-            refusal::misspelt(what, &root.to_string(), names.iter().map(String::as_str))
+            let numbered = |(number, one): (usize, &Parameter)| match &*one.name {
+                "" => format!("arg{number}"),
+                name => format!("arg{number} ({name})"),
+            };
+            let numbered: Vec<_> = parameters.iter().enumerate().map(numbered).collect();
+            match root {
+                // Of numbers none is more like another.
+                Root::Argument(_) => refusal::misspelt(what, "", numbered.iter().map(|one| &**one)),
+                _ => {
+                    let names = parameters.iter().map(|one| &*one.name);
+                    refusal::misspelt(what, &root.to_string(), names)
+                }
+            }
         })
     }
 }

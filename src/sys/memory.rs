@@ -18,8 +18,9 @@ pub struct Memory {
 
 impl Memory {
     /// In all on this host.
-    pub fn here(self) -> usize {
-        self.fixed + self.per_cpu * cpu::possible().unwrap_or(1)
+    pub fn here(self) -> Memory {
+        let cpus = cpu::possible().unwrap_or(1);
+        Memory { fixed: self.fixed + self.per_cpu * cpus, per_cpu: 0 }
     }
 }
 

@@ -291,7 +291,7 @@ fn style() -> String {
         .collect();
     format!(
         "<style>\n\
-         .heat{{--page:#fff;--ink:#222;--line:#888;{}font:12px system-ui,sans-serif}}\n\
+         .heat{{color-scheme:light dark;--page:#fff;--ink:#222;--line:#888;{}font:12px system-ui,sans-serif}}\n\
          @media (prefers-color-scheme:dark){{.heat{{--page:#111;--ink:#ddd;--line:#777;{}}}}}\n\
          .heat .page{{fill:var(--page)}}\n\
          .heat text{{fill:var(--ink)}}\n\

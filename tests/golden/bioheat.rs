@@ -30,3 +30,11 @@ fn typed() {
     check("typed", &request, &request, None);
     check("typed-disk", &request, &request, Some(Disk { major: 259, minor: 3 }));
 }
+
+#[test]
+fn probed() {
+    let request = through(0, Access::Probe, true);
+    check("probed", &request, &request, None);
+    let unknown = through(0, Access::Probe, false);
+    check("probed-without-btf", &unknown, &unknown, None);
+}

@@ -14,4 +14,6 @@ mod dump;
 mod funccount;
 mod funclatency;
 mod list;
+mod refusals;
+mod run;
 mod tool;

@@ -2,6 +2,7 @@
 //! `guest/case.sh`.
 
 use crate::bed::Outcome;
+use crate::user::{MILLISECONDS, NAPS};
 use serde_json::Value;
 
 /// The sizes that `mixed_io` makes, in bytes, and how many requests.
@@ -60,12 +61,24 @@ pub fn signed(outcome: &Outcome) {
     assert_eq!(line["negative"], 13, "{line}");
 }
 
+/// What a user function was called with.
+pub fn naps(outcome: &Outcome) {
+    let (line, counted) = counted(&outcome.stdout);
+    assert_eq!(counted, [(MILLISECONDS, NAPS)], "{line}");
+}
+
+/// What it returned.
+pub fn of_naps(outcome: &Outcome) {
+    let (line, counted) = counted(&outcome.stdout);
+    assert_eq!(counted, [(7 * MILLISECONDS, NAPS)], "{line}");
+}
+
 /// What was misspelt is said, and what there is.
 pub fn meant(outcome: &Outcome) {
     for said in [
         "struct request has no field data_len\n  did you mean __data_len?",
         "blk_mq_start_request has no argument req\n  there is: rq",
-        "blk_mq_start_request has no argument arg1\n",
+        "blk_mq_start_request has no argument arg1\n  there is: arg0 (rq)",
         "blk_mq_start_request returns nothing",
         "this kernel has no function blk_mq_strat_request\n  did you mean blk_mq_start_request?",
         "block:block_rq_issue has no field byte\n  did you mean bytes?",

@@ -29,6 +29,8 @@ macro_rules! everywhere {
             argdist_pointer_fentry: "argdist_reads fentry arg0" => argdist::as_many_reads;
             argdist_signed_tp_btf: "argdist_signed tp_btf" => argdist::signed;
             argdist_signed_raw_tp: "argdist_signed raw_tp" => argdist::signed;
+            argdist_user_argument: "argdist_user arg0" => argdist::naps;
+            argdist_user_result: "argdist_user retval" => argdist::of_naps;
             argdist_misspelt: "argdist_misspelt" => argdist::meant;
             biolatency_timed_kprobe: "biolatency_timed kprobe" => biolatency::timed;
             biolatency_timed_fentry: "biolatency_timed fentry" => biolatency::timed;
@@ -96,6 +98,7 @@ macro_rules! everywhere {
             bitesize_picture: "bitesize_text" => bitesize::text;
             funclatency_crowd_kprobe: "funclatency_crowd kprobe" => funclatency::crowd_or_missed;
             funclatency_crowd_fentry: "funclatency_crowd fentry" => funclatency::crowd;
+            funclatency_user: "funclatency_user" => funclatency::naps;
             funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
             bioheat_kprobe_virtio: "bioheat_mixed kprobe vda" => bioheat::mixed;
             bioheat_fentry_virtio: "bioheat_mixed fentry vda" => bioheat::mixed;
@@ -130,6 +133,7 @@ macro_rules! with_kprobe_multi {
     ($then:ident $($with:tt)*) => {
         $then! {
             $($with)*
+            list_fentry: "list_counted fentry" => list::counted_by_function;
             funccount_hundreds: "funccount_by_function vfs_* tcp_* ip_* blk_*" => funccount::by_one_link;
         }
     };

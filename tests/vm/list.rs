@@ -27,6 +27,14 @@ pub fn counted_with_link(outcome: &Outcome) {
     assert_eq!(link["attached"]["tp_name"], "block_rq_issue", "{link}");
 }
 
+/// And its link, with the name of the function that the kernel tells by number.
+pub fn counted_by_function(outcome: &Outcome) {
+    counted(outcome);
+    let link = only(outcome, "link");
+    assert_eq!(link["link_type"], "tracing", "{link}");
+    assert_eq!(link["attached"]["function"], "blk_mq_start_request", "{link}");
+}
+
 /// The one line of a type.
 #[track_caller]
 fn only(outcome: &Outcome, of: &str) -> Value {

@@ -54,3 +54,10 @@ argdist_misspelt() {
     rawbpf argdist block:block_rq_issue byte 1 1 && return 1
     true
 }
+
+# argdist_user VALUE: what a function of a program is called with or returns.
+argdist_user() {
+    start argdist /bin/vm-tests:vm::user::nap "$1" --linear 0,100,1 --json -v 3600
+    /bin/vm-tests --exact user::naps >/dev/null
+    stop
+}
