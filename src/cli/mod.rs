@@ -58,6 +58,7 @@ enum Command {
     Bioheat(bioheat::Options),
     Funclatency(funclatency::Options),
     Funccount(funccount::Options),
+    Dump(dump::Options),
     Argdist(argdist::Options),
     Asm(asm::Options),
     Run(run::Options),
@@ -82,6 +83,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if let Command::Dump(options) = &cli.command
+        && let Some(args) = dump::as_tool(options, is_tool)
+    {
+        return run(args.into_iter());
+    }
     let of = |options: &TraceOptions| (options.verbose, options.verifier_log.clone());
     let (name, (verbose, log), result) = match &cli.command {
         Command::Bitehist(options) => ("bitehist", of(&options.trace), bitehist::run(options)),
@@ -95,6 +101,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ("funclatency", of(&options.trace), funclatency::run(options))
         }
         Command::Argdist(options) => ("argdist", of(&options.trace), argdist::run(options)),
+        Command::Dump(options) => ("dump", (false, None), dump::run(options)),
         Command::Asm(options) => ("asm", (false, None), asm::run(options)),
         Command::Run(options) => ("run", of(&options.trace), run::run(options)),
         Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
@@ -127,6 +134,13 @@ fn named(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
         args.insert(1, name);
     }
     args
+}
+
+/// Whether a subcommand has bytecode of its own.
+fn is_tool(name: &str) -> bool {
+    let command = Cli::command();
+    let subcommand = command.find_subcommand(name);
+    subcommand.is_some_and(|it| it.get_arguments().any(|arg| arg.get_id() == "dump_insns"))
 }
 
 /// Why a run ends before its time.
