@@ -350,7 +350,10 @@ fn elements(maps: &[Map]) -> Result<Vec<Elements>, Error> {
         let elements = entries.iter().map(element);
         let mut elements: Vec<_> =
             elements.filter(|(_, value)| !array || !value.is_zero()).collect();
-        elements.sort();
+        // An array's are in order.
+        if !array {
+            elements.sort_unstable();
+        }
         Ok(Elements { name: map.spec().name.clone(), kind: map_type.name(), elements })
     });
     maps.collect()
