@@ -56,10 +56,18 @@ fn page(command: &Command, folder: &Path) -> io::Result<()> {
         }
         None => section(&mut out, "NOTES", &help)?,
     }
-    section(&mut out, "OVERHEAD", if traces(command) { OVERHEAD } else { NO_OVERHEAD })?;
+    section(&mut out, "OVERHEAD", overhead(command))?;
     section(&mut out, "EXIT STATUS", EXIT_STATUS)?;
     let others = if command.has_subcommands() { PAGES_OF_TOOLS } else { PAGE_OF_ALL };
     section(&mut out, "SEE ALSO", others)
+}
+
+fn overhead(command: &Command) -> &'static str {
+    match command.get_name() {
+        "asm" => NOTHING_LOADED,
+        _ if traces(command) => OVERHEAD,
+        _ => NO_OVERHEAD,
+    }
 }
 
 /// Whether its program runs at each event.
@@ -112,6 +120,10 @@ It attaches to places that are hardly ever hit, with a program of two
 instructions, and detaches when it is done. Nothing of it is left. The
 run takes some tenths of a second, most of it at its end, when the kernel
 removes a uprobe, a tracepoint and two kprobes.";
+
+const NOTHING_LOADED: &str = "\
+None: it loads nothing into the kernel and needs no privilege. A text of a
+hundred thousand instructions takes some tenths of a second.";
 
 const EXIT_STATUS: &str = "\
 0    it is done
