@@ -56,10 +56,10 @@ Examples:
   rawbpf run drop.bpf --ctx \"$(xxd -p packet)\"
   rawbpf bitehist --attach raw_tp --dump-insns | rawbpf run - 1 3
 
-A program that is attached (kprobe, tracepoint, raw_tp, tp_btf, fentry, uprobe, ...) runs until Ctrl-C or
-for COUNT intervals, and its maps are shown after each. One of another type (socket_filter, xdp,
-sched_cls, ...) is run once, by BPF_PROG_TEST_RUN, and so is a raw_tp with --ctx. Zeros in arrays are not
-shown; values of several CPUs are added up.";
+A program that is attached (kprobe, tracepoint, raw_tp, tp_btf, fentry, uprobe, ...) runs until
+Ctrl-C or for COUNT intervals, and its maps are shown after each. One of another type, such as
+socket_filter, xdp or sched_cls, is run once by BPF_PROG_TEST_RUN, and so is a raw_tp with --ctx.
+Zeros in arrays are not shown; values of several CPUs are added up.";
 
 fn bytes(text: &str) -> Result<Bytes, String> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
