@@ -65,6 +65,7 @@ fn page(command: &Command, folder: &Path) -> io::Result<()> {
 fn overhead(command: &Command) -> &'static str {
     match command.get_name() {
         "asm" => NOTHING_LOADED,
+        "list" => LISTS,
         _ if traces(command) => OVERHEAD,
         _ => NO_OVERHEAD,
     }
@@ -114,6 +115,12 @@ kprobe, uprobe or tracepoint: the kernel waits for its last user.
 The process takes less than 2 MB, most of them pages of its file and of
 the kernel's BTF. What the maps take in the kernel is told by rawbpf
 doctor. Neither grows with time.";
+
+const LISTS: &str = "\
+Nothing is loaded. The kernel is asked for each object, and the descriptors
+of each process are looked at: some 20 ms for a hundred processes. With
+--stats the kernel times each run of every program for so long, which adds
+some 40 ns to it.";
 
 const NO_OVERHEAD: &str = "\
 It attaches to places that are hardly ever hit, with a program of two

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::verifier::render::Refused;
+
 /// How a failed run ends, as the exit code tells it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Failure {
@@ -37,12 +39,15 @@ pub struct Error {
     pub next: Option<String>,
     /// The kernel's own words, for `-v`.
     pub detail: Option<String>,
+    /// The program that the verifier refused, if it was that.
+    pub refused: Option<Box<Refused>>,
 }
 
 impl Error {
     /// It was tried and failed.
     pub fn failed(what: impl Into<String>) -> Error {
-        Error { failure: Failure::Failed, what: what.into(), next: None, detail: None }
+        let (what, failure) = (what.into(), Failure::Failed);
+        Error { failure, what, next: None, detail: None, refused: None }
     }
 
     /// The command line asks for what cannot be.
@@ -63,6 +68,11 @@ impl Error {
     /// The same with what only `-v` shows.
     pub fn detail(self, detail: impl Into<String>) -> Error {
         Error { detail: Some(detail.into()), ..self }
+    }
+
+    /// The same of this program.
+    pub fn refused(self, refused: Refused) -> Error {
+        Error { refused: Some(Box::new(refused)), ..self }
     }
 }
 

@@ -10,6 +10,7 @@
 //! | [`session`] | load and attach a tool's programs; dropping it leaves nothing behind |
 //! | [`counters`] | read counters that are never cleared |
 //! | [`interval`] | wait for the end of an interval, or for a signal |
+//! | [`verifier`] | what the verifier says: its log as values, a refused program diagnosed; pure |
 //! | [`view`] | pictures: data in, text out; pure |
 //! | [`programs`] | the tools' programs |
 //! | [`cli`] | the command line |
@@ -32,4 +33,5 @@ pub mod programs;
 pub mod session;
 #[allow(unsafe_code)] // The kernel boundary; every block there gives its reason.
 pub mod sys;
+pub mod verifier;
 pub mod view;

@@ -10,12 +10,15 @@ use crate::btf::{self, ProgramBtf};
 use crate::error::{Error, Failure};
 use crate::host::names::Function;
 use crate::host::{Attach, AttachKind, refusal};
-use crate::insn::{Endian, Program, encode};
+use crate::insn::{AsmError, Endian, Program, encode};
 use crate::programs;
 use crate::sys::link::{At, Functions};
 use crate::sys::{
-    self, AttachType, Link, Load, LoadError, Map, MapSpec, PerfEvent, Prog, ProgramType, Tracefs,
+    self, AttachType, Link, Load, LoadError, Map, MapSpec, Memory, PerfEvent, Prog, ProgramType,
+    Tracefs,
 };
+use crate::verifier::path::Code;
+use crate::verifier::render::{Refused, Source};
 
 /// A program and where it shall be attached.
 #[derive(Clone, Debug)]
@@ -26,6 +29,21 @@ pub struct Plan {
     pub attach: Attach,
     /// The program, made for that attach kind.
     pub program: Program,
+}
+
+impl Plan {
+    /// A program as it came from the builder.
+    ///
+    /// # Errors
+    /// It was not built right.
+    pub fn new(
+        name: &'static str,
+        attach: Attach,
+        program: Result<Program, AsmError>,
+    ) -> Result<Plan, Error> {
+        let program = program.map_err(|error| Error::failed(error.to_string()))?;
+        Ok(Plan { name, attach, program })
+    }
 }
 
 /// What a running tool holds in the kernel.
@@ -46,6 +64,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// What the maps take in the kernel of this host.
+    pub fn memory(&self) -> Memory {
+        self.maps.iter().map(|map| map.spec().memory()).sum::<Memory>().here()
+    }
+
     /// Detaches all at once as soon as this process has ended, which nobody should have to wait for:
     /// the kernel takes some 70 ms to let a perf event go. Until then the programs go on.
     pub fn leave(self) {
@@ -98,7 +121,7 @@ impl Many for All {
 pub fn start(
     maps: &[MapSpec],
     kinds: &[AttachKind],
-    plans: impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
     many: &mut dyn Many,
 ) -> Result<Session, Error> {
     let mut clock = Clock::default();
@@ -107,7 +130,7 @@ pub fn start(
     let maps = created.map_err(|error| refusal::map(&error))?;
     let mut skipped = vec![];
     for &kind in kinds {
-        match attach_all(kind, &maps, &plans, many, &mut clock) {
+        match attach_all(kind, &maps, plans, many, &mut clock) {
             Ok(Attached { places, programs, left_out, perf_events }) => {
                 let (attached, steps) = (places, clock.steps);
                 return Ok(Session {
@@ -144,9 +167,11 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
         Some(index) => tried.swap_remove(index).1,
         None => {
             let reasons = tried.iter().map(|(kind, error)| format!("{kind}: {error}"));
-            Error::lacking("no way to attach works on this host")
+            let error = Error::lacking("no way to attach works on this host")
                 .next("why, for each: -v")
-                .detail(reasons.collect::<Vec<_>>().join("\n"))
+                .detail(reasons.collect::<Vec<_>>().join("\n"));
+            let refused = tried.into_iter().find_map(|(_, error)| error.refused);
+            Error { refused, ..error }
         }
     }
 }
@@ -163,7 +188,7 @@ struct Attached {
 fn attach_all(
     kind: AttachKind,
     maps: &[Map],
-    plans: &impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
     many: &mut dyn Many,
     clock: &mut Clock,
 ) -> Result<Attached, Error> {
@@ -341,9 +366,28 @@ fn load(
             line_info: &types.line_info,
         }),
         license: plan.program.license().unwrap_or(sys::prog::LICENSE),
+        log_level: 2,
         ..Load::new(program_type)
     };
-    sys::prog::load(&load).map_err(|error| refusal::load(plan.attach.kind(), &error))
+    sys::prog::load(&load).map_err(|error| {
+        let refused = Refused {
+            code: Code::of(plan.program.insns()),
+            maps: maps.iter().map(|map| map.spec().name.clone()).collect(),
+            lines: source_lines(plan).collect(),
+            log: error.log.clone(),
+        };
+        refusal::of_program(plan.attach.kind(), &error, refused)
+    })
+}
+
+/// The lines that wrote the program.
+fn source_lines(plan: &Plan) -> impl Iterator<Item = Source> + '_ {
+    plan.program.lines().map(|(slot, _, line)| Source {
+        slot: slot as u32,
+        file: line.file.to_owned(),
+        line: line.line,
+        text: line.text.unwrap_or_else(|| programs::line(line.file, line.line)).to_owned(),
+    })
 }
 
 /// A name as the kernel takes it.
@@ -433,7 +477,7 @@ mod tests {
             RAW_TRACEPOINT => Ok(hook::fd()),
             _ => Err(Errno::EINVAL),
         });
-        let session = start(&[], &KINDS, plan, &mut All).unwrap();
+        let session = start(&[], &KINDS, &plan, &mut All).unwrap();
         assert_eq!(session.attached, ["raw_tp t"]);
         let [(AttachKind::TpBtf, error)] = &session.skipped[..] else { panic!("one is skipped") };
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
@@ -446,13 +490,13 @@ mod tests {
         let _host = sys::file::hook::install(move |path| {
             path.ends_with("status").then(|| Ok(root.as_bytes().to_vec()))
         });
-        let error = start(&[], &KINDS, plan, &mut All).err().unwrap();
+        let error = start(&[], &KINDS, &plan, &mut All).err().unwrap();
         assert_eq!(error.failure, Failure::Lacking);
         assert_eq!(error.what, "no way to attach works on this host");
         let detail = error.detail.unwrap();
         assert!(detail.contains("tp_btf: this kernel") && detail.contains("raw_tp: this kernel"));
         // Of one kind that was asked for, the reason itself.
-        let error = start(&[], &KINDS[..1], plan, &mut All).err().unwrap();
+        let error = start(&[], &KINDS[..1], &plan, &mut All).err().unwrap();
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
     }
 
@@ -492,7 +536,7 @@ mod tests {
         });
         let plans = |kind| Ok([plan(kind)?, plan(kind)?, plan(kind)?, plan(kind)?].concat());
         let mut most = Most(true, vec![]);
-        let session = start(&[], &[AttachKind::RawTp], plans, &mut most).unwrap();
+        let session = start(&[], &[AttachKind::RawTp], &plans, &mut most).unwrap();
         // The fourth was not wanted any more.
         assert_eq!((session.attached.len(), session.left_out.len()), (2, 1));
         assert_eq!(most.1, [0, 1, 2, 3, 4]);
@@ -509,7 +553,7 @@ mod tests {
             let attach = Attach::RawTp("t".into());
             Ok(vec![Plan { name: "test", attach, program: a.finish().unwrap() }])
         };
-        let error = start(&[], &[AttachKind::RawTp], unresolved, &mut All).err().unwrap();
+        let error = start(&[], &[AttachKind::RawTp], &unresolved, &mut All).err().unwrap();
         assert!(error.what.contains("offsetof(struct request, x) is not known"), "{error}");
     }
 }

@@ -24,6 +24,7 @@ mod field;
 mod object;
 mod read;
 mod record;
+mod signature;
 mod sorted;
 #[cfg(test)]
 mod tests;
@@ -35,5 +36,6 @@ pub use field::{FieldInfo, Placement};
 pub use object::{ObjectBtf, ObjectMap, ObjectSection};
 pub use read::Btf;
 pub use record::{Kind, Member, Type};
+pub use signature::{Number, Parameter, Signature};
 pub use trace::TraceArgs;
 pub use write::{Function, Line, ProgramBtf, identifier};

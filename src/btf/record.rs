@@ -254,6 +254,36 @@ impl<'a> Type<'a> {
         }
     }
 
+    /// Whether a number is signed. Of enums the kernel's types tell since Linux 6.0.
+    pub(super) fn is_signed(&self) -> bool {
+        match self.kind {
+            Kind::Int => self.word(HEADER) >> 24 & 1 == 1,
+            Kind::Enum | Kind::Enum64 => self.kind_flag(),
+            _ => false,
+        }
+    }
+
+    /// The names and types of a function's parameters, in order; of other kinds none.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> {
+        self.pairs(Kind::FuncProto)
+    }
+
+    /// The names and values of an enumeration of 32 bits, in order; of other kinds none.
+    pub fn enumerators(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> + use<'a> {
+        self.pairs(Kind::Enum)
+    }
+
+    /// What is behind a header of this kind: names, each with a word.
+    fn pairs(
+        &self,
+        kind: Kind,
+    ) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> + use<'a> {
+        let (order, strings) = (self.order, self.strings);
+        let pairs = if self.kind == kind { &self.bytes[HEADER..] } else { &[] };
+        let pairs = pairs.chunks_exact(8);
+        pairs.map(move |pair| (strings.get(order.u32(pair)), order.u32(&pair[4..])))
+    }
+
     /// The members of a struct or union, in order; of other kinds none.
     pub fn members(&self) -> impl Iterator<Item = Member<'a>> + use<'a> {
         let (order, strings, kind_flag) = (self.order, self.strings, self.kind_flag());

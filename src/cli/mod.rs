@@ -7,15 +7,18 @@ macro_rules! say {
     }};
 }
 
+mod argdist;
 mod asm;
 mod bioheat;
 mod biolatency;
 mod bitehist;
 mod bitesize;
+mod distribution;
 mod doctor;
 mod dump;
 mod funccount;
 mod funclatency;
+mod list;
 mod options;
 mod report;
 mod run;
@@ -32,6 +35,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::error::Error;
 use crate::insn::parse::Mistakes;
 pub use dump::LICENSE;
+use options::TraceOptions;
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
 #[derive(Parser)]
@@ -54,9 +58,11 @@ enum Command {
     Bioheat(bioheat::Options),
     Funclatency(funclatency::Options),
     Funccount(funccount::Options),
+    Argdist(argdist::Options),
     Asm(asm::Options),
     Run(run::Options),
     Doctor(doctor::Options),
+    List(list::Options),
 }
 
 /// The whole command line as clap knows it, for man pages and shell completions.
@@ -76,22 +82,23 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let (name, verbose, result) = match &cli.command {
+    let of = |options: &TraceOptions| (options.verbose, options.verifier_log.clone());
+    let (name, (verbose, log), result) = match &cli.command {
+        Command::Bitehist(options) => ("bitehist", of(&options.trace), bitehist::run(options)),
+        Command::Bitesize(options) => ("bitesize", of(&options.trace), bitesize::run(options)),
         Command::Biolatency(options) => {
-            ("biolatency", options.trace.verbose, biolatency::run(options))
+            ("biolatency", of(&options.trace), biolatency::run(options))
         }
-        Command::Bitehist(options) => ("bitehist", options.trace.verbose, bitehist::run(options)),
-        Command::Bitesize(options) => ("bitesize", options.trace.verbose, bitesize::run(options)),
-        Command::Bioheat(options) => ("bioheat", options.trace.verbose, bioheat::run(options)),
+        Command::Bioheat(options) => ("bioheat", of(&options.trace), bioheat::run(options)),
+        Command::Funccount(options) => ("funccount", of(&options.trace), funccount::run(options)),
         Command::Funclatency(options) => {
-            ("funclatency", options.trace.verbose, funclatency::run(options))
+            ("funclatency", of(&options.trace), funclatency::run(options))
         }
-        Command::Asm(options) => ("asm", false, asm::run(options)),
-        Command::Run(options) => ("run", options.trace.verbose, run::run(options)),
-        Command::Doctor(options) => ("doctor", options.verbose, doctor::run(options)),
-        Command::Funccount(options) => {
-            ("funccount", options.trace.verbose, funccount::run(options))
-        }
+        Command::Argdist(options) => ("argdist", of(&options.trace), argdist::run(options)),
+        Command::Asm(options) => ("asm", (false, None), asm::run(options)),
+        Command::Run(options) => ("run", of(&options.trace), run::run(options)),
+        Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
+        Command::List(options) => ("list", (options.verbose, None), list::run(options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -102,9 +109,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
         Err(Stop::Error(error)) => {
             say!("{name}: {error}");
-            if let (true, Some(detail)) = (verbose, &error.detail) {
-                say!("{}", detail.trim_end());
+            if verbose {
+                report::detail(&error, "");
             }
+            report::verifier_log(name, &error, log.as_deref());
             ExitCode::from(error.failure.code())
         }
     }

@@ -1,12 +1,15 @@
 //! What a running tool says beside its data.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::options::TraceOptions;
+use crate::error::Error;
 use crate::session::Session;
+use crate::view::color::{Palette, Terminal};
 use crate::view::duration::{milliseconds, seconds};
 
 /// A bar on a terminal's stderr, drawn once something has taken longer than one notices.
@@ -46,9 +49,7 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
     if options.verbose {
         for (kind, error) in &session.skipped {
             say!("{tool}: {kind}: {error}");
-            if let Some(detail) = &error.detail {
-                say!("  {}", detail.trim_end().replace('\n', "\n  "));
-            }
+            detail(error, "  ");
         }
         let steps = session.steps.iter();
         let steps = steps.map(|(step, took)| format!("{step} {}", milliseconds(*took)));
@@ -58,6 +59,7 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
         for place in &session.attached {
             say!("{tool}: attached by {place}");
         }
+        say!("{tool}: {} of maps", session.memory());
         say!("{tool}: {}", steps.collect::<Vec<_>>().join(", "));
         for error in session.without_lines() {
             say!("{tool}: the kernel took no source lines: {error}");
@@ -65,10 +67,45 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
     } else if let Some((_, first)) = session.skipped.first() {
         say!("{tool}: {}: attached by {}", first.what, some(&session.attached));
     }
+    let skipped = session.skipped.iter().map(|(_, error)| error);
+    if let Some(error) = skipped.into_iter().find(|error| error.refused.is_some()) {
+        verifier_log(tool, error, options.verifier_log.as_deref());
+    }
     if !options.verbose && !session.left_out.is_empty() {
         let count = session.left_out.len();
         say!("{tool}: {count} that cannot be probed are left out; which and why: -v");
     }
+}
+
+/// Says on stderr what only `-v` says of an error: the kernel's words, and of a refused program why.
+pub fn detail(error: &Error, indent: &str) {
+    let refused = error.refused.as_ref().map(|refused| refused.render(colored(&io::stderr())));
+    for text in [error.detail.as_deref(), refused.as_deref()].into_iter().flatten() {
+        say!("{indent}{}", text.trim_end().replace('\n', &format!("\n{indent}")));
+    }
+}
+
+/// Writes the verifier's log of a refused program to this file, `-` being stdout.
+pub fn verifier_log(tool: &str, error: &Error, file: Option<&Path>) {
+    let (Some(refused), Some(file)) = (&error.refused, file) else { return };
+    let written = match file.as_os_str() == "-" {
+        true => io::stdout().write_all(refused.log.as_bytes()),
+        false => std::fs::write(file, &refused.log),
+    };
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(error) => say!("{tool}: {} was not written: {error}", file.display()),
+        Ok(()) => {}
+    }
+}
+
+/// Whether this stream shows colours and they are welcome.
+pub fn colored(stream: &impl IsTerminal) -> bool {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    let (no_color, term) = (variable("NO_COLOR"), variable("TERM"));
+    let terminal =
+        Terminal { is_one: stream.is_terminal(), no_color: &no_color, term: &term, colorterm: "" };
+    Palette::of(terminal, None) != Palette::Text
 }
 
 /// The first of these, and how many more there are.
@@ -127,6 +164,17 @@ pub fn date_and_time() -> String {
     let (weekday, month) = (now.weekday().to_string(), now.month().to_string());
     let (day, year) = (now.day(), now.year());
     format!("{weekday:.3} {month:.3} {day:2} {} {year}", time_of_day())
+}
+
+/// A time since 1970 as local date and time: `2026-11-01 14:03:59`. UTC as above.
+pub fn date_and_time_of(time: Duration) -> String {
+    let Ok(time) = OffsetDateTime::from_unix_timestamp(time.as_secs() as i64) else {
+        return String::new();
+    };
+    let time = time.to_offset(UtcOffset::local_offset_at(time).unwrap_or(UtcOffset::UTC));
+    let (date, hour, minute, second) = (time.date(), time.hour(), time.minute(), time.second());
+    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
 fn now() -> OffsetDateTime {

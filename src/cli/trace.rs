@@ -91,7 +91,7 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
     let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
     let mut attaching = Attaching { tool, signal: &signal, bar: Bar::new(T::NAME) };
     let plans = |kind| tool.plans(kind, &types);
-    let session = session::start(&tool.maps(), &tool.kinds(), plans, &mut attaching)?;
+    let session = session::start(&tool.maps(), &tool.kinds(), &plans, &mut attaching)?;
     // Before anybody is told that it counts.
     tool.started(&session)?;
     report::attached(T::NAME, tool.options(), &session);
@@ -130,7 +130,8 @@ fn print_all(
 /// # Errors
 /// None does.
 pub fn attach(tool: &impl Tool, types: &KernelTypes) -> Result<Session, Error> {
-    session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, types), &mut session::All)
+    let plans = |kind| tool.plans(kind, types);
+    session::start(&tool.maps(), &tool.kinds(), &plans, &mut session::All)
 }
 
 /// What happens while programs are attached: a bar is drawn, and Ctrl-C ends the wait for more.

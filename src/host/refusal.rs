@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::attach::{AttachKind, UserFunction};
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::insn::helper::{GET_ATTACH_COOKIE, PROBE_READ_KERNEL};
 use crate::sys::{Errno, LoadError, ProgramType, SysError, Tracefs, file, kallsyms};
+use crate::verifier::render::Refused;
 
 /// The capabilities that matter to us, by their bit.
 const CAPABILITIES: [(u32, &str); 3] =
@@ -53,6 +54,39 @@ pub fn map(error: &SysError) -> Error {
     }
 }
 
+/// Why the kernel does not tell what it holds.
+pub fn objects(error: &SysError) -> Error {
+    let detail = error.to_string();
+    let denied = || match capabilities() {
+        Some(held) if !held.contains(&"CAP_SYS_ADMIN") => Error::lacking(
+            "not permitted: CAP_SYS_ADMIN is missing, which it takes to see what others loaded",
+        )
+        .next(format!("try: sudo {} list", program())),
+        _ => privilege().unwrap_or_else(|| policy(error)),
+    };
+    match error.errno {
+        Errno::EPERM => denied().detail(detail),
+        Errno::ENOSYS => no_bpf().detail(detail),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error),
+        _ => Error::failed(format!("the kernel does not tell what it holds: {error}")),
+    }
+}
+
+/// Why the kernel refused to load this program of ours.
+pub fn of_program(kind: AttachKind, error: &LoadError, refused: Refused) -> Error {
+    let said = load(kind, error);
+    match refused.diagnose() {
+        Some(diagnosis) if said.failure == Failure::Failed => Error::failed(format!(
+            "the verifier refused the {kind} program: {}",
+            diagnosis.sentence
+        ))
+        .next("its instructions: -v; all that the verifier said: --verifier-log FILE")
+        .detail(error.to_string())
+        .refused(refused),
+        _ => said,
+    }
+}
+
 /// Why the kernel refused to load a program of this kind.
 pub fn load(kind: AttachKind, error: &LoadError) -> Error {
     let detail = format!("{error}\n{}", error.log);
@@ -89,6 +123,14 @@ pub fn load(kind: AttachKind, error: &LoadError) -> Error {
         },
         Errno::EINVAL => Error::lacking(format!("this kernel knows no {kind} programs"))
             .next("try: --attach auto"),
+        Errno::E2BIG => Error::failed(
+            "the kernel takes no program without instructions, nor one of more than a million (4096 \
+             without CAP_BPF)",
+        ),
+        Errno::EACCES => {
+            Error::lacking(format!("a security module forbids to load the {kind} program"))
+        }
+        Errno::ENOMEM => Error::failed("the kernel has no memory for the program"),
         _ => Error::failed(format!("the kernel did not load the {kind} program: {error}")),
     };
     refused.detail(detail)
@@ -139,6 +181,27 @@ pub fn no_function(function: &str) -> Error {
         Some(name) => error.next(format!("did you mean {name}?")),
         None => error,
     }
+}
+
+/// There is no `word` among these names: what was meant, and what there is, the likeliest first.
+pub fn misspelt<'a>(what: String, word: &str, names: impl Iterator<Item = &'a str>) -> Error {
+    // Some leave out what the names of a struct begin with.
+    let likeness = |name: &str| match word.len() > 2 && name.contains(word) {
+        true => 1.0,
+        false => strsim::jaro_winkler(word, name),
+    };
+    let mut names: Vec<_> = names.map(|name| (likeness(name), name)).collect();
+    names.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let meant = names.first().filter(|(likeness, _)| *likeness > LIKE);
+    let meant = meant.map_or(String::new(), |(_, name)| format!("did you mean {name}? "));
+    let all: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
+    let shown = all.len().min(12);
+    let there = match (all.len() - shown, &all[..shown]) {
+        (_, []) => "there is none".to_owned(),
+        (0, few) => format!("there is: {}", few.join(", ")),
+        (more, few) => format!("there is: {}, and {more} more (-v)", few.join(", ")),
+    };
+    Error::failed(what).next(format!("{meant}{there}")).detail(all.join(" "))
 }
 
 /// Why the kernel refused a probe in a file.
@@ -319,6 +382,9 @@ fn similar(name: &str) -> Option<String> {
     most.found
 }
 
+/// Names are spelt almost like each other above this.
+const LIKE: f64 = 0.85;
+
 /// Finds the name that is most like another, if one is like it at all.
 struct MostLike<'a> {
     name: &'a str,
@@ -328,7 +394,7 @@ struct MostLike<'a> {
 
 impl MostLike<'_> {
     fn new(name: &str) -> MostLike<'_> {
-        MostLike { name, likeness: 0.85, found: None }
+        MostLike { name, likeness: LIKE, found: None }
     }
 
     fn compare(&mut self, other: &str) -> ControlFlow<()> {
@@ -344,7 +410,6 @@ impl MostLike<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Failure;
 
     const ROOT: &str = "CapEff:\t000001ffffffffff\n";
     const NOBODY: &str = "CapEff:\t0000000000000000\n";

@@ -16,6 +16,22 @@ impl Log {
     /// The largest log that is asked for: 16 MiB less one byte, which every kernel accepts.
     pub const MAX: usize = (16 << 20) - 1;
 
+    /// The kernel's last line: how much there was to do.
+    fn last(&self) -> Option<&str> {
+        self.text.trim_end().rsplit('\n').next()?.strip_prefix("processed ")
+    }
+
+    /// Whether the end is there, and with it why a program was refused.
+    pub(crate) fn has_end(&self) -> bool {
+        self.last().is_some()
+    }
+
+    /// Over how many instructions the verifier walked; 0 where it does not say.
+    pub(crate) fn walked(&self) -> u32 {
+        let count = self.last().and_then(|last| last.split(' ').next()?.parse().ok());
+        count.unwrap_or(0)
+    }
+
     /// The buffer that is tried first.
     pub(crate) const FIRST: usize = 64 << 10;
 }

@@ -147,6 +147,15 @@ const TRIES: u32 = 50;
 /// How long such work is given to be done.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// The log level at which the kernel says only why, and how much there was to do.
+const ERRORS_ONLY: u32 = 4;
+
+/// After so many instructions the verifier gives up. Nobody reads how it went over a million, and to
+/// write it takes minutes.
+const GIVEN_UP: u32 = 1_000_000;
+/// Of a walk over more instructions than this only the refused path is shown.
+const LONG: u32 = 20_000;
+
 /// A loaded program. It lives as long as this, or as long as it is attached.
 #[derive(Debug)]
 pub struct Prog {
@@ -235,7 +244,9 @@ pub struct TestResult {
     pub ctx_len: u32,
 }
 
-/// Loads a program: silently, and again with a log when it is refused.
+/// Loads a program: silently, and again with a log when it is refused. That holds no more than the path
+/// to the refusal where the verifier walked over many instructions, and only the reason when it gave
+/// up or the log would not fit.
 ///
 /// The program's BTF is a luxury: where only it is refused, the program is loaded without
 /// ([`Prog::btf_refused`] says why).
@@ -251,11 +262,22 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
         Err(error) => error,
     };
     // The silent load's errno counts: a log that does not fit says ENOSPC whatever the verdict.
-    let log = match with_log(|buffer| attempt(load, btf.as_ref(), buffer, load.log_level)) {
-        (Ok(fd), _) => {
-            return Ok(Prog { fd, btf_refused: refused });
+    let ask = |level| with_log(|buffer| attempt(load, btf.as_ref(), buffer, level));
+    let (loaded, reason) = ask(ERRORS_ONLY);
+    if let Ok(fd) = loaded {
+        return Ok(Prog { fd, btf_refused: refused });
+    }
+    let log = match reason.walked() {
+        GIVEN_UP.. => reason,
+        walked => {
+            let level = if walked > LONG { load.log_level.min(1) } else { load.log_level };
+            let (loaded, log) = ask(level);
+            if let Ok(fd) = loaded {
+                return Ok(Prog { fd, btf_refused: refused });
+            }
+            // Before Linux 6.4 it is the end that does not fit, where the reason stands.
+            if log.truncated && !log.has_end() { reason } else { log }
         }
-        (Err(_), log) => log,
     };
     let error = LoadError {
         call: error.call,
@@ -420,13 +442,16 @@ mod tests {
         let error = load(&LOAD).unwrap_err();
         assert_eq!((error.call, error.errno), ("bpf(BPF_PROG_LOAD)", Errno::EACCES));
         assert_eq!((error.log.as_str(), error.log_truncated), ("R0 !read_ok \u{fffd}\n", false));
-        assert_eq!(*calls.borrow(), [(Command::ProgLoad, 0, 0), (Command::ProgLoad, 1, 65536)]);
+        let levels: Vec<_> = calls.borrow().iter().map(|call| (call.1, call.2)).collect();
+        assert_eq!(levels, [(0, 0), (4, 65536), (1, 65536)]);
     }
 
     #[test]
     fn a_log_that_is_too_long_grows_to_the_cap_and_hides_no_errno() {
         let (_hook, calls) = answer(|_, attr| {
-            write_log(attr, &vec![b'x'; Log::MAX]);
+            let mut tail = vec![b'x'; Log::MAX - 14];
+            tail.extend(b"\nprocessed 999");
+            write_log(attr, &tail[..Log::MAX - 1]);
             Err(if hook::u32_at(attr, LOG_SIZE) == 0 { Errno::EINVAL } else { Errno::ENOSPC })
         });
         let error = load(&LOAD).unwrap_err();
@@ -434,7 +459,8 @@ mod tests {
             (error.errno, error.log_truncated, error.log.len()),
             (Errno::EINVAL, true, Log::MAX - 1)
         );
-        let sizes: Vec<u32> = calls.borrow().iter().map(|call| call.2).collect();
+        let calls = calls.borrow();
+        let sizes: Vec<u32> = calls.iter().filter(|call| call.1 != 4).map(|call| call.2).collect();
         assert_eq!(
             sizes,
             [
@@ -453,6 +479,35 @@ mod tests {
     }
 
     #[test]
+    fn where_the_end_does_not_fit_there_is_the_reason_alone() {
+        let (_hook, _) = answer(|_, attr| {
+            if hook::u32_at(attr, LOG_LEVEL) == ERRORS_ONLY {
+                write_log(attr, b"R0 !read_ok\nprocessed 9 insns (limit 1000000)\n");
+                return Err(Errno::EACCES);
+            }
+            write_log(attr, &vec![b'x'; Log::MAX]);
+            Err(if hook::u32_at(attr, LOG_SIZE) == 0 { Errno::EACCES } else { Errno::ENOSPC })
+        });
+        let error = load(&Load { log_level: 2, ..LOAD }).unwrap_err();
+        assert_eq!((error.errno, error.log_truncated), (Errno::EACCES, false));
+        assert!(error.log.starts_with("R0 !read_ok"), "{}", error.log);
+    }
+
+    #[test]
+    fn a_long_walk_is_not_written_down() {
+        for (walked, levels) in
+            [(20_000, vec![0, 4, 2]), (20_001, vec![0, 4, 1]), (1_000_001, vec![0, 4])]
+        {
+            let (_hook, calls) = answer(move |_, attr| {
+                write_log(attr, format!("no\nprocessed {walked} insns (limit)\n").as_bytes());
+                Err(Errno::E2BIG)
+            });
+            load(&Load { log_level: 2, ..LOAD }).unwrap_err();
+            assert_eq!(calls.borrow().iter().map(|call| call.1).collect::<Vec<_>>(), levels);
+        }
+    }
+
+    #[test]
     fn a_kernel_that_names_the_size_of_its_log_is_asked_once_more() {
         let (_hook, calls) = answer(|_, attr| {
             hook::put_u32(attr, LOG_TRUE_SIZE, 300_000);
@@ -463,7 +518,8 @@ mod tests {
             })
         });
         assert!(!load(&LOAD).unwrap_err().log_truncated);
-        let sizes: Vec<u32> = calls.borrow().iter().map(|call| call.2).collect();
+        let calls = calls.borrow();
+        let sizes: Vec<u32> = calls.iter().filter(|call| call.1 != 4).map(|call| call.2).collect();
         assert_eq!(sizes, [0, 65536, 300_000]);
     }
 
@@ -471,11 +527,12 @@ mod tests {
     fn an_absurd_log_size_is_held_to_the_cap() {
         let (_hook, calls) = answer(|_, attr| {
             hook::put_u32(attr, LOG_TRUE_SIZE, u32::MAX);
+            write_log(attr, b"processed 9");
             Err(Errno::ENOSPC)
         });
         assert!(load(&LOAD).unwrap_err().log_truncated);
         assert_eq!(calls.borrow().last().unwrap().2 as usize, Log::MAX);
-        assert_eq!(calls.borrow().len(), 3);
+        assert_eq!(calls.borrow().iter().filter(|call| call.1 == 1).count(), 2);
     }
 
     #[test]
@@ -483,7 +540,7 @@ mod tests {
         let (_hook, calls) = answer(|_, _| Err(Errno::EAGAIN));
         assert_eq!(load(&LOAD).unwrap_err().errno, Errno::EAGAIN);
         assert_eq!(calls.borrow().iter().filter(|call| call.1 == 0).count(), TRIES as usize);
-        assert_eq!(calls.borrow().len(), 2 * TRIES as usize);
+        assert_eq!(calls.borrow().len(), 3 * TRIES as usize);
 
         let mut left = 4;
         let (_hook, calls) = answer(move |_, _| {

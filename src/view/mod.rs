@@ -11,6 +11,7 @@
 //! | [`elements`] | a map's elements, of which only the sizes are known |
 //! | [`heatmap`] | latency over time, as tracex3 drew it |
 //! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
+//! | [`table`] | rows under a header, aligned |
 //! | [`summary`] | count, average, extremes and percentiles of a distribution |
 
 pub mod checks;
@@ -22,3 +23,4 @@ pub mod heatmap;
 pub mod histogram;
 pub mod summary;
 pub mod svg;
+pub mod table;

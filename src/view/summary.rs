@@ -54,6 +54,14 @@ impl Summary<'_> {
         Some((within(min, *first), within(max, *last)))
     }
 
+    /// None where the sum of so great values may have been more than the kernel's 64 bits hold.
+    fn average(&self) -> Option<f64> {
+        let count = self.count();
+        let greatest = self.extremes.map_or(0, |(_, max)| u128::from(max) * u128::from(count));
+        let fits = greatest <= u128::from(u64::MAX);
+        fits.then(|| self.in_unit(self.sum) / count as f64)
+    }
+
     fn in_unit(&self, nanoseconds: u64) -> f64 {
         nanoseconds as f64 / self.unit as f64
     }
@@ -66,7 +74,7 @@ impl Summary<'_> {
         if count == 0 {
             return fields;
         }
-        fields.insert("average".into(), (self.in_unit(self.sum) / count as f64).into());
+        fields.insert("average".into(), self.average().into());
         if let Some((min, max)) = self.extremes() {
             fields.insert("min".into(), self.in_unit(min).into());
             fields.insert("max".into(), self.in_unit(max).into());
@@ -88,8 +96,10 @@ impl fmt::Display for Summary<'_> {
         }
         // As exact as the clock is.
         let digits = self.unit.ilog10() as usize;
-        let average = self.in_unit(self.sum) / count as f64;
-        write!(f, "     count {count}, average {average:.digits$}")?;
+        write!(f, "     count {count}")?;
+        if let Some(average) = self.average() {
+            write!(f, ", average {average:.*}", digits.max(1))?;
+        }
         if let Some((min, max)) = self.extremes() {
             let (min, max) = (self.in_unit(min), self.in_unit(max));
             write!(f, ", min {min:.digits$}, max {max:.digits$}")?;
@@ -132,6 +142,13 @@ mod tests {
             Value::from(summary(&[50, 40, 10]).to_json()).to_string(),
             r#"{"count":100,"average":10.0,"min":5.0,"max":21.5,"p50":9,"p90":19,"p99":null}"#
         );
+    }
+
+    #[test]
+    fn a_sum_that_may_not_fit_has_no_average() {
+        let summary = Summary { extremes: Some((1, u64::MAX / 2)), ..summary(&[1, 0, 2]) };
+        assert!(summary.to_string().starts_with("     count 3, min "), "{summary}");
+        assert_eq!(summary.to_json()["average"], Value::Null);
     }
 
     #[test]

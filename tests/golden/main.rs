@@ -1,6 +1,8 @@
 //! What each program is made of, to the instruction: a change shows in the files beside this one.
 //! `BLESS=1 cargo test --test golden` writes them anew.
 
+mod argdist;
+mod bioheat;
 mod biolatency;
 mod bitehist;
 mod bitesize;
@@ -22,6 +24,7 @@ fn through(argument: i32, access: Access, placed: bool) -> Request {
         argument,
         access,
         data_len: field("request", "__data_len", 44, placed),
+        cmd_flags: field("request", "cmd_flags", 24, placed),
         disk: [
             Some(field("request", "q", 0, placed)),
             Some(field("request_queue", "disk", 104, placed)),

@@ -303,6 +303,28 @@ fn a_table_has_its_summary_below() {
     assert_eq!(lines[4], "     by bucket: p50 <= 999, p90 <= 999, p99 <= 999");
 }
 
+/// A function that is called so in the source, and otherwise among the symbols.
+#[inline(never)]
+fn nap(value: u64) -> u64 {
+    black_box(value)
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_function_is_found_by_its_name_in_the_source_and_named_so() {
+    let _alone = alone();
+    let function = place("host::funclatency::nap");
+    let pid = std::process::id().to_string();
+    let tool = Tool::start("funclatency", &[&function, "--json", "-p", &pid, "3600"]);
+    (0..31).for_each(|value| assert_eq!(nap(value), value));
+    let output = tool.stop();
+    let line = line(&output);
+    complete(&line);
+    assert_eq!(line["summary"]["count"], 31, "{line}");
+    let first = format!("Tracing the latency of {function}... Interval 3600 secs.");
+    assert!(output.stderr.starts_with(&first), "{}", output.stderr);
+}
+
 #[test]
 fn what_cannot_be_traced_is_said() {
     let own = here();
@@ -311,6 +333,11 @@ fn what_cannot_be_traced_is_said() {
             &place("rawbpf_test_slep"),
             "no function rawbpf_test_slep",
             "did you mean rawbpf_test_sleep?",
+        ),
+        (
+            &place("host::funclatency::knap"),
+            "no function host::funclatency::knap",
+            "did you mean host::funclatency::nap?",
         ),
         (&format!("{own}:no_such_thing_at_all"), "no function no_such_thing_at_all", ""),
         (&"/lib/x86_64-linux-gnu/libc.so.6:strlen".into(), "IFUNC", ""),

@@ -81,6 +81,8 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
     fs::create_dir_all(&tools)?;
     fs::create_dir_all(files.join("bin"))?;
     fs::copy(tool(), files.join("bin/rawbpf"))?;
+    // It has symbols and a function that is called there.
+    fs::copy(env::current_exe()?, files.join("bin/vm-tests"))?;
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vm/guest");
     fs::copy(scripts.join("init.sh"), files.join("init"))?;
     fs::set_permissions(files.join("init"), PermissionsExt::from_mode(0o755))?;

@@ -8,6 +8,30 @@ macro_rules! everywhere {
     ($then:ident $($with:tt)*) => {
         $then! {
             $($with)*
+            argdist_kprobe_virtio: "argdist_sizes kprobe vda arg0->__data_len" => argdist::mixed;
+            argdist_kprobe_null_blk: "argdist_sizes kprobe nullb0 arg0->__data_len" => argdist::mixed;
+            argdist_kprobe_nvme: "argdist_sizes kprobe nvme0n1 arg0->__data_len" => argdist::mixed;
+            argdist_fentry_virtio: "argdist_sizes fentry vda arg0->__data_len" => argdist::mixed;
+            argdist_fentry_null_blk: "argdist_sizes fentry nullb0 arg0->__data_len" => argdist::mixed;
+            argdist_fentry_nvme: "argdist_sizes fentry nvme0n1 arg0->__data_len" => argdist::mixed;
+            argdist_auto_by_name_linear: "argdist_sizes auto vda rq->__data_len --linear 0,131072,4096" => argdist::mixed;
+            argdist_field: "argdist_at_tracepoint tracepoint bytes" => argdist::mixed;
+            argdist_tp_btf: "argdist_at_tracepoint tp_btf arg0->__data_len" => argdist::mixed;
+            argdist_raw_tp: "argdist_at_tracepoint raw_tp arg0->__data_len" => argdist::mixed;
+            argdist_two_pointers_kprobe: "argdist_queue blk_mq_start_request kprobe" => argdist::queue;
+            argdist_two_pointers_fentry: "argdist_queue blk_mq_start_request fentry" => argdist::queue;
+            argdist_two_pointers_tp_btf: "argdist_queue block:block_rq_issue tp_btf" => argdist::queue;
+            argdist_result_kprobe: "argdist_reads kprobe retval --custom 4099,4100" => argdist::reads;
+            argdist_result_fentry: "argdist_reads fentry retval --custom 4099,4100" => argdist::reads;
+            argdist_argument_kprobe: "argdist_reads kprobe arg2 --custom 4099,4100" => argdist::reads;
+            argdist_argument_by_name: "argdist_reads fentry count --custom 4099,4100" => argdist::reads;
+            argdist_pointer_kprobe: "argdist_reads kprobe arg0" => argdist::as_many_reads;
+            argdist_pointer_fentry: "argdist_reads fentry arg0" => argdist::as_many_reads;
+            argdist_signed_tp_btf: "argdist_signed tp_btf" => argdist::signed;
+            argdist_signed_raw_tp: "argdist_signed raw_tp" => argdist::signed;
+            argdist_user_argument: "argdist_user arg0" => argdist::naps;
+            argdist_user_result: "argdist_user retval" => argdist::of_naps;
+            argdist_misspelt: "argdist_misspelt" => argdist::meant;
             biolatency_timed_kprobe: "biolatency_timed kprobe" => biolatency::timed;
             biolatency_timed_fentry: "biolatency_timed fentry" => biolatency::timed;
             biolatency_timed_tp_btf: "biolatency_timed tp_btf" => biolatency::timed;
@@ -20,6 +44,12 @@ macro_rules! everywhere {
             biolatency_parallel_raw_tp_nvme: "biolatency_parallel raw_tp nvme0n1" => biolatency::parallel;
             biolatency_parallel_kprobe_virtio: "biolatency_parallel kprobe vda" => biolatency::parallel;
             biolatency_parallel_tp_btf_virtio: "biolatency_parallel tp_btf vda" => biolatency::parallel;
+            biolatency_parallel_tp_btf_null_blk: "biolatency_parallel tp_btf nullb0" => biolatency::parallel;
+            biolatency_requeued: "biolatency_requeued" => biolatency::requeued;
+            biolatency_flags_kprobe_virtio: "biolatency_flags kprobe vda" => biolatency::flags;
+            biolatency_flags_raw_tp_null_blk: "biolatency_flags raw_tp nullb0" => biolatency::flags;
+            biolatency_flags_tp_btf_nvme: "biolatency_flags tp_btf nvme0n1" => biolatency::flags;
+            biolatency_beyond: "biolatency_beyond" => biolatency::beyond;
             biolatency_by_disk: "biolatency_by_disk" => biolatency::by_disk;
             biolatency_flush: "biolatency_flush" => biolatency::flush;
             biolatency_sum_over_intervals: "biolatency_intervals" => biolatency::intervals;
@@ -59,9 +89,16 @@ macro_rules! everywhere {
             bitesize_tracepoint_virtio: "bitesize_direct tracepoint vda" => bitesize::sum;
             bitesize_fsync_virtio: "bitesize_fsync auto vda" => bitesize::fsync;
             bitesize_fsync_nvme: "bitesize_fsync auto nvme0n1" => bitesize::fsync;
+            bitesize_flags_kprobe_virtio: "bitesize_flags kprobe vda" => bitesize::flags;
+            bitesize_flags_raw_tp_null_blk: "bitesize_flags raw_tp nullb0" => bitesize::flags;
+            bitesize_flags_tp_btf_nvme: "bitesize_flags tp_btf nvme0n1" => bitesize::flags;
+            bitesize_cgroup_kprobe_virtio: "bitesize_cgroup kprobe vda" => bitesize::cgroup;
+            bitesize_cgroup_raw_tp_null_blk: "bitesize_cgroup raw_tp nullb0" => bitesize::cgroup;
+            bitesize_cgroup_tp_btf_nvme: "bitesize_cgroup tp_btf nvme0n1" => bitesize::cgroup;
             bitesize_picture: "bitesize_text" => bitesize::text;
             funclatency_crowd_kprobe: "funclatency_crowd kprobe" => funclatency::crowd_or_missed;
             funclatency_crowd_fentry: "funclatency_crowd fentry" => funclatency::crowd;
+            funclatency_user: "funclatency_user" => funclatency::naps;
             funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
             bioheat_kprobe_virtio: "bioheat_mixed kprobe vda" => bioheat::mixed;
             bioheat_fentry_virtio: "bioheat_mixed fentry vda" => bioheat::mixed;
@@ -69,7 +106,14 @@ macro_rules! everywhere {
             bioheat_raw_tp_virtio: "bioheat_mixed raw_tp vda" => bioheat::mixed;
             bioheat_auto_null_blk: "bioheat_mixed auto nullb0" => bioheat::mixed;
             bioheat_auto_nvme: "bioheat_mixed auto nvme0n1" => bioheat::mixed;
+            bioheat_timed_kprobe: "bioheat_timed kprobe" => bioheat::timed;
+            bioheat_timed_fentry: "bioheat_timed fentry" => bioheat::timed;
+            bioheat_timed_tp_btf: "bioheat_timed tp_btf" => bioheat::timed;
+            bioheat_timed_raw_tp: "bioheat_timed raw_tp" => bioheat::timed;
             doctor_table: "doctor_table" => doctor::table;
+            list_tp_btf: "list_counted tp_btf" => list::counted_with_link;
+            list_raw_tp: "list_counted raw_tp" => list::counted_with_link;
+            list_kprobe: "list_counted kprobe" => list::counted;
             funccount_one_function: "funccount_by_function vfs_read vfs_write" => funccount::read_and_written;
             funccount_pattern: "funccount_by_function vfs_*" => funccount::read_and_written;
             funccount_with_tracepoint: "funccount_by_function vfs_read sched:sched_process_*" => funccount::read_and_exited;
@@ -87,6 +131,7 @@ macro_rules! with_kprobe_multi {
     ($then:ident $($with:tt)*) => {
         $then! {
             $($with)*
+            list_fentry: "list_counted fentry" => list::counted_by_function;
             funccount_hundreds: "funccount_by_function vfs_* tcp_* ip_* blk_*" => funccount::by_one_link;
         }
     };

@@ -2,6 +2,7 @@
 //! `guest/tools/funclatency.sh`.
 
 use crate::bed::Outcome;
+use crate::user;
 use serde_json::Value;
 
 /// How many processes slept for 5 ms, once each.
@@ -59,4 +60,22 @@ pub fn sleeps(outcome: &Outcome) {
     for word in ["no_entry", "no_return", "too_many", "too_many_keys"] {
         assert!(line[word].is_null(), "{line}");
     }
+}
+
+/// Each call of a user function is timed, and most are in the bucket of 5 ms or the next. The function is
+/// named.
+pub fn naps(outcome: &Outcome) {
+    let line: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let count = |bucket: &Value| bucket["count"].as_u64().unwrap();
+    let buckets = line["data"]["latencies"].as_array().expect("latencies");
+    assert_eq!(buckets.iter().map(count).sum::<u64>(), user::NAPS, "{line}");
+    let close = buckets.iter().filter(|b| [4096, 8192].contains(&b["min"].as_u64().unwrap()));
+    assert!(close.map(count).sum::<u64>() > user::NAPS / 2, "{line}");
+    let least = 1000.0 * user::MILLISECONDS as f64;
+    assert!(line["summary"]["min"].as_f64().unwrap() >= least, "{line}");
+    for word in ["no_entry", "no_return", "too_many", "open"] {
+        assert!(line[word].is_null(), "{line}");
+    }
+    let first = "Tracing the latency of /bin/vm-tests:vm::user::nap... ";
+    assert!(outcome.stderr.contains(first), "{}", outcome.stderr);
 }

@@ -28,3 +28,10 @@ funclatency_crowd() {
     stop
     echo "pids$pids"
 }
+
+# funclatency_user: the calls of a function of a program, by its name in the source.
+funclatency_user() {
+    start funclatency /bin/vm-tests:vm::user::nap --json -v $once
+    /bin/vm-tests --exact user::naps >/dev/null
+    stop
+}

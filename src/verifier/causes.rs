@@ -1,0 +1,175 @@
+//! Every way to be refused: from the kernel's message to its cause, what it means, what to do.
+//!
+//! The table is `causes.txt`, which covers the messages of Linux 5.10 to 7.3. What it does not know
+//! is shown as the kernel said it.
+
+/// One row of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cause {
+    /// What kind of mistake: `null-not-checked`.
+    pub class: &'static str,
+    /// What the verifier found, with `{name}` for what the message names.
+    explanation: &'static str,
+    /// What to do about it, likewise.
+    remedy: &'static str,
+}
+
+/// A message that the table knows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Known<'a> {
+    /// Its row.
+    pub cause: Cause,
+    /// The names in the row and what the message has in their places.
+    fields: Vec<(&'static str, &'a str)>,
+}
+
+/// Patterns of messages in lines, then after `- ` what they mean and after `+ ` what to do. `*` is any
+/// text, `{name}` text to be kept, `^` the message's beginning; the first pattern that is found counts.
+const TABLE: &str = include_str!("causes.txt");
+
+/// All rows, each with its patterns.
+pub fn table() -> impl Iterator<Item = (Cause, impl Iterator<Item = &'static str>)> {
+    TABLE.split("\n\n").map(|row| {
+        let find = |mark| row.lines().find_map(|line| line.strip_prefix(mark)).unwrap_or("");
+        let cause = Cause { class: find("= "), explanation: find("- "), remedy: find("+ ") };
+        let marks = |line: &&str| ["= ", "- ", "+ "].iter().any(|mark| line.starts_with(mark));
+        (cause, row.lines().filter(move |line| !marks(line)))
+    })
+}
+
+/// What the table knows of a message.
+pub fn find(message: &str) -> Option<Known<'_>> {
+    table().find_map(|(cause, mut patterns)| {
+        let fields = patterns.find_map(|pattern| matches(pattern, message))?;
+        Some(Known { cause, fields })
+    })
+}
+
+/// The named parts of a message that has the pattern's form.
+fn matches<'a>(pattern: &'static str, message: &'a str) -> Option<Vec<(&'static str, &'a str)>> {
+    let mut fields = vec![];
+    let mut pattern = pattern;
+    let mut rest = message;
+    // What stands in front of the next text: its name, or none for what nobody wants.
+    let mut before = Some("");
+    if let Some(anchored) = pattern.strip_prefix('^') {
+        (pattern, before) = (anchored, None);
+    }
+    loop {
+        let end = pattern.find(['*', '{']).unwrap_or(pattern.len());
+        let (text, behind) = pattern.split_at(end);
+        let at = match before {
+            None => rest.starts_with(text).then_some(0),
+            Some(name) if behind.is_empty() && text.is_empty() && !name.is_empty() => {
+                Some(rest.len())
+            }
+            // A named part has at least a character.
+            Some(name) => {
+                let from = if name.is_empty() { 0 } else { rest.chars().next()?.len_utf8() };
+                rest[from..].find(text).map(|at| at + from)
+            }
+        }?;
+        if let Some(name) = before.filter(|name| !name.is_empty()) {
+            fields.push((name, &rest[..at]));
+        }
+        if behind.is_empty() {
+            return Some(fields);
+        }
+        rest = &rest[at + text.len()..];
+        (before, pattern) = match behind.strip_prefix('{').and_then(|name| name.split_once('}')) {
+            Some((name, pattern)) => (Some(name), pattern),
+            None => (Some(""), &behind[1..]),
+        };
+    }
+}
+
+impl<'a> Known<'a> {
+    /// What the message has in a named place.
+    pub fn field(&self, name: &str) -> Option<&'a str> {
+        self.fields.iter().find(|(found, _)| *found == name).map(|(_, text)| *text)
+    }
+
+    /// A named place that is a number.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.field(name)?.parse().ok()
+    }
+
+    /// What the verifier found.
+    pub fn explanation(&self) -> String {
+        self.fill(self.cause.explanation)
+    }
+
+    /// What to do about it, in general.
+    pub fn remedy(&self) -> String {
+        self.fill(self.cause.remedy)
+    }
+
+    fn fill(&self, template: &str) -> String {
+        let mut text = String::new();
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, behind) = after.split_once('}').unwrap_or((after, ""));
+            text.push_str(before);
+            match (self.field(name), name) {
+                (Some(field), _) => text.push_str(field),
+                // The last offset at which the access fits, and the byte behind it.
+                (None, "last" | "end") => {
+                    let sum = match name {
+                        "last" => self.difference("vs", "size"),
+                        _ => self.difference("off", "size").and_then(|_| self.sum()),
+                    };
+                    text.push_str(&sum.map_or("its size".into(), |sum| sum.to_string()));
+                }
+                (None, _) => text.push_str(match name {
+                    "reg" => "?",
+                    "want" => "certain numbers",
+                    "size" => "the size",
+                    _ => "some",
+                }),
+            }
+            rest = behind;
+        }
+        text + rest
+    }
+
+    fn difference(&self, one: &str, other: &str) -> Option<i64> {
+        self.number(one)?.checked_sub(self.number(other)?)
+    }
+
+    fn sum(&self) -> Option<i64> {
+        self.number("off")?.checked_add(self.number("size")?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_class_patterns_a_meaning_and_a_remedy() {
+        for (cause, patterns) in table() {
+            assert!(!cause.class.is_empty() && !cause.explanation.is_empty(), "{cause:?}");
+            assert!(!cause.remedy.is_empty() && patterns.count() > 0, "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_found_with_what_it_names() {
+        let known = find("invalid access to map value, value_size=8 off=12 size=4").unwrap();
+        assert_eq!(known.cause.class, "object-bounds");
+        assert_eq!((known.number("vs"), known.number("off")), (Some(8), Some(12)));
+        assert!(known.remedy().contains("from 0 to 4"), "{}", known.remedy());
+        let known = find("R2 type=scalar expected=fp, pkt").unwrap();
+        assert_eq!((known.field("got"), known.field("want")), (Some("scalar"), Some("fp, pkt")));
+        let known = find("jump out of range from insn 1 to 12").unwrap();
+        assert_eq!((known.number("a"), known.number("b")), (Some(1), Some(12)));
+        assert_eq!(find("R1 !read_ok").unwrap().field("reg"), Some("1"));
+    }
+
+    #[test]
+    fn what_nobody_ever_said_is_not_dressed_up() {
+        assert_eq!(find(""), None);
+        assert_eq!(find("the moon is in the wrong phase"), None);
+        assert_eq!(find("ä{*"), None);
+    }
+}

@@ -1,0 +1,399 @@
+//! From a program and the log of its refusal to a diagnosis.
+
+mod advice;
+mod words;
+
+use super::causes::{self, Known};
+use super::history::{self, Did, Event, History};
+use super::log::{Missing, Processed, Value};
+use super::path::{Code, Path, path};
+use crate::insn::{Alu, Callee, Helper, Imm64, Insn, Operand};
+
+pub use words::words;
+
+/// Why a program is refused.
+#[derive(Clone, Debug)]
+pub struct Diagnosis<'a> {
+    /// The kind of mistake, as [`causes`] calls it; empty for a message that nobody knows.
+    pub class: &'static str,
+    /// What is wrong, in one sentence about this program.
+    pub sentence: String,
+    /// The refused instruction's slot, if the kernel names it or the program shows it.
+    pub at: Option<u32>,
+    /// The register that it is about.
+    pub register: Option<u8>,
+    /// What was known of the register there.
+    pub value: Option<Value<'a>>,
+    /// How the register came to that.
+    pub history: Vec<Told<'a>>,
+    /// What the verifier demands.
+    pub demand: String,
+    /// What to change.
+    pub remedy: String,
+    /// What the kernel said, line by line.
+    pub said: Vec<&'a str>,
+    /// What Linux 7.3 says of it: reason and suggestion.
+    pub report: Option<(String, String)>,
+    /// How far the verifier walked.
+    pub processed: Option<Processed>,
+    /// Which end of the log is missing.
+    pub missing: Missing,
+}
+
+/// A step of the history, in words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Told<'a> {
+    /// The instruction's slot.
+    pub at: u32,
+    /// The register that it is about.
+    pub register: Option<u8>,
+    /// What it did.
+    pub what: String,
+    /// What was known behind it.
+    pub value: Option<Value<'a>>,
+}
+
+/// Diagnoses a refusal from the log; at levels 1 and 2 it tells the most, at level 4 only the message.
+///
+/// `None` if the log says nothing: then the kernel refused before its verifier saw the program.
+pub fn diagnose<'a>(code: &Code, log: &'a str) -> Option<Diagnosis<'a>> {
+    let path = path(code, log);
+    let said = said(&path);
+    let first = *said.first()?;
+    let known = causes::find(first);
+    let known = said.iter().skip(1).fold(known, |found, line| found.or_else(|| causes::find(line)));
+    let mut case = Case { code, path: &path, first, known, index: None, register: None };
+    let at = case.place();
+    case.register = case.register();
+    let history = match (case.index, case.register) {
+        (Some(index), Some(register)) => case.history(index, register),
+        _ => History::default(),
+    };
+    let value = case.value(case.register);
+    let (sentence, remedy) = case.explain(at, value, &history);
+    let report = path.report.map(|report| {
+        let section = |name| report.section(name).unwrap_or_default();
+        (section("Reason"), section("Suggestion"))
+    });
+    let told = case.told(&history);
+    let class = case.class();
+    let demand = case.demand(class, &sentence);
+    Some(Diagnosis {
+        class,
+        sentence,
+        at,
+        register: case.register,
+        value,
+        history: told,
+        demand,
+        remedy,
+        said,
+        report,
+        processed: path.processed,
+        missing: path.missing,
+    })
+}
+
+/// The lines that say why, without those that only remark something.
+fn said<'a>(path: &Path<'a>) -> Vec<&'a str> {
+    let remark = |line: &&&str| {
+        line.starts_with("Unrecognized arg#")
+            || line.starts_with("arg#") && line.ends_with("is not a struct")
+            || line.starts_with("reg type unsupported for arg#")
+    };
+    let reasons: Vec<&str> = path.messages.iter().filter(|line| !remark(line)).copied().collect();
+    if reasons.is_empty() { path.messages.clone() } else { reasons }
+}
+
+struct Case<'a, 'c> {
+    code: &'c Code,
+    path: &'c Path<'a>,
+    /// The message.
+    first: &'a str,
+    known: Option<Known<'a>>,
+    /// The step of the path that was refused.
+    index: Option<usize>,
+    register: Option<u8>,
+}
+
+/// What is said of a program at its end, or of a walk that has ended.
+const AT_EXIT: [&str; 6] =
+    ["uninit-register", "return-value", "reference", "locked-region", "pointer-leak", "argument"];
+
+impl<'a> Case<'a, '_> {
+    fn class_known(&self) -> &'static str {
+        self.known.as_ref().map_or("", |known| known.cause.class)
+    }
+
+    fn number(&self, name: &str) -> Option<i64> {
+        self.known.as_ref()?.number(name)
+    }
+
+    fn slot(&self, name: &str) -> Option<u32> {
+        self.number(name)?.try_into().ok()
+    }
+
+    fn insn(&self, at: Option<u32>) -> Option<Insn> {
+        self.code.insn(at?)
+    }
+
+    /// The refused instruction: named by the message, else the last that was walked over, else what
+    /// in the program is as the message says.
+    fn place(&mut self) -> Option<u32> {
+        let class = self.class_known();
+        let last = self.path.steps.last();
+        let ended =
+            last.is_none_or(|step| step.frame == 0 && self.code.insn(step.at) == Some(Insn::Exit));
+        let walked = !self.path.missing.tail
+            && !matches!(
+                class,
+                "control-flow" | "stack-depth" | "complexity" | "environment" | "attach-target"
+            )
+            && (!ended || AT_EXIT.contains(&class));
+        let named = match class {
+            "control-flow" => self.slot("a").or(if self.first.starts_with("unreachable") {
+                self.slot("i")
+            } else {
+                None
+            }),
+            "loop" => self.slot("a").or(self.slot("i")),
+            _ => None,
+        };
+        let at = named.or_else(|| match last {
+            Some(step) if walked => Some(step.at),
+            // A call that goes too deep, or one of which only the whole chain is too large.
+            Some(step) if class == "stack-depth" && self.code.target(step.at).is_some() => {
+                Some(step.at)
+            }
+            _ => self.in_program(),
+        });
+        self.index = self.path.steps.iter().rposition(|step| Some(step.at) == at);
+        at
+    }
+
+    /// The instruction that the message is about, where the kernel does not say which.
+    fn in_program(&self) -> Option<u32> {
+        let slots = self.code.slots();
+        let indexed = || (0u32..).zip(slots);
+        let insns = || (0..slots.len() as u32).filter_map(|at| Some((at, self.code.insn(at)?)));
+        let first = self.first;
+        let find = |wanted: &dyn Fn(Insn) -> bool| {
+            insns().find(|(_, insn)| wanted(*insn)).map(|(at, _)| at)
+        };
+        let lands = |at: u32, good: &dyn Fn(u32) -> bool| self.code.target(at).is_none_or(good);
+        if first.starts_with("last insn is not") {
+            return slots.len().checked_sub(1).map(|at| at as u32).map(|at| {
+                // A function of the program may end before: at its last instruction.
+                let flows =
+                    |at: u32| !matches!(self.code.insn(at), Some(Insn::Exit | Insn::Goto { .. }));
+                let starts =
+                    insns().filter(|(_, insn)| matches!(insn, Insn::Call(Callee::Local { .. })));
+                let ends = starts.filter_map(|(at, _)| self.code.target(at)?.checked_sub(1));
+                ends.filter(|end| flows(*end)).min().unwrap_or(at)
+            });
+        }
+        if let Some(code) = first.strip_prefix("unknown opcode ") {
+            let code = u8::from_str_radix(code.trim(), 16).ok()?;
+            return indexed().find(|(_, slot)| slot.code == code).map(|(at, _)| at);
+        }
+        if first.starts_with('R') && first.ends_with(" is invalid") {
+            return indexed().find(|(_, slot)| slot.dst > 10 || slot.src > 10).map(|(at, _)| at);
+        }
+        if self.class_known() == "bad-encoding" {
+            let bad = |at: u32| {
+                let half = at.checked_sub(1).and_then(|before| self.code.insn(before));
+                self.code.insn(at).is_none() && half.is_none_or(|insn| insn.slots() == 1)
+            };
+            return (0..slots.len() as u32).find(|at| bad(*at)).or_else(|| {
+                find(&|insn| match insn {
+                    Insn::Alu { op: Alu::Div | Alu::Mod, src: Operand::Imm(0), .. } => true,
+                    Insn::Alu {
+                        op: Alu::Lsh | Alu::Rsh | Alu::Arsh,
+                        src: Operand::Imm(by),
+                        ..
+                    } => i64::from(by) == self.number("n").unwrap_or(-1),
+                    _ => false,
+                })
+            });
+        }
+        if first.starts_with("call to invalid destination") {
+            let good = |to: u32| (to as usize) < slots.len();
+            let calls =
+                insns().filter(|(_, insn)| matches!(insn, Insn::Call(Callee::Local { .. })));
+            return calls.map(|(at, _)| at).find(|at| !lands(*at, &good));
+        }
+        if first.starts_with("jump into the middle") || first.starts_with("invalid BPF_LD_IMM") {
+            let good = |to: u32| {
+                let before = to.checked_sub(1).and_then(|at| self.code.insn(at));
+                before.is_none_or(|insn| insn.slots() == 1)
+            };
+            return insns().map(|(at, _)| at).find(|at| !lands(*at, &good));
+        }
+        if let Some(fd) = self.number("fd") {
+            return find(&|insn| match insn {
+                Insn::LoadImm64 {
+                    value: Imm64::MapFd(at) | Imm64::MapFdValue { fd: at, .. },
+                    ..
+                } => i64::from(at) == fd,
+                _ => false,
+            });
+        }
+        match self.class_known() {
+            "complexity" => {
+                let back = |at: &u32| self.code.target(*at).is_some_and(|to| to <= *at);
+                insns().map(|(at, _)| at).filter(back).max()
+            }
+            "map-misuse" => find(&|insn| {
+                matches!(insn, Insn::LoadImm64 { value: Imm64::MapFd(_) | Imm64::MapIndex(_), .. })
+            }),
+            "stack-depth" if first.starts_with("recursive") => {
+                let calls =
+                    insns().filter(|(_, insn)| matches!(insn, Insn::Call(Callee::Local { .. })));
+                calls.map(|(at, _)| at).find(|at| self.code.target(*at).is_some_and(|to| to <= *at))
+            }
+            "stack-depth" => find(&|insn| matches!(insn, Insn::Call(Callee::Local { .. }))),
+            // Level 4 has no instructions, but some messages name a helper by its number.
+            _ => {
+                let (_, id) = self.known.as_ref()?.field("h")?.rsplit_once('#')?;
+                let id = id.parse().ok()?;
+                find(&|insn| insn == Insn::Call(Callee::Helper(id)))
+            }
+        }
+    }
+
+    /// The register that the message is about: named there, or the instruction's.
+    fn register(&self) -> Option<u8> {
+        if let Some(number) = self.slot("reg") {
+            return u8::try_from(number).ok().filter(|number| *number <= 10);
+        }
+        // The second line of some messages names it: R0 max value is outside.
+        let others = self.path.messages.iter().filter_map(|line| line.strip_prefix('R'));
+        let named = others.filter_map(|line| line.split_once(' ')?.0.parse().ok());
+        if let Some(number) = named.into_iter().next().filter(|number| *number <= 10) {
+            return Some(number);
+        }
+        let step = self.path.steps.get(self.index?)?;
+        let scalar = |number: u8| {
+            let value = history::before(self.code, &self.path.steps, self.index?, number);
+            value.is_some_and(|value| value.is_scalar()).then_some(number)
+        };
+        match self.code.insn(step.at)? {
+            Insn::Alu { dst, src: Operand::Reg(src), .. } if self.class_known() == "range" => {
+                scalar(src.number()).or(scalar(dst.number())).or(Some(src.number()))
+            }
+            Insn::Alu { dst, .. } => Some(dst.number()),
+            Insn::Load { base, .. } | Insn::Store { base, .. } | Insn::Atomic { base, .. } => {
+                Some(base.number())
+            }
+            Insn::JumpIf { dst, .. } => Some(dst.number()),
+            Insn::Exit if self.class_known() == "return-value" => Some(0),
+            _ => None,
+        }
+    }
+
+    fn value(&self, register: Option<u8>) -> Option<Value<'a>> {
+        history::before(self.code, &self.path.steps, self.index?, register?)
+    }
+
+    /// The history, and where a call made the register unusable without writing it.
+    fn history(&self, index: usize, register: u8) -> History<'a> {
+        let steps = &self.path.steps;
+        let mut history = history::history(self.code, steps, index, register);
+        if self.class_known() != "not-a-pointer" && !self.first.contains("type=") {
+            return history;
+        }
+        // The last place where it, or what it was copied from, was a pointer.
+        let last = history.events.iter().rposition(|event| {
+            matches!(event.did, Did::Wrote(_))
+                && event.value.is_some_and(|value| !value.is_scalar())
+        });
+        if let Some(last) = last
+            && let Did::Wrote(number) = history.events[last].did
+        {
+            let written = history.events[last].step;
+            let next = history.events.get(last + 1).map_or(index, |event| event.step);
+            let call = (written + 1..next).rev().find(|at| {
+                matches!(self.code.insn(steps[*at].at), Some(Insn::Call(Callee::Helper(_))))
+            });
+            if let Some(step) = call {
+                let did = Did::Invalidated(number);
+                history.events.push(Event { step, did, value: None, times_before: 0 });
+                history.events.sort_by_key(|event| event.step);
+            }
+        }
+        history
+    }
+
+    fn helper(&self, at: u32) -> Option<Helper> {
+        match self.code.insn(at)? {
+            Insn::Call(Callee::Helper(id)) => Helper::by_id(id.try_into().ok()?),
+            _ => None,
+        }
+    }
+
+    fn callee(&self, at: u32) -> String {
+        match (self.helper(at), self.code.target(at)) {
+            (Some(helper), _) => helper.name.into(),
+            (None, Some(to)) => format!("the function at {to}"),
+            (None, None) => "the function".into(),
+        }
+    }
+
+    /// The class; a read of the stack inside of the frame is one of bytes never written.
+    fn class(&self) -> &'static str {
+        match self.class_known() {
+            "stack-bounds" if self.stack().is_some_and(|stack| stack.inside) => "stack-uninit",
+            class => class,
+        }
+    }
+
+    fn demand(&self, class: &str, sentence: &str) -> String {
+        let demand = match (class, &self.known) {
+            ("stack-uninit", _) => "bytes of the stack must be written before they are read".into(),
+            (_, Some(known)) => known.explanation(),
+            (_, None) => String::new(),
+        };
+        if demand == sentence { String::new() } else { demand }
+    }
+
+    fn told(&self, history: &History<'a>) -> Vec<Told<'a>> {
+        history.events.iter().map(|event| self.tell(event)).collect()
+    }
+
+    fn tell(&self, event: &Event<'a>) -> Told<'a> {
+        let at = self.path.steps[event.step].at;
+        let constant = match self.code.insn(at) {
+            Some(Insn::Alu { op: Alu::Mov, src: Operand::Imm(imm), .. }) => {
+                Some(Value::constant(imm.into()))
+            }
+            _ => None,
+        };
+        let is = event.value.or(constant);
+        let is = is.map_or(String::new(), |value| format!(" = {}", words(value)));
+        let mut what = match event.did {
+            Did::Wrote(register) => match self.code.insn(at) {
+                Some(Insn::Call(_)) => format!("r0{is}, the result of {}", self.callee(at)),
+                _ => format!("r{register}{is}"),
+            },
+            Did::Stored(slot) => format!("kept on the stack at r10{slot}{is}"),
+            Did::Compared { register, held } => {
+                let way = if held { "taken" } else { "not taken" };
+                let is = event
+                    .value
+                    .map_or(String::new(), |value| format!(", so r{register} = {}", words(value)));
+                format!("{way}{is}")
+            }
+            Did::Wiped(register) => format!("r{register} wiped by the call"),
+            Did::Invalidated(register) => format!("r{register} is void from here on"),
+            Did::Passed(register) => format!("r{register} handed over{is}"),
+        };
+        if event.times_before > 0 {
+            what.push_str(&format!(" (and {} times before)", event.times_before));
+        }
+        let register = match event.did {
+            Did::Wrote(register) | Did::Compared { register, .. } => Some(register),
+            Did::Wiped(_) | Did::Invalidated(_) | Did::Passed(_) | Did::Stored(_) => None,
+        };
+        Told { at, register, what, value: event.value }
+    }
+}

@@ -1,0 +1,90 @@
+//! Values in words.
+
+use super::super::log::Value;
+
+/// How to hold an index from 0 to `last`.
+pub(super) fn at_most(before: u32, register: u8, last: i64) -> String {
+    let mask =
+        if (last + 1) & last == 0 { format!("r{register} &= {last}, or ") } else { String::new() };
+    format!(
+        "before instruction {before}: {mask}if r{register} > {last:#x} goto where it is not used"
+    )
+}
+
+pub(super) fn bytes(count: i64) -> String {
+    format!("{count} byte{}", if count == 1 { "" } else { "s" })
+}
+
+/// A type as the kernel calls it, or several, in words.
+pub(super) fn kind(kernel: &str) -> String {
+    match kernel {
+        "inv" | "scalar" => "a number".into(),
+        "ctx" => "the context".into(),
+        "map_ptr" => "a map".into(),
+        "fp" => "an address on the stack".into(),
+        "mem" | "alloc_mem" | "ringbuf_mem" => "what bpf_ringbuf_reserve returned".into(),
+        _ if kernel.starts_with("fp, ") => "an address on the stack or in a map value".into(),
+        _ => kernel.to_owned(),
+    }
+}
+
+/// What a value is, in words.
+pub fn words(value: Value) -> String {
+    let off = value.number("off").unwrap_or(0) + value.number("imm").unwrap_or(0);
+    let moved = if off == 0 { String::new() } else { format!(", {off:+} bytes") };
+    if let Some(bytes) = value.bytes {
+        return format!("bytes {bytes}");
+    }
+    if value.is_scalar() {
+        return number(value);
+    }
+    if value.type_ == "fp" {
+        return match value.known {
+            Some(0) => "r10, the top of the frame".into(),
+            Some(at) => format!("the address r10{at:+}"),
+            None => "an address on the stack".into(),
+        };
+    }
+    let null = if value.may_be_null() { "NULL or " } else { "" };
+    let what = match value.type_.trim_end_matches("_or_null") {
+        "ctx" => "the context".to_owned(),
+        "map_ptr" => "a map".into(),
+        "map_value" => {
+            let size = value.number("vs").map_or(String::new(), |size| format!(" of {size} bytes"));
+            format!("the address of a map value{size}")
+        }
+        "pkt" => {
+            format!("an address in the packet, {} bytes known", value.number("r").unwrap_or(0))
+        }
+        "pkt_end" => "the end of the packet".into(),
+        "ringbuf_mem" | "alloc_mem" | "mem" => "the address of memory".into(),
+        other => format!("a pointer ({other})"),
+    };
+    format!("{null}{what}{moved}")
+}
+
+fn number(value: Value) -> String {
+    if let Some(known) = value.known {
+        return if known.unsigned_abs() > 65535 {
+            format!("{known:#x}")
+        } else {
+            known.to_string()
+        };
+    }
+    let bounds = value.bounds();
+    let unsigned = (bounds.umin > 0).then_some(bounds.umin);
+    match (unsigned, bounds.umax) {
+        (_, umax) if umax < 1 << 48 => format!("a number from {} to {umax}", bounds.umin),
+        (Some(umin), _) => {
+            format!("a number of at least {umin} without a sign, with no upper bound")
+        }
+        _ if bounds.smin > i64::MIN && bounds.smax < i64::MAX => {
+            format!("a number from {} to {}", bounds.smin, bounds.smax)
+        }
+        _ if bounds.smax < i64::MAX => {
+            format!("a number of at most {}, which may be negative", bounds.smax)
+        }
+        _ if bounds.smin > i64::MIN => format!("a number of at least {}", bounds.smin),
+        _ => "any number".into(),
+    }
+}

@@ -1,0 +1,20 @@
+//! What the kernel's verifier says, understood: its log as values, and a refused program diagnosed.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`log`] | the log of Linux 5.10 to 7.3, at levels 1, 2 and 4, as a stream of events |
+//! | [`causes`] | every way to be refused: cause, explanation, remedy |
+//! | [`path`] | the instructions on the way to the refusal, and what was known after each |
+//! | [`history`] | how a value came about: back over the path |
+//! | [`diagnose`] | from a program and its log to the cause, the place, the history, the remedy |
+//! | [`render`] | a diagnosis as text |
+//!
+//! Nothing here does I/O. A log is text from outside: whatever it holds, reading it ends, in time
+//! linear in its length, and never panics.
+
+pub mod causes;
+pub mod diagnose;
+pub mod history;
+pub mod log;
+pub mod path;
+pub mod render;

@@ -1,0 +1,268 @@
+//! The way the verifier took to where it refused the program.
+
+use super::log::{Event, Frame, Missing, Processed, Report, State, Statistic, events, missing};
+use crate::insn::{Callee, Endian, Insn, Slot, decode};
+
+/// A program as the kernel is given it: slot by slot, since not each may be an instruction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Code {
+    slots: Vec<Slot>,
+    insns: Vec<Option<Insn>>,
+}
+
+impl Code {
+    /// The program in these slots.
+    pub fn new(slots: Vec<Slot>) -> Code {
+        let mut insns = Vec::with_capacity(slots.len());
+        while let Some(slot) = slots.get(insns.len()) {
+            let whole = slots.get(insns.len()..insns.len() + if slot.code == 0x18 { 2 } else { 1 });
+            let bytes: Vec<u8> =
+                whole.unwrap_or_default().iter().flat_map(|s| s.to_bytes(Endian::Little)).collect();
+            let decoded = decode(&bytes, Endian::Little).ok();
+            let insn = decoded.and_then(|insns| insns.first().copied());
+            insns.push(insn);
+            if insn.is_some_and(|insn| insn.slots() == 2) {
+                insns.push(None);
+            }
+        }
+        Code { slots, insns }
+    }
+
+    /// The program in these bytes, in this host's order; what is no whole slot is left out.
+    pub fn from_bytes(bytes: &[u8]) -> Code {
+        let (slots, _) = bytes.as_chunks::<8>();
+        Code::new(slots.iter().map(|bytes| Slot::from_bytes(*bytes, Endian::HOST)).collect())
+    }
+
+    /// The program of these instructions.
+    pub fn of(insns: &[Insn]) -> Code {
+        Code::new(insns.iter().flat_map(|insn| insn.to_slots()).collect())
+    }
+
+    /// The slots.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The instruction that begins at a slot, if one does.
+    pub fn insn(&self, at: u32) -> Option<Insn> {
+        *self.insns.get(at as usize)?
+    }
+
+    /// Where the walk may go on behind the instruction at a slot, a call's callee first. An `exit` and
+    /// what is no instruction lead nowhere.
+    fn targets(&self, at: u32) -> [Option<u32>; 2] {
+        let behind = |offset: i32| at.checked_add(1)?.checked_add_signed(offset);
+        match self.insn(at) {
+            None | Some(Insn::Exit) => [None, None],
+            Some(Insn::Goto { offset }) => [behind(offset.into()), None],
+            Some(Insn::Gotol { offset }) => [behind(offset), None],
+            Some(Insn::JumpIf { offset, .. } | Insn::MayGoto { offset }) => {
+                [behind(offset.into()), behind(0)]
+            }
+            Some(Insn::Call(Callee::Local { offset })) => [behind(offset), behind(0)],
+            Some(insn) => [behind(insn.slots() as i32 - 1), None],
+        }
+    }
+
+    /// Where a jump or a call of a function at a slot leads; for a condition, if it holds.
+    pub fn target(&self, at: u32) -> Option<u32> {
+        match self.insn(at)? {
+            Insn::Goto { .. }
+            | Insn::Gotol { .. }
+            | Insn::JumpIf { .. }
+            | Insn::MayGoto { .. }
+            | Insn::Call(Callee::Local { .. }) => self.targets(at)[0],
+            _ => None,
+        }
+    }
+}
+
+/// An instruction that the verifier walked over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Step<'a> {
+    /// Its slot.
+    pub at: u32,
+    /// How many calls of the program's own functions it is in.
+    pub frame: u32,
+    /// What was known before it, if the log says so by itself.
+    pub before: Option<State<'a>>,
+    /// What was known behind it, if the log says so.
+    pub after: Option<State<'a>>,
+}
+
+/// What a log tells of a refusal.
+#[derive(Clone, Debug, Default)]
+pub struct Path<'a> {
+    /// The instructions from the program's first, or the first that the log still has, to the last
+    /// that was walked over.
+    pub steps: Vec<Step<'a>>,
+    /// What the kernel says beside.
+    pub messages: Vec<&'a str>,
+    /// Linux 7.3's own explanation.
+    pub report: Option<Report<'a>>,
+    /// How much there was to do.
+    pub processed: Option<Processed>,
+    /// Which end of the log is missing.
+    pub missing: Missing,
+}
+
+/// A step and the one before it on its path.
+struct Node<'a> {
+    step: Step<'a>,
+    parent: usize,
+}
+
+const NONE: usize = usize::MAX;
+
+/// Reads a log of this program.
+///
+/// At level 1 the log is the path. At level 2 it is all paths, one after the other: each goes on at a
+/// branch of an earlier one, and those in between are left out here.
+pub fn path<'a>(code: &Code, log: &'a str) -> Path<'a> {
+    let mut walk = Walk { code, nodes: vec![], last: NONE, waiting: vec![], leads: None };
+    let mut path = Path { missing: missing(log), ..Path::default() };
+    let mut backtracked = false;
+    for event in events(log) {
+        // Linux 5.10 says what is known at the beginning of a stretch it goes back over.
+        let old = std::mem::replace(&mut backtracked, matches!(event, Event::Backtrack(_)));
+        match event {
+            Event::Insn { at, state, .. } => {
+                walk.insn(at);
+                walk.set_after(state);
+                path.messages.clear();
+            }
+            Event::State { at: Some(at), state } => walk.known(at, state),
+            Event::State { at: None, state } if !old => walk.known_beside(state),
+            Event::Edge { from, state, .. } => walk.edge(from, state),
+            Event::Safe { .. } => walk.leads = Some(NONE),
+            Event::Frame(Frame::Back(_) | Frame::Callee) => walk.leads = Some(walk.last),
+            Event::Message(text) => path.messages.push(text),
+            Event::Report(report) => path.report = Some(report),
+            Event::Statistic(Statistic::Processed(processed)) => path.processed = Some(processed),
+            _ => {}
+        }
+    }
+    path.steps = walk.steps();
+    path
+}
+
+struct Walk<'a, 'c> {
+    code: &'c Code,
+    nodes: Vec<Node<'a>>,
+    /// Where we are.
+    last: usize,
+    /// Branches of which one side may still be walked.
+    waiting: Vec<usize>,
+    /// After which node the next instruction comes, where that is known: [`NONE`] if after none of
+    /// the path so far.
+    leads: Option<usize>,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn insn(&mut self, at: u32) {
+        let follows = |last: usize| {
+            let node: Option<&Node> = self.nodes.get(last);
+            node.is_some_and(|node| self.code.targets(node.step.at).contains(&Some(at)))
+        };
+        let parent = match self.leads.take() {
+            Some(NONE) => self.branch_to(at),
+            Some(parent) => parent,
+            None if self.nodes.is_empty() || follows(self.last) => self.last,
+            None => self.branch_to(at),
+        };
+        let step = Step { at, frame: 0, before: None, after: None };
+        self.nodes.push(Node { step, parent });
+        self.last = self.nodes.len() - 1;
+        if matches!(self.code.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
+            self.waiting.push(self.last);
+        }
+    }
+
+    /// The last branch that was put aside and leads to this slot. Those behind it were not.
+    fn branch_to(&mut self, at: u32) -> usize {
+        while let Some(node) = self.waiting.pop() {
+            if self.code.targets(self.nodes[node].step.at).contains(&Some(at)) {
+                return node;
+            }
+        }
+        NONE
+    }
+
+    fn edge(&mut self, from: u32, state: Option<State<'a>>) {
+        // A function that returns is no branch.
+        let here = self.nodes.get(self.last).is_some_and(|node| node.step.at == from);
+        let parent = match here && matches!(self.code.insn(from), Some(Insn::Exit)) {
+            true => self.last,
+            false => loop {
+                match self.waiting.pop() {
+                    None => break NONE,
+                    Some(node) if self.nodes[node].step.at == from => break node,
+                    Some(_) => {}
+                }
+            },
+        };
+        self.leads = Some(if state.is_some() { parent } else { NONE });
+        // What was known behind the branch was known on its other side.
+        if let (Some(state), Some(node)) = (state, self.nodes.get(parent)) {
+            let step = Step { after: Some(state), ..node.step };
+            let parent = node.parent;
+            self.nodes.push(Node { step, parent });
+            self.leads = Some(self.nodes.len() - 1);
+        }
+    }
+
+    /// What is known before the instruction at a slot is what was known behind the one before.
+    fn known(&mut self, at: u32, state: State<'a>) {
+        let follows = self.nodes.get(self.last).is_some_and(|node| {
+            self.leads.is_none() && self.code.targets(node.step.at).contains(&Some(at))
+        });
+        if follows && self.nodes[self.last].step.after.is_none() {
+            self.nodes[self.last].step.after = Some(state);
+        }
+    }
+
+    /// Linux 5.10 says what is known behind a condition, but before other instructions.
+    fn known_beside(&mut self, state: State<'a>) {
+        if let Some(node) = self.nodes.get_mut(self.last) {
+            match self.code.insn(node.step.at) {
+                Some(Insn::JumpIf { .. }) => node.step.after = Some(state),
+                Some(Insn::Call(Callee::Local { .. }) | Insn::Exit) => {}
+                _ => node.step.before = Some(state),
+            }
+        }
+    }
+
+    fn set_after(&mut self, state: Option<State<'a>>) {
+        if let (Some(node), Some(state)) = (self.nodes.get_mut(self.last), state) {
+            node.step.after = Some(state);
+        }
+    }
+
+    /// From the beginning to where we are.
+    fn steps(self) -> Vec<Step<'a>> {
+        let mut steps = vec![];
+        let mut next = self.last;
+        // A parent stands before its child.
+        while let Some(node) = self.nodes.get(next) {
+            steps.push(node.step);
+            next = node.parent;
+        }
+        steps.reverse();
+        let mut frame = 0;
+        for index in 0..steps.len() {
+            steps[index].frame = frame;
+            let next = steps.get(index + 1).map(|step| step.at);
+            match self.code.insn(steps[index].at) {
+                Some(Insn::Call(Callee::Local { .. }))
+                    if next.is_some() && next == self.code.target(steps[index].at) =>
+                {
+                    frame += 1;
+                }
+                Some(Insn::Exit) => frame = frame.saturating_sub(1),
+                _ => {}
+            }
+        }
+        steps
+    }
+}

@@ -1,0 +1,222 @@
+//! A diagnosis as text, laid out as compilers do.
+
+use super::diagnose::{Diagnosis, words};
+use super::path::Code;
+use crate::insn::Insn;
+use crate::insn::listing::Names;
+
+/// A line of source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Source {
+    /// The slot of the first instruction that it wrote.
+    pub slot: u32,
+    /// The file.
+    pub file: String,
+    /// The line's number in it.
+    pub line: u32,
+    /// The line; empty if nobody has it.
+    pub text: String,
+}
+
+/// A refused program and what the kernel said of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// The program, its maps by their places.
+    pub code: Code,
+    /// The maps' names.
+    pub maps: Vec<String>,
+    /// Where it was written, by rising slots.
+    pub lines: Vec<Source>,
+    /// The verifier's log.
+    pub log: String,
+}
+
+impl Refused {
+    /// Why it was refused, if the log says so.
+    pub fn diagnose(&self) -> Option<Diagnosis<'_>> {
+        super::diagnose::diagnose(&self.code, &self.log)
+    }
+
+    /// The source line that wrote the instruction at a slot.
+    pub fn source(&self, at: u32) -> Option<&Source> {
+        let next = self.lines.partition_point(|line| line.slot <= at);
+        self.lines.get(next.checked_sub(1)?)
+    }
+
+    /// The instruction at a slot as the verifier prints it.
+    pub fn text(&self, at: u32) -> String {
+        let names: Vec<&str> = self.maps.iter().map(String::as_str).collect();
+        let slot = self.code.slots().get(at as usize);
+        match (self.code.insn(at), slot) {
+            (Some(insn), Some(slot)) => {
+                let text = insn.text(Names { maps: &names, field: None });
+                format!("({:02x}) {text}", slot.code)
+            }
+            (None, Some(slot)) => {
+                let bytes = slot.to_bytes(crate::insn::Endian::HOST);
+                let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("({:02x}) no instruction: {}", slot.code, bytes.join(" "))
+            }
+            (_, None) => String::new(),
+        }
+    }
+
+    /// The diagnosis as text, with colours or without; the log as it is, if nothing can be told of it.
+    pub fn render(&self, color: bool) -> String {
+        let Some(diagnosis) = self.diagnose() else { return self.log.clone() };
+        let mut page = Page { text: String::new(), color, width: 2, shown: None, last: None };
+        page.whole(self, &diagnosis);
+        page.text
+    }
+}
+
+const RED: &str = "\x1b[1;31m";
+const BLUE: &str = "\x1b[1;34m";
+const BOLD: &str = "\x1b[1m";
+
+struct Page<'a> {
+    text: String,
+    color: bool,
+    /// Of the slots' numbers.
+    width: usize,
+    /// The source line that was shown last, and the slot.
+    shown: Option<&'a Source>,
+    last: Option<u32>,
+}
+
+impl<'a> Page<'a> {
+    fn whole(&mut self, refused: &'a Refused, diagnosis: &Diagnosis) {
+        let slots = diagnosis.history.iter().map(|told| told.at).chain(diagnosis.at);
+        self.width = slots.max().unwrap_or(0).to_string().len().max(2);
+        self.paint(RED, "error");
+        let class = match diagnosis.class {
+            "" => String::new(),
+            class => format!(" [{class}]"),
+        };
+        self.paint(BOLD, &format!(": {}{class}\n", diagnosis.sentence));
+        if let Some(at) = diagnosis.at {
+            let arrow = format!("{:>1$}--> ", "", self.width);
+            self.paint(BLUE, &arrow);
+            let place =
+                refused.source(at).map(|source| format!("{}:{}, ", source.file, source.line));
+            self.text.push_str(&format!("{}instruction {at}\n", place.unwrap_or_default()));
+            self.bar("");
+        }
+        for told in &diagnosis.history {
+            let register = told.register;
+            self.step(refused, told.at, register, false, &told.what);
+        }
+        if let Some(at) = diagnosis.at {
+            let is = diagnosis.value.map(words).unwrap_or_default();
+            self.step(refused, at, diagnosis.register, true, &is);
+            self.bar("");
+        }
+        for said in &diagnosis.said {
+            self.note("the verifier", said);
+        }
+        self.note("demanded", &diagnosis.demand);
+        self.note("change", &diagnosis.remedy);
+        if let Some((reason, suggestion)) = &diagnosis.report {
+            self.note("the kernel's own report", &format!("{reason} {suggestion}"));
+        }
+        if diagnosis.missing.head {
+            self.note("note", "the log did not fit: its beginning is missing");
+        } else if diagnosis.missing.tail {
+            self.note("note", "the log did not fit: its end is missing, and the reason with it");
+        }
+    }
+
+    fn paint(&mut self, color: &str, text: &str) {
+        match self.color {
+            true => self.text.push_str(&format!("{color}{text}\x1b[0m")),
+            false => self.text.push_str(text),
+        }
+    }
+
+    /// A line without a number.
+    fn bar(&mut self, text: &str) {
+        let bar = format!("{:>1$} |", "", self.width);
+        self.paint(BLUE, &bar);
+        if !text.is_empty() {
+            self.text.push(' ');
+            self.text.push_str(text);
+        }
+        self.text.push('\n');
+    }
+
+    fn note(&mut self, name: &str, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let mark = format!("{:>1$} = ", "", self.width);
+        self.paint(BLUE, &mark);
+        self.paint(BOLD, name);
+        self.text.push_str(&format!(": {text}\n"));
+    }
+
+    /// An instruction under its source line, a register in it underlined, and what is said of that.
+    fn step(
+        &mut self,
+        refused: &'a Refused,
+        at: u32,
+        register: Option<u8>,
+        refusal: bool,
+        what: &str,
+    ) {
+        if self.last.is_some_and(|last| !(last..=last + 2).contains(&at)) {
+            let gap = "...\n".to_owned();
+            self.paint(BLUE, &gap);
+        }
+        let source = refused.source(at).filter(|source| !source.text.is_empty());
+        if let Some(source) = source.filter(|source| self.shown != Some(*source)) {
+            self.bar(&format!("{}:{}: {}", source.file, source.line, source.text));
+            self.shown = Some(source);
+        }
+        self.last = Some(at);
+        let text = refused.text(at);
+        let number = format!("{at:>width$} | ", width = self.width);
+        self.paint(BLUE, &number);
+        self.text.push_str(&format!("{text}\n"));
+        let (start, length) = underlined(refused.code.insn(at), &text, register, refusal);
+        let mark = if refusal { "^" } else { "-" }.repeat(length);
+        let bar = format!("{:>1$} | ", "", self.width);
+        self.paint(BLUE, &bar);
+        self.text.push_str(&" ".repeat(start));
+        self.paint(if refusal { RED } else { BLUE }, &format!("{mark} {what}"));
+        // Nobody wants to see that a line has ended.
+        let end = self.text.trim_end_matches(' ').len();
+        self.text.truncate(end);
+        self.text.push('\n');
+    }
+}
+
+/// Where in an instruction's text its register is; the whole of it if the register is not there.
+fn underlined(
+    insn: Option<Insn>,
+    text: &str,
+    register: Option<u8>,
+    refusal: bool,
+) -> (usize, usize) {
+    let whole = || (5.min(text.len()), text.len().saturating_sub(5).max(1));
+    let Some(register) = register else { return whole() };
+    let places: Vec<usize> = [format!("r{register}"), format!("w{register}")]
+        .iter()
+        .flat_map(|name| text.match_indices(name.as_str()))
+        .map(|(at, _)| at)
+        .filter(|at| {
+            let end = at + 1 + register.to_string().len();
+            let word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+            let bytes = text.as_bytes();
+            !(word(bytes.get(end)) || at.checked_sub(1).is_some_and(|at| word(bytes.get(at))))
+        })
+        .collect();
+    // A load reads its base, which stands behind what it writes.
+    let place = match insn {
+        Some(Insn::Load { .. } | Insn::LoadAcquire { .. }) if refusal => places.iter().max(),
+        _ => places.iter().min(),
+    };
+    match place {
+        Some(at) => (*at, 1 + register.to_string().len()),
+        None => whole(),
+    }
+}

@@ -1,0 +1,184 @@
+//! Every refusal has a cause and an instruction.
+
+use proptest::prelude::*;
+use rawbpf::verifier::diagnose::{Diagnosis, diagnose};
+use rawbpf::verifier::path::Code;
+use rawbpf::verifier::render::Refused;
+
+use crate::{Recorded, recorded};
+
+#[test]
+fn every_refusal_has_a_cause_and_an_instruction() {
+    let mut refusals = 0;
+    for Recorded { kernel, name, accepted, insns, logs, .. } in recorded() {
+        let code = Code::from_bytes(insns);
+        for (level, log) in logs.iter().filter(|(_, log)| !log.contains("=cut=")) {
+            let what = format!("{kernel} {name} {level}");
+            let Some(diagnosis) = diagnose(&code, log) else {
+                // Accepted, or refused before the verifier saw it.
+                assert!(*accepted || log.is_empty(), "{what}");
+                continue;
+            };
+            assert!(!*accepted, "{what}");
+            refusals += 1;
+            assert!(!diagnosis.class.is_empty() && !diagnosis.remedy.is_empty(), "{what}");
+            // Level 4 has no instructions.
+            if *level != 4 {
+                let at = diagnosis.at.expect(&what) as usize;
+                assert!(at < code.slots().len(), "{what}: {at}");
+            }
+        }
+    }
+    assert!(refusals > 1300, "{refusals}");
+}
+
+/// Where the kernel's own report names an instruction, so do we, and the same.
+#[test]
+fn the_instruction_is_the_one_that_the_kernels_report_names() {
+    let mut named = 0;
+    for Recorded { kernel, name, insns, logs, .. } in recorded() {
+        for (_, log) in logs.iter().filter(|(level, _)| kernel == "7.3" && *level == 1) {
+            let Some(diagnosis) = diagnose(&Code::from_bytes(insns), log) else { continue };
+            let report = rawbpf::verifier::log::events(log).find_map(|event| match event {
+                rawbpf::verifier::log::Event::Report(report) => report.at(),
+                _ => None,
+            });
+            // There it is the load that a jump lands in; we say which jump.
+            if report.is_some() && name != "jump_into_lddw" {
+                assert_eq!(diagnosis.at, report, "{name}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 40, "{named}");
+}
+
+/// Each program is refused for one reason, whatever the kernel calls it.
+#[test]
+fn kernels_differ_in_words_not_in_the_instruction() {
+    // Where kernels refuse at another place or for another reason, they say so.
+    let differ = ["loop_unknown_bound", "recursive_call", "ctx_write"];
+    let all = recorded();
+    for one in all.iter().filter(|one| one.kernel == "6.18" && !differ.contains(&&*one.name)) {
+        let find = |one: &Recorded| {
+            let log = one.logs.iter().find(|(level, log)| *level == 1 && !log.contains("=cut="));
+            let code = Code::from_bytes(&one.insns);
+            log.and_then(|(_, log)| diagnose(&code, log).map(|found| found.at))
+        };
+        for other in all.iter().filter(|other| other.name == one.name) {
+            if let (Some(at), Some(others)) = (find(one), find(other)) {
+                assert_eq!(at, others, "{} on {}", one.name, other.kernel);
+            }
+        }
+    }
+}
+
+fn with<T>(kernel: &str, name: &str, level: u32, check: impl FnOnce(&Diagnosis) -> T) -> T {
+    let all = recorded();
+    let one = all.iter().find(|one| one.kernel == kernel && one.name == name).unwrap();
+    let log = &one.logs.iter().find(|(found, _)| *found == level).unwrap().1;
+    check(&diagnose(&Code::from_bytes(&one.insns), log).unwrap())
+}
+
+/// Cause, register and remedy of a program, at level 2 of each kernel.
+#[track_caller]
+fn says(name: &str, sentence: &str, remedy: &str) {
+    for kernel in ["5.10", "6.1", "6.12", "6.18", "7.3"] {
+        with(kernel, name, 2, |diagnosis| {
+            assert!(diagnosis.sentence.contains(sentence), "{kernel}: {}", diagnosis.sentence);
+            assert!(diagnosis.remedy.contains(remedy), "{kernel}: {}", diagnosis.remedy);
+        });
+    }
+}
+
+#[test]
+fn the_remedy_is_about_this_program() {
+    says(
+        "missing_null_check",
+        "bpf_map_lookup_elem at 5 can return NULL",
+        "instruction 5: if r0 == 0x0",
+    );
+    says("clobbered_after_call", "the call of bpf_ktime_get_ns at 1 has wiped", "copy r1 to r7");
+    says("path_dependent_uninit", "goes past instruction 2", "before instruction 1: r6 = 0");
+    says(
+        "map_index_unsigned_off_by_one",
+        "r1, which instruction 9 added, is a number from 0 to 8",
+        "r1 &= 7",
+    );
+    says("map_value_negative_index", "may be negative", "before instruction 9: r1 &= 7");
+    says("bound_on_copy_w", "the comparison at 9 is of r2, a copy", "r1 &= 7");
+    says("null_check_wrong_branch", "r0 is NULL at 7", "the other way of instruction 6");
+    says(
+        "ringbuf_use_after_submit",
+        "bpf_ringbuf_submit at 9 has given back",
+        "before instruction 9",
+    );
+    says("ringbuf_double_submit", "bpf_ringbuf_submit at 9 has given back", "before instruction 9");
+    says("packet_after_adjust", "bpf_xdp_adjust_head at 8 may move the packet", "data_end");
+    says("packet_short_check", "only 12 are known", "plus 14");
+    says("stack_oob", "below the frame", "r10-512");
+    says("stack_oob_above", "above the frame", "r10-8");
+    says("stack_uninit_read_unpriv", "nothing on this path has written", "*(u64 *)(r10 -8) = 0");
+    says("ctx_modified", "moved by 8 bytes at 0", "leave out instruction 0");
+    says("misaligned_stack", "no multiple of 8", "(r10 -16)");
+    says("return_range", "which is 5; it may be 0 to 1", "r0 = 0");
+    says("sub_arg_uninit", "which the call at 0 does not set", "before instruction 0");
+    says("ringbuf_leak", "bpf_ringbuf_reserve at 4", "bpf_ringbuf_discard");
+    says("spin_lock_call_inside", "the lock is held that was taken at 12", "bpf_spin_unlock");
+    says("helper_size_unbounded", "the length that bpf_probe_read_kernel at 11", "r2 > 0x8");
+    says("deref_kernel_ptr_scalar", "instruction 0 loaded from memory", "bpf_probe_read_kernel");
+}
+
+/// The value that fails, and the turns of the loop that led to it.
+#[test]
+fn the_history_goes_back_over_branches_and_turns() {
+    for kernel in ["6.1", "6.12", "6.18", "7.3"] {
+        with(kernel, "loop_oob", 1, |diagnosis| {
+            let told: Vec<_> = diagnosis.history.iter().map(|told| told.at).collect();
+            assert!(told.contains(&12) && told.contains(&13), "{kernel}: {told:?}");
+            let turn = diagnosis.history.iter().find(|told| told.at == 12).unwrap();
+            assert!(
+                turn.what.starts_with("r7 = 8 (and 7 times before)"),
+                "{kernel}: {}",
+                turn.what
+            );
+        });
+    }
+    // At level 2 other paths stand in between.
+    for kernel in ["5.10", "6.1", "6.12", "6.18", "7.3"] {
+        with(kernel, "path_dependent_oob", 2, |diagnosis| {
+            let told: Vec<_> = diagnosis.history.iter().map(|told| told.at).collect();
+            assert_eq!(told, [5, 6, 10, 11], "{kernel}");
+        });
+    }
+}
+
+#[test]
+fn a_message_that_nobody_knows_is_shown_as_it_is() {
+    let code = Code::from_bytes(&[0x95, 0, 0, 0, 0, 0, 0, 0]);
+    let log = "0: R1=ctx() R10=fp0\n0: (95) exit\nthe moon is in the wrong phase\n";
+    let diagnosis = diagnose(&code, log).unwrap();
+    assert_eq!(diagnosis.sentence, "the kernel says: the moon is in the wrong phase");
+    assert_eq!((diagnosis.class, diagnosis.remedy.as_str()), ("", ""));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    /// Any program with the log of any other, cut anywhere.
+    #[test]
+    fn any_log_of_any_program_is_diagnosed(
+        program in 0..615usize,
+        log in 0..615usize,
+        (start, end) in (0..3000usize, 0..6000usize),
+        color in any::<bool>(),
+    ) {
+        let all = recorded();
+        let logs = &all[log].logs;
+        let text = &logs[start % logs.len()].1;
+        let text: String = text.chars().skip(start).take(end).collect();
+        let code = Code::from_bytes(&all[program].insns);
+        let refused = Refused { code, maps: vec![], lines: vec![], log: text };
+        let _ = refused.render(color);
+    }
+}
