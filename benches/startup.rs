@@ -1,76 +1,193 @@
-//! Where the time goes from exec to live probes, and from Ctrl-C to the prompt: medians of whole
-//! processes, for each attach kind of this host. `cargo bench --bench startup`, as root.
+//! How soon a tool counts, how soon the prompt is back, and what memory that takes: whole processes,
+//! each run of the one next to a run of the other, as ratios.
+//!
+//! `cargo bench --bench startup`, as root. The floor is a minimal static C program that makes the same
+//! system calls; the peers are those that are installed. What this host lacks is named and left out.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SIGINT, kill};
+use nix::pty::openpty;
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-const RUNS: usize = 11;
+const RAWBPF: &str = env!("CARGO_BIN_EXE_rawbpf");
+const PAIRS: usize = 21;
 /// A tracepoint that was just left takes the kernel milliseconds to enter again.
 const BETWEEN: Duration = Duration::from_millis(300);
 
-/// Milliseconds by step.
-type Split = BTreeMap<String, f64>;
+/// A program, and what it prints when it counts.
+struct Contestant {
+    command: Vec<String>,
+    live: &'static str,
+    pairs: usize,
+}
+
+/// One run, in milliseconds and KiB.
+struct Run {
+    start: f64,
+    end: f64,
+    memory: f64,
+}
 
 fn main() {
-    println!("medians of {RUNS} runs, in ms");
-    for kind in ["kprobe", "tp_btf", "fentry", "raw_tp", "tracepoint"] {
-        match (0..=RUNS).map(|_| run(kind)).collect::<Result<Vec<_>, _>>() {
-            // The first run warms up.
-            Ok(runs) => println!("{kind:>10}: {}", show(&runs[1..])),
-            Err(why) => println!("{kind:>10}: skipped: {why}"),
-        }
+    println!("medians, and the median of the ratios of neighbouring runs: ours / the other's");
+    println!(
+        "{:<34} {:>8} {:>8} {:>6}   {:>7} {:>8}   {:>7} {:>8}",
+        "", "start ms", "other", "ratio", "end ms", "other", "RSS KiB", "other"
+    );
+    for kind in ["raw_tp", "tp_btf", "tracepoint", "kprobe"] {
+        let ours = rawbpf(&["bitehist", "--attach", kind, "3600"]);
+        let floor = floor(kind).map(|path| contestant(&[&path, kind], "Tracing"));
+        compare(&format!("bitehist {kind}, C floor"), ours, floor);
+    }
+    let hist = "tracepoint:block:block_rq_issue { @ = hist(args->bytes / 1024); } \
+        BEGIN { printf(\"Tracing\\n\"); }";
+    let bpftrace = Contestant { pairs: 3, ..contestant(&["bpftrace", "-e", hist], "Tracing\r") };
+    let ours = rawbpf(&["bitehist", "--attach", "tracepoint", "3600"]);
+    compare("bitehist, bpftrace", ours, installed(bpftrace));
+    for tool in ["bitesize", "biolatency"] {
+        let ours = || rawbpf(&[tool, "3600"]);
+        let libbpf = contestant(&[&format!("/usr/sbin/{tool}")], "Tracing");
+        compare(&format!("{tool}, libbpf-tools"), ours(), installed(libbpf));
+        let bcc = contestant(&[&format!("/usr/sbin/{tool}-bpfcc")], "Tracing");
+        compare(&format!("{tool}, bcc"), ours(), installed(Contestant { pairs: 3, ..bcc }));
     }
 }
 
-fn run(kind: &str) -> Result<Split, String> {
-    sleep(BETWEEN);
-    let start = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_rawbpf"))
-        .args(["bitehist", "-v", "--attach", kind, "3600"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
+fn contestant(command: &[&str], live: &'static str) -> Contestant {
+    let command = command.iter().map(|word| word.to_string()).collect();
+    Contestant { command, live, pairs: PAIRS }
+}
+
+fn rawbpf(arguments: &[&str]) -> Contestant {
+    contestant(&[&[RAWBPF], arguments].concat(), "Tracing")
+}
+
+fn installed(contestant: Contestant) -> Result<Contestant, String> {
+    let name = &contestant.command[0];
+    let path = std::env::var("PATH").unwrap_or_default();
+    match std::env::split_paths(&path).any(|folder| folder.join(name).exists()) {
+        true => Ok(contestant),
+        false => Err(format!("{name} is not installed")),
+    }
+}
+
+/// Builds the floor's program around the very instructions that the tool loads.
+fn floor(kind: &str) -> Result<String, String> {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let (program, binary) =
+        (folder.join(format!("{kind}.h")), folder.join(format!("floor_{kind}")));
+    let insns = Command::new(RAWBPF)
+        .args(["bitehist", "--attach", kind, "--dump-insns=c"])
+        .output()
         .map_err(|error| error.to_string())?;
-    let mut split = Split::new();
-    let mut said = String::new();
-    for line in BufReader::new(child.stderr.take().ok_or("no stderr")?).lines() {
-        let line = line.map_err(|error| error.to_string())?;
-        if line.starts_with("Tracing") {
-            let live = start.elapsed().as_secs_f64() * 1e3;
-            let steps: f64 = split.values().sum();
-            split.insert("exec and rest".into(), live - steps);
-            split.insert("all".into(), live);
-            let stop = Instant::now();
-            kill(Pid::from_raw(child.id() as i32), SIGINT).map_err(|error| error.to_string())?;
-            child.wait().map_err(|error| error.to_string())?;
-            split.insert("end".into(), stop.elapsed().as_secs_f64() * 1e3);
-            return Ok(split);
-        }
-        // `bitehist: maps 0.01 ms, load 0.32 ms`
-        if let Some((_, steps)) = line.split_once(": ").filter(|_| line.ends_with(" ms")) {
-            let steps = steps.split(", ").filter_map(|step| step.strip_suffix(" ms"));
-            let steps = steps.filter_map(|step| step.rsplit_once(' '));
-            split = steps.filter_map(|(step, ms)| Some((step.into(), ms.parse().ok()?))).collect();
-        }
-        if line.starts_with("bitehist: ") {
-            said = line;
-        }
+    if !insns.status.success() {
+        return Err(String::from_utf8_lossy(&insns.stderr).trim().into());
     }
-    let _ = child.wait();
-    Err(said)
+    fs::write(&program, insns.stdout).map_err(|error| error.to_string())?;
+    let built = Command::new("cc")
+        .args(["-O2", "-static", &format!("-DPROGRAM=\"{}\"", program.display()), "-o"])
+        .arg(&binary)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/floor/floor.c"))
+        .status();
+    match built.is_ok_and(|status| status.success()) {
+        true => Ok(binary.display().to_string()),
+        false => Err("no cc to build the floor with".into()),
+    }
 }
 
-fn show(runs: &[Split]) -> String {
-    let median = |step: &String| {
-        let mut times: Vec<f64> = runs.iter().filter_map(|run| run.get(step).copied()).collect();
-        times.sort_by(f64::total_cmp);
-        format!("{step} {:.2}", times[times.len() / 2])
-    };
-    runs[0].keys().map(median).collect::<Vec<_>>().join(", ")
+fn compare(what: &str, ours: Contestant, other: Result<Contestant, String>) {
+    let pairs = other.and_then(|other| {
+        // The first pair warms up.
+        let mut pairs = vec![];
+        for _ in 0..=other.pairs {
+            pairs.push((run(&ours)?, run(&other)?));
+        }
+        pairs.remove(0);
+        Ok(pairs)
+    });
+    match pairs {
+        Err(why) => println!("{what:<34} skipped: {why}"),
+        Ok(pairs) => {
+            let median = |of: &dyn Fn(&(Run, Run)) -> f64| {
+                let mut all: Vec<f64> = pairs.iter().map(of).collect();
+                all.sort_by(f64::total_cmp);
+                all[all.len() / 2]
+            };
+            println!(
+                "{what:<34} {:>8.2} {:>8.2} {:>6.2}   {:>7.2} {:>8.2}   {:>7} {:>8}",
+                median(&|(ours, _)| ours.start),
+                median(&|(_, other)| other.start),
+                median(&|(ours, other)| ours.start / other.start),
+                median(&|(ours, _)| ours.end),
+                median(&|(_, other)| other.end),
+                median(&|(ours, _)| ours.memory),
+                median(&|(_, other)| other.memory),
+            );
+        }
+    }
+}
+
+/// Runs it until it counts, then interrupts it. On a terminal, where output is not held back.
+fn run(contestant: &Contestant) -> Result<Run, String> {
+    sleep(BETWEEN);
+    let terminal = openpty(None, None).map_err(|error| error.to_string())?;
+    let side = || terminal.slave.try_clone().map_err(|error| error.to_string());
+    let mut command = Command::new(&contestant.command[0]);
+    command.args(&contestant.command[1..]).stdin(side()?).stdout(side()?).stderr(side()?);
+    let begin = Instant::now();
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    // Reading ends with the last holder of the terminal's other side.
+    drop((command, terminal.slave));
+    let said = read_until(terminal.master, contestant.live);
+    let start = begin.elapsed().as_secs_f64() * 1e3;
+    let memory = peak_memory(&child);
+    if let Err(said) = said {
+        let _ = child.wait();
+        return Err(said);
+    }
+    let stop = Instant::now();
+    end(&mut child)?;
+    Ok(Run { start, end: stop.elapsed().as_secs_f64() * 1e3, memory })
+}
+
+fn end(child: &mut Child) -> Result<(), String> {
+    let pid = Pid::from_raw(child.id() as i32);
+    let failed = |error: std::io::Error| error.to_string();
+    // A peer may not yet listen.
+    for _ in 0..10 {
+        kill(pid, Signal::SIGINT).map_err(|error| error.to_string())?;
+        for _ in 0..10_000 {
+            if child.try_wait().map_err(failed)?.is_some() {
+                return Ok(());
+            }
+            sleep(Duration::from_micros(50));
+        }
+    }
+    child.kill().map_err(failed)?;
+    Err("it does not end".into())
+}
+
+fn read_until(terminal: OwnedFd, live: &str) -> Result<File, String> {
+    let mut terminal = File::from(terminal);
+    let (mut said, mut buffer) = (String::new(), [0; 4096]);
+    while let Ok(more @ 1..) = terminal.read(&mut buffer) {
+        said.push_str(&String::from_utf8_lossy(&buffer[..more]));
+        if said.contains(live) {
+            return Ok(terminal);
+        }
+    }
+    Err(said.lines().next().unwrap_or("it ended without a word").into())
+}
+
+fn peak_memory(child: &Child) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.and_then(|peak| peak.split_whitespace().next()?.parse().ok()).unwrap_or(f64::NAN)
 }

@@ -56,7 +56,12 @@ fn page(command: &Command, folder: &Path) -> io::Result<()> {
         }
         None => section(&mut out, "NOTES", &help)?,
     }
-    section(&mut out, "OVERHEAD", if traces(command) { OVERHEAD } else { NO_OVERHEAD })?;
+    let overhead = match command.get_name() {
+        "list" => LISTS,
+        _ if traces(command) => OVERHEAD,
+        _ => NO_OVERHEAD,
+    };
+    section(&mut out, "OVERHEAD", overhead)?;
     section(&mut out, "EXIT STATUS", EXIT_STATUS)?;
     let others = if command.has_subcommands() { PAGES_OF_TOOLS } else { PAGE_OF_ALL };
     section(&mut out, "SEE ALSO", others)
@@ -106,6 +111,12 @@ kprobe, uprobe or tracepoint: the kernel waits for its last user.
 The process takes less than 2 MB, most of them pages of its file and of
 the kernel's BTF. What the maps take in the kernel is told by rawbpf
 doctor. Neither grows with time.";
+
+const LISTS: &str = "\
+Nothing is loaded. The kernel is asked for each object, and the descriptors
+of each process are looked at: some 20 ms for a hundred processes. With
+--stats the kernel times each run of every program for so long, which adds
+some 40 ns to it.";
 
 const NO_OVERHEAD: &str = "\
 It attaches to places that are hardly ever hit, with a program of two

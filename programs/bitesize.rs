@@ -9,6 +9,7 @@ use crate::insn::{
     helper::*,
     *,
 };
+use crate::programs::request::only;
 use crate::sys::map::{MapSpec, MapType};
 
 /// A histogram for each task.
@@ -29,7 +30,8 @@ pub const UNREADABLE: u32 = 0;
 /// Requests of tasks that did not fit the map.
 pub const FULL: u32 = 1;
 
-/// A task: process, thread and user, u32 each, nothing, and the 16 bytes of its name.
+/// A task: process, thread, user and, in a key, what the request does, u32 each, and the 16 bytes of
+/// its name.
 pub const TASK: u32 = 32;
 /// Where in it each is.
 pub const PID: i32 = 0;
@@ -37,19 +39,23 @@ pub const PID: i32 = 0;
 pub const TID: i32 = 4;
 /// The user.
 pub const UID: i32 = 8;
+/// The operation and its flags.
+pub const FLAGS: i32 = 12;
 /// The name.
 pub const COMM: i32 = 16;
+/// In a key by cgroup its number, u64, in place of process and thread.
+pub const CGROUP: i32 = PID;
 
 /// Requests that can be on their way to the driver at once; of more, the oldest are forgotten.
 const ON_THE_WAY: u32 = 16384;
 
-/// The maps, with room for so many tasks.
-pub fn maps(max_keys: u32) -> Vec<MapSpec> {
+/// The maps, with room for so many keys.
+pub fn maps(max_keys: u32, by: Key) -> Vec<MapSpec> {
     vec![
         MapSpec::new("sizes", MapType::Hash, TASK, 8 * (BUCKETS + 1), max_keys),
         MapSpec::new("zeros", MapType::Array, 4, 8 * (BUCKETS + 1), 1),
         MapSpec::new("lost", MapType::Array, 4, 8 * 2, 1),
-        MapSpec::new("submitted", MapType::LruHash, 8, TASK, ON_THE_WAY),
+        MapSpec::new("submitted", MapType::LruHash, 8, submitter(by), ON_THE_WAY),
     ]
 }
 
@@ -64,6 +70,13 @@ pub enum Key {
     Comm,
     /// User
     Uid,
+    /// Control group (version 2)
+    Cgroup,
+}
+
+/// Bytes that are remembered of who submits: the task and, behind it, its cgroup if that is the key.
+fn submitter(by: Key) -> u32 {
+    if by == Key::Cgroup { TASK + 8 } else { TASK }
 }
 
 /// What is counted.
@@ -77,15 +90,18 @@ pub struct Options {
     pub comm: Option<[u8; 16]>,
     /// What has a histogram of its own.
     pub by: Key,
+    /// A histogram for each operation with its flags too.
+    pub by_flags: bool,
 }
 
 /// `submitted[request] = current`
-pub fn remember(submission: &Submission) -> Result<Program, AsmError> {
+pub fn remember(submission: &Submission, by: Key) -> Result<Program, AsmError> {
     let mut a = Asm::new();
+    let task = -8 - submitter(by) as i32;
     a.load(r1, u64_at(r1 + submission.argument));
     a.store(u64_at(fp - 8), r1);
-    current(&mut a, -40);
-    a.update(SUBMITTED, -8, -40);
+    current(&mut a, task, by);
+    a.update(SUBMITTED, -8, task);
     a.mov(w0, 0);
     a.exit();
     a.finish()
@@ -97,31 +113,23 @@ pub fn count(request: &Request, by: Option<By>, options: Options) -> Result<Prog
     let mut a = Asm::new();
     let (other, unreadable, full) = (a.label(), a.label(), a.label());
     let (unknown, known) = (a.label(), a.label());
+    // On the stack.
+    let task = -8 - submitter(options.by) as i32;
 
     match *request {
         // The context is the tracepoint's record.
-        Request::Record { bytes, dev } => {
-            if let Some(disk) = options.disk {
-                a.load(r2, u32_at(r1 + dev));
-                a.jump_if(w2, Ne, disk.dev() as i32, &other);
-            }
+        Request::Record { bytes, .. } => {
+            only(&mut a, options.disk, request, &other);
             a.load(r9, u32_at(r1 + bytes));
         }
         // The context leads to the struct request, which stays in r6.
-        Request::Struct { argument, access, data_len, disk: path, major, first_minor, .. } => {
+        Request::Struct { argument, access, data_len, cmd_flags, .. } => {
             a.load(r6, u64_at(r1 + argument));
-            if let Some(disk) = options.disk {
-                let mut from = r6;
-                for pointer in path.iter().flatten() {
-                    a.read(access, r7, u64_at(from + *pointer), &other);
-                    from = r7;
-                }
-                a.read(access, r8, u32_at(r7 + major), &other);
-                a.jump_if(w8, Ne, disk.major as i32, &other);
-                a.read(access, r8, u32_at(r7 + first_minor), &other);
-                a.jump_if(w8, Ne, disk.minor as i32, &other);
-            }
+            only(&mut a, options.disk, request, &other);
             a.read(access, r9, u32_at(r6 + data_len), &unreadable);
+            if options.by_flags {
+                a.read(access, r8, u32_at(r6 + cmd_flags), &unreadable);
+            }
             match by {
                 Some(By::Request) => a.store(u64_at(fp - 8), r6),
                 Some(By::Bio(bio)) => {
@@ -133,25 +141,25 @@ pub fn count(request: &Request, by: Option<By>, options: Options) -> Result<Prog
             if by.is_some() {
                 a.lookup(SUBMITTED, -8);
                 a.jump_if(r0, Eq, 0, &unknown);
-                for word in (0..TASK as i32).step_by(8) {
+                for word in (0..submitter(options.by) as i32).step_by(8) {
                     a.load(r1, u64_at(r0 + word));
-                    a.store(u64_at(fp + (word - 40)), r1);
+                    a.store(u64_at(fp + (task + word)), r1);
                 }
                 a.goto(&known);
             }
         }
     }
     a.place(unknown);
-    current(&mut a, -40);
+    current(&mut a, task, options.by);
     a.place(known);
 
     if let Some(pid) = options.pid {
-        a.load(r1, u32_at(fp + (PID - 40)));
+        a.load(r1, u32_at(fp + (task + PID)));
         a.jump_if(w1, Ne, pid as i32, &other);
     }
     if let Some(comm) = options.comm {
         let (words, _) = comm.as_chunks::<8>();
-        for (at, word) in (COMM - 40..).step_by(8).zip(words) {
+        for (at, word) in (task + COMM..).step_by(8).zip(words) {
             a.load(r1, u64_at(fp + at));
             a.load_imm64(r2, u64::from_ne_bytes(*word));
             a.jump_if(r1, Ne, r2, &other);
@@ -159,19 +167,29 @@ pub fn count(request: &Request, by: Option<By>, options: Options) -> Result<Prog
     }
     // What tells no two apart is 0.
     match options.by {
-        Key::Pid => a.store(u32_at(fp + (TID - 40)), 0),
+        Key::Pid => a.store(u32_at(fp + (task + TID)), 0),
         Key::Tid => {}
         Key::Comm => {
-            a.store(u64_at(fp + (PID - 40)), 0);
-            a.store(u64_at(fp + (UID - 40)), 0);
+            a.store(u64_at(fp + (task + PID)), 0);
+            a.store(u64_at(fp + (task + UID)), 0);
         }
         Key::Uid => {
-            a.store(u64_at(fp + (PID - 40)), 0);
-            a.store(u64_at(fp + (COMM - 40)), 0);
-            a.store(u64_at(fp + (COMM - 32)), 0);
+            a.store(u64_at(fp + (task + PID)), 0);
+            a.store(u64_at(fp + (task + COMM)), 0);
+            a.store(u64_at(fp + (task + COMM + 8)), 0);
+        }
+        Key::Cgroup => {
+            a.load(r1, u64_at(fp + (task + TASK as i32)));
+            a.store(u64_at(fp + (task + CGROUP)), r1);
+            a.store(u64_at(fp + (task + UID)), 0);
+            a.store(u64_at(fp + (task + COMM)), 0);
+            a.store(u64_at(fp + (task + COMM + 8)), 0);
         }
     }
-    a.lookup_or_insert(SIZES, -40, ZEROS, &full);
+    if options.by_flags {
+        a.store(u32_at(fp + (task + FLAGS)), r8);
+    }
+    a.lookup_or_insert(SIZES, task, ZEROS, &full);
     a.lock_add(u64_at(r0 + 8 * BYTES as i32), r9);
     a.rsh(r9, 10);
     a.log2(r8, r9, r1);
@@ -194,16 +212,16 @@ pub fn count(request: &Request, by: Option<By>, options: Options) -> Result<Prog
     a.finish()
 }
 
-/// The task that runs, at `fp + at`.
+/// The task that runs, at `fp + at`, and its cgroup if that is the key.
 #[track_caller]
-fn current(a: &mut Asm, at: i32) {
+fn current(a: &mut Asm, at: i32, by: Key) {
     a.call(GET_CURRENT_PID_TGID);
     a.store(u32_at(fp + (at + TID)), r0);
     a.rsh(r0, 32);
     a.store(u32_at(fp + (at + PID)), r0);
     a.call(GET_CURRENT_UID_GID);
     a.store(u32_at(fp + (at + UID)), r0);
-    a.store(u32_at(fp + (at + UID + 4)), 0);
+    a.store(u32_at(fp + (at + FLAGS)), 0);
     // Some kernels (6.1) leave what is behind a short name as it was.
     a.store(u64_at(fp + (at + COMM)), 0);
     a.store(u64_at(fp + (at + COMM + 8)), 0);
@@ -211,4 +229,8 @@ fn current(a: &mut Asm, at: i32) {
     a.add(r1, at + COMM);
     a.mov(w2, 16);
     a.call(GET_CURRENT_COMM);
+    if by == Key::Cgroup {
+        a.call(GET_CURRENT_CGROUP_ID);
+        a.store(u64_at(fp + (at + TASK as i32)), r0);
+    }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`insn`] | the instruction set: build, encode, decode and list programs; pure |
 //! | [`btf`] | find a struct's field in a BTF blob, write BTF for our own programs; pure |
+//! | [`elf`] | write an object that libbpf, bpftool and llvm-objdump take; pure |
 //! | [`sys`] | the kernel boundary: `bpf(2)`, `perf_event_open(2)`, tracefs; the only `unsafe` |
 //! | [`host`] | what this kernel offers: attach kinds, registers, fields, and why it refuses |
 //! | [`session`] | load and attach a tool's programs; dropping it leaves nothing behind |
@@ -23,6 +24,7 @@ pub mod btf;
 pub mod cli;
 pub mod counters;
 pub mod distributions;
+pub mod elf;
 pub mod error;
 pub mod host;
 pub mod insn;

@@ -1,5 +1,7 @@
 //! The tools, a file each under `programs/`.
 
+#[path = "../programs/argdist.rs"]
+pub mod argdist;
 #[path = "../programs/bioheat.rs"]
 pub mod bioheat;
 #[path = "../programs/biolatency.rs"]
@@ -12,6 +14,10 @@ pub mod bitesize;
 pub mod funccount;
 #[path = "../programs/funclatency.rs"]
 pub mod funclatency;
+#[path = "../programs/request.rs"]
+pub mod request;
+
+use crate::insn::Line;
 
 /// A tool's file.
 pub struct Source {
@@ -28,8 +34,14 @@ pub const SOURCES: &[Source] = &[
     Source { file: "programs/biolatency.rs", text: include_str!("../programs/biolatency.rs") },
     Source { file: "programs/bioheat.rs", text: include_str!("../programs/bioheat.rs") },
     Source { file: "programs/funclatency.rs", text: include_str!("../programs/funclatency.rs") },
+    Source { file: "programs/argdist.rs", text: include_str!("../programs/argdist.rs") },
     Source { file: "programs/funccount.rs", text: include_str!("../programs/funccount.rs") },
 ];
+
+/// The text of the line that wrote an instruction, without the space around it.
+pub fn source<'a>(line: &Line<'a>) -> &'a str {
+    line.text.unwrap_or_else(|| self::line(line.file, line.line))
+}
 
 /// The text of a line of a tool's file, without the space around it; empty for other files.
 pub fn line(file: &str, number: u32) -> &'static str {

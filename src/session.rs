@@ -10,11 +10,12 @@ use crate::btf::{self, ProgramBtf};
 use crate::error::{Error, Failure};
 use crate::host::names::Function;
 use crate::host::{Attach, AttachKind, refusal};
-use crate::insn::{Endian, Program, encode};
+use crate::insn::{AsmError, Endian, Program, encode};
 use crate::programs;
 use crate::sys::link::{At, Functions};
 use crate::sys::{
-    self, AttachType, Link, Load, LoadError, Map, MapSpec, PerfEvent, Prog, ProgramType, Tracefs,
+    self, AttachType, Link, Load, LoadError, Map, MapSpec, Memory, PerfEvent, Prog, ProgramType,
+    Tracefs,
 };
 use crate::verifier::path::Code;
 use crate::verifier::render::{Refused, Source};
@@ -28,6 +29,21 @@ pub struct Plan {
     pub attach: Attach,
     /// The program, made for that attach kind.
     pub program: Program,
+}
+
+impl Plan {
+    /// A program as it came from the builder.
+    ///
+    /// # Errors
+    /// It was not built right.
+    pub fn new(
+        name: &'static str,
+        attach: Attach,
+        program: Result<Program, AsmError>,
+    ) -> Result<Plan, Error> {
+        let program = program.map_err(|error| Error::failed(error.to_string()))?;
+        Ok(Plan { name, attach, program })
+    }
 }
 
 /// What a running tool holds in the kernel.
@@ -48,6 +64,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// What the maps take in the kernel.
+    pub fn memory(&self) -> Memory {
+        self.maps.iter().map(|map| map.spec().memory()).sum()
+    }
+
     /// Detaches all at once as soon as this process has ended, which nobody should have to wait for:
     /// the kernel takes some 70 ms to let a perf event go. Until then the programs go on.
     pub fn leave(self) {
@@ -100,7 +121,7 @@ impl Many for All {
 pub fn start(
     maps: &[MapSpec],
     kinds: &[AttachKind],
-    plans: impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
     many: &mut dyn Many,
 ) -> Result<Session, Error> {
     let mut clock = Clock::default();
@@ -109,7 +130,7 @@ pub fn start(
     let maps = created.map_err(|error| refusal::map(&error))?;
     let mut skipped = vec![];
     for &kind in kinds {
-        match attach_all(kind, &maps, &plans, many, &mut clock) {
+        match attach_all(kind, &maps, plans, many, &mut clock) {
             Ok(Attached { places, programs, left_out, perf_events }) => {
                 let (attached, steps) = (places, clock.steps);
                 return Ok(Session {
@@ -167,7 +188,7 @@ struct Attached {
 fn attach_all(
     kind: AttachKind,
     maps: &[Map],
-    plans: &impl Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
     many: &mut dyn Many,
     clock: &mut Clock,
 ) -> Result<Attached, Error> {
@@ -210,7 +231,7 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
     if let Some(field) = plan.program.unresolved() {
         return Err(match kind {
             AttachKind::Tracepoint => refusal::no_tracefs(),
-            _ => refusal::no_btf(&field.to_string()),
+            _ => refusal::no_btf(field),
         });
     }
     match &plan.attach {
@@ -333,7 +354,7 @@ fn load(
     let insns = plan.program.with_map_fds(&fds);
     let insns =
         insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
-    let types = line_info(plan);
+    let types = program_btf(plan.name, &plan.program);
     let load = Load {
         name: plan.name,
         insns: &encode(&insns, Endian::HOST),
@@ -345,27 +366,29 @@ fn load(
             line_info: &types.line_info,
         }),
         log_level: 2,
+        license: plan.program.license().unwrap_or(sys::prog::LICENSE),
         ..Load::new(program_type)
     };
     sys::prog::load(&load).map_err(|error| {
-        let refused = Refused {
-            code: Code::of(plan.program.insns()),
-            maps: maps.iter().map(|map| map.spec().name.clone()).collect(),
-            lines: source_lines(plan).collect(),
-            log: error.log.clone(),
-        };
-        refusal::of_program(plan.attach.kind(), &error, refused)
+        let kind = plan.attach.kind();
+        refusal::diagnosed(refusal::load(kind, &error), &kind, refused(&plan.program, maps, error))
     })
 }
 
-/// The lines that wrote the program.
-fn source_lines(plan: &Plan) -> impl Iterator<Item = Source> + '_ {
-    plan.program.lines().map(|(slot, _, line)| Source {
+/// A program that the kernel refused, with its lines and the verifier's words.
+pub fn refused(program: &Program, maps: &[Map], error: LoadError) -> Refused {
+    let lines = program.lines().map(|(slot, _, line)| Source {
         slot: slot as u32,
-        file: line.file().to_owned(),
-        line: line.0.line(),
-        text: programs::line(line.file(), line.0.line()).to_owned(),
-    })
+        file: line.file.to_owned(),
+        line: line.line,
+        text: programs::source(&line).trim().to_owned(),
+    });
+    Refused {
+        code: Code::of(program.insns()),
+        maps: maps.iter().map(|map| map.spec().name.clone()).collect(),
+        lines: lines.collect(),
+        log: error.log,
+    }
 }
 
 /// A name as the kernel takes it.
@@ -373,17 +396,30 @@ fn c_string(name: &str) -> Result<CString, Error> {
     CString::new(name).map_err(|_| Error::usage(format!("{name:?} is no name: it holds a NUL")))
 }
 
-/// Types of the program's own, with which the kernel shows our source lines.
-fn line_info(plan: &Plan) -> ProgramBtf {
-    let function = btf::Function { name: plan.name, parameters: &["ctx"], slot: 0 };
-    let lines = plan.program.lines().map(|(slot, _, line)| btf::Line {
+/// Types of the program's own, with which the kernel shows its source lines.
+pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
+    let functions: Vec<_> = program.functions().collect();
+    let names: Vec<_> = functions
+        .iter()
+        .map(|(slot, label)| match (slot, label) {
+            (0, _) => name.to_owned(),
+            (_, Some(label)) => (*label).to_owned(),
+            (slot, None) => format!("{name}_{slot}"),
+        })
+        .collect();
+    let functions: Vec<_> = functions
+        .iter()
+        .zip(&names)
+        .map(|((slot, _), name)| btf::Function { name, parameters: &["ctx"], slot: *slot as u32 })
+        .collect();
+    let lines = program.lines().map(|(slot, _, line)| btf::Line {
         slot: slot as u32,
-        file: line.file(),
-        line: line.0.line(),
-        column: line.0.column(),
-        text: programs::line(line.file(), line.0.line()),
+        file: line.file,
+        line: line.line,
+        column: line.column,
+        text: programs::source(&line),
     });
-    ProgramBtf::new(&[function], &lines.collect::<Vec<_>>())
+    ProgramBtf::new(&functions, &lines.collect::<Vec<_>>())
 }
 
 /// Times the steps of a start.
@@ -442,7 +478,7 @@ mod tests {
             RAW_TRACEPOINT => Ok(hook::fd()),
             _ => Err(Errno::EINVAL),
         });
-        let session = start(&[], &KINDS, plan, &mut All).unwrap();
+        let session = start(&[], &KINDS, &plan, &mut All).unwrap();
         assert_eq!(session.attached, ["raw_tp t"]);
         let [(AttachKind::TpBtf, error)] = &session.skipped[..] else { panic!("one is skipped") };
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
@@ -455,13 +491,13 @@ mod tests {
         let _host = sys::file::hook::install(move |path| {
             path.ends_with("status").then(|| Ok(root.as_bytes().to_vec()))
         });
-        let error = start(&[], &KINDS, plan, &mut All).err().unwrap();
+        let error = start(&[], &KINDS, &plan, &mut All).err().unwrap();
         assert_eq!(error.failure, Failure::Lacking);
         assert_eq!(error.what, "no way to attach works on this host");
         let detail = error.detail.unwrap();
         assert!(detail.contains("tp_btf: this kernel") && detail.contains("raw_tp: this kernel"));
         // Of one kind that was asked for, the reason itself.
-        let error = start(&[], &KINDS[..1], plan, &mut All).err().unwrap();
+        let error = start(&[], &KINDS[..1], &plan, &mut All).err().unwrap();
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
     }
 
@@ -501,7 +537,7 @@ mod tests {
         });
         let plans = |kind| Ok([plan(kind)?, plan(kind)?, plan(kind)?, plan(kind)?].concat());
         let mut most = Most(true, vec![]);
-        let session = start(&[], &[AttachKind::RawTp], plans, &mut most).unwrap();
+        let session = start(&[], &[AttachKind::RawTp], &plans, &mut most).unwrap();
         // The fourth was not wanted any more.
         assert_eq!((session.attached.len(), session.left_out.len()), (2, 1));
         assert_eq!(most.1, [0, 1, 2, 3, 4]);
@@ -518,7 +554,7 @@ mod tests {
             let attach = Attach::RawTp("t".into());
             Ok(vec![Plan { name: "test", attach, program: a.finish().unwrap() }])
         };
-        let error = start(&[], &[AttachKind::RawTp], unresolved, &mut All).err().unwrap();
+        let error = start(&[], &[AttachKind::RawTp], &unresolved, &mut All).err().unwrap();
         assert!(error.what.contains("offsetof(struct request, x) is not known"), "{error}");
     }
 }

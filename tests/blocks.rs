@@ -13,6 +13,7 @@ use rawbpf::insn::*;
 use rawbpf::sys::map::{Entries, Update};
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Load, Map, MapSpec, MapType, Prog, ProgramType, prog};
+use rawbpf::view::heatmap;
 
 fn map(map_type: MapType, key_size: u32, value_size: u32, max_entries: u32) -> Map {
     let name = map_type.to_string();
@@ -98,6 +99,24 @@ fn log2_is_the_highest_bit_of_32() {
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn log2_u64_is_the_highest_bit_of_64() {
     check_log2(64, |a| a.log2_u64(r8, r7, r1));
+}
+
+/// At each end of each column too.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn heat_slot_is_the_column_that_the_picture_draws() {
+    let input_map = one(1);
+    let mut a = Asm::new();
+    input(&mut a, r7);
+    a.heat_slot(r8, r7, [r1, r2]);
+    a.mov(r0, r8);
+    a.exit();
+    let prog = load(ProgramType::SocketFilter, a, &[&input_map]);
+    let ends = (0..=heatmap::SLOTS).map(heatmap::lower).flat_map(|ns| [ns - 1, ns]);
+    for ns in ends.chain([u64::MAX]).chain(numbers(64)) {
+        set(&input_map, &[ns]);
+        assert_eq!(run(&prog) as usize, heatmap::slot(ns), "{ns}");
+    }
 }
 
 /// The verifier lets a logarithm index as many counters as there can be, and two threads lose none.

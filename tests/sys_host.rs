@@ -45,6 +45,31 @@ fn read_all(map: &Map) -> BTreeMap<u32, u64> {
     numbers(entries.iter())
 }
 
+/// What the kernel says a map takes; exact from Linux 6.4 on.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_map_takes_the_memory_that_its_spec_says() {
+    for (kind, key, value, entries) in [
+        (MapType::Array, 4, 840, 1),
+        (MapType::Array, 4, 8, 4099),
+        (MapType::PercpuArray, 4, 12, 4099),
+        (MapType::Hash, 8, 16, 32768),
+        (MapType::Hash, 32, 264, 4096),
+        (MapType::Hash, 4, 8, 1000),
+        (MapType::LruHash, 8, 32, 16384),
+        (MapType::PercpuHash, 8, 568, 256),
+        (MapType::PercpuHash, 8, 568, 2),
+    ] {
+        let map = map(kind, key, value, entries);
+        let info = format!("/proc/self/fdinfo/{}", map.as_fd().as_raw_fd());
+        let info = std::fs::read_to_string(info).unwrap();
+        let said = info.lines().find_map(|line| line.strip_prefix("memlock:")).unwrap();
+        let said: usize = said.trim().parse().unwrap();
+        let ours = spec(kind, key, value, entries).memory().here();
+        assert!(ours <= said && said <= ours + ours / 100 + 1024, "{kind}: {ours}, kernel {said}");
+    }
+}
+
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn every_hash_does_every_operation() {

@@ -4,7 +4,7 @@ use super::{Btf, BtfError, Kind, Member, Type};
 
 /// How many typedefs, modifiers, arrays and anonymous structs may be nested. In kernel 7.2 six
 /// are; types that form a circle have no end.
-const DEPTH: u32 = 64;
+pub(super) const DEPTH: u32 = 64;
 
 /// How many members are looked at to find one field, so that a blob whose structs contain each
 /// other many times over cannot keep the search busy.

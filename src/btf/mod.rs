@@ -21,8 +21,10 @@
 
 mod error;
 mod field;
+mod object;
 mod read;
 mod record;
+mod signature;
 mod sorted;
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,9 @@ mod write;
 
 pub use error::BtfError;
 pub use field::{FieldInfo, Placement};
+pub use object::{ObjectBtf, ObjectMap, ObjectSection};
 pub use read::Btf;
 pub use record::{Kind, Member, Type};
+pub use signature::{Number, Parameter, Signature};
 pub use trace::TraceArgs;
-pub use write::{Function, Line, ProgramBtf};
+pub use write::{Function, Line, ProgramBtf, identifier};

@@ -128,6 +128,19 @@ pub(super) enum Order {
 }
 
 impl Order {
+    /// This host's.
+    pub(super) const HOST: Order =
+        if cfg!(target_endian = "little") { Order::Little } else { Order::Big };
+
+    /// Words as bytes.
+    pub(super) fn bytes(self, words: &[u32]) -> Vec<u8> {
+        let bytes = |word: &u32| match self {
+            Self::Little => word.to_le_bytes(),
+            Self::Big => word.to_be_bytes(),
+        };
+        words.iter().flat_map(bytes).collect()
+    }
+
     /// The word in the first 4 bytes, which must be there.
     pub(super) fn u32(self, bytes: &[u8]) -> u32 {
         match self {
@@ -239,6 +252,31 @@ impl<'a> Type<'a> {
             let (offset, bits) = (self.word(HEADER) >> 16 & 0xff, self.word(HEADER) & 0xff);
             offset != 0 || u64::from(bits) != u64::from(self.size_or_type()) * 8
         }
+    }
+
+    /// The names and values of an enumeration of 32 bits, in order; of other kinds none.
+    pub fn enumerators(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> + use<'a> {
+        let (order, strings) = (self.order, self.strings);
+        let values = if self.kind == Kind::Enum { &self.bytes[HEADER..] } else { &[] };
+        let values = values.chunks_exact(8);
+        values.map(move |value| (strings.get(order.u32(value)), order.u32(&value[4..])))
+    }
+
+    /// Whether a number is signed. Of enums the kernel's types tell since Linux 6.0.
+    pub(super) fn is_signed(&self) -> bool {
+        match self.kind {
+            Kind::Int => self.word(HEADER) >> 24 & 1 == 1,
+            Kind::Enum | Kind::Enum64 => self.kind_flag(),
+            _ => false,
+        }
+    }
+
+    /// The parameters of a function's type, in order: name and type. Of other kinds none.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = Result<(&'a [u8], u32), BtfError>> {
+        let (order, strings) = (self.order, self.strings);
+        let tail = if self.kind == Kind::FuncProto { &self.bytes[HEADER..] } else { &[] };
+        tail.chunks_exact(8)
+            .map(move |one| Ok((strings.get(order.u32(one))?, order.u32(&one[4..]))))
     }
 
     /// The members of a struct or union, in order; of other kinds none.

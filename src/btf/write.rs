@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::record::Order;
+
 /// A program's main function or one of its subprograms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Function<'a> {
@@ -42,11 +44,6 @@ pub struct ProgramBtf {
     pub line_info: Vec<u8>,
 }
 
-/// The type ids that every blob has; after them come two for each function.
-const INT: u32 = 1;
-const POINTER: u32 = 2;
-const FIRST_PROTO: u32 = 3;
-
 impl ProgramBtf {
     /// Bytes of one record of `func_info`: `func_info_rec_size`.
     pub const FUNC_INFO_SIZE: u32 = 8;
@@ -68,48 +65,98 @@ impl ProgramBtf {
             main.slot = 0;
         }
 
-        let mut strings = StringSection::default();
-        let mut types = Vec::new();
-        put(&mut types, &[strings.add("int"), INT_KIND, 4, SIGNED_32_BITS]);
-        put(&mut types, &[0, PTR_KIND, 0]); // void *
-        let mut func_info = Vec::new();
-        for (index, function) in functions.iter().enumerate() {
-            let proto = FIRST_PROTO + 2 * index as u32;
-            let vlen = function.parameters.len() as u32;
-            put(&mut types, &[0, FUNC_PROTO_KIND | vlen, INT]);
-            for parameter in function.parameters {
-                put(&mut types, &[strings.add(&identifier(parameter)), POINTER]);
-            }
-            put(&mut types, &[strings.add(&identifier(function.name)), FUNC_KIND, proto]);
-            put(&mut func_info, &[function.slot, proto + 1]);
-        }
-
-        let mut line_info = Vec::new();
+        let mut types = Types::default();
+        let ids = types.functions(&functions, STATIC);
+        let func_info: Vec<u32> =
+            functions.iter().zip(ids).flat_map(|(function, id)| [function.slot, id]).collect();
+        let mut line_info = vec![];
         for line in stretches(&functions, lines) {
-            let file = strings.add(up_to_nul(line.file));
-            let text = strings.add(up_to_nul(line.text));
-            let line_and_column = line.line.min(0x3f_ffff) << 10 | line.column.min(0x3ff);
-            put(&mut line_info, &[line.slot, file, text, line_and_column]);
+            line_info.extend(types.line(&line));
         }
-
-        Self { btf: blob(&types, &strings.bytes), func_info, line_info }
+        Self {
+            btf: types.blob(Order::HOST),
+            func_info: Order::HOST.bytes(&func_info),
+            line_info: Order::HOST.bytes(&line_info),
+        }
     }
+}
+
+/// Types as they are written, one after the other, and their names.
+#[derive(Default)]
+pub(super) struct Types {
+    words: Vec<u32>,
+    count: u32,
+    pub strings: StringSection,
+}
+
+impl Types {
+    /// A type; its words without the name.
+    pub fn add(&mut self, name: &str, words: &[u32]) -> u32 {
+        let name = self.strings.add(name);
+        self.words.push(name);
+        self.words.extend(words);
+        self.count += 1;
+        self.count
+    }
+
+    /// `int`
+    pub fn int(&mut self) -> u32 {
+        self.add("int", &[INT_KIND, 4, SIGNED_32_BITS])
+    }
+
+    /// The functions, whose parameters are all `void *`; their ids.
+    pub fn functions(&mut self, functions: &[Function], linkage: u32) -> Vec<u32> {
+        let int = self.int();
+        let pointer = self.add("", &[PTR_KIND, 0]);
+        let ids = functions.iter().map(|function| {
+            let mut words = vec![FUNC_PROTO_KIND | function.parameters.len() as u32, int];
+            for parameter in function.parameters {
+                words.extend([self.strings.add(&identifier(parameter)), pointer]);
+            }
+            let proto = self.add("", &words);
+            self.add(&identifier(function.name), &[FUNC_KIND | linkage, proto])
+        });
+        ids.collect()
+    }
+
+    /// A `struct bpf_line_info`.
+    pub fn line(&mut self, line: &Line) -> [u32; 4] {
+        let file = self.strings.add(up_to_nul(line.file));
+        let text = self.strings.add(up_to_nul(line.text));
+        [line.slot, file, text, line.line.min(0x3f_ffff) << 10 | line.column.min(0x3ff)]
+    }
+
+    /// All of it as `BPF_BTF_LOAD` takes it, and as it stands in a section.
+    pub fn blob(&self, order: Order) -> Vec<u8> {
+        let (types_len, strings) = (4 * self.words.len() as u32, &self.strings.bytes);
+        let mut blob = header(order);
+        blob.extend(order.bytes(&[24, 0, types_len, types_len, strings.len() as u32]));
+        blob.extend(order.bytes(&self.words));
+        blob.extend(strings);
+        blob
+    }
+}
+
+/// What BTF and its companion begin with: magic, version, flags.
+pub(super) fn header(order: Order) -> Vec<u8> {
+    let magic = 0xeb9f_u16;
+    let magic = if order == Order::Little { magic.to_le_bytes() } else { magic.to_be_bytes() };
+    [&magic[..], &[1, 0]].concat()
 }
 
 /// `info` words: kind << 24 | vlen. A function's vlen is its linkage, 0 for static.
 const INT_KIND: u32 = 1 << 24;
-const PTR_KIND: u32 = 2 << 24;
+pub(super) const PTR_KIND: u32 = 2 << 24;
 const FUNC_KIND: u32 = 12 << 24;
+/// The linkage of a function that is known in its program only, and of others.
+const STATIC: u32 = 0;
+pub(super) const GLOBAL: u32 = 1;
 const FUNC_PROTO_KIND: u32 = 13 << 24;
 /// What follows an int: BTF_INT_SIGNED and the number of bits.
 const SIGNED_32_BITS: u32 = 1 << 24 | 32;
 
-fn put(bytes: &mut Vec<u8>, words: &[u32]) {
-    bytes.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
-}
-
 /// The lines at whose slots a record is due: where the source line changes or a function begins.
-fn stretches<'a>(functions: &[Function], lines: &[Line<'a>]) -> Vec<Line<'a>> {
+pub(super) fn stretches<'a>(functions: &[Function], lines: &[Line<'a>]) -> Vec<Line<'a>> {
     let mut lines = lines.to_vec();
     lines.sort_by_key(|line| line.slot);
     lines.dedup_by_key(|line| line.slot);
@@ -132,8 +179,8 @@ fn stretches<'a>(functions: &[Function], lines: &[Line<'a>]) -> Vec<Line<'a>> {
     lines
 }
 
-/// The name as the kernel's `btf_name_valid_identifier` takes it.
-fn identifier(name: &str) -> String {
+/// The name as C and the kernel's `btf_name_valid_identifier` take it.
+pub fn identifier(name: &str) -> String {
     let digit = name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty();
     let replaced = name.chars().map(|c| match c {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => c,
@@ -148,19 +195,8 @@ fn up_to_nul(text: &str) -> &str {
     text.split('\0').next().unwrap_or_default()
 }
 
-/// The blob of a type section and a string section.
-fn blob(types: &[u8], strings: &[u8]) -> Vec<u8> {
-    let mut blob = 0xeb9f_u16.to_ne_bytes().to_vec();
-    blob.extend([1, 0]); // version, flags
-    let (types_len, strings_len) = (types.len() as u32, strings.len() as u32);
-    put(&mut blob, &[24, 0, types_len, types_len, strings_len]);
-    blob.extend(types);
-    blob.extend(strings);
-    blob
-}
-
 /// Strings, each written once and ended by a zero byte; the empty one is at 0.
-struct StringSection {
+pub(super) struct StringSection {
     bytes: Vec<u8>,
     offsets: HashMap<String, u32>,
 }
@@ -173,7 +209,7 @@ impl Default for StringSection {
 
 impl StringSection {
     /// The string's offset.
-    fn add(&mut self, text: &str) -> u32 {
+    pub fn add(&mut self, text: &str) -> u32 {
         if let Some(offset) = self.offsets.get(text) {
             return *offset;
         }

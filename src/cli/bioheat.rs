@@ -1,7 +1,7 @@
 //! `rawbpf bioheat`: from options to rows.
 
 use std::env;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::counters::Counters;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
 use crate::programs::bioheat::{self as program, FULL, OVER, REISSUED, UNDER, UNMATCHED};
-use crate::programs::bitehist::{FUNCTIONS, TRACEPOINT};
+use crate::programs::request;
 use crate::session::{Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::color::{Palette, Terminal};
@@ -76,6 +76,8 @@ enum When {
 const USAGE: &str = "rawbpf bioheat [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
+In the kernel its maps take 1281 KiB, and 64 bytes for each CPU.
+
 Examples:
   rawbpf bioheat                         a row every 2 seconds until Ctrl-C
   rawbpf bioheat -t 1 20                 twenty rows of plain text, one a second
@@ -104,6 +106,7 @@ pub fn tool(options: &Options) -> Result<Bioheat<'_>, Error> {
             over: 0,
         },
         uncounted: [0; 3],
+        uncounted_in_all: [0; 3],
         palette: options.palette(),
         layout: None,
         below_banner: 0,
@@ -154,7 +157,7 @@ impl Options {
     }
 }
 
-/// Requests that are in no cell, by reason.
+/// What is not in the picture as it should be: its counter, its name, a sentence for it.
 const UNCOUNTED: [(u32, &str, &str); 3] = [
     (
         UNMATCHED,
@@ -166,7 +169,7 @@ const UNCOUNTED: [(u32, &str, &str); 3] = [
         "reissued",
         "requests were issued again before they completed; the last time counts",
     ),
-    (FULL, "full", "requests were not counted: more were under way than are remembered"),
+    (FULL, "too_many", "requests were not counted: more were under way than are remembered"),
 ];
 
 pub struct Bioheat<'a> {
@@ -175,8 +178,10 @@ pub struct Bioheat<'a> {
     counters: Counters,
     start: Duration,
     row: Row,
-    /// As [`UNCOUNTED`], since the start.
+    /// As [`UNCOUNTED`], in the last interval.
     uncounted: [u64; 3],
+    /// The same since the start.
+    uncounted_in_all: [u64; 3],
     palette: Palette,
     /// That of the last banner.
     layout: Option<Layout>,
@@ -184,18 +189,27 @@ pub struct Bioheat<'a> {
     svg: Option<Svg>,
 }
 
-/// The picture, and the file for it: opened at once, since at the end it would be too late to say that
-/// it cannot be written.
+/// The picture, and where it goes.
 struct Svg {
     path: PathBuf,
-    file: File,
+    /// What was there before the run.
+    file: Option<File>,
     picture: Picture,
 }
 
 impl Svg {
+    /// Tries at once whether the file can be written: at the end it would be too late to say that it
+    /// cannot. What was not there is not there afterwards, and what was there stays as it is.
     fn open(path: &Path, options: &Options) -> Result<Svg, Error> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        let file = file.map_err(|error| unwritable(path, &error))?;
+        let file = match OpenOptions::new().write(true).open(path) {
+            Ok(file) => Some(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let created = File::create_new(path).and_then(|_| fs::remove_file(path));
+                created.map_err(|error| unwritable(path, &error))?;
+                None
+            }
+            Err(error) => return Err(unwritable(path, &error)),
+        };
         let disk = options.block.disk.as_deref().unwrap_or("all disks");
         let title = format!("Block I/O latency of {disk}, {}", report::date_and_time());
         let first = options.first();
@@ -204,10 +218,18 @@ impl Svg {
     }
 
     fn write(&mut self) -> Result<(), Error> {
-        let text = self.picture.to_svg();
+        let written = self.write_file(self.picture.to_svg().as_bytes());
+        written.map_err(|error| unwritable(&self.path, &error))
+    }
+
+    fn write_file(&mut self, text: &[u8]) -> io::Result<()> {
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => File::create(&self.path)?,
+        };
         // What is no file, such as a pipe, has no length to set.
-        let _ = self.file.set_len(0);
-        self.file.write_all(text.as_bytes()).map_err(|error| unwritable(&self.path, &error))
+        let _ = file.set_len(0);
+        file.write_all(text)
     }
 }
 
@@ -250,19 +272,12 @@ impl Tool for Bioheat<'_> {
                 .next("try: --attach raw_tp"));
             }
         };
-        let place = |kind, tracepoint| {
-            let with_disk = self.disk.is_some();
-            Request::issued(kind, &FUNCTIONS, tracepoint, types, with_disk)
-        };
-        let (complete, completed) = place(end, program::COMPLETE)?;
-        let (issue, issued) = place(kind, TRACEPOINT)?;
-        let plan = |name, attach, program: Result<_, crate::insn::AsmError>| {
-            let program = program.map_err(|error| Error::failed(error.to_string()))?;
-            Ok(Plan { name, attach, program })
-        };
+        let places = [request::end(end), request::issue(kind)];
+        let [(complete, completed), (issue, issued)] =
+            Request::find(places, types, self.disk.is_some())?;
         Ok(vec![
-            plan("complete", complete, program::complete(&completed, self.disk))?,
-            plan("issue", issue, program::issue(&issued, self.disk))?,
+            Plan::new("complete", complete, program::complete(&completed, self.disk))?,
+            Plan::new("issue", issue, program::issue(&issued, self.disk))?,
         ])
     }
 
@@ -294,8 +309,9 @@ impl Tool for Bioheat<'_> {
         if let Some(svg) = &mut self.svg {
             svg.picture.push(self.row.clone());
         }
-        for (sum, (index, ..)) in self.uncounted.iter_mut().zip(UNCOUNTED) {
-            *sum += counts[index as usize];
+        self.uncounted = UNCOUNTED.map(|(index, ..)| counts[index as usize]);
+        for (sum, count) in self.uncounted_in_all.iter_mut().zip(self.uncounted) {
+            *sum += count;
         }
         Ok(())
     }
@@ -323,18 +339,17 @@ impl Tool for Bioheat<'_> {
         fields.insert("end".into(), row.end.as_secs_f64().into());
         fields.insert("total".into(), row.total().into());
         fields.insert("data".into(), json!({"heat": row.to_json()}));
-        for (name, count) in
-            [("under", row.under), ("over", row.over), ("missed_intervals", row.missed)]
-        {
-            if count > 0 {
-                fields.insert(name.into(), count.into());
-            }
+        let beside = [("under", row.under), ("over", row.over), ("missed_intervals", row.missed)];
+        let uncounted = UNCOUNTED.iter().zip(self.uncounted);
+        let uncounted = uncounted.map(|((_, name, _), count)| (*name, count));
+        for (name, count) in beside.into_iter().chain(uncounted).filter(|(_, count)| *count > 0) {
+            fields.insert(name.into(), count.into());
         }
         fields
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        for (count, (_, _, what)) in self.uncounted.iter().zip(UNCOUNTED) {
+        for (count, (_, _, what)) in self.uncounted_in_all.iter().zip(UNCOUNTED) {
             if *count > 0 {
                 say!("bioheat: {count} {what}");
             }

@@ -1,10 +1,11 @@
 //! `rawbpf biolatency`: from options to histograms.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use clap::Args;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Stop;
 use super::options::{BlockOptions, TraceOptions};
@@ -13,9 +14,9 @@ use super::trace::{self, Tool};
 use crate::counters::Counters;
 use crate::distributions::{Distribution, Distributions};
 use crate::error::Error;
-use crate::host::{AttachKind, Disk, KernelTypes, Request};
+use crate::host::{AttachKind, Disk, KernelTypes, Operations, Request};
 use crate::programs::biolatency::{self as program, missed};
-use crate::programs::bitehist::{FUNCTIONS, TRACEPOINT};
+use crate::programs::request;
 use crate::session::{Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
@@ -45,14 +46,34 @@ pub struct Options {
     /// A histogram for each disk
     #[arg(short = 'D', long)]
     disks: bool,
+
+    /// A histogram for each operation with its flags
+    #[arg(short = 'F', long)]
+    flags: bool,
+
+    /// Room in the kernel for so many histograms of -D and -F. Idle ones make room; what does not fit
+    /// is counted and told
+    #[arg(long, value_name = "N", default_value = "256",
+        value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    max_keys: u32,
+
+    /// Room in the kernel for so many requests between their start and their end; what does not fit is
+    /// counted and told
+    #[arg(long, value_name = "N", default_value = "32768",
+        value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    max_requests: u32,
 }
 
 const USAGE: &str = "rawbpf biolatency [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
+In the kernel its maps take 2817 KiB, and 2 KiB for each CPU. With -D or -F they take
+2837 KiB, and 143 KiB for each CPU. --max-requests and --max-keys change that.
+
 Examples:
   rawbpf biolatency 1 10             ten histograms, one a second
   rawbpf biolatency -m -D            in milliseconds, for each disk
+  rawbpf biolatency -F 60 1          reads, writes and flushes of a minute, each with its flags
   rawbpf biolatency -Q -d nvme0n1    one disk, with the time that requests waited for it";
 
 pub fn run(options: &Options) -> Result<(), Stop> {
@@ -66,7 +87,10 @@ pub fn tool(options: &Options) -> Result<Biolatency<'_>, Error> {
         unit: if options.milliseconds { 1_000_000 } else { 1000 },
         queued: options.queued,
         by_disk: options.disks,
+        by_flags: options.flags,
         disk,
+        max_requests: options.max_requests,
+        max_keys: options.max_keys,
     };
     Ok(Biolatency {
         options,
@@ -74,6 +98,7 @@ pub fn tool(options: &Options) -> Result<Biolatency<'_>, Error> {
         latencies: Distributions::new(&program::BUCKETS),
         ranges: (0..program::BUCKETS.len()).map(|index| program::BUCKETS.range(index)).collect(),
         missed: Counters::default(),
+        operations: OnceCell::new(),
         measured: BTreeMap::new(),
         not_measured: vec![],
     })
@@ -88,8 +113,9 @@ pub struct Biolatency<'a> {
     /// What the buckets hold.
     ranges: Vec<(u64, Option<u64>)>,
     missed: Counters,
-    /// By the disk's name, or by nothing.
-    measured: BTreeMap<String, Distribution>,
+    operations: OnceCell<Operations>,
+    /// By the disk's name and the operation with its flags, each empty if not asked for.
+    measured: BTreeMap<(String, String), Distribution>,
     not_measured: Vec<u64>,
 }
 
@@ -113,22 +139,45 @@ impl Biolatency<'_> {
         fields.into()
     }
 
+    /// What tells a histogram from others: `disk = vda, flags = Write, Sync`.
+    fn title(&self, disk: &str, flags: &str) -> Option<String> {
+        match (self.options.disks, self.options.flags) {
+            (true, true) => Some(format!("disk = {disk}, flags = {flags}")),
+            (true, false) => Some(format!("disk = {disk}")),
+            (false, true) => Some(format!("flags = {flags}")),
+            (false, false) => None,
+        }
+    }
+
     /// What is not in the histograms, with a name and a sentence for it.
-    fn not_measured(&self) -> impl Iterator<Item = (u64, &'static str, &'static str)> {
-        const WHY: [(u32, &str, &str); missed::WORDS as usize] = [
-            (missed::UNMATCHED, "unmatched", "more ends, of flushes or of requests issued earlier"),
+    fn not_measured(&self) -> Vec<(u64, &'static str, String)> {
+        let Options { max_requests, max_keys, .. } = self.options;
+        let why: [(u32, &str, String); missed::WORDS as usize] = [
+            (
+                missed::UNMATCHED,
+                "unmatched",
+                "more ends, of flushes or of requests issued earlier".into(),
+            ),
             (
                 missed::REISSUED,
                 "reissued",
-                "issued anew before an end was seen, and measured from then",
+                "issued anew before an end was seen, and measured from then".into(),
             ),
-            (missed::TOO_MANY, "too_many", "more requests, too many at a time to remember"),
-            (missed::TOO_MANY_DISKS, "too_many_disks", "more requests, of too many disks"),
-            (missed::NOT_TIMED, "not_timed", "more requests, whose disk has iostats off"),
+            (
+                missed::TOO_MANY,
+                "beyond_max_requests",
+                format!("more, beyond {max_requests} requests at a time: --max-requests"),
+            ),
+            (
+                missed::TOO_MANY_KEYS,
+                "beyond_max_keys",
+                format!("more, beyond {max_keys} histograms: --max-keys"),
+            ),
+            (missed::NOT_TIMED, "not_timed", "more requests, whose disk has iostats off".into()),
         ];
         let count = |word: u32| self.not_measured.get(word as usize).copied().unwrap_or(0);
-        let all = WHY.into_iter().map(move |(word, name, why)| (count(word), name, why));
-        all.filter(|(count, ..)| *count > 0)
+        let all = why.into_iter().map(|(word, name, why)| (count(word), name, why));
+        all.filter(|(count, ..)| *count > 0).collect()
     }
 }
 
@@ -149,7 +198,7 @@ impl Tool for Biolatency<'_> {
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        program::maps()
+        program::maps(&self.programs)
     }
 
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
@@ -167,26 +216,17 @@ impl Tool for Biolatency<'_> {
             .next("try: --btf FILE"));
         }
         let options = self.programs;
+        if options.by_flags && self.operations.get().is_none() {
+            let _ = self.operations.set(Operations::find(types)?);
+        }
         let at_end = if kind == AttachKind::RawTp { kind } else { AttachKind::TpBtf };
-        let with_disk = options.with_disk();
-        let (issue, issued) = Request::issued(kind, &FUNCTIONS, TRACEPOINT, types, with_disk)?;
-        let (complete, completed) =
-            Request::issued(at_end, &[], program::COMPLETE, types, options.disk.is_some())?;
-        let built = |program: Result<_, crate::insn::AsmError>| {
-            program.map_err(|error| Error::failed(error.to_string()))
-        };
+        let places = [request::issue(kind), request::end(at_end)];
+        let [(issue, issued), (complete, completed)] =
+            Request::find(places, types, options.with_disk())?;
         // The end first: else starts would be remembered that nobody ends.
         Ok(vec![
-            Plan {
-                name: "request_end",
-                attach: complete,
-                program: built(program::completed(&completed, options))?,
-            },
-            Plan {
-                name: "request_start",
-                attach: issue,
-                program: built(program::issued(&issued, options))?,
-            },
+            Plan::new("request_end", complete, program::completed(&completed, options))?,
+            Plan::new("request_start", issue, program::issued(&issued, options))?,
         ])
     }
 
@@ -199,21 +239,23 @@ impl Tool for Biolatency<'_> {
             return Err(Error::failed("a map is missing"));
         };
         let measured = self.latencies.interval(latencies, epoch)?.into_iter();
-        let name = |key: Vec<u8>| match <[u8; 4]>::try_from(&key[..]).map(u32::from_ne_bytes) {
-            Ok(dev) if self.options.disks => Disk::from_dev(dev).name(),
-            _ => String::new(),
+        let name = |key: &[u8]| {
+            let (dev, flags) = program::key(key);
+            let disk = self.options.disks.then(|| Disk::from_dev(dev).name());
+            let flags = self.operations.get().map(|operations| operations.name(flags));
+            (disk.unwrap_or_default(), flags.unwrap_or_default())
         };
-        self.measured = measured.map(|(key, measured)| (name(key), measured)).collect();
+        self.measured = measured.map(|(key, measured)| (name(&key), measured)).collect();
         self.not_measured = self.missed.interval(missed)?;
         Ok(())
     }
 
     fn show(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
         report::head(time, out)?;
-        for (index, (disk, measured)) in self.measured.iter().enumerate() {
-            if self.options.disks {
+        for (index, ((disk, flags), measured)) in self.measured.iter().enumerate() {
+            if let Some(title) = self.title(disk, flags) {
                 let space = if index > 0 { "\n" } else { "" };
-                writeln!(out, "{space}disk = {disk}")?;
+                writeln!(out, "{space}{title}")?;
             }
             write!(out, "{}{}", self.histogram(measured), self.summary(measured))?;
         }
@@ -228,10 +270,20 @@ impl Tool for Biolatency<'_> {
         fields.insert("type".into(), "hist".into());
         let unit = if self.options.milliseconds { "msecs" } else { "usecs" };
         fields.insert("unit".into(), unit.into());
-        let data = match self.options.disks {
-            true => {
-                self.measured.iter().map(|(disk, one)| (disk.clone(), self.data(one))).collect()
+        let mut data = Map::new();
+        for ((disk, flags), measured) in &self.measured {
+            let measured = self.data(measured);
+            match (self.options.disks, self.options.flags) {
+                (true, true) => {
+                    data.entry(disk).or_insert_with(|| json!({}))[flags] = measured;
+                }
+                (true, false) => drop(data.insert(disk.clone(), measured)),
+                (false, true) => drop(data.insert(flags.clone(), measured)),
+                (false, false) => {}
             }
+        }
+        let data = match self.options.disks || self.options.flags {
+            true => data.into(),
             false => self.data(self.measured.values().next().unwrap_or(&NOTHING)),
         };
         fields.insert("data".into(), data);

@@ -13,6 +13,7 @@ use crate::counters::Counters;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
 use crate::programs::bitehist::{self as program, BUCKETS};
+use crate::programs::request;
 use crate::session::{Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
@@ -35,6 +36,8 @@ pub struct Options {
 const USAGE: &str = "rawbpf bitehist [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
+In the kernel its maps take 264 bytes.
+
 Examples:
   rawbpf bitehist                    a table every 5 seconds until Ctrl-C
   rawbpf bitehist 1 10               ten tables, one a second
@@ -90,15 +93,12 @@ impl Tool for Bitehist<'_> {
     }
 
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
-        let (functions, tracepoint) = (&program::FUNCTIONS, program::TRACEPOINT);
-        let (attach, request) =
-            Request::issued(kind, functions, tracepoint, types, self.disk.is_some())?;
+        let [(attach, request)] =
+            Request::find([request::issue(kind)], types, self.disk.is_some())?;
         // Bucket 0 reaches to twice the unit: two kilobytes, or half of one.
         let shift = if self.options.bytes { 8 } else { 10 };
         let options = program::Options { shift, disk: self.disk };
-        let program = program::program(&request, options);
-        let program = program.map_err(|error| Error::failed(error.to_string()))?;
-        Ok(vec![Plan { name: Self::NAME, attach, program }])
+        Ok(vec![Plan::new(Self::NAME, attach, program::program(&request, options))?])
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! `rawbpf bitesize`: from options to a table for each process.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
@@ -11,9 +12,9 @@ use super::trace::{self, Tool};
 use super::{Stop, report};
 use crate::counters::{Counters, KeyedCounters};
 use crate::error::Error;
-use crate::host::{AttachKind, Disk, KernelTypes, Request, Submission};
-use crate::programs::bitehist::{FUNCTIONS, TRACEPOINT};
+use crate::host::{AttachKind, Cgroups, Disk, KernelTypes, Operations, Request, Submission};
 use crate::programs::bitesize::{self as program, BUCKETS, BYTES, FULL, Key, UNREADABLE};
+use crate::programs::request;
 use crate::session::{Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
@@ -22,7 +23,8 @@ use crate::view::histogram::Log2Histogram;
 ///
 /// The process is the one that submitted the I/O, even where a kworker hands it to the driver. Writes
 /// that wait in the page cache are submitted by the kernel's own tasks (kworker, jbd2). With --attach
-/// tracepoint it is the task that issues the request.
+/// tracepoint it is the task that issues the request. A cgroup is told by its path in the hierarchy of
+/// version 2, by its number once it is gone.
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
@@ -40,9 +42,13 @@ pub struct Options {
     #[arg(short, long, value_name = "NAME")]
     comm: Option<String>,
 
-    /// A histogram for each: pid (with user and name), tid (threads), comm or uid
+    /// A histogram for each: pid (with user and name), tid (threads), comm, uid or cgroup
     #[arg(long, value_name = "KEY", default_value = "pid", hide_possible_values = true)]
     by: Key,
+
+    /// And for each operation with its flags
+    #[arg(short = 'F', long)]
+    flags: bool,
 
     /// Order by bytes or by count; the most comes last, next to the prompt
     #[arg(long, value_name = "WHAT", default_value = "bytes", hide_possible_values = true)]
@@ -52,8 +58,8 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
 
-    /// Room in the kernel for so many histograms, of about 400 bytes each; 2 MB come on top. Idle ones
-    /// make room; what does not fit is counted and told
+    /// Room in the kernel for so many histograms. Idle ones make room; what does not fit is counted and
+    /// told
     #[arg(long, value_name = "N", default_value = "4096",
         value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     max_keys: u32,
@@ -69,9 +75,13 @@ enum Sort {
 const USAGE: &str = "rawbpf bitesize [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
+In the kernel its maps take 3105 KiB, and 344 bytes for each CPU. --max-keys changes
+that.
+
 Examples:
   rawbpf bitesize                        tables every 5 seconds until Ctrl-C
   rawbpf bitesize --by comm --top 3 60   the three busiest programs of each minute
+  rawbpf bitesize --by cgroup -F 10      containers and services, reads and writes apart
   rawbpf bitesize -d nvme0n1 -c postgres 10 1";
 
 pub fn run(options: &Options) -> Result<(), Stop> {
@@ -89,6 +99,8 @@ pub struct Bitesize<'a> {
     disk: Option<Disk>,
     sizes: KeyedCounters,
     lost: Counters,
+    cgroups: Cgroups,
+    operations: OnceCell<Operations>,
     /// In the order in which they are shown.
     tasks: Vec<Task>,
     unreadable: u64,
@@ -102,6 +114,8 @@ impl Bitesize<'_> {
             disk,
             sizes: KeyedCounters::default(),
             lost: Counters::default(),
+            cgroups: Cgroups::default(),
+            operations: OnceCell::new(),
             tasks: vec![],
             unreadable: 0,
             full: 0,
@@ -132,25 +146,42 @@ impl Task {
         Log2Histogram { unit: "kbytes", first: 2, counts: &self.counts }
     }
 
-    /// The numbers and the name that tell it from others: what the original called them, and JSON's
+    /// A number of its key.
+    fn number(&self, at: i32) -> u32 {
+        let bytes = self.key[at as usize..].first_chunk().copied().unwrap_or_default();
+        u32::from_ne_bytes(bytes)
+    }
+
+    /// The number of its cgroup, in a key by that.
+    fn cgroup(&self) -> u64 {
+        let bytes = self.key[program::CGROUP as usize..].first_chunk().copied();
+        u64::from_ne_bytes(bytes.unwrap_or_default())
+    }
+}
+
+impl Bitesize<'_> {
+    /// The numbers and names that tell a task from others: what the original called them, and JSON's
     /// names.
-    fn identity(&self, by: Key) -> Vec<(&'static str, &'static str, Value)> {
-        let number = |at: i32| {
-            let bytes = self.key[at as usize..].first_chunk().copied().unwrap_or_default();
-            Value::from(u32::from_ne_bytes(bytes))
-        };
-        let comm = self.key[program::COMM as usize..].split(|byte| *byte == 0).next();
+    fn identity(&self, task: &Task) -> Vec<(&'static str, &'static str, Value)> {
+        let number = |at: i32| Value::from(task.number(at));
+        let comm = task.key[program::COMM as usize..].split(|byte| *byte == 0).next();
         let comm = String::from_utf8_lossy(comm.unwrap_or_default());
         let pid = ("PID", "pid", number(program::PID));
         let tid = ("TID", "tid", number(program::TID));
         let uid = ("UID", "uid", number(program::UID));
         let comm = ("CMD", "comm", Value::from(comm));
-        match by {
+        let mut identity = match self.options.by {
             Key::Pid => vec![pid, uid, comm],
             Key::Tid => vec![pid, tid, uid, comm],
             Key::Comm => vec![comm],
             Key::Uid => vec![uid],
+            Key::Cgroup => vec![("CGROUP", "cgroup", self.cgroups.name(task.cgroup()).into())],
+        };
+        if let Some(operations) = self.operations.get() {
+            let flags = operations.name(task.number(program::FLAGS));
+            identity.push(("FLAGS", "flags", flags.into()));
         }
+        identity
     }
 }
 
@@ -163,31 +194,45 @@ impl Tool for Bitesize<'_> {
     }
 
     fn kinds(&self) -> Vec<AttachKind> {
-        self.options.block.attach.kinds()
+        let mut kinds = self.options.block.attach.kinds();
+        if self.options.flags && kinds.len() > 1 {
+            kinds.retain(|kind| *kind != AttachKind::Tracepoint);
+        }
+        kinds
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        program::maps(self.options.max_keys)
+        program::maps(self.options.max_keys, self.options.by)
     }
 
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
-        let (attach, request) =
-            Request::issued(kind, &FUNCTIONS, TRACEPOINT, types, self.disk.is_some())?;
+        if self.options.flags {
+            if kind == AttachKind::Tracepoint {
+                return Err(Error::usage("a tracepoint's record does not tell a request's flags")
+                    .next("try: --attach raw_tp"));
+            }
+            if self.operations.get().is_none() {
+                let _ = self.operations.set(Operations::find(types)?);
+            }
+        }
+        let [(attach, request)] =
+            Request::find([request::issue(kind)], types, self.disk.is_some())?;
         let submission = Submission::find(kind, types)?;
         let options = program::Options {
             disk: self.disk,
             pid: self.options.pid,
             comm: self.options.comm.as_deref().map(comm),
             by: self.options.by,
+            by_flags: self.options.flags,
         };
         let by = submission.as_ref().map(|submission| submission.by);
         let count = program::count(&request, by, options);
         let mut plans = vec![];
         if let Some(submission) = submission {
-            let program = program::remember(&submission).map_err(broken)?;
-            plans.push(Plan { name: "bitesize_submit", attach: submission.attach, program });
+            let remember = program::remember(&submission, options.by);
+            plans.push(Plan::new("bitesize_submit", submission.attach, remember)?);
         }
-        plans.push(Plan { name: Self::NAME, attach, program: count.map_err(broken)? });
+        plans.push(Plan::new(Self::NAME, attach, count)?);
         Ok(plans)
     }
 
@@ -206,6 +251,9 @@ impl Tool for Bitesize<'_> {
         if let Some(top) = self.options.top {
             tasks.drain(..tasks.len().saturating_sub(top as usize));
         }
+        if self.options.by == Key::Cgroup {
+            self.cgroups.look_up(self.tasks.iter().map(Task::cgroup));
+        }
         Ok(())
     }
 
@@ -216,7 +264,7 @@ impl Tool for Bitesize<'_> {
             (time, _) => report::head(time, out)?,
         }
         for task in &self.tasks {
-            let identity = task.identity(self.options.by).into_iter();
+            let identity = self.identity(task).into_iter();
             let identity = identity.map(|(name, _, value)| match value {
                 // A task may call itself anything, also what would steer the terminal.
                 Value::String(text) => {
@@ -239,7 +287,7 @@ impl Tool for Bitesize<'_> {
 
     fn to_json(&self) -> Map<String, Value> {
         let tasks = self.tasks.iter().map(|task| {
-            let identity = task.identity(self.options.by).into_iter();
+            let identity = self.identity(task).into_iter();
             let mut fields: Map<String, Value> =
                 identity.map(|(_, name, value)| (name.to_owned(), value)).collect();
             fields.insert("count".into(), task.count().into());
@@ -266,10 +314,6 @@ fn comm(name: &str) -> [u8; 16] {
     let kept = name.len().min(15);
     comm[..kept].copy_from_slice(&name.as_bytes()[..kept]);
     comm
-}
-
-fn broken(error: crate::insn::AsmError) -> Error {
-    Error::failed(error.to_string())
 }
 
 #[cfg(test)]

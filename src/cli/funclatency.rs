@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::Stop;
-use super::options::TraceOptions;
+use super::distribution::{DistributionOptions, Picture};
+use super::options::{Choice, TraceOptions, attach_kind};
 use super::report;
 use super::trace::{self, Tool};
 use crate::btf::Kind;
@@ -15,14 +16,11 @@ use crate::counters::{Counters, unreadable};
 use crate::distributions::{Distribution, Distributions};
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, Frame, KernelTypes, UserFunction, refusal};
-use crate::insn::{AsmError, Buckets, Program};
 use crate::programs::funclatency::{self as program, missed};
 use crate::session::{Plan, Session};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
 use crate::sys::map::Entries;
-use crate::view::histogram::{Log2Histogram, RangeHistogram};
-use crate::view::summary::Summary;
 
 /// Show how long a kernel or user function takes, as a histogram
 #[derive(Args)]
@@ -35,9 +33,8 @@ pub struct Options {
     #[command(flatten)]
     pub trace: TraceOptions,
 
-    /// Only calls by this process
-    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    #[command(flatten)]
+    distribution: DistributionOptions,
 
     /// A histogram for each: pid
     #[arg(long, value_name = "KEY", hide_possible_values = true)]
@@ -52,22 +49,18 @@ pub struct Options {
     #[arg(long, value_name = "UNIT", default_value = "us", hide_possible_values = true)]
     unit: Unit,
 
-    /// Buckets of one width: --linear 0,1000,50
-    #[arg(long, value_name = "MIN,MAX,STEP", value_parser = linear, conflicts_with = "custom")]
-    linear: Option<Buckets>,
-
-    /// Buckets that begin at these values: --custom 100,1000,50000
-    #[arg(long, value_name = "BOUND,...", value_parser = custom)]
-    custom: Option<Buckets>,
-
     /// How to attach to a kernel function: auto, kprobe or fentry
     #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
-    attach: How,
+    #[arg(value_parser = attach_kind())]
+    attach: Choice,
 }
 
 const USAGE: &str = "rawbpf funclatency [OPTIONS] FUNCTION [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
+In the kernel its maps take 977 KiB, and 568 bytes for each CPU. With --by pid they
+take 1057 KiB, and 568 KiB for each CPU. --max-keys changes that.
+
 Examples:
   rawbpf funclatency do_nanosleep 1 3             a kernel function, three tables
   rawbpf funclatency --unit ns vfs_read           in nanoseconds
@@ -106,81 +99,30 @@ impl Unit {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum How {
-    Auto,
-    Kprobe,
-    Fentry,
-}
-
-/// A per-CPU value of a map has at most 32 KiB.
-const MOST: u64 = 4000;
-
-fn linear(text: &str) -> Result<Buckets, String> {
-    let [min, max, step] = numbers(text)?[..] else {
-        return Err("it is not three numbers with commas between: MIN,MAX,STEP".into());
-    };
-    if min >= max || step == 0 {
-        return Err("MIN must be below MAX and STEP above 0".into());
-    }
-    if !(max - min).is_multiple_of(step) {
-        return Err(format!("from {min} to {max} is no multiple of {step}"));
-    }
-    match (max - min) / step {
-        steps @ ..=MOST => Ok(Buckets::Linear { min, step, steps: steps as u16 }),
-        steps => Err(format!("it makes {steps} buckets, and {MOST} fit")),
-    }
-}
-
-fn custom(text: &str) -> Result<Buckets, String> {
-    let bounds = numbers(text)?;
-    if !bounds.is_sorted_by(|one, next| one < next) || bounds[0] == 0 {
-        return Err("the bounds must rise, from above 0 on".into());
-    }
-    // The program looks at one after the other.
-    if bounds.len() > 64 {
-        return Err(format!("{} bounds are too many: 64 fit", bounds.len()));
-    }
-    Ok(Buckets::Custom(bounds))
-}
-
-/// At least one number.
-fn numbers(text: &str) -> Result<Vec<u64>, String> {
-    let number = |part: &str| part.trim().parse().map_err(|_| format!("{part:?} is no number"));
-    text.split(',').map(number).collect()
-}
-
 pub fn run(options: &Options) -> Result<(), Stop> {
     trace::run(&mut tool(options)?)
 }
 
 /// The tool as these options want it.
 pub fn tool(options: &Options) -> Result<Funclatency<'_>, Error> {
+    let pid = options.distribution.pid()?;
     let user = options.function.split_once(':');
-    let user = user.map(|(path, symbol)| UserFunction::find(Path::new(path), symbol, options.pid));
+    let user = user.map(|(path, symbol)| UserFunction::find(Path::new(path), symbol, pid));
     let user = user.transpose()?;
-    if user.is_some() && options.attach != How::Auto {
-        return Err(Error::usage("--attach is for kernel functions: this is one of a file"));
-    }
-    if let Some(pid) = options.pid
-        && !Path::new(&format!("/proc/{pid}")).exists()
-    {
-        return Err(Error::usage(format!("no process {pid}")));
-    }
-    let buckets = options.linear.as_ref().or(options.custom.as_ref()).unwrap_or(&Buckets::Log2);
-    let program = program::Options {
-        unit: options.unit.nanoseconds(),
-        buckets: buckets.clone(),
-        pid: options.pid,
-        by_pid: options.by.map(|_| options.max_keys),
-    };
-    let ranges = (0..buckets.len()).map(|index| buckets.range(index)).collect();
+    let kinds = options.attach.among(match user {
+        Some(_) => &[AttachKind::Uprobe],
+        None => &[AttachKind::Kprobe, AttachKind::Fentry],
+    })?;
+    let (unit, buckets) = (options.unit.nanoseconds(), options.distribution.buckets());
+    let picture = Picture::new(options.unit.name().into(), unit as u64, buckets.clone());
+    let by_pid = options.by.map(|_| options.max_keys);
     Ok(Funclatency {
         options,
         user,
-        distributions: Distributions::new(buckets),
-        program,
-        ranges,
+        kinds,
+        picture,
+        distributions: Distributions::new(&buckets),
+        program: program::Options { unit, buckets, pid, by_pid },
         missed: Counters::default(),
         taken: vec![],
         not_counted: vec![],
@@ -192,8 +134,9 @@ pub fn tool(options: &Options) -> Result<Funclatency<'_>, Error> {
 pub struct Funclatency<'a> {
     options: &'a Options,
     user: Option<UserFunction>,
+    kinds: Vec<AttachKind>,
     program: program::Options,
-    ranges: Vec<(u64, Option<u64>)>,
+    picture: Picture,
     distributions: Distributions,
     missed: Counters,
     /// By process, if that was asked for; who called most comes first.
@@ -205,24 +148,6 @@ pub struct Funclatency<'a> {
 }
 
 impl Funclatency<'_> {
-    fn histogram<'a>(&'a self, distribution: &'a Distribution) -> RangeHistogram<'a> {
-        let (unit, ranges) = (self.options.unit.name(), &self.ranges);
-        RangeHistogram { unit, ranges, counts: &distribution.counts }
-    }
-
-    /// By powers of two the table begins at 0, as it always has. No latency is in the last bucket: it
-    /// is of those below 0.
-    fn log2<'a>(&'a self, distribution: &'a Distribution) -> Log2Histogram<'a> {
-        let counts = distribution.counts.get(..63).unwrap_or_default();
-        Log2Histogram { unit: self.options.unit.name(), first: 2, counts }
-    }
-
-    fn summary<'a>(&'a self, distribution: &'a Distribution) -> Summary<'a> {
-        let Distribution { counts, sum, extremes } = distribution;
-        let unit = self.options.unit.nanoseconds() as u64;
-        Summary { unit, ranges: &self.ranges, counts, sum: *sum, extremes: *extremes }
-    }
-
     /// One value for all processes, or an object of one for each.
     fn by_pid(&self, value: impl Fn(&Distribution) -> Value) -> Value {
         match self.options.by {
@@ -259,19 +184,21 @@ const NOTHING: Distribution = Distribution { counts: vec![], sum: 0, extremes: N
 
 impl Tool for Funclatency<'_> {
     const NAME: &'static str = "funclatency";
-    const WHAT: &'static str = "the latency of a function";
+    const WHAT: &'static str = "a function";
+
+    fn what(&self) -> String {
+        match &self.user {
+            Some(function) => format!("the latency of {function}"),
+            None => format!("the latency of {}", self.options.function),
+        }
+    }
 
     fn options(&self) -> &TraceOptions {
         &self.options.trace
     }
 
     fn kinds(&self) -> Vec<AttachKind> {
-        match self.options.attach {
-            _ if self.user.is_some() => vec![AttachKind::Uprobe],
-            How::Auto => vec![AttachKind::Kprobe, AttachKind::Fentry],
-            How::Kprobe => vec![AttachKind::Kprobe],
-            How::Fentry => vec![AttachKind::Fentry],
-        }
+        self.kinds.clone()
     }
 
     fn maps(&self) -> Vec<MapSpec> {
@@ -292,7 +219,7 @@ impl Tool for Funclatency<'_> {
                 if id == Some(None) {
                     return Err(refusal::no_function(&name));
                 }
-                let id = id.flatten();
+                let id = id.flatten().filter(|_| !types.are_from_file());
                 (Attach::Fentry(name.clone(), id), Attach::Fexit(name, id), Frame::Context)
             }
             (None, _) => {
@@ -300,14 +227,10 @@ impl Tool for Funclatency<'_> {
                 (entry, Attach::Kretprobe(name), Frame::of_probes()?)
             }
         };
-        let plan = |name, attach, program: Result<Program, AsmError>| {
-            let program = program.map_err(|error| Error::failed(error.to_string()))?;
-            Ok(Plan { name, attach, program })
-        };
         // The entry comes first, so that of every call whose return is seen the entry was.
         Ok(vec![
-            plan("entered", entry, program::entered(frame, &self.program))?,
-            plan("returned", exit, program::returned(frame, &self.program))?,
+            Plan::new("entered", entry, program::entered(frame, &self.program))?,
+            Plan::new("returned", exit, program::returned(frame, &self.program))?,
         ])
     }
 
@@ -339,11 +262,7 @@ impl Tool for Funclatency<'_> {
                 let space = if index == 0 { "" } else { "\n" };
                 writeln!(out, "{space}PID: {pid}")?;
             }
-            match self.program.buckets {
-                Buckets::Log2 => write!(out, "{}", self.log2(distribution))?,
-                _ => write!(out, "{}", self.histogram(distribution))?,
-            }
-            write!(out, "{}", self.summary(distribution))?;
+            write!(out, "{}", self.picture.of(distribution))?;
         }
         for (_, text, count) in self.not_counted() {
             writeln!(out, "{count} {text}")?;
@@ -355,9 +274,9 @@ impl Tool for Funclatency<'_> {
         let mut fields = Map::new();
         fields.insert("type".into(), "hist".into());
         fields.insert("unit".into(), self.options.unit.name().into());
-        let latencies = self.by_pid(|one| self.histogram(one).to_json());
+        let latencies = self.by_pid(|one| self.picture.table_json(one));
         fields.insert("data".into(), json!({"latencies": latencies}));
-        fields.insert("summary".into(), self.by_pid(|one| self.summary(one).to_json().into()));
+        fields.insert("summary".into(), self.by_pid(|one| self.picture.summary_json(one).into()));
         for (name, _, count) in self.not_counted() {
             fields.insert(name.into(), count.into());
         }

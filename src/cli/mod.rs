@@ -7,16 +7,22 @@ macro_rules! say {
     }};
 }
 
+mod argdist;
+mod asm;
 mod bioheat;
 mod biolatency;
 mod bitehist;
 mod bitesize;
+mod distribution;
 mod doctor;
 mod dump;
 mod funccount;
 mod funclatency;
+mod list;
 mod options;
 mod report;
+mod run;
+mod text;
 mod trace;
 
 use std::ffi::OsString;
@@ -27,6 +33,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::Error;
+use crate::insn::parse::Mistakes;
 pub use dump::LICENSE;
 use options::TraceOptions;
 
@@ -51,7 +58,11 @@ enum Command {
     Bioheat(bioheat::Options),
     Funclatency(funclatency::Options),
     Funccount(funccount::Options),
+    Argdist(argdist::Options),
+    Asm(asm::Options),
+    Run(run::Options),
     Doctor(doctor::Options),
+    List(list::Options),
 }
 
 /// The whole command line as clap knows it, for man pages and shell completions.
@@ -82,12 +93,20 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Funclatency(options) => {
             ("funclatency", of(&options.trace), funclatency::run(options))
         }
+        Command::Argdist(options) => ("argdist", of(&options.trace), argdist::run(options)),
+        Command::Asm(options) => ("asm", (false, None), asm::run(options)),
+        Command::Run(options) => ("run", of(&options.trace), run::run(options)),
+        Command::List(options) => ("list", (options.verbose, None), list::run(options)),
         Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
         Command::Funccount(options) => ("funccount", of(&options.trace), funccount::run(options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Quietly) => ExitCode::SUCCESS,
+        Err(Stop::Mistakes(mistakes)) => {
+            say!("{}", mistakes.to_string().trim_end());
+            ExitCode::FAILURE
+        }
         Err(Stop::Error(error)) => {
             say!("{name}: {error}");
             if verbose {
@@ -115,6 +134,14 @@ enum Stop {
     /// Whoever read the output has gone.
     Quietly,
     Error(Error),
+    /// A text is wrong.
+    Mistakes(Mistakes),
+}
+
+impl From<Mistakes> for Stop {
+    fn from(mistakes: Mistakes) -> Stop {
+        Stop::Mistakes(mistakes)
+    }
 }
 
 impl From<Error> for Stop {

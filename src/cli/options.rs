@@ -34,7 +34,7 @@ pub struct TraceOptions {
     pub btf: Option<PathBuf>,
 
     /// Print the bytecode and exit; needs no privilege. listing, opcodes, linum, hex, c, json or
-    /// raw. With --attach auto it is the kprobe's
+    /// raw. Where several ways to attach would be tried it is that for the first
     #[arg(
         long,
         value_name = "FORMAT",
@@ -99,9 +99,26 @@ impl Choice {
             Choice::Only(kind) => vec![kind],
         }
     }
+
+    /// What to try of these kinds, which are all that can be.
+    ///
+    /// # Errors
+    /// Another one was asked for.
+    pub fn among(self, kinds: &[AttachKind]) -> Result<Vec<AttachKind>, Error> {
+        match self {
+            Choice::Auto => Ok(kinds.to_vec()),
+            Choice::Only(kind) if kinds.contains(&kind) => Ok(vec![kind]),
+            Choice::Only(kind) => {
+                let names: Vec<_> = kinds.iter().map(AttachKind::to_string).collect();
+                let what = format!("--attach {kind} cannot be here, but {}", names.join(" or "));
+                Err(Error::usage(what))
+            }
+        }
+    }
 }
 
-fn attach_kind() -> impl TypedValueParser<Value = Choice> {
+/// Reads a [`Choice`].
+pub fn attach_kind() -> impl TypedValueParser<Value = Choice> {
     PossibleValuesParser::new(["auto", "kprobe", "fentry", "tp_btf", "raw_tp", "tracepoint"]).map(
         |name| {
             let kind = AttachKind::ALL.into_iter().find(|kind| kind.to_string() == name);

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::options::TraceOptions;
 use crate::error::Error;
@@ -59,6 +59,7 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
         for place in &session.attached {
             say!("{tool}: attached by {place}");
         }
+        say!("{tool}: maps: {}", session.memory());
         say!("{tool}: {}", steps.collect::<Vec<_>>().join(", "));
         for error in session.without_lines() {
             say!("{tool}: the kernel took no source lines: {error}");
@@ -163,6 +164,17 @@ pub fn date_and_time() -> String {
     let (weekday, month) = (now.weekday().to_string(), now.month().to_string());
     let (day, year) = (now.day(), now.year());
     format!("{weekday:.3} {month:.3} {day:2} {} {year}", time_of_day())
+}
+
+/// A time since 1970 as local date and time: `2026-11-01 14:03:59`. UTC as above.
+pub fn date_and_time_of(time: Duration) -> String {
+    let Ok(time) = OffsetDateTime::from_unix_timestamp(time.as_secs() as i64) else {
+        return String::new();
+    };
+    let time = time.to_offset(UtcOffset::local_offset_at(time).unwrap_or(UtcOffset::UTC));
+    let (date, hour, minute, second) = (time.date(), time.hour(), time.minute(), time.second());
+    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
 fn now() -> OffsetDateTime {

@@ -6,11 +6,12 @@ use std::ops::ControlFlow;
 use serde_json::{Map, Value};
 
 use super::Stop;
-use super::dump::dump;
+use super::dump::{Dumped, dump};
 use super::options::TraceOptions;
 use super::report::{self, Bar};
 use crate::error::Error;
 use crate::host::{AttachKind, KernelTypes, refusal};
+use crate::insn::Endian;
 use crate::interval::{Ended, Intervals};
 use crate::session::{self, Many, Plan, Session};
 use crate::sys::MapSpec;
@@ -83,12 +84,14 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
     if let Some(format) = tool.options().dump_insns {
         let kind = *tool.kinds().first().unwrap_or(&AttachKind::Kprobe);
-        return dump(&mut out, format, &tool.plans(kind, &types)?, &tool.maps());
+        let plans = tool.plans(kind, &types)?;
+        let programs: Vec<_> = plans.iter().map(Dumped::from).collect();
+        return dump(&mut out, format, Endian::HOST, &programs, &tool.maps());
     }
     let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
     let mut attaching = Attaching { tool, signal: &signal, bar: Bar::new(T::NAME) };
     let plans = |kind| tool.plans(kind, &types);
-    let session = session::start(&tool.maps(), &tool.kinds(), plans, &mut attaching)?;
+    let session = session::start(&tool.maps(), &tool.kinds(), &plans, &mut attaching)?;
     // Before anybody is told that it counts.
     tool.started(&session)?;
     report::attached(T::NAME, tool.options(), &session);
@@ -127,7 +130,8 @@ fn print_all(
 /// # Errors
 /// None does.
 pub fn attach(tool: &impl Tool, types: &KernelTypes) -> Result<Session, Error> {
-    session::start(&tool.maps(), &tool.kinds(), |kind| tool.plans(kind, types), &mut session::All)
+    let plans = |kind| tool.plans(kind, types);
+    session::start(&tool.maps(), &tool.kinds(), &plans, &mut session::All)
 }
 
 /// What happens while programs are attached: a bar is drawn, and Ctrl-C ends the wait for more.

@@ -2,19 +2,26 @@
 //! refuses.
 
 mod attach;
+mod cgroups;
 mod disk;
 mod frame;
+pub mod holders;
 pub mod names;
+mod operations;
 pub mod refusal;
 pub mod registers;
 mod request;
 mod submission;
 mod symbol;
 mod types;
+mod value;
 
 pub use attach::{Attach, AttachKind, UserFunction};
+pub use cgroups::Cgroups;
 pub use disk::Disk;
 pub use frame::Frame;
-pub use request::Request;
+pub use operations::Operations;
+pub use request::{Place, Request};
 pub use submission::{By, Submission};
 pub use types::KernelTypes;
+pub use value::{Expression, Origin, Value};

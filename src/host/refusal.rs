@@ -6,7 +6,7 @@ use std::path::Path;
 use super::attach::{AttachKind, UserFunction};
 use crate::error::{Error, Failure};
 use crate::insn::helper::{GET_ATTACH_COOKIE, PROBE_READ_KERNEL};
-use crate::sys::{Errno, LoadError, SysError, Tracefs, file, kallsyms};
+use crate::sys::{Errno, LoadError, ProgramType, SysError, Tracefs, file, kallsyms};
 use crate::verifier::render::Refused;
 
 /// The capabilities that matter to us, by their bit.
@@ -54,18 +54,34 @@ pub fn map(error: &SysError) -> Error {
     }
 }
 
-/// Why the kernel refused to load this program of ours.
-pub fn of_program(kind: AttachKind, error: &LoadError, refused: Refused) -> Error {
-    let said = load(kind, error);
-    match refused.diagnose() {
-        Some(diagnosis) if said.failure == Failure::Failed => Error::failed(format!(
-            "the verifier refused the {kind} program: {}",
-            diagnosis.sentence
-        ))
-        .next("its instructions: -v; all that the verifier said: --verifier-log FILE")
-        .detail(error.to_string())
-        .refused(refused),
-        _ => said,
+/// The same of a program that we have, with the verifier's reason in words if it was that.
+pub fn diagnosed(said: Error, kind: &dyn std::fmt::Display, refused: Refused) -> Error {
+    let diagnosis = refused.diagnose().filter(|_| said.failure == Failure::Failed);
+    match diagnosis.map(|diagnosis| diagnosis.sentence) {
+        None => said,
+        Some(sentence) => {
+            Error::failed(format!("the verifier refused the {kind} program: {sentence}"))
+                .next("its instructions: -v; all that the verifier said: --verifier-log FILE")
+                .refused(refused)
+        }
+    }
+}
+
+/// Why the kernel does not tell what it holds.
+pub fn objects(error: &SysError) -> Error {
+    let detail = error.to_string();
+    let denied = || match capabilities() {
+        Some(held) if !held.contains(&"CAP_SYS_ADMIN") => Error::lacking(
+            "not permitted: CAP_SYS_ADMIN is missing, which it takes to see what others loaded",
+        )
+        .next(format!("try: sudo {} list", program())),
+        _ => privilege().unwrap_or_else(|| policy(error)),
+    };
+    match error.errno {
+        Errno::EPERM => denied().detail(detail),
+        Errno::ENOSYS => no_bpf().detail(detail),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error),
+        _ => Error::failed(format!("the kernel does not tell what it holds: {error}")),
     }
 }
 
@@ -118,6 +134,25 @@ pub fn load(kind: AttachKind, error: &LoadError) -> Error {
     refused.detail(detail)
 }
 
+/// Why the kernel refused a program of a type that is not attached here.
+pub fn load_type(program_type: ProgramType, error: &LoadError) -> Error {
+    let detail = format!("{error}\n{}", error.log);
+    let refused = match error.errno {
+        Errno::ENOSYS => no_bpf(),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error),
+        _ if !error.log.trim().is_empty() => {
+            let reason = decisive(&error.log);
+            Error::failed(format!("the verifier refused the {program_type} program: {reason}"))
+                .next("its whole log: -v")
+        }
+        Errno::EPERM => privilege()
+            .unwrap_or_else(|| policy(&SysError { call: error.call, errno: error.errno })),
+        Errno::EINVAL => Error::lacking(format!("this kernel takes no {program_type} program so")),
+        _ => Error::failed(format!("the kernel did not load the {program_type} program: {error}")),
+    };
+    refused.detail(detail)
+}
+
 /// Why the kernel refused a probe at the entry of `function`.
 pub fn kprobe(function: &str, error: &SysError) -> Error {
     let detail = error.to_string();
@@ -144,6 +179,27 @@ pub fn no_function(function: &str) -> Error {
         Some(name) => error.next(format!("did you mean {name}?")),
         None => error,
     }
+}
+
+/// There is no `word` among these names: what was meant, and what there is, the likeliest first.
+pub fn misspelt<'a>(what: String, word: &str, names: impl Iterator<Item = &'a str>) -> Error {
+    // Some leave out what the names of a struct begin with.
+    let likeness = |name: &str| match word.len() > 2 && name.contains(word) {
+        true => 1.0,
+        false => strsim::jaro_winkler(word, name),
+    };
+    let mut names: Vec<_> = names.map(|name| (likeness(name), name)).collect();
+    names.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let meant = names.first().filter(|(likeness, _)| *likeness > LIKE);
+    let meant = meant.map_or(String::new(), |(_, name)| format!("did you mean {name}? "));
+    let all: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
+    let shown = all.len().min(12);
+    let there = match (all.len() - shown, &all[..shown]) {
+        (_, []) => "there is none".to_owned(),
+        (0, few) => format!("there is: {}", few.join(", ")),
+        (more, few) => format!("there is: {}, and {more} more (-v)", few.join(", ")),
+    };
+    Error::failed(what).next(format!("{meant}{there}")).detail(all.join(" "))
 }
 
 /// Why the kernel refused a probe in a file.
@@ -324,6 +380,9 @@ fn similar(name: &str) -> Option<String> {
     most.found
 }
 
+/// Names are spelt almost like each other above this.
+const LIKE: f64 = 0.85;
+
 /// Finds the name that is most like another, if one is like it at all.
 struct MostLike<'a> {
     name: &'a str,
@@ -333,7 +392,7 @@ struct MostLike<'a> {
 
 impl MostLike<'_> {
     fn new(name: &str) -> MostLike<'_> {
-        MostLike { name, likeness: 0.85, found: None }
+        MostLike { name, likeness: LIKE, found: None }
     }
 
     fn compare(&mut self, other: &str) -> ControlFlow<()> {

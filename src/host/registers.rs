@@ -3,12 +3,14 @@
 //! The context is `struct pt_regs` on x86_64 and its user-visible form elsewhere
 //! (`bpf_user_pt_regs_t` in the kernel's `asm/bpf_perf_event.h`).
 
-/// Offsets of the first five arguments, in bytes.
+/// Offsets in bytes.
 pub struct Registers {
     /// The architecture as Rust names it.
     pub arch: &'static str,
-    /// Where arguments 1 to 5 are at a function's entry.
-    pub arguments: [i32; 5],
+    /// Where the first arguments are at a function's entry; others are on the stack.
+    pub arguments: &'static [i32],
+    /// Where the result is at its return.
+    pub result: i32,
     /// Where the stack pointer is.
     pub stack_pointer: i32,
     /// How many bytes further it is when the function has returned than at its entry: the return
@@ -18,14 +20,36 @@ pub struct Registers {
 
 /// The architectures whose layout is known. The tests run on x86_64.
 pub const REGISTERS: [Registers; 4] = [
-    // di, si, dx, cx, r8
-    Registers { arch: "x86_64", arguments: [112, 104, 96, 88, 72], stack_pointer: 152, popped: 8 },
-    // x0 to x4
-    Registers { arch: "aarch64", arguments: [0, 8, 16, 24, 32], stack_pointer: 248, popped: 0 },
-    // a0 to a4, behind pc, ra, sp, gp, tp, t0-t2, s0, s1
-    Registers { arch: "riscv64", arguments: [80, 88, 96, 104, 112], stack_pointer: 16, popped: 0 },
-    // gprs[2] to gprs[6], behind args[1] and the two words of the psw
-    Registers { arch: "s390x", arguments: [40, 48, 56, 64, 72], stack_pointer: 144, popped: 0 },
+    Registers {
+        arch: "x86_64",
+        arguments: &[112, 104, 96, 88, 72, 64], // di, si, dx, cx, r8, r9
+        result: 80,                             // ax
+        stack_pointer: 152,
+        popped: 8,
+    },
+    Registers {
+        arch: "aarch64",
+        arguments: &[0, 8, 16, 24, 32, 40], // x0 to x5
+        result: 0,
+        stack_pointer: 248,
+        popped: 0,
+    },
+    Registers {
+        arch: "riscv64",
+        // a0 to a5, behind pc, ra, sp, gp, tp, t0-t2, s0, s1
+        arguments: &[80, 88, 96, 104, 112, 120],
+        result: 80,
+        stack_pointer: 16,
+        popped: 0,
+    },
+    Registers {
+        arch: "s390x",
+        // gprs[2] to gprs[6], behind args[1] and the two words of the psw
+        arguments: &[40, 48, 56, 64, 72],
+        result: 40,
+        stack_pointer: 144,
+        popped: 0,
+    },
 ];
 
 /// This host's; None on an architecture nobody has checked.

@@ -10,6 +10,7 @@ use crate::sys::Tracefs;
 
 /// A block request as a program's context leads to it.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a run has two of them")]
 pub enum Request {
     /// By a pointer to a `struct request`.
     Struct {
@@ -19,6 +20,8 @@ pub enum Request {
         access: Access,
         /// The size in bytes, u32.
         data_len: Field,
+        /// What it does: operation and flags, u32.
+        cmd_flags: Field,
         /// The pointers to follow to the `struct gendisk`.
         disk: [Option<Field>; 2],
         /// The disk's driver, u32.
@@ -40,35 +43,46 @@ pub enum Request {
 
 const RECORD: &str = "trace_event_raw_block_rq";
 
-impl Request {
-    /// Where a program finds the request when it is attached in this way: at the entry of one of
-    /// `functions`, whose first argument it is, or at the tracepoint `category`/`name`. The disk is
-    /// looked up only `with_disk`. What this host does not tell stays unknown.
-    ///
-    /// # Errors
-    /// The kernel's types cannot be read, or this architecture's registers are not known.
-    pub fn issued(
-        kind: AttachKind,
-        functions: &[&str],
-        (category, name): (&str, &str),
-        types: &KernelTypes,
-        with_disk: bool,
-    ) -> Result<(Attach, Request), Error> {
-        if kind == AttachKind::Tracepoint {
-            let attach = Attach::Tracepoint(category.to_owned(), name.to_owned());
-            return Ok((attach, Request::record(category, name, types)?));
-        }
-        let own = !types.are_from_file();
-        let typedef = format!("btf_trace_{name}");
-        let hooks: Vec<(Kind, &str)> = match kind {
-            AttachKind::Fentry => functions.iter().map(|name| (Kind::Func, *name)).collect(),
-            AttachKind::TpBtf | AttachKind::RawTp => vec![(Kind::Typedef, &typedef)],
-            _ => vec![],
-        };
-        let found = types.btf()?.map(|btf| Found::look_up(btf, &hooks, with_disk));
-        let mut found = found.transpose().map_err(|error| types.error(&error))?;
+/// A place where a program meets a request, and how it is attached there: at the entry of one of
+/// `functions`, whose first argument the request is, or at the tracepoint `category`/`name`.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// How.
+    pub kind: AttachKind,
+    /// The first of them that the kernel has.
+    pub functions: &'static [&'static str],
+    /// Category and name.
+    pub tracepoint: (&'static str, &'static str),
+}
 
-        let (attach, argument, access) = match kind {
+impl Place {
+    /// The types that tell it.
+    fn hooks(&self) -> Vec<(Kind, String)> {
+        match self.kind {
+            AttachKind::Fentry => {
+                self.functions.iter().map(|name| (Kind::Func, (*name).to_owned())).collect()
+            }
+            AttachKind::TpBtf | AttachKind::RawTp => vec![(Kind::Typedef, self.typedef())],
+            _ => vec![],
+        }
+    }
+
+    fn typedef(&self) -> String {
+        format!("btf_trace_{}", self.tracepoint.1)
+    }
+
+    fn request(
+        &self,
+        mut found: Option<&mut Found>,
+        types: &KernelTypes,
+    ) -> Result<(Attach, Request), Error> {
+        let own = !types.are_from_file();
+        let (functions, (category, name)) = (self.functions, self.tracepoint);
+        let (attach, argument, access) = match self.kind {
+            AttachKind::Tracepoint => {
+                let attach = Attach::Tracepoint(category.to_owned(), name.to_owned());
+                return Ok((attach, Request::record(category, name, types)?));
+            }
             AttachKind::Kprobe => {
                 let registers = registers::host().ok_or_else(|| {
                     let arch = std::env::consts::ARCH;
@@ -81,19 +95,21 @@ impl Request {
                 (Attach::Kprobe(functions), registers.arguments[0], Access::Probe)
             }
             AttachKind::Fentry => {
-                let ids = found.iter().flat_map(|found| &found.hooks);
-                let known =
-                    functions.iter().zip(ids).find_map(|(name, id)| Some((*name, (*id)?.0)));
-                let (name, id) = known.map_or((functions[0], None), |(name, id)| (name, Some(id)));
+                let id = |name: &str| Some(found.as_ref()?.hook(name)?.0);
+                let known = functions.iter().find_map(|name| Some((*name, id(name)?)));
+                let (name, id) = known.map_or(
+                    (functions.first().copied().unwrap_or_default(), None),
+                    |(name, id)| (name, Some(id)),
+                );
                 let attach = Attach::Fentry(name.to_owned(), id.filter(|_| own));
                 (attach, 0, Access::Typed)
             }
             _ => {
-                let trace = found.as_mut().map_or(Ok(None), Found::trace_args);
-                let trace = trace.map_err(|error| types.error(&error))?;
+                let trace = found.as_mut().map(|found| found.trace_args(&self.typedef()));
+                let trace = trace.transpose().map_err(|error| types.error(&error))?.flatten();
                 // Until 5.11, and in some 5.10, the request's queue comes first.
                 let argument = if trace.is_some_and(|trace| trace.args == 2) { 8 } else { 0 };
-                if kind == AttachKind::TpBtf {
+                if self.kind == AttachKind::TpBtf {
                     let id = trace.map(|trace| trace.type_id).filter(|_| own);
                     (Attach::TpBtf(name.to_owned(), id), argument, Access::Typed)
                 } else {
@@ -102,10 +118,40 @@ impl Request {
             }
         };
         let mut request = Request::through(argument, access);
-        if let Some(found) = &mut found {
+        if let Some(found) = found {
             found.place(&mut request).map_err(|error| types.error(&error))?;
         }
         Ok((attach, request))
+    }
+}
+
+impl Request {
+    /// Where a program finds the request when it is attached in this way, for each of these places by
+    /// one walk over the types. The disk is looked up only `with_disk`. What this host does not tell
+    /// stays unknown.
+    ///
+    /// # Errors
+    /// The kernel's types cannot be read, or this architecture's registers are not known.
+    pub fn find<const N: usize>(
+        places: [Place; N],
+        types: &KernelTypes,
+        with_disk: bool,
+    ) -> Result<[(Attach, Request); N], Error> {
+        let found = Request::find_all(&places, types, with_disk)?;
+        found.try_into().map_err(|_| Error::failed("a place of a request is missing"))
+    }
+
+    fn find_all(
+        places: &[Place],
+        types: &KernelTypes,
+        with_disk: bool,
+    ) -> Result<Vec<(Attach, Request)>, Error> {
+        let pointers = places.iter().any(|place| place.kind != AttachKind::Tracepoint);
+        let hooks: Vec<_> = places.iter().flat_map(Place::hooks).collect();
+        let btf = if pointers { types.btf()? } else { None };
+        let found = btf.map(|btf| Found::look_up(btf, hooks, with_disk));
+        let mut found = found.transpose().map_err(|error| types.error(&error))?;
+        places.iter().map(|place| place.request(found.as_mut(), types)).collect()
     }
 
     /// By the record of a tracepoint.
@@ -133,6 +179,7 @@ impl Request {
             argument,
             access,
             data_len: field("request", "__data_len"),
+            cmd_flags: field("request", "cmd_flags"),
             disk: [Some(field("request", "q")), Some(field("request_queue", "disk"))],
             major: field("gendisk", "major"),
             first_minor: field("gendisk", "first_minor"),
@@ -147,8 +194,8 @@ const STRUCTS: [&str; 3] = ["request", "request_queue", "gendisk"];
 /// What one walk over the types found.
 struct Found<'a> {
     btf: Btf<'a>,
-    /// With their ids.
-    hooks: Vec<Option<(u32, Type<'a>)>>,
+    /// By name, with their ids.
+    hooks: Vec<(String, Option<(u32, Type<'a>)>)>,
     /// As [`STRUCTS`], or the first of them.
     structs: Vec<Option<Type<'a>>>,
 }
@@ -156,7 +203,7 @@ struct Found<'a> {
 impl<'a> Found<'a> {
     fn look_up(
         mut btf: Btf<'a>,
-        hooks: &[(Kind, &str)],
+        hooks: Vec<(Kind, String)>,
         with_disk: bool,
     ) -> Result<Found<'a>, BtfError> {
         let structs = if with_disk { &STRUCTS[..] } else { &STRUCTS[..1] };
@@ -166,16 +213,21 @@ impl<'a> Found<'a> {
             let structs = btf.find_records(&structs.collect::<Vec<_>>())?;
             return Ok(Found { btf, hooks: vec![], structs });
         }
-        let wanted: Vec<_> = hooks.iter().copied().chain(structs).collect();
-        let mut found = btf.find_all(&wanted)?;
+        let wanted = hooks.iter().map(|(kind, name)| (*kind, &**name));
+        let mut found = btf.find_all(&wanted.chain(structs).collect::<Vec<_>>())?;
         let structs = found.split_off(hooks.len());
         let structs = structs.into_iter().map(|found| Some(found?.1)).collect();
-        Ok(Found { btf, hooks: found, structs })
+        let hooks = hooks.into_iter().map(|(_, name)| name).zip(found).collect();
+        Ok(Found { btf, hooks, structs })
     }
 
-    fn trace_args(&mut self) -> Result<Option<TraceArgs>, BtfError> {
-        let typedef = self.hooks.first().copied().flatten();
-        typedef.map(|(id, typedef)| self.btf.trace_args_of(id, &typedef)).transpose()
+    fn hook(&self, name: &str) -> Option<(u32, Type<'a>)> {
+        self.hooks.iter().find(|(hook, _)| hook == name)?.1
+    }
+
+    fn trace_args(&mut self, typedef: &str) -> Result<Option<TraceArgs>, BtfError> {
+        let hook = self.hook(typedef);
+        hook.map(|(id, typedef)| self.btf.trace_args_of(id, &typedef)).transpose()
     }
 
     fn offset(&mut self, field: Field) -> Result<Option<i32>, BtfError> {
@@ -187,7 +239,9 @@ impl<'a> Found<'a> {
     }
 
     fn place(&mut self, request: &mut Request) -> Result<(), BtfError> {
-        let Request::Struct { data_len, disk, major, first_minor, start_time, .. } = request else {
+        let Request::Struct { data_len, cmd_flags, disk, major, first_minor, start_time, .. } =
+            request
+        else {
             return Ok(());
         };
         // Until 5.15 the request knew its disk.
@@ -195,7 +249,7 @@ impl<'a> Found<'a> {
         if self.offset(direct)?.is_some() {
             *disk = [Some(direct), None];
         }
-        let others = [data_len, major, first_minor, start_time];
+        let others = [data_len, cmd_flags, major, first_minor, start_time];
         for field in others.into_iter().chain(disk.iter_mut().flatten()) {
             field.offset = self.offset(*field)?;
         }

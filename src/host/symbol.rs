@@ -13,7 +13,8 @@ use crate::sys::file::map_or_read;
 const HIDDEN: u16 = 0x8000;
 
 impl UserFunction {
-    /// The function called `symbol` in the ELF object at `path`.
+    /// The function called `symbol` in the ELF object at `path`, or as Rust's source calls it:
+    /// `alloc::vec::Vec<T>::push`.
     ///
     /// # Errors
     /// The file cannot be read or is no ELF object, or it has no function of that name or several.
@@ -23,7 +24,16 @@ impl UserFunction {
             let what = format!("{}: {}", path.display(), error.what);
             Error { what, ..error }
         })?;
-        Ok(UserFunction { path: path.to_owned(), symbol: symbol.to_owned(), offset, pid })
+        Ok(UserFunction { path: path.to_owned(), symbol: demangled(symbol), offset, pid })
+    }
+}
+
+/// The name in the source, without the hash that some compilers add; other names than those that Rust
+/// made stay.
+fn demangled(symbol: &str) -> String {
+    match rustc_demangle::try_demangle(symbol) {
+        Ok(name) => format!("{name:#}"),
+        Err(_) => symbol.to_owned(),
     }
 }
 
@@ -40,13 +50,24 @@ fn file_offset(bytes: &[u8], symbol: &str) -> Result<u64, Error> {
     let elf = Elf::parse(bytes).map_err(|error| Error::usage(format!("no ELF object: {error}")))?;
     let functions = functions(&elf);
     let mut found: Vec<_> = functions.iter().filter(|function| function.name == symbol).collect();
+    if found.is_empty() && symbol.contains("::") {
+        found.extend(functions.iter().filter(|function| demangled(function.name) == symbol));
+    }
     found.sort_by_key(|function| function.address);
     found.dedup_by_key(|function| function.address);
     let function = match found[..] {
         [function] => function,
         [] if functions.is_empty() => return Err(Error::usage("no symbols: it is stripped")),
         [] => return Err(unknown(&functions, symbol)),
-        _ => return Err(Error::usage(format!("{} functions named {symbol}", found.len()))),
+        _ => {
+            let symbols: Vec<_> = found.iter().take(3).map(|function| function.name).collect();
+            let what = format!("{} functions named {symbol}", found.len());
+            // One name for several, or several that are one in the source.
+            return Err(match symbols.contains(&symbol) {
+                true => Error::usage(what),
+                false => Error::usage(what).next(format!("try: {}", symbols.join(" or "))),
+            });
+        }
     };
     if function.picks {
         return Err(Error::usage(format!(
@@ -90,8 +111,12 @@ fn functions<'a>(elf: &Elf<'a>) -> Vec<Function<'a>> {
 
 fn unknown(functions: &[Function<'_>], symbol: &str) -> Error {
     let error = Error::usage(format!("no function {symbol}"));
-    let likeness = |function: &Function<'_>| strsim::jaro_winkler(symbol, function.name);
-    let likely = functions.iter().map(|function| (likeness(function), function.name));
+    let name = |function: &Function<'_>| match symbol.contains("::") {
+        true => demangled(function.name),
+        false => function.name.to_owned(),
+    };
+    let likely = functions.iter().map(name);
+    let likely = likely.map(|name| (strsim::jaro_winkler(symbol, &name), name));
     match likely.max_by(|one, other| one.0.total_cmp(&other.0)) {
         Some((likeness, name)) if likeness > 0.85 => error.next(format!("did you mean {name}?")),
         _ => error,

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::helper::Helper;
 use super::instruction::*;
 use super::mem::{self, Addr, AtomicWidth, Field, Mem, Offset};
-use super::program::{Line, MapRef, Program};
+use super::program::{Line, MapRef, Program, Written};
 use super::reg::{Fp, R, Reg, W};
 use super::slot::Endian;
 
@@ -139,22 +139,22 @@ pub enum AsmError {
     #[error("the program has no instructions")]
     Empty,
     #[error("{last}: the program runs past its last instruction, which must be an exit or a goto")]
-    MissingExit { last: Line },
+    MissingExit { last: Line<'static> },
     #[error("{made}: this label is jumped to from {jump} but never placed")]
-    Unplaced { made: Line, jump: Line },
+    Unplaced { made: Line<'static>, jump: Line<'static> },
     #[error("{jump}: this jumps to the end of the program, where there is no instruction")]
-    PastEnd { jump: Line },
+    PastEnd { jump: Line<'static> },
     #[error("{jump}: this label belongs to another program")]
-    ForeignLabel { jump: Line },
+    ForeignLabel { jump: Line<'static> },
     #[error("{from}: the jump to {to} spans {distance} instruction slots, more than 16 bits hold")]
-    JumpTooFar { from: Line, to: Line, distance: i64 },
+    JumpTooFar { from: Line<'static>, to: Line<'static>, distance: i64 },
     #[error("{at}: the offset {offset} is out of range, which is -32768 to 32767")]
-    OffsetOutOfRange { at: Line, offset: i32 },
+    OffsetOutOfRange { at: Line<'static>, offset: i32 },
 }
 
 #[derive(Clone, Copy)]
 struct LabelState {
-    made: Line,
+    made: Line<'static>,
     /// Index of the instruction it stands before.
     placed: Option<usize>,
 }
@@ -167,7 +167,7 @@ pub struct Asm {
     id: usize,
     isa: Isa,
     insns: Vec<Insn>,
-    lines: Vec<Line>,
+    lines: Vec<&'static Location<'static>>,
     labels: Vec<LabelState>,
     jumps: Vec<(usize, LabelId)>,
     unresolved: Vec<(usize, Field)>,
@@ -399,7 +399,7 @@ impl Asm {
     pub fn place(&mut self, label: Label) -> Here {
         match self.own(label.0) {
             Some(index) => self.labels[index].placed = Some(self.insns.len()),
-            None => self.fail(AsmError::ForeignLabel { jump: Line(Location::caller()) }),
+            None => self.fail(AsmError::ForeignLabel { jump: Line::caller() }),
         }
         Here(label.0)
     }
@@ -492,7 +492,7 @@ impl Asm {
     #[track_caller]
     pub fn push(&mut self, insn: Insn) {
         self.insns.push(insn);
-        self.lines.push(Line(Location::caller()));
+        self.lines.push(Location::caller());
     }
 
     /// The program, its jumps resolved.
@@ -505,7 +505,14 @@ impl Asm {
         match self.error {
             Some(error) => Err(error),
             None => {
-                Ok(Program { insns: self.insns, lines: self.lines, unresolved: self.unresolved })
+                let named = |(index, field): (usize, Field)| (index, field.to_string());
+                Ok(Program {
+                    insns: self.insns,
+                    written: Written::Rust(self.lines),
+                    unresolved: self.unresolved.into_iter().map(named).collect(),
+                    notes: vec![],
+                    license: None,
+                })
             }
         }
     }
@@ -513,7 +520,7 @@ impl Asm {
     fn check_end(&mut self) {
         match (self.insns.last(), self.lines.last()) {
             (Some(Insn::Exit | Insn::Goto { .. } | Insn::Gotol { .. }), _) => {}
-            (Some(_), Some(&last)) => self.fail(AsmError::MissingExit { last }),
+            (Some(_), Some(&last)) => self.fail(AsmError::MissingExit { last: Line::at(last) }),
             _ => self.fail(AsmError::Empty),
         }
     }
@@ -525,7 +532,7 @@ impl Asm {
             slots[index + 1] = slots[index] + insn.slots() as i64;
         }
         for (from, label) in std::mem::take(&mut self.jumps) {
-            let jump = self.lines[from];
+            let jump = Line::at(self.lines[from]);
             let Some(label) = self.own(label).map(|index| self.labels[index]) else {
                 self.fail(AsmError::ForeignLabel { jump });
                 continue;
@@ -534,7 +541,7 @@ impl Asm {
                 self.fail(AsmError::Unplaced { made: label.made, jump });
                 continue;
             };
-            let Some(&to_line) = self.lines.get(to) else {
+            let Some(to_line) = self.lines.get(to).map(|line| Line::at(line)) else {
                 self.fail(AsmError::PastEnd { jump });
                 continue;
             };
@@ -571,7 +578,7 @@ impl Asm {
 
     #[track_caller]
     fn new_label(&mut self, placed: Option<usize>) -> LabelId {
-        self.labels.push(LabelState { made: Line(Location::caller()), placed });
+        self.labels.push(LabelState { made: Line::caller(), placed });
         LabelId { asm: self.id, index: self.labels.len() - 1 }
     }
 
@@ -600,7 +607,7 @@ impl Asm {
             }
         };
         // Outside the closure, which has no caller but this.
-        let at = Line(Location::caller());
+        let at = Line::caller();
         let offset = i16::try_from(bytes).unwrap_or_else(|_| {
             self.fail(AsmError::OffsetOutOfRange { at, offset: bytes });
             0

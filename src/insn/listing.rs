@@ -6,7 +6,6 @@ use std::fmt;
 
 use super::helper::Helper;
 use super::instruction::{Alu, Atomic, Callee, Cond, Imm64, Insn, LoadType, Operand, Size, Width};
-use super::mem::Field;
 use super::reg::Reg;
 use super::slot::Endian;
 
@@ -15,8 +14,8 @@ use super::slot::Endian;
 pub struct Names<'a> {
     /// The program's maps in their order.
     pub maps: &'a [&'a str],
-    /// The field whose offset the host has yet to tell.
-    pub field: Option<Field>,
+    /// The field whose offset the host has yet to tell, as `offsetof(struct request, q)`.
+    pub field: Option<&'a str>,
 }
 
 impl Insn {
@@ -160,9 +159,9 @@ impl Text<'_> {
 }
 
 /// An offset in a memory operand: `+8`, or the field whose offset is not known.
-struct Off(i16, Option<Field>);
+struct Off<'a>(i16, Option<&'a str>);
 
-impl fmt::Display for Off {
+impl fmt::Display for Off<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.1 {
             Some(field) => write!(f, "+{field}"),

@@ -11,6 +11,7 @@
 //! | [`buckets`] | values by powers of two, by steps of one width, by bounds |
 //! | [`slot`], [`encode()`], [`decode()`] | bytes, in either byte order |
 //! | [`listing`] | the verifier's own text |
+//! | [`parse()`](parse()) | programs from that text, or from one written by hand |
 //!
 //! Nothing here does I/O or knows the host: a program is built, encoded and listed on any machine.
 //!
@@ -43,6 +44,7 @@ pub mod instruction;
 pub mod listing;
 pub mod mem;
 mod opcode;
+pub mod parse;
 pub mod program;
 pub mod reg;
 pub mod slot;
@@ -57,6 +59,7 @@ pub use instruction::{
     Alu, Atomic, Bits, Callee, Cond, Imm64, Insn, LoadType, Operand, Size, Width,
 };
 pub use mem::{Addr, Field, Mem, s8_at, s16_at, s32_at, u8_at, u16_at, u32_at, u64_at};
-pub use program::{Line, MapRef, Program};
+pub use parse::{Source, parse};
+pub use program::{Line, Listed, MapRef, Note, Program};
 pub use reg::*;
 pub use slot::{Endian, Slot};

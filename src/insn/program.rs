@@ -1,42 +1,90 @@
 //! An assembled program: instructions, where each was written, and what it refers to by name.
 
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 
-use super::instruction::{Imm64, Insn};
+use super::instruction::{Callee, Imm64, Insn};
 use super::listing::{self, Names};
-use super::mem::Field;
 
 /// A map by its place among the program's maps. It becomes a file descriptor when the program
 /// is loaded, so that assembling and listing need no kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct MapRef(pub u16);
 
-/// The line of Rust that wrote an instruction.
+/// The line that wrote an instruction: of Rust, or of a program's text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Line(pub &'static Location<'static>);
+pub struct Line<'a> {
+    /// The file: of Rust as the project's tree has it, of text as it was named.
+    pub file: &'a str,
+    /// From 1.
+    pub line: u32,
+    /// From 1.
+    pub column: u32,
+    /// The line itself, where the program was made from text.
+    pub text: Option<&'a str>,
+}
 
-impl Line {
-    /// The file as the project's tree has it: programs are wired in by a path that begins in
-    /// `src`.
-    pub fn file(&self) -> &'static str {
-        let file = self.0.file();
-        file.strip_prefix("src/../").unwrap_or(file)
+impl Line<'static> {
+    /// The line of Rust that called.
+    #[track_caller]
+    pub(super) fn caller() -> Line<'static> {
+        Line::at(Location::caller())
+    }
+
+    /// Programs are wired in by a path that begins in `src`.
+    pub(super) fn at(location: &'static Location<'static>) -> Line<'static> {
+        let file = location.file();
+        let file = file.strip_prefix("src/../").unwrap_or(file);
+        Line { file, line: location.line(), column: location.column(), text: None }
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file(), self.0.line())
+        write!(f, "{}:{}", self.file, self.line)
     }
+}
+
+/// Where a program's instructions were written, one place each.
+#[derive(Clone, Debug)]
+pub(super) enum Written {
+    /// In Rust.
+    Rust(Vec<&'static Location<'static>>),
+    /// In a text, by line and column from 1.
+    Text(Arc<Text>, Vec<(u32, u32)>),
+}
+
+/// A text and its name.
+#[derive(Debug)]
+pub(super) struct Text {
+    pub file: String,
+    pub lines: Vec<String>,
+}
+
+/// What a text has beside its instructions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Note {
+    /// `out:`, before an instruction.
+    Label(String),
+    /// A comment on a line of its own, before an instruction or behind the last.
+    Comment(String),
+    /// A comment behind an instruction.
+    Behind(String),
 }
 
 /// What [`Asm::finish`](super::Asm::finish) returns.
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(super) insns: Vec<Insn>,
-    pub(super) lines: Vec<Line>,
-    pub(super) unresolved: Vec<(usize, Field)>,
+    pub(super) written: Written,
+    /// Fields whose offset is not known, as they are listed, by instruction.
+    pub(super) unresolved: Vec<(usize, String)>,
+    /// By instruction, in order.
+    pub(super) notes: Vec<(usize, Note)>,
+    pub(super) license: Option<CString>,
 }
 
 impl Program {
@@ -45,24 +93,66 @@ impl Program {
         &self.insns
     }
 
-    /// Each instruction with its slot and the line of Rust that wrote it.
-    pub fn lines(&self) -> impl Iterator<Item = (usize, &Insn, Line)> {
-        let slots = self.insns.iter().scan(0, |next, insn| {
-            let slot = *next;
-            *next += insn.slots();
-            Some(slot)
-        });
-        slots.zip(&self.insns).zip(&self.lines).map(|((slot, insn), line)| (slot, insn, *line))
+    /// Each instruction with its slot and the line that wrote it.
+    pub fn lines(&self) -> impl Iterator<Item = (usize, &Insn, Line<'_>)> {
+        let mut next = 0;
+        self.insns.iter().enumerate().map(move |(index, insn)| {
+            let slot = next;
+            next += insn.slots();
+            (slot, insn, self.line(index))
+        })
+    }
+
+    fn line(&self, index: usize) -> Line<'_> {
+        match &self.written {
+            Written::Rust(lines) => Line::at(lines[index]),
+            Written::Text(text, places) => {
+                let (line, column) = places[index];
+                let text_of = text.lines.get(line as usize - 1).map(|line| line.trim());
+                Line { file: &text.file, line, column, text: text_of.or(Some("")) }
+            }
+        }
     }
 
     /// A field whose offset nobody has told; such a program can be listed but not run.
-    pub fn unresolved(&self) -> Option<Field> {
-        self.unresolved.first().map(|(_, field)| *field)
+    pub fn unresolved(&self) -> Option<&str> {
+        self.unresolved.first().map(|(_, field)| field.as_str())
     }
 
-    /// The field that instruction `index` waits for.
-    pub(super) fn field(&self, index: usize) -> Option<Field> {
-        self.unresolved.iter().find(|(at, _)| *at == index).map(|(_, field)| *field)
+    /// Labels and comments, each with the index of the instruction it belongs to; only a program
+    /// made from text has some.
+    pub fn notes(&self) -> &[(usize, Note)] {
+        &self.notes
+    }
+
+    /// The licence that the program's text names.
+    pub fn license(&self) -> Option<&CStr> {
+        self.license.as_deref()
+    }
+
+    /// The program's functions: the slot where each begins, and its label if it has one. The first is
+    /// the program itself; the others are called, or have their address taken.
+    pub fn functions(&self) -> impl Iterator<Item = (usize, Option<&str>)> {
+        let mut starts = BTreeSet::from([0]);
+        for (slot, insn, _) in self.lines() {
+            let offset = match *insn {
+                Insn::Call(Callee::Local { offset }) => offset,
+                Insn::LoadImm64 { value: Imm64::Func { offset }, .. } => offset,
+                _ => continue,
+            };
+            // Both count from the slot behind the first.
+            starts.extend(usize::try_from(slot as i64 + 1 + i64::from(offset)));
+        }
+        let lines = self.lines().enumerate();
+        lines.filter(move |(_, (slot, ..))| starts.contains(slot)).map(|(index, (slot, ..))| {
+            let notes = self.notes.partition_point(|(at, _)| *at < index);
+            let notes = self.notes[notes..].iter().take_while(|(at, _)| *at == index);
+            let mut labels = notes.filter_map(|(_, note)| match note {
+                Note::Label(name) => Some(name.as_str()),
+                _ => None,
+            });
+            (slot, labels.next())
+        })
     }
 
     /// The instructions with file descriptors in place of the maps' places; `None` if a place
@@ -83,18 +173,63 @@ impl Program {
         replaced.collect()
     }
 
-    /// The program as the verifier prints it, maps by these names.
+    /// The program as the verifier prints it, maps by these names, with its labels and comments.
     pub fn listing<'a>(&'a self, maps: &'a [&'a str]) -> impl fmt::Display + 'a {
         struct Listing<'a>(&'a Program, &'a [&'a str]);
         impl fmt::Display for Listing<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                for (index, (slot, insn, _)) in self.0.lines().enumerate() {
-                    let names = Names { maps: self.1, field: self.0.field(index) };
-                    writeln!(f, "{}", listing::line(slot, insn, names))?;
+                for text in self.0.texts(self.1) {
+                    f.write_str(&text.before)?;
+                    writeln!(f, "{}{}", text.line, text.behind)?;
                 }
-                Ok(())
+                f.write_str(&self.0.end())
             }
         }
         Listing(self, maps)
+    }
+
+    /// The parts of the listing, by instruction.
+    pub fn texts<'a>(&'a self, maps: &'a [&'a str]) -> impl Iterator<Item = Listed> + 'a {
+        let mut notes = self.notes.iter().peekable();
+        let mut fields = self.unresolved.iter().peekable();
+        self.lines().enumerate().map(move |(index, (slot, insn, _))| {
+            let field = fields.next_if(|(at, _)| *at == index).map(|(_, field)| field.as_str());
+            let line = listing::line(slot, insn, Names { maps, field }).to_string();
+            let mut listed = Listed { line, before: String::new(), behind: String::new() };
+            while let Some((_, note)) = notes.next_if(|(at, _)| *at == index) {
+                match note {
+                    Note::Behind(text) => listed.behind = format!(" ;{text}"),
+                    _ => listed.before += &note.to_string(),
+                }
+            }
+            listed
+        })
+    }
+
+    /// The comments behind the last instruction.
+    pub fn end(&self) -> String {
+        let notes = self.notes.iter().skip_while(|(at, _)| *at < self.insns.len());
+        notes.map(|(_, note)| note.to_string()).collect()
+    }
+}
+
+/// What the listing has of an instruction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// The labels and comments before it, whole lines.
+    pub before: String,
+    /// `3: (b7) r0 = 0`
+    pub line: String,
+    /// The comment behind it.
+    pub behind: String,
+}
+
+/// A line of its own.
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::Label(name) => writeln!(f, "{name}:"),
+            Note::Comment(text) | Note::Behind(text) => writeln!(f, ";{text}"),
+        }
     }
 }

@@ -199,6 +199,18 @@ attrs! {
         8 open_flags: u32,
     }
 
+    /// `BPF_OBJ_GET`.
+    ObjGet: 16 bytes {
+        0 pathname: u64,
+        8 bpf_fd: u32,
+        12 file_flags: u32,
+    }
+
+    /// `BPF_ENABLE_STATS`.
+    EnableStats: 4 bytes {
+        0 stats_type: u32,
+    }
+
     /// `BPF_OBJ_GET_INFO_BY_FD`.
     GetInfo: 16 bytes {
         0 bpf_fd: u32,

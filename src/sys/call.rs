@@ -34,6 +34,7 @@ commands! {
     MapDeleteElem = 3 "MAP_DELETE_ELEM",
     MapGetNextKey = 4 "MAP_GET_NEXT_KEY",
     ProgLoad = 5 "PROG_LOAD",
+    ObjGet = 7 "OBJ_GET",
     ProgTestRun = 10 "PROG_TEST_RUN",
     ProgGetNextId = 11 "PROG_GET_NEXT_ID",
     MapGetNextId = 12 "MAP_GET_NEXT_ID",
@@ -52,6 +53,7 @@ commands! {
     LinkCreate = 28 "LINK_CREATE",
     LinkGetFdById = 30 "LINK_GET_FD_BY_ID",
     LinkGetNextId = 31 "LINK_GET_NEXT_ID",
+    EnableStats = 32 "ENABLE_STATS",
 }
 
 /// Of `linux/perf_event.h`; libc does not have it.

@@ -1,10 +1,11 @@
 //! What is loaded in this kernel: ids, descriptors by id, information by descriptor.
 
+use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use super::attr::{self, Attr, GetId, GetInfo, address_mut, length, name_text};
 use super::call::{Command, bpf, bpf_fd};
-use super::{Errno, SysError};
+use super::{Errno, SysError, kernel_enum};
 
 /// The kinds of objects that have ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +57,20 @@ pub fn open(kind: Kind, id: u32) -> Result<OwnedFd, SysError> {
     };
     // SAFETY: the attr holds no address, and all four commands return a new descriptor.
     unsafe { bpf_fd(command, &mut GetId { id, ..GetId::default() }) }
+}
+
+/// A descriptor of the object that a file in a bpffs pins.
+pub fn open_pinned(path: &CStr) -> Result<OwnedFd, SysError> {
+    let mut attr = attr::ObjGet { pathname: path.as_ptr() as u64, ..Default::default() };
+    // SAFETY: the path ends in a zero and lives until the call returns, which gives a new descriptor.
+    unsafe { bpf_fd(Command::ObjGet, &mut attr) }
+}
+
+/// From now on programs count their runs and how long they take, until the descriptor is closed.
+/// Requires Linux 5.8. Needs CAP_SYS_ADMIN.
+pub fn enable_stats() -> Result<OwnedFd, SysError> {
+    // SAFETY: the attr holds no address, and the command returns a new descriptor.
+    unsafe { bpf_fd(Command::EnableStats, &mut attr::EnableStats::default()) }
 }
 
 /// A loaded program.
@@ -181,12 +196,32 @@ pub fn map_info(fd: BorrowedFd<'_>) -> Result<MapInfo, SysError> {
     })
 }
 
+kernel_enum! {
+    /// What a link attaches a program to.
+    LinkType {
+        RawTracepoint = 1 "raw_tracepoint",
+        Tracing = 2 "tracing",
+        Cgroup = 3 "cgroup",
+        Iter = 4 "iter",
+        Netns = 5 "netns",
+        Xdp = 6 "xdp",
+        PerfEvent = 7 "perf_event",
+        KprobeMulti = 8 "kprobe_multi",
+        StructOps = 9 "struct_ops",
+        Netfilter = 10 "netfilter",
+        Tcx = 11 "tcx",
+        UprobeMulti = 12 "uprobe_multi",
+        Netkit = 13 "netkit",
+        Sockmap = 14 "sockmap",
+    }
+}
+
 /// A link: a program attached to something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkInfo {
     /// Its id.
     pub id: u32,
-    /// The number of its kind: 1 raw tracepoint, 2 tracing, 7 perf event, 8 kprobe_multi, 12 uprobe_multi.
+    /// The number of its kind; see [`LinkType::from_raw`].
     pub link_type: u32,
     /// The id of the program.
     pub prog_id: u32,

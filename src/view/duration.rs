@@ -26,3 +26,35 @@ pub fn latency(ns: u64) -> String {
         _ => format!("{whole}{name}"),
     }
 }
+
+/// The same rounded up, for what is below it.
+pub fn latency_above(ns: u64) -> String {
+    let unit = 1000u64.pow(ns.max(1).ilog10() / 3).min(1_000_000_000);
+    // As many digits as are written.
+    let step = if ns < 10 * unit { unit.div_ceil(10) } else { unit };
+    latency(ns.next_multiple_of(step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_is_not_above_what_is_written_for_it_rounded_up() {
+        let known = [
+            (0, "0ns"),
+            (8, "8ns"),
+            (999, "999ns"),
+            (1000, "1us"),
+            (1001, "1.1us"),
+            (9_901, "10us"),
+            (13_696, "14us"),
+            (999_001, "1ms"),
+            (2_097_152, "2.1ms"),
+            (11_542_724_608, "12s"),
+        ];
+        for (ns, text) in known {
+            assert_eq!(latency_above(ns), text, "{ns}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::color::Palette;
-use super::duration::latency;
+use super::duration::{latency, latency_above};
 
 /// Columns, three to a power of two: 0 is a nanosecond, 99 eleven seconds.
 pub const SLOTS: usize = 100;
@@ -90,7 +90,7 @@ impl Quantile {
     pub fn text(self) -> String {
         match self {
             Quantile::None => String::new(),
-            Quantile::Below(ns) => format!("<{}", latency(ns)),
+            Quantile::Below(ns) => format!("<{}", latency_above(ns)),
             Quantile::Above(ns) => format!(">{}", latency(ns)),
         }
     }
@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(max, Quantile::Above(lower(100)));
         let layout = Layout::new(Some(80), FIRST, false, true);
         let text = layout.row(&row, None, Palette::Text);
-        assert!(text.ends_with(" # 100       <13us <1.4ms   >11s\n"), "{text}");
+        assert!(text.ends_with(" # 100       <14us <1.5ms   >11s\n"), "{text}");
         assert_eq!(layout.banner().trim_end().len(), text.trim_end().len());
     }
 

@@ -23,7 +23,8 @@ impl Log2Histogram<'_> {
         let used = self.counts.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
         self.counts[..used].iter().enumerate().map(|(index, count)| {
             let low = if index == 0 { 0 } else { self.first << (index - 1) };
-            (low, (self.first << index) - 1, *count)
+            // Twice the lowest may not fit.
+            (low, if index == 0 { self.first - 1 } else { low - 1 + low }, *count)
         })
     }
 

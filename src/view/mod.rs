@@ -8,15 +8,19 @@
 //! | [`frequency`] | counts by name |
 //! | [`svg`] | a heat map as a picture for a browser |
 //! | [`duration`] | how an interval is written |
+//! | [`elements`] | a map's elements, of which only the sizes are known |
 //! | [`heatmap`] | latency over time, as tracex3 drew it |
 //! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
+//! | [`table`] | rows under a header, aligned |
 //! | [`summary`] | count, average, extremes and percentiles of a distribution |
 
 pub mod checks;
 pub mod color;
 pub mod duration;
+pub mod elements;
 pub mod frequency;
 pub mod heatmap;
 pub mod histogram;
 pub mod summary;
 pub mod svg;
+pub mod table;

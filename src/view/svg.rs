@@ -113,8 +113,9 @@ impl Picture {
             svg,
             "<rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n\
              <text class=\"title\" x=\"{LEFT}\" y=\"22\">{}</text>\n\
-             <text x=\"{LEFT}\" y=\"40\">a row is {every}, {total} requests</text>\n",
+             <text x=\"{LEFT}\" y=\"40\">a row is {every}, {}</text>\n",
             escape(&self.title),
+            requests(total),
         );
         self.cells(&frame, &mut svg);
         frame.latencies(&mut svg);
@@ -141,13 +142,12 @@ impl Picture {
             let [p50, p99, max] = [500, 990, 1000].map(|part| row.quantile(part).text());
             let title = match row.total() {
                 0 => format!("{time}\nno requests"),
-                total => format!("{time}\n{total} requests, p50 {p50}, p99 {p99}, max {max}"),
+                total => format!("{time}\n{}, p50 {p50}, p99 {p99}, max {max}", requests(total)),
             };
             frame.cell("c0", left, right + CELL - left, y, &title, svg);
             let mut cell = |x, count, range: String| {
                 if count > 0 {
-                    let plural = if count == 1 { "" } else { "s" };
-                    let title = format!("{time}\n{range}\n{count} request{plural}");
+                    let title = format!("{time}\n{range}\n{}", requests(count));
                     frame.cell(&format!("c{}", level(count)), x, CELL, y, &title, svg);
                 }
             };
@@ -233,15 +233,17 @@ impl Frame {
         );
     }
 
-    /// The axis at the left, with steps of 1, 2 or 5.
+    /// The axis at the left.
     fn times(&self, svg: &mut String) {
-        let steps = (-3..9).flat_map(|power| [1, 2, 5].map(|digit| (digit, power)));
-        let fits = |(digit, power): &(i32, i32)| {
-            self.seconds / (f64::from(*digit) * 10f64.powi(*power)) <= self.height / 24.0
+        let fits = |step: &f64| self.seconds / step <= self.height / 24.0;
+        let step = steps().find(fits).unwrap_or(f64::MAX);
+        let (unit, name) = match step {
+            ..60.0 => (1.0, "s"),
+            ..3600.0 => (60.0, "min"),
+            ..86400.0 => (3600.0, "h"),
+            _ => (86400.0, "d"),
         };
-        let (digit, power) = steps.into_iter().find(fits).unwrap_or((1, 9));
-        let step = f64::from(digit) * 10f64.powi(power);
-        let digits = (-power).max(0) as usize;
+        let digits = [0.01, 0.1, 1.0].iter().filter(|whole| step < **whole).count();
         for index in 0..=(self.seconds / step) as u64 {
             let time = index as f64 * step;
             let y = TOP + time / self.seconds * self.height;
@@ -249,10 +251,20 @@ impl Frame {
             let _ = writeln!(
                 svg,
                 "<path class=\"tick\" d=\"M{from} {y:.2}H{LEFT}\"/>\
-                 <text class=\"end\" x=\"{end}\" y=\"{below:.2}\">{time:.digits$} s</text>"
+                 <text class=\"end\" x=\"{end}\" y=\"{below:.2}\">{:.digits$} {name}</text>",
+                time / unit
             );
         }
     }
+}
+
+/// Steps of time that are easy to count in, in seconds.
+fn steps() -> impl Iterator<Item = f64> {
+    let parts = (-3..=1).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(power)));
+    let minutes = [1.0, 2.0, 5.0, 10.0, 30.0].map(|minutes| minutes * 60.0);
+    let hours = [1.0, 2.0, 6.0, 12.0].map(|hours| hours * 3600.0);
+    let days = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0].map(|days| days * 86400.0);
+    parts.chain(minutes).chain(hours).chain(days)
 }
 
 fn legend(y: f64, svg: &mut String) {
@@ -287,7 +299,7 @@ fn style() -> String {
          .heat .middle{{text-anchor:middle}}\n\
          .heat .end{{text-anchor:end}}\n\
          .heat text.tick{{font-size:10px}}\n\
-         .heat path{{stroke:var(--line);fill:none}}\n\
+         .heat path{{stroke:var(--line);fill:none;pointer-events:none}}\n\
          .heat path.grid{{stroke-opacity:.35}}\n\
          .heat .gap{{fill:none;stroke:var(--line);stroke-dasharray:3 3;pointer-events:all}}\n\
          .heat rect:hover{{stroke:var(--ink)}}\n\
@@ -295,6 +307,11 @@ fn style() -> String {
         shades("#f1f1f1", &LIGHT),
         shades("#1d1d1d", &DARK),
     )
+}
+
+fn requests(count: u64) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} request{plural}")
 }
 
 fn span(from: Duration, to: Duration) -> String {

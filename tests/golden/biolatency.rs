@@ -8,7 +8,15 @@ use rawbpf::programs::biolatency::{self, Options};
 use super::through;
 
 const MAPS: [&str; 5] = ["starts", "latencies", "zeros", "epoch", "missed"];
-const USECS: Options = Options { unit: 1000, queued: false, by_disk: false, disk: None };
+const USECS: Options = Options {
+    unit: 1000,
+    queued: false,
+    by_disk: false,
+    by_flags: false,
+    disk: None,
+    max_requests: 32768,
+    max_keys: 256,
+};
 
 #[track_caller]
 fn check(name: &str, issued: &Request, completed: &Request, options: Options) {
@@ -38,4 +46,10 @@ fn typed() {
 fn probed() {
     let request = through(0, Access::Probe, true);
     check("probed", &request, &request, Options { by_disk: true, ..USECS });
+}
+
+#[test]
+fn flags() {
+    let request = through(0, Access::Typed, true);
+    check("flags", &request, &request, Options { by_disk: true, by_flags: true, ..USECS });
 }

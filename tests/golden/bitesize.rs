@@ -8,7 +8,7 @@ use rawbpf::programs::bitesize::{self, Key, Options};
 use super::{field, record, through};
 
 const MAPS: [&str; 4] = ["sizes", "zeros", "lost", "submitted"];
-const ALL: Options = Options { disk: None, pid: None, comm: None, by: Key::Pid };
+const ALL: Options = Options { disk: None, pid: None, comm: None, by: Key::Pid, by_flags: false };
 
 #[track_caller]
 fn check(name: &str, request: &Request, by: Option<By>, options: Options) {
@@ -19,7 +19,9 @@ fn check(name: &str, request: &Request, by: Option<By>, options: Options) {
 fn submission() {
     let attach = Attach::RawTp("block_io_start".into());
     let submission = Submission { attach, argument: 0, by: By::Request };
-    super::check("bitesize-submit", &bitesize::remember(&submission).unwrap(), &MAPS);
+    for (name, by) in [("bitesize-submit", Key::Pid), ("bitesize-submit-cgroup", Key::Cgroup)] {
+        super::check(name, &bitesize::remember(&submission, by).unwrap(), &MAPS);
+    }
 }
 
 #[test]
@@ -52,4 +54,11 @@ fn keys() {
     for (name, by) in [("tid", Key::Tid), ("comm", Key::Comm), ("uid", Key::Uid)] {
         check(&format!("bitesize-by-{name}"), &record(), None, Options { by, ..ALL });
     }
+}
+
+#[test]
+fn flags_and_cgroup() {
+    let options = Options { by: Key::Cgroup, by_flags: true, ..ALL };
+    let request = through(0, Access::Typed, true);
+    check("bitesize-by-cgroup-flags", &request, Some(By::Request), options);
 }

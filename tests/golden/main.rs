@@ -1,6 +1,8 @@
 //! What each program is made of, to the instruction: a change shows in the files beside this one.
 //! `BLESS=1 cargo test --test golden` writes them anew.
 
+mod argdist;
+mod bioheat;
 mod biolatency;
 mod bitehist;
 mod bitesize;
@@ -10,7 +12,7 @@ mod funclatency;
 use std::path::Path;
 
 use rawbpf::host::Request;
-use rawbpf::insn::{Access, Field, Program};
+use rawbpf::insn::{Access, Field, Program, parse};
 
 /// Offsets of Linux 6.12, where `placed`.
 fn field(of: &'static str, member: &'static str, offset: i32, placed: bool) -> Field {
@@ -22,6 +24,7 @@ fn through(argument: i32, access: Access, placed: bool) -> Request {
         argument,
         access,
         data_len: field("request", "__data_len", 44, placed),
+        cmd_flags: field("request", "cmd_flags", 24, placed),
         disk: [
             Some(field("request", "q", 0, placed)),
             Some(field("request_queue", "disk", 104, placed)),
@@ -46,4 +49,16 @@ fn check(name: &str, program: &Program, maps: &[&str]) {
     }
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(listing, golden, "{name}: BLESS=1 accepts the change");
+    reads_back(program, maps, &listing);
+}
+
+/// What is listed is read as the same program.
+#[track_caller]
+fn reads_back(program: &Program, maps: &[&str], listing: &str) {
+    let map = |name: &&str| format!(".map {name} array key 4 value 8 entries 1\n");
+    let text: String = maps.iter().map(map).chain([listing.to_owned()]).collect();
+    let source = parse("listing", &text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let [read] = &source.programs[..] else { panic!("one program") };
+    assert_eq!(read.program.insns(), program.insns());
+    assert_eq!(read.program.listing(maps).to_string(), listing);
 }

@@ -1,9 +1,46 @@
 //! Each request in a cell.
 
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::sys::signal::{SIGCONT, SIGSTOP};
 use serde_json::Value;
 
 use crate::disk::LoopDisk;
-use crate::tool::Tool;
+use crate::tool::{self, Tool};
+
+fn rows(stdout: &str) -> Vec<Value> {
+    stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A folder of one test's own.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = env::temp_dir().join(format!("rawbpf-test-{}-{name}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn files(&self) -> Vec<OsString> {
+        fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
 
 /// 997 reads while rows come five times a second, by this attach kind.
 #[track_caller]
@@ -13,8 +50,7 @@ fn counts_exactly(kind: &str) {
     let tool = Tool::start("bioheat", &args);
     disk.read(4, 997);
     let output = tool.stop();
-    let rows = output.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let total: u64 = rows.map(|row| row["total"].as_u64().unwrap()).sum();
+    let total: u64 = rows(&output.stdout).iter().map(|row| row["total"].as_u64().unwrap()).sum();
     assert_eq!(total, 997, "{}", output.stderr);
 }
 
@@ -33,15 +69,122 @@ fn raw_tp_counts_exactly() {
 #[test]
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
 fn a_run_becomes_a_picture_with_its_numbers_inside() {
-    let disk = LoopDisk::new();
-    let path = std::env::temp_dir().join(format!("rawbpf-test-{}.svg", std::process::id()));
-    let args = ["-d", disk.name(), "--svg", path.to_str().unwrap(), "--json", "3600"];
-    let tool = Tool::start("bioheat", &args);
+    let (disk, folder) = (LoopDisk::new(), Folder::new("picture"));
+    let path = folder.file("heat.svg");
+    let tool = Tool::start("bioheat", &["-d", disk.name(), "--svg", &path, "--json", "3600"]);
+    assert_eq!(folder.files(), [""; 0], "before there is a picture");
     disk.read(16, 211);
     let output = tool.stop();
     assert_eq!(output.code, Some(0), "{}", output.stderr);
-    let picture = std::fs::read_to_string(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    assert!(picture.contains("<svg") && picture.trim_end().ends_with("</svg>"), "{picture}");
-    assert!(picture.contains("prefers-color-scheme:dark") && picture.contains("<title>"));
+    let picture = fs::read_to_string(&path).unwrap();
+    assert!(picture.trim_end().ends_with("</svg>"), "{picture}");
+    let (_, numbers) = picture.split_once("<metadata>").unwrap();
+    let numbers: Value =
+        serde_json::from_str(numbers.split_once("</metadata>").unwrap().0).unwrap();
+    let cells = numbers["rows"][0]["counts"].as_array().unwrap();
+    assert_eq!(cells.iter().map(|cell| cell[1].as_u64().unwrap()).sum::<u64>(), 211, "{numbers}");
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn a_picture_takes_the_place_of_a_longer_one() {
+    let folder = Folder::new("longer");
+    let path = folder.file("heat.svg");
+    fs::write(&path, "x".repeat(1 << 20)).unwrap();
+    let output = tool::run("bioheat", &["--svg", &path, "0.1", "1"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let picture = fs::read_to_string(&path).unwrap();
+    assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"));
+}
+
+#[test]
+#[ignore = "needs root to become nobody: run tests/run"]
+fn a_run_that_does_not_start_leaves_no_picture_behind() {
+    let folder = Folder::new("refused");
+    let path = folder.file("heat.svg");
+    // There is no privilege to trace, but there is one to write here.
+    let nobody = "setpriv --bounding-set=-all --inh-caps=-all --no-new-privs $RAWBPF bioheat";
+    let output = tool::shell(&format!("{nobody} --svg {path} 1 1"));
+    assert_eq!(output.code, Some(77), "{}", output.stderr);
+    assert_eq!(folder.files(), [""; 0]);
+    fs::write(&path, "a picture of yesterday").unwrap();
+    let output = tool::shell(&format!("{nobody} --svg {path} 1 1"));
+    assert_eq!(output.code, Some(77), "{}", output.stderr);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a picture of yesterday");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_picture_that_cannot_be_written_is_refused_before_anything_is_traced() {
+    let folder = Folder::new("unwritable");
+    let nowhere = folder.file("nowhere/heat.svg");
+    for (path, why) in [
+        (nowhere.as_str(), "No such file"),
+        (folder.0.to_str().unwrap(), "Is a directory"),
+        ("/proc/heat.svg", "/proc/heat.svg cannot be written"),
+    ] {
+        let output = tool::run("bioheat", &["--svg", path, "1", "1"]);
+        assert_eq!((output.code, output.stdout.as_str()), (Some(1), ""), "{path}");
+        assert!(output.stderr.contains(why), "{path}: {}", output.stderr);
+        assert!(!output.stderr.contains("Tracing"), "{path}: {}", output.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn time_in_which_nobody_read_is_a_gap_in_text_json_and_picture() {
+    let folder = Folder::new("gap");
+    for json in [false, true] {
+        let (disk, path) = (LoopDisk::new(), folder.file("heat.svg"));
+        let mut args = vec!["-t", "-d", disk.name(), "--svg", &path, "0.2"];
+        args.extend(json.then_some("--json"));
+        let tool = Tool::start("bioheat", &args);
+        sleep(Duration::from_millis(300));
+        tool.signal(SIGSTOP);
+        disk.read(4, 211);
+        sleep(Duration::from_millis(1100));
+        tool.signal(SIGCONT);
+        sleep(Duration::from_millis(500));
+        let output = tool.stop();
+        if json {
+            let rows = rows(&output.stdout);
+            let after = rows.iter().find(|row| !row["missed_intervals"].is_null());
+            let after = after.unwrap_or_else(|| panic!("no gap: {}", output.stdout));
+            assert!(after["missed_intervals"].as_u64().unwrap() >= 4, "{after}");
+            assert_eq!(after["total"], 211, "{after}");
+        } else {
+            let mut lines = output.stdout.lines();
+            let gap = lines.find(|line| line.trim().starts_with("- - - "));
+            let gap = gap.unwrap_or_else(|| panic!("no gap: {}", output.stdout));
+            assert!(gap.contains(" intervals missed: the next row has their counts"), "{gap}");
+            let after = lines.next().unwrap();
+            assert!(after.ends_with("# 211"), "{after}");
+        }
+        let picture = fs::read_to_string(&path).unwrap();
+        assert!(picture.contains("class=\"gap\""), "{picture}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn what_ends_without_having_been_seen_to_begin_is_told_in_the_interval_it_ends_in() {
+    let disk = LoopDisk::new();
+    let tool = Tool::start("bioheat", &["-d", disk.name(), "--json", "0.2"]);
+    // The steps of a flush begin without being issued to the driver.
+    let flushed = tool::shell(&format!(
+        "for i in 1 2 3 4 5 6 7; do dd if=/dev/zero of=/dev/{} bs=4k count=1 oflag=direct \
+         conv=notrunc,fsync status=none || exit 1; done",
+        disk.name()
+    ));
+    assert_eq!(flushed.code, Some(0), "{}", flushed.stderr);
+    let output = tool.stop();
+    let rows = rows(&output.stdout);
+    let unmatched = rows.iter().filter_map(|row| row["unmatched"].as_u64()).sum::<u64>();
+    let said = output.stderr.lines().find(|line| line.contains("belong to no request"));
+    assert!(unmatched > 0, "{}", output.stdout);
+    assert!(
+        said.is_some_and(|said| said.starts_with(&format!("bioheat: {unmatched} "))),
+        "{}",
+        output.stderr
+    );
 }

@@ -29,7 +29,7 @@ fn plausible(data: &Value) {
 
 #[track_caller]
 fn nothing_missed(line: &Value) {
-    for what in ["unmatched", "reissued", "too_many", "too_many_disks", "not_timed"] {
+    for what in ["unmatched", "reissued", "beyond_max_requests", "beyond_max_keys", "not_timed"] {
         assert_eq!(line[what], Value::Null, "{line}");
     }
 }
@@ -65,6 +65,61 @@ fn each_kind_counts_exactly() {
 fn a_disk_is_called_by_its_name() {
     counts_exactly(&["-D"]);
     counts_exactly(&["-D", "-m", "--attach", "raw_tp"]);
+}
+
+/// Reads, writes and flushes each have their own latencies, called as the kernel calls them.
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn operations_and_their_flags_are_told_apart() {
+    let disk = LoopDisk::new();
+    for options in [&["-F"][..], &["-F", "-D", "--attach", "raw_tp"]] {
+        let args = [&["-d", disk.name(), "--json"], options, &["3600"]].concat();
+        let tool = Tool::start("biolatency", &args);
+        disk.read(4, 101);
+        disk.write(4, 53);
+        let output = tool.stop();
+        let [line] = &lines(&output.stdout)[..] else { panic!("{}", output.stdout) };
+        let by_disk = options.contains(&"-D");
+        let data = if by_disk { &line["data"][disk.name()] } else { &line["data"] };
+        let counts = data.as_object().unwrap().iter();
+        let counts: Vec<_> = counts.map(|(flags, data)| (&**flags, in_buckets(data))).collect();
+        assert_eq!(counts, [("Read, Sync", 101), ("Write, Sync, Idle", 53)], "{line}");
+        nothing_missed(line);
+    }
+}
+
+/// What finds no room is counted and told: with room for one request at a time and for one
+/// histogram, none is lost without a word.
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn what_is_beyond_the_room_is_counted_and_told() {
+    let disk = LoopDisk::new();
+    let room = ["-F", "--max-keys", "1", "--max-requests", "1"];
+    let tool =
+        Tool::start("biolatency", &[&["-d", disk.name(), "--json"], &room[..], &["3600"]].concat());
+    disk.read(4, 101);
+    disk.write(4, 53);
+    let output = tool.stop();
+    let [line] = &lines(&output.stdout)[..] else { panic!("{}", output.stdout) };
+    assert_eq!(line["beyond_max_keys"], 53, "{line}");
+    assert_eq!(in_buckets(&line["data"]["Read, Sync"]), 101, "{line}");
+
+    let tool = Tool::start("biolatency", &["-d", disk.name(), "--max-requests", "1", "3600"]);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| disk.read(64, 503));
+        }
+    });
+    let text = tool.stop().stdout;
+    let number = |before: &str, behind: &str| {
+        let line =
+            text.lines().find(|line| line.contains(behind)).unwrap_or_else(|| panic!("{text}"));
+        let line = line.trim_start().strip_prefix(before).unwrap();
+        line.split([' ', ',']).next().unwrap().parse::<u64>().unwrap()
+    };
+    let beyond = number("", "more, beyond 1 requests at a time: --max-requests");
+    assert_eq!(beyond, number("", "more ends, of flushes"), "{text}");
+    assert_eq!(number("count ", ", average ") + beyond, 4 * 503, "{text}");
 }
 
 /// Two processes read while histograms come ten times a second. Of some ten thousand requests the

@@ -167,6 +167,45 @@ fn filters_and_keys_tell_two_readers_apart() {
 
 #[test]
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn operations_and_their_flags_are_told_apart() {
+    let disk = LoopDisk::new();
+    for kind in ["auto", "raw_tp"] {
+        let args = ["-d", disk.name(), "--json", "-F", "--by", "comm", "--attach", kind, "3600"];
+        let tool = Tool::start("bitesize", &args);
+        disk.read(4, 101);
+        disk.write(16, 53);
+        let sections = sections(&tool.stop().stdout);
+        let counts =
+            sections.iter().map(|section| (&section["comm"], &section["flags"], &section["count"]));
+        let (dd, read, write) = ("dd".into(), "Read, Sync".into(), "Write, Sync, Idle".into());
+        let wanted = [(&dd, &read, &101.into()), (&dd, &write, &53.into())];
+        assert_eq!(counts.collect::<Vec<_>>(), wanted);
+    }
+    let refused = tool::run("bitesize", &["-F", "--attach", "tracepoint", "1", "1"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("--attach raw_tp"), "{}", refused.stderr);
+}
+
+/// A cgroup is called by its path while it is there, and by its number when it is gone.
+#[test]
+#[ignore = "needs root, bpf(2), cgroup2 and a loop device: run tests/run"]
+fn cgroups_are_told_apart_and_called_by_their_paths() {
+    let disk = LoopDisk::new();
+    let mine = format!("rawbpf-test-{}", std::process::id());
+    let script = format!(
+        "for root in /sys/fs/cgroup /sys/fs/cgroup/unified; do          [ ! -e $root/cgroup.controllers ] || break; done;          mkdir -p $root/{mine}/stays $root/{mine}/goes; stat -c %i $root/{mine}/goes;          $RAWBPF bitesize -d {0} --json --by cgroup 3600 2>$OUT & tool=$!;          until grep -q Tracing $OUT; do sleep 0.05; done;          for work in stays:101 goes:53; do          sh -c \"echo \\$\\$ >$root/{mine}/${{work%:*}}/cgroup.procs;          exec dd if=/dev/{0} of=/dev/null iflag=direct bs=16k count=${{work#*:}} status=none\";          done; rmdir $root/{mine}/goes; kill $tool; wait $tool;          rmdir $root/{mine}/stays $root/{mine}; rm $OUT",
+        disk.name()
+    );
+    let output = tool::shell(&script);
+    let (gone, line) = output.stdout.split_once('\n').expect("two lines");
+    let sections = sections(line);
+    let counts: Vec<_> = sections.iter().map(|it| (&it["cgroup"], &it["count"])).collect();
+    let stays = format!("/{mine}/stays");
+    assert_eq!(counts, [(&gone.into(), &53.into()), (&stays.into(), &101.into())]);
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
 fn one_process_can_be_watched() {
     let disk = LoopDisk::new();
     // A shell becomes the reader once the tool knows its number.

@@ -34,12 +34,21 @@ impl LoopDisk {
 
     /// Reads so many blocks of so many KiB past the page cache: a request each.
     pub fn read(&self, kbytes: u32, count: u32) {
+        self.dd(kbytes, count, [&format!("if={}", self.device), "of=/dev/null", "iflag=direct"]);
+    }
+
+    /// Writes so many blocks of so many KiB past the page cache: a request each.
+    pub fn write(&self, kbytes: u32, count: u32) {
+        self.dd(kbytes, count, ["if=/dev/zero", &format!("of={}", self.device), "oflag=direct"]);
+    }
+
+    fn dd(&self, kbytes: u32, count: u32, args: [&str; 3]) {
         let blocks = 256 * 1024 / kbytes;
         let mut left = count;
         while left > 0 {
             let now = left.min(blocks);
             let status = Command::new("dd")
-                .args([&format!("if={}", self.device), "of=/dev/null", "iflag=direct"])
+                .args(args)
                 .args([format!("bs={kbytes}k"), format!("count={now}")])
                 .stderr(std::process::Stdio::null())
                 .status()

@@ -1,6 +1,7 @@
 //! The tools on this host's own kernel, as far as that goes: a disk of the test's own, requests of
 //! known sizes, exact results.
 
+mod argdist;
 mod bioheat;
 mod biolatency;
 mod bitehist;
@@ -11,5 +12,6 @@ mod distributions;
 mod doctor;
 mod funccount;
 mod funclatency;
+mod list;
 mod refusals;
 mod tool;

@@ -16,7 +16,7 @@ fn refused(write: impl Fn(&mut Asm)) -> Error {
         let attach = Attach::RawTp("sys_enter".into());
         Ok(vec![Plan { name: "broken", attach, program: a.finish().unwrap() }])
     };
-    session::start(&maps, &[AttachKind::RawTp], plans, &mut All).err().unwrap()
+    session::start(&maps, &[AttachKind::RawTp], &plans, &mut All).err().unwrap()
 }
 
 #[test]

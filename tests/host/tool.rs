@@ -55,6 +55,10 @@ impl Tool {
         Tool { child, stderr, said }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn close_stdout(&mut self) {
         drop(self.child.stdout.take());
     }

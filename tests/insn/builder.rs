@@ -326,7 +326,7 @@ fn a_field_of_unknown_offset_is_listed_by_its_name() {
     a.add(r3, 0);
     a.exit();
     let program = a.finish().expect("no mistake");
-    assert_eq!(program.unresolved(), Some(FIELD));
+    assert_eq!(program.unresolved(), Some("offsetof(struct request, __data_len)"));
     assert_eq!(
         program.listing(&[]).to_string(),
         "0: (07) r3 += offsetof(struct request, __data_len)\n\

@@ -47,6 +47,28 @@ fn llvm_writes_our_text_as_our_bytes() {
     report(&llvm, "assembled", &insns, &[llvm.unknown(), &CALLS_BY_SYMBOL].concat());
 }
 
+#[test]
+#[ignore = "needs llvm-mc and llvm-objdump: run tests/run"]
+fn llvms_text_is_read_as_its_bytes() {
+    let llvm = Llvm::newest();
+    // Of a two-slot load it names numbers that its own assembler takes for others.
+    let pseudo = |insn: &Insn| matches!(insn, Insn::LoadImm64 { value, .. } if !matches!(value, Imm64::Value(_)));
+    let insns = instructions().into_iter();
+    let told = insns.filter(|insn| llvm.knows(insn) && can_be_written(insn) && !pseudo(insn));
+    let insns: Vec<Insn> = told.collect();
+    let texts = llvm.disassemble("bpfel", &encode(&insns, Endian::Little));
+    for (insn, text) in insns.iter().zip(&texts) {
+        let source = parse("llvm", text).unwrap_or_else(|mistakes| panic!("{insn:?}\n{mistakes}"));
+        assert_eq!(source.programs[0].program.insns(), [*insn], "{text}");
+    }
+    // A whole file, with slots and raw bytes.
+    let dump = llvm.dump("bpfel", &encode(&insns, Endian::Little), &[]);
+    let code = dump.lines().skip_while(|line| !line.ends_with(">:")).skip(1);
+    let code: Vec<&str> = code.collect();
+    let source = parse("llvm", &code.join("\n")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(source.programs[0].program.insns(), insns);
+}
+
 /// What LLVM 19 and 20 take for something else, or for nothing.
 const ACQUIRE_RELEASE: [&str; 8] = [
     "r0 = load_acquire((u8 *)(r0 +0))",
@@ -82,7 +104,7 @@ fn report(llvm: &Llvm, what: &str, compared: &[Insn], left_out: &[&str]) {
 
 /// Whether llvm-mc can be told all of the instruction. Its text leaves out whose function is
 /// called, what is added to the index of a packet load, and the second number of a two-slot load.
-fn can_be_written(insn: &Insn) -> bool {
+pub fn can_be_written(insn: &Insn) -> bool {
     match *insn {
         Insn::Call(callee) => matches!(callee, Callee::Helper(_)),
         Insn::LoadPacket { index: Some(_), offset, .. } => offset == 0,
@@ -98,7 +120,7 @@ fn can_be_written(insn: &Insn) -> bool {
 }
 
 /// Our listing of an instruction as llvm spells it, numbers in decimal.
-fn spelling(insn: &Insn) -> String {
+pub fn spelling(insn: &Insn) -> String {
     let text = insn.to_string().replace(" pc", " ");
     match *insn {
         Insn::Alu { .. } | Insn::Movsx { .. } | Insn::Neg { .. } => text,
@@ -191,13 +213,13 @@ fn decimal_with(text: &str, signed: impl Fn(u64) -> i64) -> String {
 }
 
 /// The newest llvm on the path: `llvm-mc-19`, or `llvm-mc` if it has no number.
-struct Llvm {
+pub struct Llvm {
     suffix: String,
     version: u32,
 }
 
 impl Llvm {
-    fn newest() -> Llvm {
+    pub fn newest() -> Llvm {
         let numbered = (19..40).rev().map(|number| format!("-{number}"));
         let suffixes = numbered.chain([String::new()]);
         let found = suffixes.filter_map(|suffix| {
@@ -214,23 +236,28 @@ impl Llvm {
         if self.version < 21 { &ACQUIRE_RELEASE } else { &[] }
     }
 
-    fn knows(&self, insn: &Insn) -> bool {
+    pub fn knows(&self, insn: &Insn) -> bool {
         !self.unknown().contains(&form(insn).to_string().as_str())
     }
 
     /// A line of text each instruction.
     fn disassemble(&self, triple: &str, bytes: &[u8]) -> Vec<String> {
-        let source: String = bytes.iter().map(|byte| format!(".byte {byte}\n")).collect();
-        let object = self.run("llvm-mc", &["-triple", triple, "-filetype=obj"], source.as_bytes());
-        let options = ["-d", "-z", "--no-show-raw-insn", "--mcpu=v4", "--mattr=+alu32", "-"];
-        let text = String::from_utf8(self.run("llvm-objdump", &options, &object)).expect("text");
+        let text = self.dump(triple, bytes, &["--no-show-raw-insn"]);
         let lines = text.lines().filter_map(|line| line.split_once(":\t"));
         let lines = lines.filter(|(slot, _)| slot.trim().parse::<usize>().is_ok());
         lines.map(|(_, text)| text.to_owned()).collect()
     }
 
+    fn dump(&self, triple: &str, bytes: &[u8], more: &[&str]) -> String {
+        let source: String = bytes.iter().map(|byte| format!(".byte {byte}\n")).collect();
+        let object = self.run("llvm-mc", &["-triple", triple, "-filetype=obj"], source.as_bytes());
+        let options = ["-d", "-z", "--mcpu=v4", "--mattr=+alu32", "-"];
+        let text = self.run("llvm-objdump", &[&options, more].concat(), &object);
+        String::from_utf8(text).expect("text")
+    }
+
     /// The bytes of each line of text.
-    fn assemble(&self, triple: &str, text: &str) -> Vec<Vec<u8>> {
+    pub fn assemble(&self, triple: &str, text: &str) -> Vec<Vec<u8>> {
         let options = ["-triple", triple, "-mcpu=v4", "-mattr=+alu32", "-show-encoding"];
         let shown = String::from_utf8(self.run("llvm-mc", &options, text.as_bytes()));
         let shown = shown.expect("text");

@@ -7,4 +7,6 @@ mod compile_fail;
 mod forms;
 mod kernel;
 mod llvm;
+mod parse;
 mod properties;
+mod rfc9669;

@@ -37,6 +37,30 @@ pub fn sum(outcome: &Outcome) {
     assert_eq!(sum, 503 + 251);
 }
 
+/// What `mixed_io` reads and writes, told apart by flags, which this kernel's types have names for.
+pub fn flags(outcome: &Outcome) {
+    let line: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let sections = line["data"]["sizes"].as_array().unwrap();
+    let name = |section: &Value| section["flags"].as_str().unwrap().to_owned();
+    let counts = sections.iter().map(|it| (name(it), it["count"].as_u64().unwrap()));
+    let mut counts: Vec<_> = counts.collect();
+    counts.sort();
+    // 5.10 does not mark a direct read as one that is waited for.
+    let read = if counts[0].0 == "Read" { "Read" } else { "Read, Sync" };
+    let (reads, writes) = (199 + 150 + 67, 300 + 101 + 60);
+    assert_eq!(counts, [(read.to_owned(), reads), ("Write, Sync, Idle".to_owned(), writes)]);
+}
+
+/// 101 reads of 16 KiB and 53 writes of 4 KiB in cgroups that are called by their paths.
+pub fn cgroup(outcome: &Outcome) {
+    let line: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let sections = line["data"]["sizes"].as_array().unwrap();
+    let counts: Vec<_> = sections.iter().map(|it| (&it["cgroup"], &it["bytes"])).collect();
+    let wanted = [("/tests/writer", 53 << 12), ("/tests/reader", 101 << 14)];
+    let wanted = wanted.map(|(path, bytes)| (Value::from(path), Value::from(bytes)));
+    assert_eq!(counts, wanted.each_ref().map(|(path, bytes)| (path, bytes)));
+}
+
 /// The original's picture, to the character.
 pub fn text(outcome: &Outcome) {
     let (picture, pid) = outcome.stdout.trim_end().rsplit_once('\n').unwrap();

@@ -3,6 +3,7 @@
 //! `tests/run` fetches what this needs. A case is one row in `cases.rs` and one function of a script
 //! in `guest/tools/`: the row makes the test, tells the guest what to run and checks what came of it.
 
+mod argdist;
 mod bed;
 mod bioheat;
 mod biolatency;
@@ -14,6 +15,7 @@ mod funccount;
 mod cases;
 mod doctor;
 mod funclatency;
+mod list;
 
 use bed::{Case, Kernel};
 use std::collections::BTreeSet;

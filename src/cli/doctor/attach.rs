@@ -66,7 +66,7 @@ fn alone(attach: Attach) -> Result<Session, Error> {
         let attach = attach.clone();
         Ok(vec![Plan { name: "doctor", attach, program: nothing() }])
     };
-    session::start(&[], &[attach.kind()], plans, &mut session::All)
+    session::start(&[], &[attach.kind()], &plans, &mut session::All)
 }
 
 /// Detaches, or puts that off where a perf event makes it slow.

@@ -3,7 +3,7 @@
 use clap::{Args, Command};
 
 use super::super::trace::{self, Tool};
-use super::super::{bioheat, biolatency, bitehist, bitesize, funccount, funclatency};
+use super::super::{argdist, bioheat, biolatency, bitehist, bitesize, funccount, funclatency};
 use super::{Held, check};
 use crate::error::Error;
 use crate::host::KernelTypes;
@@ -13,13 +13,14 @@ use crate::view::checks::Check;
 type Try = fn(&KernelTypes) -> Result<Session, Error>;
 
 /// Each tool with the arguments it cannot do without.
-const TOOLS: [(&str, Try); 6] = [
+const TOOLS: [(&str, Try); 7] = [
     ("bitehist", |types| attach(types, &options(&[]), bitehist::tool)),
     ("bitesize", |types| attach(types, &options(&[]), bitesize::tool)),
     ("biolatency", |types| attach(types, &options(&[]), biolatency::tool)),
     ("bioheat", |types| attach(types, &options(&[]), bioheat::tool)),
     ("funccount", |types| attach(types, &options(&["ksys_sync"]), funccount::tool)),
     ("funclatency", |types| attach(types, &options(&["ksys_sync"]), funclatency::tool)),
+    ("argdist", |types| attach(types, &options(&["vfs_fallocate", "arg0"]), argdist::tool)),
 ];
 
 pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
@@ -27,7 +28,7 @@ pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
         Err(error) => check(*name, Err(error)),
         Ok(session) => {
             let place = session.attached.join(", ");
-            let found = format!("{place}, {}", memory(&session));
+            let found = format!("{place}; maps: {}", session.memory());
             let detail = passed_over(&session);
             held.push(Box::new(session));
             Check { detail, ..check(*name, Ok(found)) }
@@ -51,18 +52,6 @@ fn options<O: Args>(arguments: &[&str]) -> O {
         .expect("the matches of its own command")
 }
 
-/// What its maps take in the kernel, at most.
-fn memory(session: &Session) -> String {
-    let sizes = session
-        .maps
-        .iter()
-        .map(|map| (map.key_len() + map.value_len()) * map.spec().max_entries as usize);
-    match sizes.sum::<usize>() {
-        bytes if bytes < 1024 => format!("{bytes} bytes of maps"),
-        bytes => format!("{} KiB of maps", bytes.div_ceil(1024)),
-    }
-}
-
 /// The kinds that were tried before and why they did not work, if there were any.
 fn passed_over(session: &Session) -> Option<String> {
     let kinds = session.skipped.iter().map(|(kind, error)| format!("{kind}: {}", error.what));
@@ -72,6 +61,37 @@ fn passed_over(session: &Session) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::insn::Buckets;
+    use crate::programs;
+    use crate::sys::{MapSpec, Memory};
+
+    #[test]
+    fn the_help_of_each_tool_states_the_memory_of_its_maps() {
+        let commands = crate::cli::command();
+        let states = |name: &str, maps: Vec<MapSpec>| {
+            let memory: Memory = maps.iter().map(MapSpec::memory).sum();
+            let help = commands.find_subcommand(name).and_then(Command::get_after_help);
+            let help = help.unwrap().to_string().replace('\n', " ");
+            assert!(help.contains(&format!("{memory}.")), "{name}: {memory}: {help}");
+        };
+        states("bitehist", bitehist::tool(&options(&[])).unwrap().maps());
+        states("bitesize", bitesize::tool(&options(&[])).unwrap().maps());
+        states("biolatency", biolatency::tool(&options(&[])).unwrap().maps());
+        states("biolatency", biolatency::tool(&options(&["-D", "-F"])).unwrap().maps());
+        states("bioheat", bioheat::tool(&options(&[])).unwrap().maps());
+        let by = programs::funccount::By::Comm;
+        states("funccount", programs::funccount::maps(by, 0, 10240));
+        let (unit, buckets) = (1000, Buckets::Log2);
+        for by_pid in [None, Some(1024)] {
+            let options = programs::funclatency::Options {
+                unit,
+                buckets: buckets.clone(),
+                pid: None,
+                by_pid,
+            };
+            states("funclatency", programs::funclatency::maps(&options));
+        }
+    }
 
     #[test]
     fn each_tool_that_traces_is_tried() {

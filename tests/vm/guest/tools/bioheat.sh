@@ -6,3 +6,14 @@ bioheat_mixed() {
     mixed_io "$2"
     stop
 }
+
+# bioheat_timed KIND: 53 requests, one after the other, that take a known time, while a faster disk is
+# busy too.
+bioheat_timed() {
+    timed_disk
+    start bioheat --attach "$1" -d nullb1 --json -v $once
+    direct_read 31 4k nullb1
+    direct_write 22 16k nullb1
+    other_io nullb1
+    stop
+}

@@ -1,14 +1,21 @@
 # shellcheck shell=sh
 
+# null_disk NAME SETTING...: a null_blk of a gigabyte with these settings, unless it is there.
+null_disk() {
+    [ ! -e "/sys/block/$1" ] || return 0
+    disk=$1
+    shift
+    [ -d /sys/kernel/config/nullb ] || mount -t configfs config /sys/kernel/config
+    mkdir "/sys/kernel/config/nullb/$disk"
+    for setting in size=1024 "$@" power=1; do
+        echo "${setting#*=}" >"/sys/kernel/config/nullb/$disk/${setting%=*}"
+    done
+    echo 2 >"/sys/block/$disk/queue/nomerges"
+}
+
 # timed_disk: a null_blk, nullb1, that takes twenty milliseconds for each request.
 timed_disk() {
-    [ ! -e /sys/block/nullb1 ] || return 0
-    mountpoint -q /sys/kernel/config || mount -t configfs config /sys/kernel/config
-    mkdir /sys/kernel/config/nullb/nullb1
-    for setting in size=1024 irqmode=2 completion_nsec=20000000 power=1; do
-        echo "${setting#*=}" >"/sys/kernel/config/nullb/nullb1/${setting%=*}"
-    done
-    echo 2 >/sys/block/nullb1/queue/nomerges
+    null_disk nullb1 irqmode=2 completion_nsec=20000000
 }
 
 # biolatency_timed KIND [OPTION...]: 53 requests, one after the other, that take a known time, while
@@ -21,6 +28,35 @@ biolatency_timed() {
     direct_read 31 4k nullb1
     direct_write 22 16k nullb1
     other_io nullb1
+    stop
+}
+
+# biolatency_requeued: requests of a disk that takes 32 KiB each 20 ms, and gives back what is more to
+# be issued again later; first as they are issued and then as they waited.
+biolatency_requeued() {
+    # They are numbered, whatever they are called.
+    timed_disk
+    null_disk nullb2 mbps=1
+    for queued in "" -Q; do
+        # shellcheck disable=SC2086 # an option or none
+        start biolatency -d nullb2 --json $queued $once
+        direct_read 53 16k nullb2
+        stop
+    done
+}
+
+# biolatency_flags KIND DISK: reads and writes, told apart.
+biolatency_flags() {
+    start biolatency --attach "$1" -d "$2" -F -D --json -v $once
+    mixed_io "$2"
+    other_io "$2"
+    stop
+}
+
+# biolatency_beyond: one histogram for two kinds of requests.
+biolatency_beyond() {
+    start biolatency -d nullb0 -F --max-keys 1 --json $once
+    mixed_io nullb0
     stop
 }
 

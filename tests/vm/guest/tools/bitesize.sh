@@ -45,3 +45,27 @@ bitesize_text() {
     stop
     echo "$reader"
 }
+
+# bitesize_flags KIND DISK: reads and writes, told apart.
+bitesize_flags() {
+    start bitesize --attach "$1" -d "$2" --by uid -F --json -v 3600
+    mixed_io "$2"
+    other_io "$2"
+    stop
+}
+
+# bitesize_cgroup KIND DISK: a reader and a writer in cgroups of their own.
+bitesize_cgroup() {
+    [ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
+    mkdir -p /sys/fs/cgroup/tests/reader /sys/fs/cgroup/tests/writer
+    start bitesize --attach "$1" -d "$2" --by cgroup --json -v 3600
+    in_cgroup reader if="/dev/$2" of=/dev/null bs=16k count=101 iflag=direct
+    in_cgroup writer if=/dev/zero of="/dev/$2" bs=4k count=53 oflag=direct conv=notrunc
+    stop
+}
+
+# in_cgroup CGROUP ARGUMENT...: dd in that cgroup.
+in_cgroup() {
+    # shellcheck disable=SC2016 # another shell's number
+    sh -c 'echo $$ >"/sys/fs/cgroup/tests/$0/cgroup.procs"; exec dd status=none "$@"' "$@"
+}

@@ -1,0 +1,282 @@
+//! What an event costs: our program, the same written in C and compiled by clang, and one that does
+//! nothing, all on the same events. And the tools of libbpf-tools next to ours.
+//!
+//! `cargo bench --bench probes`, as root. The kernel measures (kernel.bpf_stats_enabled), and much of
+//! what it finds is the measurement itself: so the cost of the empty program is taken off. What this
+//! host lacks is named and left out.
+
+use std::collections::BTreeSet;
+use std::ffi::CStr;
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use goblin::elf::Elf;
+use rawbpf::host::KernelTypes;
+use rawbpf::insn::*;
+use rawbpf::sys::link::{self, At};
+use rawbpf::sys::object::{self, Kind};
+use rawbpf::sys::{
+    AttachType, Link, Load, Map, MapSpec, MapType, PerfEvent, Prog, ProgramType, Tracefs, prog,
+};
+
+#[allow(dead_code, reason = "tests need more of it")]
+#[path = "../tests/host/disk.rs"]
+mod disk;
+use disk::LoopDisk;
+
+const ROUNDS: usize = 11;
+const EVENTS: u32 = 5000;
+const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
+
+type Result<T> = std::result::Result<T, String>;
+
+fn main() -> Result<()> {
+    let before = fs::read_to_string(STATISTICS).map_err(text)?;
+    fs::write(STATISTICS, "1").map_err(text)?;
+    let disk = LoopDisk::new();
+    println!(
+        "ns an event above the empty program, medians of {ROUNDS} rounds; instructions, bytes of code"
+    );
+    for kind in ["raw_tp", "tp_btf", "tracepoint", "kprobe", "fentry"] {
+        match same_events(kind, &disk) {
+            Ok(line) => println!("bitehist {kind:<11} {line}"),
+            Err(why) => println!("bitehist {kind:<11} skipped: {why}"),
+        }
+    }
+    println!("ns a request, all programs of the tool");
+    for tool in ["bitesize", "biolatency"] {
+        match same_requests(tool, &disk) {
+            Ok(line) => println!("{tool:<20} {line}"),
+            Err(why) => println!("{tool:<20} skipped: {why}"),
+        }
+    }
+    fs::write(STATISTICS, before).map_err(text)
+}
+
+/// The programs are attached at once, and every request passes through all of them.
+fn same_events(kind: &str, disk: &LoopDisk) -> Result<String> {
+    let (_empty, empty) = in_process(kind, empty())?;
+    let (_clang, clang) = in_process(kind, clang(kind)?)?;
+    let (_ours, ours) =
+        Tool::start(env!("CARGO_BIN_EXE_rawbpf"), &["bitehist", "--attach", kind, "3600"])?;
+    let ours = *ours.first().ok_or("no program")?;
+    let rounds = rounds(&[empty, ours, clang], disk, |before, after| {
+        (after.run_time_ns - before.run_time_ns) as f64
+            / (after.run_count - before.run_count) as f64
+    })?;
+    let above = |index: usize| median(rounds.iter().map(|round| round[index] - round[0]));
+    let (ours_ns, clang_ns) = (above(1), above(2));
+    let size = |id| -> Result<String> {
+        let info = info(id)?;
+        Ok(format!("{} insns, {} bytes", info.xlated_len / 8, info.jited_len))
+    };
+    Ok(format!(
+        "ours {ours_ns:5.1} ({})   clang -O2 {clang_ns:5.1} ({})   ratio with it {:.2}   empty {:.0}",
+        size(ours)?,
+        size(clang)?,
+        median(rounds.iter().map(|round| round[1] / round[2])),
+        median(rounds.iter().map(|round| round[0])),
+    ))
+}
+
+/// The tools run at once, and every request is seen by both.
+fn same_requests(tool: &str, disk: &LoopDisk) -> Result<String> {
+    let peer = format!("/usr/sbin/{tool}");
+    if !Path::new(&peer).exists() {
+        return Err(format!("{peer} (libbpf-tools) is not installed"));
+    }
+    let (_peer, peer_programs) = Tool::start(&peer, &["3600"])?;
+    let (_ours, our_programs) = Tool::start(env!("CARGO_BIN_EXE_rawbpf"), &[tool, "3600"])?;
+    let all: Vec<u32> = our_programs.iter().chain(&peer_programs).copied().collect();
+    let rounds = rounds(&all, disk, |before, after| {
+        (after.run_time_ns - before.run_time_ns) as f64 / f64::from(EVENTS)
+    })?;
+    let (many, ours) =
+        (our_programs.len(), |round: &Vec<f64>, from, to| round[from..to].iter().sum());
+    let sum = |from: usize, to: usize| median(rounds.iter().map(|round| ours(round, from, to)));
+    let (ours, peers): (f64, f64) = (sum(0, many), sum(many, all.len()));
+    Ok(format!("ours {ours:5.0}   libbpf-tools {peers:5.0}   ratio {:.2}", ours / peers))
+}
+
+/// What `cost` makes of each program's counters around each round of requests.
+fn rounds(
+    programs: &[u32],
+    disk: &LoopDisk,
+    cost: impl Fn(&object::ProgInfo, &object::ProgInfo) -> f64,
+) -> Result<Vec<Vec<f64>>> {
+    let infos = || programs.iter().map(|id| info(*id)).collect::<Result<Vec<_>>>();
+    disk.read(4, EVENTS);
+    (0..ROUNDS)
+        .map(|_| {
+            let before = infos()?;
+            disk.read(4, EVENTS);
+            Ok(before.iter().zip(&infos()?).map(|(before, after)| cost(before, after)).collect())
+        })
+        .collect()
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn info(id: u32) -> Result<object::ProgInfo> {
+    object::prog_info(Prog::from_id(id).map_err(text)?.as_fd()).map_err(text)
+}
+
+/// A tool that runs, with the ids of the programs it loaded.
+struct Tool(Child);
+
+impl Tool {
+    fn start(command: &str, arguments: &[&str]) -> Result<(Tool, Vec<u32>)> {
+        let ids = || object::ids(Kind::Prog).filter_map(|id| id.ok()).collect::<BTreeSet<u32>>();
+        let before = ids();
+        let child = Command::new(command)
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(text)?;
+        let mut tool = Tool(child);
+        let begin = Instant::now();
+        let mut found = BTreeSet::new();
+        // Until no program has come for a second.
+        let mut last = begin;
+        while last.elapsed() < Duration::from_secs(1) {
+            sleep(Duration::from_millis(50));
+            let now: BTreeSet<u32> = ids().difference(&before).copied().collect();
+            if now != found {
+                (found, last) = (now, Instant::now());
+            }
+        }
+        match tool.0.try_wait().map_err(text)? {
+            Some(_) => Err("it does not run on this host".into()),
+            None => Ok((tool, found.into_iter().collect())),
+        }
+    }
+}
+
+impl Drop for Tool {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Loads and attaches a program that counts in one map.
+fn in_process(kind: &str, insns: Vec<u8>) -> Result<((Prog, Link, Map), u32)> {
+    let map = Map::create(&MapSpec::new("hist", MapType::Array, 4, 8, 64)).map_err(text)?;
+    let insns = with_map(insns, map.as_fd().as_raw_fd());
+    let (program_type, expected_attach_type) = match kind {
+        "raw_tp" => (ProgramType::RawTracepoint, None),
+        "tp_btf" => (ProgramType::Tracing, Some(AttachType::TraceRawTp)),
+        "fentry" => (ProgramType::Tracing, Some(AttachType::TraceFentry)),
+        "kprobe" => (ProgramType::Kprobe, None),
+        _ => (ProgramType::Tracepoint, None),
+    };
+    let attach_btf_id = match kind {
+        "tp_btf" => {
+            with_types(|btf| Ok(btf.trace_args("block_rq_issue")?.map(|args| args.type_id)))?
+        }
+        "fentry" => with_types(|btf| btf.find_id(rawbpf::btf::Kind::Func, "blk_mq_start_request"))?,
+        _ => 0,
+    };
+    let load =
+        Load { insns: &insns, expected_attach_type, attach_btf_id, ..Load::new(program_type) };
+    let prog = prog::load(&load).map_err(text)?;
+    let link = match kind {
+        "raw_tp" => link::raw_tracepoint(&prog, c"block_rq_issue"),
+        "tp_btf" | "fentry" => link::tracing(&prog),
+        _ => event(kind)?.attach(&prog),
+    };
+    let link = link.map_err(text)?;
+    let id = object::prog_info(prog.as_fd()).map_err(text)?.id;
+    Ok(((prog, link, map), id))
+}
+
+fn event(kind: &str) -> Result<PerfEvent> {
+    const FUNCTION: &CStr = c"blk_mq_start_request";
+    match kind {
+        "kprobe" => PerfEvent::kprobe(FUNCTION, 0, At::Entry).map_err(text),
+        _ => {
+            let tracefs = Tracefs::find().ok_or("no tracefs")?;
+            let id = tracefs.tracepoint_id("block", "block_rq_issue").map_err(text)?;
+            PerfEvent::tracepoint(id).map_err(text)
+        }
+    }
+}
+
+fn empty() -> Vec<u8> {
+    let mut a = Asm::new();
+    a.mov(w0, 0);
+    a.exit();
+    encode(a.finish().unwrap().insns(), Endian::HOST)
+}
+
+/// The program of `benches/clang`, compiled for this kind and this kernel. Where it refers to the map,
+/// the source register says so, as [`with_map`] wants it.
+fn clang(kind: &str) -> Result<Vec<u8>> {
+    let object = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{kind}.o"));
+    let field = match kind {
+        "tracepoint" => Tracefs::find()
+            .ok_or("no tracefs")?
+            .tracepoint_format("block", "block_rq_issue")
+            .map_err(text)?
+            .field("bytes")
+            .map(|field| field.offset),
+        _ => Some(with_types(|btf| Ok(btf.field("request", "__data_len")?.map(|f| f.offset)))?),
+    };
+    let field = field.ok_or("no such field")?;
+    let built = Command::new("clang")
+        .args(["-O2", "-target", "bpf", "-mcpu=v3", "-c"])
+        .args([format!("-DKIND_{kind}"), format!("-DFIELD={field}"), "-o".into()])
+        .arg(&object)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/clang/bitehist.bpf.c"))
+        .status();
+    if !built.is_ok_and(|status| status.success()) {
+        return Err("clang is not installed".into());
+    }
+    let bytes = fs::read(&object).map_err(text)?;
+    let elf = Elf::parse(&bytes).map_err(text)?;
+    let named = |name| {
+        let mut sections = elf.section_headers.iter().enumerate();
+        sections.find(|(_, section)| elf.shdr_strtab.get_at(section.sh_name) == Some(name))
+    };
+    let (index, section) = named("prog").ok_or("no program")?;
+    let mut insns = bytes[section.file_range().ok_or("no program")?].to_vec();
+    for (relocated, relocations) in &elf.shdr_relocs {
+        if elf.section_headers[*relocated].sh_info as usize == index {
+            for relocation in relocations.iter() {
+                insns[relocation.r_offset as usize + 1] |= 1 << 4;
+            }
+        }
+    }
+    Ok(insns)
+}
+
+/// Puts the map's descriptor into the instructions that refer to one.
+fn with_map(mut insns: Vec<u8>, map: i32) -> Vec<u8> {
+    for slot in insns.chunks_exact_mut(8) {
+        if slot[0] == 0x18 && slot[1] >> 4 == 1 {
+            slot[4..].copy_from_slice(&map.to_ne_bytes());
+        }
+    }
+    insns
+}
+
+fn with_types<T>(
+    find: impl FnOnce(&mut rawbpf::btf::Btf) -> std::result::Result<Option<T>, rawbpf::btf::BtfError>,
+) -> Result<T> {
+    let types = KernelTypes::running();
+    let mut btf = types.btf().map_err(text)?.ok_or("no BTF")?;
+    find(&mut btf).map_err(text)?.ok_or("this kernel has no such type".into())
+}
+
+fn text(error: impl ToString) -> String {
+    error.to_string()
+}

@@ -1,0 +1,116 @@
+//! The distribution of a number that a program finds at a function or a tracepoint.
+
+use crate::btf::Number;
+use crate::distributions::Distributions;
+use crate::host::{Origin, Value};
+use crate::insn::helper::GET_CURRENT_PID_TGID;
+use crate::insn::{
+    Access::Probe,
+    Cond::{Eq, Ne, Sge},
+    *,
+};
+use crate::sys::map::{MapSpec, MapType};
+
+const VALUES: MapRef = MapRef(0);
+const ZEROS: MapRef = MapRef(1);
+const EPOCH: MapRef = MapRef(2);
+const NOT_COUNTED: MapRef = MapRef(3);
+
+/// Words of the last map: what is not in the distribution.
+pub mod not_counted {
+    /// Numbers below 0.
+    pub const NEGATIVE: u32 = 0;
+    /// A pointer on the way was NULL or led nowhere.
+    pub const UNREADABLE: u32 = 1;
+    /// How many there are.
+    pub const WORDS: u32 = 2;
+}
+
+/// Of which events, and how they are counted.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The ranges that are counted together.
+    pub buckets: Buckets,
+    /// Only of this process.
+    pub pid: Option<u32>,
+}
+
+/// The distribution and what is not in it.
+pub fn maps(options: &Options) -> Vec<MapSpec> {
+    // Room for one more than the only key: keys that count nothing leave a map that is half full.
+    let [values, zeros, epoch] = Distributions::maps("values", &options.buckets, 4, 2);
+    let not_counted = MapSpec::new("not_counted", MapType::Array, 4, 8 * not_counted::WORDS, 1);
+    vec![values, zeros, epoch, not_counted]
+}
+
+/// On the stack, behind what reads take: the only key.
+const KEY: i32 = -16;
+
+/// `values.add(value)`
+pub fn program(value: &Value, options: &Options) -> Result<Program, AsmError> {
+    let mut a = Asm::new();
+    let (other, unreadable) = (a.label(), a.label());
+
+    a.mov(r6, r1);
+    if let Some(pid) = options.pid {
+        a.call(GET_CURRENT_PID_TGID);
+        a.rsh(r0, 32);
+        a.jump_if(w0, Ne, pid as i32, &other);
+    }
+    let Number { size, signed, pointer } = value.number;
+    let in_register = matches!(value.origin, Origin::Word(_)) && value.path.is_empty();
+    match (value.origin, &value.path[..]) {
+        (Origin::Field(offset), _) => match size {
+            1 => a.load(r7, u8_at(r6 + offset)),
+            2 => a.load(r7, u16_at(r6 + offset)),
+            4 => a.load(r7, u32_at(r6 + offset)),
+            _ => a.load(r7, u64_at(r6 + offset)),
+        },
+        // To the verifier it may be an address, with which one does not calculate; its copy is a number.
+        (Origin::Word(offset), []) if pointer => {
+            a.read(Probe, r7, u64_at(r6 + offset), &unreadable)
+        }
+        (Origin::Word(offset), []) => a.load(r7, u64_at(r6 + offset)),
+        (Origin::Word(offset), [pointers @ .., last]) => {
+            a.load(r3, u64_at(r6 + offset));
+            a.jump_if(r3, Eq, 0, &unreadable);
+            for offset in pointers {
+                a.read(Probe, r3, u64_at(r3 + *offset), &unreadable);
+            }
+            match size {
+                1 => a.read(Probe, r7, u8_at(r3 + *last), &unreadable),
+                2 => a.read(Probe, r7, u16_at(r3 + *last), &unreadable),
+                4 => a.read(Probe, r7, u32_at(r3 + *last), &unreadable),
+                _ => a.read(Probe, r7, u64_at(r3 + *last), &unreadable),
+            }
+        }
+    }
+    // Above the number a register has anything, and a load leaves zeros, where below 0 ones belong.
+    let above = 64 - 8 * size as i32;
+    if above > 0 && (signed || in_register) {
+        a.lsh(r7, above);
+        if signed {
+            a.arsh(r7, above);
+        } else {
+            a.rsh(r7, above);
+        }
+    }
+    if signed {
+        let positive = a.label();
+        a.jump_if(r7, Sge, 0, &positive);
+        a.count_one(NOT_COUNTED, not_counted::NEGATIVE);
+        a.goto(&other);
+        a.place(positive);
+    }
+    a.store(u32_at(fp + KEY), 0);
+    a.lookup_or_insert(VALUES, KEY, ZEROS, &unreadable);
+    a.add_to_distribution(r7, 1, &options.buckets, EPOCH);
+    let done = a.place(other);
+    a.mov(w0, 0);
+    a.exit();
+
+    a.place(unreadable);
+    a.count_one(NOT_COUNTED, not_counted::UNREADABLE);
+    a.goto(&done);
+    a.finish()
+}

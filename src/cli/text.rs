@@ -1,0 +1,207 @@
+//! Programs from a text, as `asm` and `run` read them: the words of the text that the kernel knows.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::Stop;
+use super::dump::Dumped;
+use crate::btf::{Btf, BtfError, Kind, identifier};
+use crate::error::Error;
+use crate::host::KernelTypes;
+use crate::insn::Source;
+use crate::insn::parse::{Mistakes, Named, Word, like, parse};
+use crate::sys::{MapSpec, MapType, ProgramType};
+
+/// A text whose words are all known.
+pub struct Text {
+    /// What it holds.
+    pub source: Source,
+    /// Its maps.
+    pub maps: Vec<MapSpec>,
+    /// What each program is.
+    pub kinds: Vec<ProgramKind>,
+    /// What a program without a name is called: as its file.
+    name: String,
+}
+
+/// What a program is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProgramKind {
+    /// Something that is attached to a place.
+    Attached(&'static str),
+    /// A type, to be test-run.
+    Type(ProgramType),
+}
+
+/// The ways to attach, as the listing names them.
+const ATTACHED: [&str; 10] = [
+    "kprobe",
+    "kretprobe",
+    "kprobe.multi",
+    "fentry",
+    "fexit",
+    "tp_btf",
+    "raw_tp",
+    "tracepoint",
+    "uprobe",
+    "uretprobe",
+];
+
+/// A text of the largest program that the kernel takes is half of this.
+const LARGEST: u64 = 64 << 20;
+
+/// Reads the text at `path`, `-` for stdin. Offsets of fields come from the kernel's types; where
+/// there are none, the fields keep their names.
+///
+/// # Errors
+/// It cannot be read, or is wrong.
+pub fn read(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
+    let name = if path == "-" { "<stdin>".into() } else { path.display().to_string() };
+    let mut bytes = vec![];
+    let reading = match path == "-" {
+        true => io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes),
+        false => File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)),
+    };
+    reading.map_err(|error| Error::usage(format!("{name}: {error}")))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Error::usage(format!("{name}: more than {} MiB of text", LARGEST >> 20)).into());
+    }
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Error::usage(format!("{name}: this is not text")).next("what asm reads: --dump-insns shows")
+    })?;
+    let mut source = parse(&name, &text)?;
+    resolve(&mut source, types)?;
+    let maps = maps(&source)?;
+    let kinds = source.programs.iter().map(|program| kind(&source, program));
+    let kinds = kinds.collect::<Result<_, _>>()?;
+    let stem = path.file_stem().filter(|_| path != "-").map(|stem| stem.to_string_lossy());
+    let name = identifier(stem.as_deref().unwrap_or("program"));
+    Ok(Text { source, maps, kinds, name })
+}
+
+impl Text {
+    /// The programs as they are dumped; one without a name has its file's.
+    pub fn dumped(&self) -> Vec<Dumped<'_>> {
+        let programs = self.source.programs.iter().zip(&self.kinds);
+        let dumped = programs.map(|(Named { line, program }, kind)| Dumped {
+            name: self.name(line.name.text.as_str()),
+            kind: match kind {
+                ProgramKind::Attached(kind) => (*kind).to_owned(),
+                ProgramKind::Type(program_type) => program_type.to_string(),
+            },
+            place: line.place.text.clone(),
+            program,
+        });
+        dumped.collect()
+    }
+
+    fn name<'a>(&'a self, name: &'a str) -> &'a str {
+        if name.is_empty() { &self.name } else { name }
+    }
+}
+
+fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
+    let maps = source.maps.iter().map(|map| {
+        let map_type = known(&map.map_type, MapType::from_raw, MapType::name);
+        let map_type = map_type.ok_or_else(|| {
+            no_such(source, &map.map_type, "map type", names(MapType::from_raw, MapType::name))
+        })?;
+        Ok(MapSpec {
+            name: map.name.text.clone(),
+            map_type,
+            key_size: map.key_size,
+            value_size: map.value_size,
+            max_entries: map.max_entries,
+            flags: map.flags,
+        })
+    });
+    maps.collect()
+}
+
+fn kind(source: &Source, program: &Named) -> Result<ProgramKind, Mistakes> {
+    let line = &program.line;
+    if line.kind.text.is_empty() {
+        return Ok(ProgramKind::Type(ProgramType::SocketFilter));
+    }
+    if let Some(attached) = ATTACHED.into_iter().find(|name| *name == line.kind.text) {
+        if line.place.text.is_empty() {
+            let what = format!("where is this {attached} to be attached?");
+            let help = format!(".program {} {attached} PLACE", line.name.text);
+            return Err(source.mistake(&line.kind, what, Some(help)));
+        }
+        return Ok(ProgramKind::Attached(attached));
+    }
+    let Some(program_type) = known(&line.kind, ProgramType::from_raw, ProgramType::name) else {
+        let types = names(ProgramType::from_raw, ProgramType::name).chain(ATTACHED);
+        return Err(no_such(source, &line.kind, "program type or way to attach", types));
+    };
+    if !line.place.text.is_empty() {
+        let what = format!("a program of type {program_type} has no place here");
+        return Err(source.mistake(&line.place, what, None));
+    }
+    Ok(ProgramKind::Type(program_type))
+}
+
+/// Every name of one of the kernel's enums; their numbers have no gaps.
+fn names<T>(
+    from_raw: impl Fn(u32) -> Option<T>,
+    name: impl Fn(T) -> &'static str,
+) -> impl Iterator<Item = &'static str> {
+    (1..).map_while(move |raw| from_raw(raw).map(&name))
+}
+
+fn known<T>(
+    word: &Word,
+    from_raw: impl Fn(u32) -> Option<T>,
+    name: impl Fn(T) -> &'static str,
+) -> Option<T> {
+    let index = names(&from_raw, name).position(|name| name == word.text)?;
+    from_raw(index as u32 + 1)
+}
+
+fn no_such(
+    source: &Source,
+    word: &Word,
+    what: &str,
+    names: impl Iterator<Item = &'static str>,
+) -> Mistakes {
+    let help = like(&word.text, names).map(|likely| format!("did you mean `{likely}`?"));
+    source.mistake(word, format!("`{}` is no {what}", word.text), help)
+}
+
+/// Puts numbers where the text has names of fields.
+fn resolve(source: &mut Source, types: &KernelTypes) -> Result<(), Stop> {
+    if source.programs.iter().all(|program| program.program.unresolved().is_none()) {
+        return Ok(());
+    }
+    let Some(mut btf) = types.btf()? else { return Ok(()) };
+    let mut broken = None;
+    let resolved = source.resolve(&mut |of, member| match btf.placements(&[(of, member)]) {
+        Ok(found) => match found[0] {
+            Some(placement) => Ok(Some(placement.offset)),
+            None => Err(no_field(&mut btf, of, member)),
+        },
+        Err(error @ BtfError::Bitfield(_)) => Err((error.to_string(), None)),
+        Err(error) => {
+            broken.get_or_insert(error);
+            Ok(None)
+        }
+    });
+    resolved?;
+    broken.map_or(Ok(()), |error| Err(types.error(&error).into()))
+}
+
+/// What is wrong with a field that the kernel's types do not have.
+fn no_field(btf: &mut Btf, of: &str, member: &str) -> (String, Option<String>) {
+    let Ok(Some(found)) = btf.find(Kind::Struct, of) else {
+        return (format!("the kernel's types have no struct {of}"), None);
+    };
+    let names: Vec<String> = found
+        .members()
+        .filter_map(|member| Some(String::from_utf8_lossy(member.name().ok()?).into_owned()))
+        .collect();
+    let likely = like(member, names.iter().map(String::as_str));
+    let help = likely.map(|likely| format!("did you mean `{likely}`?"));
+    (format!("struct {of} has no member {member}"), help)
+}

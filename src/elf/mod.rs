@@ -1,0 +1,3 @@
+//! ELF objects of programs. Pure: values in, bytes out.
+
+pub mod write;

@@ -1,0 +1,482 @@
+//! An object with programs and maps, as clang would make it: libbpf and bpftool load it,
+//! llvm-objdump lists it.
+//!
+//! Functions that a program calls go into `.text` and are called by symbol, for so libbpf finds them. An
+//! array of one element whose values are only ever addressed becomes a variable in a section of its own
+//! (`.data.NAME`): an object can name the value of a variable, but not that of a map. libbpf makes
+//! such a map of it (libbpf 0.6).
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use thiserror::Error;
+
+use crate::btf::{Function, Line, ObjectBtf, ObjectMap, ObjectSection, identifier};
+use crate::insn::{Callee, Endian, Imm64, Insn, Program};
+
+/// What goes into an object.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<'a> {
+    /// The byte order of the machine it is for.
+    pub endian: Endian,
+    /// The licence.
+    pub license: &'a str,
+    /// The maps that programs refer to by their place.
+    pub maps: &'a [ObjectMap<'a>],
+    /// The programs.
+    pub programs: &'a [ObjectProgram<'a>],
+}
+
+/// A program of an object.
+#[derive(Clone, Copy, Debug)]
+pub struct ObjectProgram<'a> {
+    /// The section that tells libbpf its type and place: `xdp`, `kprobe/vfs_read`.
+    pub section: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its instructions; those of text know their lines.
+    pub program: &'a Program,
+}
+
+/// Why an object cannot hold a program.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[allow(missing_docs)] // The sentence of each says what its fields are.
+pub enum ObjectError {
+    #[error("the program {0} waits for the offset of a field")]
+    Unresolved(String),
+    #[error("the program refers to map {0}, and there are fewer")]
+    NoMap(i32),
+    #[error(
+        "an object has no address of a value in the map {0}, except of an array of one element that \
+         no instruction takes as a map"
+    )]
+    NoValue(String),
+    #[error(
+        "slot {slot} of {program} holds a number of this kernel's, which an object has not: {insn}"
+    )]
+    OfThisKernel { program: String, slot: usize, insn: String },
+    #[error("the jump in slot {slot} of {program} leaves its function")]
+    Leaves { program: String, slot: usize },
+    #[error("slot {slot} of {program} calls the program itself")]
+    CallsItself { program: String, slot: usize },
+    #[error("more than {FUNCTIONS} functions")]
+    TooMany,
+}
+
+/// The kernel takes 256 in one program.
+const FUNCTIONS: usize = 2000;
+
+// What sections, symbols and relocations are: the ELF specification, and the kernel's
+// Documentation/bpf/llvm_reloc.rst.
+const EM_BPF: u16 = 247;
+const PROGBITS: u32 = 1;
+const SYMTAB: u32 = 2;
+const STRTAB: u32 = 3;
+const REL: u32 = 9;
+const WRITE_ALLOC: u64 = 3;
+const ALLOC_EXEC: u64 = 6;
+const INFO_LINK: u64 = 0x40;
+const GLOBAL_OBJECT: u8 = 0x11;
+const GLOBAL_FUNC: u8 = 0x12;
+/// `R_BPF_64_64`: the number of a two-slot load.
+const RELOCATE_LOAD: u64 = 1;
+/// `R_BPF_64_32`: the distance of a call.
+const RELOCATE_CALL: u64 = 10;
+
+struct Section {
+    name: String,
+    kind: u32,
+    flags: u64,
+    data: Vec<u8>,
+    link: u32,
+    info: u32,
+    align: u64,
+    entry: u64,
+}
+
+impl Section {
+    fn new(name: impl Into<String>, kind: u32, flags: u64, align: u64, data: Vec<u8>) -> Section {
+        let name = name.into();
+        Section { name, kind, flags, data, link: 0, info: 0, align, entry: 0 }
+    }
+}
+
+struct Symbol {
+    name: String,
+    info: u8,
+    /// Index of its section among all.
+    section: u16,
+    value: u64,
+    size: u64,
+}
+
+/// A function of a program: its slots, and where they go.
+struct Placed<'a> {
+    program: usize,
+    slots: Range<usize>,
+    name: String,
+    section: &'a str,
+    /// Its first slot there.
+    at: usize,
+}
+
+const TEXT: &str = ".text";
+
+/// The object.
+///
+/// # Errors
+/// What an object cannot express.
+pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
+    let variables = variables(object)?;
+    let placed = place(object)?;
+    let lines = object.programs.iter().map(|of| of.program.lines().collect::<Vec<_>>());
+    let lines: Vec<_> = lines.collect();
+    let mut sections = vec![];
+    let mut code = vec![];
+    // Programs first, then what they call.
+    let mut names: Vec<&str> = vec![];
+    for function in &placed {
+        if !names.contains(&function.section) {
+            names.push(function.section);
+        }
+    }
+    names.sort_by_key(|name| *name == TEXT);
+    // Symbols are numbered from 1: functions, then maps, then the licence.
+    let map_symbol = |index: usize| (1 + placed.len() + index) as u64;
+    let big = object.endian == Endian::Big;
+    let word = |value: u64| if big { value.to_be_bytes() } else { value.to_le_bytes() };
+    for name in &names {
+        let mut insns = vec![];
+        let mut relocations = vec![];
+        let mut here =
+            ObjectSection { name, programs: *name != TEXT, functions: vec![], lines: vec![] };
+        for function in placed.iter().filter(|function| function.section == *name) {
+            let of = &object.programs[function.program];
+            here.functions.push(Function {
+                name: &function.name,
+                parameters: &["ctx"],
+                slot: function.at as u32,
+            });
+            let lines = &lines[function.program];
+            let at = |slot| lines.partition_point(|(other, ..)| *other < slot);
+            for &(slot, insn, line) in &lines[at(function.slots.start)..at(function.slots.end)] {
+                let at = function.at + slot - function.slots.start;
+                here.lines.push(Line {
+                    slot: at as u32,
+                    file: line.file,
+                    line: line.line,
+                    column: line.column,
+                    text: line.text.unwrap_or_default(),
+                });
+                let (insn, relocation) = relocated(of, function, &placed, slot, insn)?;
+                let relocation = relocation.map(|(to, kind)| match to {
+                    To::Map(index) => (map_symbol(index), kind),
+                    To::Function(index) => (1 + index as u64, kind),
+                });
+                relocations.extend(relocation.into_iter().flat_map(|(symbol, kind)| {
+                    [word(8 * at as u64), word(symbol << 32 | kind)].concat()
+                }));
+                insns.push(insn);
+            }
+        }
+        let bytes = crate::insn::encode(&insns, object.endian);
+        let index = sections.len() as u32 + 1;
+        sections.push(Section::new(*name, PROGBITS, ALLOC_EXEC, 8, bytes));
+        code.push(here);
+        if !relocations.is_empty() {
+            let relocations = Section::new(format!(".rel{name}"), REL, INFO_LINK, 8, relocations);
+            sections.push(Section { info: index, entry: 16, ..relocations });
+        }
+    }
+    let section_of = |sections: &[Section], name: &str| {
+        sections.iter().position(|section| section.name == name).map_or(0, |index| index as u16 + 1)
+    };
+    let mut symbols: Vec<Symbol> = placed
+        .iter()
+        .map(|function| Symbol {
+            name: function.name.clone(),
+            info: GLOBAL_FUNC,
+            section: section_of(&sections, function.section),
+            value: 8 * function.at as u64,
+            size: 8 * function.slots.len() as u64,
+        })
+        .collect();
+    let (maps, map_symbols) = map_sections(object.maps, &variables, &mut sections);
+    symbols.extend(map_symbols);
+    let license = [object.license.as_bytes(), b"\0"].concat();
+    symbols.push(Symbol {
+        name: "_license".into(),
+        info: GLOBAL_OBJECT,
+        section: sections.len() as u16 + 1,
+        value: 0,
+        size: license.len() as u64,
+    });
+    sections.push(Section::new("license", PROGBITS, WRITE_ALLOC, 1, license));
+    let btf = ObjectBtf::new(big, &maps, &code);
+    sections.push(Section::new(".BTF", PROGBITS, 0, 4, btf.btf));
+    sections.push(Section::new(".BTF.ext", PROGBITS, 0, 4, btf.ext));
+    Ok(file(sections, &symbols, object.endian))
+}
+
+/// Which maps become variables.
+fn variables(object: &Object) -> Result<Vec<bool>, ObjectError> {
+    let (mut by_value, mut by_map) = (BTreeSet::new(), BTreeSet::new());
+    for ObjectProgram { program, name, .. } in object.programs {
+        if program.unresolved().is_some() {
+            return Err(ObjectError::Unresolved((*name).to_owned()));
+        }
+        for insn in program.insns() {
+            let (used, index) = match *insn {
+                Insn::LoadImm64 { value: Imm64::MapIndex(index), .. } => (&mut by_map, index),
+                Insn::LoadImm64 { value: Imm64::MapIndexValue { index, .. }, .. } => {
+                    (&mut by_value, index)
+                }
+                _ => continue,
+            };
+            let place = usize::try_from(index).ok().filter(|place| *place < object.maps.len());
+            used.insert(place.ok_or(ObjectError::NoMap(index))?);
+        }
+    }
+    const ARRAY: u32 = 2;
+    let variable = |(index, map): (usize, &ObjectMap)| {
+        let is_one = (map.map_type, map.max_entries, map.key_size) == (ARRAY, 1, 4);
+        match (by_value.contains(&index), is_one && !by_map.contains(&index)) {
+            (true, false) => Err(ObjectError::NoValue(map.name.to_owned())),
+            (by_value, _) => Ok(by_value),
+        }
+    };
+    object.maps.iter().enumerate().map(variable).collect()
+}
+
+/// Where each function of each program goes.
+fn place<'a>(object: &Object<'a>) -> Result<Vec<Placed<'a>>, ObjectError> {
+    let mut placed: Vec<Placed> = vec![];
+    for (index, ObjectProgram { section, name, program }) in object.programs.iter().enumerate() {
+        let end = program.insns().iter().map(Insn::slots).sum();
+        let starts: Vec<_> = program.functions().collect();
+        for (nth, &(start, label)) in starts.iter().enumerate() {
+            let end = starts.get(nth + 1).map_or(end, |(next, _)| *next);
+            if placed.len() == FUNCTIONS {
+                return Err(ObjectError::TooMany);
+            }
+            let section = if nth == 0 { section } else { TEXT };
+            let mut own = match (nth, label) {
+                (0, _) => identifier(name),
+                (_, Some(label)) => identifier(label),
+                (_, None) => identifier(&format!("{name}_{start}")),
+            };
+            while placed.iter().any(|other| other.name == own) {
+                own.push('_');
+            }
+            let before = placed.iter().filter(|other| other.section == section);
+            let at = before.map(|other| other.slots.len()).sum();
+            placed.push(Placed { program: index, slots: start..end, name: own, section, at });
+        }
+    }
+    Ok(placed)
+}
+
+/// What a relocation points to.
+enum To {
+    Map(usize),
+    Function(usize),
+}
+
+/// An instruction as the object holds it, and what libbpf is to put into it.
+fn relocated(
+    of: &ObjectProgram,
+    function: &Placed,
+    placed: &[Placed],
+    slot: usize,
+    insn: &Insn,
+) -> Result<(Insn, Option<(To, u64)>), ObjectError> {
+    let program = || of.name.to_owned();
+    let to_function = |offset: i32| {
+        let target = slot as i64 + 1 + i64::from(offset);
+        let target = usize::try_from(target).ok().filter(|target| *target > 0);
+        let found = placed.iter().position(|other| {
+            other.program == function.program && Some(other.slots.start) == target
+        });
+        found.ok_or_else(|| ObjectError::CallsItself { program: program(), slot })
+    };
+    let number = |dst, value: u32| Insn::LoadImm64 { dst, value: Imm64::Value(value.into()) };
+    Ok(match *insn {
+        Insn::LoadImm64 { dst, value } => match value {
+            Imm64::Value(_) => (*insn, None),
+            Imm64::MapIndex(index) => {
+                (number(dst, 0), Some((To::Map(index as usize), RELOCATE_LOAD)))
+            }
+            Imm64::MapIndexValue { index, offset } => {
+                (number(dst, offset), Some((To::Map(index as usize), RELOCATE_LOAD)))
+            }
+            Imm64::Func { offset } => {
+                (number(dst, 0), Some((To::Function(to_function(offset)?), RELOCATE_LOAD)))
+            }
+            Imm64::MapFd(_) | Imm64::MapFdValue { .. } | Imm64::BtfId { .. } => {
+                let insn = insn.to_string();
+                return Err(ObjectError::OfThisKernel { program: program(), slot, insn });
+            }
+        },
+        Insn::Call(Callee::Local { offset }) => {
+            let to = To::Function(to_function(offset)?);
+            (Insn::Call(Callee::Local { offset: -1 }), Some((to, RELOCATE_CALL)))
+        }
+        Insn::Call(Callee::Kfunc { .. }) => {
+            let insn = insn.to_string();
+            return Err(ObjectError::OfThisKernel { program: program(), slot, insn });
+        }
+        Insn::Goto { offset } | Insn::MayGoto { offset } | Insn::JumpIf { offset, .. } => {
+            stays(function, slot, offset.into(), program)?;
+            (*insn, None)
+        }
+        Insn::Gotol { offset } => {
+            stays(function, slot, offset, program)?;
+            (*insn, None)
+        }
+        _ => (*insn, None),
+    })
+}
+
+/// A jump that stays in its function.
+fn stays(
+    function: &Placed,
+    slot: usize,
+    offset: i32,
+    program: impl Fn() -> String,
+) -> Result<(), ObjectError> {
+    let target = usize::try_from(slot as i64 + 1 + i64::from(offset));
+    match target.is_ok_and(|target| function.slots.contains(&target)) {
+        true => Ok(()),
+        false => Err(ObjectError::Leaves { program: program(), slot }),
+    }
+}
+
+/// The sections of maps and variables, those of `.maps`, and the symbol of each.
+fn map_sections<'a>(
+    all: &'a [ObjectMap<'a>],
+    variables: &[bool],
+    sections: &mut Vec<Section>,
+) -> (Vec<ObjectMap<'a>>, Vec<Symbol>) {
+    let of_maps = sections.len() as u16 + 1;
+    let (mut maps, mut own) = (vec![], vec![]);
+    let mut symbols = vec![];
+    let mut offset = 0;
+    let has_maps = variables.contains(&false);
+    for (map, variable) in all.iter().zip(variables) {
+        let name = identifier(map.name);
+        if *variable {
+            let zeros = vec![0; map.value_size as usize];
+            own.push(Section::new(format!(".data.{name}"), PROGBITS, WRITE_ALLOC, 8, zeros));
+            let section = of_maps + u16::from(has_maps) + own.len() as u16 - 1;
+            let size = map.value_size.into();
+            symbols.push(Symbol { name, info: GLOBAL_OBJECT, section, value: 0, size });
+        } else {
+            maps.push(*map);
+            let size = map.size().into();
+            let info = GLOBAL_OBJECT;
+            symbols.push(Symbol { name, info, section: of_maps, value: offset, size });
+            offset += size;
+        }
+    }
+    if has_maps {
+        let zeros = vec![0; offset as usize];
+        sections.push(Section::new(".maps", PROGBITS, WRITE_ALLOC, 8, zeros));
+    }
+    sections.extend(own);
+    (maps, symbols)
+}
+
+/// Numbers in the byte order of the file.
+struct Bytes {
+    bytes: Vec<u8>,
+    endian: Endian,
+}
+
+impl Bytes {
+    /// The number's low `size` bytes.
+    fn put(&mut self, value: u64, size: usize) {
+        match self.endian {
+            Endian::Little => self.bytes.extend(&value.to_le_bytes()[..size]),
+            Endian::Big => self.bytes.extend(&value.to_be_bytes()[8 - size..]),
+        }
+    }
+
+    fn align(&mut self) {
+        self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
+    }
+}
+
+/// Where the header says where the section headers are.
+const HEADERS: Range<usize> = 40..48;
+
+/// The file: header, sections, section headers.
+fn file(mut sections: Vec<Section>, symbols: &[Symbol], endian: Endian) -> Vec<u8> {
+    let mut names = vec![0];
+    let mut name = |text: &str| {
+        let at = names.len() as u64;
+        names.extend(text.as_bytes());
+        names.push(0);
+        at
+    };
+    let mut table = Bytes { bytes: vec![0; 24], endian };
+    for symbol in symbols {
+        table.put(name(&symbol.name), 4);
+        table.put(symbol.info.into(), 1);
+        table.put(0, 1);
+        table.put(symbol.section.into(), 2);
+        table.put(symbol.value, 8);
+        table.put(symbol.size, 8);
+    }
+    let symtab = sections.len() as u32 + 1;
+    for section in &mut sections {
+        if section.kind == REL {
+            section.link = symtab;
+        }
+    }
+    // All symbols but the empty one are global.
+    let table = Section::new(".symtab", SYMTAB, 0, 8, table.bytes);
+    sections.push(Section { link: symtab + 1, info: 1, entry: 24, ..table });
+    let section_names: Vec<u64> = sections.iter().map(|section| name(&section.name)).collect();
+    let strtab_name = name(".strtab");
+    sections.push(Section::new(".strtab", STRTAB, 0, 1, names));
+
+    let data = if endian == Endian::Little { 1 } else { 2 };
+    let mut out = Bytes { bytes: b"\x7fELF\x02".to_vec(), endian };
+    out.bytes.extend([data, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    out.put(1, 2); // Relocatable.
+    out.put(EM_BPF.into(), 2);
+    out.put(1, 4);
+    // No entry, no segments, and where the section headers are, told below.
+    out.bytes.extend([0; 24]);
+    out.put(0, 4);
+    // Sizes and counts: of this header, of segments, of section headers.
+    for value in [64, 0, 0, 64, sections.len() as u64 + 1, sections.len() as u64] {
+        out.put(value, 2);
+    }
+    let mut offsets = vec![];
+    for section in &sections {
+        out.align();
+        offsets.push(out.bytes.len());
+        out.bytes.extend(&section.data);
+    }
+    out.align();
+    let headers = out.bytes.len() as u64;
+    out.bytes.extend([0; 64]);
+    let section_names = section_names.into_iter().chain([strtab_name]);
+    for ((section, name), offset) in sections.iter().zip(section_names).zip(offsets) {
+        out.put(name, 4);
+        out.put(section.kind.into(), 4);
+        out.put(section.flags, 8);
+        out.put(0, 8);
+        out.put(offset as u64, 8);
+        out.put(section.data.len() as u64, 8);
+        out.put(section.link.into(), 4);
+        out.put(section.info.into(), 4);
+        out.put(section.align, 8);
+        out.put(section.entry, 8);
+    }
+    let mut at = Bytes { bytes: vec![], endian };
+    at.put(headers, 8);
+    out.bytes[HEADERS].copy_from_slice(&at.bytes);
+    out.bytes
+}

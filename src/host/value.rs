@@ -1,0 +1,485 @@
+//! Numbers that a program finds by its context: an argument, a result, a field of a record, and what
+//! pointers lead to from there.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::attach::{Attach, AttachKind, UserFunction};
+use super::types::KernelTypes;
+use super::{refusal, registers};
+use crate::btf::{Btf, BtfError, Kind, Number, Signature, Type};
+use crate::error::Error;
+use crate::sys::link::At;
+use crate::sys::{Errno, Tracefs, kallsyms};
+
+/// Which number: `arg0`, `retval`, `bytes`, `rq->q->nr_requests`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expression {
+    root: Root,
+    /// Whether a pointer is followed to it, and the field's name.
+    path: Vec<(bool, String)>,
+}
+
+/// What an expression begins with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Root {
+    /// `arg0` is the first.
+    Argument(usize),
+    Result,
+    /// An argument's name, or that of a record's field.
+    Name(String),
+}
+
+impl Expression {
+    /// Whether it is of a call's result.
+    pub fn is_of_result(&self) -> bool {
+        self.root == Root::Result
+    }
+
+    /// Whether it begins with an argument's number.
+    pub fn is_of_argument(&self) -> bool {
+        matches!(self.root, Root::Argument(_))
+    }
+
+    /// What it names last: `nr_requests`.
+    pub fn last(&self) -> String {
+        self.path.last().map_or_else(|| self.root.to_string(), |(_, name)| name.clone())
+    }
+}
+
+impl FromStr for Expression {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Expression, String> {
+        let (root, mut rest) = identifier(text)?;
+        let root = match (root, root.strip_prefix("arg").map(str::parse)) {
+            ("retval", _) => Root::Result,
+            (_, Some(Ok(number))) if number < 6 => Root::Argument(number),
+            (_, Some(Ok(_))) => return Err("the arguments are arg0 to arg5".into()),
+            (name, _) => Root::Name(name.into()),
+        };
+        let mut path = vec![];
+        while !rest.is_empty() {
+            let (pointer, field) = match (rest.strip_prefix("->"), rest.strip_prefix('.')) {
+                (Some(field), _) => (true, field),
+                (_, Some(field)) => (false, field),
+                _ => return Err(format!("a -> or a . belongs before {rest:?}")),
+            };
+            let (name, after) = identifier(field)?;
+            path.push((pointer, name.into()));
+            rest = after;
+        }
+        Ok(Expression { root, path })
+    }
+}
+
+/// The name that a text begins with, and what is behind it.
+fn identifier(text: &str) -> Result<(&str, &str), String> {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let end = text.find(|c| !part(c)).unwrap_or(text.len());
+    match text.split_at(end) {
+        (name, rest) if !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) => {
+            Ok((name, rest))
+        }
+        _ if text.is_empty() => Err("a name is missing".into()),
+        _ => Err(format!("{text:?} does not begin with a name")),
+    }
+}
+
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Root::Argument(number) => write!(f, "arg{number}"),
+            Root::Result => f.write_str("retval"),
+            Root::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.root.fmt(f)?;
+        let mut path = self.path.iter();
+        path.try_for_each(|(pointer, name)| write!(f, "{}{name}", through(*pointer)))
+    }
+}
+
+fn through(pointer: bool) -> &'static str {
+    if pointer { "->" } else { "." }
+}
+
+/// Where a program finds a number.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Value {
+    /// Where in the context it, or the first pointer to it, is.
+    pub origin: Origin,
+    /// From that pointer on: the offsets of pointers, and at last of the number.
+    pub path: Vec<i32>,
+    /// How it is stored.
+    pub number: Number,
+}
+
+/// A place in a program's context, in bytes from its beginning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// A register or an argument: 64 bits, of which the lowest are the number.
+    Word(i32),
+    /// A field of a tracepoint's record, as long as it is.
+    Field(i32),
+}
+
+/// As long as a register: what is not known to be anything else.
+const WORD: Number = Number { size: 8, signed: false, pointer: false };
+
+impl Value {
+    /// Of a function of the kernel, at its entry or, for a result, its return.
+    ///
+    /// # Errors
+    /// The function has no such argument, or what it points to no such field; or what the kernel's
+    /// types would have to tell is not known.
+    pub fn of_function(
+        function: &str,
+        kind: AttachKind,
+        expression: &Expression,
+        types: &KernelTypes,
+    ) -> Result<(Attach, Value), Error> {
+        let mut of = Typed::look_up(function, Kind::Func, function, types)?;
+        if of.signature.is_none() && (kind == AttachKind::Fentry || expression.needs_types()) {
+            return Err(of.unknown(expression));
+        }
+        let name = function.to_owned();
+        let id = of.id.filter(|_| !types.are_from_file());
+        let attach = match (kind, expression.is_of_result()) {
+            (AttachKind::Fentry, false) => Attach::Fentry(name, id),
+            (AttachKind::Fentry, true) => Attach::Fexit(name, id),
+            (_, false) => Attach::Kprobe(vec![name]),
+            (_, true) => Attach::Kretprobe(name),
+        };
+        Ok((attach, of.value(kind, expression)?))
+    }
+
+    /// Of what a tracepoint hands on, by number: `arg0->__data_len`.
+    ///
+    /// # Errors
+    /// As [`Value::of_function`].
+    pub fn of_tracepoint(
+        category: &str,
+        name: &str,
+        kind: AttachKind,
+        expression: &Expression,
+        types: &KernelTypes,
+    ) -> Result<(Attach, Value), Error> {
+        let typedef = format!("btf_trace_{name}");
+        let mut of = Typed::look_up(name, Kind::Typedef, &typedef, types)?;
+        match &mut of.signature {
+            // The first parameter is not the program's.
+            Some(signature) => drop(signature.parameters.drain(..1)),
+            None if of.btf.is_some() => return Err(refusal::no_tracepoint(category, name)),
+            None if expression.needs_types() => return Err(of.unknown(expression)),
+            None => {}
+        }
+        let attach = match kind {
+            AttachKind::TpBtf => {
+                Attach::TpBtf(name.into(), of.id.filter(|_| !types.are_from_file()))
+            }
+            _ => Attach::RawTp(name.into()),
+        };
+        Ok((attach, of.value(kind, expression)?))
+    }
+
+    /// Of a tracepoint's record.
+    ///
+    /// # Errors
+    /// There is no such tracepoint, or its record has no such field or no number there; or tracefs
+    /// cannot be read.
+    pub fn of_record(
+        category: &str,
+        name: &str,
+        expression: &Expression,
+    ) -> Result<(Attach, Value), Error> {
+        let tracefs = Tracefs::find().ok_or_else(refusal::no_tracefs)?;
+        let format =
+            tracefs.tracepoint_format(category, name).map_err(|error| match error.errno() {
+                Errno::ENOENT => refusal::no_tracepoint(category, name),
+                _ => Error::failed(error.to_string()),
+            })?;
+        let asked = expression.to_string();
+        // The kernel does not let programs read those before.
+        let mut fields = format.fields.iter().filter(|field| field.offset >= 8);
+        let field = fields.clone().find(|field| field.name == asked).ok_or_else(|| {
+            let what = format!("{category}:{name} has no field {asked}");
+            refusal::misspelt(what, &asked, fields.by_ref().map(|field| &*field.name))
+        })?;
+        let number = Number { size: field.size, signed: field.signed, pointer: false };
+        if !matches!(field.size, 1 | 2 | 4 | 8)
+            || field.is_data_location()
+            || field.declaration.contains('[')
+        {
+            return Err(Error::failed(format!("{asked} is no number: {}", field.declaration)));
+        }
+        let origin = Origin::Field(field.offset as i32);
+        let attach = Attach::Tracepoint(category.into(), name.into());
+        Ok((attach, Value { origin, path: vec![], number }))
+    }
+
+    /// Of a function of a file, whose types are not known: a register.
+    ///
+    /// # Errors
+    /// More than that is asked for.
+    pub fn of_user_function(
+        function: &UserFunction,
+        expression: &Expression,
+    ) -> Result<(Attach, Value), Error> {
+        if expression.needs_types() {
+            return Err(Error::usage(format!(
+                "{expression}: of a function of a file only arg0 to arg5 and retval can be read"
+            )));
+        }
+        let at = if expression.is_of_result() { At::Return } else { At::Entry };
+        let mut of =
+            Typed { name: &function.symbol, btf: None, id: None, signature: None, types: None };
+        Ok((Attach::Uprobe(function.clone(), at), of.value(AttachKind::Uprobe, expression)?))
+    }
+}
+
+impl Expression {
+    fn needs_types(&self) -> bool {
+        !self.path.is_empty() || matches!(self.root, Root::Name(_))
+    }
+}
+
+/// A function or tracepoint, and what the kernel's types say about it.
+struct Typed<'a> {
+    name: &'a str,
+    types: Option<&'a KernelTypes>,
+    btf: Option<Btf<'a>>,
+    id: Option<u32>,
+    signature: Option<Signature>,
+}
+
+impl<'a> Typed<'a> {
+    fn look_up(
+        name: &'a str,
+        kind: Kind,
+        of_type: &str,
+        types: &'a KernelTypes,
+    ) -> Result<Typed<'a>, Error> {
+        let mut of =
+            Typed { name, types: Some(types), btf: types.btf()?, id: None, signature: None };
+        if let Some(btf) = &mut of.btf {
+            let found = btf.find_all(&[(kind, of_type)]).map_err(|error| types.error(&error))?;
+            if let Some((id, record)) = found[0] {
+                of.id = Some(id);
+                of.signature = btf.signature(&record).map_err(|error| types.error(&error))?;
+            }
+        }
+        Ok(of)
+    }
+
+    /// Nothing is known about it, and something would have to be.
+    fn unknown(&self, expression: &Expression) -> Error {
+        let name = self.name;
+        if self.btf.is_none() {
+            return refusal::no_btf(&format!("{expression} of {name}"));
+        }
+        match kallsyms::count_functions(name) {
+            Ok(0) => refusal::no_function(name),
+            _ => Error::failed(format!("the kernel's BTF does not tell what {name} takes"))
+                .next("try: arg0 to arg5 or retval alone, with --attach kprobe"),
+        }
+    }
+
+    fn value(&mut self, kind: AttachKind, expression: &Expression) -> Result<Value, Error> {
+        let index = self.index(&expression.root)?;
+        let parameters = self.signature.iter().flat_map(|signature| &signature.parameters);
+        // Big structs take the place of several arguments.
+        let words = match self.signature {
+            Some(_) => parameters.take(index).map(|one| one.words as usize).sum(),
+            None => index,
+        };
+        let place = match (kind, expression.is_of_result()) {
+            (AttachKind::Kprobe | AttachKind::Uprobe, result) => {
+                let registers = registers::host().ok_or_else(|| {
+                    let arch = std::env::consts::ARCH;
+                    Error::lacking(format!(
+                        "where {arch} keeps a function's arguments is not known"
+                    ))
+                })?;
+                let argument = registers.arguments.get(words).copied();
+                let register = if result { Some(registers.result) } else { argument };
+                register.ok_or_else(|| {
+                    Error::failed(format!("{} of {} is in no register", expression.root, self.name))
+                })?
+            }
+            // The result lies behind the arguments.
+            _ => 8 * words as i32,
+        };
+        let (path, number) = match (&mut self.btf, &self.signature, self.types) {
+            (Some(btf), Some(signature), Some(types)) => {
+                let type_id = match signature.parameters.get(index) {
+                    Some(parameter) => parameter.type_id,
+                    None => signature.returns,
+                };
+                follow(btf, type_id, expression)
+                    .map_err(|error| error.explained(|error| types.error(error)))?
+            }
+            _ => (vec![], WORD),
+        };
+        Ok(Value { origin: Origin::Word(place), path, number })
+    }
+
+    /// Which argument it is; for the result how many there are.
+    fn index(&self, root: &Root) -> Result<usize, Error> {
+        let Some(Signature { parameters, returns }) = &self.signature else {
+            return Ok(if let Root::Argument(number) = root { *number } else { 0 });
+        };
+        let index = match root {
+            Root::Argument(number) => Some(*number).filter(|number| *number < parameters.len()),
+            Root::Name(name) => parameters.iter().position(|one| one.name == *name),
+            Root::Result if *returns == 0 => {
+                return Err(Error::failed(format!("{} returns nothing", self.name)));
+            }
+            Root::Result => Some(parameters.len()),
+        };
+        index.ok_or_else(|| {
+            let what = format!("{} has no argument {root}", self.name);
+            let names = parameters.iter().enumerate();
+            let names: Vec<_> = names
+                .map(|(number, one)| match (&*one.name, root) {
+                    ("", _) | (_, Root::Argument(_)) => format!("arg{number}"),
+                    (name, _) => name.to_owned(),
+                })
+                .collect();
+            refusal::misspelt(what, &root.to_string(), names.iter().map(String::as_str))
+        })
+    }
+}
+
+/// Why a path could not be followed.
+enum Lost {
+    Said(Error),
+    Malformed(BtfError),
+}
+
+impl From<BtfError> for Lost {
+    fn from(error: BtfError) -> Lost {
+        match error {
+            BtfError::Bitfield(field) => {
+                Lost::Said(Error::failed(format!("{field} is a bitfield, which cannot be read")))
+            }
+            error => Lost::Malformed(error),
+        }
+    }
+}
+
+impl Lost {
+    fn explained(self, explain: impl FnOnce(&BtfError) -> Error) -> Error {
+        match self {
+            Lost::Said(error) => error,
+            Lost::Malformed(error) => explain(&error),
+        }
+    }
+}
+
+/// The offsets on the way from a value of this type to the number that is asked for.
+fn follow(
+    btf: &mut Btf<'_>,
+    mut type_id: u32,
+    expression: &Expression,
+) -> Result<(Vec<i32>, Number), Lost> {
+    let mut offsets = vec![];
+    let mut place = expression.root.to_string();
+    for (pointer, field) in &expression.path {
+        let pointee = btf.pointee(type_id)?;
+        let record = btf.record_of(type_id)?;
+        let record = match (pointer, pointee, record) {
+            (true, Some(pointee), _) => {
+                offsets.push(0);
+                pointee
+            }
+            (false, _, Some(record)) if !offsets.is_empty() => record,
+            (false, Some(_), _) | (true, _, Some(_)) => {
+                let other = through(!pointer);
+                let error = Error::failed(match pointer {
+                    true => format!("{place} is no pointer"),
+                    false => format!("{place} is a pointer"),
+                });
+                return Err(Lost::Said(error.next(format!("try: {place}{other}{field}"))));
+            }
+            _ => {
+                let what = format!("{place} is no pointer to a struct: it has no {field}");
+                return Err(Lost::Said(Error::failed(what)));
+            }
+        };
+        let Some(found) = btf.placement_in(&record, field)? else {
+            let what = format!("{} has no field {field}", name(&record)?);
+            return Err(Lost::Said(misspelt_field(btf, &record, what, field)?));
+        };
+        if let (Some(last), Ok(offset)) = (offsets.last_mut(), i32::try_from(found.offset)) {
+            *last += offset;
+        }
+        type_id = found.type_id;
+        place = format!("{place}{}{field}", through(*pointer));
+    }
+    if let Some(number) = btf.number(type_id)? {
+        return Ok((offsets, number));
+    }
+    Err(Lost::Said(match btf.record_of(type_id)? {
+        Some(record) => {
+            let what = format!("{place} is a {}, of which a field is to be named", name(&record)?);
+            misspelt_field(btf, &record, what, "")?
+        }
+        None => Error::failed(format!("{place} is no number")),
+    }))
+}
+
+/// `struct request`
+fn name(record: &Type<'_>) -> Result<String, BtfError> {
+    let keyword = if record.kind() == Kind::Union { "union" } else { "struct" };
+    let name = String::from_utf8_lossy(record.name()?).into_owned();
+    Ok(if name.is_empty() { keyword.to_owned() } else { format!("{keyword} {name}") })
+}
+
+fn misspelt_field<'a>(
+    btf: &mut Btf<'a>,
+    record: &Type<'a>,
+    what: String,
+    field: &str,
+) -> Result<Error, BtfError> {
+    let names = btf.member_names(record)?;
+    let names: Vec<_> = names.into_iter().map(String::from_utf8_lossy).collect();
+    Ok(refusal::misspelt(what, field, names.iter().map(|name| &**name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_read_as_in_c() {
+        let path = |path: &[(bool, &str)]| -> Vec<(bool, String)> {
+            path.iter().map(|(pointer, name)| (*pointer, (*name).to_owned())).collect()
+        };
+        for (text, root, fields) in [
+            ("arg0", Root::Argument(0), &[][..]),
+            ("arg5", Root::Argument(5), &[]),
+            ("retval", Root::Result, &[]),
+            ("argument", Root::Name("argument".into()), &[]),
+            ("rq->q->nr_requests", Root::Name("rq".into()), &[(true, "q"), (true, "nr_requests")]),
+            ("arg0->bi_iter.bi_size", Root::Argument(0), &[(true, "bi_iter"), (false, "bi_size")]),
+        ] {
+            let expression: Expression = text.parse().unwrap();
+            assert_eq!(expression, Expression { root, path: path(fields) });
+            assert_eq!(expression.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_an_error() {
+        for text in
+            ["", "0", "arg6", "arg0-", "arg0->", "arg0->->q", "a b", "a->b[0]", "->q", "é", "a.é"]
+        {
+            assert!(text.parse::<Expression>().is_err(), "{text}");
+        }
+    }
+}

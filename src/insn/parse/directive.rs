@@ -1,0 +1,143 @@
+//! Directives: the lines that make a text a whole program.
+
+use std::fmt;
+
+use super::mistake::{Mistake, Span, Word};
+use super::token::{Token, Tokens};
+
+/// `.program drop xdp`, `.program bitehist kprobe blk_mq_start_request`
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ProgramLine {
+    /// The program's name.
+    pub name: Word,
+    /// How it is attached, or its type; empty where the text does not say.
+    pub kind: Word,
+    /// Where it is attached; may be empty.
+    pub place: Word,
+}
+
+/// `.map hist array key 4 value 264 entries 1`, and `flags 0x1` if it has some. Bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[allow(missing_docs)] // The line says it.
+pub struct MapLine {
+    pub name: Word,
+    pub map_type: Word,
+    pub key_size: u32,
+    pub value_size: u32,
+    pub max_entries: u32,
+    pub flags: u32,
+}
+
+impl MapLine {
+    /// Whether both say the same, wherever they stand.
+    pub(super) fn same(&self, other: &MapLine) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl fmt::Display for ProgramLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, ".program {}", self.name.text)?;
+        let rest = [&self.kind.text, &self.place.text];
+        rest.into_iter().filter(|word| !word.is_empty()).try_for_each(|word| write!(f, " {word}"))
+    }
+}
+
+impl fmt::Display for MapLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MapLine { name, map_type, key_size, value_size, max_entries, flags } = self;
+        write!(f, ".map {} {} key {key_size} ", name.text, map_type.text)?;
+        write!(f, "value {value_size} entries {max_entries}")?;
+        match flags {
+            0 => Ok(()),
+            flags => write!(f, " flags {flags:#x}"),
+        }
+    }
+}
+
+/// A directive.
+pub enum Directive {
+    Program(ProgramLine),
+    License(Word),
+    Map(MapLine),
+}
+
+/// The directive in a line without its comment.
+pub fn directive(text: &str, line: u32) -> Result<Directive, Mistake> {
+    let mut tokens = Tokens::new(text, line);
+    let name = tokens.word("a directive")?;
+    match name.text.as_str() {
+        ".program" => program(text, line).map(Directive::Program),
+        ".license" => {
+            let span = tokens.span();
+            let Token::Quoted(license) = tokens.next() else {
+                return Err(Mistake::new(span, "expected a licence between quotes")
+                    .help(".license \"Dual MIT/GPL\" lets a program call every helper"));
+            };
+            tokens.finish()?;
+            Ok(Directive::License(Word { text: license.to_owned(), span }))
+        }
+        ".map" => map(&mut tokens).map(Directive::Map),
+        other => Err(Mistake::new(name.span, format!("`{other}` is no directive"))
+            .meant(other, [".program", ".license", ".map"].into_iter())),
+    }
+}
+
+/// The place may be a path: its words are told by the spaces between them.
+fn program(text: &str, line: u32) -> Result<ProgramLine, Mistake> {
+    let mut at = 0;
+    let mut words = std::iter::from_fn(|| {
+        let rest = text[at..].trim_start();
+        let start = text.len() - rest.len();
+        let end = rest.find(char::is_whitespace).map_or(text.len(), |length| start + length);
+        at = end;
+        (start < end)
+            .then(|| Word { text: text[start..end].to_owned(), span: Span { line, start, end } })
+    });
+    let directive = words.next().unwrap_or_default();
+    let Some(name) = words.next() else {
+        return Err(Mistake::new(directive.span, "a program needs a name")
+            .help(".program NAME xdp, or .program NAME kprobe FUNCTION"));
+    };
+    let kind = words.next().unwrap_or_default();
+    let mut place = words.next().unwrap_or_default();
+    // A path may hold spaces.
+    if let Some(last) = words.last() {
+        place.span.end = last.span.end;
+        place.text = text[place.span.start..place.span.end].to_owned();
+    }
+    Ok(ProgramLine { name, kind, place })
+}
+
+fn map(tokens: &mut Tokens) -> Result<MapLine, Mistake> {
+    let mut map = MapLine {
+        name: tokens.word("a map's name")?,
+        map_type: tokens.word("a map's type, such as hash or array")?,
+        ..MapLine::default()
+    };
+    let mut has_entries = false;
+    while tokens.peek() != Token::End {
+        let property = tokens.word("key, value, entries or flags")?;
+        let field = match property.text.as_str() {
+            "key" => &mut map.key_size,
+            "value" => &mut map.value_size,
+            "entries" => {
+                has_entries = true;
+                &mut map.max_entries
+            }
+            "flags" => &mut map.flags,
+            other => {
+                return Err(Mistake::new(property.span, format!("a map has no `{other}`"))
+                    .meant(other, ["key", "value", "entries", "flags"].into_iter())
+                    .or_help("a map has key, value (in bytes), entries and flags"));
+            }
+        };
+        let (value, span) = tokens.number("a number")?;
+        *field = u32::try_from(value)
+            .map_err(|_| Mistake::new(span, format!("{value} does not fit 32 bits")))?;
+    }
+    if !has_entries {
+        return Err(tokens.expected("`entries` and their number"));
+    }
+    Ok(map)
+}

@@ -1,0 +1,136 @@
+//! What is wrong with a text, shown as compilers do.
+
+use std::fmt;
+
+/// Columns of one line, in bytes from 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Span {
+    /// The line, from 1.
+    pub line: u32,
+    /// The first byte.
+    pub start: usize,
+    /// Behind the last byte.
+    pub end: usize,
+}
+
+/// A word of a text and where it stands.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Word {
+    /// The word.
+    pub text: String,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mistake {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub what: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+impl Mistake {
+    pub(super) fn new(span: Span, what: impl Into<String>) -> Mistake {
+        Mistake { span, what: what.into(), help: None }
+    }
+
+    pub(super) fn help(self, help: impl Into<String>) -> Mistake {
+        Mistake { help: Some(help.into()), ..self }
+    }
+
+    /// The same, with this help if it has none.
+    pub(super) fn or_help(self, help: &str) -> Mistake {
+        if self.help.is_some() { self } else { self.help(help) }
+    }
+
+    /// The same, with the candidate that looks most like `word`, if one does.
+    pub(super) fn meant<'a>(self, word: &str, of: impl Iterator<Item = &'a str>) -> Mistake {
+        match like(word, of) {
+            Some(likely) => self.help(format!("did you mean `{likely}`?")),
+            None => self,
+        }
+    }
+}
+
+/// The candidate that looks most like `word`, if one does.
+pub fn like<'a>(word: &str, of: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Longer ones are no slip of the finger, and take their time.
+    let word = word.get(..64).unwrap_or(word);
+    let likeness = |candidate: &str| match candidate.len() <= 6 {
+        // Of a short word, two letters that changed places are much.
+        true if strsim::osa_distance(word, candidate) == 1 => 0.9,
+        _ => strsim::jaro_winkler(word, candidate),
+    };
+    let likely = of.take(1000).map(|candidate| (likeness(candidate), candidate));
+    let best = likely.max_by(|one, other| one.0.total_cmp(&other.0));
+    best.filter(|(likeness, _)| *likeness > 0.8).map(|(_, candidate)| candidate)
+}
+
+/// The first things that are wrong with a text, as many as somebody reads. Displayed line by line, with
+/// what is wrong underlined.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mistakes {
+    pub(super) file: String,
+    /// In the order of the text, each with its line.
+    pub(super) all: Vec<(Mistake, String)>,
+}
+
+impl Mistakes {
+    /// Each of them; there is at least one.
+    pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
+        self.all.iter().map(|(mistake, _)| mistake)
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// So much of a line is shown before and behind what is wrong.
+const AROUND: usize = 60;
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (Mistake { span, what, help }, line)) in self.all.iter().enumerate() {
+            let gap = if index > 0 { "\n" } else { "" };
+            let number = span.line.to_string();
+            let margin = " ".repeat(number.len());
+            let (before, wrong, behind) = shown(line, *span);
+            let column = before.chars().count();
+            let at = line.get(..span.start).map_or(0, |start| start.chars().count()) + 1;
+            let carets = "^".repeat(wrong.chars().count().max(1));
+            writeln!(f, "{gap}error: {what}")?;
+            writeln!(f, "{margin}--> {}:{number}:{at}", self.file)?;
+            writeln!(f, "{margin} |")?;
+            writeln!(f, "{number} | {}", format!("{before}{wrong}{behind}").trim_end())?;
+            write!(f, "{margin} | {}{carets}", " ".repeat(column))?;
+            if let Some(help) = help {
+                write!(f, "\n{margin} = help: {help}")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// A line in three parts, the middle one being what is wrong. A tab is four columns, and what would
+/// move a terminal's cursor is a question mark.
+fn shown(line: &str, span: Span) -> (String, String, String) {
+    let plain = |c: char| match c {
+        '\t' => "    ".to_owned(),
+        c if c.is_control() => "?".to_owned(),
+        c => c.to_string(),
+    };
+    let start = line.get(..span.start).unwrap_or(line);
+    let wrong = line.get(span.start..span.end).unwrap_or_default();
+    let rest = line.get(span.end..).unwrap_or_default();
+    let cut = start.chars().count().saturating_sub(AROUND);
+    let mut before: String = start.chars().skip(cut).map(plain).collect();
+    if cut > 0 {
+        before.insert_str(0, "...");
+    }
+    let wrong = wrong.chars().take(AROUND).map(plain).collect();
+    (before, wrong, rest.chars().take(AROUND).map(plain).collect())
+}

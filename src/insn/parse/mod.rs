@@ -1,0 +1,518 @@
+//! Text in: programs in the verifier's own syntax, as [`listing`](super::listing) prints it, with
+//! what is pleasant to write by hand.
+//!
+//! ```
+//! let source = rawbpf::insn::parse("drop.bpf", "
+//!     .program drop xdp               ; a name and a type, or a place to attach to
+//!     .map seen array key 4 value 8 entries 1
+//!         r1 = map[seen][0]+0
+//!         r2 = 1
+//!         lock *(u64 *)(r1 + 0) += r2
+//!         if r2 == 1 goto out         ; a label, or pc+2
+//!         call bpf_get_prandom_u32    # helpers by name
+//!     out:
+//!         w0 = 1                      // XDP_DROP
+//!         exit
+//! ").unwrap();
+//! assert_eq!(source.programs[0].line.kind.text, "xdp");
+//! assert_eq!(source.programs[0].program.insns().len(), 7);
+//!
+//! let mistakes = rawbpf::insn::parse("drop.bpf", "call bpf_get_prandom_u31").unwrap_err();
+//! assert!(mistakes.to_string().contains("did you mean `bpf_get_prandom_u32`?"));
+//! ```
+//!
+//! An instruction stands on a line, in the spelling of the verifier or of llvm-objdump; the slot and
+//! opcode before it are there to be read and may be left out, but `(18)` says that a constant takes
+//! two slots, as does `ll` behind it.
+
+mod directive;
+mod mistake;
+mod statement;
+mod token;
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::sync::Arc;
+
+use directive::{Directive, directive};
+pub use directive::{MapLine, ProgramLine};
+pub use mistake::{Mistake, Mistakes, Span, Word, like};
+use statement::{Need, Statement, no_helper, statement};
+use token::{Token, Tokens};
+
+use super::helper::Helper;
+use super::instruction::{Callee, Imm64, Insn};
+use super::program::{Note, Program, Text, Written};
+
+/// What a text holds.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The licence, where the text names one.
+    pub license: Option<String>,
+    /// The maps; programs refer to them by their place here.
+    pub maps: Vec<MapLine>,
+    /// The programs, at least one.
+    pub programs: Vec<Named>,
+    /// Fields whose offset is asked for: program and instruction of each.
+    fields: Vec<(usize, usize, statement::Field)>,
+    text: Arc<Text>,
+}
+
+/// A program of a text.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Its `.program` line; empty words where it has none.
+    pub line: ProgramLine,
+    /// The program. It names a field for which [`Source::resolve`] was not called.
+    pub program: Program,
+}
+
+/// An offset in bytes, if it can be told; or what is wrong with the field, and what to write.
+pub type Offset = Result<Option<u32>, (String, Option<String>)>;
+
+/// Nobody reads more.
+const SHOWN: usize = 10;
+/// The kernel takes no more instructions of one program.
+const INSTRUCTIONS: usize = 1_000_000;
+/// Each costs a look into the kernel's types.
+const FIELDS: usize = 1000;
+/// The kernel takes 64 of one program.
+const MAPS: usize = 1000;
+
+/// Reads a text; `file` is its name.
+///
+/// # Errors
+/// What is wrong with it, line by line.
+pub fn parse(file: &str, text: &str) -> Result<Source, Mistakes> {
+    let lines = text.lines().map(str::to_owned).collect();
+    let mut parser = Parser {
+        text: Arc::new(Text { file: file.to_owned(), lines }),
+        license: None,
+        maps: vec![],
+        done: vec![],
+        open: Open::default(),
+        mistakes: vec![],
+    };
+    parser.read();
+    parser.finish()
+}
+
+/// A program that is being read.
+#[derive(Default)]
+struct Open {
+    line: ProgramLine,
+    insns: Vec<Insn>,
+    places: Vec<(u32, u32)>,
+    notes: Vec<(usize, Note)>,
+    labels: HashMap<String, (usize, Span)>,
+    needs: Vec<(usize, Need)>,
+}
+
+struct Parser {
+    text: Arc<Text>,
+    license: Option<Word>,
+    maps: Vec<MapLine>,
+    done: Vec<Open>,
+    open: Open,
+    mistakes: Vec<Mistake>,
+}
+
+impl Parser {
+    fn read(&mut self) {
+        let text = self.text.clone();
+        for (number, line) in (1..).zip(&text.lines) {
+            if let Err(mistake) = self.line(line, number) {
+                self.mistakes.push(mistake);
+            }
+            if self.mistakes.len() == SHOWN {
+                return;
+            }
+        }
+        self.close();
+    }
+
+    fn line(&mut self, line: &str, number: u32) -> Result<(), Mistake> {
+        let (code, comment) = token::comment(line);
+        if code.trim_start().starts_with('.') && !is_label(code) {
+            return self.directive(directive(code, number)?);
+        }
+        let mut tokens = Tokens::new(code, number);
+        let wide = prefix(&mut tokens)?;
+        let before = self.open.insns.len();
+        while let Some(label) = label(&mut tokens)? {
+            self.label(label)?;
+        }
+        if tokens.peek() != Token::End {
+            let Span { line, start, .. } = tokens.span();
+            let Statement { insn, need } = statement(&mut tokens, wide)?;
+            if before == INSTRUCTIONS {
+                return Err(Mistake::new(tokens.span(), "no program has a million instructions"));
+            }
+            let column = code[..start].chars().count() as u32 + 1;
+            self.open.insns.push(insn);
+            self.open.places.push((line, column));
+            if !matches!(need, Need::Nothing) {
+                self.open.needs.push((before, need));
+            }
+        }
+        if let Some(comment) = comment.map(str::to_owned) {
+            let alone = code.trim().is_empty() || self.open.insns.len() == before;
+            let note = if alone { Note::Comment(comment) } else { Note::Behind(comment) };
+            self.open.notes.push((before, note));
+        }
+        Ok(())
+    }
+
+    fn label(&mut self, Word { text, span }: Word) -> Result<(), Mistake> {
+        let at = self.open.insns.len();
+        if let Some((_, first)) = self.open.labels.get(&text) {
+            let what = format!("the label `{text}` is placed twice");
+            return Err(
+                Mistake::new(span, what).help(format!("it is placed first in line {}", first.line))
+            );
+        }
+        self.open.notes.push((at, Note::Label(text.clone())));
+        self.open.labels.insert(text, (at, span));
+        Ok(())
+    }
+
+    fn directive(&mut self, directive: Directive) -> Result<(), Mistake> {
+        match directive {
+            Directive::Program(line) => {
+                self.close();
+                self.open.line = line;
+            }
+            Directive::License(license) => {
+                if license.text.contains('\0') {
+                    return Err(Mistake::new(license.span, "a licence holds no NUL"));
+                }
+                match &self.license {
+                    Some(first) if first.text != license.text => {
+                        let what = format!("the licence was \"{}\" before", first.text);
+                        return Err(Mistake::new(license.span, what)
+                            .help("all programs of a file have one licence"));
+                    }
+                    _ => self.license = Some(license),
+                }
+            }
+            Directive::Map(map) => {
+                match self.maps.iter().find(|other| other.name.text == map.name.text) {
+                    None if self.maps.len() < MAPS => self.maps.push(map),
+                    None => {
+                        let what = format!("more than {MAPS} maps");
+                        return Err(Mistake::new(map.name.span, what));
+                    }
+                    // Each program of a listing has the maps above it.
+                    Some(first) if first.same(&map) => {}
+                    Some(first) => {
+                        let what = format!("another map is called `{}`", map.name.text);
+                        return Err(Mistake::new(map.name.span, what)
+                            .help(format!("it is in line {}", first.name.span.line)));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The program that was being read is complete.
+    fn close(&mut self) {
+        let open = std::mem::take(&mut self.open);
+        if !open.insns.is_empty() {
+            self.done.push(open);
+            return;
+        }
+        // Comments above the first program are its own.
+        match open.line.name.text.is_empty() && open.labels.is_empty() {
+            true => self.open.notes = open.notes,
+            false => {
+                let labels = open.labels.values().map(|(_, span)| *span);
+                let span = labels.last().unwrap_or(open.line.name.span);
+                self.mistakes.push(Mistake::new(span, "the program has no instructions"));
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Source, Mistakes> {
+        let mut programs = vec![];
+        let mut fields = vec![];
+        let done = std::mem::take(&mut self.done);
+        let license = self.license.take().map(|license| license.text);
+        for (index, mut open) in done.into_iter().enumerate() {
+            let mut unresolved = vec![];
+            let slots = slots(&open.insns);
+            for (at, need) in std::mem::take(&mut open.needs) {
+                if let Need::Field(field) = need {
+                    let statement::Field { of, member, .. } = &field;
+                    unresolved.push((at, format!("offsetof(struct {of}, {member})")));
+                    fields.push((index, at, field));
+                } else if self.mistakes.len() < SHOWN
+                    && let Err(mistake) = self.supply(&mut open, &slots, at, need)
+                {
+                    self.mistakes.push(mistake);
+                }
+            }
+            programs.push(Named {
+                line: open.line,
+                program: Program {
+                    insns: open.insns,
+                    written: Written::Text(self.text.clone(), open.places),
+                    unresolved,
+                    notes: open.notes,
+                    license: license.as_deref().and_then(|text| CString::new(text).ok()),
+                },
+            });
+        }
+        if let Some((_, _, field)) = fields.get(FIELDS) {
+            self.mistakes.push(Mistake::new(field.span, format!("more than {FIELDS} fields")));
+        }
+        if programs.is_empty() && self.mistakes.is_empty() {
+            let span = Span { line: 1, ..Span::default() };
+            self.mistakes.push(Mistake::new(span, "the text has no instructions"));
+        }
+        let Parser { text, maps, mut mistakes, .. } = self;
+        if mistakes.is_empty() {
+            return Ok(Source { license, maps, programs, fields, text });
+        }
+        mistakes.sort_by_key(|mistake| mistake.span.line);
+        Err(shown(&text, mistakes))
+    }
+
+    /// Puts the number in an instruction that it has a name for.
+    fn supply(
+        &self,
+        open: &mut Open,
+        slots: &[usize],
+        at: usize,
+        need: Need,
+    ) -> Result<(), Mistake> {
+        let insn = open.insns[at];
+        open.insns[at] = match (insn, need) {
+            (Insn::LoadImm64 { dst, value }, Need::Map(word)) => {
+                let index = self.map(&word.text).ok_or_else(|| self.no_map(&word))?;
+                let value = match value {
+                    Imm64::MapIndexValue { offset, .. } => Imm64::MapIndexValue { index, offset },
+                    _ => Imm64::MapIndex(index),
+                };
+                Insn::LoadImm64 { dst, value }
+            }
+            (Insn::LoadImm64 { dst, .. }, Need::Symbol(word)) => match self.map(&word.text) {
+                Some(index) => Insn::LoadImm64 { dst, value: Imm64::MapIndex(index) },
+                None if open.labels.contains_key(&word.text) => {
+                    with_distance(insn, distance(open, slots, at, &word)?, &word)?
+                }
+                None => return Err(self.no_map(&word)),
+            },
+            (Insn::Call(_), Need::Callee(word)) if !open.labels.contains_key(&word.text) => {
+                match Helper::by_name(&format!("bpf_{}", word.text)) {
+                    Some(helper) => Insn::Call(Callee::Helper(helper.id as i32)),
+                    None => {
+                        let label = like(&word.text, open.labels.keys().map(String::as_str));
+                        let wrong = no_helper(&word);
+                        return Err(match label {
+                            Some(label) => wrong.help(format!("did you mean `{label}`?")),
+                            None => wrong,
+                        });
+                    }
+                }
+            }
+            (_, Need::Label(word) | Need::Callee(word)) => {
+                with_distance(insn, distance(open, slots, at, &word)?, &word)?
+            }
+            (insn, _) => insn,
+        };
+        Ok(())
+    }
+
+    fn map(&self, name: &str) -> Option<i32> {
+        self.maps.iter().position(|map| map.name.text == name).map(|index| index as i32)
+    }
+
+    fn no_map(&self, word: &Word) -> Mistake {
+        let names = self.maps.iter().map(|map| map.name.text.as_str());
+        Mistake::new(word.span, format!("no map is called `{}`", word.text))
+            .meant(&word.text, names)
+            .or_help(&format!("say what it is: .map {} array key 4 value 8 entries 1", word.text))
+    }
+}
+
+fn shown(text: &Text, mistakes: Vec<Mistake>) -> Mistakes {
+    let line = |number: u32| text.lines.get(number as usize - 1).cloned().unwrap_or_default();
+    let all = mistakes.into_iter().map(|mistake| {
+        let line = line(mistake.span.line.max(1));
+        (mistake, line)
+    });
+    Mistakes { file: text.file.clone(), all: all.take(SHOWN).collect() }
+}
+
+impl Source {
+    /// Asks for the offsets of the fields that the text names: a number, `None` where it cannot be
+    /// told and the name shall stay, or what is wrong and what to write instead.
+    ///
+    /// # Errors
+    /// What was said to be wrong, or an offset that its instruction cannot hold.
+    pub fn resolve(
+        &mut self,
+        offset: &mut dyn FnMut(&str, &str) -> Offset,
+    ) -> Result<(), Mistakes> {
+        let mut known = HashMap::new();
+        let mut mistakes = vec![];
+        for (program, at, field) in &self.fields {
+            let statement::Field { of, member, span } = field;
+            let asked = known.entry((of, member)).or_insert_with(|| offset(of, member));
+            let program = &mut self.programs[*program].program;
+            match asked {
+                Ok(None) => {}
+                Err((what, help)) => {
+                    mistakes.push(Mistake { span: *span, what: what.clone(), help: help.clone() });
+                }
+                Ok(Some(offset)) => match with_offset(program.insns[*at], *offset) {
+                    Some(insn) => {
+                        program.insns[*at] = insn;
+                        program.unresolved.retain(|(index, _)| index != at);
+                    }
+                    None => mistakes.push(Mistake::new(
+                        *span,
+                        format!("the offset {offset} does not fit the instruction"),
+                    )),
+                },
+            }
+        }
+        match mistakes.is_empty() {
+            true => Ok(()),
+            false => Err(shown(&self.text, mistakes)),
+        }
+    }
+
+    /// What somebody found wrong who knows more than the text: with a map's type or a place.
+    pub fn mistake(&self, word: &Word, what: String, help: Option<String>) -> Mistakes {
+        shown(&self.text, vec![Mistake { span: word.span, what, help }])
+    }
+}
+
+/// The slot of each instruction, and of the end.
+fn slots(insns: &[Insn]) -> Vec<usize> {
+    let mut slots = vec![0; insns.len() + 1];
+    for (index, insn) in insns.iter().enumerate() {
+        slots[index + 1] = slots[index] + insn.slots();
+    }
+    slots
+}
+
+/// From behind the first slot of an instruction to a label.
+fn distance(open: &Open, slots: &[usize], at: usize, word: &Word) -> Result<i64, Mistake> {
+    match open.labels.get(&word.text) {
+        Some((to, span)) if *to == open.insns.len() => {
+            Err(Mistake::new(*span, "no instruction follows this label"))
+        }
+        Some((to, _)) => Ok(slots[*to] as i64 - slots[at] as i64 - 1),
+        None => Err(Mistake::new(word.span, format!("no label is called `{}`", word.text))
+            .meant(&word.text, open.labels.keys().map(String::as_str))),
+    }
+}
+
+/// The instruction with its jump set.
+fn with_distance(insn: Insn, distance: i64, word: &Word) -> Result<Insn, Mistake> {
+    let too_far = |help: &str| {
+        let what = format!("`{}` is {distance} slots away, more than 16 bits hold", word.text);
+        Mistake::new(word.span, what).help(help)
+    };
+    let short = i16::try_from(distance).ok();
+    let long = distance as i32; // A program has far fewer slots.
+    Ok(match insn {
+        Insn::Goto { .. } => {
+            let offset = short.ok_or_else(|| too_far("gotol reaches further (Linux 6.6)"))?;
+            Insn::Goto { offset }
+        }
+        Insn::MayGoto { .. } | Insn::JumpIf { .. } => {
+            let help = "jump the other way over a gotol (Linux 6.6)";
+            let offset = short.ok_or_else(|| too_far(help))?;
+            match insn {
+                Insn::JumpIf { width, cond, dst, src, .. } => {
+                    Insn::JumpIf { width, cond, dst, src, offset }
+                }
+                _ => Insn::MayGoto { offset },
+            }
+        }
+        Insn::Gotol { .. } => Insn::Gotol { offset: long },
+        Insn::Call(_) => Insn::Call(Callee::Local { offset: long }),
+        Insn::LoadImm64 { dst, .. } => Insn::LoadImm64 { dst, value: Imm64::Func { offset: long } },
+        other => other,
+    })
+}
+
+/// The instruction with the offset of a field.
+fn with_offset(insn: Insn, bytes: u32) -> Option<Insn> {
+    let offset = i16::try_from(bytes);
+    let mut insn = insn;
+    match &mut insn {
+        Insn::Alu { src, .. } => {
+            *src = super::Operand::Imm(i32::try_from(bytes).ok()?);
+        }
+        Insn::Load { offset: at, .. }
+        | Insn::Store { offset: at, .. }
+        | Insn::Atomic { offset: at, .. }
+        | Insn::LoadAcquire { offset: at, .. }
+        | Insn::StoreRelease { offset: at, .. } => *at = offset.ok()?,
+        _ => return None,
+    }
+    Some(insn)
+}
+
+/// Skips what a listing has before an instruction: `3: (b7)`, or `3: b7 00 00 00 00 00 00 00` as
+/// llvm-objdump prints it. Whether the opcode is that of a two-slot load.
+fn prefix(tokens: &mut Tokens) -> Result<bool, Mistake> {
+    let mut ahead = tokens.clone();
+    if let Token::Number(_) = ahead.next()
+        && ahead.eat(":")
+    {
+        *tokens = ahead;
+    }
+    let mut ahead = tokens.clone();
+    if ahead.eat("(")
+        && let Some(code) = byte(&mut ahead)
+        && ahead.eat(")")
+    {
+        *tokens = ahead;
+        return Ok(code == 0x18);
+    }
+    let mut ahead = tokens.clone();
+    let bytes: Vec<u8> = std::iter::from_fn(|| byte(&mut ahead)).take(16).collect();
+    if matches!(bytes.len(), 8 | 16) {
+        *tokens = ahead;
+    }
+    Ok(bytes.len() == 16)
+}
+
+/// Two hexadecimal digits.
+fn byte(tokens: &mut Tokens) -> Option<u8> {
+    let (Token::Name(text) | Token::Number(text)) = tokens.peek() else { return None };
+    let byte = u8::from_str_radix(text, 16).ok().filter(|_| text.len() == 2)?;
+    tokens.next();
+    Some(byte)
+}
+
+/// Whether a line that begins with a point begins with a label: `.L1:`.
+fn is_label(code: &str) -> bool {
+    let mut tokens = Tokens::new(code, 0);
+    tokens.next();
+    tokens.peek() == Token::Sign(":")
+}
+
+/// A label, if one is next.
+fn label(tokens: &mut Tokens) -> Result<Option<Word>, Mistake> {
+    let mut ahead = tokens.clone();
+    let Token::Name(_) = ahead.peek() else { return Ok(None) };
+    let word = ahead.word("a label")?;
+    if !ahead.eat(":") {
+        return Ok(None);
+    }
+    let number = word.text.strip_prefix(['r', 'w']).unwrap_or("?");
+    if number.bytes().all(|digit| digit.is_ascii_digit()) && !number.is_empty()
+        || matches!(word.text.as_str(), "pc" | "fp" | "s")
+    {
+        return Err(Mistake::new(word.span, format!("`{}` cannot be a label", word.text)));
+    }
+    *tokens = ahead;
+    Ok(Some(word))
+}

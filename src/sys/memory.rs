@@ -1,0 +1,84 @@
+//! What maps take of the kernel's memory.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::Add;
+
+use super::cpu;
+use super::map::{MapSpec, MapType};
+
+/// Bytes of the kernel's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// On any host.
+    pub fixed: usize,
+    /// Besides, for each CPU that the host could have.
+    pub per_cpu: usize,
+}
+
+impl Memory {
+    /// In all on this host.
+    pub fn here(self) -> usize {
+        self.fixed + self.per_cpu * cpu::possible().unwrap_or(1)
+    }
+}
+
+/// For people: `1608 KiB, and 3 KiB for each CPU`.
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = |bytes: usize| match bytes {
+            0..1024 => format!("{bytes} bytes"),
+            _ => format!("{} KiB", bytes.div_ceil(1024)),
+        };
+        f.write_str(&size(self.fixed))?;
+        match self.per_cpu {
+            0 => Ok(()),
+            bytes => write!(f, ", and {} for each CPU", size(bytes)),
+        }
+    }
+}
+
+impl Add for Memory {
+    type Output = Memory;
+
+    fn add(self, other: Memory) -> Memory {
+        Memory { fixed: self.fixed + other.fixed, per_cpu: self.per_cpu + other.per_cpu }
+    }
+}
+
+impl Sum for Memory {
+    fn sum<I: Iterator<Item = Memory>>(all: I) -> Memory {
+        all.fold(Memory::default(), Memory::add)
+    }
+}
+
+/// `struct htab_elem` before its key.
+const ELEMENT: usize = 48;
+/// `struct bucket`.
+const BUCKET: usize = 16;
+const POINTER: usize = 8;
+
+impl MapSpec {
+    /// What the kernel sets aside for the elements of an array or a hash when it makes one, which is
+    /// all that it ever takes but for a kilobyte or less. Of kinds that tools do not use, the keys and values
+    /// alone.
+    pub fn memory(&self) -> Memory {
+        let entries = self.max_entries as usize;
+        let key = (self.key_size as usize).next_multiple_of(8);
+        let value = (self.value_size as usize).next_multiple_of(8);
+        let hash = BUCKET * entries.next_power_of_two() + entries * (ELEMENT + key);
+        match self.map_type {
+            MapType::Array => Memory { fixed: entries * value, per_cpu: 0 },
+            MapType::PercpuArray => Memory { fixed: entries * POINTER, per_cpu: entries * value },
+            // A CPU has an element in reserve, to replace another with.
+            MapType::Hash => {
+                Memory { fixed: hash + entries * value, per_cpu: ELEMENT + key + value }
+            }
+            MapType::LruHash => Memory { fixed: hash + entries * value, per_cpu: 0 },
+            MapType::PercpuHash => {
+                Memory { fixed: hash + entries * POINTER, per_cpu: entries * value }
+            }
+            _ => Memory { fixed: entries * (key + value), per_cpu: 0 },
+        }
+    }
+}

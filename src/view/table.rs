@@ -1,0 +1,61 @@
+//! A table: rows under a header, each column as wide as its widest text.
+
+use std::fmt::Write;
+
+/// Where a column's texts stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// As words do.
+    Left,
+    /// As numbers do.
+    Right,
+}
+
+/// The table as text. What would move the cursor is shown as `?`.
+pub fn table(columns: &[(&str, Side)], rows: &[Vec<String>]) -> String {
+    let header = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let rows = [&header].into_iter().chain(rows);
+    let printable = |row: &Vec<String>| -> Vec<String> {
+        row.iter().map(|text| text.replace(char::is_control, "?")).collect()
+    };
+    let rows: Vec<Vec<String>> = rows.map(printable).collect();
+    let widths: Vec<usize> = (0..columns.len())
+        .map(|index| rows.iter().map(|row| row[index].chars().count()).max().unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for ((cell, width), (_, side)) in row.iter().zip(&widths).zip(columns) {
+            let _ = match side {
+                Side::Left => write!(line, "{cell:<width$}  "),
+                Side::Right => write!(line, "{cell:>width$}  "),
+            };
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [(&str, Side); 3] =
+        [("ID", Side::Right), ("NAME", Side::Left), ("HELD BY", Side::Left)];
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_text() {
+        let rows = [
+            ["7", "bitehist", "-"].map(str::to_owned).to_vec(),
+            ["42", "é", "a\x1b[2Jb\n 3"].map(str::to_owned).to_vec(),
+        ];
+        let text = "ID  NAME      HELD BY\n 7  bitehist  -\n42  é         a?[2Jb? 3\n";
+        assert_eq!(table(&COLUMNS, &rows), text);
+    }
+
+    #[test]
+    fn no_rows_are_a_header() {
+        assert_eq!(table(&COLUMNS, &[]), "ID  NAME  HELD BY\n");
+    }
+}

@@ -1,0 +1,32 @@
+//! bioheat.
+
+use rawbpf::host::registers::REGISTERS;
+use rawbpf::host::{Disk, Request};
+use rawbpf::insn::Access;
+use rawbpf::programs::bioheat;
+
+use super::through;
+
+#[track_caller]
+fn check(name: &str, issued: &Request, completed: &Request, disk: Option<Disk>) {
+    let maps = bioheat::maps();
+    let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();
+    let issue = bioheat::issue(issued, disk).unwrap();
+    super::check(&format!("bioheat-{name}-issue"), &issue, &maps);
+    let complete = bioheat::complete(completed, disk).unwrap();
+    super::check(&format!("bioheat-{name}-complete"), &complete, &maps);
+}
+
+#[test]
+fn kprobe() {
+    let di = REGISTERS[0].arguments[0];
+    let (issued, completed) = (through(di, Access::Probe, true), through(0, Access::Probe, true));
+    check("kprobe", &issued, &completed, None);
+}
+
+#[test]
+fn typed() {
+    let request = through(0, Access::Typed, true);
+    check("typed", &request, &request, None);
+    check("typed-disk", &request, &request, Some(Disk { major: 259, minor: 3 }));
+}

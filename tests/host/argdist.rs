@@ -1,0 +1,254 @@
+//! argdist on values that the test itself makes: known numbers of them, of a known size.
+
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use crate::disk::LoopDisk;
+use crate::tool::{self, Ended, Tool};
+use serde_json::Value;
+
+/// The only line of JSON.
+fn line(output: &Ended) -> Value {
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    serde_json::from_str(&output.stdout).expect(&output.stdout)
+}
+
+/// The lowest value and the count of each bucket that counted anything.
+fn counted(line: &Value) -> Vec<(u64, u64)> {
+    let number = |bucket: &Value, key: &str| bucket[key].as_u64().unwrap();
+    let buckets = line["data"]["values"].as_array().unwrap().iter();
+    let buckets = buckets.map(|bucket| (number(bucket, "min"), number(bucket, "count")));
+    buckets.filter(|(_, count)| *count > 0).collect()
+}
+
+/// How often the value was exactly this.
+fn count_of(line: &Value, value: u64) -> u64 {
+    counted(line).into_iter().find(|(min, _)| *min == value).map_or(0, |(_, count)| count)
+}
+
+/// Bounds that give a value a bucket of its own.
+fn only(value: u64) -> String {
+    format!("{value},{}", value + 1)
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rawbpf_test_six(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64 {
+    black_box(a + b + c + d + e + f)
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn each_argument_of_a_function_and_its_result_is_told_exactly() {
+    let own = format!("{}:rawbpf_test_six", std::env::current_exe().unwrap().display());
+    let pid = std::process::id().to_string();
+    let run = |asked: &str| {
+        let args = [&own, asked, "--json", "-p", &pid, "--linear", "0,4000,1", "3600"];
+        Tool::start("argdist", &args)
+    };
+    let asked = ["arg0", "arg1", "arg2", "arg3", "arg4", "arg5", "retval"];
+    let tools = asked.map(run);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..499 {
+                    assert_eq!(rawbpf_test_six(1, 20, 300, 7, 11, 3_000), 3_339);
+                }
+            });
+        }
+    });
+    for (tool, value) in tools.into_iter().zip([1, 20, 300, 7, 11, 3_000, 3_339]) {
+        let line = line(&tool.stop());
+        assert_eq!(counted(&line), [(value, 998)], "{line}");
+        let summary = &line["summary"];
+        assert_eq!(summary["average"].as_f64(), Some(value as f64), "{line}");
+        assert_eq!(
+            (summary["min"].as_f64(), summary["max"].as_f64()),
+            (Some(value as f64), Some(value as f64))
+        );
+    }
+}
+
+/// A disk's number is met by each request that it is issued, and by no other disk's.
+#[track_caller]
+fn requests_of_a_disk(asked: &[&str]) {
+    tool::with_tracefs();
+    let disk = LoopDisk::new();
+    let number = std::fs::metadata(format!("/dev/{}", disk.name())).unwrap().rdev();
+    // As the kernel has it.
+    let dev = u64::from(nix::libc::major(number)) << 20 | u64::from(nix::libc::minor(number));
+    let own = ["block:block_rq_issue", "--json", "--custom", &only(dev)];
+    let tool = Tool::start("argdist", &[&own, asked, &["3600"]].concat());
+    disk.read(4, 499);
+    disk.read(64, 251);
+    let line = line(&tool.stop());
+    assert_eq!(count_of(&line, dev), 750, "{line}");
+    assert!(line["unreadable"].is_null(), "{line}");
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn a_tracepoints_field_is_told_exactly() {
+    requests_of_a_disk(&["dev"]);
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn a_field_behind_two_pointers_is_told_exactly_by_tp_btf() {
+    requests_of_a_disk(&["arg0->part->bd_dev", "--attach", "tp_btf"]);
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn a_field_behind_two_pointers_is_told_exactly_by_raw_tp() {
+    requests_of_a_disk(&["arg0->part->bd_dev", "--attach", "raw_tp"]);
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn sizes_of_requests_are_told_exactly() {
+    let disk = LoopDisk::new();
+    let size = 236 << 10;
+    let args = ["block:block_rq_issue", "arg0->__data_len", "--json", "--custom", &only(size)];
+    let tool = Tool::start("argdist", &[&args[..], &["3600"]].concat());
+    disk.read(236, 251);
+    let line = line(&tool.stop());
+    assert_eq!(count_of(&line, size), 251, "{line}");
+}
+
+/// A shell that runs a script once it gets a line.
+struct Shell(Child);
+
+impl Shell {
+    fn new(script: &str) -> Shell {
+        let child = Command::new("sh")
+            .args(["-c", &format!("read line; {script}")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        Shell(child.unwrap())
+    }
+
+    fn pid(&self) -> String {
+        self.0.id().to_string()
+    }
+
+    fn run(mut self) {
+        self.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+        self.0.stdout.take().unwrap().read_to_end(&mut vec![]).unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn what_a_system_call_returned_is_told_of_one_process() {
+    tool::with_tracefs();
+    let dd = "exec dd if=/dev/zero of=/dev/null bs=4099 count=503";
+    let (shell, other) = (Shell::new(dd), Shell::new(dd));
+    let args =
+        ["syscalls:sys_exit_read", "ret", "--json", "-p", &shell.pid(), "--custom", "4099,4100"];
+    let tool = Tool::start("argdist", &[&args[..], &["3600"]].concat());
+    shell.run();
+    other.run();
+    let line = line(&tool.stop());
+    assert_eq!(count_of(&line, 4099), 503, "{line}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn numbers_below_0_are_counted_beside_the_table() {
+    tool::with_tracefs();
+    let shell = Shell::new("for i in $(seq 31); do read line </; done");
+    let args = ["syscalls:sys_exit_read", "ret", "--json", "-p", &shell.pid(), "3600"];
+    let tool = Tool::start("argdist", &args);
+    // A directory cannot be read.
+    shell.run();
+    let line = line(&tool.stop());
+    assert_eq!(line["negative"], 31, "{line}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_short_behind_two_pointers_is_told_exactly() {
+    let args = ["sched:sched_process_exit", "arg0->signal->oom_score_adj", "--json"];
+    let tool = Tool::start("argdist", &[&args[..], &["--custom", &only(613), "3600"]].concat());
+    let script = "for i in $(seq 17); do sh -c 'echo 613 >/proc/self/oom_score_adj'; done";
+    assert_eq!(tool::shell(script).code, Some(0));
+    let line = line(&tool.stop());
+    assert_eq!(count_of(&line, 613), 17, "{line}");
+}
+
+/// A process ends with SIGCHLD, which is 17, each of its other threads with -1.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn an_int_is_read_with_its_sign() {
+    let threads = "[threading.Thread(target=int).start() for _ in range(13)]";
+    let shell = Shell::new(&format!("exec python3 -c 'import threading; {threads}'"));
+    let args = ["sched:sched_process_exit", "arg0->exit_signal", "--json", "-p", &shell.pid()];
+    let tool = Tool::start("argdist", &[&args[..], &["--custom", &only(17), "3600"]].concat());
+    shell.run();
+    let line = line(&tool.stop());
+    assert_eq!(line["negative"], 13, "{line}");
+    assert_eq!(counted(&line), [(17, 1)], "{line}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn what_is_misspelt_is_told_with_what_there_is() {
+    tool::with_tracefs();
+    for (function, value, what, next) in [
+        (
+            "block:block_rq_issue",
+            "arg0->data_len",
+            "struct request has no field data_len",
+            "did you mean __data_len?",
+        ),
+        ("block:block_rq_issue", "arg0->bio->bi_iter", "a struct bvec_iter", "bi_sector, bi_size"),
+        (
+            "block:block_rq_issue",
+            "arg0->q.nr_requests",
+            "arg0->q is a pointer",
+            "arg0->q->nr_requests",
+        ),
+        ("block:block_rq_issue", "arg0->__data_len->x", "no pointer", "it has no x"),
+        ("block:block_rq_issue", "arg1", "no argument arg1", "there is: arg0"),
+        (
+            "block:block_rq_issue",
+            "byte",
+            "block:block_rq_issue has no field byte",
+            "did you mean bytes?",
+        ),
+        ("block:block_rq_issue", "comm", "comm is no number", "char comm[16]"),
+        (
+            "block:block_rq_isue",
+            "bytes",
+            "no tracepoint block:block_rq_isue",
+            "did you mean block:block_rq_issue?",
+        ),
+        (
+            "block:block_rq_isue",
+            "arg0",
+            "no tracepoint block:block_rq_isue",
+            "did you mean block:block_rq_issue?",
+        ),
+    ] {
+        let output = tool::run("argdist", &[function, value, "1", "1"]);
+        assert_eq!(output.code, Some(1), "{function} {value}: {}", output.stderr);
+        assert!(output.stderr.contains(what) && output.stderr.contains(next), "{}", output.stderr);
+    }
+    for (function, value, what, next) in [
+        ("vfs_read", "fil->f_mode", "vfs_read has no argument fil", "did you mean file?"),
+        ("vfs_raed", "arg0->f_mode", "no function vfs_raed", "did you mean vfs_read?"),
+        ("blk_mq_start_request", "retval", "blk_mq_start_request returns nothing", ""),
+    ] {
+        // Known without being attached.
+        let output = tool::run("argdist", &[function, value, "--dump-insns"]);
+        assert_eq!(output.code, Some(1), "{function} {value}: {}", output.stderr);
+        assert!(output.stderr.contains(what) && output.stderr.contains(next), "{}", output.stderr);
+    }
+}

@@ -1,0 +1,56 @@
+# shellcheck shell=sh
+
+# argdist_sizes KIND DISK VALUE [OPTION...]: the sizes of mixed I/O, at the function that issues a
+# request.
+argdist_sizes() {
+    kind=$1 disk=$2 value=$3
+    shift 3
+    start argdist blk_mq_start_request "$value" --attach "$kind" --json -v "$@" 3600
+    mixed_io "$disk"
+    stop
+}
+
+# argdist_at_tracepoint KIND VALUE: the same at a tracepoint.
+argdist_at_tracepoint() {
+    start argdist block:block_rq_issue "$2" --attach "$1" --json -v 3600
+    mixed_io vda
+    stop
+}
+
+# argdist_queue FUNCTION KIND: what is behind two pointers, of 61 requests. Prints at the end what the
+# kernel says it is.
+argdist_queue() {
+    start argdist "$1" 'arg0->q->nr_requests' --attach "$2" --json -v --linear 0,4000,1 3600
+    direct_write 61 4k nvme0n1
+    stop
+    echo "nr_requests $(cat /sys/block/nvme0n1/queue/nr_requests)"
+}
+
+# argdist_reads KIND VALUE [OPTION...]: what one process reads, 1009 times 4099 bytes.
+argdist_reads() {
+    kind=$1 value=$2
+    shift 2
+    held dd if=/dev/zero of=/dev/null bs=4099 count=1009 status=none
+    start argdist vfs_read "$value" --attach "$kind" -p "$held" --json -v "$@" 3600
+    release
+    stop
+}
+
+# argdist_signed KIND: processes end whose score is above 0, 17, and below, 13.
+argdist_signed() {
+    start argdist sched:sched_process_exit 'arg0->signal->oom_score_adj' --attach "$1" \
+        --custom 613,614 --json -v 3600
+    for _ in $(seq 17); do sh -c 'echo 613 >/proc/self/oom_score_adj'; done
+    for _ in $(seq 13); do sh -c 'echo -613 >/proc/self/oom_score_adj'; done
+    stop
+}
+
+# argdist_misspelt: each is an error that says what there is.
+argdist_misspelt() {
+    for value in 'arg0->data_len' 'req->__data_len' arg1 retval; do
+        rawbpf argdist blk_mq_start_request "$value" 1 1 && return 1
+    done
+    rawbpf argdist blk_mq_strat_request arg0 1 1 && return 1
+    rawbpf argdist block:block_rq_issue byte 1 1 && return 1
+    true
+}
