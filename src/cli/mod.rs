@@ -52,18 +52,18 @@ Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./b
 
 #[derive(Subcommand)]
 enum Command {
-    Biolatency(biolatency::Options),
     Bitehist(bitehist::Options),
     Bitesize(bitesize::Options),
+    Biolatency(biolatency::Options),
     Bioheat(bioheat::Options),
-    Funclatency(funclatency::Options),
     Funccount(funccount::Options),
-    Dump(dump::Options),
+    Funclatency(funclatency::Options),
     Argdist(argdist::Options),
     Asm(asm::Options),
+    Dump(dump::Options),
     Run(run::Options),
-    Doctor(doctor::Options),
     List(list::Options),
+    Doctor(doctor::Options),
 }
 
 /// The whole command line as clap knows it, for man pages and shell completions.
@@ -101,11 +101,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ("funclatency", of(&options.trace), funclatency::run(options))
         }
         Command::Argdist(options) => ("argdist", of(&options.trace), argdist::run(options)),
-        Command::Dump(options) => ("dump", (false, None), dump::run(options)),
         Command::Asm(options) => ("asm", (false, None), asm::run(options)),
+        Command::Dump(options) => ("dump", (false, None), dump::run(options)),
         Command::Run(options) => ("run", of(&options.trace), run::run(options)),
-        Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
         Command::List(options) => ("list", (options.verbose, None), list::run(options)),
+        Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
