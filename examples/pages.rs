@@ -56,16 +56,20 @@ fn page(command: &Command, folder: &Path) -> io::Result<()> {
         }
         None => section(&mut out, "NOTES", &help)?,
     }
-    let overhead = match command.get_name() {
+    section(&mut out, "OVERHEAD", overhead(command))?;
+    section(&mut out, "EXIT STATUS", EXIT_STATUS)?;
+    let others = if command.has_subcommands() { PAGES_OF_TOOLS } else { PAGE_OF_ALL };
+    section(&mut out, "SEE ALSO", others)
+}
+
+fn overhead(command: &Command) -> &'static str {
+    match command.get_name() {
+        "asm" => NOTHING_LOADED,
         "dump" => READS_ONLY,
         "list" => LISTS,
         _ if traces(command) => OVERHEAD,
         _ => NO_OVERHEAD,
-    };
-    section(&mut out, "OVERHEAD", overhead)?;
-    section(&mut out, "EXIT STATUS", EXIT_STATUS)?;
-    let others = if command.has_subcommands() { PAGES_OF_TOOLS } else { PAGE_OF_ALL };
-    section(&mut out, "SEE ALSO", others)
+    }
 }
 
 /// Whether its program runs at each event.
@@ -126,6 +130,10 @@ It attaches to places that are hardly ever hit, with a program of two
 instructions, and detaches when it is done. Nothing of it is left. The
 run takes some tenths of a second, most of it at its end, when the kernel
 removes a uprobe, a tracepoint and two kprobes.";
+
+const NOTHING_LOADED: &str = "\
+None: it loads nothing into the kernel and needs no privilege. A text of a
+hundred thousand instructions takes some tenths of a second.";
 
 const EXIT_STATUS: &str = "\
 0    it is done

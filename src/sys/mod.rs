@@ -63,6 +63,9 @@ macro_rules! kernel_enum {
         }
 
         impl $name {
+            /// Every name, in the order of the numbers.
+            pub const NAMES: &'static [&'static str] = &[$($text),*];
+
             /// The kernel's name in lower case, as other tools print it.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
