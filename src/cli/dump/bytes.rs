@@ -33,6 +33,7 @@ fn from_hex(text: &str) -> Result<Vec<u8>, Error> {
                 return Err(wrong("is not hexadecimal"));
             };
             match (&values[..], values.as_chunks::<2>()) {
+                ([], _) => return Err(wrong("is not hexadecimal")),
                 ([alone], _) => bytes.push(*alone),
                 (_, (pairs, [])) => bytes.extend(pairs.iter().map(|[high, low]| high << 4 | low)),
                 _ => return Err(wrong("has an odd number of digits")),

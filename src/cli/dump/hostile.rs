@@ -1,6 +1,6 @@
 //! Files that somebody made to do harm: each gives an error or a text, soon and of bounded length.
 //!
-//! `RAWBPF_FUZZ_CASES=4000000000 cargo test hostile` goes on for as long as one likes.
+//! `PROPTEST_CASES=4000000000 cargo test hostile` goes on for as long as one likes.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -130,7 +130,7 @@ impl Kernel for NoNames {
 }
 
 fn cases() -> u32 {
-    std::env::var("RAWBPF_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500)
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500)
 }
 
 proptest! {

@@ -39,7 +39,8 @@ pub struct Options {
     #[command(flatten)]
     loaded: Loaded,
 
-    /// listing, opcodes, linum, hex, c, json, raw, visual (a drawn graph) or dot [default: linum; a tool's: listing]
+    /// listing, opcodes, linum, hex, c, json, raw, visual (the graph drawn) or dot [default: linum,
+    /// of a tool listing]
     #[arg(short, long, value_name = "FORMAT", hide_possible_values = true)]
     format: Option<Format>,
 
