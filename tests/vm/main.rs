@@ -16,6 +16,7 @@ mod cases;
 mod doctor;
 mod funclatency;
 mod list;
+mod run;
 mod user;
 
 use bed::{Case, Kernel};
