@@ -65,6 +65,7 @@ fn page(command: &Command, folder: &Path) -> io::Result<()> {
 fn overhead(command: &Command) -> &'static str {
     match command.get_name() {
         "asm" => NOTHING_LOADED,
+        "dump" => READS_ONLY,
         "list" => LISTS,
         _ if traces(command) => OVERHEAD,
         _ => NO_OVERHEAD,
@@ -115,6 +116,8 @@ kprobe, uprobe or tracepoint: the kernel waits for its last user.
 The process takes less than 2 MB, most of them pages of its file and of
 the kernel's BTF. What the maps take in the kernel is told by rawbpf
 doctor. Neither grows with time.";
+
+const READS_ONLY: &str = "It only reads: nothing is loaded, and nothing runs in the kernel.";
 
 const LISTS: &str = "\
 Nothing is loaded. The kernel is asked for each object, and the descriptors

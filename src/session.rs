@@ -419,7 +419,7 @@ fn source_lines(program: &Program) -> impl Iterator<Item = Source> + '_ {
         slot: slot as u32,
         file: line.file.to_owned(),
         line: line.line,
-        text: line.text.unwrap_or_else(|| programs::line(line.file, line.line)).to_owned(),
+        text: programs::source(&line).trim().to_owned(),
     })
 }
 

@@ -52,17 +52,18 @@ Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./b
 
 #[derive(Subcommand)]
 enum Command {
-    Biolatency(biolatency::Options),
     Bitehist(bitehist::Options),
     Bitesize(bitesize::Options),
+    Biolatency(biolatency::Options),
     Bioheat(bioheat::Options),
-    Funclatency(funclatency::Options),
     Funccount(funccount::Options),
+    Funclatency(funclatency::Options),
     Argdist(argdist::Options),
     Asm(asm::Options),
+    Dump(dump::Options),
     Run(run::Options),
-    Doctor(doctor::Options),
     List(list::Options),
+    Doctor(doctor::Options),
 }
 
 /// The whole command line as clap knows it, for man pages and shell completions.
@@ -82,6 +83,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if let Command::Dump(options) = &cli.command
+        && let Some(args) = dump::as_tool(options, is_tool)
+    {
+        return run(args.into_iter());
+    }
     let of = |options: &TraceOptions| (options.verbose, options.verifier_log.clone());
     let (name, (verbose, log), result) = match &cli.command {
         Command::Bitehist(options) => ("bitehist", of(&options.trace), bitehist::run(options)),
@@ -96,9 +102,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
         Command::Argdist(options) => ("argdist", of(&options.trace), argdist::run(options)),
         Command::Asm(options) => ("asm", (false, None), asm::run(options)),
+        Command::Dump(options) => ("dump", (false, None), dump::run(options)),
         Command::Run(options) => ("run", of(&options.trace), run::run(options)),
-        Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
         Command::List(options) => ("list", (options.verbose, None), list::run(options)),
+        Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -127,6 +134,13 @@ fn named(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
         args.insert(1, name);
     }
     args
+}
+
+/// Whether a subcommand has bytecode of its own.
+fn is_tool(name: &str) -> bool {
+    let command = Cli::command();
+    let subcommand = command.find_subcommand(name);
+    subcommand.is_some_and(|it| it.get_arguments().any(|arg| arg.get_id() == "dump_insns"))
 }
 
 /// Why a run ends before its time.

@@ -61,7 +61,7 @@ pub fn objects(error: &SysError) -> Error {
         Some(held) if !held.contains(&"CAP_SYS_ADMIN") => Error::lacking(
             "not permitted: CAP_SYS_ADMIN is missing, which it takes to see what others loaded",
         )
-        .next(format!("try: sudo {} list", program())),
+        .next(format!("try: sudo {}", program())),
         _ => privilege().unwrap_or_else(|| policy(error)),
     };
     match error.errno {

@@ -106,6 +106,8 @@ macro_rules! everywhere {
             bioheat_raw_tp_virtio: "bioheat_mixed raw_tp vda" => bioheat::mixed;
             bioheat_auto_null_blk: "bioheat_mixed auto nullb0" => bioheat::mixed;
             bioheat_auto_nvme: "bioheat_mixed auto nvme0n1" => bioheat::mixed;
+            dump_loaded_kprobe: "dump_loaded kprobe" => dump::loaded;
+            dump_loaded_tp_btf: "dump_loaded tp_btf" => dump::loaded;
             bioheat_timed_kprobe: "bioheat_timed kprobe" => bioheat::timed;
             bioheat_timed_fentry: "bioheat_timed fentry" => bioheat::timed;
             bioheat_timed_tp_btf: "bioheat_timed tp_btf" => bioheat::timed;

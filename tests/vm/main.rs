@@ -14,6 +14,7 @@ mod funccount;
 #[macro_use]
 mod cases;
 mod doctor;
+mod dump;
 mod funclatency;
 mod list;
 mod run;
