@@ -68,7 +68,8 @@ pub fn read(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
         return Err(Error::usage(format!("{name}: more than {} MiB of text", LARGEST >> 20)).into());
     }
     let text = String::from_utf8(bytes).map_err(|_| {
-        Error::usage(format!("{name}: this is not text")).next("what asm reads: --dump-insns shows")
+        Error::usage(format!("{name}: this is not text"))
+            .next(format!("to see what is in an object or in bytes: rawbpf dump {name}"))
     })?;
     let mut source = parse(&name, &text)?;
     resolve(&mut source, types)?;
