@@ -10,7 +10,7 @@ use crate::btf::{Btf, BtfError, Kind, identifier};
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::insn::Source;
-use crate::insn::parse::{Mistakes, Named, Word, like, parse};
+use crate::insn::parse::{Mistakes, NamedProgram, Word, like, parse};
 use crate::sys::{MapSpec, MapType, ProgramType};
 
 /// A text whose words are all known.
@@ -68,7 +68,8 @@ pub fn read(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
         return Err(Error::usage(format!("{name}: more than {} MiB of text", LARGEST >> 20)).into());
     }
     let text = String::from_utf8(bytes).map_err(|_| {
-        Error::usage(format!("{name}: this is not text")).next("what asm reads: --dump-insns shows")
+        Error::usage(format!("{name}: this is not text"))
+            .next(format!("to see what is in an object or in bytes: rawbpf dump {name}"))
     })?;
     let mut source = parse(&name, &text)?;
     resolve(&mut source, types)?;
@@ -84,7 +85,7 @@ impl Text {
     /// The programs as they are dumped; one without a name has its file's.
     pub fn dumped(&self) -> Vec<Dumped<'_>> {
         let programs = self.source.programs.iter().zip(&self.kinds);
-        let dumped = programs.map(|(Named { line, program }, kind)| Dumped {
+        let dumped = programs.map(|(NamedProgram { line, program }, kind)| Dumped {
             name: self.name(line.name.text.as_str()),
             kind: match kind {
                 ProgramKind::Attached(kind) => (*kind).to_owned(),
@@ -119,7 +120,7 @@ fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
     maps.collect()
 }
 
-fn kind(source: &Source, program: &Named) -> Result<ProgramKind, Mistakes> {
+fn kind(source: &Source, program: &NamedProgram) -> Result<ProgramKind, Mistakes> {
     let line = &program.line;
     if line.kind.text.is_empty() {
         return Ok(ProgramKind::Type(ProgramType::SocketFilter));

@@ -365,7 +365,8 @@ fn map_sections<'a>(
     let mut offset = 0;
     let has_maps = variables.contains(&false);
     for (map, variable) in all.iter().zip(variables) {
-        let name = identifier(map.name);
+        // One that was read from an object is called as its section.
+        let name = identifier(map.name.strip_prefix(".data.").unwrap_or(map.name));
         if *variable {
             let zeros = vec![0; map.value_size as usize];
             own.push(Section::new(format!(".data.{name}"), PROGBITS, WRITE_ALLOC, 8, zeros));

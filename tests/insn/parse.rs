@@ -93,6 +93,9 @@ fn both_spellings_of_an_instruction_are_read() {
         ("r1 = map[fd:3] ll", "r1 = map[fd:3]"),
         ("r1 = func[pc+3]", "r1 = func[pc+3]"),
         ("exit ; done", "exit"),
+        ("exit;", "exit"),
+        ("exit; done", "exit"),
+        ("exit ; r0 = 0", "exit"),
         ("exit # done", "exit"),
         ("exit // done", "exit"),
     ] {
@@ -275,6 +278,7 @@ fn each_mistake_is_underlined_and_has_a_suggestion() {
         (".prog x\nexit", ".prog", "no directive", "`.program`"),
         (".program\nexit", ".program", "needs a name", "NAME"),
         (".program x xdp\n.program y xdp\nexit", "x", "no instructions", ""),
+        ("r0 = 0; exit", ";", "begins a comment", "a line"),
         ("exit now", "now", "the end of the line", ""),
         ("r0 = \u{1f41d}", "\u{1f41d}", "expected a value", ""),
         ("r0", "", "the end of the line", ""),

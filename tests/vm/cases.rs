@@ -113,6 +113,10 @@ macro_rules! everywhere {
             bioheat_timed_tp_btf: "bioheat_timed tp_btf" => bioheat::timed;
             bioheat_timed_raw_tp: "bioheat_timed raw_tp" => bioheat::timed;
             doctor_table: "doctor_table" => doctor::table;
+            run_once: "run_once" => run::once;
+            run_attached_kprobe: "run_attached kprobe" => run::attached;
+            run_attached_tp_btf: "run_attached tp_btf" => run::attached;
+            run_attached_raw_tp: "run_attached raw_tp" => run::attached;
             list_tp_btf: "list_counted tp_btf" => list::counted_with_link;
             list_raw_tp: "list_counted raw_tp" => list::counted_with_link;
             list_kprobe: "list_counted kprobe" => list::counted;

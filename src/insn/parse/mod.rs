@@ -52,7 +52,7 @@ pub struct Source {
     /// The maps; programs refer to them by their place here.
     pub maps: Vec<MapLine>,
     /// The programs, at least one.
-    pub programs: Vec<Named>,
+    pub programs: Vec<NamedProgram>,
     /// Fields whose offset is asked for: program and instruction of each.
     fields: Vec<(usize, usize, statement::Field)>,
     text: Arc<Text>,
@@ -60,7 +60,7 @@ pub struct Source {
 
 /// A program of a text.
 #[derive(Clone, Debug)]
-pub struct Named {
+pub struct NamedProgram {
     /// Its `.program` line; empty words where it has none.
     pub line: ProgramLine,
     /// The program. It names a field for which [`Source::resolve`] was not called.
@@ -166,6 +166,7 @@ impl Parser {
             }
         }
         if let Some(comment) = comment.map(str::to_owned) {
+            not_code(code, &comment, number)?;
             let alone = code.trim().is_empty() || self.open.insns.len() == before;
             let note = if alone { Note::Comment(comment) } else { Note::Behind(comment) };
             self.open.notes.push((before, note));
@@ -262,7 +263,7 @@ impl Parser {
                     self.mistakes.push(*mistake);
                 }
             }
-            programs.push(Named {
+            programs.push(NamedProgram {
                 line: open.line,
                 program: Program {
                     insns: open.insns,
@@ -479,6 +480,17 @@ fn with_offset(insn: Insn, bytes: u32) -> Option<Insn> {
         _ => return None,
     }
     Some(insn)
+}
+
+/// In other languages `;` separates: `r0 = 0; exit` must not lose its exit without a word.
+fn not_code(code: &str, comment: &str, line: u32) -> Result<(), Box<Mistake>> {
+    let touches = code.ends_with(|c: char| !c.is_whitespace());
+    if !touches || statement(&mut Tokens::new(comment, line), false).is_err() {
+        return Ok(());
+    }
+    let span = Span { line, start: code.len(), end: code.len() + 1 };
+    Err(Mistake::new(span, "`;` begins a comment, and this one is an instruction")
+        .help("write an instruction a line, or a space before `;`"))
 }
 
 /// Skips what a listing has before an instruction: `3: (b7)`, or `3: b7 00 00 00 00 00 00 00` as
