@@ -115,7 +115,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(Stop::Error(error)) => {
-            say!("{name}: {error}");
+            match error.what.split_once(": ") {
+                // The diagnosis says again why.
+                Some((what, _)) if verbose && error.refused.is_some() => say!("{name}: {what}"),
+                _ => say!("{name}: {error}"),
+            }
             if verbose {
                 report::detail(&error, "");
             }

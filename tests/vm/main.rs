@@ -17,6 +17,7 @@ mod doctor;
 mod dump;
 mod funclatency;
 mod list;
+mod refusal;
 mod run;
 mod user;
 
