@@ -75,7 +75,7 @@ fn bytes(text: &str) -> Result<Bytes, String> {
 
 pub fn run(options: &Options) -> Result<(), Stop> {
     let types = KernelTypes::new(options.trace.btf.as_deref())?;
-    let text = text::read(&options.file, &types)?;
+    let text = text::read_any(&options.file, &types)?;
     let programs = text.dumped();
     if let Some(format) = options.trace.dump_insns {
         return dump(&mut io::stdout().lock(), format, Endian::HOST, &programs, &text.maps);

@@ -1,4 +1,4 @@
-//! Programs from a text, as `asm` and `run` read them: the words of the text that the kernel knows.
+//! Programs from a file, as `asm` and `run` read them: of a text, the words that the kernel knows.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::Stop;
 use super::dump::Dumped;
+use super::object;
 use crate::btf::{Btf, BtfError, Kind, identifier};
 use crate::error::Error;
 use crate::host::KernelTypes;
@@ -13,16 +14,18 @@ use crate::insn::Source;
 use crate::insn::parse::{Mistakes, NamedProgram, Word, like, parse};
 use crate::sys::{MapSpec, MapType, ProgramType};
 
-/// A text whose words are all known.
+/// A text whose words are all known, or what an object holds.
 pub struct Text {
-    /// What it holds.
-    pub source: Source,
+    /// Its licence, where it names one.
+    pub license: Option<String>,
+    /// Its programs; what each is stands in `kinds`.
+    pub programs: Vec<NamedProgram>,
     /// Its maps.
     pub maps: Vec<MapSpec>,
     /// What each program is.
     pub kinds: Vec<ProgramKind>,
     /// What a program without a name is called: as its file.
-    name: String,
+    pub name: String,
 }
 
 /// What a program is.
@@ -57,7 +60,29 @@ const LARGEST: u64 = 64 << 20;
 /// # Errors
 /// It cannot be read, or is wrong.
 pub fn read(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
-    let name = if path == "-" { "<stdin>".into() } else { path.display().to_string() };
+    of_bytes(path, bytes(path)?, types)
+}
+
+/// Reads programs to be loaded: a text, as [`read`] does, or an ELF object as clang makes it.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_any(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
+    let bytes = bytes(path)?;
+    if !bytes.starts_with(b"\x7fELF") {
+        return of_bytes(path, bytes, types);
+    }
+    let named = |error: Error| Error { what: format!("{}: {}", shown(path), error.what), ..error };
+    Ok(object::read(&bytes, types).map_err(named)?)
+}
+
+/// A file's name in errors.
+fn shown(path: &Path) -> String {
+    if path == "-" { "<stdin>".into() } else { path.display().to_string() }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
+    let name = shown(path);
     let mut bytes = vec![];
     let reading = match path == "-" {
         true => io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes),
@@ -65,8 +90,13 @@ pub fn read(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
     };
     reading.map_err(|error| Error::usage(format!("{name}: {error}")))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(Error::usage(format!("{name}: more than {} MiB of text", LARGEST >> 20)).into());
+        return Err(Error::usage(format!("{name}: more than {} MiB of text", LARGEST >> 20)));
     }
+    Ok(bytes)
+}
+
+fn of_bytes(path: &Path, bytes: Vec<u8>, types: &KernelTypes) -> Result<Text, Stop> {
+    let name = shown(path);
     let text = String::from_utf8(bytes).map_err(|_| {
         Error::usage(format!("{name}: this is not text"))
             .next(format!("to see what is in an object or in bytes: rawbpf dump {name}"))
@@ -78,13 +108,14 @@ pub fn read(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
     let kinds = kinds.collect::<Result<_, _>>()?;
     let stem = path.file_stem().filter(|_| path != "-").map(|stem| stem.to_string_lossy());
     let name = identifier(stem.as_deref().unwrap_or("program"));
-    Ok(Text { source, maps, kinds, name })
+    let Source { license, programs, .. } = source;
+    Ok(Text { license, programs, maps, kinds, name })
 }
 
 impl Text {
     /// The programs as they are dumped; one without a name has its file's.
     pub fn dumped(&self) -> Vec<Dumped<'_>> {
-        let programs = self.source.programs.iter().zip(&self.kinds);
+        let programs = self.programs.iter().zip(&self.kinds);
         let dumped = programs.map(|(NamedProgram { line, program }, kind)| Dumped {
             name: self.name(line.name.text.as_str()),
             kind: match kind {
@@ -115,6 +146,7 @@ fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
             value_size: map.value_size,
             max_entries: map.max_entries,
             flags: map.flags,
+            content: vec![],
         })
     });
     maps.collect()
