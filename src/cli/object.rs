@@ -91,6 +91,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
     let names: Vec<_> = maps.iter().map(|map| map.name.clone()).collect();
     let mut linker = Linker::new(&object, &notes, &functions, names.iter().map(String::as_str));
     let mut kernel = None;
+    let mut missing = vec![];
     let (mut programs, mut kinds) = (vec![], vec![]);
     for (index, function) in functions.iter().enumerate().filter(|(_, it)| !is_called(it)) {
         let name = identifier(function.name);
@@ -112,10 +113,16 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
                         .into(),
                 );
             };
-            object.resolve(relocation, kernel).map_err(|error| {
-                let asked = object.describe(relocation).unwrap_or_default();
-                format!("{asked}: {error}")
-            })
+            let value = object.resolve(relocation, kernel);
+            let asked = object.describe(relocation).unwrap_or_default();
+            match value {
+                Ok(None) => {
+                    missing.push(asked);
+                    Ok(None)
+                }
+                Ok(value) => Ok(value),
+                Err(error) => Err(format!("{asked}: {error}")),
+            }
         });
         let program = linked.map_err(|error| broken.unwrap_or_else(|| unlinked(&error)))?;
         let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
@@ -129,7 +136,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
         ));
     }
     let license = object.license().map(str::to_owned);
-    Ok(Text { license, programs, maps, kinds, name: "program".into() })
+    Ok(Text { license, programs, maps, kinds, name: "program".into(), missing })
 }
 
 /// Whether a function is only there to be called.
@@ -144,6 +151,10 @@ fn unlinked(error: &LinkError) -> Error {
 /// A map that the object defines.
 fn map(map: &MapDefinition<'_>) -> Result<MapSpec, Error> {
     let name = identifier(map.name);
+    if map.map_type == 0 {
+        return Err(Error::usage(format!("nothing tells what the map {name} is"))
+            .next("the object has no BTF: compile it with clang -g"));
+    }
     let Some(map_type) = MapType::from_raw(map.map_type) else {
         return Err(Error::usage(format!(
             "the map {name} is of the type {}, which is not known here",

@@ -121,7 +121,7 @@ fn test_run(
     let maps = maps.map_err(|error| refusal::map(&error))?;
     let mut out = io::stdout().lock();
     for (dumped, &program_type) in programs.iter().zip(types) {
-        let result = test_one(options, dumped, program_type, &maps)?;
+        let result = test_one(options, text, dumped, program_type, &maps)?;
         let runs = options.repeat.unwrap_or(1);
         if options.trace.json {
             let line = json!({
@@ -161,6 +161,7 @@ const LINK_HEADER: usize = 14;
 
 fn test_one(
     options: &Options,
+    text: &Text,
     dumped: &Dumped,
     program_type: ProgramType,
     maps: &[Map],
@@ -173,7 +174,8 @@ fn test_one(
     if !takes_ctx && ctx.is_some_and(|packet| packet.len() < LINK_HEADER) {
         return Err(Error::usage(format!("--ctx: a packet has at least {LINK_HEADER} bytes")));
     }
-    let loaded = load_alone(dumped.name, dumped.program, maps, program_type)?;
+    let loaded = load_alone(dumped.name, dumped.program, maps, program_type);
+    let loaded = loaded.map_err(|error| text.explained(error))?;
     let zeros = [0; 64];
     let (data_in, ctx_in) = match takes_ctx {
         true => (&[][..], ctx.unwrap_or(&zeros)),
@@ -210,8 +212,8 @@ fn attached(options: &Options, text: &Text, programs: &[Dumped]) -> Result<(), S
     trace::run(&mut run).map_err(|stop| match stop {
         // What it is attached by is the text's to say.
         Stop::Error(error) => {
-            let next = error.next.filter(|next| !next.contains("--attach"));
-            Stop::Error(Error { next, ..error })
+            let next = error.next.clone().filter(|next| !next.contains("--attach"));
+            Stop::Error(text.explained(Error { next, ..error }))
         }
         stop => stop,
     })

@@ -1,5 +1,6 @@
 //! Programs from a file, as `asm` and `run` read them: of a text, the words that the kernel knows.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -8,7 +9,8 @@ use super::Stop;
 use super::dump::Dumped;
 use super::object;
 use crate::btf::{Btf, BtfError, Kind, identifier};
-use crate::error::Error;
+use crate::elf;
+use crate::error::{Error, Failure};
 use crate::host::KernelTypes;
 use crate::insn::Source;
 use crate::insn::parse::{Mistakes, NamedProgram, Word, like, parse};
@@ -26,6 +28,8 @@ pub struct Text {
     pub kinds: Vec<ProgramKind>,
     /// What a program without a name is called: as its file.
     pub name: String,
+    /// What an object's programs ask of the kernel's types and those do not have.
+    pub missing: Vec<String>,
 }
 
 /// What a program is.
@@ -35,6 +39,16 @@ pub enum ProgramKind {
     Attached(&'static str),
     /// A type, to be test-run.
     Type(ProgramType),
+}
+
+/// As a text names it.
+impl fmt::Display for ProgramKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProgramKind::Attached(kind) => f.write_str(kind),
+            ProgramKind::Type(program_type) => program_type.fmt(f),
+        }
+    }
 }
 
 /// The ways to attach, as the listing names them.
@@ -109,7 +123,7 @@ fn of_bytes(path: &Path, bytes: Vec<u8>, types: &KernelTypes) -> Result<Text, St
     let stem = path.file_stem().filter(|_| path != "-").map(|stem| stem.to_string_lossy());
     let name = identifier(stem.as_deref().unwrap_or("program"));
     let Source { license, programs, .. } = source;
-    Ok(Text { license, programs, maps, kinds, name })
+    Ok(Text { license, programs, maps, kinds, name, missing: vec![] })
 }
 
 impl Text {
@@ -118,14 +132,24 @@ impl Text {
         let programs = self.programs.iter().zip(&self.kinds);
         let dumped = programs.map(|(NamedProgram { line, program }, kind)| Dumped {
             name: self.name(line.name.text.as_str()),
-            kind: match kind {
-                ProgramKind::Attached(kind) => (*kind).to_owned(),
-                ProgramKind::Type(program_type) => program_type.to_string(),
-            },
+            kind: kind.to_string(),
             place: line.place.text.clone(),
             program,
         });
         dumped.collect()
+    }
+
+    /// Why the kernel refused a program, where it reached what the kernel's types do not have.
+    pub fn explained(&self, error: Error) -> Error {
+        let reached = error.refused.as_ref().is_some_and(|it| it.log.contains(elf::MISSING_CALL));
+        if !reached || self.missing.is_empty() {
+            return error;
+        }
+        let missing = self.missing.join(", ");
+        let (what, _) = error.what.split_once(": ").unwrap_or((&error.what, ""));
+        let what = format!("{what}: it uses what this kernel's types do not have: {missing}");
+        Error { what, failure: Failure::Lacking, ..error }
+            .next("reach it only where bpf_core_field_exists() says that it is there")
     }
 
     fn name<'a>(&'a self, name: &'a str) -> &'a str {

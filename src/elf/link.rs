@@ -15,6 +15,8 @@ const INSTRUCTIONS: usize = 4_000_000;
 
 /// A call of a helper that no kernel has, as libbpf marks what must not be reached.
 const MISSING: i32 = 0x0bad_2310;
+/// The same in the verifier's words.
+pub const MISSING_CALL: &str = "unknown#195896080";
 
 /// Why a program cannot be made of an object's functions.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

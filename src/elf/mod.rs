@@ -21,7 +21,7 @@ mod read;
 pub mod write;
 
 pub use file::{ElfError, File, Section, Symbol};
-pub use link::{LinkError, Linker, Relocated};
+pub use link::{LinkError, Linker, MISSING_CALL, Relocated};
 pub use maps::MapDefinition;
 pub use notes::Notes;
 pub use places::Places;

@@ -1,13 +1,15 @@
 //! An ELF object: its functions, one after the other.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use serde_json::Map;
 
+use super::super::object::{is_called, kind};
 use super::format::{MapShown, Row, Shown, Source};
 use super::{clean, map_type};
 use crate::btf::Btf;
-use crate::elf::{ElfError, Function, MapDefinition, Notes, Object, Reference};
+use crate::elf::{ElfError, Function, Linker, MapDefinition, Notes, Object, Reference};
 use crate::error::Error;
 use crate::insn::Insn;
 use crate::sys::MapType;
@@ -37,9 +39,20 @@ impl<'a> Functions<'a> {
         Ok(Functions { object, license, maps, notes, btf })
     }
 
-    /// Its functions in the order they stand in.
+    /// Its functions: each program with those it calls behind it, as a text has them. Those that no
+    /// program calls come first.
     pub fn list(&self) -> Vec<Function<'a>> {
-        self.object.functions()
+        let functions = self.object.functions();
+        let mut linker = Linker::new(&self.object, &self.notes, &functions, std::iter::empty());
+        let (called, programs): (Vec<usize>, Vec<usize>) =
+            (0..functions.len()).partition(|index| is_called(&functions[*index]));
+        let reached = programs.into_iter().map(|program| linker.reached(program));
+        // Beyond what can be true they stay in their order.
+        let Ok(reached) = reached.collect::<Result<Vec<_>, _>>() else { return functions };
+        let reached = reached.concat();
+        let is_reached: HashSet<_> = reached.iter().copied().collect();
+        let alone = called.into_iter().filter(|index| !is_reached.contains(index));
+        alone.chain(reached).map(|index| functions[index]).collect()
     }
 
     /// One of them; above the first stands what the object says for all.
@@ -74,10 +87,15 @@ impl<'a> Functions<'a> {
         }
         (shown.maps, shown.shows_maps) = (self.maps.clone(), first);
         let section = clean(function.section.as_bytes());
-        if section == ".text" {
+        if is_called(function) {
             shown.rows[0].label = Some(name);
         } else {
-            shown.directives.push(format!(".program {name} {}", section.replacen('/', " ", 1)));
+            let kind = match kind(function.section) {
+                Some((kind, "")) => kind.to_string(),
+                Some((kind, place)) => format!("{kind} {}", clean(place.as_bytes())),
+                None => section.replacen('/', " ", 1),
+            };
+            shown.directives.push(format!(".program {name} {kind}"));
         }
         let license = self.license.clone().into();
         shown.fields = Map::from_iter([
