@@ -102,9 +102,12 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
         true => io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes),
         false => File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)),
     };
-    reading.map_err(|error| Error::usage(format!("{name}: {error}")))?;
+    reading.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::usage(format!("{name}: no such file")),
+        _ => Error::usage(format!("{name}: it cannot be read: {error}")),
+    })?;
     if bytes.len() as u64 > LARGEST {
-        return Err(Error::usage(format!("{name}: more than {} MiB of text", LARGEST >> 20)));
+        return Err(Error::usage(format!("{name}: more than {} MiB", LARGEST >> 20)));
     }
     Ok(bytes)
 }
