@@ -2,7 +2,7 @@
 
 use super::text::{ProgramKind, Text};
 use crate::btf::{Btf, identifier};
-use crate::elf::{ElfError, Function, LinkError, Linker, MapDefinition, Notes, Object};
+use crate::elf::{ElfError, Function, LinkError, Linker, MapDefinition, Notes, Object, clean};
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::insn::Endian;
@@ -58,6 +58,9 @@ const TYPES: [(&str, ProgramType); 26] = [
 /// What a section's name says of its programs, and where they are attached; `None` where it is none
 /// that is known here.
 pub fn kind(section: &str) -> Option<(ProgramKind, &str)> {
+    if section.contains(char::is_control) {
+        return None;
+    }
     // A question mark says that the program need not be loaded.
     let section = section.strip_prefix('?').unwrap_or(section);
     let (word, place) = section.split_once('/').unwrap_or((section, ""));
@@ -88,8 +91,9 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
     maps.extend(object.variables().map(variables));
     let notes = Notes::new(&object, btf.as_ref());
     let functions = object.functions();
-    let names: Vec<_> = maps.iter().map(|map| map.name.clone()).collect();
-    let mut linker = Linker::new(&object, &notes, &functions, names.iter().map(String::as_str));
+    let sections = object.variables().map(|(section, ..)| section);
+    let names = defined.iter().map(|map| map.name).chain(sections);
+    let mut linker = Linker::new(&object, &notes, &functions, names);
     let mut kernel = None;
     let mut missing = vec![];
     let (mut programs, mut kinds) = (vec![], vec![]);
@@ -114,7 +118,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
                 );
             };
             let value = object.resolve(relocation, kernel);
-            let asked = object.describe(relocation).unwrap_or_default();
+            let asked = clean(object.describe(relocation).unwrap_or_default().as_bytes());
             match value {
                 Ok(None) => {
                     missing.push(asked);
@@ -135,7 +139,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
             "a program is a function in a section of its own: __attribute__((section(\"xdp\")))",
         ));
     }
-    let license = object.license().map(str::to_owned);
+    let license = object.license().map(|license| clean(license.as_bytes()));
     Ok(Text { license, programs, maps, kinds, name: "program".into(), missing })
 }
 
@@ -176,5 +180,8 @@ fn map(map: &MapDefinition<'_>) -> Result<MapSpec, Error> {
 /// The map that a section of variables becomes.
 fn variables((section, size, content): (&str, u64, &[u8])) -> MapSpec {
     let size = u32::try_from(size).unwrap_or(u32::MAX);
-    MapSpec { content: content.to_vec(), ..MapSpec::new(section, MapType::Array, 4, size, 1) }
+    MapSpec {
+        content: content.to_vec(),
+        ..MapSpec::new(&clean(section.as_bytes()), MapType::Array, 4, size, 1)
+    }
 }
