@@ -84,8 +84,6 @@ mod tests {
         let by = programs::funccount::By::Comm;
         states("funccount", programs::funccount::maps(by, 0, 10240));
         let (unit, buckets) = (1000, Buckets::Log2);
-        let options = programs::argdist::Options { buckets: buckets.clone(), pid: None };
-        states("argdist", programs::argdist::maps(&options));
         for by_pid in [None, Some(1024)] {
             let options = programs::funclatency::Options {
                 unit,
