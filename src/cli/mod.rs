@@ -30,7 +30,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
 use crate::insn::parse::Mistakes;
@@ -50,7 +50,9 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 77 this host lacks what is needed (a privilege too).
 Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./bitehist";
 
+// The options of a command are made when it is called: those of all would take a third of a millisecond.
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     Bitehist(bitehist::Options),
     Bitesize(bitesize::Options),
@@ -66,14 +68,15 @@ enum Command {
     Doctor(doctor::Options),
 }
 
-/// The whole command line as clap knows it, for man pages and shell completions.
+/// The whole command line as clap knows it, for man pages and shell completions. What is in each
+/// command is there once it is built.
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
 /// Runs what the arguments ask for. What fails is said on stderr.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(named(args)) {
+    let cli = match parse(named(args)) {
         Ok(cli) => cli,
         Err(error) => {
             let code = match error.print() {
@@ -127,6 +130,16 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(error.failure.code())
         }
     }
+}
+
+/// Without a command's name the help of all may be wanted.
+fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut commands = command();
+    let called = args.get(1).is_some_and(|name| commands.find_subcommand(name).is_some());
+    if !called {
+        commands.build();
+    }
+    Cli::from_arg_matches(&commands.try_get_matches_from(args)?)
 }
 
 /// The arguments with the tool's name in front, if the program was called by it.
