@@ -415,7 +415,8 @@ fn load_program(
 
 /// The lines that wrote the program.
 fn source_lines(program: &Program) -> impl Iterator<Item = Source> + '_ {
-    program.lines().map(|(slot, _, line)| Source {
+    let told = program.lines().filter(|(.., line)| line.line > 0);
+    told.map(|(slot, _, line)| Source {
         slot: slot as u32,
         file: line.file.to_owned(),
         line: line.line,
@@ -444,7 +445,8 @@ pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
         .zip(&names)
         .map(|((slot, _), name)| btf::Function { name, parameters: &["ctx"], slot: *slot as u32 })
         .collect();
-    let lines = program.lines().map(|(slot, _, line)| btf::Line {
+    let told = program.lines().filter(|(.., line)| line.line > 0);
+    let lines = told.map(|(slot, _, line)| btf::Line {
         slot: slot as u32,
         file: line.file,
         line: line.line,

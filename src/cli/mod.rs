@@ -19,6 +19,7 @@ mod dump;
 mod funccount;
 mod funclatency;
 mod list;
+mod object;
 mod options;
 mod report;
 mod run;

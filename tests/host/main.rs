@@ -14,6 +14,7 @@ mod dump;
 mod funccount;
 mod funclatency;
 mod list;
+mod objects;
 mod refusals;
 mod run;
 mod tool;
