@@ -173,9 +173,8 @@ struct Walk<'a, 'c> {
 impl<'a> Walk<'a, '_> {
     fn insn(&mut self, at: u32) {
         self.flush();
-        let follows = self.last.is_some_and(|last| self.code.targets(last).contains(&Some(at)));
-        if !std::mem::take(&mut self.leads) && !follows {
-            self.branch_to(at);
+        if !std::mem::take(&mut self.leads) && !self.follows(at) {
+            self.branch_to(at, None);
         }
         if matches!(self.code.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
             let (depth, frames) = (self.depth, self.frames.clone());
@@ -199,17 +198,28 @@ impl<'a> Walk<'a, '_> {
         self.last = Some(at);
     }
 
+    fn follows(&self, at: u32) -> bool {
+        self.last.is_some_and(|last| self.code.targets(last).contains(&Some(at)))
+    }
+
     /// The last branch that was put aside and leads to this slot. Those behind it were not.
-    fn branch_to(&mut self, to: u32) {
+    fn branch_to(&mut self, to: u32, state: Option<State<'a>>) {
         let leads = |it: &Waiting| self.code.targets(it.at).contains(&Some(to));
         match self.waiting.iter().rposition(leads) {
             Some(index) => {
                 let from = self.take_up(index);
-                let (depth, changes) = (self.depth, vec![]);
+                let changes = state.map(|state| self.changes(state, true)).unwrap_or_default();
+                let depth = self.depth;
                 self.out.push(Entry::Branch { from, to, depth, speculative: false, changes });
             }
             // A function by itself.
-            None => (self.depth, self.frames) = (0, vec![vec![]]),
+            None => {
+                (self.depth, self.frames) = (0, vec![vec![]]);
+                if let Some(state) = state {
+                    let changes = self.changes(state, true);
+                    self.out.push(Entry::Begin { at: to, changes });
+                }
+            }
         }
     }
 
@@ -249,6 +259,13 @@ impl<'a> Walk<'a, '_> {
 
     /// What is known before the instruction at a slot is what is known behind the one before.
     fn known(&mut self, at: u32, state: State<'a>) {
+        if !self.leads && !self.follows(at) {
+            // Linux 5.10 does not say that it takes up a branch.
+            self.flush();
+            self.branch_to(at, Some(state));
+            self.leads = true;
+            return;
+        }
         if self.step.is_some() {
             return self.learn(state, self.whole);
         }

@@ -17,3 +17,4 @@ mod list;
 mod refusals;
 mod run;
 mod tool;
+mod verify;
