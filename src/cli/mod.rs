@@ -25,13 +25,14 @@ mod report;
 mod run;
 mod text;
 mod trace;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
 use crate::insn::parse::Mistakes;
@@ -51,7 +52,9 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 77 this host lacks what is needed (a privilege too).
 Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./bitehist";
 
+// The options of a command are made when it is called: those of all would take a third of a millisecond.
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     Bitehist(bitehist::Options),
     Bitesize(bitesize::Options),
@@ -63,34 +66,77 @@ enum Command {
     Asm(asm::Options),
     Dump(dump::Options),
     Run(run::Options),
+    Verify(verify::Options),
     List(list::Options),
     Doctor(doctor::Options),
 }
 
-/// The whole command line as clap knows it, for man pages and shell completions.
+/// The whole command line as clap knows it, for man pages and shell completions. What is in each
+/// command is there once it is built.
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
 /// Runs what the arguments ask for. What fails is said on stderr.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(named(args)) {
+    let cli = match parse(named(args)) {
         Ok(cli) => cli,
-        Err(error) => {
-            let code = match error.print() {
-                Err(unwritten) if unwritten.kind() != ErrorKind::BrokenPipe => 1,
-                _ => error.exit_code() as u8,
-            };
-            return ExitCode::from(code);
-        }
+        Err(error) => return usage(&error),
     };
     if let Command::Dump(options) = &cli.command
         && let Some(args) = dump::as_tool(options, is_tool)
     {
         return run(args.into_iter());
     }
+    if let Command::Verify(options) = &cli.command
+        && let Some((args, show)) = options.of_tool(is_tool)
+    {
+        return match Cli::try_parse_from(args) {
+            Ok(mut cli) => {
+                cli.command.verify(show);
+                run_command(&cli.command)
+            }
+            Err(error) => usage(&error),
+        };
+    }
+    run_command(&cli.command)
+}
+
+/// What clap has to say, which may be the help.
+fn usage(error: &clap::Error) -> ExitCode {
+    let code = match error.print() {
+        Err(unwritten) if unwritten.kind() != ErrorKind::BrokenPipe => 1,
+        _ => error.exit_code() as u8,
+    };
+    ExitCode::from(code)
+}
+
+impl Command {
+    /// Makes a tool show how its programs are verified instead of attaching them.
+    fn verify(&mut self, show: verify::Show) {
+        let trace = match self {
+            Command::Bitehist(options) => &mut options.trace,
+            Command::Bitesize(options) => &mut options.trace,
+            Command::Biolatency(options) => &mut options.trace,
+            Command::Bioheat(options) => &mut options.trace,
+            Command::Funccount(options) => &mut options.trace,
+            Command::Funclatency(options) => &mut options.trace,
+            Command::Argdist(options) => &mut options.trace,
+            Command::Asm(_)
+            | Command::Dump(_)
+            | Command::Run(_)
+            | Command::Verify(_)
+            | Command::List(_)
+            | Command::Doctor(_) => return,
+        };
+        trace.verbose = true;
+        trace.verify = Some(show);
+    }
+}
+
+fn run_command(command: &Command) -> ExitCode {
     let of = |options: &TraceOptions| (options.verbose, options.verifier_log.clone());
-    let (name, (verbose, log), result) = match &cli.command {
+    let (name, (verbose, log), result) = match command {
         Command::Bitehist(options) => ("bitehist", of(&options.trace), bitehist::run(options)),
         Command::Bitesize(options) => ("bitesize", of(&options.trace), bitesize::run(options)),
         Command::Biolatency(options) => {
@@ -105,6 +151,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Asm(options) => ("asm", (false, None), asm::run(options)),
         Command::Dump(options) => ("dump", (false, None), dump::run(options)),
         Command::Run(options) => ("run", of(&options.trace), run::run(options)),
+        Command::Verify(options) => ("verify", (true, None), verify::run(options)),
         Command::List(options) => ("list", (options.verbose, None), list::run(options)),
         Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
     };
@@ -128,6 +175,16 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(error.failure.code())
         }
     }
+}
+
+/// Without a command's name the help of all may be wanted.
+fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut commands = command();
+    let called = args.get(1).is_some_and(|name| commands.find_subcommand(name).is_some());
+    if !called {
+        commands.build();
+    }
+    Cli::from_arg_matches(&commands.try_get_matches_from(args)?)
 }
 
 /// The arguments with the tool's name in front, if the program was called by it.

@@ -225,7 +225,7 @@ fn attached(options: &Options, text: &Text, programs: &[Dumped]) -> Result<(), S
 }
 
 /// Where a program is attached, as its text says.
-fn attach(kind: &str, place: &str, types: &KernelTypes) -> Result<Attach, Error> {
+pub fn attach(kind: &str, place: &str, types: &KernelTypes) -> Result<Attach, Error> {
     let name = || place.to_owned();
     Ok(match kind {
         "kprobe" => Attach::Kprobe(place.split('|').map(str::to_owned).collect()),

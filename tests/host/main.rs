@@ -18,3 +18,4 @@ mod objects;
 mod refusals;
 mod run;
 mod tool;
+mod verify;

@@ -16,7 +16,8 @@ pub fn unchecked(outcome: &Outcome) {
     said(
         outcome,
         &[
-            "the verifier refused the socket_filter program: r6 may be NULL at ",
+            "the verifier refused the socket_filter program\n",
+            "error: r6 may be NULL at ",
             "bpf_map_lookup_elem at 5 can return NULL",
             " 5 | (85) call bpf_map_lookup_elem#1\n",
             "change: put behind instruction 5: if r0 == 0x0 goto",
