@@ -55,8 +55,8 @@ const TYPES: [(&str, ProgramType); 26] = [
     ("lirc_mode2", ProgramType::LircMode2),
 ];
 
-/// What a section's name says of its programs, and where they are attached; `None` where it is none
-/// that is known here.
+/// What a section's name says of its programs, and where they are attached: nowhere, or at an empty
+/// place where that is left out. `None` where it is none that is known here.
 pub fn kind(section: &str) -> Option<(ProgramKind, &str)> {
     if section.contains(char::is_control) {
         return None;
@@ -64,14 +64,26 @@ pub fn kind(section: &str) -> Option<(ProgramKind, &str)> {
     // A question mark says that the program need not be loaded.
     let section = section.strip_prefix('?').unwrap_or(section);
     let (word, place) = section.split_once('/').unwrap_or((section, ""));
-    let attached = ATTACHED.iter().find(|(name, _)| *name == word && !place.is_empty());
-    if let Some((_, kind)) = attached {
-        return Some((ProgramKind::Attached(kind), place));
-    }
-    let is = |name: &&(&str, ProgramType)| {
-        section.strip_prefix(name.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let attached = ATTACHED.iter().find(|(name, _)| *name == word);
+    let is = |name: &str| {
+        section.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    TYPES.iter().find(is).map(|(_, program_type)| (ProgramKind::Type(*program_type), ""))
+    let by_type = TYPES.iter().find(|(name, _)| is(name)).map(|(_, program_type)| *program_type);
+    let by_name = || {
+        let number = ProgramType::NAMES.iter().zip(1..).find(|(name, _)| is(name))?.1;
+        // These name what they are attached to in a way of their own.
+        ProgramType::from_raw(number).filter(|found| {
+            use ProgramType::*;
+            !matches!(found, Tracing | StructOps | Ext | Lsm)
+        })
+    };
+    match (attached, by_type) {
+        (Some((_, kind)), None) => Some((ProgramKind::Attached(kind), place)),
+        // Of raw tracepoints both are known.
+        (Some((_, kind)), _) if !place.is_empty() => Some((ProgramKind::Attached(kind), place)),
+        (_, Some(program_type)) => Some((ProgramKind::Type(program_type), "")),
+        _ => Some((ProgramKind::Type(by_name()?), "")),
+    }
 }
 
 /// Reads the programs and maps of an object; CO-RE relocations get the numbers of the kernel's types.
@@ -103,6 +115,11 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
             Error::usage(format!("{name}: the section {:?} is of no kind that is run here", function.section))
                 .next("the section says what a program is, as libbpf names them: xdp, kprobe/FUNCTION, tracepoint/CATEGORY/NAME, ...")
         })?;
+        if let (ProgramKind::Attached(kind), "") = (kind, place) {
+            let section = function.section;
+            return Err(Error::usage(format!("{name}: where is this {kind} to be attached?"))
+                .next(format!("its section {section:?} does not say: {section}/PLACE")));
+        }
         let mut broken = None;
         let linked = linker.link(index, &mut |relocation| {
             if kernel.is_none() {

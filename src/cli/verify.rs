@@ -56,9 +56,9 @@ Examples:
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
   rawbpf verify --json drop.bpf | jq -r .text   a line for each instruction walked over
 
-Nothing is attached or run. Instructions stand in the order in which the verifier walks over them,
-behind each what it learns there; what is indented is a branch that it put aside. A refused program
-is shown up to where it failed, then why, and the exit code is 1. Of a program that takes more than
+Nothing is attached or run. Instructions stand in the order in which the verifier walks over them, \
+behind each what it learns there; what is indented is a branch that it put aside. A refused program \
+is shown up to where it failed, then why, and the exit code is 1. Of a program that takes more than \
 20000 instructions to verify only the totals are shown, or the way to its refusal.";
 
 /// More is not shown: nobody reads it.
