@@ -370,24 +370,30 @@ fn load(
         ..Load::new(program_type)
     };
     sys::prog::load(&load).map_err(|error| {
-        let refused = Refused {
-            code: Code::of(plan.program.insns()),
-            maps: maps.iter().map(|map| map.spec().name.clone()).collect(),
-            lines: source_lines(plan).collect(),
-            log: error.log.clone(),
-        };
+        let specs = maps.iter().map(Map::spec);
+        let refused = refused(&plan.program, specs, error.log.clone());
         refusal::of_program(plan.attach.kind(), &error, refused)
     })
 }
 
-/// The lines that wrote the program.
-fn source_lines(plan: &Plan) -> impl Iterator<Item = Source> + '_ {
-    plan.program.lines().map(|(slot, _, line)| Source {
+/// A program that was refused with this log, and the lines that wrote it.
+pub fn refused<'a>(
+    program: &Program,
+    maps: impl Iterator<Item = &'a MapSpec>,
+    log: String,
+) -> Refused {
+    let lines = program.lines().map(|(slot, _, line)| Source {
         slot: slot as u32,
         file: line.file.to_owned(),
         line: line.line,
-        text: line.text.unwrap_or_else(|| programs::line(line.file, line.line)).to_owned(),
-    })
+        text: programs::source(&line).to_owned(),
+    });
+    Refused {
+        code: Code::of(program.insns()),
+        maps: maps.map(|map| map.name.clone()).collect(),
+        lines: lines.collect(),
+        log,
+    }
 }
 
 /// A name as the kernel takes it.

@@ -18,6 +18,7 @@ mod doctor;
 mod dump;
 mod funccount;
 mod funclatency;
+mod lesson;
 mod list;
 mod options;
 mod report;
@@ -61,6 +62,7 @@ enum Command {
     Argdist(argdist::Options),
     Asm(asm::Options),
     Run(run::Options),
+    Lesson(lesson::Options),
     Doctor(doctor::Options),
     List(list::Options),
 }
@@ -97,6 +99,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Argdist(options) => ("argdist", of(&options.trace), argdist::run(options)),
         Command::Asm(options) => ("asm", (false, None), asm::run(options)),
         Command::Run(options) => ("run", of(&options.trace), run::run(options)),
+        Command::Lesson(options) => {
+            ("lesson", (false, options.verifier_log.clone()), lesson::run(options))
+        }
         Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
         Command::List(options) => ("list", (options.verbose, None), list::run(options)),
     };

@@ -21,7 +21,9 @@ use crate::session::{Plan, Session, program_btf};
 use crate::sys::link::At;
 use crate::sys::map::Entries;
 use crate::sys::prog::{self, TestRun};
-use crate::sys::{Errno, Load, Map, MapSpec, MapType, ProgramBtf, ProgramType};
+use crate::sys::{
+    Errno, Load, LoadError, Map, MapSpec, MapType, Prog, ProgramBtf, ProgramType, SysError,
+};
 use crate::view::elements::{Data, Elements};
 
 /// Run a program from text, or attach it, and show its maps
@@ -176,12 +178,30 @@ fn test_one(
     if !takes_ctx && ctx.is_some_and(|packet| packet.len() < LINK_HEADER) {
         return Err(Error::usage(format!("--ctx: a packet has at least {LINK_HEADER} bytes")));
     }
+    let loaded = load(dumped, program_type, maps)?;
+    let loaded = loaded.map_err(|error| refusal::load_type(program_type, &error))?;
+    let zeros = [0; 64];
+    let (data_in, ctx_in) = match takes_ctx {
+        true => (&[][..], ctx.unwrap_or(&zeros)),
+        false => (ctx.unwrap_or(&zeros), &[][..]),
+    };
+    let repeat = options.repeat.unwrap_or_default();
+    let run = TestRun { data_in, ctx_in, repeat, ..TestRun::default() };
+    loaded.test_run(run).map_err(|error| not_run(program_type, &error))
+}
+
+/// Loads a program of a type.
+pub(super) fn load(
+    dumped: &Dumped,
+    program_type: ProgramType,
+    maps: &[Map],
+) -> Result<Result<Prog, LoadError>, Error> {
     let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
     let insns = dumped.program.with_map_fds(&fds);
     let insns =
         insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
     let types = program_btf(dumped.name, dumped.program);
-    let loaded = prog::load(&Load {
+    Ok(prog::load(&Load {
         name: dumped.name,
         insns: &encode(&insns, Endian::HOST),
         license: dumped.program.license().unwrap_or(prog::LICENSE),
@@ -191,17 +211,14 @@ fn test_one(
             line_info: &types.line_info,
         }),
         flags: if program_type == ProgramType::Syscall { SLEEPABLE } else { 0 },
+        log_level: 2,
         ..Load::new(program_type)
-    });
-    let loaded = loaded.map_err(|error| refusal::load_type(program_type, &error))?;
-    let zeros = [0; 64];
-    let (data_in, ctx_in) = match takes_ctx {
-        true => (&[][..], ctx.unwrap_or(&zeros)),
-        false => (ctx.unwrap_or(&zeros), &[][..]),
-    };
-    let repeat = options.repeat.unwrap_or_default();
-    let run = TestRun { data_in, ctx_in, repeat, ..TestRun::default() };
-    loaded.test_run(run).map_err(|error| match error.errno {
+    }))
+}
+
+/// Why the kernel did not run a program of a type that it loaded.
+pub(super) fn not_run(program_type: ProgramType, error: &SysError) -> Error {
+    match error.errno {
         Errno::ENOTSUPP | Errno::EOPNOTSUPP => Error::lacking(format!(
             "this kernel does not run {program_type} programs by themselves"
         ))
@@ -210,7 +227,7 @@ fn test_one(
             .next("try: another --ctx, as long as what the program reads"),
         Errno::EINTR => Error::failed("interrupted"),
         _ => Error::failed(format!("the kernel did not run the program: {error}")),
-    })
+    }
 }
 
 /// Attaches all programs and shows the maps after each interval.

@@ -70,17 +70,26 @@ pub fn read(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
     let text = String::from_utf8(bytes).map_err(|_| {
         Error::usage(format!("{name}: this is not text")).next("what asm reads: --dump-insns shows")
     })?;
-    let mut source = parse(&name, &text)?;
-    resolve(&mut source, types)?;
-    let maps = maps(&source)?;
-    let kinds = source.programs.iter().map(|program| kind(&source, program));
-    let kinds = kinds.collect::<Result<_, _>>()?;
+    let mut text = Text::parse(&name, &text, types)?;
     let stem = path.file_stem().filter(|_| path != "-").map(|stem| stem.to_string_lossy());
-    let name = identifier(stem.as_deref().unwrap_or("program"));
-    Ok(Text { source, maps, kinds, name })
+    text.name = identifier(stem.as_deref().unwrap_or("program"));
+    Ok(text)
 }
 
 impl Text {
+    /// This text; `file` is its name.
+    ///
+    /// # Errors
+    /// It is wrong.
+    pub fn parse(file: &str, text: &str, types: &KernelTypes) -> Result<Text, Stop> {
+        let mut source = parse(file, text)?;
+        resolve(&mut source, types)?;
+        let maps = maps(&source)?;
+        let kinds = source.programs.iter().map(|program| kind(&source, program));
+        let kinds = kinds.collect::<Result<_, _>>()?;
+        Ok(Text { source, maps, kinds, name: "program".into() })
+    }
+
     /// The programs as they are dumped; one without a name has its file's.
     pub fn dumped(&self) -> Vec<Dumped<'_>> {
         let programs = self.source.programs.iter().zip(&self.kinds);
