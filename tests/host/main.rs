@@ -12,6 +12,7 @@ mod distributions;
 mod doctor;
 mod funccount;
 mod funclatency;
+mod lesson;
 mod list;
 mod refusals;
 mod run;

@@ -111,6 +111,7 @@ macro_rules! everywhere {
             bioheat_timed_tp_btf: "bioheat_timed tp_btf" => bioheat::timed;
             bioheat_timed_raw_tp: "bioheat_timed raw_tp" => bioheat::timed;
             doctor_table: "doctor_table" => doctor::table;
+            lesson_course: "lesson_course" => lesson::course;
             list_tp_btf: "list_counted tp_btf" => list::counted_with_link;
             list_raw_tp: "list_counted raw_tp" => list::counted_with_link;
             list_kprobe: "list_counted kprobe" => list::counted;

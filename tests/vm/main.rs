@@ -15,6 +15,7 @@ mod funccount;
 mod cases;
 mod doctor;
 mod funclatency;
+mod lesson;
 mod list;
 mod user;
 

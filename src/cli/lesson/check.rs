@@ -92,7 +92,8 @@ fn run_on(input: &Input, prog: &Prog, program_type: ProgramType) -> Result<(Stri
     let said = match *input {
         Input::Arguments(numbers) => {
             arguments[..numbers.len()].copy_from_slice(numbers);
-            format!("the arguments {}", list(numbers))
+            let several = if numbers.len() > 1 { "s" } else { "" };
+            format!("the argument{several} {}", list(numbers))
         }
         Input::Address(numbers) => {
             arguments[..numbers.len()].copy_from_slice(numbers);

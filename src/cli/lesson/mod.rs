@@ -25,6 +25,7 @@ use crate::verifier::render::Refused;
 #[command(after_help = EXAMPLES)]
 pub struct Options {
     /// Which lesson [default: the list of all]
+    #[arg(value_name = "N")]
     number: Option<usize>,
 
     /// Edit a copy of the program with $VISUAL, $EDITOR or vi, then check it
