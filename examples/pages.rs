@@ -58,6 +58,7 @@ fn page(command: &Command, folder: &Path) -> io::Result<()> {
     }
     let overhead = match command.get_name() {
         "list" => LISTS,
+        "lesson" => LESSONS,
         _ if traces(command) => OVERHEAD,
         _ => NO_OVERHEAD,
     };
@@ -117,6 +118,10 @@ Nothing is loaded. The kernel is asked for each object, and the descriptors
 of each process are looked at: some 20 ms for a hundred processes. With
 --stats the kernel times each run of every program for so long, which adds
 some 40 ns to it.";
+
+const LESSONS: &str = "\
+Programs are loaded, and run a few times on bytes of their own; nothing is
+attached. Each lesson takes some milliseconds.";
 
 const NO_OVERHEAD: &str = "\
 It attaches to places that are hardly ever hit, with a program of two

@@ -155,5 +155,5 @@ pub static LESSONS: &[Lesson] = &[
     lesson!("25-after-release", on(&[7], 8), on(&[1233], 1234))
         .calls(&["bpf_ringbuf_reserve", "bpf_ringbuf_submit"]),
     lesson!("26-return-range", on_packet(40, &[], 0), on_packet(200, &[], 1)),
-    lesson!("27-million", on(&[0], 0), on(&[0b1011], 3), on(&[u64::MAX], 64)),
+    lesson!("27-patience", on(&[0], 0), on(&[0b1011], 3), on(&[u64::MAX], 64)),
 ];

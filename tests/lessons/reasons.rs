@@ -31,5 +31,5 @@ pub const REASONS: [&[&str]; 27] = [
     &["Unreleased reference id="],
     &["R6 invalid mem access 'scalar'", "R6 invalid mem access 'inv'"],
     &["At program exit the register R0 has"],
-    &["BPF program is too large. Processed 1000001 insn"],
+    &["The sequence of 8193 jumps is too complex"],
 ];

@@ -1,13 +1,14 @@
 # shellcheck shell=sh
 
-# lesson_course: each lesson's verdict and log, then how the check of its program, left as it is, and
+# lesson_course: each lesson's verdict and the end of the log, then how the check of its program, left as it is, and
 # that of its solution ended.
 lesson_course() {
     export XDG_STATE_HOME=/tmp/course EDITOR=true
     count=$(rawbpf lesson | grep -c '^  ')
     for lesson in $(seq "$count"); do
         echo "== lesson $lesson"
-        rawbpf lesson "$lesson" --verifier-log -
+        rawbpf lesson "$lesson" --verifier-log /tmp/log
+        tail -n 40 /tmp/log
         rawbpf lesson "$lesson" --edit 2>/tmp/said && passed=0 || passed=$?
         echo "== unedited $passed"
         cat /tmp/said
@@ -16,5 +17,5 @@ lesson_course() {
         echo "== solution $passed"
     done
     rawbpf lesson | tail -n 1
-    rm -r "$XDG_STATE_HOME"
+    rm -r "$XDG_STATE_HOME" /tmp/log
 }
