@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 
-# lesson_course: each lesson's verdict and the end of the log, then how the check of its program, left as it is, and
-# that of its solution ended.
+# lesson_course: each lesson's verdict and the end of the log, then how the check of its program, left
+# as it is, and that of its solution ended.
 lesson_course() {
     export XDG_STATE_HOME=/tmp/course EDITOR=true
     count=$(rawbpf lesson | grep -c '^  ')
