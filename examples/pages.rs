@@ -56,16 +56,21 @@ fn page(command: &Command, folder: &Path) -> io::Result<()> {
         }
         None => section(&mut out, "NOTES", &help)?,
     }
-    let overhead = match command.get_name() {
-        "list" => LISTS,
-        "lesson" => LESSONS,
-        _ if traces(command) => OVERHEAD,
-        _ => NO_OVERHEAD,
-    };
-    section(&mut out, "OVERHEAD", overhead)?;
+    section(&mut out, "OVERHEAD", overhead(command))?;
     section(&mut out, "EXIT STATUS", EXIT_STATUS)?;
     let others = if command.has_subcommands() { PAGES_OF_TOOLS } else { PAGE_OF_ALL };
     section(&mut out, "SEE ALSO", others)
+}
+
+fn overhead(command: &Command) -> &'static str {
+    match command.get_name() {
+        "asm" => NOTHING_LOADED,
+        "dump" => READS_ONLY,
+        "lesson" => LESSONS,
+        "list" => LISTS,
+        _ if traces(command) => OVERHEAD,
+        _ => NO_OVERHEAD,
+    }
 }
 
 /// Whether its program runs at each event.
@@ -113,21 +118,27 @@ The process takes less than 2 MB, most of them pages of its file and of
 the kernel's BTF. What the maps take in the kernel is told by rawbpf
 doctor. Neither grows with time.";
 
+const READS_ONLY: &str = "It only reads: nothing is loaded, and nothing runs in the kernel.";
+
+const LESSONS: &str = "\
+Programs are loaded, and run a few times on bytes of their own; nothing is
+attached. Each lesson takes some milliseconds.";
+
 const LISTS: &str = "\
 Nothing is loaded. The kernel is asked for each object, and the descriptors
 of each process are looked at: some 20 ms for a hundred processes. With
 --stats the kernel times each run of every program for so long, which adds
 some 40 ns to it.";
 
-const LESSONS: &str = "\
-Programs are loaded, and run a few times on bytes of their own; nothing is
-attached. Each lesson takes some milliseconds.";
-
 const NO_OVERHEAD: &str = "\
 It attaches to places that are hardly ever hit, with a program of two
 instructions, and detaches when it is done. Nothing of it is left. The
 run takes some tenths of a second, most of it at its end, when the kernel
 removes a uprobe, a tracepoint and two kprobes.";
+
+const NOTHING_LOADED: &str = "\
+None: it loads nothing into the kernel and needs no privilege. A text of a
+hundred thousand instructions takes some tenths of a second.";
 
 const EXIT_STATUS: &str = "\
 0    it is done

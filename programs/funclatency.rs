@@ -51,7 +51,8 @@ pub struct Options {
 
 /// The starts by call, the distributions by process, and what is not in them.
 pub fn maps(options: &Options) -> Vec<MapSpec> {
-    let keys = options.by_pid.unwrap_or(1);
+    // Room for one more than the only key: keys that count nothing leave a map that is half full.
+    let keys = options.by_pid.unwrap_or(2);
     let [latencies, zeros, epoch] = Distributions::maps("latencies", &options.buckets, 4, keys);
     vec![
         // A thread that ends inside the function leaves its start behind. The oldest go first.

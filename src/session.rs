@@ -350,29 +350,61 @@ fn load(
     program_type: ProgramType,
     target: Option<(AttachType, u32)>,
 ) -> Result<Prog, Error> {
-    let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
-    let insns = plan.program.with_map_fds(&fds);
-    let insns =
-        insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
-    let types = program_btf(plan.name, &plan.program);
     let load = Load {
-        name: plan.name,
-        insns: &encode(&insns, Endian::HOST),
         expected_attach_type: target.map(|(attach_type, _)| attach_type),
         attach_btf_id: target.map_or(0, |(_, id)| id),
+        ..Load::new(program_type)
+    };
+    load_program(plan.name, &plan.program, maps, load, &|error, refused| {
+        refusal::of_program(plan.attach.kind(), error, refused)
+    })
+}
+
+/// Loads a program that is not attached, but run by itself.
+///
+/// # Errors
+/// The kernel refuses it, and why.
+pub fn load_alone(
+    name: &str,
+    program: &Program,
+    maps: &[Map],
+    program_type: ProgramType,
+) -> Result<Prog, Error> {
+    // `BPF_F_SLEEPABLE`, which programs of this type must be.
+    let flags = if program_type == ProgramType::Syscall { 16 } else { 0 };
+    let load = Load { flags, ..Load::new(program_type) };
+    load_program(name, program, maps, load, &|error, refused| {
+        refusal::of_type(program_type, error, refused)
+    })
+}
+
+fn load_program(
+    name: &str,
+    program: &Program,
+    maps: &[Map],
+    load: Load<'_>,
+    why: &dyn Fn(&LoadError, Refused) -> Error,
+) -> Result<Prog, Error> {
+    let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
+    let insns = program.with_map_fds(&fds);
+    let insns =
+        insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
+    let types = program_btf(name, program);
+    let load = Load {
+        name,
+        insns: &encode(&insns, Endian::HOST),
         btf: Some(sys::ProgramBtf {
             blob: &types.btf,
             func_info: &types.func_info,
             line_info: &types.line_info,
         }),
-        license: plan.program.license().unwrap_or(sys::prog::LICENSE),
+        license: program.license().unwrap_or(sys::prog::LICENSE),
         log_level: 2,
-        ..Load::new(program_type)
+        ..load
     };
     sys::prog::load(&load).map_err(|error| {
         let specs = maps.iter().map(Map::spec);
-        let refused = refused(&plan.program, specs, error.log.clone());
-        refusal::of_program(plan.attach.kind(), &error, refused)
+        why(&error, refused(program, specs, error.log.clone()))
     })
 }
 
@@ -382,18 +414,22 @@ pub fn refused<'a>(
     maps: impl Iterator<Item = &'a MapSpec>,
     log: String,
 ) -> Refused {
-    let lines = program.lines().map(|(slot, _, line)| Source {
-        slot: slot as u32,
-        file: line.file.to_owned(),
-        line: line.line,
-        text: programs::source(&line).to_owned(),
-    });
     Refused {
         code: Code::of(program.insns()),
         maps: maps.map(|map| map.name.clone()).collect(),
-        lines: lines.collect(),
+        lines: source_lines(program).collect(),
         log,
     }
+}
+
+/// The lines that wrote the program.
+fn source_lines(program: &Program) -> impl Iterator<Item = Source> + '_ {
+    program.lines().map(|(slot, _, line)| Source {
+        slot: slot as u32,
+        file: line.file.to_owned(),
+        line: line.line,
+        text: programs::source(&line).trim().to_owned(),
+    })
 }
 
 /// A name as the kernel takes it.

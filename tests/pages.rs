@@ -47,8 +47,9 @@ fn the_examples_are_those_of_the_help() {
     let folder = written("examples");
     let page = fs::read_to_string(folder.join("rawbpf-bitehist.1")).unwrap();
     let page = page.replace("\\-", "-").replace("\\&", "");
-    let help =
-        rawbpf::cli::command().find_subcommand("bitehist").unwrap().get_after_help().cloned();
+    let mut command = rawbpf::cli::command();
+    command.build();
+    let help = command.find_subcommand("bitehist").unwrap().get_after_help().cloned();
     let (_, examples) = help.unwrap().to_string().split_once("Examples:\n").map(own).unwrap();
     assert!(page.contains(&examples), "{page}");
 }

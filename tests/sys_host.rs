@@ -596,7 +596,7 @@ fn nothing_is_left_behind() {
     let loaded = |(kind, id)| object::ids(kind).any(|seen| seen == Ok(id));
     assert!(ids.into_iter().all(loaded));
     assert_eq!(object::prog_map_ids(prog.as_fd()).unwrap(), [ids[1].1]);
-    let insns = object::prog_xlated(prog.as_fd()).unwrap();
+    let insns = rawbpf::sys::code::code(prog.as_fd()).unwrap().translated;
     assert_eq!((insns.len() % 8, insns.is_empty()), (0, false));
 
     let same = Map::from_id(ids[1].1).unwrap();

@@ -209,7 +209,7 @@ impl<'a> Btf<'a> {
     }
 
     /// The type that typedefs and modifiers lead to, and its id.
-    pub(super) fn behind_modifiers(&mut self, id: u32) -> Result<(u32, Type<'a>), BtfError> {
+    pub(crate) fn behind_modifiers(&mut self, id: u32) -> Result<(u32, Type<'a>), BtfError> {
         let mut inner = id;
         for _ in 0..DEPTH {
             let record = self.by_id(inner)?;

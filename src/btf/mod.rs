@@ -20,10 +20,12 @@
 //! ```
 
 mod error;
+mod ext;
 mod field;
 mod object;
 mod read;
 mod record;
+mod relocation;
 mod signature;
 mod sorted;
 #[cfg(test)]
@@ -32,6 +34,7 @@ mod trace;
 mod write;
 
 pub use error::BtfError;
+pub use ext::{At, Ext, Relocation, SourceLine};
 pub use field::{FieldInfo, Placement};
 pub use object::{ObjectBtf, ObjectMap, ObjectSection};
 pub use read::Btf;

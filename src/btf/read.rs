@@ -39,11 +39,7 @@ impl<'a> Btf<'a> {
     /// # Errors
     /// What the header gets wrong.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, BtfError> {
-        let order = match bytes {
-            [0x9f, 0xeb, ..] => Order::Little,
-            [0xeb, 0x9f, ..] => Order::Big,
-            _ => return Err(BtfError::NoMagic(bytes.iter().take(2).copied().collect())),
-        };
+        let order = Order::of(bytes)?;
         let cut_off = |wanted| BtfError::HeaderCutOff { wanted, found: bytes.len() };
         if bytes.len() < 24 {
             return Err(cut_off(24));
@@ -191,6 +187,14 @@ impl<'a> Btf<'a> {
             return Err(BtfError::NoSuchType(id));
         }
         self.record(position)
+    }
+
+    /// The string at this offset, without its zero byte: what line info refers to.
+    ///
+    /// # Errors
+    /// It lies outside of the string section.
+    pub fn string(&self, offset: u32) -> Result<&'a [u8], BtfError> {
+        self.strings.get(offset)
     }
 
     /// The record at `position`.

@@ -128,6 +128,15 @@ pub(super) enum Order {
 }
 
 impl Order {
+    /// That of a blob, by the magic number it begins with.
+    pub(super) fn of(bytes: &[u8]) -> Result<Self, BtfError> {
+        match bytes {
+            [0x9f, 0xeb, ..] => Ok(Self::Little),
+            [0xeb, 0x9f, ..] => Ok(Self::Big),
+            _ => Err(BtfError::NoMagic(bytes.iter().take(2).copied().collect())),
+        }
+    }
+
     /// This host's.
     pub(super) const HOST: Order =
         if cfg!(target_endian = "little") { Order::Little } else { Order::Big };
@@ -242,7 +251,7 @@ impl<'a> Type<'a> {
     }
 
     /// An array's element type and number of elements.
-    pub(super) fn array(&self) -> Option<(u32, u32)> {
+    pub fn array(&self) -> Option<(u32, u32)> {
         (self.kind == Kind::Array).then(|| (self.word(HEADER), self.word(HEADER + 8)))
     }
 
@@ -252,6 +261,37 @@ impl<'a> Type<'a> {
             let (offset, bits) = (self.word(HEADER) >> 16 & 0xff, self.word(HEADER) & 0xff);
             offset != 0 || u64::from(bits) != u64::from(self.size_or_type()) * 8
         }
+    }
+
+    /// The names of an enumeration and their values, in order; of other kinds none. Where
+    /// [`Type::kind_flag`] is set the values are those of an `i64`.
+    pub fn enumerators(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u64)> + use<'a> {
+        let record = *self;
+        (0..).map_while(move |index| record.enumerator(index))
+    }
+
+    /// One of [`Type::enumerators`].
+    pub fn enumerator(&self, index: u32) -> Option<(Result<&'a [u8], BtfError>, u64)> {
+        let element = match self.kind {
+            Kind::Enum => self.element(index, 8),
+            Kind::Enum64 => self.element(index, 12),
+            _ => None,
+        }?;
+        let low = self.order.u32(&element[4..]);
+        let value = match element.get(8..) {
+            Some(high) if !high.is_empty() => {
+                u64::from(self.order.u32(high)) << 32 | u64::from(low)
+            }
+            _ if self.kind_flag() => low as i32 as u64,
+            _ => low.into(),
+        };
+        Some((self.strings.get(self.order.u32(element)), value))
+    }
+
+    /// The bytes of one of the elements behind the header.
+    fn element(&self, index: u32, size: usize) -> Option<&'a [u8]> {
+        let start = (index as usize).checked_mul(size)?.checked_add(HEADER)?;
+        self.bytes.get(start..)?.get(..size)
     }
 
     /// Whether a number is signed. Of enums the kernel's types tell since Linux 6.0.
@@ -268,11 +308,6 @@ impl<'a> Type<'a> {
         self.pairs(Kind::FuncProto)
     }
 
-    /// The names and values of an enumeration of 32 bits, in order; of other kinds none.
-    pub fn enumerators(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> + use<'a> {
-        self.pairs(Kind::Enum)
-    }
-
     /// What is behind a header of this kind: names, each with a word.
     fn pairs(
         &self,
@@ -286,17 +321,21 @@ impl<'a> Type<'a> {
 
     /// The members of a struct or union, in order; of other kinds none.
     pub fn members(&self) -> impl Iterator<Item = Member<'a>> + use<'a> {
-        let (order, strings, kind_flag) = (self.order, self.strings, self.kind_flag());
-        let tail = if self.kind.has_members() { &self.bytes[HEADER..] } else { &[] };
-        tail.chunks_exact(12).map(move |member| {
-            let offset = order.u32(&member[8..]);
-            Member {
-                name_offset: order.u32(member),
-                strings,
-                type_id: order.u32(&member[4..]),
-                bit_offset: if kind_flag { offset & 0xff_ffff } else { offset },
-                bitfield_bits: if kind_flag { offset >> 24 } else { 0 },
-            }
+        let record = *self;
+        (0..).map_while(move |index| record.member(index))
+    }
+
+    /// One of [`Type::members`].
+    pub fn member(&self, index: u32) -> Option<Member<'a>> {
+        let member = self.element(index, 12).filter(|_| self.kind.has_members())?;
+        let Type { order, strings, .. } = *self;
+        let (offset, kind_flag) = (order.u32(&member[8..]), self.kind_flag());
+        Some(Member {
+            name_offset: order.u32(member),
+            strings,
+            type_id: order.u32(&member[4..]),
+            bit_offset: if kind_flag { offset & 0xff_ffff } else { offset },
+            bitfield_bits: if kind_flag { offset >> 24 } else { 0 },
         })
     }
 }

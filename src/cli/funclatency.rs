@@ -58,7 +58,7 @@ pub struct Options {
 const USAGE: &str = "rawbpf funclatency [OPTIONS] FUNCTION [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 977 KiB, and 568 bytes for each CPU. With --by pid they
+In the kernel its maps take 977 KiB, and 2 KiB for each CPU. With --by pid they
 take 1057 KiB, and 568 KiB for each CPU. --max-keys changes that.
 
 Examples:

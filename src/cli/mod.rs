@@ -31,7 +31,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
 use crate::insn::parse::Mistakes;
@@ -51,30 +51,34 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 77 this host lacks what is needed (a privilege too).
 Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./bitehist";
 
+// The options of a command are made when it is called: those of all would take a third of a millisecond.
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
-    Biolatency(biolatency::Options),
     Bitehist(bitehist::Options),
     Bitesize(bitesize::Options),
+    Biolatency(biolatency::Options),
     Bioheat(bioheat::Options),
-    Funclatency(funclatency::Options),
     Funccount(funccount::Options),
+    Funclatency(funclatency::Options),
     Argdist(argdist::Options),
     Asm(asm::Options),
+    Dump(dump::Options),
     Run(run::Options),
     Lesson(lesson::Options),
-    Doctor(doctor::Options),
     List(list::Options),
+    Doctor(doctor::Options),
 }
 
-/// The whole command line as clap knows it, for man pages and shell completions.
+/// The whole command line as clap knows it, for man pages and shell completions. What is in each
+/// command is there once it is built.
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
 /// Runs what the arguments ask for. What fails is said on stderr.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(named(args)) {
+    let cli = match parse(named(args)) {
         Ok(cli) => cli,
         Err(error) => {
             let code = match error.print() {
@@ -84,6 +88,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if let Command::Dump(options) = &cli.command
+        && let Some(args) = dump::as_tool(options, is_tool)
+    {
+        return run(args.into_iter());
+    }
     let of = |options: &TraceOptions| (options.verbose, options.verifier_log.clone());
     let (name, (verbose, log), result) = match &cli.command {
         Command::Bitehist(options) => ("bitehist", of(&options.trace), bitehist::run(options)),
@@ -98,12 +107,13 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
         Command::Argdist(options) => ("argdist", of(&options.trace), argdist::run(options)),
         Command::Asm(options) => ("asm", (false, None), asm::run(options)),
+        Command::Dump(options) => ("dump", (false, None), dump::run(options)),
         Command::Run(options) => ("run", of(&options.trace), run::run(options)),
         Command::Lesson(options) => {
             ("lesson", (false, options.verifier_log.clone()), lesson::run(options))
         }
-        Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
         Command::List(options) => ("list", (options.verbose, None), list::run(options)),
+        Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -113,7 +123,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(Stop::Error(error)) => {
-            say!("{name}: {error}");
+            match error.what.split_once(": ") {
+                // The diagnosis says again why.
+                Some((what, _)) if verbose && error.refused.is_some() => say!("{name}: {what}"),
+                _ => say!("{name}: {error}"),
+            }
             if verbose {
                 report::detail(&error, "");
             }
@@ -121,6 +135,16 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(error.failure.code())
         }
     }
+}
+
+/// Without a command's name the help of all may be wanted.
+fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut commands = command();
+    let called = args.get(1).is_some_and(|name| commands.find_subcommand(name).is_some());
+    if !called {
+        commands.build();
+    }
+    Cli::from_arg_matches(&commands.try_get_matches_from(args)?)
 }
 
 /// The arguments with the tool's name in front, if the program was called by it.
@@ -132,6 +156,13 @@ fn named(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
         args.insert(1, name);
     }
     args
+}
+
+/// Whether a subcommand has bytecode of its own.
+fn is_tool(name: &str) -> bool {
+    let command = Cli::command();
+    let subcommand = command.find_subcommand(name);
+    subcommand.is_some_and(|it| it.get_arguments().any(|arg| arg.get_id() == "dump_insns"))
 }
 
 /// Why a run ends before its time.

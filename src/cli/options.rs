@@ -33,8 +33,8 @@ pub struct TraceOptions {
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
 
-    /// Print the bytecode and exit; needs no privilege. listing, opcodes, linum, hex, c, json or
-    /// raw. Where several ways to attach would be tried it is that for the first
+    /// Print the bytecode and exit; needs no privilege. listing, opcodes, linum, hex, c, json, raw,
+    /// visual or dot. Where several ways to attach would be tried it is that for the first
     #[arg(
         long,
         value_name = "FORMAT",

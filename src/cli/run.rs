@@ -1,7 +1,6 @@
 //! `rawbpf run`: a program from text, run once or attached, and what is then in its maps.
 
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -16,14 +15,12 @@ use super::trace::{self, Tool};
 use crate::btf::Kind;
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, KernelTypes, UserFunction, names, refusal};
-use crate::insn::{Endian, encode};
-use crate::session::{Plan, Session, program_btf};
+use crate::insn::Endian;
+use crate::session::{Plan, Session, load_alone};
 use crate::sys::link::At;
 use crate::sys::map::Entries;
 use crate::sys::prog::{self, TestRun};
-use crate::sys::{
-    Errno, Load, LoadError, Map, MapSpec, MapType, Prog, ProgramBtf, ProgramType, SysError,
-};
+use crate::sys::{Errno, Map, MapSpec, MapType, ProgramType, SysError};
 use crate::view::elements::{Data, Elements};
 
 /// Run a program from text, or attach it, and show its maps
@@ -58,10 +55,10 @@ Examples:
   rawbpf run drop.bpf --ctx \"$(xxd -p packet)\"
   rawbpf bitehist --attach raw_tp --dump-insns | rawbpf run - 1 3
 
-A program that is attached (kprobe, tracepoint, raw_tp, tp_btf, fentry, uprobe, ...) runs until Ctrl-C or
-for COUNT intervals, and its maps are shown after each. One of another type (socket_filter, xdp,
-sched_cls, ...) is run once, by BPF_PROG_TEST_RUN, and so is a raw_tp with --ctx. Zeros in arrays are not
-shown; values of several CPUs are added up.";
+A program that is attached (kprobe, tracepoint, raw_tp, tp_btf, fentry, uprobe, ...) runs until
+Ctrl-C or for COUNT intervals, and its maps are shown after each. One of another type, such as
+socket_filter, xdp or sched_cls, is run once by BPF_PROG_TEST_RUN, and so is a raw_tp with --ctx.
+Zeros in arrays are not shown; values of several CPUs are added up.";
 
 fn bytes(text: &str) -> Result<Bytes, String> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
@@ -161,8 +158,6 @@ const XDP: [&str; 5] =
 
 /// The least that the kernel takes as a packet is the header of the link layer.
 const LINK_HEADER: usize = 14;
-/// `BPF_F_SLEEPABLE`, which programs of type syscall must be.
-const SLEEPABLE: u32 = 16;
 
 fn test_one(
     options: &Options,
@@ -178,8 +173,7 @@ fn test_one(
     if !takes_ctx && ctx.is_some_and(|packet| packet.len() < LINK_HEADER) {
         return Err(Error::usage(format!("--ctx: a packet has at least {LINK_HEADER} bytes")));
     }
-    let loaded = load(dumped, program_type, maps)?;
-    let loaded = loaded.map_err(|error| refusal::load_type(program_type, &error))?;
+    let loaded = load_alone(dumped.name, dumped.program, maps, program_type)?;
     let zeros = [0; 64];
     let (data_in, ctx_in) = match takes_ctx {
         true => (&[][..], ctx.unwrap_or(&zeros)),
@@ -188,32 +182,6 @@ fn test_one(
     let repeat = options.repeat.unwrap_or_default();
     let run = TestRun { data_in, ctx_in, repeat, ..TestRun::default() };
     loaded.test_run(run).map_err(|error| not_run(program_type, &error))
-}
-
-/// Loads a program of a type.
-pub(super) fn load(
-    dumped: &Dumped,
-    program_type: ProgramType,
-    maps: &[Map],
-) -> Result<Result<Prog, LoadError>, Error> {
-    let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
-    let insns = dumped.program.with_map_fds(&fds);
-    let insns =
-        insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
-    let types = program_btf(dumped.name, dumped.program);
-    Ok(prog::load(&Load {
-        name: dumped.name,
-        insns: &encode(&insns, Endian::HOST),
-        license: dumped.program.license().unwrap_or(prog::LICENSE),
-        btf: Some(ProgramBtf {
-            blob: &types.btf,
-            func_info: &types.func_info,
-            line_info: &types.line_info,
-        }),
-        flags: if program_type == ProgramType::Syscall { SLEEPABLE } else { 0 },
-        log_level: 2,
-        ..Load::new(program_type)
-    }))
 }
 
 /// Why the kernel did not run a program of a type that it loaded.
@@ -367,7 +335,10 @@ fn elements(maps: &[Map]) -> Result<Vec<Elements>, Error> {
         let elements = entries.iter().map(element);
         let mut elements: Vec<_> =
             elements.filter(|(_, value)| !array || !value.is_zero()).collect();
-        elements.sort();
+        // An array's are in order.
+        if !array {
+            elements.sort_unstable();
+        }
         Ok(Elements { name: map.spec().name.clone(), kind: map_type.name(), elements })
     });
     maps.collect()

@@ -10,7 +10,7 @@ use crate::btf::{Btf, BtfError, Kind, identifier};
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::insn::Source;
-use crate::insn::parse::{Mistakes, Named, Word, like, parse};
+use crate::insn::parse::{Mistakes, NamedProgram, Word, like, parse};
 use crate::sys::{MapSpec, MapType, ProgramType};
 
 /// A text whose words are all known.
@@ -68,7 +68,8 @@ pub fn read(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
         return Err(Error::usage(format!("{name}: more than {} MiB of text", LARGEST >> 20)).into());
     }
     let text = String::from_utf8(bytes).map_err(|_| {
-        Error::usage(format!("{name}: this is not text")).next("what asm reads: --dump-insns shows")
+        Error::usage(format!("{name}: this is not text"))
+            .next(format!("to see what is in an object or in bytes: rawbpf dump {name}"))
     })?;
     let mut text = Text::parse(&name, &text, types)?;
     let stem = path.file_stem().filter(|_| path != "-").map(|stem| stem.to_string_lossy());
@@ -93,7 +94,7 @@ impl Text {
     /// The programs as they are dumped; one without a name has its file's.
     pub fn dumped(&self) -> Vec<Dumped<'_>> {
         let programs = self.source.programs.iter().zip(&self.kinds);
-        let dumped = programs.map(|(Named { line, program }, kind)| Dumped {
+        let dumped = programs.map(|(NamedProgram { line, program }, kind)| Dumped {
             name: self.name(line.name.text.as_str()),
             kind: match kind {
                 ProgramKind::Attached(kind) => (*kind).to_owned(),
@@ -112,9 +113,9 @@ impl Text {
 
 fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
     let maps = source.maps.iter().map(|map| {
-        let map_type = known(&map.map_type, MapType::from_raw, MapType::name);
+        let map_type = number(&map.map_type, MapType::NAMES).and_then(MapType::from_raw);
         let map_type = map_type.ok_or_else(|| {
-            no_such(source, &map.map_type, "map type", names(MapType::from_raw, MapType::name))
+            no_such(source, &map.map_type, "map type", &mut MapType::NAMES.iter().copied())
         })?;
         Ok(MapSpec {
             name: map.name.text.clone(),
@@ -128,7 +129,7 @@ fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
     maps.collect()
 }
 
-fn kind(source: &Source, program: &Named) -> Result<ProgramKind, Mistakes> {
+fn kind(source: &Source, program: &NamedProgram) -> Result<ProgramKind, Mistakes> {
     let line = &program.line;
     if line.kind.text.is_empty() {
         return Ok(ProgramKind::Type(ProgramType::SocketFilter));
@@ -141,9 +142,10 @@ fn kind(source: &Source, program: &Named) -> Result<ProgramKind, Mistakes> {
         }
         return Ok(ProgramKind::Attached(attached));
     }
-    let Some(program_type) = known(&line.kind, ProgramType::from_raw, ProgramType::name) else {
-        let types = names(ProgramType::from_raw, ProgramType::name).chain(ATTACHED);
-        return Err(no_such(source, &line.kind, "program type or way to attach", types));
+    let program_type = number(&line.kind, ProgramType::NAMES).and_then(ProgramType::from_raw);
+    let Some(program_type) = program_type else {
+        let mut types = ProgramType::NAMES.iter().chain(&ATTACHED).copied();
+        return Err(no_such(source, &line.kind, "program type or way to attach", &mut types));
     };
     if !line.place.text.is_empty() {
         let what = format!("a program of type {program_type} has no place here");
@@ -152,28 +154,16 @@ fn kind(source: &Source, program: &Named) -> Result<ProgramKind, Mistakes> {
     Ok(ProgramKind::Type(program_type))
 }
 
-/// Every name of one of the kernel's enums; their numbers have no gaps.
-fn names<T>(
-    from_raw: impl Fn(u32) -> Option<T>,
-    name: impl Fn(T) -> &'static str,
-) -> impl Iterator<Item = &'static str> {
-    (1..).map_while(move |raw| from_raw(raw).map(&name))
-}
-
-fn known<T>(
-    word: &Word,
-    from_raw: impl Fn(u32) -> Option<T>,
-    name: impl Fn(T) -> &'static str,
-) -> Option<T> {
-    let index = names(&from_raw, name).position(|name| name == word.text)?;
-    from_raw(index as u32 + 1)
+/// The number of a name of one of the kernel's enums, whose numbers begin at 1 and have no gaps.
+fn number(word: &Word, names: &[&str]) -> Option<u32> {
+    names.iter().position(|name| *name == word.text).map(|index| index as u32 + 1)
 }
 
 fn no_such(
     source: &Source,
     word: &Word,
     what: &str,
-    names: impl Iterator<Item = &'static str>,
+    names: &mut dyn Iterator<Item = &'static str>,
 ) -> Mistakes {
     let help = like(&word.text, names).map(|likely| format!("did you mean `{likely}`?"));
     source.mistake(word, format!("`{}` is no {what}", word.text), help)
@@ -210,7 +200,7 @@ fn no_field(btf: &mut Btf, of: &str, member: &str) -> (String, Option<String>) {
         .members()
         .filter_map(|member| Some(String::from_utf8_lossy(member.name().ok()?).into_owned()))
         .collect();
-    let likely = like(member, names.iter().map(String::as_str));
+    let likely = like(member, &mut names.iter().map(String::as_str));
     let help = likely.map(|likely| format!("did you mean `{likely}`?"));
     (format!("struct {of} has no member {member}"), help)
 }

@@ -1,3 +1,24 @@
-//! ELF objects of programs. Pure: values in, bytes out.
+//! ELF files, and BPF objects as clang makes them: read what is in them, by name; write our own.
+//!
+//! Pure: bytes in, answers out. The bytes are taken for hostile: whatever they are, the answer is a
+//! value or an [`ElfError`], in bounded time and memory.
+//!
+//! ```no_run
+//! let bytes = std::fs::read("program.o").unwrap();
+//! let object = rawbpf::elf::Object::parse(&bytes)?;
+//! for function in object.functions() {
+//!     println!("{} in {}: {} bytes", function.name, function.section, function.bytes.len());
+//! }
+//! # Ok::<(), rawbpf::elf::ElfError>(())
+//! ```
 
+mod file;
+mod maps;
+mod places;
+mod read;
 pub mod write;
+
+pub use file::{ElfError, File, Section, Symbol};
+pub use maps::MapDefinition;
+pub use places::Places;
+pub use read::{Function, Object, Reference};

@@ -6,7 +6,6 @@
 //! (`.data.NAME`): an object can name the value of a variable, but not that of a map. libbpf makes
 //! such a map of it (libbpf 0.6).
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use thiserror::Error;
@@ -135,12 +134,14 @@ pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
     let mut code = vec![];
     // Programs first, then what they call.
     let mut names: Vec<&str> = vec![];
-    for function in &placed {
-        if !names.contains(&function.section) {
-            names.push(function.section);
+    for name in placed.iter().map(|function| function.section) {
+        if name != TEXT && !names.contains(&name) {
+            names.push(name);
         }
     }
-    names.sort_by_key(|name| *name == TEXT);
+    if placed.iter().any(|function| function.section == TEXT) {
+        names.push(TEXT);
+    }
     // Symbols are numbered from 1: functions, then maps, then the licence.
     let map_symbol = |index: usize| (1 + placed.len() + index) as u64;
     let big = object.endian == Endian::Big;
@@ -220,7 +221,8 @@ pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
 
 /// Which maps become variables.
 fn variables(object: &Object) -> Result<Vec<bool>, ObjectError> {
-    let (mut by_value, mut by_map) = (BTreeSet::new(), BTreeSet::new());
+    let (mut by_value, mut by_map) =
+        (vec![false; object.maps.len()], vec![false; object.maps.len()]);
     for ObjectProgram { program, name, .. } in object.programs {
         if program.unresolved().is_some() {
             return Err(ObjectError::Unresolved((*name).to_owned()));
@@ -233,14 +235,14 @@ fn variables(object: &Object) -> Result<Vec<bool>, ObjectError> {
                 }
                 _ => continue,
             };
-            let place = usize::try_from(index).ok().filter(|place| *place < object.maps.len());
-            used.insert(place.ok_or(ObjectError::NoMap(index))?);
+            let place = usize::try_from(index).ok().and_then(|place| used.get_mut(place));
+            *place.ok_or(ObjectError::NoMap(index))? = true;
         }
     }
     const ARRAY: u32 = 2;
     let variable = |(index, map): (usize, &ObjectMap)| {
         let is_one = (map.map_type, map.max_entries, map.key_size) == (ARRAY, 1, 4);
-        match (by_value.contains(&index), is_one && !by_map.contains(&index)) {
+        match (by_value[index], is_one && !by_map[index]) {
             (true, false) => Err(ObjectError::NoValue(map.name.to_owned())),
             (by_value, _) => Ok(by_value),
         }
@@ -363,7 +365,8 @@ fn map_sections<'a>(
     let mut offset = 0;
     let has_maps = variables.contains(&false);
     for (map, variable) in all.iter().zip(variables) {
-        let name = identifier(map.name);
+        // One that was read from an object is called as its section.
+        let name = identifier(map.name.strip_prefix(".data.").unwrap_or(map.name));
         if *variable {
             let zeros = vec![0; map.value_size as usize];
             own.push(Section::new(format!(".data.{name}"), PROGBITS, WRITE_ALLOC, 8, zeros));

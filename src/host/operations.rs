@@ -70,7 +70,7 @@ fn names(
     for (name, value) in enumeration.iter().flat_map(Type::enumerators) {
         let name = String::from_utf8_lossy(name?);
         if let Some(name) = name.strip_prefix(prefix).filter(|name| *name != last) {
-            names.push((value, in_words(name)));
+            names.push((value as u32, in_words(name)));
         }
     }
     Ok(names)

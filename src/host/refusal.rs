@@ -61,7 +61,7 @@ pub fn objects(error: &SysError) -> Error {
         Some(held) if !held.contains(&"CAP_SYS_ADMIN") => Error::lacking(
             "not permitted: CAP_SYS_ADMIN is missing, which it takes to see what others loaded",
         )
-        .next(format!("try: sudo {} list", program())),
+        .next(format!("try: sudo {}", program())),
         _ => privilege().unwrap_or_else(|| policy(error)),
     };
     match error.errno {
@@ -74,7 +74,21 @@ pub fn objects(error: &SysError) -> Error {
 
 /// Why the kernel refused to load this program of ours.
 pub fn of_program(kind: AttachKind, error: &LoadError, refused: Refused) -> Error {
-    let said = load(kind, error);
+    diagnosed(load(kind, error), &kind, error, refused)
+}
+
+/// Why the kernel refused to load this program, which is run by itself.
+pub fn of_type(program_type: ProgramType, error: &LoadError, refused: Refused) -> Error {
+    diagnosed(load_type(program_type, error), &program_type, error, refused)
+}
+
+/// What is said of a program, or better what its log tells.
+fn diagnosed(
+    said: Error,
+    kind: &dyn std::fmt::Display,
+    error: &LoadError,
+    refused: Refused,
+) -> Error {
     match refused.diagnose() {
         Some(diagnosis) if said.failure == Failure::Failed => Error::failed(format!(
             "the verifier refused the {kind} program: {}",
@@ -137,7 +151,7 @@ pub fn load(kind: AttachKind, error: &LoadError) -> Error {
 }
 
 /// Why the kernel refused a program of a type that is not attached here.
-pub fn load_type(program_type: ProgramType, error: &LoadError) -> Error {
+fn load_type(program_type: ProgramType, error: &LoadError) -> Error {
     let detail = format!("{error}\n{}", error.log);
     let refused = match error.errno {
         Errno::ENOSYS => no_bpf(),

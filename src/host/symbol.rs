@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
+use goblin::elf::program_header::PT_LOAD;
+use goblin::elf::section_header::{SHT_DYNSYM, SHT_GNU_VERSYM, SHT_SYMTAB};
 use goblin::elf::sym::{STT_FUNC, STT_GNU_IFUNC};
-use goblin::elf::{Elf, program_header::PT_LOAD};
 
 use super::attach::UserFunction;
+use crate::elf::{ElfError, File};
 use crate::error::Error;
 use crate::sys::file::map_or_read;
 
 /// Marks the old version of a symbol, kept for programs that were linked long ago.
-const HIDDEN: u16 = 0x8000;
+const HIDDEN: u8 = 0x80;
 
 impl UserFunction {
     /// The function called `symbol` in the ELF object at `path`, or as Rust's source calls it:
@@ -47,8 +49,9 @@ struct Function<'a> {
 
 /// Where in an ELF object's bytes a function's first instruction is.
 fn file_offset(bytes: &[u8], symbol: &str) -> Result<u64, Error> {
-    let elf = Elf::parse(bytes).map_err(|error| Error::usage(format!("no ELF object: {error}")))?;
-    let functions = functions(&elf);
+    let broken = |error: ElfError| Error::usage(error.to_string());
+    let elf = File::parse(bytes).map_err(broken)?;
+    let functions = functions(&elf).map_err(broken)?;
     let mut found: Vec<_> = functions.iter().filter(|function| function.name == symbol).collect();
     if found.is_empty() && symbol.contains("::") {
         found.extend(functions.iter().filter(|function| demangled(function.name) == symbol));
@@ -75,8 +78,9 @@ fn file_offset(bytes: &[u8], symbol: &str) -> Result<u64, Error> {
         )));
     }
     let address = function.address;
-    let segments = elf.program_headers.iter().filter(|segment| segment.p_type == PT_LOAD);
-    let mut code = segments.filter(|segment| segment.is_executable());
+    let segments = elf.segments().map_err(broken)?;
+    let loaded = segments.iter().filter(|segment| segment.p_type == PT_LOAD);
+    let mut code = loaded.filter(|segment| segment.is_executable());
     let inside = code.find_map(|segment| {
         let within = address.checked_sub(segment.p_vaddr)?;
         (within < segment.p_filesz).then(|| segment.p_offset.checked_add(within))?
@@ -85,28 +89,25 @@ fn file_offset(bytes: &[u8], symbol: &str) -> Result<u64, Error> {
 }
 
 /// Every function that the object itself defines, under the names that programs of today use.
-fn functions<'a>(elf: &Elf<'a>) -> Vec<Function<'a>> {
-    let hidden = |index: usize| {
-        let versions = elf.versym.as_ref();
-        versions.and_then(|all| all.get_at(index)).is_some_and(|one| one.vs_val & HIDDEN != 0)
-    };
-    let dynamic = elf.dynsyms.iter().enumerate().filter(|(index, _)| !hidden(*index));
-    let dynamic = dynamic.map(|(_, symbol)| (symbol, &elf.dynstrtab));
-    let all = elf.syms.iter().map(|symbol| (symbol, &elf.strtab)).chain(dynamic);
-    let all = all.filter(|(symbol, _)| {
-        matches!(symbol.st_type(), STT_FUNC | STT_GNU_IFUNC) && symbol.st_shndx != 0
-    });
-    all.filter_map(|(symbol, names)| {
-        let name = names.get_at(symbol.st_name)?;
+fn functions<'a>(elf: &File<'a>) -> Result<Vec<Function<'a>>, ElfError> {
+    let versions = elf.sections.iter().find(|it| it.header.sh_type == SHT_GNU_VERSYM);
+    let versions = versions.and_then(|section| section.bytes).unwrap_or_default();
+    // The bit is in the byte that is the higher one.
+    let high = usize::from(elf.is_little_endian());
+    let hidden = |index: usize| versions.get(2 * index + high).is_some_and(|it| it & HIDDEN != 0);
+    let dynamic = elf.symbols(SHT_DYNSYM)?.into_iter().enumerate();
+    let dynamic = dynamic.filter(|(index, _)| !hidden(*index)).map(|(_, symbol)| symbol);
+    let all = elf.symbols(SHT_SYMTAB)?.into_iter().chain(dynamic);
+    let all = all.filter(|it| matches!(it.kind, STT_FUNC | STT_GNU_IFUNC) && it.section != 0);
+    let functions = all.filter_map(|symbol| {
         // Versions stand in these names, an old one behind a single sign: nanosleep@@GLIBC_2.2.5.
-        let name = match name.split_once('@') {
+        let name = match symbol.name.split_once('@') {
             Some((name, version)) => version.starts_with('@').then_some(name)?,
-            None => name,
+            None => symbol.name,
         };
-        let picks = symbol.st_type() == STT_GNU_IFUNC;
-        Some(Function { name, address: symbol.st_value, picks })
-    })
-    .collect()
+        Some(Function { name, address: symbol.value, picks: symbol.kind == STT_GNU_IFUNC })
+    });
+    Ok(functions.collect())
 }
 
 fn unknown(functions: &[Function<'_>], symbol: &str) -> Error {

@@ -3,10 +3,9 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use goblin::elf::Elf;
-
 use super::refusal;
 use crate::btf::{Btf, BtfError};
+use crate::elf::File;
 use crate::error::Error;
 use crate::sys::Errno;
 use crate::sys::file::{Bytes, map_or_read};
@@ -93,16 +92,11 @@ fn open(path: &Path) -> Result<(PathBuf, Bytes), Error> {
 
 /// The BTF in a file's bytes.
 fn section(bytes: &[u8]) -> Result<&[u8], Error> {
-    if !bytes.starts_with(goblin::elf::header::ELFMAG) {
+    if !bytes.starts_with(b"\x7fELF") {
         return Ok(bytes);
     }
-    let elf = Elf::parse(bytes)
+    let elf = File::parse(bytes)
         .map_err(|error| Error::usage(format!("--btf: a broken ELF object: {error}")))?;
-    let found = elf
-        .section_headers
-        .iter()
-        .find(|section| elf.shdr_strtab.get_at(section.sh_name) == Some(".BTF"));
-    found
-        .and_then(|section| bytes.get(section.file_range()?))
-        .ok_or_else(|| Error::usage("--btf: an ELF object without a .BTF section"))
+    let lacks = || Error::usage("--btf: an ELF object without a .BTF section");
+    elf.section(".BTF").ok_or_else(lacks)
 }

@@ -52,27 +52,52 @@ pub enum DecodeError {
 /// # Errors
 /// The first slot that is not an instruction, and why.
 pub fn decode(bytes: &[u8], endian: Endian) -> Result<Vec<Insn>, DecodeError> {
+    instructions(bytes, endian)?.map(|(_, insn)| insn).collect()
+}
+
+/// Each instruction in `bytes` with its slot. After a slot that is none it goes on with the next
+/// one, so that all the others are seen too.
+///
+/// # Errors
+/// The bytes are not whole slots.
+pub fn instructions(
+    bytes: &[u8],
+    endian: Endian,
+) -> Result<impl Iterator<Item = (usize, Result<Insn, DecodeError>)>, DecodeError> {
+    walk(bytes, endian, false)
+}
+
+/// [`instructions`], with or without the register that is the kernel's own.
+pub(super) fn walk(
+    bytes: &[u8],
+    endian: Endian,
+    auxiliary: bool,
+) -> Result<impl Iterator<Item = (usize, Decoded)>, DecodeError> {
     let (chunks, rest) = bytes.as_chunks::<8>();
     if !rest.is_empty() {
         return Err(DecodeError::Length(bytes.len()));
     }
-    let mut slots = chunks.iter().map(|bytes| Slot::from_bytes(*bytes, endian)).enumerate();
-    let mut insns = Vec::with_capacity(chunks.len());
-    while let Some((at, slot)) = slots.next() {
-        let d = Decoder { at, slot };
-        insns.push(if slot.code == LD | IMM | DW {
-            let (_, second) = slots.next().ok_or(DecodeError::Half(at))?;
-            d.load_imm64(second)?
-        } else {
-            d.insn()?
-        });
-    }
-    Ok(insns)
+    let slot = move |at: usize| Some(Slot::from_bytes(*chunks.get(at)?, endian));
+    let mut next = 0;
+    Ok(std::iter::from_fn(move || {
+        let at = next;
+        let d = Decoder { at, slot: slot(at)?, auxiliary };
+        next += 1;
+        if d.slot.code != LD | IMM | DW {
+            return Some((at, d.insn()));
+        }
+        let Some(second) = slot(next) else {
+            return Some((at, Err(DecodeError::Half(at))));
+        };
+        next += usize::from(second.code == 0);
+        Some((at, d.load_imm64(second)))
+    }))
 }
 
 struct Decoder {
     at: usize,
     slot: Slot,
+    auxiliary: bool,
 }
 
 type Decoded<T = Insn> = Result<T, DecodeError>;
@@ -249,7 +274,7 @@ impl Decoder {
         let Slot { src, imm: low, .. } = self.slot;
         let high = second.imm;
         self.unused(&["off"])?;
-        let rest = Decoder { at: self.at + 1, slot: second };
+        let rest = Decoder { at: self.at + 1, slot: second, ..*self };
         rest.opcode_if(second.code == 0)?;
         rest.unused(&["dst", "src", "off"])?;
         if matches!(src, 1 | 4 | 5) {
@@ -277,7 +302,10 @@ impl Decoder {
     }
 
     fn register(&self, register: u8) -> Decoded<Reg> {
-        Reg::new(register).ok_or(DecodeError::Register { slot: self.at, register })
+        match register {
+            11 if self.auxiliary => Ok(Reg::AUXILIARY),
+            _ => Reg::new(register).ok_or(DecodeError::Register { slot: self.at, register }),
+        }
     }
 
     fn size(&self) -> Size {

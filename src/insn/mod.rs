@@ -12,6 +12,8 @@
 //! | [`slot`], [`encode()`], [`decode()`] | bytes, in either byte order |
 //! | [`listing`] | the verifier's own text |
 //! | [`parse()`](parse()) | programs from that text, or from one written by hand |
+//! | [`graph`] | basic blocks and the jumps between them |
+//! | [`translated`] | what the kernel made of a loaded program |
 //!
 //! Nothing here does I/O or knows the host: a program is built, encoded and listed on any machine.
 //!
@@ -39,6 +41,7 @@ pub mod blocks;
 pub mod buckets;
 pub mod decode;
 pub mod encode;
+pub mod graph;
 pub mod helper;
 pub mod instruction;
 pub mod listing;
@@ -48,11 +51,12 @@ pub mod parse;
 pub mod program;
 pub mod reg;
 pub mod slot;
+pub mod translated;
 
 pub use asm::{Asm, AsmError, Here, Isa, Label};
 pub use blocks::Access;
 pub use buckets::Buckets;
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, decode, instructions};
 pub use encode::encode;
 pub use helper::Helper;
 pub use instruction::{

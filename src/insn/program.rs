@@ -1,6 +1,5 @@
 //! An assembled program: instructions, where each was written, and what it refers to by name.
 
-use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::panic::Location;
@@ -133,7 +132,8 @@ impl Program {
     /// The program's functions: the slot where each begins, and its label if it has one. The first is
     /// the program itself; the others are called, or have their address taken.
     pub fn functions(&self) -> impl Iterator<Item = (usize, Option<&str>)> {
-        let mut starts = BTreeSet::from([0]);
+        let mut starts = vec![false; self.insns.iter().map(Insn::slots).sum::<usize>() + 1];
+        starts[0] = true;
         for (slot, insn, _) in self.lines() {
             let offset = match *insn {
                 Insn::Call(Callee::Local { offset }) => offset,
@@ -141,10 +141,13 @@ impl Program {
                 _ => continue,
             };
             // Both count from the slot behind the first.
-            starts.extend(usize::try_from(slot as i64 + 1 + i64::from(offset)));
+            let to = usize::try_from(slot as i64 + 1 + i64::from(offset)).ok();
+            if let Some(start) = to.and_then(|to| starts.get_mut(to)) {
+                *start = true;
+            }
         }
         let lines = self.lines().enumerate();
-        lines.filter(move |(_, (slot, ..))| starts.contains(slot)).map(|(index, (slot, ..))| {
+        lines.filter(move |(_, (slot, ..))| starts[*slot]).map(|(index, (slot, ..))| {
             let notes = self.notes.partition_point(|(at, _)| *at < index);
             let notes = self.notes[notes..].iter().take_while(|(at, _)| *at == index);
             let mut labels = notes.filter_map(|(_, note)| match note {

@@ -24,6 +24,9 @@ impl Reg {
         if number <= 10 { Some(Reg(number)) } else { None }
     }
 
+    /// Register 11, which no program may name: the kernel's own, in what it makes of a program.
+    pub(super) const AUXILIARY: Reg = Reg(11);
+
     /// 0 to 10.
     pub const fn number(self) -> u8 {
         self.0

@@ -15,6 +15,7 @@
 //! | [`perf`] | kprobes, uprobes and tracepoints as perf events |
 //! | [`link`] | attach without a perf event: raw tracepoints, fentry, many functions at once |
 //! | [`object`] | what is loaded: ids, and information on a program, map, link or BTF |
+//! | [`code`] | what the verifier and the JIT made of a loaded program |
 //! | [`cpu`] | how many CPUs a per-CPU map has values for |
 //! | [`tracefs`], [`kallsyms`] | what can be traced, by name |
 //! | [`mod@file`] | reading files the kernel writes for us |
@@ -24,6 +25,7 @@
 mod attr;
 pub mod btf;
 pub(crate) mod call;
+pub mod code;
 pub mod cpu;
 mod error;
 pub mod file;
@@ -61,6 +63,9 @@ macro_rules! kernel_enum {
         }
 
         impl $name {
+            /// Every name, in the order of the numbers.
+            pub const NAMES: &'static [&'static str] = &[$($text),*];
+
             /// The kernel's name in lower case, as other tools print it.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }

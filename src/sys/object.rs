@@ -132,22 +132,6 @@ pub fn prog_info(fd: BorrowedFd<'_>) -> Result<ProgInfo, SysError> {
     })
 }
 
-/// A program's instructions after the verifier rewrote them, 8 bytes each. Empty when the kernel does
-/// not tell (kernel.kptr_restrict, or no CAP_SYS_ADMIN).
-pub fn prog_xlated(fd: BorrowedFd<'_>) -> Result<Vec<u8>, SysError> {
-    let mut insns = vec![0; prog_info(fd)?.xlated_len as usize];
-    let mut info = attr::ProgInfo {
-        xlated_prog_len: length(insns.len()),
-        xlated_prog_insns: address_mut(&mut insns),
-        ..Default::default()
-    };
-    // SAFETY: the one array that is asked for has the length that is given.
-    unsafe { get_info(fd, &mut info) }?;
-    // The kernel withholds them by clearing the address.
-    insns.truncate(if info.xlated_prog_insns == 0 { 0 } else { info.xlated_prog_len as usize });
-    Ok(insns)
-}
-
 /// The ids of the maps a program uses.
 pub fn prog_map_ids(fd: BorrowedFd<'_>) -> Result<Vec<u32>, SysError> {
     let mut ids = vec![0; prog_info(fd)?.map_count as usize];
@@ -291,7 +275,7 @@ pub fn btf_bytes(fd: BorrowedFd<'_>) -> Result<Vec<u8>, SysError> {
 ///
 /// # Safety
 /// Where `info` holds the address of an array, it also holds its length.
-unsafe fn get_info<I: Attr>(fd: BorrowedFd<'_>, info: &mut I) -> Result<(), SysError> {
+pub(super) unsafe fn get_info<I: Attr>(fd: BorrowedFd<'_>, info: &mut I) -> Result<(), SysError> {
     let mut attr = GetInfo {
         bpf_fd: fd.as_raw_fd() as u32,
         info_len: length(size_of::<I>()),

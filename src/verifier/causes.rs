@@ -153,6 +153,23 @@ mod tests {
         }
     }
 
+    /// A pattern behind a wider one would never be found.
+    #[test]
+    fn no_pattern_is_hidden_by_one_before_it() {
+        for (cause, patterns) in table() {
+            for pattern in patterns {
+                let (mut text, mut rest) = (String::new(), pattern.trim_start_matches('^'));
+                while let Some((before, behind)) = rest.split_once(['*', '{']) {
+                    let named = rest.as_bytes()[before.len()] == b'{';
+                    rest = if named { behind.split_once('}').unwrap().1 } else { behind };
+                    text = text + before + "7";
+                }
+                text.push_str(rest);
+                assert_eq!(find(&text).unwrap().cause, cause, "{pattern}");
+            }
+        }
+    }
+
     #[test]
     fn a_message_is_found_with_what_it_names() {
         let known = find("invalid access to map value, value_size=8 off=12 size=4").unwrap();

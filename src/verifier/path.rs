@@ -120,7 +120,8 @@ const NONE: usize = usize::MAX;
 /// At level 1 the log is the path. At level 2 it is all paths, one after the other: each goes on at a
 /// branch of an earlier one, and those in between are left out here.
 pub fn path<'a>(code: &Code, log: &'a str) -> Path<'a> {
-    let mut walk = Walk { code, nodes: vec![], last: NONE, waiting: vec![], leads: None };
+    let mut walk =
+        Walk { code, nodes: vec![], last: NONE, waiting: vec![], leads: None, entry: None };
     let mut path = Path { missing: missing(log), ..Path::default() };
     let mut backtracked = false;
     for event in events(log) {
@@ -157,6 +158,8 @@ struct Walk<'a, 'c> {
     /// After which node the next instruction comes, where that is known: [`NONE`] if after none of
     /// the path so far.
     leads: Option<usize>,
+    /// What is known at the program's beginning.
+    entry: Option<State<'a>>,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -171,7 +174,7 @@ impl<'a> Walk<'a, '_> {
             None if self.nodes.is_empty() || follows(self.last) => self.last,
             None => self.branch_to(at),
         };
-        let step = Step { at, frame: 0, before: None, after: None };
+        let step = Step { at, frame: 0, before: self.entry.take(), after: None };
         self.nodes.push(Node { step, parent });
         self.last = self.nodes.len() - 1;
         if matches!(self.code.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
@@ -214,6 +217,9 @@ impl<'a> Walk<'a, '_> {
 
     /// What is known before the instruction at a slot is what was known behind the one before.
     fn known(&mut self, at: u32, state: State<'a>) {
+        if self.nodes.is_empty() {
+            self.entry = Some(state);
+        }
         let follows = self.nodes.get(self.last).is_some_and(|node| {
             self.leads.is_none() && self.code.targets(node.step.at).contains(&Some(at))
         });

@@ -167,13 +167,14 @@ impl<'a> Page<'a> {
             let gap = "...\n".to_owned();
             self.paint(BLUE, &gap);
         }
-        let source = refused.source(at).filter(|source| !source.text.is_empty());
+        let text = refused.text(at);
+        // A program's own text may be what is shown anyway.
+        let source = refused.source(at).filter(|source| !text.ends_with(&source.text));
         if let Some(source) = source.filter(|source| self.shown != Some(*source)) {
             self.bar(&format!("{}:{}: {}", source.file, source.line, source.text));
             self.shown = Some(source);
         }
         self.last = Some(at);
-        let text = refused.text(at);
         let number = format!("{at:>width$} | ", width = self.width);
         self.paint(BLUE, &number);
         self.text.push_str(&format!("{text}\n"));

@@ -9,6 +9,7 @@
 //! | [`svg`] | a heat map as a picture for a browser |
 //! | [`duration`] | how an interval is written |
 //! | [`elements`] | a map's elements, of which only the sizes are known |
+//! | [`graph`] | boxes and the jumps between them |
 //! | [`heatmap`] | latency over time, as tracex3 drew it |
 //! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
 //! | [`table`] | rows under a header, aligned |
@@ -19,6 +20,7 @@ pub mod color;
 pub mod duration;
 pub mod elements;
 pub mod frequency;
+pub mod graph;
 pub mod heatmap;
 pub mod histogram;
 pub mod summary;

@@ -10,6 +10,7 @@ mod buckets;
 mod disk;
 mod distributions;
 mod doctor;
+mod dump;
 mod funccount;
 mod funclatency;
 mod lesson;

@@ -39,11 +39,57 @@ fn a_missing_null_check_is_a_sentence_with_the_instructions_behind_it() {
     let refused = error.refused.unwrap();
     assert!(refused.log.contains("R0 invalid mem access 'map_value_or_null'"));
     let text = refused.render(false);
-    println!("{}", refused.render(true));
     let shown = " 6 | (79) r1 = *(u64 *)(r0 +0)\n   |                    ^^ NULL or the address";
     assert!(text.contains(shown), "{text}");
     assert!(text.contains("change: put behind instruction 5: if r0 == 0x0 goto"), "{text}");
     assert!(!text.contains('\x1b') && refused.render(true).contains("\x1b[1;31merror\x1b[0m"));
+}
+
+const UNCHECKED: &str = "\
+.program unchecked socket_filter
+.map counts hash key 4 value 8 entries 4
+  *(u32 *)(r10 -4) = 0 ; the key
+  r2 = r10
+  r2 += -4
+  r1 = map[counts]
+  call bpf_map_lookup_elem#1
+  r1 = *(u64 *)(r0 +0) ; not checked
+  r0 = 0
+  exit
+";
+
+/// A sentence, and a flag away each of the instructions and the log.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_text_that_is_refused_shows_its_own_lines() {
+    let folder = std::env::temp_dir().join(format!("rawbpf-refusal-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (text, log) = (folder.join("unchecked.bpf"), folder.join("log"));
+    std::fs::write(&text, UNCHECKED).unwrap();
+    let run = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rawbpf"));
+        let output = command.arg("run").arg(&text).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr))
+    };
+    let (out, plain) = run(&[]);
+    assert!(out.is_empty() && plain.lines().count() == 2, "{out}{plain}");
+    assert!(plain.contains("r0 may be NULL at 6: bpf_map_lookup_elem at 5 can"), "{plain}");
+    assert!(plain.contains("-v") && plain.contains("--verifier-log"), "{plain}");
+
+    let (_, verbose) = run(&["-v", "--verifier-log", log.to_str().unwrap()]);
+    assert!(verbose.contains("unchecked.bpf:8, instruction 6\n"), "{verbose}");
+    assert!(verbose.contains("unchecked.bpf:8: r1 = *(u64 *)(r0 +0) ; not checked"), "{verbose}");
+    assert!(!verbose.contains('\x1b'), "{verbose}");
+    let written = std::fs::read_to_string(&log).unwrap();
+    assert!(written.contains("R0 invalid mem access") && written.contains("\nprocessed 6 insns"));
+
+    let (out, _) = run(&["--verifier-log", "-"]);
+    assert!(out.contains("R0 invalid mem access 'map_value_or_null'\nprocessed"), "{out}");
+    let (_, unwritten) = run(&["--verifier-log", "/nowhere/log"]);
+    assert!(unwritten.contains("/nowhere/log was not written: No such file"), "{unwritten}");
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 /// More than a million instructions: a log of far more than 16 MiB, and the reason is still told.

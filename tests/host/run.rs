@@ -90,7 +90,7 @@ fn types_that_can_be_run_are() {
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn what_cannot_be_run_says_why() {
     for (text, args, code, why) in [
-        (".program t xdp\nr0 = r7\nexit", &[][..], 1, "R7 !read_ok"),
+        (".program t xdp\nr0 = r7\nexit", &[][..], 1, "r7 is read at 0, but nothing"),
         (".program t xdp\nr0 = 0\nexit", &["--ctx", "00"], 2, "at least 14 bytes"),
         (
             ".program t tracepoint sched/sched_switch\nr0 = 0\nexit",

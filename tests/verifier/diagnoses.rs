@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rawbpf::verifier::diagnose::{Diagnosis, diagnose};
 use rawbpf::verifier::path::Code;
-use rawbpf::verifier::render::Refused;
+use rawbpf::verifier::render::{Refused, Source};
 
 use crate::{Recorded, recorded};
 
@@ -151,6 +151,63 @@ fn the_history_goes_back_over_branches_and_turns() {
             assert_eq!(told, [5, 6, 10, 11], "{kernel}");
         });
     }
+}
+
+/// Source lines, instructions, registers underlined, and the values behind each.
+#[test]
+fn a_diagnosis_is_laid_out_as_compilers_do() {
+    let mut all = recorded().iter();
+    let named =
+        |one: &&Recorded| one.kernel == "6.18" && one.name == "map_index_unsigned_off_by_one";
+    let one = all.find(named).unwrap();
+    let log = one.logs.iter().find(|(level, _)| *level == 2).unwrap().1.clone();
+    let line =
+        |slot, line, text: &str| Source { slot, file: "p.rs".into(), line, text: text.into() };
+    let refused = Refused {
+        code: Code::from_bytes(&one.insns),
+        maps: vec![],
+        lines: vec![
+            line(0, 1, ""),
+            line(7, 20, "a.load(r1, u64_at(r0));"),
+            line(10, 23, "a.load(..);"),
+        ],
+        log,
+    };
+    let wanted = "\
+error: instruction 10 may use 1 byte from byte 8 on, which reaches byte 8 of a map value of 8 bytes: r1, \
+which instruction 9 added, is a number from 0 to 8 [object-bounds]
+  --> p.rs:23, instruction 10
+   |
+ 5 | (85) call bpf_map_lookup_elem#1
+   |      -------------------------- r0 = NULL or the address of a map value of 8 bytes, the result of \
+bpf_map_lookup_elem
+ 6 | (15) if r0 == 0x0 goto pc+5
+   |         -- not taken, so r0 = the address of a map value of 8 bytes
+   | p.rs:20: a.load(r1, u64_at(r0));
+ 7 | (79) r1 = *(u64 *)(r0 +0)
+   |      -- r1 = any number
+ 8 | (25) if r1 > 0x8 goto pc+3
+   |         -- not taken, so r1 = a number from 0 to 8
+ 9 | (0f) r0 += r1
+   |      -- r0 = the address of a map value of 8 bytes, +0 to +8 bytes
+   | p.rs:23: a.load(..);
+10 | (71) r0 = *(u8 *)(r0 +0)
+   |                   ^^ the address of a map value of 8 bytes, +0 to +8 bytes
+   |
+   = the verifier: invalid access to map value, value_size=8 off=8 size=1
+   = the verifier: R0 max value is outside of the allowed memory range
+   = demanded: the value has 8 bytes, and this reads or writes 1 from byte 8 on
+   = change: before instruction 9: r1 &= 7, or if r1 > 0x7 goto where it is not used
+";
+    let text = refused.render(false);
+    assert_eq!(text, wanted, "\n{text}");
+    // Colours add nothing but colours.
+    let colored = refused.render(true);
+    let mut plain = String::new();
+    let mut parts = colored.split("\x1b[");
+    plain.push_str(parts.next().unwrap());
+    parts.for_each(|part| plain.push_str(part.split_once('m').unwrap().1));
+    assert_eq!(plain, wanted);
 }
 
 #[test]

@@ -106,11 +106,17 @@ macro_rules! everywhere {
             bioheat_raw_tp_virtio: "bioheat_mixed raw_tp vda" => bioheat::mixed;
             bioheat_auto_null_blk: "bioheat_mixed auto nullb0" => bioheat::mixed;
             bioheat_auto_nvme: "bioheat_mixed auto nvme0n1" => bioheat::mixed;
+            dump_loaded_kprobe: "dump_loaded kprobe" => dump::loaded;
+            dump_loaded_tp_btf: "dump_loaded tp_btf" => dump::loaded;
             bioheat_timed_kprobe: "bioheat_timed kprobe" => bioheat::timed;
             bioheat_timed_fentry: "bioheat_timed fentry" => bioheat::timed;
             bioheat_timed_tp_btf: "bioheat_timed tp_btf" => bioheat::timed;
             bioheat_timed_raw_tp: "bioheat_timed raw_tp" => bioheat::timed;
             doctor_table: "doctor_table" => doctor::table;
+            run_once: "run_once" => run::once;
+            run_attached_kprobe: "run_attached kprobe" => run::attached;
+            run_attached_tp_btf: "run_attached tp_btf" => run::attached;
+            run_attached_raw_tp: "run_attached raw_tp" => run::attached;
             lesson_course: "lesson_course" => lesson::course;
             list_tp_btf: "list_counted tp_btf" => list::counted_with_link;
             list_raw_tp: "list_counted raw_tp" => list::counted_with_link;
@@ -124,6 +130,9 @@ macro_rules! everywhere {
             funccount_leaves_nothing: "funccount_left" => funccount::left_nothing;
             funccount_misspelt: "funccount_misspelt" => funccount::meant;
             funccount_forbidden: "funccount_forbidden" => funccount::forbidden;
+            refusal_unchecked: "refusal_unchecked" => refusal::unchecked;
+            refusal_too_far: "refusal_too_far" => refusal::too_far;
+            refusal_none: "refusal_none" => refusal::none;
         }
     };
 }

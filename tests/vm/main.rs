@@ -14,9 +14,12 @@ mod funccount;
 #[macro_use]
 mod cases;
 mod doctor;
+mod dump;
 mod funclatency;
 mod lesson;
 mod list;
+mod refusal;
+mod run;
 mod user;
 
 use bed::{Case, Kernel};

@@ -3,11 +3,12 @@
 use std::ffi::{CStr, CString};
 use std::path::Path;
 
-use goblin::elf::{Elf, program_header::PT_LOAD};
+use goblin::elf::program_header::PT_LOAD;
 
 use super::features::{load_for, nothing};
 use super::{Held, check};
 use crate::btf::Kind;
+use crate::elf;
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, KernelTypes, refusal};
 use crate::session::{self, Plan, Session};
@@ -165,11 +166,12 @@ fn uprobe_multi() -> Result<Link, Error> {
 fn entry() -> Result<u64, Error> {
     let unreadable = || Error::failed("this program cannot read its own file");
     let bytes = file::map_or_read(Path::new("/proc/self/exe")).map_err(|_| unreadable())?;
-    let elf = Elf::parse(&bytes).map_err(|_| unreadable())?;
-    let loaded = elf.program_headers.iter().filter(|header| header.p_type == PT_LOAD);
-    let mut inside = loaded.filter(|header| header.vm_range().contains(&(elf.entry as usize)));
+    let elf = elf::File::parse(&bytes).map_err(|_| unreadable())?;
+    let (entry, segments) = (elf.header.e_entry, elf.segments().map_err(|_| unreadable())?);
+    let loaded = segments.iter().filter(|header| header.p_type == PT_LOAD);
+    let mut inside = loaded.filter(|header| header.vm_range().contains(&(entry as usize)));
     let header = inside.next().ok_or_else(unreadable)?;
-    Ok(elf.entry - header.p_vaddr + header.p_offset)
+    Ok(entry - header.p_vaddr + header.p_offset)
 }
 
 /// The kernel does not know this, unless it is forbidden.

@@ -67,7 +67,8 @@ mod tests {
 
     #[test]
     fn the_help_of_each_tool_states_the_memory_of_its_maps() {
-        let commands = crate::cli::command();
+        let mut commands = crate::cli::command();
+        commands.build();
         let states = |name: &str, maps: Vec<MapSpec>| {
             let memory: Memory = maps.iter().map(MapSpec::memory).sum();
             let help = commands.find_subcommand(name).and_then(Command::get_after_help);
@@ -84,8 +85,6 @@ mod tests {
         let by = programs::funccount::By::Comm;
         states("funccount", programs::funccount::maps(by, 0, 10240));
         let (unit, buckets) = (1000, Buckets::Log2);
-        let options = programs::argdist::Options { buckets: buckets.clone(), pid: None };
-        states("argdist", programs::argdist::maps(&options));
         for by_pid in [None, Some(1024)] {
             let options = programs::funclatency::Options {
                 unit,
@@ -99,7 +98,8 @@ mod tests {
 
     #[test]
     fn each_tool_that_traces_is_tried() {
-        let command = crate::cli::command();
+        let mut command = crate::cli::command();
+        command.build();
         let traces = |tool: &&Command| tool.get_arguments().any(|arg| arg.get_id() == "interval");
         // What that traces is its text's to say.
         let tools = command.get_subcommands().filter(|tool| tool.get_name() != "run");

@@ -3,7 +3,6 @@
 use super::Program;
 use crate::cli::run::not_run;
 use crate::error::Error;
-use crate::host::refusal;
 use crate::insn::helper::Helper;
 use crate::insn::{Callee, Insn};
 use crate::lessons::{Input, Lesson, Run};
@@ -28,13 +27,13 @@ pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
         }
     }
     let maps = program.maps()?;
-    let loaded = program.load(&maps)?.map_err(|error| {
-        let refused = program.refused(error.log.clone());
+    let loaded = program.load(&maps).map_err(|error| {
+        let Some(refused) = error.refused else { return error };
         let what = match refused.diagnose() {
             Some(diagnosis) => format!("not passed: the verifier says: {}", diagnosis.sentence),
-            None => return refusal::load_type(program.program_type, &error),
+            None => format!("not passed: {}", error.what),
         };
-        Error::failed(what).next("all that it said: --verifier-log FILE").refused(refused)
+        Error::failed(what).next("all that it said: --verifier-log FILE").refused(*refused)
     })?;
     if program.program_type != wanted.program_type {
         return Err(Error::failed(format!(

@@ -11,13 +11,12 @@ use clap::Args;
 
 use super::Stop;
 use super::report::{colored, verifier_log};
-use super::run::load;
 use super::text::{ProgramKind, Text};
 use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::lessons::{LESSONS, Lesson, RECORDED};
-use crate::session::refused;
-use crate::sys::{LoadError, Map, Prog, ProgramType, file};
+use crate::session::{load_alone, refused};
+use crate::sys::{Map, Prog, ProgramType, file};
 use crate::verifier::render::Refused;
 
 /// Learn how the verifier thinks: programs that it refuses, to be put right
@@ -139,17 +138,15 @@ fn verdict(lesson: &Lesson) -> Result<Verdict, Stop> {
         Ok(maps) => maps,
         Err(error) => return Ok(recorded(error.what.into())),
     };
-    Ok(match program.load(&maps)? {
+    Ok(match program.load(&maps).map_err(|error| (error.refused, error.what)) {
         Ok(_) => recorded("this kernel's verifier accepts the program".into()),
-        Err(error) if error.log.trim().is_empty() => {
-            recorded(refusal::load_type(program.program_type, &error).what.into())
-        }
-        Err(error) => {
+        Err((None, what)) => recorded(what.into()),
+        Err((Some(refused), _)) => {
             let release = file::read_text(Path::new("/proc/sys/kernel/osrelease"));
             let release = release.unwrap_or_default();
             Verdict {
                 said_by: format!("The verdict of this kernel, Linux {}:", release.trim()),
-                refused: program.refused(error.log),
+                refused: *refused,
             }
         }
     })
@@ -211,8 +208,9 @@ impl Program {
         maps.map_err(|error| refusal::map(&error))
     }
 
-    fn load(&self, maps: &[Map]) -> Result<Result<Prog, LoadError>, Error> {
-        load(&self.text.dumped()[0], self.program_type, maps)
+    fn load(&self, maps: &[Map]) -> Result<Prog, Error> {
+        let dumped = &self.text.dumped()[0];
+        load_alone(dumped.name, dumped.program, maps, self.program_type)
     }
 
     fn refused(&self, log: String) -> Refused {

@@ -63,7 +63,7 @@ pub enum Directive {
 }
 
 /// The directive in a line without its comment.
-pub fn directive(text: &str, line: u32) -> Result<Directive, Mistake> {
+pub fn directive(text: &str, line: u32) -> Result<Directive, Box<Mistake>> {
     let mut tokens = Tokens::new(text, line);
     let name = tokens.word("a directive")?;
     match name.text.as_str() {
@@ -79,12 +79,12 @@ pub fn directive(text: &str, line: u32) -> Result<Directive, Mistake> {
         }
         ".map" => map(&mut tokens).map(Directive::Map),
         other => Err(Mistake::new(name.span, format!("`{other}` is no directive"))
-            .meant(other, [".program", ".license", ".map"].into_iter())),
+            .meant(other, &mut [".program", ".license", ".map"].into_iter())),
     }
 }
 
 /// The place may be a path: its words are told by the spaces between them.
-fn program(text: &str, line: u32) -> Result<ProgramLine, Mistake> {
+fn program(text: &str, line: u32) -> Result<ProgramLine, Box<Mistake>> {
     let mut at = 0;
     let mut words = std::iter::from_fn(|| {
         let rest = text[at..].trim_start();
@@ -109,7 +109,7 @@ fn program(text: &str, line: u32) -> Result<ProgramLine, Mistake> {
     Ok(ProgramLine { name, kind, place })
 }
 
-fn map(tokens: &mut Tokens) -> Result<MapLine, Mistake> {
+fn map(tokens: &mut Tokens) -> Result<MapLine, Box<Mistake>> {
     let mut map = MapLine {
         name: tokens.word("a map's name")?,
         map_type: tokens.word("a map's type, such as hash or array")?,
@@ -128,7 +128,7 @@ fn map(tokens: &mut Tokens) -> Result<MapLine, Mistake> {
             "flags" => &mut map.flags,
             other => {
                 return Err(Mistake::new(property.span, format!("a map has no `{other}`"))
-                    .meant(other, ["key", "value", "entries", "flags"].into_iter())
+                    .meant(other, &mut ["key", "value", "entries", "flags"].into_iter())
                     .or_help("a map has key, value (in bytes), entries and flags"));
             }
         };

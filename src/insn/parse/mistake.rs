@@ -34,21 +34,27 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    pub(super) fn new(span: Span, what: impl Into<String>) -> Mistake {
-        Mistake { span, what: what.into(), help: None }
+    /// Boxed, since hardly any is ever made and all that can fail returns one.
+    pub(super) fn new(span: Span, what: impl Into<String>) -> Box<Mistake> {
+        Box::new(Mistake { span, what: what.into(), help: None })
     }
 
-    pub(super) fn help(self, help: impl Into<String>) -> Mistake {
-        Mistake { help: Some(help.into()), ..self }
+    pub(super) fn help(mut self: Box<Mistake>, help: impl Into<String>) -> Box<Mistake> {
+        self.help = Some(help.into());
+        self
     }
 
     /// The same, with this help if it has none.
-    pub(super) fn or_help(self, help: &str) -> Mistake {
+    pub(super) fn or_help(self: Box<Mistake>, help: &str) -> Box<Mistake> {
         if self.help.is_some() { self } else { self.help(help) }
     }
 
     /// The same, with the candidate that looks most like `word`, if one does.
-    pub(super) fn meant<'a>(self, word: &str, of: impl Iterator<Item = &'a str>) -> Mistake {
+    pub(super) fn meant(
+        self: Box<Mistake>,
+        word: &str,
+        of: &mut dyn Iterator<Item = &str>,
+    ) -> Box<Mistake> {
         match like(word, of) {
             Some(likely) => self.help(format!("did you mean `{likely}`?")),
             None => self,
@@ -57,7 +63,7 @@ impl Mistake {
 }
 
 /// The candidate that looks most like `word`, if one does.
-pub fn like<'a>(word: &str, of: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn like<'a>(word: &str, of: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
     // Longer ones are no slip of the finger, and take their time.
     let word = word.get(..64).unwrap_or(word);
     let likeness = |candidate: &str| match candidate.len() <= 6 {
@@ -65,9 +71,14 @@ pub fn like<'a>(word: &str, of: impl Iterator<Item = &'a str>) -> Option<&'a str
         true if strsim::osa_distance(word, candidate) == 1 => 0.9,
         _ => strsim::jaro_winkler(word, candidate),
     };
-    let likely = of.take(1000).map(|candidate| (likeness(candidate), candidate));
-    let best = likely.max_by(|one, other| one.0.total_cmp(&other.0));
-    best.filter(|(likeness, _)| *likeness > 0.8).map(|(_, candidate)| candidate)
+    let mut best = (0.8, None);
+    for candidate in of.take(1000) {
+        let likeness = likeness(candidate);
+        if likeness > best.0 {
+            best = (likeness, Some(candidate));
+        }
+    }
+    best.1
 }
 
 /// The first things that are wrong with a text, as many as somebody reads. Displayed line by line, with
@@ -101,6 +112,7 @@ impl fmt::Display for Mistakes {
             let column = before.chars().count();
             let at = line.get(..span.start).map_or(0, |start| start.chars().count()) + 1;
             let carets = "^".repeat(wrong.chars().count().max(1));
+            let what: String = what.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
             writeln!(f, "{gap}error: {what}")?;
             writeln!(f, "{margin}--> {}:{number}:{at}", self.file)?;
             writeln!(f, "{margin} |")?;

@@ -52,7 +52,7 @@ pub struct Source {
     /// The maps; programs refer to them by their place here.
     pub maps: Vec<MapLine>,
     /// The programs, at least one.
-    pub programs: Vec<Named>,
+    pub programs: Vec<NamedProgram>,
     /// Fields whose offset is asked for: program and instruction of each.
     fields: Vec<(usize, usize, statement::Field)>,
     text: Arc<Text>,
@@ -60,7 +60,7 @@ pub struct Source {
 
 /// A program of a text.
 #[derive(Clone, Debug)]
-pub struct Named {
+pub struct NamedProgram {
     /// Its `.program` line; empty words where it has none.
     pub line: ProgramLine,
     /// The program. It names a field for which [`Source::resolve`] was not called.
@@ -104,8 +104,18 @@ struct Open {
     insns: Vec<Insn>,
     places: Vec<(u32, u32)>,
     notes: Vec<(usize, Note)>,
-    labels: HashMap<String, (usize, Span)>,
+    /// The place of each in the list behind it.
+    labels: HashMap<String, u32>,
+    /// The instruction behind each, and where it stands.
+    placed: Vec<(usize, Span)>,
     needs: Vec<(usize, Need)>,
+}
+
+impl Open {
+    /// The instruction behind a label, and where the label stands.
+    fn placed(&self, label: &str) -> Option<(usize, Span)> {
+        self.labels.get(label).map(|index| self.placed[*index as usize])
+    }
 }
 
 struct Parser {
@@ -122,7 +132,7 @@ impl Parser {
         let text = self.text.clone();
         for (number, line) in (1..).zip(&text.lines) {
             if let Err(mistake) = self.line(line, number) {
-                self.mistakes.push(mistake);
+                self.mistakes.push(*mistake);
             }
             if self.mistakes.len() == SHOWN {
                 return;
@@ -131,7 +141,7 @@ impl Parser {
         self.close();
     }
 
-    fn line(&mut self, line: &str, number: u32) -> Result<(), Mistake> {
+    fn line(&mut self, line: &str, number: u32) -> Result<(), Box<Mistake>> {
         let (code, comment) = token::comment(line);
         if code.trim_start().starts_with('.') && !is_label(code) {
             return self.directive(directive(code, number)?);
@@ -156,6 +166,7 @@ impl Parser {
             }
         }
         if let Some(comment) = comment.map(str::to_owned) {
+            not_code(code, &comment, number)?;
             let alone = code.trim().is_empty() || self.open.insns.len() == before;
             let note = if alone { Note::Comment(comment) } else { Note::Behind(comment) };
             self.open.notes.push((before, note));
@@ -163,20 +174,21 @@ impl Parser {
         Ok(())
     }
 
-    fn label(&mut self, Word { text, span }: Word) -> Result<(), Mistake> {
+    fn label(&mut self, Word { text, span }: Word) -> Result<(), Box<Mistake>> {
         let at = self.open.insns.len();
-        if let Some((_, first)) = self.open.labels.get(&text) {
+        if let Some((_, first)) = self.open.placed(&text) {
             let what = format!("the label `{text}` is placed twice");
             return Err(
                 Mistake::new(span, what).help(format!("it is placed first in line {}", first.line))
             );
         }
         self.open.notes.push((at, Note::Label(text.clone())));
-        self.open.labels.insert(text, (at, span));
+        self.open.labels.insert(text, self.open.placed.len() as u32);
+        self.open.placed.push((at, span));
         Ok(())
     }
 
-    fn directive(&mut self, directive: Directive) -> Result<(), Mistake> {
+    fn directive(&mut self, directive: Directive) -> Result<(), Box<Mistake>> {
         match directive {
             Directive::Program(line) => {
                 self.close();
@@ -226,9 +238,8 @@ impl Parser {
         match open.line.name.text.is_empty() && open.labels.is_empty() {
             true => self.open.notes = open.notes,
             false => {
-                let labels = open.labels.values().map(|(_, span)| *span);
-                let span = labels.last().unwrap_or(open.line.name.span);
-                self.mistakes.push(Mistake::new(span, "the program has no instructions"));
+                let span = open.placed.first().map_or(open.line.name.span, |(_, span)| *span);
+                self.mistakes.push(*Mistake::new(span, "the program has no instructions"));
             }
         }
     }
@@ -249,10 +260,10 @@ impl Parser {
                 } else if self.mistakes.len() < SHOWN
                     && let Err(mistake) = self.supply(&mut open, &slots, at, need)
                 {
-                    self.mistakes.push(mistake);
+                    self.mistakes.push(*mistake);
                 }
             }
-            programs.push(Named {
+            programs.push(NamedProgram {
                 line: open.line,
                 program: Program {
                     insns: open.insns,
@@ -264,17 +275,16 @@ impl Parser {
             });
         }
         if let Some((_, _, field)) = fields.get(FIELDS) {
-            self.mistakes.push(Mistake::new(field.span, format!("more than {FIELDS} fields")));
+            self.mistakes.push(*Mistake::new(field.span, format!("more than {FIELDS} fields")));
         }
         if programs.is_empty() && self.mistakes.is_empty() {
             let span = Span { line: 1, ..Span::default() };
-            self.mistakes.push(Mistake::new(span, "the text has no instructions"));
+            self.mistakes.push(*Mistake::new(span, "the text has no instructions"));
         }
-        let Parser { text, maps, mut mistakes, .. } = self;
+        let Parser { text, maps, mistakes, .. } = self;
         if mistakes.is_empty() {
             return Ok(Source { license, maps, programs, fields, text });
         }
-        mistakes.sort_by_key(|mistake| mistake.span.line);
         Err(shown(&text, mistakes))
     }
 
@@ -285,7 +295,7 @@ impl Parser {
         slots: &[usize],
         at: usize,
         need: Need,
-    ) -> Result<(), Mistake> {
+    ) -> Result<(), Box<Mistake>> {
         let insn = open.insns[at];
         open.insns[at] = match (insn, need) {
             (Insn::LoadImm64 { dst, value }, Need::Map(word)) => {
@@ -307,7 +317,7 @@ impl Parser {
                 match Helper::by_name(&format!("bpf_{}", word.text)) {
                     Some(helper) => Insn::Call(Callee::Helper(helper.id as i32)),
                     None => {
-                        let label = like(&word.text, open.labels.keys().map(String::as_str));
+                        let label = like(&word.text, &mut open.labels.keys().map(String::as_str));
                         let wrong = no_helper(&word);
                         return Err(match label {
                             Some(label) => wrong.help(format!("did you mean `{label}`?")),
@@ -328,15 +338,21 @@ impl Parser {
         self.maps.iter().position(|map| map.name.text == name).map(|index| index as i32)
     }
 
-    fn no_map(&self, word: &Word) -> Mistake {
-        let names = self.maps.iter().map(|map| map.name.text.as_str());
+    fn no_map(&self, word: &Word) -> Box<Mistake> {
+        let mut names = self.maps.iter().map(|map| map.name.text.as_str());
         Mistake::new(word.span, format!("no map is called `{}`", word.text))
-            .meant(&word.text, names)
+            .meant(&word.text, &mut names)
             .or_help(&format!("say what it is: .map {} array key 4 value 8 entries 1", word.text))
     }
 }
 
-fn shown(text: &Text, mistakes: Vec<Mistake>) -> Mistakes {
+/// In the order of the text: they are few.
+fn shown(text: &Text, mut mistakes: Vec<Mistake>) -> Mistakes {
+    for end in 1..mistakes.len() {
+        let before = mistakes[..end].partition_point(|it| it.span.line <= mistakes[end].span.line);
+        mistakes[before..=end].rotate_right(1);
+    }
+
     let line = |number: u32| text.lines.get(number as usize - 1).cloned().unwrap_or_default();
     let all = mistakes.into_iter().map(|mistake| {
         let line = line(mistake.span.line.max(1));
@@ -355,11 +371,18 @@ impl Source {
         &mut self,
         offset: &mut dyn FnMut(&str, &str) -> Offset,
     ) -> Result<(), Mistakes> {
-        let mut known = HashMap::new();
+        let mut known: Vec<(&str, &str, Offset)> = vec![];
         let mut mistakes = vec![];
         for (program, at, field) in &self.fields {
             let statement::Field { of, member, span } = field;
-            let asked = known.entry((of, member)).or_insert_with(|| offset(of, member));
+            let asked = match known.iter().position(|(o, m, _)| o == of && m == member) {
+                Some(index) => index,
+                None => {
+                    known.push((of, member, offset(of, member)));
+                    known.len() - 1
+                }
+            };
+            let asked = &known[asked].2;
             let program = &mut self.programs[*program].program;
             match asked {
                 Ok(None) => {}
@@ -371,7 +394,7 @@ impl Source {
                         program.insns[*at] = insn;
                         program.unresolved.retain(|(index, _)| index != at);
                     }
-                    None => mistakes.push(Mistake::new(
+                    None => mistakes.push(*Mistake::new(
                         *span,
                         format!("the offset {offset} does not fit the instruction"),
                     )),
@@ -400,19 +423,19 @@ fn slots(insns: &[Insn]) -> Vec<usize> {
 }
 
 /// From behind the first slot of an instruction to a label.
-fn distance(open: &Open, slots: &[usize], at: usize, word: &Word) -> Result<i64, Mistake> {
-    match open.labels.get(&word.text) {
-        Some((to, span)) if *to == open.insns.len() => {
-            Err(Mistake::new(*span, "no instruction follows this label"))
+fn distance(open: &Open, slots: &[usize], at: usize, word: &Word) -> Result<i64, Box<Mistake>> {
+    match open.placed(&word.text) {
+        Some((to, span)) if to == open.insns.len() => {
+            Err(Mistake::new(span, "no instruction follows this label"))
         }
-        Some((to, _)) => Ok(slots[*to] as i64 - slots[at] as i64 - 1),
+        Some((to, _)) => Ok(slots[to] as i64 - slots[at] as i64 - 1),
         None => Err(Mistake::new(word.span, format!("no label is called `{}`", word.text))
-            .meant(&word.text, open.labels.keys().map(String::as_str))),
+            .meant(&word.text, &mut open.labels.keys().map(String::as_str))),
     }
 }
 
 /// The instruction with its jump set.
-fn with_distance(insn: Insn, distance: i64, word: &Word) -> Result<Insn, Mistake> {
+fn with_distance(insn: Insn, distance: i64, word: &Word) -> Result<Insn, Box<Mistake>> {
     let too_far = |help: &str| {
         let what = format!("`{}` is {distance} slots away, more than 16 bits hold", word.text);
         Mistake::new(word.span, what).help(help)
@@ -459,9 +482,20 @@ fn with_offset(insn: Insn, bytes: u32) -> Option<Insn> {
     Some(insn)
 }
 
+/// In other languages `;` separates: `r0 = 0; exit` must not lose its exit without a word.
+fn not_code(code: &str, comment: &str, line: u32) -> Result<(), Box<Mistake>> {
+    let touches = code.ends_with(|c: char| !c.is_whitespace());
+    if !touches || statement(&mut Tokens::new(comment, line), false).is_err() {
+        return Ok(());
+    }
+    let span = Span { line, start: code.len(), end: code.len() + 1 };
+    Err(Mistake::new(span, "`;` begins a comment, and this one is an instruction")
+        .help("write an instruction a line, or a space before `;`"))
+}
+
 /// Skips what a listing has before an instruction: `3: (b7)`, or `3: b7 00 00 00 00 00 00 00` as
 /// llvm-objdump prints it. Whether the opcode is that of a two-slot load.
-fn prefix(tokens: &mut Tokens) -> Result<bool, Mistake> {
+fn prefix(tokens: &mut Tokens) -> Result<bool, Box<Mistake>> {
     let mut ahead = tokens.clone();
     if let Token::Number(_) = ahead.next()
         && ahead.eat(":")
@@ -500,7 +534,7 @@ fn is_label(code: &str) -> bool {
 }
 
 /// A label, if one is next.
-fn label(tokens: &mut Tokens) -> Result<Option<Word>, Mistake> {
+fn label(tokens: &mut Tokens) -> Result<Option<Word>, Box<Mistake>> {
     let mut ahead = tokens.clone();
     let Token::Name(_) = ahead.peek() else { return Ok(None) };
     let word = ahead.word("a label")?;

@@ -38,7 +38,7 @@ pub struct Field {
     pub span: Span,
 }
 
-type Result<T> = std::result::Result<T, Mistake>;
+type Result<T> = std::result::Result<T, Box<Mistake>>;
 
 /// The instruction in the tokens. `wide` where its opcode is known to be that of a two-slot load.
 pub fn statement(tokens: &mut Tokens, wide: bool) -> Result<Statement> {
@@ -109,7 +109,7 @@ impl Parser<'_, '_> {
             "callx" => Err(Mistake::new(start, "Linux takes no call of an address in a register")),
             _ => {
                 let what = format!("`{name}` begins no instruction");
-                Err(Mistake::new(start, what).meant(name, KEYWORDS.into_iter()))
+                Err(Mistake::new(start, what).meant(name, &mut KEYWORDS.into_iter()))
             }
         }
     }
@@ -203,8 +203,9 @@ impl Parser<'_, '_> {
             (true, "%=") => Alu::Smod,
             (true, ">>=") => Alu::Arsh,
             _ => {
-                let wrong = self.tokens.expected("`=` or an operator such as `+=`");
-                return Err(Mistake { span: self.tokens.since(start), ..wrong });
+                let mut wrong = self.tokens.expected("`=` or an operator such as `+=`");
+                wrong.span = self.tokens.since(start);
+                return Err(wrong);
             }
         };
         self.tokens.next();
@@ -602,8 +603,8 @@ impl Parser<'_, '_> {
         let word = self.tokens.word("an atomic operation")?;
         let Some((_, op, said)) = NAMES.iter().find(|(name, ..)| *name == word.text) else {
             let what = format!("`{}` is no atomic operation", word.text);
-            let names = NAMES.iter().map(|(name, ..)| *name);
-            return Err(Mistake::new(word.span, what).meant(&word.text, names));
+            let mut names = NAMES.iter().map(|(name, ..)| *name);
+            return Err(Mistake::new(word.span, what).meant(&word.text, &mut names));
         };
         self.tokens.expect("(")?;
         let start = self.tokens.span();
@@ -770,10 +771,10 @@ impl Parser<'_, '_> {
 }
 
 /// No helper has this name.
-pub fn no_helper(word: &Word) -> Mistake {
+pub fn no_helper(word: &Word) -> Box<Mistake> {
     let what = format!("no helper is called `{}`", word.text);
     let bpf = format!("bpf_{}", word.text.strip_prefix("bpf_").unwrap_or(&word.text));
-    Mistake::new(word.span, what).meant(&bpf, helper::ALL.iter().map(|helper| helper.name))
+    Mistake::new(word.span, what).meant(&bpf, &mut helper::ALL.iter().map(|helper| helper.name))
 }
 
 fn atomic_width(size: Size, span: Span) -> Result<Width> {

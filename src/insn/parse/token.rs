@@ -85,7 +85,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Takes a sign that must be next.
-    pub fn expect(&mut self, sign: &str) -> Result<(), Mistake> {
+    pub fn expect(&mut self, sign: &str) -> Result<(), Box<Mistake>> {
         match self.eat(sign) {
             true => Ok(()),
             false => Err(self.expected(&format!("`{sign}`"))),
@@ -93,19 +93,19 @@ impl<'a> Tokens<'a> {
     }
 
     /// The next token is not what it should be.
-    pub fn expected(&self, what: &str) -> Mistake {
+    pub fn expected(&self, what: &str) -> Box<Mistake> {
         let found = match self.token {
             Token::End => "the end of the line".to_owned(),
             Token::Quoted(text) => format!("\"{text}\""),
             Token::Name(text) | Token::Number(text) | Token::Sign(text) | Token::Stray(text) => {
-                format!("`{}`", text.escape_debug())
+                format!("`{text}`")
             }
         };
         Mistake::new(self.span(), format!("expected {what}, found {found}"))
     }
 
     /// A name with its place.
-    pub fn word(&mut self, what: &str) -> Result<Word, Mistake> {
+    pub fn word(&mut self, what: &str) -> Result<Word, Box<Mistake>> {
         match self.token {
             Token::Name(name) => {
                 let word = Word { text: name.to_owned(), span: self.span() };
@@ -117,7 +117,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// A number with any signs before it, wherever it is.
-    pub fn number(&mut self, what: &str) -> Result<(i128, Span), Mistake> {
+    pub fn number(&mut self, what: &str) -> Result<(i128, Span), Box<Mistake>> {
         let start = self.span();
         let mut negative = false;
         while let Token::Sign(sign @ ("+" | "-")) = self.token {
@@ -132,7 +132,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Nothing follows.
-    pub fn finish(&self) -> Result<(), Mistake> {
+    pub fn finish(&self) -> Result<(), Box<Mistake>> {
         match self.token {
             Token::End => Ok(()),
             _ => Err(self.expected("the end of the line")),

@@ -385,6 +385,9 @@ impl<'a> Case<'a, '_> {
             }
             Did::Wiped(register) => format!("r{register} wiped by the call"),
             Did::Invalidated(register) => format!("r{register} is void from here on"),
+            Did::Passed(register) if self.class() == "uninit-register" => {
+                format!("does not set r{register}")
+            }
             Did::Passed(register) => format!("r{register} handed over{is}"),
         };
         if event.times_before > 0 {

@@ -1,6 +1,6 @@
 //! Values in words.
 
-use super::super::log::Value;
+use super::super::log::{Bounds, Value};
 
 /// How to hold an index from 0 to `last`.
 pub(super) fn at_most(before: u32, register: u8, last: i64) -> String {
@@ -31,7 +31,17 @@ pub(super) fn kind(kernel: &str) -> String {
 /// What a value is, in words.
 pub fn words(value: Value) -> String {
     let off = value.number("off").unwrap_or(0) + value.number("imm").unwrap_or(0);
-    let moved = if off == 0 { String::new() } else { format!(", {off:+} bytes") };
+    let bounds = value.bounds();
+    let moved = match (off, bounds == Bounds::UNKNOWN || value.known.is_some()) {
+        (0, true) => String::new(),
+        (_, true) => format!(", {off:+} bytes"),
+        // A number was added that is not known.
+        (_, false) if bounds.umax <= i64::MAX as u64 => {
+            let (from, to) = (off.saturating_add(bounds.smin), off.saturating_add(bounds.smax));
+            format!(", {from:+} to {to:+} bytes")
+        }
+        (_, false) => ", moved by an unknown number of bytes".into(),
+    };
     if let Some(bytes) = value.bytes {
         return format!("bytes {bytes}");
     }

@@ -1,0 +1,135 @@
+//! `.BTF.ext`: which line of source an instruction is from, and which depend on the kernel's types.
+
+use super::record::Order;
+use super::{Btf, BtfError};
+
+/// No true object has so many sections of instructions.
+const GROUPS: u32 = 4096;
+
+/// Where records are: those of one section of instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At<'a, T> {
+    /// The section.
+    pub section: &'a [u8],
+    /// The instruction, in bytes from the beginning of the section.
+    pub offset: u32,
+    /// What is told of it.
+    pub what: T,
+}
+
+/// A line of source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceLine<'a> {
+    /// The file.
+    pub file: &'a [u8],
+    /// The line as it is written.
+    pub text: &'a [u8],
+    /// Its number from 1.
+    pub line: u32,
+    /// The column from 1.
+    pub column: u32,
+}
+
+/// A CO-RE relocation: what to put into the instruction depends on the running kernel's types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Relocation<'a> {
+    /// The type that the object was made with.
+    pub type_id: u32,
+    /// The way to the field from there, as in `0:1:2`.
+    pub access: &'a [u8],
+    /// `enum bpf_core_relo_kind`.
+    pub kind: u32,
+}
+
+/// The content of a `.BTF.ext` section, whose strings are those of the object's BTF.
+#[derive(Debug, Clone, Copy)]
+pub struct Ext<'a> {
+    order: Order,
+    lines: &'a [u8],
+    relocations: &'a [u8],
+}
+
+impl<'a> Ext<'a> {
+    /// Checks the header.
+    ///
+    /// # Errors
+    /// What it gets wrong.
+    pub fn parse(bytes: &'a [u8]) -> Result<Ext<'a>, BtfError> {
+        let order = Order::of(bytes)?;
+        let cut_off = |wanted| BtfError::HeaderCutOff { wanted, found: bytes.len() };
+        let word = |at: usize| bytes.get(at..at + 4).map(|word| order.u32(word));
+        let header_len = word(4).ok_or(cut_off(24))?;
+        let body = bytes.get(header_len as usize..).filter(|_| header_len >= 24);
+        let body = body.ok_or(cut_off(header_len.max(24)))?;
+        let part = |at: usize| {
+            if header_len as usize <= at {
+                return Ok(&[][..]); // Headers before CO-RE end here.
+            }
+            let (start, len) = (word(at).unwrap_or(0), word(at + 4).unwrap_or(0));
+            let end = u64::from(start) + u64::from(len);
+            body.get(start as usize..end as usize).ok_or(BtfError::SectionCutOff {
+                section: "ext",
+                end,
+                found: body.len(),
+            })
+        };
+        Ok(Ext { order, lines: part(16)?, relocations: part(24)? })
+    }
+
+    /// The lines of source in the order they stand in.
+    ///
+    /// # Errors
+    /// A record is cut off, or refers to a string that is not there.
+    pub fn lines(&self, btf: &Btf<'a>) -> Result<Vec<At<'a, SourceLine<'a>>>, BtfError> {
+        self.records(btf, self.lines, |[_, file, text, at]| {
+            let (file, text) = (btf.string(file)?, btf.string(text)?);
+            Ok(SourceLine { file, text, line: at >> 10, column: at & 0x3ff })
+        })
+    }
+
+    /// The CO-RE relocations in the order they stand in.
+    ///
+    /// # Errors
+    /// A record is cut off, or refers to a string that is not there.
+    pub fn relocations(&self, btf: &Btf<'a>) -> Result<Vec<At<'a, Relocation<'a>>>, BtfError> {
+        self.records(btf, self.relocations, |[_, type_id, access, kind]| {
+            Ok(Relocation { type_id, access: btf.string(access)?, kind })
+        })
+    }
+
+    /// All records of a part: for each section of instructions its name, how many there are, and
+    /// they, of a size that is given once.
+    fn records<T>(
+        &self,
+        btf: &Btf<'a>,
+        part: &[u8],
+        read: impl Fn([u32; 4]) -> Result<T, BtfError>,
+    ) -> Result<Vec<At<'a, T>>, BtfError> {
+        let cut_off = |rest: &[u8]| BtfError::TypeCutOff { position: part.len() - rest.len() };
+        let mut records = vec![];
+        let Some((size, mut rest)) = part.split_at_checked(4) else {
+            return Ok(records);
+        };
+        let size = self.order.u32(size) as usize;
+        let mut groups = 0;
+        while let Some((head, tail)) = rest.split_at_checked(8) {
+            groups += 1;
+            if groups > GROUPS {
+                return Err(cut_off(rest));
+            }
+            let section = btf.string(self.order.u32(head))?;
+            let count = u64::from(self.order.u32(&head[4..]));
+            let length = usize::try_from(count * size as u64).unwrap_or(usize::MAX);
+            if size < 16 || length > tail.len() {
+                return Err(cut_off(rest));
+            }
+            let (all, others) = tail.split_at(length);
+            for record in all.chunks_exact(size) {
+                let words = [0, 4, 8, 12].map(|at| self.order.u32(&record[at..]));
+                records.push(At { section, offset: words[0], what: read(words)? });
+            }
+            rest = others;
+        }
+        Ok(records)
+    }
+}

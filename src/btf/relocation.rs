@@ -1,0 +1,124 @@
+//! CO-RE relocations in words: those of llvm-objdump.
+
+use super::{Btf, BtfError, Kind, Relocation, Type};
+
+/// `enum bpf_core_relo_kind`.
+const KINDS: [&str; 13] = [
+    "byte_off",
+    "byte_sz",
+    "field_exists",
+    "signed",
+    "lshift_u64",
+    "rshift_u64",
+    "local_type_id",
+    "target_type_id",
+    "type_exists",
+    "type_size",
+    "enumval_exists",
+    "enumval_value",
+    "type_matches",
+];
+const TYPES: [u32; 5] = [6, 7, 8, 9, 12];
+const VALUES: [u32; 2] = [10, 11];
+
+/// As many steps as libbpf takes.
+const STEPS: usize = 64;
+/// No name in a true object is longer.
+const NAME: usize = 128;
+
+impl<'a> Btf<'a> {
+    /// What a relocation asks of the kernel: `<byte_off> [27] struct request::q (0:1)`.
+    ///
+    /// # Errors
+    /// It leads to no field, or a record on the way is malformed.
+    pub fn describe(&mut self, relocation: &Relocation<'_>) -> Result<String, BtfError> {
+        let Relocation { type_id, access, kind } = *relocation;
+        let mut text = match KINDS.get(kind as usize) {
+            Some(name) => format!("<{name}> [{type_id}]"),
+            None => format!("<reloc kind #{kind}> [{type_id}]"),
+        };
+        let mut record = self.by_id(type_id)?;
+        while let Some(word) = match record.kind() {
+            Kind::Const => Some(" const"),
+            Kind::Volatile => Some(" volatile"),
+            Kind::Restrict => Some(" restrict"),
+            _ => None,
+        } {
+            text += word;
+            if text.len() > NAME {
+                return Err(BtfError::Endless(type_id));
+            }
+            record = self.by_id(record.size_or_type())?;
+        }
+        text += match record.kind() {
+            Kind::Typedef => " typedef ",
+            Kind::Struct => " struct ",
+            Kind::Union => " union ",
+            Kind::Enum | Kind::Enum64 => " enum ",
+            Kind::Fwd if record.kind_flag() => " fwd union ",
+            Kind::Fwd => " fwd struct ",
+            _ => " ",
+        };
+        text += &match record.name()? {
+            b"" => format!("<anon {type_id}>"),
+            name => shortened(name),
+        };
+        if TYPES.contains(&kind) {
+            return Ok(text);
+        }
+        let access = std::str::from_utf8(access).unwrap_or_default();
+        let steps: Option<Vec<u32>> =
+            access.split(':').take(STEPS + 1).map(|step| step.parse().ok()).collect();
+        let steps = steps.filter(|steps| steps.len() <= STEPS).ok_or(BtfError::Endless(type_id))?;
+        if VALUES.contains(&kind) {
+            let (_, values) = self.behind_modifiers(type_id)?;
+            let value = values.enumerator(steps[0]);
+            let (name, value) = value.ok_or(BtfError::NoSuchType(type_id))?;
+            let name = shortened(name?);
+            return Ok(match values.kind_flag() {
+                true => format!("{text}::{name} = {}", value as i64),
+                false => format!("{text}::{name} = {value}"),
+            });
+        }
+        text += "::";
+        let mut after_name = steps[0] != 0;
+        if after_name {
+            text += &format!("[{}]", steps[0]);
+        }
+        let mut id = type_id;
+        for step in &steps[1..] {
+            record = self.behind_modifiers(id)?.1;
+            id = self.step_into(&record, *step, after_name, &mut text)?;
+            after_name = true;
+        }
+        Ok(format!("{text} ({access})"))
+    }
+
+    /// Appends a member's name or an element's number, and gives its type.
+    fn step_into(
+        &self,
+        record: &Type<'a>,
+        step: u32,
+        after_name: bool,
+        text: &mut String,
+    ) -> Result<u32, BtfError> {
+        if let Some((element, _)) = record.array() {
+            *text += &format!("[{step}]");
+            return Ok(element);
+        }
+        let no_member = || BtfError::NoMembers(text.clone());
+        let member = record.member(step).ok_or_else(no_member)?;
+        if after_name {
+            text.push('.');
+        }
+        *text += &match member.name()? {
+            b"" => format!("<anon {step}>"),
+            name => shortened(name),
+        };
+        Ok(member.type_id)
+    }
+}
+
+fn shortened(name: &[u8]) -> String {
+    String::from_utf8_lossy(&name[..name.len().min(NAME)]).into_owned()
+}

@@ -1,0 +1,211 @@
+//! `rawbpf dump`: instructions as text, from wherever they are.
+
+mod bytes;
+mod format;
+#[cfg(test)]
+mod hostile;
+mod kernel;
+mod object;
+mod tool;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+
+use super::Stop;
+use crate::error::Error;
+use crate::insn::Endian;
+use crate::sys::MapType;
+use crate::sys::object::ProgInfo;
+pub use format::Format;
+use format::Shown;
+use object::Functions;
+pub use tool::{Dumped, LICENSE, dump, resolved};
+
+/// Show instructions as text: those of a file, of standard input, of a tool or of a loaded program
+#[derive(Args)]
+#[command(after_help = EXAMPLES, override_usage = USAGE)]
+pub struct Options {
+    /// An ELF object, raw bytes or hexadecimal text; - for standard input; or a tool's name, with
+    /// its arguments behind it
+    #[arg(value_name = "FILE|TOOL", required_unless_present = "loaded")]
+    what: Vec<OsString>,
+
+    #[command(flatten)]
+    loaded: Loaded,
+
+    /// listing, opcodes, linum, hex, c, json, raw, visual (the graph drawn) or dot [default: linum,
+    /// of a tool listing]
+    #[arg(short, long, value_name = "FORMAT", hide_possible_values = true)]
+    format: Option<Format>,
+
+    /// Byte order of raw bytes or text: little or big [default: this host's]
+    #[arg(short, long, value_name = "ORDER", value_parser = endian)]
+    endian: Option<Endian>,
+}
+
+/// Which program that is loaded in the kernel.
+#[derive(Args, Debug)]
+#[group(id = "loaded", conflicts_with_all = ["what", "endian"])]
+struct Loaded {
+    /// The program with this id in the kernel, after the verifier rewrote it
+    #[arg(long, value_name = "ID", group = "which")]
+    id: Option<u32>,
+
+    /// The programs with this tag, 16 hexadecimal digits
+    #[arg(long, value_name = "TAG", group = "which")]
+    tag: Option<String>,
+
+    /// The programs of this name
+    #[arg(long, value_name = "NAME", group = "which")]
+    name: Option<String>,
+
+    /// Its machine code, as hex or raw
+    #[arg(long, requires = "which")]
+    jit: bool,
+}
+
+impl Loaded {
+    fn means(&self, program: &ProgInfo) -> bool {
+        let tag: String = program.tag.iter().map(|byte| format!("{byte:02x}")).collect();
+        // The kernel keeps 15 bytes of a name.
+        let cut = |name: &str| name.get(..15).unwrap_or(name) == program.name;
+        self.tag.as_ref().is_some_and(|wanted| wanted.eq_ignore_ascii_case(&tag))
+            || self.name.as_ref().is_some_and(|name| cut(name))
+    }
+}
+
+impl fmt::Display for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.tag, &self.name) {
+            (Some(tag), _) => write!(f, "tag {tag}"),
+            (_, Some(name)) => write!(f, "name {name}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+const USAGE: &str = "\
+rawbpf dump [OPTIONS] FILE
+       rawbpf dump [OPTIONS] TOOL [-- ARGUMENTS]
+       rawbpf dump [OPTIONS] --id ID | --tag TAG | --name NAME";
+
+const EXAMPLES: &str = "\
+Examples:
+  printf 0400000001000000 | rawbpf dump -    hexadecimal text or raw bytes
+  rawbpf dump program.o                      an object made by clang, with its source
+  rawbpf dump program.bin --format c         raw bytes as a C array
+  sudo rawbpf dump --name bitehist           what the kernel made of a loaded program
+  rawbpf dump bitehist -- --attach tp_btf    a tool's, as its --dump-insns prints them";
+
+fn endian(text: &str) -> Result<Endian, &'static str> {
+    match text {
+        "little" => Ok(Endian::Little),
+        "big" => Ok(Endian::Big),
+        _ => Err("it is little or big"),
+    }
+}
+
+/// Files with more are refused. The longest program that a kernel takes has 8 MB.
+const MOST: u64 = 32 << 20;
+
+/// What others wrote is shown so far, in bytes.
+const LONGEST: usize = 256;
+
+/// Arguments that stand for `dump` with a tool's name: the tool's own, with `--dump-insns`.
+pub fn as_tool(options: &Options, is_tool: impl Fn(&str) -> bool) -> Option<Vec<OsString>> {
+    let name = options.what.first()?.to_str().filter(|name| is_tool(name))?;
+    let format = options.format.unwrap_or(Format::Listing);
+    let format = format.to_possible_value()?.get_name().to_owned();
+    let mut args = vec!["rawbpf".into(), name.into(), format!("--dump-insns={format}").into()];
+    args.extend(options.what[1..].iter().cloned());
+    Some(args)
+}
+
+pub fn run(options: &Options) -> Result<(), Stop> {
+    let mut out = io::stdout().lock();
+    if options.what.is_empty() {
+        kernel::dump(&mut out, &options.loaded, options.format)?;
+        return Ok(out.flush()?);
+    }
+    let [file] = &options.what[..] else {
+        let other = options.what[1].to_string_lossy();
+        return Err(Error::usage(format!("{other:?} is too much: one file at a time")).into());
+    };
+    let path = Path::new(file);
+    let name =
+        Path::new(if file == "-" { "standard input".as_ref() } else { file.as_os_str() }).display();
+    let named = |error: Error| Error { what: format!("{name}: {}", error.what), ..error };
+    let input = read(path).map_err(named)?;
+    let format = options.format.unwrap_or(Format::Linum);
+    let mut wrong = vec![];
+    if input.starts_with(b"\x7fELF") {
+        let mut functions = Functions::new(&input).map_err(named)?;
+        for (index, function) in functions.list().iter().enumerate() {
+            let shown = functions.shown(function, index == 0).map_err(named)?;
+            shown.print(&mut out, format)?;
+            wrong.extend(shown.wrong);
+        }
+    } else {
+        let shown = bytes::read(input).and_then(|bytes| of_bytes(path, bytes, options));
+        let shown = shown.map_err(named)?;
+        shown.print(&mut out, format)?;
+        wrong = shown.wrong;
+    }
+    out.flush()?;
+    match &wrong[..] {
+        [] => Ok(()),
+        [only] => Err(named(Error::failed(only.to_string())).into()),
+        [first, rest @ ..] => {
+            let more = rest.len();
+            Err(named(Error::failed(format!("{first}; {more} more hold no instruction"))).into())
+        }
+    }
+}
+
+fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Shown, Error> {
+    if bytes.is_empty() {
+        return Err(Error::usage("there is nothing in it"));
+    }
+    let name = match path.file_stem() {
+        Some(stem) if stem != "-" => stem.to_string_lossy(),
+        _ => "program".into(),
+    };
+    Shown::new(&clean(name.as_bytes()), bytes, options.endian.unwrap_or(Endian::HOST))
+}
+
+/// What a file or standard input holds.
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let from = match path.to_str() {
+        Some("-") => io::stdin().as_fd().try_clone_to_owned().map(File::from),
+        _ => File::open(path),
+    };
+    let mut bytes = vec![];
+    match from.and_then(|from| from.take(MOST + 1).read_to_end(&mut bytes)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Error::usage("no such file").next("the tools' names are in rawbpf --help"))
+        }
+        Err(error) => Err(Error::usage(format!("it cannot be read: {error}"))),
+        Ok(length) if length as u64 > MOST => {
+            Err(Error::usage(format!("it has more than {} MB", MOST >> 20)))
+        }
+        Ok(_) => Ok(bytes),
+    }
+}
+
+/// The name of a map's type, or its number where it is newer than this program.
+fn map_type(number: u32) -> String {
+    let known = MapType::from_raw(number).map(|kind| kind.name().to_owned());
+    known.unwrap_or_else(|| number.to_string())
+}
+
+/// Text that others wrote, made fit for a line on a terminal.
+fn clean(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&text[..text.len().min(LONGEST)]);
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

@@ -1,0 +1,113 @@
+//! Programs of ours and their maps, without loading them: `--dump-insns`.
+
+use std::io::Write;
+use std::rc::Rc;
+
+use serde_json::{Map, json};
+
+use super::super::Stop;
+use super::format::{Format, MapShown, Row, Shown, Source};
+use crate::error::Error;
+use crate::insn::parse::{ProgramLine, Word};
+use crate::insn::{Endian, Program, encode};
+use crate::programs;
+use crate::session::Plan;
+use crate::sys::map::MapSpec;
+
+/// The licence programs are loaded under: the kernel takes it as compatible with the GPL, which
+/// bpf_probe_read_kernel demands.
+pub const LICENSE: &str = "Dual MIT/GPL";
+
+/// A program as it is dumped.
+pub struct Dumped<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// How it is attached, or its type.
+    pub kind: String,
+    /// Where it is attached; may be empty.
+    pub place: String,
+    /// Its instructions.
+    pub program: &'a Program,
+}
+
+impl<'a> From<&'a Plan> for Dumped<'a> {
+    fn from(plan: &'a Plan) -> Dumped<'a> {
+        let attach = plan.attach.to_string();
+        let (kind, place) = attach.split_once(' ').unwrap_or((&attach, ""));
+        let (kind, place) = (kind.to_owned(), place.to_owned());
+        Dumped { name: plan.name, kind, place, program: &plan.program }
+    }
+}
+
+impl Dumped<'_> {
+    fn license(&self) -> &str {
+        self.program.license().and_then(|license| license.to_str().ok()).unwrap_or(LICENSE)
+    }
+}
+
+/// Prints programs, one after the other.
+///
+/// # Errors
+/// Bytes were asked for but an offset in them is not known; or the output could not be written.
+pub fn dump(
+    out: &mut dyn Write,
+    format: Format,
+    endian: Endian,
+    programs: &[Dumped],
+    maps: &[MapSpec],
+) -> Result<(), Stop> {
+    programs.iter().try_for_each(|dumped| {
+        if matches!(format, Format::Opcodes | Format::Hex | Format::C | Format::Raw) {
+            resolved(dumped.program)?;
+        }
+        shown(dumped, endian, maps).print(out, format)
+    })
+}
+
+/// Every offset of the program is known.
+pub fn resolved(program: &Program) -> Result<(), Error> {
+    match program.unresolved() {
+        None => Ok(()),
+        Some(field) => Err(Error::lacking(format!(
+            "{field} is not known without the kernel's types"
+        ))
+        .next("try: --btf FILE with that kernel's vmlinux or BTF, or the listing, which names it")),
+    }
+}
+
+fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Shown {
+    let program = dumped.program;
+    let names: Vec<&str> = maps.iter().map(|map| map.name.as_str()).collect();
+    let rows = program.lines().zip(program.texts(&names)).map(|((slot, insn, line), listed)| {
+        let text = listed.line.split_once(") ").map_or("", |(_, text)| text).to_owned();
+        let (before, behind) = (listed.before, listed.behind);
+        let source = programs::source(&line).to_owned();
+        let source =
+            Some(Rc::new(Source { file: line.file.to_owned(), line: line.line, text: source }));
+        Row { slot, insn: Some(*insn), text, note: None, label: None, source, before, behind }
+    });
+    let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
+    let (kind, place) = (word(&dumped.kind), word(&dumped.place));
+    let program_line = ProgramLine { name: word(dumped.name), kind, place };
+    let attach = json!({"kind": dumped.kind, "to": dumped.place});
+    let maps = maps.iter().map(|map| {
+        let MapSpec { name, map_type, key_size, value_size, max_entries, flags } = map;
+        let map_type = map_type.name();
+        MapShown::new(None, name, map_type, [*key_size, *value_size, *max_entries, *flags])
+    });
+    Shown {
+        name: dumped.name.to_owned(),
+        directives: vec![program_line.to_string(), format!(".license \"{}\"", dumped.license())],
+        maps: maps.collect(),
+        shows_maps: true,
+        rows: rows.collect(),
+        end: program.end(),
+        bytes: encode(program.insns(), endian),
+        endian,
+        fields: Map::from_iter([
+            ("attach".to_owned(), attach),
+            ("license".to_owned(), dumped.license().into()),
+        ]),
+        wrong: vec![],
+    }
+}

@@ -1,0 +1,224 @@
+//! The object: its sections, functions, and what instructions refer to.
+
+use goblin::elf::header;
+use goblin::elf::reloc::RelocSection;
+use goblin::elf::section_header::{SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS, SHT_REL, SHT_SYMTAB};
+use goblin::elf::sym::{STT_FUNC, STT_OBJECT};
+
+use super::file::{ElfError, File, Symbol, string};
+use super::places::Places;
+use crate::insn::{Endian, Slot};
+
+/// As many sections no true object has.
+const SECTIONS: usize = 4096;
+
+/// A BPF object.
+pub struct Object<'a> {
+    /// The byte order of its instructions.
+    pub endian: Endian,
+    pub(super) file: File<'a>,
+    pub(super) symbols: Vec<Symbol<'a>>,
+    /// Functions and variables.
+    places: Places,
+    /// The instructions that refer to a symbol, and the symbol of each.
+    relocations: Places,
+    referred: Vec<usize>,
+}
+
+/// A function's instructions.
+#[derive(Clone, Copy, Debug)]
+pub struct Function<'a> {
+    /// Its name; that of its section if it has none.
+    pub name: &'a str,
+    /// The section it is in: of a program it tells how to attach it, such as `kprobe/vfs_read`.
+    pub section: &'a str,
+    /// Where in the section it begins, in bytes.
+    pub start: u64,
+    /// Its instructions.
+    pub bytes: &'a [u8],
+    /// The section's place among the sections.
+    pub index: usize,
+}
+
+/// What an instruction refers to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reference<'a> {
+    /// A map.
+    Map(&'a str),
+    /// A global variable: the section that becomes a map, the offset in it, and the name if there
+    /// is one.
+    Variable(&'a str, u64, Option<&'a str>),
+    /// A function of the object.
+    Function(&'a str),
+    /// Something of the kernel's.
+    Extern(&'a str),
+}
+
+impl<'a> Object<'a> {
+    /// Reads the tables of an object; no instruction is looked at.
+    ///
+    /// # Errors
+    /// It is none, not one for BPF, or parts of it are not where it says.
+    pub fn parse(bytes: &'a [u8]) -> Result<Object<'a>, ElfError> {
+        let file = File::parse(bytes)?;
+        if file.header.e_machine != header::EM_BPF {
+            return Err(ElfError::Machine(file.header.e_machine));
+        }
+        let endian = if file.is_little_endian() { Endian::Little } else { Endian::Big };
+        // What follows looks at each section's bytes a few times: that must be bounded.
+        let stored = file.sections.iter().filter(|it| it.header.sh_type != SHT_NOBITS);
+        let total: u128 = stored.map(|section| u128::from(section.header.sh_size)).sum();
+        if total > bytes.len() as u128 || file.sections.len() > SECTIONS {
+            return Err(ElfError::Overlap);
+        }
+        if let Some(section) = file.sections.iter().find(|section| section.bytes.is_none()) {
+            return Err(ElfError::SectionCutOff(section.name.to_owned()));
+        }
+        let symbols = file.symbols(SHT_SYMTAB)?;
+        let places = Places::new(symbols.iter().map(|symbol| match symbol.kind {
+            STT_FUNC | STT_OBJECT => (symbol.section, symbol.value),
+            _ => (symbol.section, u64::MAX),
+        }));
+        let mut object = Object {
+            endian,
+            file,
+            symbols,
+            places,
+            relocations: Places::default(),
+            referred: vec![],
+        };
+        object.read_relocations()?;
+        Ok(object)
+    }
+
+    fn read_relocations(&mut self) -> Result<(), ElfError> {
+        let mut places = vec![];
+        let tables = self.file.sections.iter().filter(|it| it.header.sh_type == SHT_REL);
+        for table in tables.map(|table| &table.header) {
+            let target = table.sh_info as usize;
+            let Some(code) = self.code(target) else { continue };
+            let (start, size) = (table.sh_offset as usize, table.sh_size as usize);
+            let bytes = self.file.bytes;
+            for relocation in &RelocSection::parse(bytes, start, size, false, self.file.ctx)? {
+                let (at, symbol) = (relocation.r_offset, relocation.r_sym);
+                if at % 8 != 0 || at >= code.len() as u64 || symbol >= self.symbols.len() {
+                    let section = self.file.sections[target].name.to_owned();
+                    return Err(ElfError::Relocation(at, section));
+                }
+                places.push((target, at));
+                self.referred.push(symbol);
+            }
+        }
+        self.relocations = Places::new(places.into_iter());
+        Ok(())
+    }
+
+    /// The bytes of a section of instructions.
+    fn code(&self, section: usize) -> Option<&'a [u8]> {
+        let section = self.file.sections.get(section)?;
+        let is_code = section.header.sh_type == SHT_PROGBITS
+            && section.header.sh_flags & u64::from(SHF_EXECINSTR) != 0;
+        section.bytes.filter(|_| is_code)
+    }
+
+    /// The place among the sections of the one with this name.
+    pub fn section_index(&self, name: &[u8]) -> Option<usize> {
+        self.file.sections.iter().position(|section| section.name.as_bytes() == name)
+    }
+
+    /// The bytes of a section, such as `.BTF`.
+    pub fn section(&self, name: &str) -> Option<&'a [u8]> {
+        self.file.section(name)
+    }
+
+    /// Its licence, where it has one.
+    pub fn license(&self) -> Option<&'a str> {
+        self.section("license").map(|bytes| string(bytes, 0))
+    }
+
+    /// The sections of global variables, which become maps: name and size in bytes.
+    pub fn variables(&self) -> impl Iterator<Item = (&'a str, u64)> {
+        let sections = self.file.sections.iter().filter(|section| is_data(section.name));
+        let sized = sections.map(|section| (section.name, section.header.sh_size));
+        sized.filter(|(_, size)| *size > 0)
+    }
+
+    /// The functions in the order they stand in. All instructions are in one of them: what lies
+    /// before the first or has no name bears the name of its section.
+    pub fn functions(&self) -> Vec<Function<'a>> {
+        let mut functions = vec![];
+        for index in 0..self.file.sections.len() {
+            let Some(code) = self.code(index).filter(|code| !code.is_empty()) else { continue };
+            let section = self.file.sections[index].name;
+            let starts = self.places.from(index, 0).filter(|(start, symbol)| {
+                let is_function = self.symbols[*symbol].kind == STT_FUNC;
+                is_function && start % 8 == 0 && *start < code.len() as u64
+            });
+            let mut starts: Vec<_> =
+                starts.map(|(start, symbol)| (start, self.symbols[symbol].name)).collect();
+            starts.dedup_by_key(|(start, _)| *start);
+            if starts.first().is_none_or(|(start, _)| *start > 0) {
+                starts.insert(0, (0, section));
+            }
+            for (number, &(start, name)) in starts.iter().enumerate() {
+                let end = starts.get(number + 1).map_or(code.len(), |(next, _)| *next as usize);
+                let bytes = &code[start as usize..end];
+                functions.push(Function { name, section, index, start, bytes });
+            }
+        }
+        functions
+    }
+
+    /// What the instruction whose first slot this is refers to: `at` is the slot in the function.
+    pub fn reference(&self, function: &Function<'a>, at: usize) -> Option<Reference<'a>> {
+        let offset = function.start + 8 * at as u64;
+        let slot = function.bytes.as_chunks::<8>().0.get(at)?;
+        let slot = Slot::from_bytes(*slot, self.endian);
+        let is_call = slot.code == 0x85;
+        let Some(relocation) = self.relocations.at(function.index, offset).next() else {
+            // A call inside of the section needs no relocation.
+            let callee = i64::from(slot.imm) * 8 + 8 + offset as i64;
+            let callee = u64::try_from(callee).ok().filter(|_| is_call && slot.src == 1)?;
+            return self.named(function.index, callee, STT_FUNC).map(Reference::Function);
+        };
+        let symbol = &self.symbols[self.referred[relocation]];
+        let sections = &self.file.sections;
+        let Some(section) = sections.get(symbol.section).filter(|_| symbol.section > 0) else {
+            return Some(Reference::Extern(symbol.name));
+        };
+        // What is added stands in the instruction: of a call it counts slots from the next one.
+        let added = if is_call { (i64::from(slot.imm) + 1) * 8 } else { slot.imm.into() };
+        let place = symbol.value.wrapping_add_signed(added);
+        let named = |kind| self.named(symbol.section, place, kind).unwrap_or(symbol.name);
+        Some(match section.name {
+            ".maps" | "maps" => Reference::Map(named(STT_OBJECT)),
+            _ if self.code(symbol.section).is_some() => Reference::Function(named(STT_FUNC)),
+            name => {
+                let variable = self.places.up_to(symbol.section, place);
+                Reference::Variable(name, place, variable.map(|it| self.symbols[it].name))
+            }
+        })
+    }
+
+    /// The function or variable that begins there.
+    fn named(&self, section: usize, value: u64, kind: u8) -> Option<&'a str> {
+        let mut here = self.places.at(section, value).map(|symbol| &self.symbols[symbol]);
+        here.find(|symbol| symbol.kind == kind).map(|symbol| symbol.name)
+    }
+
+    /// The symbols that are maps, and the bytes of their section.
+    pub(super) fn map_symbols(&self) -> impl Iterator<Item = (&Symbol<'a>, &'a [u8])> {
+        let sections = self.file.sections.iter().enumerate();
+        let maps = sections.filter(|(_, section)| matches!(section.name, ".maps" | "maps"));
+        maps.flat_map(|(index, section)| {
+            let symbols = self.places.from(index, 0).map(|(_, symbol)| &self.symbols[symbol]);
+            symbols.map(|symbol| (symbol, section.bytes.unwrap_or_default()))
+        })
+    }
+}
+
+fn is_data(name: &str) -> bool {
+    [".data", ".rodata", ".bss"].iter().any(|known| {
+        name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}

@@ -1,0 +1,107 @@
+//! A loaded program's code: what the verifier and the JIT made of it, and where its parts come from.
+
+use std::os::fd::BorrowedFd;
+
+use super::SysError;
+use super::attr::{self, address_mut, length};
+use super::object::get_info;
+
+/// What the kernel tells of a program's code. Where it withholds a part, that part is empty
+/// although [`ProgInfo`](super::object::ProgInfo) gives its length.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Code {
+    /// The instructions after the verifier rewrote them, 8 bytes a slot. Withheld from who may not
+    /// see the kernel's addresses (kernel.kptr_restrict) if their constants were blinded; from
+    /// others the calls' constants are, which are 0 then.
+    pub translated: Vec<u8>,
+    /// The machine code of all functions, one behind the other. Withheld from who may not see the
+    /// kernel's addresses.
+    pub machine: Vec<u8>,
+    /// How many bytes of the machine code each function has.
+    pub function_lengths: Vec<u32>,
+    /// Where each function is; withheld as the machine code is.
+    pub function_addresses: Vec<u64>,
+    /// The program's functions; empty without BTF.
+    pub functions: Vec<Function>,
+    /// The lines of source that instructions are from, by rising slot; empty without BTF.
+    pub lines: Vec<Line>,
+}
+
+/// One of the program's functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its first slot.
+    pub slot: u32,
+    /// Its id in the program's BTF.
+    pub type_id: u32,
+}
+
+/// A line of source that instructions are from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The first slot of those.
+    pub slot: u32,
+    /// Where the BTF has the file's name.
+    pub file: u32,
+    /// Where the BTF has the line itself.
+    pub text: u32,
+    /// Its number.
+    pub number: u32,
+    /// The column.
+    pub column: u32,
+}
+
+/// A program's code. Requires Linux 5.0.
+pub fn code(fd: BorrowedFd<'_>) -> Result<Code, SysError> {
+    let mut has = attr::ProgInfo::default();
+    // SAFETY: the info asks for no array.
+    unsafe { get_info(fd, &mut has) }?;
+    let mut translated = vec![0; has.xlated_prog_len as usize];
+    let mut machine = vec![0; has.jited_prog_len as usize];
+    let mut function_lengths = vec![0u32; has.nr_jited_func_lens as usize];
+    let mut function_addresses = vec![0u64; has.nr_jited_ksyms as usize];
+    let mut functions = vec![[0u32; 2]; has.nr_func_info as usize];
+    let mut lines = vec![[0u32; 4]; has.nr_line_info as usize];
+    let mut info = attr::ProgInfo {
+        xlated_prog_len: length(translated.len()),
+        xlated_prog_insns: address_mut(&mut translated),
+        jited_prog_len: length(machine.len()),
+        jited_prog_insns: address_mut(&mut machine),
+        nr_jited_func_lens: length(function_lengths.len()),
+        jited_func_lens: address_mut(&mut function_lengths),
+        nr_jited_ksyms: length(function_addresses.len()),
+        jited_ksyms: address_mut(&mut function_addresses),
+        func_info_rec_size: 8,
+        nr_func_info: length(functions.len()),
+        func_info: address_mut(&mut functions),
+        line_info_rec_size: 16,
+        jited_line_info_rec_size: 8,
+        nr_line_info: length(lines.len()),
+        line_info: address_mut(&mut lines),
+        ..Default::default()
+    };
+    // SAFETY: each array that is asked for has the length that is given, in records of the size
+    // that is given.
+    unsafe { get_info(fd, &mut info) }?;
+    // The kernel withholds an array by clearing its address.
+    translated.truncate(if info.xlated_prog_insns == 0 { 0 } else { translated.len() });
+    machine.truncate(if info.jited_prog_insns == 0 { 0 } else { machine.len() });
+    function_addresses.truncate(if info.jited_ksyms == 0 { 0 } else { function_addresses.len() });
+    Ok(Code {
+        translated,
+        machine,
+        function_lengths,
+        function_addresses,
+        functions: functions.iter().map(|&[slot, type_id]| Function { slot, type_id }).collect(),
+        lines: lines
+            .iter()
+            .map(|&[slot, file, text, at]| Line {
+                slot,
+                file,
+                text,
+                number: at >> 10,
+                column: at & 0x3ff,
+            })
+            .collect(),
+    })
+}

@@ -1,0 +1,37 @@
+//! A program in the kernel is what was listed before it was loaded.
+
+use crate::bed::Outcome;
+use serde_json::Value;
+
+/// The lines below `== title`.
+fn part<'a>(outcome: &'a Outcome, title: &str) -> Vec<&'a str> {
+    let all = outcome.stdout.lines().skip_while(|line| *line != format!("== {title}"));
+    all.skip(1).take_while(|line| !line.starts_with("== ")).collect()
+}
+
+/// Instructions and source lines, calls without the kernel's numbers.
+fn program(lines: &[&str]) -> Vec<String> {
+    let kept = lines.iter().filter(|line| !line.starts_with('.') && !line.starts_with("; id "));
+    let kept = kept.filter(|line| !line.ends_with(':'));
+    kept.map(|line| match line.split_once(" call ") {
+        Some((at, call)) => format!("{at} call {}", call.split('#').next().unwrap()),
+        None => (*line).to_owned(),
+    })
+    .collect()
+}
+
+/// The verifier changes nothing in a program that reads no context but registers or arguments.
+pub fn loaded(outcome: &Outcome) {
+    let (listed, loaded) = (part(outcome, "listed"), part(outcome, "loaded"));
+    assert!(listed.len() > 40, "{listed:?}");
+    assert_eq!(program(&loaded), program(&listed));
+    assert!(loaded.iter().any(|line| line.starts_with(".map hist array key 4 value ")));
+    assert!(loaded.contains(&"bitehist:"), "{loaded:?}");
+    let machine = part(outcome, "machine");
+    assert!(machine[0].starts_with("bpf_prog_") && machine[0].ends_with("_bitehist:"));
+    assert!(machine.len() > 10, "{machine:?}");
+    let json = part(outcome, "json")[0];
+    let json: Value = serde_json::from_str(json).unwrap();
+    assert_eq!(json["maps"][0]["name"], "hist");
+    assert_eq!(json["name"], "bitehist");
+}

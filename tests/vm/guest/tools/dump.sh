@@ -1,0 +1,15 @@
+# shellcheck shell=sh
+
+# dump_loaded KIND: a tool's program as it lists it, and as the kernel holds it.
+dump_loaded() {
+    start bitehist --attach "$1" --json 3600
+    echo "== listed"
+    rawbpf dump bitehist --format linum -- --attach "$1"
+    echo "== loaded"
+    rawbpf dump --name bitehist
+    echo "== machine"
+    rawbpf dump --name bitehist --jit
+    echo "== json"
+    rawbpf dump --id "$(rawbpf dump --name bitehist | sed -n 's/^; id \([0-9]*\),.*/\1/p')" -f json
+    stop
+}
