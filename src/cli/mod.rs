@@ -18,6 +18,7 @@ mod doctor;
 mod dump;
 mod funccount;
 mod funclatency;
+mod lesson;
 mod list;
 mod object;
 mod options;
@@ -67,6 +68,7 @@ enum Command {
     Dump(dump::Options),
     Run(run::Options),
     Verify(verify::Options),
+    Lesson(lesson::Options),
     List(list::Options),
     Doctor(doctor::Options),
 }
@@ -91,7 +93,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     if let Command::Verify(options) = &cli.command
         && let Some((args, show)) = options.of_tool(is_tool)
     {
-        return match Cli::try_parse_from(args) {
+        return match parse(args) {
             Ok(mut cli) => {
                 cli.command.verify(show);
                 run_command(&cli.command)
@@ -126,6 +128,7 @@ impl Command {
             | Command::Dump(_)
             | Command::Run(_)
             | Command::Verify(_)
+            | Command::Lesson(_)
             | Command::List(_)
             | Command::Doctor(_) => return,
         };
@@ -152,6 +155,9 @@ fn run_command(command: &Command) -> ExitCode {
         Command::Dump(options) => ("dump", (false, None), dump::run(options)),
         Command::Run(options) => ("run", of(&options.trace), run::run(options)),
         Command::Verify(options) => ("verify", (true, None), verify::run(options)),
+        Command::Lesson(options) => {
+            ("lesson", (false, options.verifier_log.clone()), lesson::run(options))
+        }
         Command::List(options) => ("list", (options.verbose, None), list::run(options)),
         Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
     };
@@ -200,7 +206,8 @@ fn named(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
 
 /// Whether a subcommand has bytecode of its own.
 fn is_tool(name: &str) -> bool {
-    let command = Cli::command();
+    let mut command = command();
+    command.build();
     let subcommand = command.find_subcommand(name);
     subcommand.is_some_and(|it| it.get_arguments().any(|arg| arg.get_id() == "dump_insns"))
 }
