@@ -71,6 +71,7 @@ pub fn maps(by: By, places: u32, max_keys: u32) -> Vec<MapSpec> {
         value_size,
         max_entries,
         flags: 0,
+        content: vec![],
     };
     match by {
         By::Function => vec![map("counts", MapType::Array, 4, 8 * places, 1)],

@@ -149,6 +149,35 @@ pub fn start(
     Err(none_works(skipped))
 }
 
+/// The maps, and the plans of the first of `kinds` that can be made on this host and need nothing
+/// that it lacks.
+///
+/// # Errors
+/// There is none, and why.
+pub fn first(
+    maps: &[MapSpec],
+    kinds: &[AttachKind],
+    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+) -> Result<(Vec<Map>, Vec<Plan>), Error> {
+    let maps = maps.iter().map(Map::create).collect::<Result<Vec<_>, _>>();
+    let maps = maps.map_err(|error| refusal::map(&error))?;
+    let mut skipped = vec![];
+    for &kind in kinds {
+        // One that was asked for is shown even where it could not be attached.
+        let lacking = kinds.len() > 1 && kind == AttachKind::Kprobe && !sys::perf::has_kprobes();
+        match if lacking { Err(refusal::no_kprobes()) } else { plans(kind) } {
+            Ok(plans) => match plans.first().map(|plan| verify(plan, &maps)) {
+                Some(Err(error)) if error.failure == Failure::Lacking => {
+                    skipped.push((kind, error))
+                }
+                _ => return Ok((maps, plans)),
+            },
+            Err(error) => skipped.push((kind, error)),
+        }
+    }
+    Err(none_works(skipped))
+}
+
 /// The error of the only kind that was tried, or one that sums up all of them.
 fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
     if let Some(missing) = refusal::privilege() {
@@ -228,16 +257,10 @@ fn attach_all(
 
 fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog, Link), Error> {
     let kind = plan.attach.kind();
-    if let Some(field) = plan.program.unresolved() {
-        return Err(match kind {
-            AttachKind::Tracepoint => refusal::no_tracefs(),
-            _ => refusal::no_btf(field),
-        });
-    }
+    resolved(plan)?;
     match &plan.attach {
         Attach::KprobeMulti(functions) => {
-            let target = Some((AttachType::TraceKprobeMulti, 0));
-            let prog = clock.step("load", || load(plan, maps, ProgramType::Kprobe, target))?;
+            let prog = clock.step("load", || load(plan, maps))?;
             let link = clock.step("attach", || kprobe_multi(&prog, functions))?;
             let place = match &functions[..] {
                 [function] => function.name.clone(),
@@ -247,7 +270,7 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
         }
         Attach::Kprobe(functions) => {
             let (function, event) = clock.step("attach", || probe(functions))?;
-            let prog = clock.step("load", || load(plan, maps, ProgramType::Kprobe, None))?;
+            let prog = clock.step("load", || load(plan, maps))?;
             let link = clock.step("attach", || event.attach(&prog));
             let link = link.map_err(|error| refusal::kprobe(&function, &error))?;
             Ok((format!("kprobe {function}"), prog, link))
@@ -258,7 +281,7 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
                 PerfEvent::kprobe(&name, 0, At::Return)
                     .map_err(|error| refusal::kprobe(function, &error))
             })?;
-            let prog = clock.step("load", || load(plan, maps, ProgramType::Kprobe, None))?;
+            let prog = clock.step("load", || load(plan, maps))?;
             let link = clock.step("attach", || event.attach(&prog));
             let link = link.map_err(|error| refusal::kprobe(function, &error))?;
             Ok((plan.attach.to_string(), prog, link))
@@ -269,7 +292,7 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
                 PerfEvent::uprobe(&path, function.offset, *at, function.pid)
                     .map_err(|error| refusal::uprobe(function, &error))
             })?;
-            let prog = clock.step("load", || load(plan, maps, ProgramType::Kprobe, None))?;
+            let prog = clock.step("load", || load(plan, maps))?;
             let link = clock.step("attach", || event.attach(&prog));
             let link = link.map_err(|error| refusal::uprobe(function, &error))?;
             Ok((plan.attach.to_string(), prog, link))
@@ -281,13 +304,13 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
                 let id = id.map_err(|error| Error::lacking(error.to_string()))?;
                 PerfEvent::tracepoint(id).map_err(|error| refusal::attach(kind, name, &error))
             })?;
-            let prog = clock.step("load", || load(plan, maps, ProgramType::Tracepoint, None))?;
+            let prog = clock.step("load", || load(plan, maps))?;
             let link = clock.step("attach", || event.attach(&prog));
             let link = link.map_err(|error| refusal::attach(kind, name, &error))?;
             Ok((plan.attach.to_string(), prog, link))
         }
         Attach::RawTp(name) => {
-            let prog = clock.step("load", || load(plan, maps, ProgramType::RawTracepoint, None))?;
+            let prog = clock.step("load", || load(plan, maps))?;
             let link = clock.step("attach", || {
                 let name = c_string(name)?;
                 sys::link::raw_tracepoint(&prog, &name)
@@ -295,19 +318,21 @@ fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog,
             })?;
             Ok((plan.attach.to_string(), prog, link))
         }
-        Attach::Fentry(name, id) | Attach::Fexit(name, id) | Attach::TpBtf(name, id) => {
-            let attach_type = match plan.attach {
-                Attach::Fentry(..) => AttachType::TraceFentry,
-                Attach::Fexit(..) => AttachType::TraceFexit,
-                _ => AttachType::TraceRawTp,
-            };
-            let id = id.ok_or_else(|| refusal::no_ids(kind))?;
-            let prog = clock
-                .step("load", || load(plan, maps, ProgramType::Tracing, Some((attach_type, id))))?;
+        Attach::Fentry(name, _) | Attach::Fexit(name, _) | Attach::TpBtf(name, _) => {
+            let prog = clock.step("load", || load(plan, maps))?;
             let link = clock.step("attach", || sys::link::tracing(&prog));
             let link = link.map_err(|error| refusal::attach(kind, name, &error))?;
             Ok((plan.attach.to_string(), prog, link))
         }
+    }
+}
+
+/// Every offset in the program is known.
+fn resolved(plan: &Plan) -> Result<(), Error> {
+    match (plan.program.unresolved(), plan.attach.kind()) {
+        (None, _) => Ok(()),
+        (Some(_), AttachKind::Tracepoint) => Err(refusal::no_tracefs()),
+        (Some(field), _) => Err(refusal::no_btf(field)),
     }
 }
 
@@ -344,19 +369,92 @@ fn probe(functions: &[String]) -> Result<(String, PerfEvent), Error> {
     Err(refusal::kprobe(function, &error))
 }
 
-fn load(
-    plan: &Plan,
+fn load(plan: &Plan, maps: &[Map]) -> Result<Prog, Error> {
+    load_program(plan.name, &plan.program, maps, loading(&plan.attach)?, &|error, refused| {
+        refusal::of_program(plan.attach.kind(), error, refused)
+    })
+}
+
+/// What a program is loaded as, to be attached so.
+fn loading(attach: &Attach) -> Result<Load<'static>, Error> {
+    let tracing = |attach_type, id: Option<u32>| {
+        let attach_btf_id = id.ok_or_else(|| refusal::no_ids(attach.kind()))?;
+        let expected_attach_type = Some(attach_type);
+        Ok(Load { expected_attach_type, attach_btf_id, ..Load::new(ProgramType::Tracing) })
+    };
+    match attach {
+        Attach::KprobeMulti(_) => Ok(Load {
+            expected_attach_type: Some(AttachType::TraceKprobeMulti),
+            ..Load::new(ProgramType::Kprobe)
+        }),
+        Attach::Kprobe(_) | Attach::Kretprobe(_) | Attach::Uprobe(..) => {
+            Ok(Load::new(ProgramType::Kprobe))
+        }
+        Attach::Tracepoint(..) => Ok(Load::new(ProgramType::Tracepoint)),
+        Attach::RawTp(_) => Ok(Load::new(ProgramType::RawTracepoint)),
+        Attach::Fentry(_, id) => tracing(AttachType::TraceFentry, *id),
+        Attach::Fexit(_, id) => tracing(AttachType::TraceFexit, *id),
+        Attach::TpBtf(_, id) => tracing(AttachType::TraceRawTp, *id),
+    }
+}
+
+/// What the verifier says of a program that it accepts, or why it refuses it.
+type Verdict = Result<Walked, Error>;
+
+/// A program and how the verifier went over it.
+pub struct Walked {
+    /// The program with the log; of one that it walked over for long the log is only the totals.
+    pub program: Refused,
+    /// Whether that is so.
+    pub long: bool,
+}
+
+/// Loads a program of a plan at a log level that tells all, and lets go of it.
+///
+/// # Errors
+/// The kernel refuses it, and why.
+pub fn verify(plan: &Plan, maps: &[Map]) -> Verdict {
+    resolved(plan)?;
+    let load = loading(&plan.attach)?;
+    verify_program(plan.name, &plan.program, maps, load, &|error, refused| {
+        refusal::of_program(plan.attach.kind(), error, refused)
+    })
+}
+
+/// The same of a program that is not attached.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_alone(
+    name: &str,
+    program: &Program,
     maps: &[Map],
     program_type: ProgramType,
-    target: Option<(AttachType, u32)>,
-) -> Result<Prog, Error> {
-    let load = Load {
-        expected_attach_type: target.map(|(attach_type, _)| attach_type),
-        attach_btf_id: target.map_or(0, |(_, id)| id),
-        ..Load::new(program_type)
-    };
-    load_program(plan.name, &plan.program, maps, load, &|error, refused| {
-        refusal::of_program(plan.attach.kind(), error, refused)
+) -> Verdict {
+    verify_program(name, program, maps, alone(program_type), &|error, refused| {
+        refusal::of_type(program_type, error, refused)
+    })
+}
+
+fn verify_program(
+    name: &str,
+    program: &Program,
+    maps: &[Map],
+    load: Load<'_>,
+    why: &dyn Fn(&LoadError, Refused) -> Error,
+) -> Verdict {
+    // The statistics too.
+    let load = Load { log_level: 2 | 4, ..load };
+    prepared(name, program, maps, load, &mut |load| {
+        let loaded = sys::prog::load_and_tell(load);
+        loaded
+            .map(|(log, long)| Walked {
+                program: refused(program, maps.iter().map(Map::spec), log),
+                long,
+            })
+            .map_err(|error| {
+                why(&error, refused(program, maps.iter().map(Map::spec), error.log.clone()))
+            })
     })
 }
 
@@ -370,12 +468,15 @@ pub fn load_alone(
     maps: &[Map],
     program_type: ProgramType,
 ) -> Result<Prog, Error> {
-    // `BPF_F_SLEEPABLE`, which programs of this type must be.
-    let flags = if program_type == ProgramType::Syscall { 16 } else { 0 };
-    let load = Load { flags, ..Load::new(program_type) };
-    load_program(name, program, maps, load, &|error, refused| {
+    load_program(name, program, maps, alone(program_type), &|error, refused| {
         refusal::of_type(program_type, error, refused)
     })
+}
+
+fn alone(program_type: ProgramType) -> Load<'static> {
+    // `BPF_F_SLEEPABLE`, which programs of this type must be.
+    let flags = if program_type == ProgramType::Syscall { 16 } else { 0 };
+    Load { flags, ..Load::new(program_type) }
 }
 
 fn load_program(
@@ -385,12 +486,28 @@ fn load_program(
     load: Load<'_>,
     why: &dyn Fn(&LoadError, Refused) -> Error,
 ) -> Result<Prog, Error> {
+    let load = Load { log_level: 2, ..load };
+    prepared(name, program, maps, load, &mut |load| {
+        sys::prog::load(load).map_err(|error| {
+            why(&error, refused(program, maps.iter().map(Map::spec), error.log.clone()))
+        })
+    })
+}
+
+/// Hands on what is to be loaded with this program in it.
+fn prepared<T>(
+    name: &str,
+    program: &Program,
+    maps: &[Map],
+    load: Load<'_>,
+    then: &mut dyn FnMut(&Load) -> Result<T, Error>,
+) -> Result<T, Error> {
     let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
     let insns = program.with_map_fds(&fds);
     let insns =
         insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
     let types = program_btf(name, program);
-    let load = Load {
+    then(&Load {
         name,
         insns: &encode(&insns, Endian::HOST),
         btf: Some(sys::ProgramBtf {
@@ -399,12 +516,7 @@ fn load_program(
             line_info: &types.line_info,
         }),
         license: program.license().unwrap_or(sys::prog::LICENSE),
-        log_level: 2,
         ..load
-    };
-    sys::prog::load(&load).map_err(|error| {
-        let specs = maps.iter().map(Map::spec);
-        why(&error, refused(program, specs, error.log.clone()))
     })
 }
 
@@ -424,7 +536,8 @@ pub fn refused<'a>(
 
 /// The lines that wrote the program.
 fn source_lines(program: &Program) -> impl Iterator<Item = Source> + '_ {
-    program.lines().map(|(slot, _, line)| Source {
+    let told = program.lines().filter(|(.., line)| line.line > 0);
+    told.map(|(slot, _, line)| Source {
         slot: slot as u32,
         file: line.file.to_owned(),
         line: line.line,
@@ -453,7 +566,8 @@ pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
         .zip(&names)
         .map(|((slot, _), name)| btf::Function { name, parameters: &["ctx"], slot: *slot as u32 })
         .collect();
-    let lines = program.lines().map(|(slot, _, line)| btf::Line {
+    let told = program.lines().filter(|(.., line)| line.line > 0);
+    let lines = told.map(|(slot, _, line)| btf::Line {
         slot: slot as u32,
         file: line.file,
         line: line.line,

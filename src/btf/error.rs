@@ -72,6 +72,9 @@ pub enum BtfError {
     /// The field is a bitfield, which has no byte offset.
     #[error("{0} is a bitfield: it has no byte offset")]
     Bitfield(String),
+    /// A CO-RE relocation of a kind that is not resolved here.
+    #[error("CO-RE relocations <{0}> are not supported")]
+    Relocation(String),
     /// A path goes through a member that is not a struct or union, or begins at a type that isn't.
     #[error("{0} is not a struct or union: it has no members")]
     NoMembers(String),

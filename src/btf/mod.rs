@@ -26,6 +26,7 @@ mod object;
 mod read;
 mod record;
 mod relocation;
+mod resolve;
 mod signature;
 mod sorted;
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! CO-RE relocations in words: those of llvm-objdump.
 
+use super::resolve::steps;
 use super::{Btf, BtfError, Kind, Relocation, Type};
 
 /// `enum bpf_core_relo_kind`.
-const KINDS: [&str; 13] = [
+pub(super) const KINDS: [&str; 13] = [
     "byte_off",
     "byte_sz",
     "field_exists",
@@ -21,8 +22,6 @@ const KINDS: [&str; 13] = [
 const TYPES: [u32; 5] = [6, 7, 8, 9, 12];
 const VALUES: [u32; 2] = [10, 11];
 
-/// As many steps as libbpf takes.
-const STEPS: usize = 64;
 /// No name in a true object is longer.
 const NAME: usize = 128;
 
@@ -66,10 +65,7 @@ impl<'a> Btf<'a> {
         if TYPES.contains(&kind) {
             return Ok(text);
         }
-        let access = std::str::from_utf8(access).unwrap_or_default();
-        let steps: Option<Vec<u32>> =
-            access.split(':').take(STEPS + 1).map(|step| step.parse().ok()).collect();
-        let steps = steps.filter(|steps| steps.len() <= STEPS).ok_or(BtfError::Endless(type_id))?;
+        let steps = steps(relocation)?;
         if VALUES.contains(&kind) {
             let (_, values) = self.behind_modifiers(type_id)?;
             let value = values.enumerator(steps[0]);
@@ -91,7 +87,7 @@ impl<'a> Btf<'a> {
             id = self.step_into(&record, *step, after_name, &mut text)?;
             after_name = true;
         }
-        Ok(format!("{text} ({access})"))
+        Ok(format!("{text} ({})", String::from_utf8_lossy(access)))
     }
 
     /// Appends a member's name or an element's number, and gives its type.

@@ -136,7 +136,7 @@ fn object(text: &Text, endian: Endian) -> Result<Vec<u8>, Error> {
             program: program.program,
         })
         .collect();
-    let license = text.source.license.as_deref().unwrap_or(LICENSE);
+    let license = text.license.as_deref().unwrap_or(LICENSE);
     let object = Object { endian, license, maps: &maps, programs: &programs };
     write(&object).map_err(|error| Error::failed(error.to_string()))
 }

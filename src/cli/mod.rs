@@ -20,11 +20,13 @@ mod funccount;
 mod funclatency;
 mod lesson;
 mod list;
+mod object;
 mod options;
 mod report;
 mod run;
 mod text;
 mod trace;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -65,6 +67,7 @@ enum Command {
     Asm(asm::Options),
     Dump(dump::Options),
     Run(run::Options),
+    Verify(verify::Options),
     Lesson(lesson::Options),
     List(list::Options),
     Doctor(doctor::Options),
@@ -80,21 +83,63 @@ pub fn command() -> clap::Command {
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let cli = match parse(named(args)) {
         Ok(cli) => cli,
-        Err(error) => {
-            let code = match error.print() {
-                Err(unwritten) if unwritten.kind() != ErrorKind::BrokenPipe => 1,
-                _ => error.exit_code() as u8,
-            };
-            return ExitCode::from(code);
-        }
+        Err(error) => return usage(&error),
     };
     if let Command::Dump(options) = &cli.command
         && let Some(args) = dump::as_tool(options, is_tool)
     {
         return run(args.into_iter());
     }
+    if let Command::Verify(options) = &cli.command
+        && let Some((args, show)) = options.of_tool(is_tool)
+    {
+        return match parse(args) {
+            Ok(mut cli) => {
+                cli.command.verify(show);
+                run_command(&cli.command)
+            }
+            Err(error) => usage(&error),
+        };
+    }
+    run_command(&cli.command)
+}
+
+/// What clap has to say, which may be the help.
+fn usage(error: &clap::Error) -> ExitCode {
+    let code = match error.print() {
+        Err(unwritten) if unwritten.kind() != ErrorKind::BrokenPipe => 1,
+        _ => error.exit_code() as u8,
+    };
+    ExitCode::from(code)
+}
+
+impl Command {
+    /// Makes a tool show how its programs are verified instead of attaching them.
+    fn verify(&mut self, show: verify::Show) {
+        let trace = match self {
+            Command::Bitehist(options) => &mut options.trace,
+            Command::Bitesize(options) => &mut options.trace,
+            Command::Biolatency(options) => &mut options.trace,
+            Command::Bioheat(options) => &mut options.trace,
+            Command::Funccount(options) => &mut options.trace,
+            Command::Funclatency(options) => &mut options.trace,
+            Command::Argdist(options) => &mut options.trace,
+            Command::Asm(_)
+            | Command::Dump(_)
+            | Command::Run(_)
+            | Command::Verify(_)
+            | Command::Lesson(_)
+            | Command::List(_)
+            | Command::Doctor(_) => return,
+        };
+        trace.verbose = true;
+        trace.verify = Some(show);
+    }
+}
+
+fn run_command(command: &Command) -> ExitCode {
     let of = |options: &TraceOptions| (options.verbose, options.verifier_log.clone());
-    let (name, (verbose, log), result) = match &cli.command {
+    let (name, (verbose, log), result) = match command {
         Command::Bitehist(options) => ("bitehist", of(&options.trace), bitehist::run(options)),
         Command::Bitesize(options) => ("bitesize", of(&options.trace), bitesize::run(options)),
         Command::Biolatency(options) => {
@@ -109,6 +154,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Asm(options) => ("asm", (false, None), asm::run(options)),
         Command::Dump(options) => ("dump", (false, None), dump::run(options)),
         Command::Run(options) => ("run", of(&options.trace), run::run(options)),
+        Command::Verify(options) => ("verify", (true, None), verify::run(options)),
         Command::Lesson(options) => {
             ("lesson", (false, options.verifier_log.clone()), lesson::run(options))
         }

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::dump::Format;
+use super::verify::Show;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk};
 
@@ -52,6 +53,10 @@ pub struct TraceOptions {
     /// Write all that the verifier said of a program it refused to this file; - is stdout
     #[arg(long, value_name = "FILE")]
     pub verifier_log: Option<PathBuf>,
+
+    /// Show how the programs are verified instead: `rawbpf verify`.
+    #[arg(skip)]
+    pub verify: Option<Show>,
 }
 
 /// Which requests, for the tools of the block layer.

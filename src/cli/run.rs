@@ -1,4 +1,4 @@
-//! `rawbpf run`: a program from text, run once or attached, and what is then in its maps.
+//! `rawbpf run`: programs from text or an object, run once or attached, and what is then in its maps.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -23,11 +23,11 @@ use crate::sys::prog::{self, TestRun};
 use crate::sys::{Errno, Map, MapSpec, MapType, ProgramType, SysError};
 use crate::view::elements::{Data, Elements};
 
-/// Run a program from text, or attach it, and show its maps
+/// Run the programs of a text or of an ELF object, or attach them, and show their maps
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
-    /// The text, as asm takes it; - for stdin
+    /// A text, as asm takes it, or an ELF object made by clang; - for stdin
     file: PathBuf,
 
     #[command(flatten)]
@@ -53,12 +53,17 @@ const EXAMPLES: &str = "\
 Examples:
   rawbpf run add.bpf --repeat 100000          what it returns, and how long it takes
   rawbpf run drop.bpf --ctx \"$(xxd -p packet)\"
+  rawbpf run count.o 1 3                      an object made by clang -O2 -g --target=bpf
   rawbpf bitehist --attach raw_tp --dump-insns | rawbpf run - 1 3
 
-A program that is attached (kprobe, tracepoint, raw_tp, tp_btf, fentry, uprobe, ...) runs until
-Ctrl-C or for COUNT intervals, and its maps are shown after each. One of another type, such as
-socket_filter, xdp or sched_cls, is run once by BPF_PROG_TEST_RUN, and so is a raw_tp with --ctx.
-Zeros in arrays are not shown; values of several CPUs are added up.";
+A program that is attached (kprobe, tracepoint, raw_tp, tp_btf, fentry, uprobe, ...) runs until \
+Ctrl-C or for COUNT intervals, and its maps are shown after each. One of another type, such as \
+socket_filter, xdp or sched_cls, is run once by BPF_PROG_TEST_RUN, and so is a raw_tp with --ctx. \
+Zeros in arrays are not shown; values of several CPUs are added up.
+
+Of an object the sections tell what each program is, by libbpf's names. Variables become arrays, and \
+CO-RE relocations are resolved by the kernel's types. Kernel functions and variables (__ksym) are \
+not linked.";
 
 fn bytes(text: &str) -> Result<Bytes, String> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
@@ -75,7 +80,7 @@ fn bytes(text: &str) -> Result<Bytes, String> {
 
 pub fn run(options: &Options) -> Result<(), Stop> {
     let types = KernelTypes::new(options.trace.btf.as_deref())?;
-    let text = text::read(&options.file, &types)?;
+    let text = text::read_any(&options.file, &types)?;
     let programs = text.dumped();
     if let Some(format) = options.trace.dump_insns {
         return dump(&mut io::stdout().lock(), format, Endian::HOST, &programs, &text.maps);
@@ -95,7 +100,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     }
     if let Some(program) = programs.iter().zip(&text.kinds).find(|(_, kind)| test(kind).is_some()) {
         return Err(Error::usage(format!(
-            "{} is of type {}, which is run once, and others of this text are attached",
+            "{} is of type {}, which is run once, and others of this file are attached",
             program.0.name, program.0.kind
         ))
         .into());
@@ -121,7 +126,7 @@ fn test_run(
     let maps = maps.map_err(|error| refusal::map(&error))?;
     let mut out = io::stdout().lock();
     for (dumped, &program_type) in programs.iter().zip(types) {
-        let result = test_one(options, dumped, program_type, &maps)?;
+        let result = test_one(options, text, dumped, program_type, &maps)?;
         let runs = options.repeat.unwrap_or(1);
         if options.trace.json {
             let line = json!({
@@ -161,6 +166,7 @@ const LINK_HEADER: usize = 14;
 
 fn test_one(
     options: &Options,
+    text: &Text,
     dumped: &Dumped,
     program_type: ProgramType,
     maps: &[Map],
@@ -173,7 +179,8 @@ fn test_one(
     if !takes_ctx && ctx.is_some_and(|packet| packet.len() < LINK_HEADER) {
         return Err(Error::usage(format!("--ctx: a packet has at least {LINK_HEADER} bytes")));
     }
-    let loaded = load_alone(dumped.name, dumped.program, maps, program_type)?;
+    let loaded = load_alone(dumped.name, dumped.program, maps, program_type);
+    let loaded = loaded.map_err(|error| text.explained(error))?;
     let zeros = [0; 64];
     let (data_in, ctx_in) = match takes_ctx {
         true => (&[][..], ctx.unwrap_or(&zeros)),
@@ -215,15 +222,15 @@ fn attached(options: &Options, text: &Text, programs: &[Dumped]) -> Result<(), S
     trace::run(&mut run).map_err(|stop| match stop {
         // What it is attached by is the text's to say.
         Stop::Error(error) => {
-            let next = error.next.filter(|next| !next.contains("--attach"));
-            Stop::Error(Error { next, ..error })
+            let next = error.next.clone().filter(|next| !next.contains("--attach"));
+            Stop::Error(text.explained(Error { next, ..error }))
         }
         stop => stop,
     })
 }
 
 /// Where a program is attached, as its text says.
-fn attach(kind: &str, place: &str, types: &KernelTypes) -> Result<Attach, Error> {
+pub fn attach(kind: &str, place: &str, types: &KernelTypes) -> Result<Attach, Error> {
     let name = || place.to_owned();
     Ok(match kind {
         "kprobe" => Attach::Kprobe(place.split('|').map(str::to_owned).collect()),

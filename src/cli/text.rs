@@ -1,28 +1,35 @@
-//! Programs from a text, as `asm` and `run` read them: the words of the text that the kernel knows.
+//! Programs from a file, as `asm` and `run` read them: of a text, the words that the kernel knows.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use super::Stop;
 use super::dump::Dumped;
+use super::object;
 use crate::btf::{Btf, BtfError, Kind, identifier};
-use crate::error::Error;
+use crate::elf;
+use crate::error::{Error, Failure};
 use crate::host::KernelTypes;
 use crate::insn::Source;
 use crate::insn::parse::{Mistakes, NamedProgram, Word, like, parse};
 use crate::sys::{MapSpec, MapType, ProgramType};
 
-/// A text whose words are all known.
+/// A text whose words are all known, or what an object holds.
 pub struct Text {
-    /// What it holds.
-    pub source: Source,
+    /// Its licence, where it names one.
+    pub license: Option<String>,
+    /// Its programs; what each is stands in `kinds`.
+    pub programs: Vec<NamedProgram>,
     /// Its maps.
     pub maps: Vec<MapSpec>,
     /// What each program is.
     pub kinds: Vec<ProgramKind>,
     /// What a program without a name is called: as its file.
-    name: String,
+    pub name: String,
+    /// What an object's programs ask of the kernel's types and those do not have.
+    pub missing: Vec<String>,
 }
 
 /// What a program is.
@@ -32,6 +39,16 @@ pub enum ProgramKind {
     Attached(&'static str),
     /// A type, to be test-run.
     Type(ProgramType),
+}
+
+/// As a text names it.
+impl fmt::Display for ProgramKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProgramKind::Attached(kind) => f.write_str(kind),
+            ProgramKind::Type(program_type) => program_type.fmt(f),
+        }
+    }
 }
 
 /// The ways to attach, as the listing names them.
@@ -57,16 +74,46 @@ const LARGEST: u64 = 64 << 20;
 /// # Errors
 /// It cannot be read, or is wrong.
 pub fn read(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
-    let name = if path == "-" { "<stdin>".into() } else { path.display().to_string() };
+    of_bytes(path, bytes(path)?, types)
+}
+
+/// Reads programs to be loaded: a text, as [`read`] does, or an ELF object as clang makes it.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_any(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
+    let bytes = bytes(path)?;
+    if !bytes.starts_with(b"\x7fELF") {
+        return of_bytes(path, bytes, types);
+    }
+    let named = |error: Error| Error { what: format!("{}: {}", shown(path), error.what), ..error };
+    Ok(object::read(&bytes, types).map_err(named)?)
+}
+
+/// A file's name in errors.
+fn shown(path: &Path) -> String {
+    if path == "-" { "<stdin>".into() } else { path.display().to_string() }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
+    let name = shown(path);
     let mut bytes = vec![];
     let reading = match path == "-" {
         true => io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes),
         false => File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)),
     };
-    reading.map_err(|error| Error::usage(format!("{name}: {error}")))?;
+    reading.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::usage(format!("{name}: no such file")),
+        _ => Error::usage(format!("{name}: it cannot be read: {error}")),
+    })?;
     if bytes.len() as u64 > LARGEST {
-        return Err(Error::usage(format!("{name}: more than {} MiB of text", LARGEST >> 20)).into());
+        return Err(Error::usage(format!("{name}: more than {} MiB", LARGEST >> 20)));
     }
+    Ok(bytes)
+}
+
+fn of_bytes(path: &Path, bytes: Vec<u8>, types: &KernelTypes) -> Result<Text, Stop> {
+    let name = shown(path);
     let text = String::from_utf8(bytes).map_err(|_| {
         Error::usage(format!("{name}: this is not text"))
             .next(format!("to see what is in an object or in bytes: rawbpf dump {name}"))
@@ -88,22 +135,33 @@ impl Text {
         let maps = maps(&source)?;
         let kinds = source.programs.iter().map(|program| kind(&source, program));
         let kinds = kinds.collect::<Result<_, _>>()?;
-        Ok(Text { source, maps, kinds, name: "program".into() })
+        let Source { license, programs, .. } = source;
+        Ok(Text { license, programs, maps, kinds, name: "program".into(), missing: vec![] })
     }
 
     /// The programs as they are dumped; one without a name has its file's.
     pub fn dumped(&self) -> Vec<Dumped<'_>> {
-        let programs = self.source.programs.iter().zip(&self.kinds);
+        let programs = self.programs.iter().zip(&self.kinds);
         let dumped = programs.map(|(NamedProgram { line, program }, kind)| Dumped {
             name: self.name(line.name.text.as_str()),
-            kind: match kind {
-                ProgramKind::Attached(kind) => (*kind).to_owned(),
-                ProgramKind::Type(program_type) => program_type.to_string(),
-            },
+            kind: kind.to_string(),
             place: line.place.text.clone(),
             program,
         });
         dumped.collect()
+    }
+
+    /// Why the kernel refused a program, where it reached what the kernel's types do not have.
+    pub fn explained(&self, error: Error) -> Error {
+        let reached = error.refused.as_ref().is_some_and(|it| it.log.contains(elf::MISSING_CALL));
+        if !reached || self.missing.is_empty() {
+            return error;
+        }
+        let missing = self.missing.join(", ");
+        let (what, _) = error.what.split_once(": ").unwrap_or((&error.what, ""));
+        let what = format!("{what}: it uses what this kernel's types do not have: {missing}");
+        Error { what, failure: Failure::Lacking, ..error }
+            .next("reach it only where bpf_core_field_exists() says that it is there")
     }
 
     fn name<'a>(&'a self, name: &'a str) -> &'a str {
@@ -124,6 +182,7 @@ fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
             value_size: map.value_size,
             max_entries: map.max_entries,
             flags: map.flags,
+            content: vec![],
         })
     });
     maps.collect()

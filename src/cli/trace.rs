@@ -9,6 +9,7 @@ use super::Stop;
 use super::dump::{Dumped, dump};
 use super::options::TraceOptions;
 use super::report::{self, Bar};
+use super::verify;
 use crate::error::Error;
 use crate::host::{AttachKind, KernelTypes, refusal};
 use crate::insn::Endian;
@@ -87,6 +88,9 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
         let plans = tool.plans(kind, &types)?;
         let programs: Vec<_> = plans.iter().map(Dumped::from).collect();
         return dump(&mut out, format, Endian::HOST, &programs, &tool.maps());
+    }
+    if let Some(show) = &tool.options().verify {
+        return verify::tool(tool, &types, show);
     }
     let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
     let mut attaching = Attaching { tool, signal: &signal, bar: Bar::new(T::NAME) };

@@ -13,12 +13,16 @@
 //! ```
 
 mod file;
+mod link;
 mod maps;
+mod notes;
 mod places;
 mod read;
 pub mod write;
 
 pub use file::{ElfError, File, Section, Symbol};
+pub use link::{LinkError, Linker, MISSING_CALL, Relocated};
 pub use maps::MapDefinition;
+pub use notes::Notes;
 pub use places::Places;
 pub use read::{Function, Object, Reference};

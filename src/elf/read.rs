@@ -136,11 +136,14 @@ impl<'a> Object<'a> {
         self.section("license").map(|bytes| string(bytes, 0))
     }
 
-    /// The sections of global variables, which become maps: name and size in bytes.
-    pub fn variables(&self) -> impl Iterator<Item = (&'a str, u64)> {
+    /// The sections of global variables, which become maps: name, size in bytes, and what they hold
+    /// to begin with, empty for zeros.
+    pub fn variables(&self) -> impl Iterator<Item = (&'a str, u64, &'a [u8])> {
         let sections = self.file.sections.iter().filter(|section| is_data(section.name));
-        let sized = sections.map(|section| (section.name, section.header.sh_size));
-        sized.filter(|(_, size)| *size > 0)
+        let sized = sections.map(|section| {
+            (section.name, section.header.sh_size, section.bytes.unwrap_or_default())
+        });
+        sized.filter(|(_, size, _)| *size > 0)
     }
 
     /// The functions in the order they stand in. All instructions are in one of them: what lies

@@ -27,9 +27,11 @@ pub fn privilege() -> Option<Error> {
         });
     }
     let (verb, program) = (if missing.len() == 1 { "is" } else { "are" }, program());
-    Some(Error::lacking(format!("not permitted: {} {verb} missing", missing.join(" and "))).next(
-        format!("try: sudo {program}, or once: sudo setcap cap_bpf,cap_perfmon+ep {program}"),
-    ))
+    Some(
+        Error::lacking(format!("not permitted: {} {verb} missing", missing.join(" and "))).next(
+            format!("try it with sudo, or once: sudo setcap cap_bpf,cap_perfmon+ep {program}"),
+        ),
+    )
 }
 
 /// Those of CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN, which includes both, that this process has. `None`
@@ -61,7 +63,7 @@ pub fn objects(error: &SysError) -> Error {
         Some(held) if !held.contains(&"CAP_SYS_ADMIN") => Error::lacking(
             "not permitted: CAP_SYS_ADMIN is missing, which it takes to see what others loaded",
         )
-        .next(format!("try: sudo {}", program())),
+        .next("try it with sudo"),
         _ => privilege().unwrap_or_else(|| policy(error)),
     };
     match error.errno {

@@ -64,6 +64,6 @@ pub use instruction::{
 };
 pub use mem::{Addr, Field, Mem, s8_at, s16_at, s32_at, u8_at, u16_at, u32_at, u64_at};
 pub use parse::{Source, parse};
-pub use program::{Line, Listed, MapRef, Note, Program};
+pub use program::{Line, Listed, MapRef, Note, Program, SourceLine};
 pub use reg::*;
 pub use slot::{Endian, Slot};

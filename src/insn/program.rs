@@ -54,6 +54,19 @@ pub(super) enum Written {
     Rust(Vec<&'static Location<'static>>),
     /// In a text, by line and column from 1.
     Text(Arc<Text>, Vec<(u32, u32)>),
+    /// In the source of an object, by its lines and the number of one for each instruction.
+    Object(Arc<[SourceLine]>, Vec<u32>),
+}
+
+/// A line of an object's source.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[allow(missing_docs)] // As of [`Line`].
+pub struct SourceLine {
+    pub file: String,
+    /// From 1; 0 where the object does not tell.
+    pub line: u32,
+    pub column: u32,
+    pub text: String,
 }
 
 /// A text and its name.
@@ -87,6 +100,24 @@ pub struct Program {
 }
 
 impl Program {
+    /// A program of an object. `written` has a place among the `lines` for each instruction, `labels`
+    /// the functions by the instruction they begin at, in order.
+    ///
+    /// # Panics
+    /// `written` is not as long as `insns`.
+    pub fn linked(
+        insns: Vec<Insn>,
+        lines: Arc<[SourceLine]>,
+        written: Vec<u32>,
+        labels: Vec<(usize, String)>,
+        license: Option<CString>,
+    ) -> Program {
+        assert_eq!(insns.len(), written.len(), "a line for each instruction");
+        let notes = labels.into_iter().map(|(at, name)| (at, Note::Label(name))).collect();
+        let written = Written::Object(lines, written);
+        Program { insns, written, unresolved: vec![], notes, license }
+    }
+
     /// The instructions.
     pub fn insns(&self) -> &[Insn] {
         &self.insns
@@ -109,6 +140,10 @@ impl Program {
                 let (line, column) = places[index];
                 let text_of = text.lines.get(line as usize - 1).map(|line| line.trim());
                 Line { file: &text.file, line, column, text: text_of.or(Some("")) }
+            }
+            Written::Object(lines, places) => {
+                let SourceLine { file, line, column, text } = &lines[places[index] as usize];
+                Line { file, line: *line, column: *column, text: Some(text.trim()) }
             }
         }
     }

@@ -74,6 +74,8 @@ pub struct MapSpec {
     pub max_entries: u32,
     /// The kernel's `BPF_F_*` flags, e.g. [`MapSpec::NO_PREALLOC`].
     pub flags: u32,
+    /// The value of an array's first element to begin with; empty for zeros.
+    pub content: Vec<u8>,
 }
 
 impl MapSpec {
@@ -90,7 +92,15 @@ impl MapSpec {
         value_size: u32,
         max_entries: u32,
     ) -> MapSpec {
-        MapSpec { name: name.into(), map_type, key_size, value_size, max_entries, flags: 0 }
+        MapSpec {
+            name: name.into(),
+            map_type,
+            key_size,
+            value_size,
+            max_entries,
+            flags: 0,
+            content: vec![],
+        }
     }
 
     /// Bytes of one element's value as lookups and updates pass it: for per-CPU kinds each CPU's,
@@ -160,7 +170,11 @@ impl Map {
         };
         // SAFETY: the attr holds no address.
         let fd = charged(|| unsafe { bpf_fd(Command::MapCreate, &mut attr) })?;
-        Ok(Map { fd, spec: spec.clone(), value_len })
+        let map = Map { fd, spec: spec.clone(), value_len };
+        if !spec.content.is_empty() {
+            map.update(&[0; 4], &spec.content, Update::Any)?;
+        }
+        Ok(map)
     }
 
     /// Opens a map that somebody created, by its id. EOPNOTSUPP when its kind is newer than this program.
@@ -176,6 +190,7 @@ impl Map {
             value_size: info.value_size,
             max_entries: info.max_entries,
             flags: info.flags,
+            content: vec![],
         };
         Ok(Map { fd, value_len: spec.value_len()?, spec })
     }
@@ -597,6 +612,7 @@ mod tests {
             value_size: 4,
             max_entries: 100,
             flags: 0,
+            content: vec![],
         }
     }
 

@@ -295,6 +295,27 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
     Err(error)
 }
 
+/// Loads a program as [`load`] does, lets go of it, and tells what the verifier says of it when it is
+/// accepted: all paths, the statistics behind them; or only those, and `true`, where it walked over so
+/// many instructions that nobody could read it.
+///
+/// # Errors
+/// As [`load`].
+///
+/// # Panics
+/// As [`load`].
+pub fn load_and_tell(load: &Load<'_>) -> Result<(String, bool), LoadError> {
+    let loaded = self::load(load)?;
+    let load = Load { btf: load.btf.filter(|_| loaded.btf_refused().is_none()), ..*load };
+    let (_, statistics) = load_with_log(&load, ERRORS_ONLY);
+    if statistics.walked() > LONG {
+        return Ok((statistics.text, true));
+    }
+    // What writing a log takes is not the verifier's time: that stands in the other log.
+    let (_, walk) = load_with_log(&load, 2);
+    Ok((walk.text + &statistics.text, false))
+}
+
 /// Loads a program with a log at `level` from the start: what the verifier says of a program it
 /// accepts. The errno is ENOSPC, whatever the verdict, when the log is truncated; EINVAL for level 0.
 ///

@@ -75,7 +75,15 @@ fn prog() -> Prog {
 }
 
 fn spec(map_type: MapType) -> MapSpec {
-    MapSpec { name: "abcd".into(), map_type, key_size: 4, value_size: 8, max_entries: 16, flags: 1 }
+    MapSpec {
+        name: "abcd".into(),
+        map_type,
+        key_size: 4,
+        value_size: 8,
+        max_entries: 16,
+        flags: 1,
+        content: vec![],
+    }
 }
 
 const NAME: u64 = u32::from_ne_bytes(*b"abcd") as u64;

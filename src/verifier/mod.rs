@@ -5,6 +5,7 @@
 //! | [`log`] | the log of Linux 5.10 to 7.3, at levels 1, 2 and 4, as a stream of events |
 //! | [`causes`] | every way to be refused: cause, explanation, remedy |
 //! | [`path`] | the instructions on the way to the refusal, and what was known after each |
+//! | [`walk`] | all that was walked over, in its order, and what each instruction changed |
 //! | [`history`] | how a value came about: back over the path |
 //! | [`diagnose`] | from a program and its log to the cause, the place, the history, the remedy |
 //! | [`render`] | a diagnosis as text |
@@ -18,3 +19,4 @@ pub mod history;
 pub mod log;
 pub mod path;
 pub mod render;
+pub mod walk;

@@ -51,7 +51,7 @@ impl Code {
 
     /// Where the walk may go on behind the instruction at a slot, a call's callee first. An `exit` and
     /// what is no instruction lead nowhere.
-    fn targets(&self, at: u32) -> [Option<u32>; 2] {
+    pub(super) fn targets(&self, at: u32) -> [Option<u32>; 2] {
         let behind = |offset: i32| at.checked_add(1)?.checked_add_signed(offset);
         match self.insn(at) {
             None | Some(Insn::Exit) => [None, None],

@@ -40,12 +40,12 @@ fn json_tells_the_same_as_the_text() {
     let names: Vec<Value> = all.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(
         names.iter().map(|it| it["name"].as_str().unwrap()).collect::<Vec<_>>(),
-        ["shared", "own", "each", "on_issue", "drop"]
+        ["on_issue", "shared", "own", "drop", "each"]
     );
-    assert_eq!(names[3]["section"], "kprobe/blk_mq_start_request");
-    assert_eq!(names[3]["license"], "GPL");
-    assert_eq!(names[3]["maps"][0]["max_entries"], 1024);
-    let read = &names[3]["insns"][1];
+    assert_eq!(names[0]["section"], "kprobe/blk_mq_start_request");
+    assert_eq!(names[0]["license"], "GPL");
+    assert_eq!(names[0]["maps"][0]["max_entries"], 1024);
+    let read = &names[0]["insns"][1];
     assert_eq!(read["note"], "CO-RE <byte_off> [27] struct request::q (0:1)");
     assert_eq!((read["line"].as_u64(), read["file"].as_str()), (Some(81), Some("./all.c")));
 }
@@ -115,8 +115,11 @@ fn by_us(object: &Path) -> (Vec<Told>, Vec<String>) {
 
 #[track_caller]
 fn same_as_llvms(object: &Path) {
-    let theirs = by_llvm(object);
+    let mut theirs = by_llvm(object);
     let (ours, texts) = by_us(object);
+    // Ours stand behind the programs that call them.
+    let order = ["on_issue", "shared", "own", "drop", "each"];
+    theirs.sort_by_key(|told| order.iter().position(|name| *name == told.function));
     assert_eq!(ours.len(), theirs.len());
     assert!(ours.len() > 50);
     let mut relocations = 0;
@@ -193,7 +196,7 @@ fn an_object_without_types_is_read() {
     for line in [
         ".map counts hash key 4 value 8 entries 77 flags 0x1\n",
         ".map others array key 4 value 16 entries 3\n",
-        ".program both socket\n",
+        ".program both socket_filter\n",
         " r1 = map[counts]\n",
         " r1 = map[others]\n",
     ] {

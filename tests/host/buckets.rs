@@ -27,6 +27,7 @@ impl Finder {
             value_size,
             max_entries: 1,
             flags: 0,
+            content: vec![],
         };
         let value = Map::create(&array(8)).unwrap();
         let counters = Map::create(&array(8 * buckets.len() as u32)).unwrap();

@@ -15,6 +15,8 @@ mod funccount;
 mod funclatency;
 mod lesson;
 mod list;
+mod objects;
 mod refusals;
 mod run;
 mod tool;
+mod verify;

@@ -6,6 +6,7 @@
 
 mod diagnoses;
 mod logs;
+mod walks;
 
 use std::io::Cursor;
 use std::sync::OnceLock;

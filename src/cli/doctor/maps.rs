@@ -44,7 +44,15 @@ fn make(map_type: MapType) -> Result<Map, SysError> {
         _ => (4, 8, 4),
     };
     let name = "doctor".into();
-    Map::create(&MapSpec { name, map_type, key_size, value_size, max_entries, flags: 0 })
+    Map::create(&MapSpec {
+        name,
+        map_type,
+        key_size,
+        value_size,
+        max_entries,
+        flags: 0,
+        content: vec![],
+    })
 }
 
 fn batch(map_type: MapType) -> Result<(), SysError> {

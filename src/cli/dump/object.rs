@@ -1,13 +1,15 @@
 //! An ELF object: its functions, one after the other.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use serde_json::Map;
 
+use super::super::object::{is_called, kind};
 use super::format::{MapShown, Row, Shown, Source};
 use super::{clean, map_type};
-use crate::btf::{At, Btf, Ext, Relocation, SourceLine};
-use crate::elf::{ElfError, Function, MapDefinition, Object, Places, Reference};
+use crate::btf::Btf;
+use crate::elf::{ElfError, Function, Linker, MapDefinition, Notes, Object, Reference};
 use crate::error::Error;
 use crate::insn::Insn;
 use crate::sys::MapType;
@@ -17,10 +19,7 @@ pub struct Functions<'a> {
     object: Object<'a>,
     license: Option<String>,
     maps: Rc<[MapShown]>,
-    lines: Vec<At<'a, SourceLine<'a>>>,
-    line_places: Places,
-    relocations: Vec<At<'a, Relocation<'a>>>,
-    relocation_places: Places,
+    notes: Notes<'a>,
     btf: Option<Btf<'a>>,
 }
 
@@ -36,30 +35,24 @@ impl<'a> Functions<'a> {
         let maps = object.maps(btf.as_mut()).map_err(wrong)?;
         let maps = maps.iter().map(map).chain(object.variables().map(variables)).collect();
         let license = object.license().map(|license| clean(license.as_bytes()));
-        let (mut lines, mut relocations) = (vec![], vec![]);
-        if let (Some(btf), Some(bytes)) = (&btf, object.section(".BTF.ext"))
-            && let Ok(ext) = Ext::parse(bytes)
-        {
-            lines = ext.lines(btf).unwrap_or_default();
-            relocations = ext.relocations(btf).unwrap_or_default();
-        }
-        let line_places = places(&object, &lines);
-        let relocation_places = places(&object, &relocations);
-        Ok(Functions {
-            object,
-            license,
-            maps,
-            lines,
-            line_places,
-            relocations,
-            relocation_places,
-            btf,
-        })
+        let notes = Notes::new(&object, btf.as_ref());
+        Ok(Functions { object, license, maps, notes, btf })
     }
 
-    /// Its functions in the order they stand in.
+    /// Its functions: each program with those it calls behind it, as a text has them. Those that no
+    /// program calls come first.
     pub fn list(&self) -> Vec<Function<'a>> {
-        self.object.functions()
+        let functions = self.object.functions();
+        let mut linker = Linker::new(&self.object, &self.notes, &functions, std::iter::empty());
+        let (called, programs): (Vec<usize>, Vec<usize>) =
+            (0..functions.len()).partition(|index| is_called(&functions[*index]));
+        let reached = programs.into_iter().map(|program| linker.reached(program));
+        // Beyond what can be true they stay in their order.
+        let Ok(reached) = reached.collect::<Result<Vec<_>, _>>() else { return functions };
+        let reached = reached.concat();
+        let is_reached: HashSet<_> = reached.iter().copied().collect();
+        let alone = called.into_iter().filter(|index| !is_reached.contains(index));
+        alone.chain(reached).map(|index| functions[index]).collect()
     }
 
     /// One of them; above the first stands what the object says for all.
@@ -76,16 +69,14 @@ impl<'a> Functions<'a> {
             if let Some(reference) = self.object.reference(function, row.slot) {
                 refer(row, reference);
             }
-            let offset = function.start + 8 * row.slot as u64;
-            if let Some(line) = self.line_places.at(function.index, offset).next() {
-                let line = &self.lines[line].what;
+            if let Some(line) = self.notes.line(function, row.slot) {
                 let (file, text) = (clean(line.file), clean(line.text));
                 source = Some(Rc::new(Source { file, line: line.line, text }));
             }
             row.source.clone_from(&source);
-            let relocation = self.relocation_places.at(function.index, offset).next();
+            let relocation = self.notes.relocation(function, row.slot);
             if let (Some(relocation), Some(btf)) = (relocation, &mut self.btf) {
-                let described = btf.describe(&self.relocations[relocation].what);
+                let described = btf.describe(relocation);
                 let described = described.unwrap_or_else(|error| error.to_string());
                 row.note = Some(format!("CO-RE {}", clean(described.as_bytes())));
             }
@@ -96,10 +87,15 @@ impl<'a> Functions<'a> {
         }
         (shown.maps, shown.shows_maps) = (self.maps.clone(), first);
         let section = clean(function.section.as_bytes());
-        if section == ".text" {
+        if is_called(function) {
             shown.rows[0].label = Some(name);
         } else {
-            shown.directives.push(format!(".program {name} {}", section.replacen('/', " ", 1)));
+            let kind = match kind(function.section) {
+                Some((kind, "")) => kind.to_string(),
+                Some((kind, place)) => format!("{kind} {}", clean(place.as_bytes())),
+                None => section.replacen('/', " ", 1),
+            };
+            shown.directives.push(format!(".program {name} {kind}"));
         }
         let license = self.license.clone().into();
         shown.fields = Map::from_iter([
@@ -118,7 +114,7 @@ fn map(map: &MapDefinition<'_>) -> MapShown {
 }
 
 /// The map that a section of variables becomes.
-fn variables((section, size): (&str, u64)) -> MapShown {
+fn variables((section, size, _): (&str, u64, &[u8])) -> MapShown {
     let name = clean(section.as_bytes());
     MapShown::new(None, &name, MapType::Array.name(), [4, size as u32, 1, 0])
 }
@@ -145,15 +141,4 @@ fn refer(row: &mut Row, reference: Reference<'_>) {
         Reference::Function(function) => format!("{dst} = func[{}]", name(function)),
         Reference::Extern(symbol) => format!("{dst} = extern[{}]", name(symbol)),
     };
-}
-
-/// Where records are, by the place of their section among the sections.
-fn places<T>(object: &Object<'_>, records: &[At<'_, T>]) -> Places {
-    let mut section = (&b""[..], 0);
-    Places::new(records.iter().map(|at| {
-        if at.section != section.0 {
-            section = (at.section, object.section_index(at.section).unwrap_or(0));
-        }
-        (section.1, at.offset.into())
-    }))
 }

@@ -82,8 +82,8 @@ fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Shown {
         let text = listed.line.split_once(") ").map_or("", |(_, text)| text).to_owned();
         let (before, behind) = (listed.before, listed.behind);
         let source = programs::source(&line).to_owned();
-        let source =
-            Some(Rc::new(Source { file: line.file.to_owned(), line: line.line, text: source }));
+        let source = Source { file: line.file.to_owned(), line: line.line, text: source };
+        let source = Some(Rc::new(source)).filter(|source| source.line > 0);
         Row { slot, insn: Some(*insn), text, note: None, label: None, source, before, behind }
     });
     let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
@@ -91,7 +91,7 @@ fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Shown {
     let program_line = ProgramLine { name: word(dumped.name), kind, place };
     let attach = json!({"kind": dumped.kind, "to": dumped.place});
     let maps = maps.iter().map(|map| {
-        let MapSpec { name, map_type, key_size, value_size, max_entries, flags } = map;
+        let MapSpec { name, map_type, key_size, value_size, max_entries, flags, .. } = map;
         let map_type = map_type.name();
         MapShown::new(None, name, map_type, [*key_size, *value_size, *max_entries, *flags])
     });

@@ -45,7 +45,7 @@ pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
         let id = Helper::by_name(name).map(|helper| helper.id as i32);
         let called =
             |insn: &Insn| matches!(insn, Insn::Call(Callee::Helper(call)) if Some(*call) == id);
-        if !program.text.source.programs[0].program.insns().iter().any(called) {
+        if !program.text.programs[0].program.insns().iter().any(called) {
             return Err(Error::failed(format!(
                 "not passed: the verifier takes the program, but the lesson asks for a call of {name}"
             )));

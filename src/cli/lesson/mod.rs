@@ -215,6 +215,6 @@ impl Program {
     }
 
     fn refused(&self, log: String) -> Refused {
-        refused(&self.text.source.programs[0].program, self.text.maps.iter(), log)
+        refused(&self.text.programs[0].program, self.text.maps.iter(), log)
     }
 }

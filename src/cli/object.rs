@@ -1,0 +1,180 @@
+//! Programs from an ELF object, as clang makes it: what libbpf would make of its sections.
+
+use super::text::{ProgramKind, Text};
+use crate::btf::{Btf, identifier};
+use crate::elf::{ElfError, Function, LinkError, Linker, MapDefinition, Notes, Object};
+use crate::error::Error;
+use crate::host::KernelTypes;
+use crate::insn::Endian;
+use crate::insn::parse::{NamedProgram, ProgramLine, Word};
+use crate::sys::{MapSpec, MapType, ProgramType, cpu};
+
+/// The ways to attach by libbpf's names of sections, where there is a place behind the slash.
+const ATTACHED: [(&str, &str); 12] = [
+    ("kprobe", "kprobe"),
+    ("kretprobe", "kretprobe"),
+    ("kprobe.multi", "kprobe.multi"),
+    ("uprobe", "uprobe"),
+    ("uretprobe", "uretprobe"),
+    ("fentry", "fentry"),
+    ("fexit", "fexit"),
+    ("tracepoint", "tracepoint"),
+    ("tp", "tracepoint"),
+    ("raw_tracepoint", "raw_tp"),
+    ("raw_tp", "raw_tp"),
+    ("tp_btf", "tp_btf"),
+];
+
+/// The types by libbpf's names of sections; what stands behind a slash says no more here.
+const TYPES: [(&str, ProgramType); 26] = [
+    ("socket", ProgramType::SocketFilter),
+    ("xdp", ProgramType::Xdp),
+    ("xdp.frags", ProgramType::Xdp),
+    ("tc", ProgramType::SchedCls),
+    ("tcx", ProgramType::SchedCls),
+    ("classifier", ProgramType::SchedCls),
+    ("action", ProgramType::SchedAct),
+    ("raw_tp", ProgramType::RawTracepoint),
+    ("raw_tracepoint", ProgramType::RawTracepoint),
+    ("raw_tp.w", ProgramType::RawTracepointWritable),
+    ("perf_event", ProgramType::PerfEvent),
+    ("syscall", ProgramType::Syscall),
+    ("sockops", ProgramType::SockOps),
+    ("sk_skb", ProgramType::SkSkb),
+    ("sk_msg", ProgramType::SkMsg),
+    ("lwt_in", ProgramType::LwtIn),
+    ("lwt_out", ProgramType::LwtOut),
+    ("lwt_xmit", ProgramType::LwtXmit),
+    ("lwt_seg6local", ProgramType::LwtSeg6local),
+    ("flow_dissector", ProgramType::FlowDissector),
+    ("cgroup_skb", ProgramType::CgroupSkb),
+    ("cgroup/skb", ProgramType::CgroupSkb),
+    ("cgroup/sock", ProgramType::CgroupSock),
+    ("cgroup/dev", ProgramType::CgroupDevice),
+    ("cgroup/sysctl", ProgramType::CgroupSysctl),
+    ("lirc_mode2", ProgramType::LircMode2),
+];
+
+/// What a section's name says of its programs, and where they are attached; `None` where it is none
+/// that is known here.
+pub fn kind(section: &str) -> Option<(ProgramKind, &str)> {
+    // A question mark says that the program need not be loaded.
+    let section = section.strip_prefix('?').unwrap_or(section);
+    let (word, place) = section.split_once('/').unwrap_or((section, ""));
+    let attached = ATTACHED.iter().find(|(name, _)| *name == word && !place.is_empty());
+    if let Some((_, kind)) = attached {
+        return Some((ProgramKind::Attached(kind), place));
+    }
+    let is = |name: &&(&str, ProgramType)| {
+        section.strip_prefix(name.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    TYPES.iter().find(is).map(|(_, program_type)| (ProgramKind::Type(*program_type), ""))
+}
+
+/// Reads the programs and maps of an object; CO-RE relocations get the numbers of the kernel's types.
+///
+/// # Errors
+/// It is no object for this host, or something in it is not known, missing or wrong.
+pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
+    let wrong = |error: ElfError| Error::usage(error.to_string());
+    let object = Object::parse(bytes).map_err(wrong)?;
+    if object.endian != Endian::HOST {
+        return Err(Error::usage("its byte order is not this host's")
+            .next("clang --target=bpf takes that of the host it runs on"));
+    }
+    let mut btf = object.section(".BTF").and_then(|bytes| Btf::parse(bytes).ok());
+    let defined = object.maps(btf.as_mut()).map_err(wrong)?;
+    let mut maps = defined.iter().map(map).collect::<Result<Vec<_>, _>>()?;
+    maps.extend(object.variables().map(variables));
+    let notes = Notes::new(&object, btf.as_ref());
+    let functions = object.functions();
+    let names: Vec<_> = maps.iter().map(|map| map.name.clone()).collect();
+    let mut linker = Linker::new(&object, &notes, &functions, names.iter().map(String::as_str));
+    let mut kernel = None;
+    let mut missing = vec![];
+    let (mut programs, mut kinds) = (vec![], vec![]);
+    for (index, function) in functions.iter().enumerate().filter(|(_, it)| !is_called(it)) {
+        let name = identifier(function.name);
+        let (kind, place) = kind(function.section).ok_or_else(|| {
+            Error::usage(format!("{name}: the section {:?} is of no kind that is run here", function.section))
+                .next("the section says what a program is, as libbpf names them: xdp, kprobe/FUNCTION, tracepoint/CATEGORY/NAME, ...")
+        })?;
+        let mut broken = None;
+        let linked = linker.link(index, &mut |relocation| {
+            if kernel.is_none() {
+                kernel = types.btf().unwrap_or_else(|error| {
+                    broken = Some(error);
+                    None
+                });
+            }
+            let (Some(object), Some(kernel)) = (&mut btf, &mut kernel) else {
+                return Err(
+                    "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF); --btf FILE takes another's"
+                        .into(),
+                );
+            };
+            let value = object.resolve(relocation, kernel);
+            let asked = object.describe(relocation).unwrap_or_default();
+            match value {
+                Ok(None) => {
+                    missing.push(asked);
+                    Ok(None)
+                }
+                Ok(value) => Ok(value),
+                Err(error) => Err(format!("{asked}: {error}")),
+            }
+        });
+        let program = linked.map_err(|error| broken.unwrap_or_else(|| unlinked(&error)))?;
+        let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
+        let line = ProgramLine { name: word(&name), kind: Word::default(), place: word(place) };
+        programs.push(NamedProgram { line, program });
+        kinds.push(kind);
+    }
+    if programs.is_empty() {
+        return Err(Error::usage("there is no program in it").next(
+            "a program is a function in a section of its own: __attribute__((section(\"xdp\")))",
+        ));
+    }
+    let license = object.license().map(str::to_owned);
+    Ok(Text { license, programs, maps, kinds, name: "program".into(), missing })
+}
+
+/// Whether a function is only there to be called.
+pub fn is_called(function: &Function<'_>) -> bool {
+    function.section == ".text" || function.section.starts_with(".text.")
+}
+
+fn unlinked(error: &LinkError) -> Error {
+    Error::failed(error.to_string())
+}
+
+/// A map that the object defines.
+fn map(map: &MapDefinition<'_>) -> Result<MapSpec, Error> {
+    let name = identifier(map.name);
+    if map.map_type == 0 {
+        return Err(Error::usage(format!("nothing tells what the map {name} is"))
+            .next("the object has no BTF: compile it with clang -g"));
+    }
+    let Some(map_type) = MapType::from_raw(map.map_type) else {
+        return Err(Error::usage(format!(
+            "the map {name} is of the type {}, which is not known here",
+            map.map_type
+        )));
+    };
+    let mut spec = MapSpec::new(&name, map_type, map.key_size, map.value_size, map.max_entries);
+    spec.flags = map.flags;
+    // As libbpf fills in what is left out.
+    if map_type == MapType::PerfEventArray {
+        (spec.key_size, spec.value_size) = (4, 4);
+        if spec.max_entries == 0 {
+            spec.max_entries = cpu::possible().map_or(1, |cpus| cpus as u32);
+        }
+    }
+    Ok(spec)
+}
+
+/// The map that a section of variables becomes.
+fn variables((section, size, content): (&str, u64, &[u8])) -> MapSpec {
+    let size = u32::try_from(size).unwrap_or(u32::MAX);
+    MapSpec { content: content.to_vec(), ..MapSpec::new(section, MapType::Array, 4, size, 1) }
+}

@@ -1,0 +1,248 @@
+//! Programs of an object as the kernel takes them: one after the other with the functions it calls,
+//! maps by their place, and numbers in place of the CO-RE relocations.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::CString;
+use std::sync::Arc;
+
+use super::{Function, Notes, Object, Reference};
+use crate::btf::Relocation;
+use crate::insn::instruction::{Callee, Imm64};
+use crate::insn::{DecodeError, Insn, Program, Slot, SourceLine, instructions};
+
+/// In all programs of an object together: the kernel takes a million of one.
+const INSTRUCTIONS: usize = 4_000_000;
+
+/// A call of a helper that no kernel has, as libbpf marks what must not be reached.
+const MISSING: i32 = 0x0bad_2310;
+/// The same in the verifier's words.
+pub const MISSING_CALL: &str = "unknown#195896080";
+
+/// Why a program cannot be made of an object's functions.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// Bytes that are no instruction.
+    #[error("{0}: {1}")]
+    Instruction(String, DecodeError),
+    /// Something that only the kernel has.
+    #[error("{0}: it refers to the kernel's own {1}, which is not linked here")]
+    Extern(String, String),
+    /// A function or map that the object does not have.
+    #[error("{0}: the instruction at {1} refers to nothing in the object")]
+    Nothing(String, usize),
+    /// A CO-RE relocation that is not resolved, and why.
+    #[error("{0}: the instruction at {1} depends on the kernel's types: {2}")]
+    Relocation(String, usize, String),
+    /// More than any kernel takes.
+    #[error("more instructions than any kernel takes")]
+    TooLong,
+}
+
+/// What a CO-RE relocation asks for: a number, `None` where the kernel has no such thing and the
+/// instruction must not be reached, or why it cannot be told.
+pub type Relocated = Result<Option<u64>, String>;
+
+/// Puts programs together.
+pub struct Linker<'o, 'a> {
+    object: &'o Object<'a>,
+    notes: &'o Notes<'a>,
+    functions: &'o [Function<'a>],
+    by_name: HashMap<&'a str, usize>,
+    /// The maps in their order, by name: those of variables have their section's.
+    maps: HashMap<&'o str, usize>,
+    license: Option<CString>,
+    left: usize,
+}
+
+impl<'o, 'a> Linker<'o, 'a> {
+    /// For these functions of an object and the maps in the order in which programs shall refer to
+    /// them: those that it defines and its variables, by the names of their sections.
+    pub fn new(
+        object: &'o Object<'a>,
+        notes: &'o Notes<'a>,
+        functions: &'o [Function<'a>],
+        maps: impl Iterator<Item = &'o str>,
+    ) -> Linker<'o, 'a> {
+        let named = functions.iter().enumerate().map(|(index, function)| (function.name, index));
+        let license = object.license().and_then(|license| CString::new(license).ok());
+        Linker {
+            object,
+            notes,
+            functions,
+            by_name: named.collect(),
+            maps: maps.enumerate().map(|(index, name)| (name, index)).collect(),
+            license,
+            left: INSTRUCTIONS,
+        }
+    }
+
+    /// The functions that a function calls or takes the address of, itself first, each once.
+    ///
+    /// # Errors
+    /// Those of all programs that were asked for are more than can be true.
+    pub fn reached(&mut self, from: usize) -> Result<Vec<usize>, LinkError> {
+        let mut reached = vec![from];
+        let mut is_reached = HashSet::from([from]);
+        let mut next = 0;
+        while let Some(&index) = reached.get(next) {
+            next += 1;
+            let function = &self.functions[index];
+            let left = self.left.checked_sub(function.bytes.len() / 8);
+            self.left = left.ok_or(LinkError::TooLong)?;
+            for slot in 0..function.bytes.len() / 8 {
+                if let Some(Reference::Function(name)) = self.object.reference(function, slot)
+                    && let Some(&callee) = self.by_name.get(name)
+                    && is_reached.insert(callee)
+                {
+                    reached.push(callee);
+                }
+            }
+        }
+        Ok(reached)
+    }
+
+    /// The program that begins with a function; `relocate` tells the numbers that depend on the
+    /// kernel's types.
+    ///
+    /// # Errors
+    /// What is wrong with one of its instructions.
+    pub fn link(
+        &mut self,
+        program: usize,
+        relocate: &mut dyn FnMut(&Relocation<'a>) -> Relocated,
+    ) -> Result<Program, LinkError> {
+        let reached = self.reached(program)?;
+        let mut starts = HashMap::new();
+        let mut slots = 0;
+        for &index in &reached {
+            starts.insert(self.functions[index].name, slots);
+            slots += self.functions[index].bytes.len() / 8;
+        }
+        let mut linked = Linked::default();
+        for &index in &reached {
+            let function = &self.functions[index];
+            if index != program {
+                linked.labels.push((linked.insns.len(), function.name.to_owned()));
+            }
+            self.add(function, &starts, relocate, &mut linked)?;
+        }
+        let Linked { insns, lines, written, labels } = linked;
+        Ok(Program::linked(insns, Arc::from(lines), written, labels, self.license.clone()))
+    }
+
+    /// Adds a function's instructions.
+    fn add(
+        &self,
+        function: &Function<'a>,
+        starts: &HashMap<&'a str, usize>,
+        relocate: &mut dyn FnMut(&Relocation<'a>) -> Relocated,
+        linked: &mut Linked,
+    ) -> Result<(), LinkError> {
+        let name = || function.name.to_owned();
+        let start = starts[function.name];
+        let bytes = self.relocated(function, relocate)?;
+        linked.lines.push(SourceLine::default());
+        let wrong = |error| LinkError::Instruction(name(), error);
+        for (slot, insn) in instructions(&bytes, self.object.endian).map_err(wrong)? {
+            let insn = insn.map_err(wrong)?;
+            let reference = match insn {
+                Insn::Call(Callee::Helper(MISSING)) => None,
+                _ => self.object.reference(function, slot),
+            };
+            let distance = |callee| {
+                let to = starts.get(callee).ok_or(LinkError::Nothing(name(), slot))?;
+                Ok(*to as i32 - (start + slot) as i32 - 1)
+            };
+            let map = |map| {
+                let index = self.maps.get(map).ok_or(LinkError::Nothing(name(), slot))?;
+                Ok(*index as i32)
+            };
+            let insn = match (insn, reference) {
+                (insn, None) => insn,
+                (_, Some(Reference::Extern(extern_))) => {
+                    return Err(LinkError::Extern(name(), extern_.to_owned()));
+                }
+                (Insn::Call(_), Some(Reference::Function(callee))) => {
+                    Insn::Call(Callee::Local { offset: distance(callee)? })
+                }
+                (Insn::LoadImm64 { dst, .. }, Some(reference)) => {
+                    let value = match reference {
+                        Reference::Function(callee) => Imm64::Func { offset: distance(callee)? },
+                        Reference::Variable(section, offset, _) => {
+                            Imm64::MapIndexValue { index: map(section)?, offset: offset as u32 }
+                        }
+                        Reference::Map(name) | Reference::Extern(name) => {
+                            Imm64::MapIndex(map(name)?)
+                        }
+                    };
+                    Insn::LoadImm64 { dst, value }
+                }
+                _ => return Err(LinkError::Nothing(name(), slot)),
+            };
+            if let Some(line) = self.notes.line(function, slot) {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                linked.lines.push(SourceLine {
+                    file: text(line.file),
+                    line: line.line,
+                    column: line.column,
+                    text: text(line.text),
+                });
+            }
+            linked.insns.push(insn);
+            linked.written.push(linked.lines.len() as u32 - 1);
+        }
+        Ok(())
+    }
+
+    /// A function's bytes with the numbers of this kernel.
+    fn relocated(
+        &self,
+        function: &Function<'a>,
+        relocate: &mut dyn FnMut(&Relocation<'a>) -> Relocated,
+    ) -> Result<Vec<u8>, LinkError> {
+        let endian = self.object.endian;
+        let mut bytes = function.bytes.to_vec();
+        for at in 0..bytes.len() / 8 {
+            let Some(relocation) = self.notes.relocation(function, at) else { continue };
+            let wrong = |why: String| LinkError::Relocation(function.name.to_owned(), at, why);
+            let value = relocate(relocation).map_err(wrong)?;
+            let slots = bytes.as_chunks_mut::<8>().0;
+            let mut slot = Slot::from_bytes(slots[at], endian);
+            let is_wide = slot.code == 0x18;
+            match (value, slot.code & 7) {
+                (Some(value), 0) if is_wide && at + 1 < slots.len() => {
+                    slot.imm = value as i32;
+                    let high = (value >> 32) as i32;
+                    let next = Slot { imm: high, ..Slot::from_bytes(slots[at + 1], endian) };
+                    slots[at + 1] = next.to_bytes(endian);
+                }
+                (Some(value), 1..=3) => {
+                    let offset = i16::try_from(value);
+                    slot.off = offset.map_err(|_| {
+                        wrong(format!("the offset {value} does not fit the instruction"))
+                    })?;
+                }
+                (Some(value), 4 | 7) => slot.imm = value as i32,
+                (Some(_), _) => return Err(wrong("it holds no number".into())),
+                (None, _) => {
+                    slot = Slot { code: 0x85, imm: MISSING, ..Slot::default() };
+                    if is_wide && at + 1 < slots.len() {
+                        slots[at + 1] = slot.to_bytes(endian);
+                    }
+                }
+            }
+            slots[at] = slot.to_bytes(endian);
+        }
+        Ok(bytes)
+    }
+}
+
+/// A program that is being put together.
+#[derive(Default)]
+struct Linked {
+    insns: Vec<Insn>,
+    lines: Vec<SourceLine>,
+    written: Vec<u32>,
+    labels: Vec<(usize, String)>,
+}

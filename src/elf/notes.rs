@@ -1,0 +1,51 @@
+//! What an object's `.BTF.ext` tells of its instructions.
+
+use super::{Function, Object, Places};
+use crate::btf::{At, Btf, Ext, Relocation, SourceLine};
+
+/// The lines of source and CO-RE relocations of an object.
+#[derive(Default)]
+pub struct Notes<'a> {
+    lines: Vec<At<'a, SourceLine<'a>>>,
+    line_places: Places,
+    relocations: Vec<At<'a, Relocation<'a>>>,
+    relocation_places: Places,
+}
+
+impl<'a> Notes<'a> {
+    /// Those of an object with these types. What cannot be read is left out.
+    pub fn new(object: &Object<'a>, btf: Option<&Btf<'a>>) -> Notes<'a> {
+        let ext = object.section(".BTF.ext").and_then(|bytes| Ext::parse(bytes).ok());
+        let (Some(btf), Some(ext)) = (btf, ext) else { return Notes::default() };
+        let lines = ext.lines(btf).unwrap_or_default();
+        let relocations = ext.relocations(btf).unwrap_or_default();
+        let (line_places, relocation_places) =
+            (places(object, &lines), places(object, &relocations));
+        Notes { lines, line_places, relocations, relocation_places }
+    }
+
+    /// The line that an instruction is the first of: `at` is the slot in the function.
+    pub fn line(&self, function: &Function<'_>, at: usize) -> Option<&SourceLine<'a>> {
+        let offset = function.start + 8 * at as u64;
+        let line = self.line_places.at(function.index, offset).next()?;
+        Some(&self.lines[line].what)
+    }
+
+    /// What an instruction asks of the kernel's types.
+    pub fn relocation(&self, function: &Function<'_>, at: usize) -> Option<&Relocation<'a>> {
+        let offset = function.start + 8 * at as u64;
+        let relocation = self.relocation_places.at(function.index, offset).next()?;
+        Some(&self.relocations[relocation].what)
+    }
+}
+
+/// Where records are, by the place of their section among the sections.
+fn places<T>(object: &Object<'_>, records: &[At<'_, T>]) -> Places {
+    let mut section = (&b""[..], 0);
+    Places::new(records.iter().map(|at| {
+        if at.section != section.0 {
+            section = (at.section, object.section_index(at.section).unwrap_or(0));
+        }
+        (section.1, at.offset.into())
+    }))
+}

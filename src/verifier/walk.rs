@@ -1,0 +1,369 @@
+//! The whole walk of the verifier in its order: every instruction with what it changed, every branch
+//! that was put aside and taken up again.
+
+use super::log::{Backtrack, Event, Frame, Place, State, Value, events};
+use super::path::Code;
+use crate::insn::Insn;
+
+/// What is known of registers and stack slots.
+pub type Known<'a> = Vec<(Place, Value<'a>)>;
+
+/// What became known of a place; `None` if nothing is any more.
+pub type Change<'a> = (Place, Option<Value<'a>>);
+
+/// A part of the walk.
+#[derive(Clone, Debug)]
+pub enum Entry<'a> {
+    /// The walk begins, at the program or at a function that is verified by itself.
+    Begin {
+        /// The slot of its first instruction.
+        at: u32,
+        /// What is known there.
+        changes: Vec<Change<'a>>,
+    },
+    /// An instruction.
+    Step(Step<'a>),
+    /// The walk goes on at a branch that was put aside.
+    Branch {
+        /// The slot of the condition.
+        from: u32,
+        /// Where the walk goes on.
+        to: u32,
+        /// How many branches deep that is.
+        depth: usize,
+        /// Whether only a CPU that guesses wrongly would go there.
+        speculative: bool,
+        /// What is known there that was not before the condition.
+        changes: Vec<Change<'a>>,
+    },
+    /// What is known here was found safe before, and the path ends.
+    Safe {
+        /// The slot.
+        at: u32,
+        /// How many branches deep.
+        depth: usize,
+    },
+    /// What the kernel says beside.
+    Said(&'a str),
+    /// Here the log is not whole.
+    Cut,
+}
+
+/// An instruction that the verifier walked over.
+#[derive(Clone, Debug)]
+pub struct Step<'a> {
+    /// Its slot.
+    pub at: u32,
+    /// How many branches deep.
+    pub depth: usize,
+    /// How many calls of the program's own functions deep.
+    pub frame: usize,
+    /// How often it was walked over by now.
+    pub times: u32,
+    /// What it changed; of a call of the program's own function what that begins with.
+    pub changes: Vec<Change<'a>>,
+    /// What is known behind it in its frame.
+    pub known: Known<'a>,
+    /// What must be known exactly for it.
+    pub exact: Vec<Exact>,
+}
+
+/// Places whose exact value matters for an instruction, so that states that differ in it are not the
+/// same.
+#[derive(Clone, Debug, Default)]
+pub struct Exact {
+    /// The registers and stack slots.
+    pub places: Vec<Place>,
+    /// The instructions over which the verifier went back to find where their values are from.
+    pub over: Vec<u32>,
+}
+
+/// Tells the walk that is in a log of this program, part by part, until `tell` fails.
+///
+/// # Errors
+/// What `tell` says.
+pub fn walk<'a, E>(
+    code: &Code,
+    log: &'a str,
+    tell: &mut dyn FnMut(Entry<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    let inline = |event| matches!(event, Event::Insn { state: Some(_), .. });
+    let mut walk = Walk {
+        code,
+        // Linux 5.10 prints all that is known each time, later ones what is new behind each.
+        whole: !events(log).any(inline),
+        frames: vec![vec![]],
+        waiting: vec![],
+        depth: 0,
+        step: None,
+        last: None,
+        leads: true,
+        times: vec![0; code.slots().len()],
+        onward: false,
+        out: vec![],
+    };
+    let (mut backtracked, mut framed) = (false, false);
+    for event in events(log) {
+        // Linux 5.10 says what is known at the beginning of a stretch it goes back over.
+        let of_stretch = std::mem::replace(&mut backtracked, matches!(event, Event::Backtrack(_)));
+        match event {
+            Event::Insn { at, state, .. } => {
+                walk.insn(at);
+                if let Some(state) = state {
+                    walk.learn(state, false);
+                }
+                framed = false;
+            }
+            Event::State { at: Some(at), state } => walk.known(at, state),
+            Event::State { at: None, state } if !of_stretch => walk.learn(state, framed),
+            Event::Edge { from, to, speculative, state } => walk.edge(from, to, speculative, state),
+            Event::Safe { at } => {
+                walk.flush();
+                walk.out.push(Entry::Safe { at, depth: walk.depth });
+                walk.last = None;
+            }
+            Event::Frame(frame) => {
+                framed = true;
+                walk.leads |= matches!(frame, Frame::Back(_) | Frame::Callee);
+            }
+            Event::Backtrack(step) => walk.backtrack(step),
+            Event::Message(text) | Event::Global(text) => {
+                walk.flush();
+                walk.out.push(Entry::Said(text));
+            }
+            Event::Cut(_) => {
+                walk.flush();
+                walk.out.push(Entry::Cut);
+            }
+            _ => {}
+        }
+        walk.out.drain(..).try_for_each(&mut *tell)?;
+    }
+    walk.flush();
+    walk.out.into_iter().try_for_each(tell)
+}
+
+/// A condition of which one side may still be walked.
+struct Waiting<'a> {
+    at: u32,
+    depth: usize,
+    frames: Vec<Known<'a>>,
+}
+
+struct Walk<'a, 'c> {
+    code: &'c Code,
+    whole: bool,
+    /// What is known, frame by frame.
+    frames: Vec<Known<'a>>,
+    waiting: Vec<Waiting<'a>>,
+    depth: usize,
+    /// The instruction whose changes are still being told.
+    step: Option<Step<'a>>,
+    /// The instruction that the next may follow.
+    last: Option<u32>,
+    /// Whether the next instruction goes on here, though it does not follow.
+    leads: bool,
+    /// How often each slot was walked over.
+    times: Vec<u32>,
+    /// Whether the next stretch goes on with what is looked for.
+    onward: bool,
+    out: Vec<Entry<'a>>,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn insn(&mut self, at: u32) {
+        self.flush();
+        if !std::mem::take(&mut self.leads) && !self.follows(at) {
+            self.branch_to(at, None);
+        }
+        if matches!(self.code.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
+            let (depth, frames) = (self.depth, self.frames.clone());
+            self.waiting.push(Waiting { at, depth, frames });
+        }
+        let mut times = 1;
+        if let Some(count) = self.times.get_mut(at as usize) {
+            *count += 1;
+            times = *count;
+        }
+        let frame = self.frames.len() - 1;
+        let mut changes = vec![];
+        if matches!(self.code.insn(at), Some(Insn::Call(_) | Insn::LoadPacket { .. })) {
+            // These registers are gone, of which the kernel does not speak.
+            let gone = |(place, _): &(Place, _)| matches!(place, Place::Register(1..=5));
+            let known = &mut self.frames[frame];
+            changes.extend(known.extract_if(.., |it| gone(it)).map(|(place, _)| (place, None)));
+        }
+        let (depth, known, exact) = (self.depth, vec![], vec![]);
+        self.step = Some(Step { at, depth, frame, times, changes, known, exact });
+        self.last = Some(at);
+    }
+
+    fn follows(&self, at: u32) -> bool {
+        self.last.is_some_and(|last| self.code.targets(last).contains(&Some(at)))
+    }
+
+    /// The last branch that was put aside and leads to this slot. Those behind it were not.
+    fn branch_to(&mut self, to: u32, state: Option<State<'a>>) {
+        let leads = |it: &Waiting| self.code.targets(it.at).contains(&Some(to));
+        match self.waiting.iter().rposition(leads) {
+            Some(index) => {
+                let from = self.take_up(index);
+                let changes = state.map(|state| self.changes(state, true)).unwrap_or_default();
+                let depth = self.depth;
+                self.out.push(Entry::Branch { from, to, depth, speculative: false, changes });
+            }
+            // A function by itself.
+            None => {
+                (self.depth, self.frames) = (0, vec![vec![]]);
+                if let Some(state) = state {
+                    let changes = self.changes(state, true);
+                    self.out.push(Entry::Begin { at: to, changes });
+                }
+            }
+        }
+    }
+
+    fn take_up(&mut self, index: usize) -> u32 {
+        self.waiting.truncate(index + 1);
+        match self.waiting.pop() {
+            Some(branch) => {
+                (self.depth, self.frames) = (branch.depth + 1, branch.frames);
+                branch.at
+            }
+            None => 0,
+        }
+    }
+
+    fn edge(&mut self, from: u32, to: u32, speculative: bool, state: Option<State<'a>>) {
+        // A function that returns is no branch.
+        if self.last == Some(from) && matches!(self.code.insn(from), Some(Insn::Exit)) {
+            if let Some(state) = state {
+                self.learn(state, true);
+            }
+            self.leads = state.is_some();
+            return;
+        }
+        self.flush();
+        if let Some(index) = self.waiting.iter().rposition(|branch| branch.at == from) {
+            self.take_up(index);
+        }
+        let changes = state.map(|state| self.changes(state, true)).unwrap_or_default();
+        let depth = self.depth;
+        self.out.push(Entry::Branch { from, to, depth, speculative, changes });
+        self.leads = state.is_some();
+        if state.is_none() {
+            self.out.push(Entry::Safe { at: to, depth });
+            self.last = None;
+        }
+    }
+
+    /// What is known before the instruction at a slot is what is known behind the one before.
+    fn known(&mut self, at: u32, state: State<'a>) {
+        if !self.leads && !self.follows(at) {
+            // Linux 5.10 does not say that it takes up a branch.
+            self.flush();
+            self.branch_to(at, Some(state));
+            self.leads = true;
+            return;
+        }
+        if self.step.is_some() {
+            return self.learn(state, self.whole);
+        }
+        let changes = self.changes(state, self.whole);
+        if self.last.is_none() && !changes.is_empty() {
+            self.out.push(Entry::Begin { at, changes });
+        }
+    }
+
+    fn learn(&mut self, state: State<'a>, whole: bool) {
+        let changes = self.changes(state, whole);
+        let Some(step) = &mut self.step else { return };
+        if state.frame as usize != step.frame {
+            step.changes = changes;
+            return;
+        }
+        step.changes.retain(|(place, _)| changes.iter().all(|(other, _)| other != place));
+        step.changes.extend(changes);
+    }
+
+    /// Takes what is known, of a whole state or one that says what is new, and gives what changed.
+    fn changes(&mut self, state: State<'a>, whole: bool) -> Vec<Change<'a>> {
+        let frame = state.frame.min(DEEPEST) as usize;
+        self.frames.resize(frame + 1, vec![]);
+        let known = &mut self.frames[frame];
+        let mut changes = vec![];
+        for (place, value) in state.values() {
+            match known.iter_mut().find(|(other, _)| *other == place) {
+                Some((_, old)) if *old == value => continue,
+                Some((_, old)) => *old = value,
+                None => known.push((place, value)),
+            }
+            changes.push((place, Some(value)));
+        }
+        if whole {
+            let gone = |(place, _): &mut (Place, _)| state.values().all(|(it, _)| it != *place);
+            changes.extend(known.extract_if(.., gone).map(|(place, _)| (place, None)));
+        }
+        changes
+    }
+
+    fn backtrack(&mut self, back: Backtrack<'a>) {
+        let Some(step) = &mut self.step else { return };
+        let onward = std::mem::take(&mut self.onward);
+        match back {
+            Backtrack::Stretch { .. } if !onward => step.exact.push(Exact::default()),
+            Backtrack::Before { registers, stack, at, .. } => {
+                if let Some(exact) = step.exact.last_mut() {
+                    exact.of(registers, stack);
+                    exact.over.push(at);
+                }
+            }
+            Backtrack::Parent { registers, stack, .. } => {
+                if let Some(exact) = step.exact.last_mut() {
+                    exact.of(registers, stack);
+                }
+                self.onward = true;
+            }
+            Backtrack::Stretch { .. } | Backtrack::All => {}
+        }
+    }
+
+    fn flush(&mut self) {
+        self.onward = false;
+        let Some(mut step) = self.step.take() else { return };
+        step.exact.retain(|exact| !exact.places.is_empty());
+        step.known = self.frames.get(step.frame).cloned().unwrap_or_default();
+        step.known.sort_by_key(|(place, _)| order(*place));
+        self.out.push(Entry::Step(step));
+    }
+}
+
+/// The kernel takes no more calls inside each other.
+const DEEPEST: u32 = 16;
+
+impl Exact {
+    /// The first places are those that were looked for.
+    fn of(&mut self, registers: u16, stack: u64) {
+        if self.places.is_empty() {
+            let registers = (0..=10u8).filter(|bit| registers >> bit & 1 == 1);
+            let slots = (0..64).filter(|bit| stack >> bit & 1 == 1).map(|bit| -8 * (bit + 1));
+            self.places = registers.map(Place::Register).chain(slots.map(Place::Stack)).collect();
+        }
+    }
+}
+
+/// Registers first, then the stack from its top.
+fn order(place: Place) -> (bool, i32) {
+    match place {
+        Place::Register(number) => (false, number.into()),
+        Place::Stack(offset) => (true, -offset),
+    }
+}
+
+/// A place's name: `r1`, `fp-8`.
+pub fn name(place: Place) -> String {
+    match place {
+        Place::Register(number) => format!("r{number}"),
+        Place::Stack(offset) => format!("fp{offset}"),
+    }
+}

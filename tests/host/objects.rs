@@ -1,0 +1,232 @@
+//! run: objects that clang makes of C, on this host's kernel.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::tool::{Ended, Tool, run};
+
+/// What stands above each program.
+const HEAD: &str = "\
+typedef unsigned int u32;
+typedef unsigned long long u64;
+#define SEC(name) __attribute__((section(name), used))
+#define __uint(name, value) int (*name)[value]
+#define __type(name, value) typeof(value) *name
+#define noinline __attribute__((noinline))
+#define CORE __attribute__((preserve_access_index))
+static void *(*lookup)(void *map, const void *key) = (void *)1;
+static long (*update)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
+static u64 (*pid_tgid)(void) = (void *)14;
+static void *(*current)(void) = (void *)35;
+static long (*read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+struct { __uint(type, 1); __uint(max_entries, 16); __type(key, u32); __type(value, u64); }
+counts SEC(\".maps\");
+char LICENSE[] SEC(\"license\") = \"GPL\";
+";
+
+fn compile(name: &str, program: &str, args: &[&str]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (source, object) = (format!("{name}.c"), folder.join(format!("{name}.o")));
+    std::fs::write(folder.join(&source), format!("{HEAD}{program}")).unwrap();
+    let clang = Command::new("clang-19")
+        .current_dir(folder)
+        .args(["-O2", "--target=bpf", "-mcpu=v3", "-Wno-unknown-attributes"])
+        .args(args)
+        .args(["-c", &source, "-o"])
+        .arg(&object)
+        .output()
+        .unwrap();
+    assert!(clang.status.success(), "{clang:?}");
+    object
+}
+
+fn run_object(object: &Path, args: &[&str]) -> Ended {
+    run("run", &[&[object.to_str().unwrap()][..], args].concat())
+}
+
+const XDP: &str = "
+    struct xdp_md { u32 data, data_end; };
+    const volatile u32 factor = 3;
+    u64 seen = 40;
+    u64 bytes, runs;
+    static noinline u32 twice(u32 x) { asm volatile(\"\" ::: \"memory\"); return x * 2; }
+    SEC(\"xdp\") int drop(struct xdp_md *ctx)
+    {
+        u32 length = ctx->data_end - ctx->data;
+        u64 value = twice(length) * factor;
+        update(&counts, &length, &value, 0);
+        seen += 2;
+        bytes += length;
+        runs++;
+        return 1;
+    }";
+
+#[test]
+#[ignore = "needs root, bpf(2) and clang: run tests/run"]
+fn a_packet_program_counts_in_its_maps_and_variables() {
+    let object = compile("drop", XDP, &["-g"]);
+    let ended = run_object(&object, &["--ctx", &"00".repeat(101), "--repeat", "7"]);
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+    let (first, maps) = ended.stdout.split_once('\n').unwrap();
+    assert!(first.starts_with("drop returned 1 (XDP_DROP) in "), "{first}");
+    let lines: Vec<_> = maps.lines().collect();
+    assert_eq!(lines[..2], ["counts (hash)", "  101: 606"], "{maps}");
+    let value = |section: &str| {
+        let at = lines.iter().position(|line| line.starts_with(section)).unwrap();
+        lines[at + 1]
+    };
+    assert_eq!(value(".rodata"), "  0: 3");
+    assert_eq!(value(".data"), "  0: 54");
+    assert!(["  0: 707 7", "  0: 7 707"].contains(&value(".bss")), "{maps}");
+}
+
+#[test]
+#[ignore = "needs clang: run tests/run"]
+fn what_is_dumped_of_an_object_assembles_to_what_is_run() {
+    let object = compile("dumped", XDP, &["-g"]);
+    let object = object.to_str().unwrap();
+    let again = format!("{object}.bpf");
+    std::fs::write(&again, run("dump", &[object]).stdout).unwrap();
+    let assembled = run("asm", &[&again, "--emit", "hex"]);
+    assert_eq!((assembled.code, &*assembled.stderr), (Some(0), ""));
+    assert!(assembled.stdout.lines().count() > 30);
+    assert_eq!(assembled.stdout, run("run", &[object, "--dump-insns=hex"]).stdout);
+}
+
+/// Members in another order than the kernel has them, and one that it does not have.
+const CALLS: &str = "
+    struct task_struct { int tgid; struct task_struct *real_parent; } CORE;
+    struct pt_regs { long orig_ax; } CORE;
+    struct pt_regs___old { long gone; } CORE;
+    enum pid_type { PIDTYPE_TGID = 77, PIDTYPE_GONE };
+    u64 same, values;
+    static noinline void count(u32 key)
+    {
+        u64 one = 1, *count = lookup(&counts, &key);
+        if (count)
+            __sync_fetch_and_add(count, 1);
+        else
+            update(&counts, &key, &one, 0);
+    }
+    SEC(\"raw_tp/sys_enter\") int enter(u64 *ctx)
+    {
+        struct task_struct *task = current();
+        int tgid = 0;
+        if (ctx[1] != 110 || pid_tgid() >> 32 != PID)
+            return 0;
+        read_kernel(&tgid, sizeof tgid, &task->tgid);
+        if (tgid == PID)
+            __sync_fetch_and_add(&same, 1);
+        if (__builtin_preserve_field_info(((struct pt_regs___old *)ctx)->gone, 2))
+            count(((struct pt_regs___old *)ctx)->gone);
+        values = 1000 * __builtin_preserve_field_info(task->real_parent, 1)
+            + 100 * __builtin_preserve_enum_value(*(enum pid_type *)PIDTYPE_GONE, 0)
+            + __builtin_preserve_enum_value(*(enum pid_type *)PIDTYPE_TGID, 1);
+        count(1);
+        return 0;
+    }
+    SEC(\"tp_btf/sys_exit\") int leave(u64 *ctx)
+    {
+        struct pt_regs *regs = (void *)ctx[0];
+        if (regs->orig_ax == 110 && pid_tgid() >> 32 == PID)
+            count(2);
+        return 0;
+    }";
+
+#[test]
+#[ignore = "needs root, bpf(2) and clang: run tests/run"]
+fn programs_are_attached_together_and_count_by_the_kernels_types() {
+    let pid = format!("-DPID={}", std::process::id());
+    let object = compile("calls", CALLS, &["-g", &pid]);
+    let tool = Tool::start("run", &[object.to_str().unwrap(), "600", "--json"]);
+    for _ in 0..1009 {
+        std::hint::black_box(nix::unistd::getppid());
+    }
+    let ended = tool.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("Tracing raw_tp sys_enter, tp_btf sys_exit"), "{}", ended.stderr);
+    let json: Value = serde_json::from_str(ended.stdout.lines().last().unwrap()).unwrap();
+    let counts = serde_json::json!([{"key": 1, "value": 1009}, {"key": 2, "value": 1009}]);
+    assert_eq!(json["data"]["counts"], counts, "{json}");
+    // A pointer has 8 bytes, no PIDTYPE_GONE is there, and PIDTYPE_TGID is 1.
+    let mut variables = json["data"][".bss"][0]["value"].as_array().unwrap().clone();
+    variables.sort_by_key(Value::as_u64);
+    assert_eq!(variables, [1009, 8001], "{json}");
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and clang: run tests/run"]
+fn a_refused_object_is_shown_in_its_c() {
+    let program = "
+    SEC(\"xdp\") int f(void *ctx)
+    {
+        u32 key = 3;
+        u64 *value = lookup(&counts, &key);
+        return *value;
+    }";
+    let line = HEAD.lines().count() + program[..program.find("return").unwrap()].lines().count();
+    let ended = run_object(&compile("refused", program, &["-g"]), &["-v"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&format!("refused.c:{line}: return *value;")),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("may be NULL"), "{}", ended.stderr);
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and clang: run tests/run"]
+fn what_an_object_lacks_is_named() {
+    for (number, (program, args, code, why)) in [
+        (
+            "SEC(\"lsm/file_open\") int f(void *ctx) { return 0; }",
+            &["-g"][..],
+            2,
+            "\"lsm/file_open\"",
+        ),
+        ("int f(void *ctx) { return 0; }", &["-g"], 2, "no program"),
+        ("SEC(\"xdp\") int f(void *ctx) { return 0; }", &[], 2, "clang -g"),
+        ("SEC(\"xdp\") int f(void *ctx) { return 0; }", &["-g", "--target=bpfeb"], 2, "byte order"),
+        (
+            "extern void bpf_rcu_read_lock(void) SEC(\".ksyms\");
+            SEC(\"xdp\") int f(void *ctx) { bpf_rcu_read_lock(); return 0; }",
+            &["-g"],
+            1,
+            "the kernel's own bpf_rcu_read_lock",
+        ),
+        (
+            "struct task_struct { int nosuch; } CORE;
+            SEC(\"raw_tp/sys_enter\") int f(void *ctx)
+            {
+                int n;
+                read_kernel(&n, 4, &((struct task_struct *)current())->nosuch);
+                return n;
+            }",
+            &["-g"],
+            77,
+            "struct task_struct::nosuch",
+        ),
+        (
+            "struct task_struct { int tgid; } CORE;
+            SEC(\"xdp\") int f(struct task_struct *task)
+            {
+                return __builtin_preserve_field_info(task->tgid, 3);
+            }",
+            &["-g"],
+            1,
+            "relocations <signed> are not supported",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let object = compile(&format!("lacks-{number}"), program, args);
+        let ended = run_object(&object, &[]);
+        assert_eq!(ended.code, Some(code), "{program}: {}", ended.stderr);
+        assert!(ended.stderr.contains(why), "{program}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "", "{program}");
+    }
+}

@@ -1,0 +1,161 @@
+//! How this kernel's verifier walks over programs, as `rawbpf verify` shows it.
+
+use serde_json::Value;
+
+use crate::tool::{self, Ended};
+
+fn verify(args: &[&str]) -> Ended {
+    tool::run("verify", args)
+}
+
+/// The same of a text on standard input.
+fn of_text(text: &str, options: &str) -> Ended {
+    tool::shell(&format!("\"$RAWBPF\" verify {options} - <<'EOF'\n{text}EOF\n"))
+}
+
+const UNCHECKED: &str = "\
+.program unchecked socket_filter
+.map counts hash key 4 value 8 entries 4
+  *(u32 *)(r10 -4) = 0
+  r2 = r10
+  r2 += -4
+  r1 = map[counts]
+  call bpf_map_lookup_elem#1
+  r1 = *(u64 *)(r0 +0)
+  r0 = 0
+  exit
+";
+
+/// Eight ways to one end, where the last find what the first proved.
+const BRANCHES: &str = "\
+.program branches socket_filter
+  call bpf_get_prandom_u32#7
+  r6 = 1
+  if r0 == 5 goto a
+  r6 += 1
+a:
+  if r0 == 6 goto b
+  r6 += 1
+b:
+  if r0 == 7 goto end
+  r6 += 1
+end:
+  r0 = 0
+  exit
+";
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_tool_is_shown_instruction_by_instruction_with_the_kernels_totals() {
+    let ended = verify(&["bitehist", "--json", "--", "--attach", "raw_tp"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let lines: Vec<Value> =
+        ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (verdict, walk) = lines.split_last().unwrap();
+    assert_eq!(verdict["verdict"], "accepted");
+    let walked = |line: &&Value| line["type"] == "insn" || line["type"] == "safe";
+    let walked = walk.iter().filter(walked).count() as u64;
+    assert_eq!(verdict["processed"], walked, "{verdict}");
+    assert_eq!(verdict["limit"], 1_000_000);
+    // The same in words.
+    let ended = verify(&["bitehist", "--", "--attach", "raw_tp"]);
+    assert!(ended.stdout.starts_with(".program bitehist raw_tp block_rq_issue\n"));
+    let totals = format!("accepted: processed {walked} of 1000000 instructions, ");
+    assert!(ended.stdout.contains(&totals), "{}", ended.stdout);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_refused_text_is_shown_up_to_its_mistake_and_then_why() {
+    let ended = of_text(UNCHECKED, "");
+    assert_eq!(ended.code, Some(1));
+    let call = "   5: (85) call bpf_map_lookup_elem#1            ; r0 = NULL or the address of a map \
+                value of 8 bytes, r1 r2 gone\n   6: (79) r1 = *(u64 *)(r0 +0)\n";
+    assert!(ended.stdout.contains(call), "{}", ended.stdout);
+    assert!(ended.stdout.contains("\nrefused: processed 6 of "), "{}", ended.stdout);
+    let why = "r0 may be NULL at 6: bpf_map_lookup_elem at 5 can return NULL";
+    assert!(ended.stderr.contains(why), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--> <stdin>:8, instruction 6"), "{}", ended.stderr);
+    let verdict = of_text(UNCHECKED, "--json").stdout;
+    let verdict: Value = serde_json::from_str(verdict.lines().last().unwrap()).unwrap();
+    assert_eq!((&verdict["verdict"], &verdict["at"]), (&"refused".into(), &6.into()));
+    assert_eq!(verdict["class"], "null-not-checked");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_branch_stands_behind_the_path_that_was_walked_first() {
+    let ended = of_text(BRANCHES, "");
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let (_, branch) = ended.stdout.split_once("\n| from 2 to 4:").expect(&ended.stdout);
+    assert!(branch.lines().next().unwrap().contains("r0 = 5"), "{branch}");
+    assert!(branch.contains(": safe"), "{branch}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn all_shows_each_register_behind_each_instruction() {
+    let ended = of_text(BRANCHES, "--all");
+    let line = ended.stdout.lines().find(|line| line.starts_with("   1: ")).unwrap();
+    assert!(line.contains("r0 = ") && line.contains("r6 = 1, r10 = "), "{line}");
+}
+
+/// A loop of 30000 rounds takes three instructions each.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn of_a_long_walk_only_the_totals_are_shown() {
+    let text = ".program long socket_filter\n  r0 = 30000\nagain:\n  r0 += -1\n  r1 = r0\n  if r0 != 0 goto again\n  exit\n";
+    let ended = of_text(text, "");
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert!(ended.stdout.contains("; 90002 instructions are too many to show"), "{}", ended.stdout);
+    assert!(ended.stdout.lines().count() < 5, "{}", ended.stdout);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn every_tool_verifies_by_each_way_to_attach() {
+    tool::with_tracefs();
+    let block = ["bitehist", "bitesize", "biolatency", "bioheat"];
+    for name in block {
+        for kind in ["auto", "kprobe", "tp_btf", "raw_tp", "tracepoint"] {
+            let ended = verify(&[name, "--", "--attach", kind]);
+            let why = format!("{name} {kind}: {}", ended.stderr);
+            if kind == "tracepoint" && ended.stderr.contains("a tracepoint's record does not tell")
+            {
+                continue;
+            }
+            assert_eq!(ended.code, Some(0), "{why}");
+            assert!(ended.stdout.contains("\naccepted: processed "), "{why}");
+        }
+    }
+    for (name, what) in [
+        ("funccount", "block:block_rq_issue"),
+        ("funclatency", "/proc/self/exe:main"),
+        ("argdist", "block:block_rq_issue"),
+    ] {
+        let what = if name == "argdist" { vec![what, "bytes"] } else { vec![what] };
+        let ended = verify(&[&[name, "--"], &what[..]].concat());
+        assert_eq!(ended.code, Some(0), "{name}: {}", ended.stderr);
+        assert!(ended.stdout.contains("\naccepted: processed "), "{}", ended.stdout);
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_reader_that_leaves_is_no_error() {
+    let script =
+        "{ \"$RAWBPF\" verify --all biolatency; echo $? > \"$OUT\"; } | head -1 > /dev/null
+                  cat \"$OUT\"; rm \"$OUT\"";
+    let ended = tool::shell(script);
+    assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("0\n", ""));
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn without_privileges_it_says_which_are_missing() {
+    let script = "cp \"$RAWBPF\" \"$OUT\"; chmod 755 \"$OUT\"
+                  setpriv --reuid 65534 --clear-groups \"$OUT\" verify bitehist; echo $?; rm \"$OUT\"";
+    let ended = tool::shell(script);
+    assert_eq!(ended.stdout, "77\n");
+    assert!(ended.stderr.contains("CAP_BPF and CAP_PERFMON are missing"), "{}", ended.stderr);
+}

@@ -1,0 +1,77 @@
+//! The walk in each log: nothing of it is lost, and no path runs into another.
+
+use std::convert::Infallible;
+
+use rawbpf::verifier::log::{Event, Place, Statistic, events};
+use rawbpf::verifier::path::Code;
+use rawbpf::verifier::walk::{Entry, walk};
+
+use crate::{Recorded, recorded};
+
+/// The level 2 logs that nobody shortened.
+fn logs() -> impl Iterator<Item = (&'static Recorded, &'static str)> {
+    let all = recorded().iter().flat_map(|one| one.logs.iter().map(move |log| (one, log)));
+    let whole = all.filter(|(_, (level, log))| *level == 2 && !log.contains("\n=cut=\n"));
+    whole.map(|(one, (_, log))| (one, log.as_str()))
+}
+
+fn entries(one: &Recorded, log: &'static str) -> Vec<Entry<'static>> {
+    let mut all = vec![];
+    let code = Code::from_bytes(&one.insns);
+    walk::<Infallible>(&code, log, &mut |entry| {
+        all.push(entry);
+        Ok(())
+    })
+    .unwrap();
+    all
+}
+
+#[test]
+fn it_is_as_long_as_the_kernel_counted() {
+    let mut compared = 0;
+    for (one, log) in logs() {
+        let processed = events(log).find_map(|event| match event {
+            Event::Statistic(Statistic::Processed(processed)) => Some(processed.insns),
+            _ => None,
+        });
+        let entries = entries(one, log);
+        let walked = |entry: &&Entry| matches!(entry, Entry::Step(_) | Entry::Safe { .. });
+        let walked = entries.iter().filter(walked).count() as u32;
+        let Some(processed) = processed else { continue };
+        // The kernel counts an instruction before it finds that there is none to walk over.
+        let missing = processed - walked;
+        assert!(
+            missing <= u32::from(!one.accepted),
+            "{} {}: {processed} {walked}\n{log}",
+            one.kernel,
+            one.name
+        );
+        compared += 1;
+    }
+    assert!(compared > 400, "{compared}");
+}
+
+/// Behind an instruction kernels know the same of r0, however they print it.
+#[test]
+fn of_accepted_programs_kernels_tell_the_same_r0() {
+    // Linux 7.3 does not speak of a value that nobody reads.
+    let all: Vec<_> = logs().filter(|(one, _)| one.accepted && one.kernel != "7.3").collect();
+    let r0 = |one: &Recorded, log| -> Vec<(u32, bool)> {
+        let known = entries(one, log).into_iter().filter_map(|entry| match entry {
+            Entry::Step(step) => {
+                Some((step.at, step.known.iter().any(|(place, _)| *place == Place::Register(0))))
+            }
+            _ => None,
+        });
+        known.collect()
+    };
+    for name in ["ok_map_counter", "ok_packet_bounds", "ok_return0", "ok_subprog"] {
+        let mut kernels = all.iter().filter(|(one, _)| one.name == name);
+        let (first, log) = kernels.next().expect(name);
+        let expected = r0(first, log);
+        assert!(expected.iter().any(|(_, known)| *known), "{name}");
+        for (other, log) in kernels {
+            assert_eq!(r0(other, log), expected, "{name}: {} {}", first.kernel, other.kernel);
+        }
+    }
+}
