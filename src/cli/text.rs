@@ -159,7 +159,7 @@ impl Text {
         }
         let missing = self.missing.join(", ");
         let (what, _) = error.what.split_once(": ").unwrap_or((&error.what, ""));
-        let what = format!("{what}: it uses what this kernel's types do not have: {missing}");
+        let what = format!("{what}, which uses what this kernel's types do not have, {missing}");
         Error { what, failure: Failure::Lacking, ..error }
             .next("reach it only where bpf_core_field_exists() says that it is there")
     }
