@@ -91,7 +91,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     if let Command::Verify(options) = &cli.command
         && let Some((args, show)) = options.of_tool(is_tool)
     {
-        return match Cli::try_parse_from(args) {
+        return match parse(args) {
             Ok(mut cli) => {
                 cli.command.verify(show);
                 run_command(&cli.command)
@@ -200,7 +200,8 @@ fn named(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
 
 /// Whether a subcommand has bytecode of its own.
 fn is_tool(name: &str) -> bool {
-    let command = Cli::command();
+    let mut command = Cli::command();
+    command.build();
     let subcommand = command.find_subcommand(name);
     subcommand.is_some_and(|it| it.get_arguments().any(|arg| arg.get_id() == "dump_insns"))
 }
