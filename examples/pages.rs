@@ -110,10 +110,10 @@ a second, over all CPUs. A function that is called ten million times a
 second should not be traced: at 100 ns each that is a whole CPU.
 
 To start takes some milliseconds, most of it to find a type in the
-kernel's BTF. To end takes less than one, but 50 to 90 ms for each
-kprobe, uprobe or tracepoint: the kernel waits for its last user.
+kernel's BTF. To end takes less than one. The kernel goes on for 50 to
+90 ms with each kprobe, uprobe or tracepoint, behind the prompt.
 
-The process takes less than 2 MB, most of them pages of its file and of
+The process takes less than 3 MB, most of them pages of its file and of
 the kernel's BTF. What the maps take in the kernel is told by rawbpf
 doctor. Neither grows with time.";
 
