@@ -2,7 +2,7 @@
 
 use super::text::{ProgramKind, Text};
 use crate::btf::{Btf, identifier};
-use crate::elf::{ElfError, Function, LinkError, Linker, MapDefinition, Notes, Object, clean};
+use crate::elf::{ElfError, Function, Linker, MapDefinition, Notes, Object, clean};
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::insn::Endian;
@@ -145,7 +145,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
                 Err(error) => Err(format!("{asked}: {error}")),
             }
         });
-        let program = linked.map_err(|error| broken.unwrap_or_else(|| unlinked(&error)))?;
+        let program = linked.map_err(|error| broken.unwrap_or(Error::failed(error.to_string())))?;
         let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
         let line = ProgramLine { name: word(&name), kind: Word::default(), place: word(place) };
         programs.push(NamedProgram { line, program });
@@ -163,10 +163,6 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
 /// Whether a function is only there to be called.
 pub fn is_called(function: &Function<'_>) -> bool {
     function.section == ".text" || function.section.starts_with(".text.")
-}
-
-fn unlinked(error: &LinkError) -> Error {
-    Error::failed(error.to_string())
 }
 
 /// A map that the object defines.
