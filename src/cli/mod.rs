@@ -206,7 +206,7 @@ fn named(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
 
 /// Whether a subcommand has bytecode of its own.
 fn is_tool(name: &str) -> bool {
-    let mut command = command();
+    let mut command = Cli::command();
     command.build();
     let subcommand = command.find_subcommand(name);
     subcommand.is_some_and(|it| it.get_arguments().any(|arg| arg.get_id() == "dump_insns"))

@@ -1,8 +1,8 @@
 //! Programs from an ELF object, as clang makes it: what libbpf would make of its sections.
 
 use super::text::{ProgramKind, Text};
-use crate::btf::{Btf, identifier};
-use crate::elf::{ElfError, Function, Linker, MapDefinition, Notes, Object, clean};
+use crate::btf::{Btf, ObjectMap, identifier};
+use crate::elf::{ElfError, Function, Linker, Notes, Object, clean};
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::insn::Endian;
@@ -166,7 +166,7 @@ pub fn is_called(function: &Function<'_>) -> bool {
 }
 
 /// A map that the object defines.
-fn map(map: &MapDefinition<'_>) -> Result<MapSpec, Error> {
+fn map(map: &ObjectMap<'_>) -> Result<MapSpec, Error> {
     let name = identifier(map.name);
     if map.map_type == 0 {
         return Err(Error::usage(format!("nothing tells what the map {name} is"))

@@ -278,7 +278,7 @@ impl Lines<'_> {
     fn entry(&mut self, entry: &Entry) {
         match entry {
             Entry::Begin { at, changes } => {
-                self.line(0, &format!("; it begins at {at}"), &learnt(changes));
+                self.line(0, &format!("begins at {at}:"), &learnt(changes));
             }
             Entry::Step(step) => self.step(step),
             Entry::Branch { from, to, depth, speculative, changes } => {

@@ -22,7 +22,6 @@ pub mod write;
 
 pub use file::{ElfError, File, Section, Symbol};
 pub use link::{LinkError, Linker, MISSING_CALL, Relocated};
-pub use maps::MapDefinition;
 pub use notes::Notes;
 pub use places::Places;
 pub use read::{Function, Object, Reference};

@@ -133,6 +133,8 @@ macro_rules! everywhere {
             refusal_unchecked: "refusal_unchecked" => refusal::unchecked;
             refusal_too_far: "refusal_too_far" => refusal::too_far;
             refusal_none: "refusal_none" => refusal::none;
+            verify_tools: "verify_tools" => verify::accepted;
+            verify_branches: "verify_branches" => verify::branches;
         }
     };
 }

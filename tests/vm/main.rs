@@ -21,6 +21,7 @@ mod list;
 mod refusal;
 mod run;
 mod user;
+mod verify;
 
 use bed::{Case, Kernel};
 use std::collections::BTreeSet;

@@ -51,10 +51,11 @@ Examples:
   rawbpf lesson 15 --edit                     put it right, and have it checked
   rawbpf lesson 15 --solution | rawbpf lesson 15 --check -
 
-The verdict is that of the running kernel; where programs may not be loaded, a recorded one. A program
-passes once it is accepted and, run by the kernel on some inputs, does what the lesson asks. Copies and
-what is done are kept in $XDG_STATE_HOME/rawbpf or ~/.local/state/rawbpf.
-Exit codes: 0 done or passed, 1 not passed, 2 wrong usage, 77 --check where programs may not be loaded.";
+The verdict is that of the running kernel; where programs may not be loaded, a recorded one. A
+program passes once it is accepted and, run by the kernel on some inputs, does what the lesson
+asks. Copies and what is done are kept in $XDG_STATE_HOME/rawbpf or ~/.local/state/rawbpf.
+Exit codes: 0 done or passed, 1 not passed, 2 wrong usage, 77 --check where programs may not be
+loaded.";
 
 pub fn run(options: &Options) -> Result<(), Stop> {
     let Some(number) = options.number else { return list() };

@@ -1,0 +1,48 @@
+//! What `verify` must have told of programs in the guest.
+
+use serde_json::Value;
+
+use crate::bed::Outcome;
+
+/// Each tool's programs by each way to attach, with the totals; of each run as many instructions were
+/// told as the kernel counted.
+pub fn accepted(outcome: &Outcome) {
+    assert!(outcome.stderr.is_empty(), "{}", outcome.stderr);
+    let (mut processed, mut runs) = (0, 0);
+    for line in outcome.stdout.lines() {
+        let words: Vec<_> = line.split(' ').collect();
+        match words[..] {
+            ["accepted:", "processed", insns, "of", "1000000", ..] => {
+                processed += insns.parse::<u32>().unwrap();
+            }
+            ["walked", _, _, walked] => {
+                assert_eq!(
+                    std::mem::take(&mut processed),
+                    walked.parse::<u32>().unwrap(),
+                    "{line}"
+                );
+                assert_ne!(walked, "0");
+                runs += 1;
+            }
+            [".program", ..] => {}
+            _ => panic!("{line}: {}", outcome.stdout),
+        }
+    }
+    assert_eq!(runs, 8, "{}", outcome.stdout);
+}
+
+/// What is known in each branch, whether this kernel says or not that it takes it up.
+pub fn branches(outcome: &Outcome) {
+    assert!(outcome.stderr.is_empty(), "{}", outcome.stderr);
+    let lines: Vec<Value> =
+        outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (from, to, value) in [(2, 4, 5), (4, 6, 6), (6, 8, 7)] {
+        let is =
+            |line: &&Value| line["type"] == "branch" && line["from"] == from && line["to"] == to;
+        let branch = lines.iter().find(is);
+        let branch = branch.unwrap_or_else(|| panic!("{from} {to}: {}", outcome.stdout));
+        assert_eq!(branch["changes"]["r0"]["value"], value, "{branch}");
+    }
+    assert!(lines.iter().any(|line| line["type"] == "safe"), "{}", outcome.stdout);
+    assert_eq!(lines.last().unwrap()["verdict"], "accepted");
+}
