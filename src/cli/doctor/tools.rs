@@ -12,16 +12,20 @@ use crate::view::checks::Check;
 
 type Try = fn(&KernelTypes) -> Result<Session, Error>;
 
-/// Each tool with the arguments it cannot do without.
-const TOOLS: [(&str, Try); 7] = [
+/// Each tool with the arguments it cannot do without. Where functions cannot be probed, tracepoints may.
+const TOOLS: [(&str, Try); 9] = [
     ("bitehist", |types| attach(types, &options(&[]), bitehist::tool)),
     ("bitesize", |types| attach(types, &options(&[]), bitesize::tool)),
     ("biolatency", |types| attach(types, &options(&[]), biolatency::tool)),
     ("bioheat", |types| attach(types, &options(&[]), bioheat::tool)),
     ("funccount", |types| attach(types, &options(&["ksys_sync"]), funccount::tool)),
+    ("funccount tracepoint", |types| attach(types, &options(&[TRACEPOINT]), funccount::tool)),
     ("funclatency", |types| attach(types, &options(&["ksys_sync"]), funclatency::tool)),
     ("argdist", |types| attach(types, &options(&["vfs_fallocate", "arg0"]), argdist::tool)),
+    ("argdist tracepoint", |types| attach(types, &options(&[TRACEPOINT, "pid"]), argdist::tool)),
 ];
+/// One that is passed now and then.
+const TRACEPOINT: &str = "sched:sched_process_exit";
 
 pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
     let tools = TOOLS.iter().map(|(name, attach)| match attach(types) {
