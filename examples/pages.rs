@@ -66,6 +66,7 @@ fn overhead(command: &Command) -> &'static str {
     match command.get_name() {
         "asm" => NOTHING_LOADED,
         "dump" => READS_ONLY,
+        "lesson" => LESSONS,
         "list" => LISTS,
         _ if traces(command) => OVERHEAD,
         _ => NO_OVERHEAD,
@@ -118,6 +119,10 @@ the kernel's BTF. What the maps take in the kernel is told by rawbpf
 doctor. Neither grows with time.";
 
 const READS_ONLY: &str = "It only reads: nothing is loaded, and nothing runs in the kernel.";
+
+const LESSONS: &str = "\
+Programs are loaded, and run a few times on bytes of their own; nothing is
+attached. Each lesson takes some milliseconds.";
 
 const LISTS: &str = "\
 Nothing is loaded. The kernel is asked for each object, and the descriptors

@@ -64,21 +64,12 @@ pub struct Options {
 /// By function, a counter for each of `places`, all in one value. Else a counter for each of at most
 /// `max_keys` keys, the value a new key begins with, and how often a key found no room.
 pub fn maps(by: By, places: u32, max_keys: u32) -> Vec<MapSpec> {
-    let map = |name: &str, map_type, key_size, value_size, max_entries| MapSpec {
-        name: name.into(),
-        map_type,
-        key_size,
-        value_size,
-        max_entries,
-        flags: 0,
-        content: vec![],
-    };
     match by {
-        By::Function => vec![map("counts", MapType::Array, 4, 8 * places, 1)],
+        By::Function => vec![MapSpec::new("counts", MapType::Array, 4, 8 * places, 1)],
         _ => vec![
-            map("counts", MapType::Hash, by.key_size(), 8, max_keys),
-            map("zeros", MapType::Array, 4, 8, 1),
-            map("full", MapType::Array, 4, 8, 1),
+            MapSpec::new("counts", MapType::Hash, by.key_size(), 8, max_keys),
+            MapSpec::new("zeros", MapType::Array, 4, 8, 1),
+            MapSpec::new("full", MapType::Array, 4, 8, 1),
         ],
     }
 }

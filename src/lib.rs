@@ -44,6 +44,7 @@
 //! | [`verifier`] | what the verifier says: its log as values, a refused program diagnosed; pure |
 //! | [`view`] | pictures: data in, text out; pure |
 //! | [`programs`] | the tools' programs |
+//! | [`lessons`] | the course: refused programs, their solutions and what these do |
 //! | [`cli`] | the command line |
 //! | [`error`] | failures that say what to do next |
 #![deny(unsafe_code)]
@@ -60,6 +61,7 @@ pub mod error;
 pub mod host;
 pub mod insn;
 pub mod interval;
+pub mod lessons;
 pub mod programs;
 pub mod session;
 #[allow(unsafe_code)] // The kernel boundary; every block there gives its reason.

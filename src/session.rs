@@ -448,8 +448,13 @@ fn verify_program(
     prepared(name, program, maps, load, &mut |load| {
         let loaded = sys::prog::load_and_tell(load);
         loaded
-            .map(|(log, long)| Walked { program: refused(program, maps, log), long })
-            .map_err(|error| why(&error, refused(program, maps, error.log.clone())))
+            .map(|(log, long)| Walked {
+                program: refused(program, maps.iter().map(Map::spec), log),
+                long,
+            })
+            .map_err(|error| {
+                why(&error, refused(program, maps.iter().map(Map::spec), error.log.clone()))
+            })
     })
 }
 
@@ -483,18 +488,10 @@ fn load_program(
 ) -> Result<Prog, Error> {
     let load = Load { log_level: 2, ..load };
     prepared(name, program, maps, load, &mut |load| {
-        sys::prog::load(load)
-            .map_err(|error| why(&error, refused(program, maps, error.log.clone())))
+        sys::prog::load(load).map_err(|error| {
+            why(&error, refused(program, maps.iter().map(Map::spec), error.log.clone()))
+        })
     })
-}
-
-fn refused(program: &Program, maps: &[Map], log: String) -> Refused {
-    Refused {
-        code: Code::of(program.insns()),
-        maps: maps.iter().map(|map| map.spec().name.clone()).collect(),
-        lines: source_lines(program).collect(),
-        log,
-    }
 }
 
 /// Hands on what is to be loaded with this program in it.
@@ -521,6 +518,20 @@ fn prepared<T>(
         license: program.license().unwrap_or(sys::prog::LICENSE),
         ..load
     })
+}
+
+/// A program that was refused with this log, and the lines that wrote it.
+pub fn refused<'a>(
+    program: &Program,
+    maps: impl Iterator<Item = &'a MapSpec>,
+    log: String,
+) -> Refused {
+    Refused {
+        code: Code::of(program.insns()),
+        maps: maps.map(|map| map.name.clone()).collect(),
+        lines: source_lines(program).collect(),
+        log,
+    }
 }
 
 /// The lines that wrote the program.

@@ -17,16 +17,7 @@ use rawbpf::view::heatmap;
 
 fn map(map_type: MapType, key_size: u32, value_size: u32, max_entries: u32) -> Map {
     let name = map_type.to_string();
-    Map::create(&MapSpec {
-        name,
-        map_type,
-        key_size,
-        value_size,
-        max_entries,
-        flags: 0,
-        content: vec![],
-    })
-    .unwrap()
+    Map::create(&MapSpec::new(&name, map_type, key_size, value_size, max_entries)).unwrap()
 }
 
 /// An array's only value, of so many u64 words.

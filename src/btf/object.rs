@@ -9,7 +9,7 @@ const VAR_KIND: u32 = 14 << 24;
 const DATASEC_KIND: u32 = 15 << 24;
 
 /// A map as an object defines it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ObjectMap<'a> {
     /// Its name.
     pub name: &'a str,

@@ -57,9 +57,9 @@ Examples:
   rawbpf argdist syscalls:sys_exit_read ret 1                 a tracepoint's field, a table a second
   rawbpf argdist vfs_read retval --linear 0,4096,256          what a function returns, in steps
 
-Width and sign are those of the kernel's types (BTF). Where they do not tell, as of any function
-of a file, an argument is taken for a number of 64 bits without a sign. Numbers below 0, such as
-errors, and what could not be read are counted beside the table. -p is who runs the function or
+Width and sign are those of the kernel's types (BTF). Where they do not tell, as of any function \
+of a file, an argument is taken for a number of 64 bits without a sign. Numbers below 0, such as \
+errors, and what could not be read are counted beside the table. -p is who runs the function or \
 meets the tracepoint: in an interrupt, anybody.";
 
 pub fn run(options: &Options) -> Result<(), Stop> {

@@ -58,7 +58,7 @@ pub struct Options {
 const USAGE: &str = "rawbpf funclatency [OPTIONS] FUNCTION [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 977 KiB, and 2 KiB for each CPU. With --by pid they
+In the kernel its maps take 977 KiB, and 2 KiB for each CPU. With --by pid they \
 take 1057 KiB, and 568 KiB for each CPU. --max-keys changes that.
 
 Examples:
@@ -66,7 +66,7 @@ Examples:
   rawbpf funclatency --unit ns vfs_read           in nanoseconds
   rawbpf funclatency /lib/x86_64-linux-gnu/libc.so.6:nanosleep --linear 0,20,1 --unit ms
 
-Calls that were open when tracing began or ended are not counted. A kretprobe follows only so many
+Calls that were open when tracing began or ended are not counted. A kretprobe follows only so many \
 calls at once, often twice the number of CPUs, and misses the return of others; fentry does not.";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -18,6 +18,7 @@ mod doctor;
 mod dump;
 mod funccount;
 mod funclatency;
+mod lesson;
 mod list;
 mod object;
 mod options;
@@ -67,6 +68,7 @@ enum Command {
     Dump(dump::Options),
     Run(run::Options),
     Verify(verify::Options),
+    Lesson(lesson::Options),
     List(list::Options),
     Doctor(doctor::Options),
 }
@@ -126,6 +128,7 @@ impl Command {
             | Command::Dump(_)
             | Command::Run(_)
             | Command::Verify(_)
+            | Command::Lesson(_)
             | Command::List(_)
             | Command::Doctor(_) => return,
         };
@@ -152,6 +155,9 @@ fn run_command(command: &Command) -> ExitCode {
         Command::Dump(options) => ("dump", (false, None), dump::run(options)),
         Command::Run(options) => ("run", of(&options.trace), run::run(options)),
         Command::Verify(options) => ("verify", (true, None), verify::run(options)),
+        Command::Lesson(options) => {
+            ("lesson", (false, options.verifier_log.clone()), lesson::run(options))
+        }
         Command::List(options) => ("list", (options.verbose, None), list::run(options)),
         Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
     };

@@ -1,8 +1,8 @@
 //! Programs from an ELF object, as clang makes it: what libbpf would make of its sections.
 
 use super::text::{ProgramKind, Text};
-use crate::btf::{Btf, identifier};
-use crate::elf::{ElfError, Function, LinkError, Linker, MapDefinition, Notes, Object};
+use crate::btf::{Btf, ObjectMap, identifier};
+use crate::elf::{ElfError, Function, Linker, Notes, Object, clean};
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::insn::Endian;
@@ -55,20 +55,35 @@ const TYPES: [(&str, ProgramType); 26] = [
     ("lirc_mode2", ProgramType::LircMode2),
 ];
 
-/// What a section's name says of its programs, and where they are attached; `None` where it is none
-/// that is known here.
+/// What a section's name says of its programs, and where they are attached: nowhere, or at an empty
+/// place where that is left out. `None` where it is none that is known here.
 pub fn kind(section: &str) -> Option<(ProgramKind, &str)> {
+    if section.contains(char::is_control) {
+        return None;
+    }
     // A question mark says that the program need not be loaded.
     let section = section.strip_prefix('?').unwrap_or(section);
     let (word, place) = section.split_once('/').unwrap_or((section, ""));
-    let attached = ATTACHED.iter().find(|(name, _)| *name == word && !place.is_empty());
-    if let Some((_, kind)) = attached {
-        return Some((ProgramKind::Attached(kind), place));
-    }
-    let is = |name: &&(&str, ProgramType)| {
-        section.strip_prefix(name.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let attached = ATTACHED.iter().find(|(name, _)| *name == word);
+    let is = |name: &str| {
+        section.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    TYPES.iter().find(is).map(|(_, program_type)| (ProgramKind::Type(*program_type), ""))
+    let by_type = TYPES.iter().find(|(name, _)| is(name)).map(|(_, program_type)| *program_type);
+    let by_name = || {
+        let number = ProgramType::NAMES.iter().zip(1..).find(|(name, _)| is(name))?.1;
+        // These name what they are attached to in a way of their own.
+        ProgramType::from_raw(number).filter(|found| {
+            use ProgramType::*;
+            !matches!(found, Tracing | StructOps | Ext | Lsm)
+        })
+    };
+    match (attached, by_type) {
+        (Some((_, kind)), None) => Some((ProgramKind::Attached(kind), place)),
+        // Of raw tracepoints both are known.
+        (Some((_, kind)), _) if !place.is_empty() => Some((ProgramKind::Attached(kind), place)),
+        (_, Some(program_type)) => Some((ProgramKind::Type(program_type), "")),
+        _ => Some((ProgramKind::Type(by_name()?), "")),
+    }
 }
 
 /// Reads the programs and maps of an object; CO-RE relocations get the numbers of the kernel's types.
@@ -88,8 +103,9 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
     maps.extend(object.variables().map(variables));
     let notes = Notes::new(&object, btf.as_ref());
     let functions = object.functions();
-    let names: Vec<_> = maps.iter().map(|map| map.name.clone()).collect();
-    let mut linker = Linker::new(&object, &notes, &functions, names.iter().map(String::as_str));
+    let sections = object.variables().map(|(section, ..)| section);
+    let names = defined.iter().map(|map| map.name).chain(sections);
+    let mut linker = Linker::new(&object, &notes, &functions, names);
     let mut kernel = None;
     let mut missing = vec![];
     let (mut programs, mut kinds) = (vec![], vec![]);
@@ -99,6 +115,11 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
             Error::usage(format!("{name}: the section {:?} is of no kind that is run here", function.section))
                 .next("the section says what a program is, as libbpf names them: xdp, kprobe/FUNCTION, tracepoint/CATEGORY/NAME, ...")
         })?;
+        if let (ProgramKind::Attached(kind), "") = (kind, place) {
+            let section = function.section;
+            return Err(Error::usage(format!("{name}: where is this {kind} to be attached?"))
+                .next(format!("its section {section:?} does not say: {section}/PLACE")));
+        }
         let mut broken = None;
         let linked = linker.link(index, &mut |relocation| {
             if kernel.is_none() {
@@ -114,7 +135,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
                 );
             };
             let value = object.resolve(relocation, kernel);
-            let asked = object.describe(relocation).unwrap_or_default();
+            let asked = clean(object.describe(relocation).unwrap_or_default().as_bytes());
             match value {
                 Ok(None) => {
                     missing.push(asked);
@@ -124,7 +145,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
                 Err(error) => Err(format!("{asked}: {error}")),
             }
         });
-        let program = linked.map_err(|error| broken.unwrap_or_else(|| unlinked(&error)))?;
+        let program = linked.map_err(|error| broken.unwrap_or(Error::failed(error.to_string())))?;
         let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
         let line = ProgramLine { name: word(&name), kind: Word::default(), place: word(place) };
         programs.push(NamedProgram { line, program });
@@ -135,7 +156,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
             "a program is a function in a section of its own: __attribute__((section(\"xdp\")))",
         ));
     }
-    let license = object.license().map(str::to_owned);
+    let license = object.license().map(|license| clean(license.as_bytes()));
     Ok(Text { license, programs, maps, kinds, name: "program".into(), missing })
 }
 
@@ -144,12 +165,8 @@ pub fn is_called(function: &Function<'_>) -> bool {
     function.section == ".text" || function.section.starts_with(".text.")
 }
 
-fn unlinked(error: &LinkError) -> Error {
-    Error::failed(error.to_string())
-}
-
 /// A map that the object defines.
-fn map(map: &MapDefinition<'_>) -> Result<MapSpec, Error> {
+fn map(map: &ObjectMap<'_>) -> Result<MapSpec, Error> {
     let name = identifier(map.name);
     if map.map_type == 0 {
         return Err(Error::usage(format!("nothing tells what the map {name} is"))
@@ -176,5 +193,8 @@ fn map(map: &MapDefinition<'_>) -> Result<MapSpec, Error> {
 /// The map that a section of variables becomes.
 fn variables((section, size, content): (&str, u64, &[u8])) -> MapSpec {
     let size = u32::try_from(size).unwrap_or(u32::MAX);
-    MapSpec { content: content.to_vec(), ..MapSpec::new(section, MapType::Array, 4, size, 1) }
+    MapSpec {
+        content: content.to_vec(),
+        ..MapSpec::new(&clean(section.as_bytes()), MapType::Array, 4, size, 1)
+    }
 }

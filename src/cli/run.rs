@@ -20,7 +20,7 @@ use crate::session::{Plan, Session, load_alone};
 use crate::sys::link::At;
 use crate::sys::map::Entries;
 use crate::sys::prog::{self, TestRun};
-use crate::sys::{Errno, Map, MapSpec, MapType, ProgramType};
+use crate::sys::{Errno, Map, MapSpec, MapType, ProgramType, SysError};
 use crate::view::elements::{Data, Elements};
 
 /// Run the programs of a text or of an ELF object, or attach them, and show their maps
@@ -188,7 +188,12 @@ fn test_one(
     };
     let repeat = options.repeat.unwrap_or_default();
     let run = TestRun { data_in, ctx_in, repeat, ..TestRun::default() };
-    loaded.test_run(run).map_err(|error| match error.errno {
+    loaded.test_run(run).map_err(|error| not_run(program_type, &error))
+}
+
+/// Why the kernel did not run a program of a type that it loaded.
+pub(super) fn not_run(program_type: ProgramType, error: &SysError) -> Error {
+    match error.errno {
         Errno::ENOTSUPP | Errno::EOPNOTSUPP => Error::lacking(format!(
             "this kernel does not run {program_type} programs by themselves"
         ))
@@ -197,7 +202,7 @@ fn test_one(
             .next("try: another --ctx, as long as what the program reads"),
         Errno::EINTR => Error::failed("interrupted"),
         _ => Error::failed(format!("the kernel did not run the program: {error}")),
-    })
+    }
 }
 
 /// Attaches all programs and shows the maps after each interval.

@@ -118,18 +118,27 @@ fn of_bytes(path: &Path, bytes: Vec<u8>, types: &KernelTypes) -> Result<Text, St
         Error::usage(format!("{name}: this is not text"))
             .next(format!("to see what is in an object or in bytes: rawbpf dump {name}"))
     })?;
-    let mut source = parse(&name, &text)?;
-    resolve(&mut source, types)?;
-    let maps = maps(&source)?;
-    let kinds = source.programs.iter().map(|program| kind(&source, program));
-    let kinds = kinds.collect::<Result<_, _>>()?;
+    let mut text = Text::parse(&name, &text, types)?;
     let stem = path.file_stem().filter(|_| path != "-").map(|stem| stem.to_string_lossy());
-    let name = identifier(stem.as_deref().unwrap_or("program"));
-    let Source { license, programs, .. } = source;
-    Ok(Text { license, programs, maps, kinds, name, missing: vec![] })
+    text.name = identifier(stem.as_deref().unwrap_or("program"));
+    Ok(text)
 }
 
 impl Text {
+    /// This text; `file` is its name.
+    ///
+    /// # Errors
+    /// It is wrong.
+    pub fn parse(file: &str, text: &str, types: &KernelTypes) -> Result<Text, Stop> {
+        let mut source = parse(file, text)?;
+        resolve(&mut source, types)?;
+        let maps = maps(&source)?;
+        let kinds = source.programs.iter().map(|program| kind(&source, program));
+        let kinds = kinds.collect::<Result<_, _>>()?;
+        let Source { license, programs, .. } = source;
+        Ok(Text { license, programs, maps, kinds, name: "program".into(), missing: vec![] })
+    }
+
     /// The programs as they are dumped; one without a name has its file's.
     pub fn dumped(&self) -> Vec<Dumped<'_>> {
         let programs = self.programs.iter().zip(&self.kinds);
@@ -150,7 +159,7 @@ impl Text {
         }
         let missing = self.missing.join(", ");
         let (what, _) = error.what.split_once(": ").unwrap_or((&error.what, ""));
-        let what = format!("{what}: it uses what this kernel's types do not have: {missing}");
+        let what = format!("{what}, which uses what this kernel's types do not have, {missing}");
         Error { what, failure: Failure::Lacking, ..error }
             .next("reach it only where bpf_core_field_exists() says that it is there")
     }

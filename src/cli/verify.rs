@@ -26,7 +26,7 @@ use crate::verifier::walk::{Change, Entry, Exact, Step, name, walk};
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
-    /// A text, as asm takes it; - for stdin; or a tool's name, with its arguments behind it
+    /// A text, as asm takes it, or an ELF object; - for stdin; or a tool's name, with its arguments behind it
     #[arg(value_name = "FILE|TOOL", required = true)]
     what: Vec<OsString>,
 
@@ -52,12 +52,13 @@ const EXAMPLES: &str = "\
 Examples:
   rawbpf verify bitehist                        a tool's program, as it would be attached here
   rawbpf verify --all drop.bpf                  every register behind each instruction
+  rawbpf verify program.o                       an object made by clang, with its lines of C
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
   rawbpf verify --json drop.bpf | jq -r .text   a line for each instruction walked over
 
-Nothing is attached or run. Instructions stand in the order in which the verifier walks over them,
-behind each what it learns there; what is indented is a branch that it put aside. A refused program
-is shown up to where it failed, then why, and the exit code is 1. Of a program that takes more than
+Nothing is attached or run. Instructions stand in the order in which the verifier walks over them, \
+behind each what it learns there; what is indented is a branch that it put aside. A refused program \
+is shown up to where it failed, then why, and the exit code is 1. Of a program that takes more than \
 20000 instructions to verify only the totals are shown, or the way to its refusal.";
 
 /// More is not shown: nobody reads it.
@@ -82,7 +83,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         return Err(Error::usage(format!("{other:?} is too much: one file at a time")).into());
     };
     let types = KernelTypes::running();
-    let text = text::read(Path::new(file), &types)?;
+    let text = text::read_any(Path::new(file), &types)?;
     let programs = text.dumped();
     programs.iter().try_for_each(|dumped| resolved(dumped.program))?;
     let maps = text.maps.iter().map(Map::create).collect::<Result<Vec<_>, _>>();
@@ -100,7 +101,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
                 session::verify(&Plan { name, attach, program: dumped.program.clone() }, &maps)
             }
         };
-        shown.program(dumped, verdict)?;
+        shown.program(dumped, verdict.map_err(|error| text.explained(error)))?;
     }
     shown.end()
 }

@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::sync::Arc;
 
-use super::{Function, Notes, Object, Reference};
-use crate::btf::Relocation;
+use super::{Function, Notes, Object, Reference, clean};
+use crate::btf::{Relocation, identifier};
 use crate::insn::instruction::{Callee, Imm64};
 use crate::insn::{DecodeError, Insn, Program, Slot, SourceLine, instructions};
 
-/// In all programs of an object together: the kernel takes a million of one.
-const INSTRUCTIONS: usize = 4_000_000;
+/// In all programs of an object together: the kernel takes no more of one.
+const INSTRUCTIONS: usize = 1_000_000;
 
 /// A call of a helper that no kernel has, as libbpf marks what must not be reached.
 const MISSING: i32 = 0x0bad_2310;
@@ -65,7 +65,7 @@ impl<'o, 'a> Linker<'o, 'a> {
         maps: impl Iterator<Item = &'o str>,
     ) -> Linker<'o, 'a> {
         let named = functions.iter().enumerate().map(|(index, function)| (function.name, index));
-        let license = object.license().and_then(|license| CString::new(license).ok());
+        let license = object.license().and_then(|it| CString::new(clean(it.as_bytes())).ok());
         Linker {
             object,
             notes,
@@ -123,7 +123,7 @@ impl<'o, 'a> Linker<'o, 'a> {
         for &index in &reached {
             let function = &self.functions[index];
             if index != program {
-                linked.labels.push((linked.insns.len(), function.name.to_owned()));
+                linked.labels.push((linked.insns.len(), identifier(function.name)));
             }
             self.add(function, &starts, relocate, &mut linked)?;
         }
@@ -139,7 +139,7 @@ impl<'o, 'a> Linker<'o, 'a> {
         relocate: &mut dyn FnMut(&Relocation<'a>) -> Relocated,
         linked: &mut Linked,
     ) -> Result<(), LinkError> {
-        let name = || function.name.to_owned();
+        let name = || identifier(function.name);
         let start = starts[function.name];
         let bytes = self.relocated(function, relocate)?;
         linked.lines.push(SourceLine::default());
@@ -161,7 +161,7 @@ impl<'o, 'a> Linker<'o, 'a> {
             let insn = match (insn, reference) {
                 (insn, None) => insn,
                 (_, Some(Reference::Extern(extern_))) => {
-                    return Err(LinkError::Extern(name(), extern_.to_owned()));
+                    return Err(LinkError::Extern(name(), identifier(extern_)));
                 }
                 (Insn::Call(_), Some(Reference::Function(callee))) => {
                     Insn::Call(Callee::Local { offset: distance(callee)? })
@@ -181,12 +181,11 @@ impl<'o, 'a> Linker<'o, 'a> {
                 _ => return Err(LinkError::Nothing(name(), slot)),
             };
             if let Some(line) = self.notes.line(function, slot) {
-                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 linked.lines.push(SourceLine {
-                    file: text(line.file),
+                    file: clean(line.file),
                     line: line.line,
                     column: line.column,
-                    text: text(line.text),
+                    text: clean(line.text),
                 });
             }
             linked.insns.push(insn);
@@ -205,7 +204,7 @@ impl<'o, 'a> Linker<'o, 'a> {
         let mut bytes = function.bytes.to_vec();
         for at in 0..bytes.len() / 8 {
             let Some(relocation) = self.notes.relocation(function, at) else { continue };
-            let wrong = |why: String| LinkError::Relocation(function.name.to_owned(), at, why);
+            let wrong = |why: String| LinkError::Relocation(identifier(function.name), at, why);
             let value = relocate(relocation).map_err(wrong)?;
             let slots = bytes.as_chunks_mut::<8>().0;
             let mut slot = Slot::from_bytes(slots[at], endian);

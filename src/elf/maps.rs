@@ -1,28 +1,11 @@
 //! The maps that an object defines.
 
 use super::{ElfError, Object};
-use crate::btf::{Btf, BtfError, Kind};
+use crate::btf::{Btf, BtfError, Kind, ObjectMap};
 use crate::insn::Endian;
 
 /// More than this no object of ours to read has: a program can use 64.
 const MOST: usize = 1024;
-
-/// A map as its object defines it.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct MapDefinition<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// The kernel's number of its kind.
-    pub map_type: u32,
-    /// Bytes of a key.
-    pub key_size: u32,
-    /// Bytes of a value.
-    pub value_size: u32,
-    /// Elements.
-    pub max_entries: u32,
-    /// The kernel's `BPF_F_*` flags.
-    pub flags: u32,
-}
 
 impl<'a> Object<'a> {
     /// The maps in the order they stand in: those of `.maps` as the types in `btf` tell them, or of
@@ -30,7 +13,7 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// There are more than can be true.
-    pub fn maps(&self, btf: Option<&mut Btf<'a>>) -> Result<Vec<MapDefinition<'a>>, ElfError> {
+    pub fn maps(&self, btf: Option<&mut Btf<'a>>) -> Result<Vec<ObjectMap<'a>>, ElfError> {
         let symbols: Vec<_> = self.map_symbols().collect();
         if symbols.len() > MOST {
             return Err(ElfError::Maps(symbols.len()));
@@ -40,14 +23,14 @@ impl<'a> Object<'a> {
             let found = btf.find_all(&wanted).ok()?;
             Some(found.into_iter().map(|var| from_type(btf, var?.1.size_or_type()).ok()).collect())
         });
-        let types: Vec<Option<MapDefinition<'a>>> = types.unwrap_or_default();
+        let types: Vec<Option<ObjectMap<'a>>> = types.unwrap_or_default();
         Ok(symbols
             .iter()
             .enumerate()
             .map(|(index, (symbol, bytes))| {
                 let told = types.get(index).cloned().flatten();
                 let told = told.unwrap_or_else(|| from_numbers(bytes, symbol.value, self.endian));
-                MapDefinition { name: symbol.name, ..told }
+                ObjectMap { name: symbol.name, ..told }
             })
             .collect())
     }
@@ -55,8 +38,8 @@ impl<'a> Object<'a> {
 
 /// A struct whose members are pointers: to an array, whose length is the number meant, or to the
 /// type of a key or value.
-fn from_type<'a>(btf: &mut Btf<'a>, id: u32) -> Result<MapDefinition<'a>, BtfError> {
-    let mut map = MapDefinition::default();
+fn from_type<'a>(btf: &mut Btf<'a>, id: u32) -> Result<ObjectMap<'a>, BtfError> {
+    let mut map = ObjectMap::default();
     let record = btf.behind_modifiers(id)?.1;
     for member in record.members().take(64) {
         let field = match member.name()? {
@@ -81,7 +64,7 @@ fn from_type<'a>(btf: &mut Btf<'a>, id: u32) -> Result<MapDefinition<'a>, BtfErr
 }
 
 /// `struct bpf_map_def`: five numbers, as objects had them before BTF.
-fn from_numbers<'a>(bytes: &[u8], at: u64, endian: Endian) -> MapDefinition<'a> {
+fn from_numbers<'a>(bytes: &[u8], at: u64, endian: Endian) -> ObjectMap<'a> {
     let number = |index: usize| {
         let start = usize::try_from(at).ok()?.checked_add(4 * index)?;
         let word = *bytes.get(start..)?.first_chunk::<4>()?;
@@ -91,7 +74,7 @@ fn from_numbers<'a>(bytes: &[u8], at: u64, endian: Endian) -> MapDefinition<'a> 
         })
     };
     let number = |index| number(index).unwrap_or_default();
-    MapDefinition {
+    ObjectMap {
         name: "",
         map_type: number(0),
         key_size: number(1),

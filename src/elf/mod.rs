@@ -22,7 +22,15 @@ pub mod write;
 
 pub use file::{ElfError, File, Section, Symbol};
 pub use link::{LinkError, Linker, MISSING_CALL, Relocated};
-pub use maps::MapDefinition;
 pub use notes::Notes;
 pub use places::Places;
 pub use read::{Function, Object, Reference};
+
+/// Text that others wrote is shown so far, in bytes.
+const LONGEST: usize = 256;
+
+/// Text that others wrote, made fit for a line on a terminal.
+pub fn clean(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&text[..text.len().min(LONGEST)]);
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

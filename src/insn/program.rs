@@ -153,8 +153,8 @@ impl Program {
         self.unresolved.first().map(|(_, field)| field.as_str())
     }
 
-    /// Labels and comments, each with the index of the instruction it belongs to; only a program
-    /// made from text has some.
+    /// Labels and comments, each with the index of the instruction it belongs to. A program made from
+    /// text has some, and one of an object the names of its functions.
     pub fn notes(&self) -> &[(usize, Note)] {
         &self.notes
     }

@@ -123,7 +123,8 @@ fn what_is_beyond_the_room_is_counted_and_told() {
 }
 
 /// Two processes read while histograms come ten times a second. Of some ten thousand requests the
-/// kernel does not tell programs the end of one: its start is found when the request is used again.
+/// kernel does not tell programs the end of one: its start is found when the request is used again,
+/// if it is.
 #[test]
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
 fn no_latency_is_lost_or_counted_twice_between_intervals() {
@@ -140,7 +141,7 @@ fn no_latency_is_lost_or_counted_twice_between_intervals() {
         let counted = lines.iter().map(|line| &line["data"]).filter(|data| in_buckets(data) > 0);
         let counted: u64 = counted.inspect(|data| plausible(data)).map(in_buckets).sum();
         let without_end: u64 = lines.iter().filter_map(|line| line["reissued"].as_u64()).sum();
-        assert_eq!(counted + without_end, 20_011);
+        assert!((20_009..=20_011).contains(&(counted + without_end)), "{counted}, {without_end}");
         assert!(without_end < 20, "{without_end}");
     }
 }

@@ -13,6 +13,7 @@ mod doctor;
 mod dump;
 mod funccount;
 mod funclatency;
+mod lesson;
 mod list;
 mod objects;
 mod refusals;

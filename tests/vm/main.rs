@@ -16,6 +16,7 @@ mod cases;
 mod doctor;
 mod dump;
 mod funclatency;
+mod lesson;
 mod list;
 mod refusal;
 mod run;

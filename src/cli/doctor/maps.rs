@@ -43,16 +43,7 @@ fn make(map_type: MapType) -> Result<Map, SysError> {
         MapType::Ringbuf => (0, 0, 64 << 10),
         _ => (4, 8, 4),
     };
-    let name = "doctor".into();
-    Map::create(&MapSpec {
-        name,
-        map_type,
-        key_size,
-        value_size,
-        max_entries,
-        flags: 0,
-        content: vec![],
-    })
+    Map::create(&MapSpec::new("doctor", map_type, key_size, value_size, max_entries))
 }
 
 fn batch(map_type: MapType) -> Result<(), SysError> {

@@ -13,7 +13,9 @@ use proptest::sample::{Index, select};
 use super::format::{Format, Shown};
 use super::object::Functions;
 use super::{Stop, bytes};
+use crate::cli::object::read;
 use crate::elf::Object;
+use crate::host::KernelTypes;
 use crate::insn::Endian;
 use crate::insn::translated::{Kernel, translated};
 
@@ -43,7 +45,7 @@ fn print(shown: &Shown, out: &mut Counted) {
     }
 }
 
-/// All of it in all formats.
+/// All of it in all formats, and made programs of.
 #[track_caller]
 fn dump(object: &[u8]) {
     let (start, mut out) = (Instant::now(), Counted(0));
@@ -54,6 +56,8 @@ fn dump(object: &[u8]) {
             }
         }
     }
+    thread_local!(static TYPES: KernelTypes = KernelTypes::running());
+    let _ = TYPES.with(|types| read(object, types));
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 

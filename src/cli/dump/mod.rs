@@ -18,6 +18,7 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 
 use super::Stop;
+use crate::elf::clean;
 use crate::error::Error;
 use crate::insn::Endian;
 use crate::sys::MapType;
@@ -114,9 +115,6 @@ fn endian(text: &str) -> Result<Endian, &'static str> {
 /// Files with more are refused. The longest program that a kernel takes has 8 MB.
 const MOST: u64 = 32 << 20;
 
-/// What others wrote is shown so far, in bytes.
-const LONGEST: usize = 256;
-
 /// Arguments that stand for `dump` with a tool's name: the tool's own, with `--dump-insns`.
 pub fn as_tool(options: &Options, is_tool: impl Fn(&str) -> bool) -> Option<Vec<OsString>> {
     let name = options.what.first()?.to_str().filter(|name| is_tool(name))?;
@@ -202,10 +200,4 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 fn map_type(number: u32) -> String {
     let known = MapType::from_raw(number).map(|kind| kind.name().to_owned());
     known.unwrap_or_else(|| number.to_string())
-}
-
-/// Text that others wrote, made fit for a line on a terminal.
-fn clean(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&text[..text.len().min(LONGEST)]);
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

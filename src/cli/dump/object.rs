@@ -8,8 +8,8 @@ use serde_json::Map;
 use super::super::object::{is_called, kind};
 use super::format::{MapShown, Row, Shown, Source};
 use super::{clean, map_type};
-use crate::btf::Btf;
-use crate::elf::{ElfError, Function, Linker, MapDefinition, Notes, Object, Reference};
+use crate::btf::{Btf, ObjectMap};
+use crate::elf::{ElfError, Function, Linker, Notes, Object, Reference};
 use crate::error::Error;
 use crate::insn::Insn;
 use crate::sys::MapType;
@@ -107,8 +107,8 @@ impl<'a> Functions<'a> {
 }
 
 /// A map that the object defines.
-fn map(map: &MapDefinition<'_>) -> MapShown {
-    let &MapDefinition { name, key_size, value_size, max_entries, flags, .. } = map;
+fn map(map: &ObjectMap<'_>) -> MapShown {
+    let &ObjectMap { name, key_size, value_size, max_entries, flags, .. } = map;
     let (name, map_type) = (clean(name.as_bytes()), map_type(map.map_type));
     MapShown::new(None, &name, &map_type, [key_size, value_size, max_entries, flags])
 }

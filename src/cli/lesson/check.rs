@@ -1,0 +1,140 @@
+//! Whether a learner's program does what a lesson asks.
+
+use super::Program;
+use crate::cli::run::not_run;
+use crate::error::Error;
+use crate::insn::helper::Helper;
+use crate::insn::{Callee, Insn};
+use crate::lessons::{Input, Lesson, Run};
+use crate::sys::map::Update;
+use crate::sys::prog::TestRun;
+use crate::sys::{Map, MapSpec, Prog, ProgramType};
+
+/// Loads the program and runs it on all of the lesson's inputs. Says how it was run.
+///
+/// # Errors
+/// The verifier refuses it, or it does not do what was asked.
+pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
+    let wanted = Program::of(lesson.name, lesson.solution);
+    let wanted = wanted.map_err(|_| Error::failed("the lesson's own solution is wrong"))?;
+    for map in &wanted.text.maps {
+        let same = |other: &MapSpec| MapSpec { flags: map.flags, ..other.clone() } == *map;
+        if !program.text.maps.iter().any(same) {
+            return Err(Error::failed(format!(
+                "the lesson's map {} is missing or another one: keep its .map line",
+                map.name
+            )));
+        }
+    }
+    let maps = program.maps()?;
+    let loaded = program.load(&maps).map_err(|error| {
+        let Some(refused) = error.refused else { return error };
+        let what = match refused.diagnose() {
+            Some(diagnosis) => format!("not passed: the verifier says: {}", diagnosis.sentence),
+            None => format!("not passed: {}", error.what),
+        };
+        Error::failed(what).next("all that it said: --verifier-log FILE").refused(*refused)
+    })?;
+    if program.program_type != wanted.program_type {
+        return Err(Error::failed(format!(
+            "not passed: the verifier takes the program, but it is of type {}; the lesson asks for {}",
+            program.program_type, wanted.program_type
+        )));
+    }
+    for name in lesson.calls {
+        let id = Helper::by_name(name).map(|helper| helper.id as i32);
+        let called =
+            |insn: &Insn| matches!(insn, Insn::Call(Callee::Helper(call)) if Some(*call) == id);
+        if !program.text.programs[0].program.insns().iter().any(called) {
+            return Err(Error::failed(format!(
+                "not passed: the verifier takes the program, but the lesson asks for a call of {name}"
+            )));
+        }
+    }
+    let map = wanted.text.maps.first();
+    let map = map.and_then(|wanted| maps.iter().find(|map| map.spec().name == wanted.name));
+    for (key, value) in lesson.map {
+        let set = map.map(|map| map.update(&key.to_ne_bytes(), &bytes(value), Update::Any));
+        set.transpose()
+            .map_err(|error| Error::failed(format!("the map was not filled: {error}")))?;
+    }
+    for run in lesson.runs {
+        let (input, returned) = run_on(&run.input, &loaded, program.program_type)?;
+        let failed = |what: String| {
+            Err(Error::failed(format!(
+                "not passed: the verifier takes the program, but with {input} {what}"
+            )))
+        };
+        if returned != run.returns {
+            return failed(format!("it returned {returned}, not {}", run.returns));
+        }
+        if let Some(wrong) = left(run, map)? {
+            return failed(wrong);
+        }
+    }
+    Ok(match lesson.runs.len() {
+        1 => "run once".to_owned(),
+        runs => format!("run {runs} times on different inputs"),
+    })
+}
+
+/// Runs the program; the input in words, and what the program returned.
+fn run_on(input: &Input, prog: &Prog, program_type: ProgramType) -> Result<(String, u32), Error> {
+    let list = |numbers: &[u64]| {
+        let numbers: Vec<_> = numbers.iter().map(|number| number_text(*number)).collect();
+        numbers.join(", ")
+    };
+    // The kernel reads it while the program runs.
+    let memory;
+    let mut arguments = [0; 8];
+    let mut packet = vec![];
+    let said = match *input {
+        Input::Arguments(numbers) => {
+            arguments[..numbers.len()].copy_from_slice(numbers);
+            let several = if numbers.len() > 1 { "s" } else { "" };
+            format!("the argument{several} {}", list(numbers))
+        }
+        Input::Address(numbers) => {
+            arguments[..numbers.len()].copy_from_slice(numbers);
+            memory = numbers[0];
+            arguments[0] = std::ptr::from_ref(&memory).expose_provenance() as u64;
+            let rest = if numbers.len() > 1 { " and " } else { "" };
+            let number = number_text(memory);
+            format!("the address of {number}{rest}{} as arguments", list(&numbers[1..]))
+        }
+        Input::Packet(length, start) => {
+            packet = start.to_vec();
+            packet.resize(length, 0);
+            let start: Vec<_> = start.iter().map(|byte| format!("{byte:02x}")).collect();
+            let begins = if start.is_empty() { "of zeros".into() } else { start.join(" ") };
+            format!("a packet of {length} bytes ({begins})")
+        }
+    };
+    let arguments = bytes(&arguments);
+    let ctx_in = if packet.is_empty() { &arguments[..] } else { &[] };
+    let result = prog.test_run(TestRun { data_in: &packet, ctx_in, ..TestRun::default() });
+    let result = result.map_err(|error| not_run(program_type, &error))?;
+    Ok((said, result.retval))
+}
+
+fn number_text(number: u64) -> String {
+    if number > 1 << 16 { format!("{number:#x}") } else { number.to_string() }
+}
+
+/// What is wrong with what the program left in the map.
+fn left(run: &Run, map: Option<&Map>) -> Result<Option<String>, Error> {
+    let (Some((key, wanted)), Some(map)) = (run.leaves, map) else { return Ok(None) };
+    let mut value = vec![0; map.value_len()];
+    let found = map.lookup(&key.to_ne_bytes(), &mut value);
+    let found = found.map_err(|error| Error::failed(format!("the map cannot be read: {error}")))?;
+    Ok(match found {
+        true if value == bytes(wanted) => None,
+        true => Some(format!("it left another value than {} at key {key}", wanted[0])),
+        false => Some(format!("it left nothing at key {key} in the map")),
+    })
+}
+
+/// Numbers as the kernel has them in memory.
+fn bytes(numbers: &[u64]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_ne_bytes()).collect()
+}

@@ -1,0 +1,159 @@
+//! The course of `rawbpf lesson`: a program that the verifier refuses and one that it takes for each
+//! lesson, under `programs/lessons/`, and what the second one does.
+
+/// A lesson.
+pub struct Lesson {
+    /// As its files are named.
+    pub name: &'static str,
+    /// The refused program; the comment above it is the lesson: title, concept, task.
+    pub broken: &'static str,
+    /// A program that does what the task asks.
+    pub solution: &'static str,
+    /// What the verifier of [`RECORDED`] says of the refused one.
+    pub log: &'static str,
+    /// The helpers that the task wants to be called.
+    pub calls: &'static [&'static str],
+    /// What the map holds when the program runs.
+    pub map: &'static [Element],
+    /// What the program is run on, and what must come of it.
+    pub runs: &'static [Run],
+}
+
+/// The kernel whose verdicts are recorded.
+pub const RECORDED: &str = "6.18";
+
+/// Key and value, in numbers of the host's order.
+pub type Element = (u32, &'static [u64]);
+
+/// A run.
+pub struct Run {
+    /// What the program is run on.
+    pub input: Input,
+    /// What it returns then.
+    pub returns: u32,
+    /// What the map must hold afterwards.
+    pub leaves: Option<Element>,
+}
+
+/// What a program is run on.
+pub enum Input {
+    /// A raw tracepoint's arguments.
+    Arguments(&'static [u64]),
+    /// The same: first the address of a number in our memory, which is the first one here.
+    Address(&'static [u64]),
+    /// A packet of so many bytes; it begins with these, and the others are 0.
+    Packet(usize, &'static [u8]),
+}
+
+impl Lesson {
+    const fn calls(self, calls: &'static [&'static str]) -> Lesson {
+        Lesson { calls, ..self }
+    }
+
+    const fn map(self, map: &'static [Element]) -> Lesson {
+        Lesson { map, ..self }
+    }
+
+    /// Title and text, paragraph by paragraph, of the comment above the program.
+    pub fn comment(&self) -> (String, Vec<String>) {
+        let lines = self.broken.lines().map_while(|line| line.strip_prefix(';')).map(str::trim);
+        let mut paragraphs = vec![String::new()];
+        for line in lines {
+            match (line, paragraphs.last_mut()) {
+                ("", _) => paragraphs.push(String::new()),
+                (line, Some(last)) if last.is_empty() => last.push_str(line),
+                (line, last) => last.into_iter().for_each(|last| *last += &format!("\n{line}")),
+            }
+        }
+        (paragraphs.remove(0), paragraphs)
+    }
+}
+
+macro_rules! lesson {
+    ($name:literal, $($run:expr),+) => {
+        Lesson {
+            name: $name,
+            broken: include_str!(concat!("../programs/lessons/", $name, ".bpf")),
+            solution: include_str!(concat!("../programs/lessons/", $name, ".solution.bpf")),
+            log: include_str!(concat!("../programs/lessons/", $name, ".log")),
+            calls: &[],
+            map: &[],
+            runs: &[$($run),+],
+        }
+    };
+}
+
+const fn on(arguments: &'static [u64], returns: u32) -> Run {
+    Run { input: Input::Arguments(arguments), returns, leaves: None }
+}
+
+const fn leaving(arguments: &'static [u64], returns: u32, key: u32, value: &'static [u64]) -> Run {
+    Run { input: Input::Arguments(arguments), returns, leaves: Some((key, value)) }
+}
+
+const fn on_address(arguments: &'static [u64], returns: u32) -> Run {
+    Run { input: Input::Address(arguments), returns, leaves: None }
+}
+
+const fn on_packet(length: usize, bytes: &'static [u8], returns: u32) -> Run {
+    Run { input: Input::Packet(length, bytes), returns, leaves: None }
+}
+
+const IPV4: &[u8] = &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45];
+const IPV6: &[u8] = &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd, 0x60];
+/// Each byte tells where it stands.
+const COUNTED: &[u8] =
+    &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25];
+const TABLE: &[Element] = &[(0, &[u64::from_ne_bytes([11, 22, 33, 44, 55, 66, 77, 88])])];
+const AGES: &[Element] = &[(7, &[61]), (8, &[12])];
+/// A byte pattern that reads the same whatever the host's order.
+const SAME: u64 = 0x5a5a_5a5a_5a5a_5a5a;
+
+/// The course, in its order.
+pub static LESSONS: &[Lesson] = &[
+    lesson!("01-result", on(&[0], 42)),
+    lesson!("02-exit", on(&[0], 100), on(&[1], 200), on(&[1 << 32], 200)),
+    lesson!("03-unreachable", on(&[0], 2), on(&[20], 42)),
+    lesson!("04-wide-constant", on(&[0], 0), on(&[3], 0x2345_6789)),
+    lesson!("05-calls", on(&[7], 7), on(&[1234], 1234)).calls(&["bpf_ktime_get_ns"]),
+    lesson!("06-two-paths", on(&[101], 1), on(&[100], 0), on(&[u64::MAX], 1)),
+    lesson!("07-stack", on(&[7], 7), on(&[1234], 1234)),
+    lesson!("08-alignment", on(&[7], 7), on(&[1234], 1234)),
+    lesson!("09-context", on_packet(64, &[], 64), on_packet(100, &[], 100)),
+    lesson!("10-moved-context", on_packet(64, IPV4, 0x0800), on_packet(64, IPV6, 0x86dd)),
+    lesson!("11-numbers", on_address(&[SAME], SAME as u32), on_address(&[0], 0), on(&[0], 0))
+        .calls(&["bpf_probe_read_user"]),
+    lesson!("12-pointer-arithmetic", on(&[7, 8], 15), on(&[1000, 234], 1234)),
+    lesson!("13-helper-arguments", leaving(&[7, 61], 0, 7, &[61]), leaving(&[9, 3], 0, 9, &[3]))
+        .calls(&["bpf_map_update_elem"]),
+    lesson!("14-program-type", on_packet(64, COUNTED, 20), on_packet(64, &[], 0))
+        .calls(&["bpf_skb_load_bytes"]),
+    lesson!("15-null", on(&[7], 61), on(&[8], 12), on(&[9], 404))
+        .calls(&["bpf_map_lookup_elem"])
+        .map(AGES),
+    lesson!("16-value-bounds", on(&[1], 20), on(&[2], 40), on(&[3], 0))
+        .calls(&["bpf_map_lookup_elem"])
+        .map(&[(1, &[10, 20]), (2, &[30, 40])]),
+    lesson!("17-index", on(&[0], 11), on(&[7], 88), on(&[8], 0), on(&[u64::MAX], 0))
+        .calls(&["bpf_map_lookup_elem"])
+        .map(TABLE),
+    lesson!(
+        "18-length",
+        on_address(&[SAME, 4], SAME as u32),
+        on_address(&[SAME, 8], SAME as u32),
+        on_address(&[SAME, 9], 0),
+        on_address(&[SAME, u64::MAX], 0)
+    )
+    .calls(&["bpf_probe_read_user"]),
+    lesson!("19-loop", on(&[1], 10), on(&[7], 70)),
+    lesson!("20-off-by-one", on(&[0], 396)).calls(&["bpf_map_lookup_elem"]).map(TABLE),
+    lesson!("21-packet", on_packet(64, IPV4, 1), on_packet(64, IPV6, 2)),
+    lesson!("22-moved-packet", on_packet(64, COUNTED, 4), on_packet(64, &[9; 20], 9))
+        .calls(&["bpf_xdp_adjust_head"]),
+    lesson!("23-functions", on_packet(64, &[], 64), on_packet(100, &[], 100)),
+    lesson!("24-reference", on(&[7], 1)).calls(&["bpf_ringbuf_reserve", "bpf_ringbuf_submit"]),
+    lesson!("25-after-release", on(&[7], 8), on(&[1233], 1234))
+        .calls(&["bpf_ringbuf_reserve", "bpf_ringbuf_submit"]),
+    lesson!("26-return-range", on_packet(40, &[], 0), on_packet(200, &[], 1)),
+    lesson!("27-patience", on(&[0], 0), on(&[0b1011], 3), on(&[u64::MAX], 64)),
+];

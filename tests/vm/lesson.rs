@@ -1,0 +1,25 @@
+//! What each kernel's verifier must have said of the course.
+
+use crate::bed::Outcome;
+
+#[path = "../lessons/reasons.rs"]
+mod reasons;
+use reasons::REASONS;
+
+/// Each program is refused for its lesson's reason, by this kernel and with a remedy; each solution
+/// passes and does what was asked.
+pub fn course(outcome: &Outcome) {
+    assert_eq!(outcome.stderr, "");
+    let (_, course) = outcome.stdout.split_once("== lesson ").expect("a lesson");
+    let lessons: Vec<&str> = course.split("\n== lesson ").collect();
+    assert_eq!(lessons.len(), REASONS.len());
+    for (lesson, reasons) in lessons.iter().zip(REASONS) {
+        assert!(lesson.contains("\n== solution 0"), "{lesson}");
+        assert!(lesson.contains("\nThe verdict of this kernel, Linux "), "{lesson}");
+        assert!(reasons.iter().any(|reason| lesson.contains(reason)), "{reasons:?}: {lesson}");
+        assert!(lesson.contains(" = change: "), "{lesson}");
+        let (_, unedited) = lesson.split_once("\n== unedited 1\n").expect("not passed");
+        assert!(unedited.contains("lesson: not passed: the verifier says: "), "{lesson}");
+    }
+    assert!(course.ends_with("\n27 of 27 done\n"), "{course}");
+}
