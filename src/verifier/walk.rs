@@ -257,9 +257,10 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// What is known before the instruction at a slot is what is known behind the one before.
+    /// What is known before the instruction at a slot is what is known behind the one before. Where
+    /// that had to be traced back, its own slot is told again.
     fn known(&mut self, at: u32, state: State<'a>) {
-        if !self.leads && !self.follows(at) {
+        if !self.leads && !self.follows(at) && self.last != Some(at) {
             // Linux 5.10 does not say that it takes up a branch.
             self.flush();
             self.branch_to(at, Some(state));

@@ -90,6 +90,7 @@ fn a_branch_stands_behind_the_path_that_was_walked_first() {
     let (_, branch) = ended.stdout.split_once("\n| from 2 to 4:").expect(&ended.stdout);
     assert!(branch.lines().next().unwrap().contains("r0 = 5"), "{branch}");
     assert!(branch.contains(": safe"), "{branch}");
+    assert_eq!(ended.stdout.matches("begins at ").count(), 1, "{}", ended.stdout);
 }
 
 #[test]

@@ -75,3 +75,19 @@ fn of_accepted_programs_kernels_tell_the_same_r0() {
         }
     }
 }
+
+/// A store of four bytes keeps what is known of the number, above what was in the slot.
+#[test]
+fn a_number_in_half_a_slot_is_known() {
+    let log = "0: R1=ctx() R6=fp-40 R10=fp0\n\
+               0: (63) *(u32 *)(r6 +8) = r0         ; R0=scalar() R6=fp-40 fp-32=????scalar(umax=9)\n\
+               1: (62) *(u32 *)(r6 +0) = 7          ; R6=fp-40 fp-40=mmmm7\n";
+    let known = events(log).filter_map(|event| match event {
+        Event::Insn { state: Some(state), .. } => {
+            state.values().find(|(place, _)| matches!(place, Place::Stack(_)))
+        }
+        _ => None,
+    });
+    let known: Vec<_> = known.map(|(place, value)| (place, value.bounds().umax)).collect();
+    assert_eq!(known, [(Place::Stack(-32), 9), (Place::Stack(-40), 7)]);
+}

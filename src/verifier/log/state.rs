@@ -154,7 +154,23 @@ fn place_and_value<'a>(words: &mut Words<'a>) -> Option<(Place, Value<'a>)> {
             Value { precise: false, type_: "", known: None, bytes: Some(bytes), attributes: "" };
         return Some((place, value));
     }
+    if matches!(place, Place::Stack(_)) {
+        words.0 = above(words.0);
+    }
     Some((place, value(words)?))
+}
+
+/// `????scalar()`, `mmmm7`: of a number that fills the lower bytes of a slot, what stands behind the
+/// kinds of the bytes above it (Linux 6.8 and later).
+fn above(text: &str) -> &str {
+    let number = |rest: &str| rest.starts_with("scalar") || rest.starts_with(is_number);
+    let split = [7, 6, 4].into_iter().filter_map(|count| text.split_at_checked(count));
+    let mut split = split.filter(|(kinds, _)| kinds.bytes().all(|byte| b"?0mp".contains(&byte)));
+    split.find(|(_, rest)| number(rest)).map_or(text, |(_, rest)| rest)
+}
+
+fn is_number(c: char) -> bool {
+    c == '-' || c == 'P' || c.is_ascii_digit()
 }
 
 fn value<'a>(words: &mut Words<'a>) -> Option<Value<'a>> {
