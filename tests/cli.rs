@@ -221,6 +221,15 @@ fn under_a_tools_name_the_program_is_that_tool() {
 }
 
 #[test]
+fn a_tool_is_dumped_by_its_name_too() {
+    let dumped = rawbpf(&["dump", "bitehist", "--", "--attach", "raw_tp"]);
+    assert_eq!(
+        stdout(&dumped),
+        stdout(&rawbpf(&["bitehist", "--attach", "raw_tp", "--dump-insns"]))
+    );
+}
+
+#[test]
 fn the_source_lines_in_the_readme_are_true() {
     let linum = stdout(&rawbpf(&["bitehist", "--dump-insns=linum"]));
     let linum = linum + include_str!("dump/objects/all.txt");
