@@ -445,17 +445,8 @@ fn verify_program(
 ) -> Verdict {
     // The statistics too.
     let load = Load { log_level: 2 | 4, ..load };
-    prepared(name, program, maps, load, &mut |load| {
-        let loaded = sys::prog::load_and_tell(load);
-        loaded
-            .map(|(log, long)| Walked {
-                program: refused(program, maps.iter().map(Map::spec), log),
-                long,
-            })
-            .map_err(|error| {
-                why(&error, refused(program, maps.iter().map(Map::spec), error.log.clone()))
-            })
-    })
+    let (log, long) = prepared(name, program, maps, load, why, &mut sys::prog::load_and_tell)?;
+    Ok(Walked { program: refused(program, maps.iter().map(Map::spec), log), long })
 }
 
 /// Loads a program that is not attached, but run by itself.
@@ -487,27 +478,24 @@ fn load_program(
     why: &dyn Fn(&LoadError, Refused) -> Error,
 ) -> Result<Prog, Error> {
     let load = Load { log_level: 2, ..load };
-    prepared(name, program, maps, load, &mut |load| {
-        sys::prog::load(load).map_err(|error| {
-            why(&error, refused(program, maps.iter().map(Map::spec), error.log.clone()))
-        })
-    })
+    prepared(name, program, maps, load, why, &mut sys::prog::load)
 }
 
-/// Hands on what is to be loaded with this program in it.
+/// Hands on what is to be loaded with this program in it; `why` tells why that was refused.
 fn prepared<T>(
     name: &str,
     program: &Program,
     maps: &[Map],
     load: Load<'_>,
-    then: &mut dyn FnMut(&Load) -> Result<T, Error>,
+    why: &dyn Fn(&LoadError, Refused) -> Error,
+    then: &mut dyn FnMut(&Load) -> Result<T, LoadError>,
 ) -> Result<T, Error> {
     let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
     let insns = program.with_map_fds(&fds);
     let insns =
         insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
     let types = program_btf(name, program);
-    then(&Load {
+    let loaded = then(&Load {
         name,
         insns: &encode(&insns, Endian::HOST),
         btf: Some(sys::ProgramBtf {
@@ -517,6 +505,10 @@ fn prepared<T>(
         }),
         license: program.license().unwrap_or(sys::prog::LICENSE),
         ..load
+    });
+    loaded.map_err(|error| {
+        let maps = maps.iter().map(Map::spec);
+        why(&error, refused(program, maps, error.log.clone()))
     })
 }
 
