@@ -190,11 +190,7 @@ impl Tool for Biolatency<'_> {
     }
 
     fn kinds(&self) -> Vec<AttachKind> {
-        let mut kinds = self.options.block.attach.kinds();
-        if kinds.len() > 1 {
-            kinds.retain(|kind| *kind != AttachKind::Tracepoint);
-        }
-        kinds
+        self.options.block.attach.kinds_with_request()
     }
 
     fn maps(&self) -> Vec<MapSpec> {

@@ -194,11 +194,10 @@ impl Tool for Bitesize<'_> {
     }
 
     fn kinds(&self) -> Vec<AttachKind> {
-        let mut kinds = self.options.block.attach.kinds();
-        if self.options.flags && kinds.len() > 1 {
-            kinds.retain(|kind| *kind != AttachKind::Tracepoint);
+        match self.options.flags {
+            true => self.options.block.attach.kinds_with_request(),
+            false => self.options.block.attach.kinds(),
         }
-        kinds
     }
 
     fn maps(&self) -> Vec<MapSpec> {

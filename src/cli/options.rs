@@ -105,6 +105,16 @@ impl Choice {
         }
     }
 
+    /// The same for programs that need the request itself, which a tracepoint's record does not have:
+    /// a tracepoint only if it was asked for.
+    pub fn kinds_with_request(self) -> Vec<AttachKind> {
+        let mut kinds = self.kinds();
+        if self == Choice::Auto {
+            kinds.retain(|kind| *kind != AttachKind::Tracepoint);
+        }
+        kinds
+    }
+
     /// What to try of these kinds, which are all that can be.
     ///
     /// # Errors
