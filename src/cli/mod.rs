@@ -206,10 +206,11 @@ fn named(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
 
 /// Whether a subcommand has bytecode of its own.
 fn is_tool(name: &str) -> bool {
-    let mut command = Cli::command();
-    command.build();
-    let subcommand = command.find_subcommand(name);
-    subcommand.is_some_and(|it| it.get_arguments().any(|arg| arg.get_id() == "dump_insns"))
+    let mut commands = command();
+    commands.find_subcommand_mut(name).is_some_and(|tool| {
+        tool.build();
+        tool.get_arguments().any(|arg| arg.get_id() == "dump_insns")
+    })
 }
 
 /// Why a run ends before its time.
