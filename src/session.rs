@@ -18,7 +18,7 @@ use crate::sys::{
     Tracefs,
 };
 use crate::verifier::path::Code;
-use crate::verifier::render::{Refused, Source};
+use crate::verifier::verification::{Source, Verification};
 
 /// A program and where it shall be attached.
 #[derive(Clone, Debug)]
@@ -404,7 +404,7 @@ type Verdict = Result<Walked, Error>;
 /// A program and how the verifier went over it.
 pub struct Walked {
     /// The program with the log; of one that it walked over for long the log is only the totals.
-    pub program: Refused,
+    pub program: Verification,
     /// Whether that is so.
     pub long: bool,
 }
@@ -441,7 +441,7 @@ fn verify_program(
     program: &Program,
     maps: &[Map],
     load: Load<'_>,
-    why: &dyn Fn(&LoadError, Refused) -> Error,
+    why: &dyn Fn(&LoadError, Verification) -> Error,
 ) -> Verdict {
     // The statistics too.
     let load = Load { log_level: 2 | 4, ..load };
@@ -475,7 +475,7 @@ fn load_program(
     program: &Program,
     maps: &[Map],
     load: Load<'_>,
-    why: &dyn Fn(&LoadError, Refused) -> Error,
+    why: &dyn Fn(&LoadError, Verification) -> Error,
 ) -> Result<Prog, Error> {
     let load = Load { log_level: 2, ..load };
     prepared(name, program, maps, load, why, &mut sys::prog::load)
@@ -487,7 +487,7 @@ fn prepared<T>(
     program: &Program,
     maps: &[Map],
     load: Load<'_>,
-    why: &dyn Fn(&LoadError, Refused) -> Error,
+    why: &dyn Fn(&LoadError, Verification) -> Error,
     then: &mut dyn FnMut(&Load) -> Result<T, LoadError>,
 ) -> Result<T, Error> {
     let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
@@ -517,8 +517,8 @@ pub fn refused<'a>(
     program: &Program,
     maps: impl Iterator<Item = &'a MapSpec>,
     log: String,
-) -> Refused {
-    Refused {
+) -> Verification {
+    Verification {
         code: Code::of(program.insns()),
         maps: maps.map(|map| map.name.clone()).collect(),
         lines: source_lines(program).collect(),

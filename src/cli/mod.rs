@@ -96,12 +96,12 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         return match parse(args) {
             Ok(mut cli) => {
                 cli.command.verify(show);
-                run_command(&cli.command)
+                run_command(cli.command)
             }
             Err(error) => usage(&error),
         };
     }
-    run_command(&cli.command)
+    run_command(cli.command)
 }
 
 /// What clap has to say, which may be the help.
@@ -114,53 +114,56 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 impl Command {
-    /// Makes a tool show how its programs are verified instead of attaching them.
-    fn verify(&mut self, show: verify::Show) {
-        let trace = match self {
-            Command::Bitehist(options) => &mut options.trace,
-            Command::Bitesize(options) => &mut options.trace,
-            Command::Biolatency(options) => &mut options.trace,
-            Command::Bioheat(options) => &mut options.trace,
-            Command::Funccount(options) => &mut options.trace,
-            Command::Funclatency(options) => &mut options.trace,
-            Command::Argdist(options) => &mut options.trace,
+    /// Its options for tracing, if it traces.
+    fn trace(&mut self) -> Option<&mut TraceOptions> {
+        match self {
+            Command::Bitehist(options) => Some(&mut options.trace),
+            Command::Bitesize(options) => Some(&mut options.trace),
+            Command::Biolatency(options) => Some(&mut options.trace),
+            Command::Bioheat(options) => Some(&mut options.trace),
+            Command::Funccount(options) => Some(&mut options.trace),
+            Command::Funclatency(options) => Some(&mut options.trace),
+            Command::Argdist(options) => Some(&mut options.trace),
+            Command::Run(options) => Some(&mut options.trace),
             Command::Asm(_)
             | Command::Dump(_)
-            | Command::Run(_)
             | Command::Verify(_)
             | Command::Lesson(_)
             | Command::List(_)
-            | Command::Doctor(_) => return,
-        };
-        trace.verbose = true;
-        trace.verify = Some(show);
+            | Command::Doctor(_) => None,
+        }
+    }
+
+    /// Makes a tool show how its programs are verified instead of attaching them.
+    fn verify(&mut self, show: verify::Show) {
+        if let Some(trace) = self.trace() {
+            trace.verbose = true;
+            trace.verify = Some(show);
+        }
     }
 }
 
-fn run_command(command: &Command) -> ExitCode {
-    let of = |options: &TraceOptions| (options.verbose, options.verifier_log.clone());
-    let (name, (verbose, log), result) = match command {
-        Command::Bitehist(options) => ("bitehist", of(&options.trace), bitehist::run(options)),
-        Command::Bitesize(options) => ("bitesize", of(&options.trace), bitesize::run(options)),
-        Command::Biolatency(options) => {
-            ("biolatency", of(&options.trace), biolatency::run(options))
-        }
-        Command::Bioheat(options) => ("bioheat", of(&options.trace), bioheat::run(options)),
-        Command::Funccount(options) => ("funccount", of(&options.trace), funccount::run(options)),
-        Command::Funclatency(options) => {
-            ("funclatency", of(&options.trace), funclatency::run(options))
-        }
-        Command::Argdist(options) => ("argdist", of(&options.trace), argdist::run(options)),
-        Command::Asm(options) => ("asm", (false, None), asm::run(options)),
-        Command::Dump(options) => ("dump", (false, None), dump::run(options)),
-        Command::Run(options) => ("run", of(&options.trace), run::run(options)),
-        Command::Verify(options) => ("verify", (true, None), verify::run(options)),
+fn run_command(mut command: Command) -> ExitCode {
+    let traced = command.trace().map(|trace| (trace.verbose, trace.verifier_log.clone()));
+    let (name, told, result) = match &command {
+        Command::Bitehist(options) => ("bitehist", traced, bitehist::run(options)),
+        Command::Bitesize(options) => ("bitesize", traced, bitesize::run(options)),
+        Command::Biolatency(options) => ("biolatency", traced, biolatency::run(options)),
+        Command::Bioheat(options) => ("bioheat", traced, bioheat::run(options)),
+        Command::Funccount(options) => ("funccount", traced, funccount::run(options)),
+        Command::Funclatency(options) => ("funclatency", traced, funclatency::run(options)),
+        Command::Argdist(options) => ("argdist", traced, argdist::run(options)),
+        Command::Asm(options) => ("asm", None, asm::run(options)),
+        Command::Dump(options) => ("dump", None, dump::run(options)),
+        Command::Run(options) => ("run", traced, run::run(options)),
+        Command::Verify(options) => ("verify", Some((true, None)), verify::run(options)),
         Command::Lesson(options) => {
-            ("lesson", (false, options.verifier_log.clone()), lesson::run(options))
+            ("lesson", Some((false, options.verifier_log.clone())), lesson::run(options))
         }
-        Command::List(options) => ("list", (options.verbose, None), list::run(options)),
-        Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
+        Command::List(options) => ("list", Some((options.verbose, None)), list::run(options)),
+        Command::Doctor(options) => ("doctor", Some((options.verbose, None)), doctor::run(options)),
     };
+    let (verbose, log) = told.unwrap_or_default();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Quietly) => ExitCode::SUCCESS,
