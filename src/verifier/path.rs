@@ -108,9 +108,12 @@ pub struct Path<'a> {
 }
 
 /// A step and the one before it on its path.
+#[derive(Clone, Debug)]
 struct Node<'a> {
     step: Step<'a>,
     parent: usize,
+    /// How many instructions were walked over before.
+    number: usize,
 }
 
 const NONE: usize = usize::MAX;
@@ -120,8 +123,37 @@ const NONE: usize = usize::MAX;
 /// At level 1 the log is the path. At level 2 it is all paths, one after the other: each goes on at a
 /// branch of an earlier one, and those in between are left out here.
 pub fn path<'a>(code: &Code, log: &'a str) -> Path<'a> {
+    let (mut path, walk) = read(code, log);
+    path.steps = steps(code, &walk.nodes, walk.last).0;
+    path
+}
+
+/// Every way that the verifier took, as a log of level 2 tells them.
+#[derive(Clone, Debug)]
+pub struct Paths<'a> {
+    nodes: Vec<Node<'a>>,
+    /// The node of each instruction, in the order of the walk.
+    insns: Vec<usize>,
+}
+
+impl<'a> Paths<'a> {
+    /// Reads a log of this program.
+    pub fn of(code: &Code, log: &'a str) -> Paths<'a> {
+        let (_, walk) = read(code, log);
+        Paths { nodes: walk.nodes, insns: walk.insns }
+    }
+
+    /// The way to an instruction, which is the last on it, and how many instructions were walked over
+    /// before each.
+    pub fn to(&self, code: &Code, number: usize) -> (Vec<Step<'a>>, Vec<usize>) {
+        steps(code, &self.nodes, self.insns.get(number).copied().unwrap_or(NONE))
+    }
+}
+
+fn read<'a, 'c>(code: &'c Code, log: &'a str) -> (Path<'a>, Walk<'a, 'c>) {
+    let (waiting, insns) = (vec![], vec![]);
     let mut walk =
-        Walk { code, nodes: vec![], last: NONE, waiting: vec![], leads: None, entry: None };
+        Walk { code, nodes: vec![], insns, last: NONE, waiting, leads: None, entry: None };
     let mut path = Path { missing: missing(log), ..Path::default() };
     let mut backtracked = false;
     for event in events(log) {
@@ -144,13 +176,14 @@ pub fn path<'a>(code: &Code, log: &'a str) -> Path<'a> {
             _ => {}
         }
     }
-    path.steps = walk.steps();
-    path
+    (path, walk)
 }
 
 struct Walk<'a, 'c> {
     code: &'c Code,
     nodes: Vec<Node<'a>>,
+    /// The node of each instruction.
+    insns: Vec<usize>,
     /// Where we are.
     last: usize,
     /// Branches of which one side may still be walked.
@@ -175,8 +208,9 @@ impl<'a> Walk<'a, '_> {
             None => self.branch_to(at),
         };
         let step = Step { at, frame: 0, before: self.entry.take(), after: None };
-        self.nodes.push(Node { step, parent });
-        self.last = self.nodes.len() - 1;
+        self.last = self.nodes.len();
+        self.nodes.push(Node { step, parent, number: self.insns.len() });
+        self.insns.push(self.last);
         if matches!(self.code.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
             self.waiting.push(self.last);
         }
@@ -209,8 +243,8 @@ impl<'a> Walk<'a, '_> {
         // What was known behind the branch was known on its other side.
         if let (Some(state), Some(node)) = (state, self.nodes.get(parent)) {
             let step = Step { after: Some(state), ..node.step };
-            let parent = node.parent;
-            self.nodes.push(Node { step, parent });
+            let node = Node { step, ..node.clone() };
+            self.nodes.push(node);
             self.leads = Some(self.nodes.len() - 1);
         }
     }
@@ -244,31 +278,33 @@ impl<'a> Walk<'a, '_> {
             node.step.after = Some(state);
         }
     }
+}
 
-    /// From the beginning to where we are.
-    fn steps(self) -> Vec<Step<'a>> {
-        let mut steps = vec![];
-        let mut next = self.last;
-        // A parent stands before its child.
-        while let Some(node) = self.nodes.get(next) {
-            steps.push(node.step);
-            next = node.parent;
-        }
-        steps.reverse();
-        let mut frame = 0;
-        for index in 0..steps.len() {
-            steps[index].frame = frame;
-            let next = steps.get(index + 1).map(|step| step.at);
-            match self.code.insn(steps[index].at) {
-                Some(Insn::Call(Callee::Local { .. }))
-                    if next.is_some() && next == self.code.target(steps[index].at) =>
-                {
-                    frame += 1;
-                }
-                Some(Insn::Exit) => frame = frame.saturating_sub(1),
-                _ => {}
-            }
-        }
-        steps
+/// From the beginning to a node: the steps, and how many instructions were walked over before each.
+fn steps<'a>(code: &Code, nodes: &[Node<'a>], last: usize) -> (Vec<Step<'a>>, Vec<usize>) {
+    let (mut steps, mut numbers) = (vec![], vec![]);
+    let mut next = last;
+    // A parent stands before its child.
+    while let Some(node) = nodes.get(next) {
+        steps.push(node.step);
+        numbers.push(node.number);
+        next = node.parent;
     }
+    steps.reverse();
+    numbers.reverse();
+    let mut frame = 0;
+    for index in 0..steps.len() {
+        steps[index].frame = frame;
+        let next = steps.get(index + 1).map(|step| step.at);
+        match code.insn(steps[index].at) {
+            Some(Insn::Call(Callee::Local { .. }))
+                if next.is_some() && next == code.target(steps[index].at) =>
+            {
+                frame += 1;
+            }
+            Some(Insn::Exit) => frame = frame.saturating_sub(1),
+            _ => {}
+        }
+    }
+    (steps, numbers)
 }

@@ -96,6 +96,7 @@ pub fn walk<'a, E>(
         waiting: vec![],
         depth: 0,
         step: None,
+        said: vec![],
         last: None,
         leads: true,
         times: vec![0; code.slots().len()],
@@ -127,10 +128,11 @@ pub fn walk<'a, E>(
                 walk.leads |= matches!(frame, Frame::Back(_) | Frame::Callee);
             }
             Event::Backtrack(step) => walk.backtrack(step),
-            Event::Message(text) | Event::Global(text) => {
-                walk.flush();
-                walk.out.push(Entry::Said(text));
+            // What is known behind the instruction may still follow.
+            Event::Message(text) | Event::Global(text) if walk.step.is_some() => {
+                walk.said.push(text);
             }
+            Event::Message(text) | Event::Global(text) => walk.out.push(Entry::Said(text)),
             Event::Cut(_) => {
                 walk.flush();
                 walk.out.push(Entry::Cut);
@@ -159,6 +161,8 @@ struct Walk<'a, 'c> {
     depth: usize,
     /// The instruction whose changes are still being told.
     step: Option<Step<'a>>,
+    /// What the kernel said beside since then.
+    said: Vec<&'a str>,
     /// The instruction that the next may follow.
     last: Option<u32>,
     /// Whether the next instruction goes on here, though it does not follow.
@@ -336,6 +340,7 @@ impl<'a> Walk<'a, '_> {
         step.known = self.frames.get(step.frame).cloned().unwrap_or_default();
         step.known.sort_by_key(|(place, _)| order(*place));
         self.out.push(Entry::Step(step));
+        self.out.extend(self.said.drain(..).map(Entry::Said));
     }
 }
 
@@ -354,7 +359,7 @@ impl Exact {
 }
 
 /// Registers first, then the stack from its top.
-fn order(place: Place) -> (bool, i32) {
+pub(super) fn order(place: Place) -> (bool, i32) {
     match place {
         Place::Register(number) => (false, number.into()),
         Place::Stack(offset) => (true, -offset),
