@@ -1,6 +1,8 @@
 //! `rawbpf verify`: how the verifier goes over a program, instruction by instruction.
 
 mod json;
+mod step;
+mod terminal;
 mod text;
 
 use std::ffi::OsString;
@@ -45,6 +47,10 @@ pub struct Show {
     /// Print a line of JSON for each instruction, and one for the verdict
     #[arg(long)]
     json: bool,
+
+    /// Step through it on the terminal, forward and back; ? there shows the keys
+    #[arg(long, conflicts_with_all = ["all", "json"])]
+    step: bool,
 }
 
 const USAGE: &str = "rawbpf verify [OPTIONS] FILE|TOOL [-- TOOL'S OPTIONS]";
@@ -53,6 +59,7 @@ const EXAMPLES: &str = "\
 Examples:
   rawbpf verify bitehist                        a tool's program, as it would be attached here
   rawbpf verify --all drop.bpf                  every register behind each instruction
+  rawbpf verify --step drop.bpf                 as with a debugger: ! goes to where it is refused
   rawbpf verify program.o                       an object made by clang, with its lines of C
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
   rawbpf verify --json drop.bpf | jq -r .text   a line for each instruction walked over
@@ -81,6 +88,9 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         let other = options.what[1].to_string_lossy();
         return Err(Error::usage(format!("{other:?} is too much: one file at a time")).into());
     };
+    if options.show.step {
+        step::check(file == "-")?;
+    }
     let types = KernelTypes::running();
     let text = read_any(Path::new(file), &types)?;
     let programs = text.dumped();
@@ -110,6 +120,9 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 /// # Errors
 /// One is refused, or nothing of it works on this host.
 pub fn tool<T: Tool>(tool: &T, types: &KernelTypes, show: &Show) -> Result<(), Stop> {
+    if show.step {
+        step::check(false)?;
+    }
     let plans = |kind| tool.plans(kind, types);
     let (maps, plans) = session::first(&tool.maps(), &tool.kinds(), &plans)?;
     programs(&maps, &plans, show)
@@ -183,13 +196,15 @@ struct Shown<'a> {
     show: &'a Show,
     out: io::StdoutLock<'static>,
     refused: Option<Error>,
+    /// What is stepped through at the end.
+    stepped: Vec<Verified>,
     /// Whether an empty line goes before the next.
     more: bool,
 }
 
 impl<'a> Shown<'a> {
     fn new(show: &'a Show) -> Shown<'a> {
-        Shown { show, out: io::stdout().lock(), refused: None, more: false }
+        Shown { show, out: io::stdout().lock(), refused: None, stepped: vec![], more: false }
     }
 
     fn program(&mut self, dumped: &Dumped, verdict: Result<Walked, Error>) -> Result<(), Stop> {
@@ -204,7 +219,9 @@ impl<'a> Shown<'a> {
         let (name, kind) = (dumped.name.to_owned(), dumped.kind.clone());
         let (place, refused) = (dumped.place.clone(), error.is_some());
         let verified = Verified { name, kind, place, program, long, refused };
-        if self.show.json {
+        if self.show.step {
+            self.stepped.push(verified);
+        } else if self.show.json {
             json::write(&verified, self.show.all, &mut self.out)?;
         } else {
             if std::mem::replace(&mut self.more, true) {
@@ -223,6 +240,9 @@ impl<'a> Shown<'a> {
     }
 
     fn end(self) -> Result<(), Stop> {
+        if self.show.step {
+            step::run(&self.stepped)?;
+        }
         self.refused.map_or(Ok(()), |error| Err(error.into()))
     }
 }
