@@ -284,7 +284,10 @@ impl<'a> Walk<'a, '_> {
         let changes = self.changes(state, whole);
         let Some(step) = &mut self.step else { return };
         if state.frame as usize != step.frame {
-            step.changes = changes;
+            // The kernel may say it twice.
+            if !changes.is_empty() {
+                step.changes = changes;
+            }
             return;
         }
         step.changes.retain(|(place, _)| changes.iter().all(|(other, _)| other != place));

@@ -6,6 +6,7 @@
 
 mod diagnoses;
 mod logs;
+mod stepping;
 mod walks;
 
 use std::io::Cursor;

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::thread;
 
 use nix::errno::Errno;
 use nix::libc::termios;
@@ -34,6 +35,8 @@ pub struct Terminal {
     /// The last signal that asks for the end, and whether one stopped us or let us go on.
     ended: Arc<AtomicUsize>,
     stopped: Arc<AtomicUsize>,
+    /// Whether it is given back, and signals do what they do elsewhere.
+    over: Arc<AtomicBool>,
     color: bool,
 }
 
@@ -67,6 +70,10 @@ impl Terminal {
         let device = Arc::new(Device { keys: File::from(keys), screen, saved });
         let (wake, write) = UnixStream::pair()?;
         let (ended, stopped) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let over = Arc::<AtomicBool>::default();
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP] {
+            flag::register_conditional_default(signal, over.clone())?;
+        }
         for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
             flag::register_usize(signal, ended.clone(), signal as usize)?;
         }
@@ -83,7 +90,7 @@ impl Terminal {
             told(info);
         }));
         device.enter()?;
-        Ok(Terminal { device, wake, ended, stopped, color })
+        Ok(Terminal { device, wake, ended, stopped, over, color })
     }
 
     /// How many columns and lines there are.
@@ -187,9 +194,12 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        self.over.store(true, Relaxed);
         self.device.leave();
-        // The default again.
-        let _ = panic::take_hook();
+        if !thread::panicking() {
+            // The default again.
+            let _ = panic::take_hook();
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use crate::verifier::walk::{Entry, name};
 use crate::verifier::wording;
 
 impl Walked<'_> {
-    /// All that is said of the row, in lines of this width.
-    pub(super) fn panel(&self, width: usize) -> Vec<Line> {
+    /// All that is said of the row, in lines of this width; on a `page` there is room for the whole
+    /// diagnosis behind it.
+    pub(super) fn panel(&self, width: usize, page: bool) -> Vec<Line> {
         let mut panel = Panel { width, lines: vec![] };
         let Some(row) = self.recording.rows().get(self.cursor) else {
             self.refusal(&mut panel);
@@ -16,7 +17,7 @@ impl Walked<'_> {
             return panel.lines;
         };
         let step = if let Entry::Step(step) = &row.entry { Some(step) } else { None };
-        if self.failure == Some(self.cursor) {
+        if self.failure == Some(self.cursor) && !page {
             self.refusal(&mut panel);
         }
         if let Some(source) = step.and_then(|step| self.program.source(step.at)) {
@@ -77,7 +78,11 @@ impl Walked<'_> {
             Entry::Safe { at, .. } => format!("at {at}, known to be safe"),
             Entry::Said(_) | Entry::Cut => "before".into(),
         };
-        let inside = if frame > 0 { format!(", {frame} calls deep") } else { String::new() };
+        let inside = match frame {
+            0 => String::new(),
+            1 => ", in a function".into(),
+            _ => format!(", {frame} calls deep"),
+        };
         panel.say(Style::Bold, "", &format!("known {place}{inside}"));
         for (place, value) in &known {
             let new = changes.iter().any(|(other, _)| other == place);
@@ -97,16 +102,18 @@ impl Walked<'_> {
 
     /// A page that is shown over the walk.
     pub(super) fn page(&self, page: Page, width: usize) -> Vec<Line> {
-        if page == Page::Row {
-            let mut lines = self.panel(width);
-            if self.failure == Some(self.cursor) || self.recording.rows().is_empty() {
-                let rendered = self.program.render(false);
-                lines.push(Line::default());
-                lines.extend(rendered.lines().map(|line| Line::of(Style::Plain, line)));
-            }
-            return lines;
-        }
         let mut panel = Panel { width, lines: vec![] };
+        if page == Page::Row {
+            panel.lines = self.panel(width, true);
+            let empty = self.recording.rows().is_empty();
+            if self.refused && (empty || self.failure == Some(self.cursor)) {
+                panel.lines.push(Line::default());
+                for line in self.program.render(false).lines().take(1000) {
+                    panel.say(Style::Plain, "      ", line);
+                }
+            }
+            return panel.lines;
+        }
         for (keys, what) in KEYS {
             panel.say(Style::Plain, &" ".repeat(22), &format!("{keys:<21} {what}"));
         }
@@ -131,10 +138,10 @@ const KEYS: [(&str, &str); 20] = [
     ("?", "this"),
     ("q  Escape  Ctrl-C", "the end; Escape first ends following a register"),
     ("", ""),
-    ("*", "in the walk: made the register that is followed what it is"),
+    ("*", "made the register that is followed what it is"),
     ("=", "an exact value that matters where you are was traced back over this"),
     ("!", "here it is refused"),
-    ("* r6 =", "what this step changed"),
+    ("* r6 = 7", "what this step changed"),
 ];
 
 fn named(place: Place) -> String {

@@ -163,7 +163,7 @@ impl Stepper<'_> {
         if width >= NARROW {
             let right = (width * 2 / 5).min(70);
             let left = width - right - 3;
-            let panel = cut(walked.panel(right), height);
+            let panel = cut(walked.panel(right, false), height);
             let mut rows = walked.rows(left, height);
             rows.resize(height, Line::default());
             let mut panel = panel.into_iter();
@@ -178,7 +178,7 @@ impl Stepper<'_> {
         if height < 8 {
             return walked.rows(width, height);
         }
-        let panel = walked.panel(width);
+        let panel = walked.panel(width, false);
         // Of the same height everywhere; of a refusal all that leaves a few rows.
         let failed = walked.failure == Some(walked.cursor);
         let below = if failed { panel.len().min(height - 5).max(height / 2) } else { height / 2 };
@@ -206,7 +206,11 @@ impl Walked<'_> {
         let Some(row) = rows.get(self.cursor) else { return "no steps to show".into() };
         let step = format!("step {}/{}", self.cursor + 1, rows.len());
         match &row.entry {
-            Entry::Step(it) => format!("{step}, instruction {}, depth {}", it.at, it.depth),
+            Entry::Step(it) => {
+                let time =
+                    if it.times > 1 { format!(", time {}", it.times) } else { String::new() };
+                format!("{step}, instruction {}, depth {}{time}", it.at, it.depth)
+            }
             Entry::Branch { depth, .. } | Entry::Safe { depth, .. } => {
                 format!("{step}, depth {depth}")
             }
