@@ -87,6 +87,16 @@ pub fn walk<'a, E>(
     log: &'a str,
     tell: &mut dyn FnMut(Entry<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let mut failed = None;
+    each(code, log, &mut |entry| {
+        failed = tell(entry).err();
+        failed.is_none()
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+/// As [`walk`], until `tell` says false.
+fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) {
     let inline = |event| matches!(event, Event::Insn { state: Some(_), .. });
     let mut walk = Walk {
         code,
@@ -139,10 +149,12 @@ pub fn walk<'a, E>(
             }
             _ => {}
         }
-        walk.out.drain(..).try_for_each(&mut *tell)?;
+        if !walk.out.drain(..).all(&mut *tell) {
+            return;
+        }
     }
     walk.flush();
-    walk.out.into_iter().try_for_each(tell)
+    walk.out.into_iter().all(tell);
 }
 
 /// A condition of which one side may still be walked.
