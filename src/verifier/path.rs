@@ -83,6 +83,8 @@ impl Code {
 pub struct Step<'a> {
     /// Its slot.
     pub at: u32,
+    /// How many instructions were walked over before, on other paths too.
+    pub number: usize,
     /// How many calls of the program's own functions it is in.
     pub frame: u32,
     /// What was known before it, if the log says so by itself.
@@ -112,8 +114,6 @@ pub struct Path<'a> {
 struct Node<'a> {
     step: Step<'a>,
     parent: usize,
-    /// How many instructions were walked over before.
-    number: usize,
 }
 
 const NONE: usize = usize::MAX;
@@ -124,7 +124,7 @@ const NONE: usize = usize::MAX;
 /// branch of an earlier one, and those in between are left out here.
 pub fn path<'a>(code: &Code, log: &'a str) -> Path<'a> {
     let (mut path, walk) = read(code, log);
-    path.steps = steps(code, &walk.nodes, walk.last).0;
+    path.steps = steps(code, &walk.nodes, walk.last);
     path
 }
 
@@ -143,9 +143,8 @@ impl<'a> Paths<'a> {
         Paths { nodes: walk.nodes, insns: walk.insns }
     }
 
-    /// The way to an instruction, which is the last on it, and how many instructions were walked over
-    /// before each.
-    pub fn to(&self, code: &Code, number: usize) -> (Vec<Step<'a>>, Vec<usize>) {
+    /// The way to the instruction with this number, which is the last on it.
+    pub fn to(&self, code: &Code, number: usize) -> Vec<Step<'a>> {
         steps(code, &self.nodes, self.insns.get(number).copied().unwrap_or(NONE))
     }
 }
@@ -207,9 +206,10 @@ impl<'a> Walk<'a, '_> {
             None if self.nodes.is_empty() || follows(self.last) => self.last,
             None => self.branch_to(at),
         };
-        let step = Step { at, frame: 0, before: self.entry.take(), after: None };
+        let number = self.insns.len();
+        let step = Step { at, number, frame: 0, before: self.entry.take(), after: None };
         self.last = self.nodes.len();
-        self.nodes.push(Node { step, parent, number: self.insns.len() });
+        self.nodes.push(Node { step, parent });
         self.insns.push(self.last);
         if matches!(self.code.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
             self.waiting.push(self.last);
@@ -243,8 +243,8 @@ impl<'a> Walk<'a, '_> {
         // What was known behind the branch was known on its other side.
         if let (Some(state), Some(node)) = (state, self.nodes.get(parent)) {
             let step = Step { after: Some(state), ..node.step };
-            let node = Node { step, ..node.clone() };
-            self.nodes.push(node);
+            let parent = node.parent;
+            self.nodes.push(Node { step, parent });
             self.leads = Some(self.nodes.len() - 1);
         }
     }
@@ -280,18 +280,16 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// From the beginning to a node: the steps, and how many instructions were walked over before each.
-fn steps<'a>(code: &Code, nodes: &[Node<'a>], last: usize) -> (Vec<Step<'a>>, Vec<usize>) {
-    let (mut steps, mut numbers) = (vec![], vec![]);
+/// From the beginning to a node.
+fn steps<'a>(code: &Code, nodes: &[Node<'a>], last: usize) -> Vec<Step<'a>> {
+    let mut steps = vec![];
     let mut next = last;
     // A parent stands before its child.
     while let Some(node) = nodes.get(next) {
         steps.push(node.step);
-        numbers.push(node.number);
         next = node.parent;
     }
     steps.reverse();
-    numbers.reverse();
     let mut frame = 0;
     for index in 0..steps.len() {
         steps[index].frame = frame;
@@ -306,5 +304,5 @@ fn steps<'a>(code: &Code, nodes: &[Node<'a>], last: usize) -> (Vec<Step<'a>>, Ve
             _ => {}
         }
     }
-    (steps, numbers)
+    steps
 }

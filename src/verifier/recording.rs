@@ -7,7 +7,7 @@ use super::diagnose::tell;
 use super::history::history;
 use super::log::{Place, Value};
 use super::path::{Code, Paths, Step};
-use super::walk::{Change, Entry, Known, walk};
+use super::walk::{Change, Entry, Known, in_order, walk};
 use crate::insn::Insn;
 
 /// A part of the walk and how it hangs together with others.
@@ -254,16 +254,16 @@ impl<'a> Recording<'a> {
         let last =
             self.rows.get(row)?.insn().map_or_else(|| self.insn_before(row), |_| Some(row))?;
         let number = self.insns.binary_search(&last).ok()? + self.skipped;
-        let (mut steps, numbers) = self.paths.to(self.code, number);
+        let mut steps = self.paths.to(self.code, number);
         let at = match &self.rows[row].entry {
             Entry::Branch { to, .. } => *to,
             _ => self.next(row).map_or(u32::MAX, |next| next.at),
         };
         let frame = self.behind(row).0 as u32;
-        steps.push(Step { at, frame, before: None, after: None });
+        steps.push(Step { at, number, frame, before: None, after: None });
         let history = history(self.code, &steps, steps.len() - 1, register);
         let made = history.events.iter().filter_map(|event| {
-            let number = numbers.get(event.step)?.checked_sub(self.skipped)?;
+            let number = steps[event.step].number.checked_sub(self.skipped)?;
             let row = *self.insns.get(number)?;
             Some(Made { row, what: tell(self.code, &steps, event).what })
         });
@@ -283,6 +283,5 @@ fn changed<'a>(mut known: Known<'a>, changes: &[Change<'a>]) -> Known<'a> {
         known.retain(|(other, _)| other != place);
         known.extend(value.map(|value| (*place, value)));
     }
-    known.sort_by_key(|(place, _)| super::walk::order(*place));
-    known
+    in_order(known)
 }

@@ -352,8 +352,7 @@ impl<'a> Walk<'a, '_> {
         self.onward = false;
         let Some(mut step) = self.step.take() else { return };
         step.exact.retain(|exact| !exact.places.is_empty());
-        step.known = self.frames.get(step.frame).cloned().unwrap_or_default();
-        step.known.sort_by_key(|(place, _)| order(*place));
+        step.known = in_order(self.frames.get(step.frame).cloned().unwrap_or_default());
         self.out.push(Entry::Step(step));
         self.out.extend(self.said.drain(..).map(Entry::Said));
     }
@@ -374,11 +373,12 @@ impl Exact {
 }
 
 /// Registers first, then the stack from its top.
-pub(super) fn order(place: Place) -> (bool, i32) {
-    match place {
-        Place::Register(number) => (false, number.into()),
+pub(super) fn in_order(mut known: Known) -> Known {
+    known.sort_by_key(|(place, _)| match place {
+        Place::Register(number) => (false, i32::from(*number)),
         Place::Stack(offset) => (true, -offset),
-    }
+    });
+    known
 }
 
 /// A place's name: `r1`, `fp-8`.
