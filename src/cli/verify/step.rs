@@ -41,7 +41,7 @@ pub fn run(programs: &[Verified]) -> Result<(), Stop> {
     }
     let unusable = |error| Error::failed(format!("the terminal cannot be used: {error}"));
     let mut stepper = Stepper::new(walked);
-    let mut terminal = Terminal::take(report::colored(&io::stdout())).map_err(unusable)?;
+    let terminal = Terminal::take(report::colored(&io::stdout())).map_err(unusable)?;
     loop {
         let (width, height) = terminal.size();
         terminal.draw(&stepper.screen(width, height)).map_err(unusable)?;

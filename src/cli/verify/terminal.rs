@@ -3,11 +3,8 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::panic;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::thread;
+use std::{panic, thread};
 
 use nix::errno::Errno;
 use nix::libc::termios;
@@ -16,8 +13,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
-use signal_hook::{flag, low_level};
+use signal_hook::low_level::emulate_default_handler;
 
+use crate::sys::signal::Noted;
 use crate::verifier::stepper::{Key, Line, Style};
 
 /// The other screen, without a cursor and without lines that go on in the next.
@@ -30,15 +28,13 @@ const TOGETHER: u8 = 25;
 /// The terminal while it is ours. Dropping it gives it back.
 pub struct Terminal {
     device: Arc<Device>,
-    /// Becomes readable when a signal comes.
-    wake: UnixStream,
-    /// The last signal that asks for the end, and whether one stopped us or let us go on.
-    ended: Arc<AtomicUsize>,
-    stopped: Arc<AtomicUsize>,
-    /// Whether it is given back, and signals do what they do elsewhere.
-    over: Arc<AtomicBool>,
+    signals: Noted,
     color: bool,
 }
+
+/// Signals that ask for the end.
+const END: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+const OTHERS: [i32; 3] = [SIGTSTP, SIGCONT, SIGWINCH];
 
 struct Device {
     keys: File,
@@ -68,21 +64,7 @@ impl Terminal {
         let screen = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         let saved = tcgetattr(&keys)?.into();
         let device = Arc::new(Device { keys: File::from(keys), screen, saved });
-        let (wake, write) = UnixStream::pair()?;
-        let (ended, stopped) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-        let over = Arc::<AtomicBool>::default();
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP] {
-            flag::register_conditional_default(signal, over.clone())?;
-        }
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
-            flag::register_usize(signal, ended.clone(), signal as usize)?;
-        }
-        for signal in [SIGTSTP, SIGCONT] {
-            flag::register_usize(signal, stopped.clone(), signal as usize)?;
-        }
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCONT, SIGWINCH] {
-            low_level::pipe::register(signal, write.try_clone()?)?;
-        }
+        let signals = Noted::new(&[&END[..], &OTHERS].concat())?;
         // A panic ends the process without dropping anything.
         let (told, of_panic) = (panic::take_hook(), device.clone());
         panic::set_hook(Box::new(move |info| {
@@ -90,7 +72,7 @@ impl Terminal {
             told(info);
         }));
         device.enter()?;
-        Ok(Terminal { device, wake, ended, stopped, over, color })
+        Ok(Terminal { device, signals, color })
     }
 
     /// How many columns and lines there are.
@@ -125,11 +107,8 @@ impl Terminal {
     ///
     /// # Errors
     /// The terminal cannot be read.
-    pub fn wait(&mut self) -> io::Result<Pressed> {
+    pub fn wait(&self) -> io::Result<Pressed> {
         if !self.readable(PollTimeout::NONE)? {
-            let mut bytes = [0; 64];
-            // What woke us may have been a signal to another part of the program.
-            let _ = self.wake.read(&mut bytes)?;
             self.signalled()?;
             return Ok(Pressed::Keys(vec![]));
         }
@@ -163,7 +142,7 @@ impl Terminal {
         loop {
             let mut fds = [
                 PollFd::new(self.device.keys.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             ];
             match poll(&mut fds, timeout) {
                 Ok(_) => return Ok(fds[0].any() == Some(true) && fds[1].any() != Some(true)),
@@ -174,27 +153,23 @@ impl Terminal {
     }
 
     fn signalled(&self) -> io::Result<()> {
-        let ended = self.ended.swap(0, Relaxed) as i32;
-        if ended != 0 {
+        let came = self.signals.take();
+        let is = |signal: &i32| came >> signal & 1 == 1;
+        if let Some(signal) = END.into_iter().find(is) {
             self.device.leave();
-            return low_level::emulate_default_handler(ended);
+            return emulate_default_handler(signal);
         }
-        match self.stopped.swap(0, Relaxed) as i32 {
-            0 => Ok(()),
-            SIGTSTP => {
-                self.device.leave();
-                low_level::emulate_default_handler(SIGTSTP)?;
-                self.device.enter()
-            }
-            // Somebody else may have used the terminal.
-            _ => self.device.enter(),
+        if is(&SIGTSTP) {
+            self.device.leave();
+            emulate_default_handler(SIGTSTP)?;
         }
+        // Somebody else may have used the terminal.
+        if is(&SIGTSTP) || is(&SIGCONT) { self.device.enter() } else { Ok(()) }
     }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.over.store(true, Relaxed);
         self.device.leave();
         if !thread::panicking() {
             // The default again.
