@@ -224,6 +224,16 @@ fn q_escape_end_it_but_only_where_the_walk_is_shown() {
     assert!(!stepper.press(Key::Escape));
 }
 
+#[test]
+fn behind_the_last_step_are_the_totals() {
+    let (one, program) = said("6.18", "ok_map_counter");
+    let mut stepper = stepper(one, &program);
+    let end = screen(&mut stepper, "Gn", SIZE);
+    assert!(end.contains("depth 0   accepted: processed 10 of 1000000 instructions"), "{end}");
+    let start = screen(&mut stepper, "gp", SIZE);
+    assert!(start.contains("step 1/11   here it begins"), "{start}");
+}
+
 /// The last rows are kept, and say that others were before them.
 #[test]
 fn of_a_long_walk_the_end_is_kept() {

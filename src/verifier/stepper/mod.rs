@@ -183,9 +183,12 @@ impl<'a> Stepper<'a> {
         let walked = self.walked();
         let (cursor, last) = (walked.cursor, walked.recording.rows().len().saturating_sub(1));
         match key {
-            Key::Down | Key::Char('n' | 'j' | ' ') => self.step(cursor + 1, "here it ends"),
+            Key::Down | Key::Char('n' | 'j' | ' ') if cursor < last => self.go(cursor + 1),
+            Key::Down | Key::Char('n' | 'j' | ' ') => {
+                self.message = format!("{}: {}", walked.verdict(), walked.totals);
+            }
             Key::Up | Key::Char('p' | 'k') => match cursor.checked_sub(1) {
-                Some(row) => self.step(row, ""),
+                Some(row) => self.go(row),
                 None => self.message = "here it begins".into(),
             },
             Key::PageDown => self.go(last.min(cursor + self.page)),
@@ -217,13 +220,6 @@ impl<'a> Stepper<'a> {
 
     fn go(&mut self, row: usize) {
         self.programs[self.current].cursor = row;
-    }
-
-    fn step(&mut self, row: usize, none: &str) {
-        match row < self.walked().recording.rows().len() {
-            true => self.go(row),
-            false => self.message = none.into(),
-        }
     }
 
     fn find(&mut self, forward: bool, none: &str, is: &dyn Fn(&Walked, usize) -> bool) {
