@@ -10,7 +10,7 @@
 //! | [`diagnose`] | from a program and its log to the cause, the place, the history, the remedy |
 //! | [`render`] | a diagnosis as text |
 //! | [`totals`] | how much there was to do |
-//! | [`recording`] | the whole walk, to go about in |
+//! | [`trail`] | the whole walk, to go about in |
 //! | [`stepper`] | a walk stepped through: from keys to a screen |
 //! | [`verification`] | a program with what the verifier said of it |
 //! | [`wording`] | the parts of a walk in words |
@@ -23,10 +23,10 @@ pub mod diagnose;
 pub mod history;
 pub mod log;
 pub mod path;
-pub mod recording;
 pub mod render;
 pub mod stepper;
 pub mod totals;
+pub mod trail;
 pub mod verification;
 pub mod walk;
 pub mod wording;

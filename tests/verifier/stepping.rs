@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use proptest::prelude::*;
-use rawbpf::verifier::recording::Recording;
 use rawbpf::verifier::stepper::{Key, Stepper, Style, Walked};
+use rawbpf::verifier::trail::Trail;
 use rawbpf::verifier::verification::{Source, Verification};
 use rawbpf::verifier::walk::{Entry, walk};
 
@@ -238,12 +238,12 @@ fn behind_the_last_step_are_the_totals() {
 #[test]
 fn of_a_long_walk_the_end_is_kept() {
     let (one, program) = said("6.18", "ok_bounded_loop");
-    let whole = Recording::of(&program.code, &program.log, MOST);
-    let kept = Recording::of(&program.code, &program.log, 10);
+    let whole = Trail::of(&program.code, &program.log, MOST);
+    let kept = Trail::of(&program.code, &program.log, 10);
     assert_eq!((kept.rows().len(), kept.left_out()), (10, whole.rows().len() - 10));
     let last = whole.rows().len() - 1;
     assert_eq!(kept.behind(9), whole.behind(last));
-    let moved = |made: Vec<rawbpf::verifier::recording::Made>, by: usize| -> Vec<_> {
+    let moved = |made: Vec<rawbpf::verifier::trail::Made>, by: usize| -> Vec<_> {
         made.into_iter().filter_map(|made| Some((made.row.checked_sub(by)?, made.what))).collect()
     };
     let by = kept.left_out();
@@ -260,21 +260,21 @@ fn of_a_long_walk_the_end_is_kept() {
 fn nothing_of_a_walk_is_lost_by_keeping_it() {
     let (mut compared, mut branches) = (0, 0);
     for (one, program) in all() {
-        let recording = Recording::of(&program.code, &program.log, MOST);
+        let trail = Trail::of(&program.code, &program.log, MOST);
         let mut told = vec![];
         walk::<Infallible>(&program.code, &program.log, &mut |entry| {
             told.push(entry);
             Ok(())
         })
         .unwrap();
-        assert_eq!(recording.rows().len(), told.len().min(MOST), "{} {}", one.kernel, one.name);
+        assert_eq!(trail.rows().len(), told.len().min(MOST), "{} {}", one.kernel, one.name);
         if told.len() > MOST {
             continue;
         }
         for (row, entry) in told.iter().enumerate() {
-            let kept = &recording.rows()[row];
+            let kept = &trail.rows()[row];
             if let Entry::Step(step) = entry {
-                let (frame, known) = recording.behind(row);
+                let (frame, known) = trail.behind(row);
                 if frame == step.frame {
                     assert_eq!(known, step.known, "{} {} row {row}", one.kernel, one.name);
                     compared += 1;
@@ -283,8 +283,8 @@ fn nothing_of_a_walk_is_lost_by_keeping_it() {
             if let Entry::Branch { from, .. } = entry {
                 // A walk that lost its beginning has lost conditions too.
                 let Some(condition) = kept.other else { continue };
-                assert_eq!(recording.rows()[condition].insn(), Some(*from));
-                assert_eq!(recording.rows()[condition].other, Some(row));
+                assert_eq!(trail.rows()[condition].insn(), Some(*from));
+                assert_eq!(trail.rows()[condition].other, Some(row));
                 branches += 1;
             }
         }

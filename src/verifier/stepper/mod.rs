@@ -4,8 +4,8 @@
 mod panel;
 mod screen;
 
-use super::recording::{Made, Recording};
 use super::totals::Totals;
+use super::trail::{Made, Trail};
 use super::verification::Verification;
 use super::walk::Entry;
 use super::wording;
@@ -40,7 +40,7 @@ pub struct Walked<'a> {
     pub refused: bool,
     program: &'a Verification,
     totals: Totals<'a>,
-    recording: Recording<'a>,
+    trail: Trail<'a>,
     /// The row where it is refused.
     failure: Option<usize>,
     /// What is said there.
@@ -60,10 +60,10 @@ struct Follow {
 impl<'a> Walked<'a> {
     /// The walk that is in the log of this program, of which at `most` so many parts are kept.
     pub fn new(title: String, refused: bool, program: &'a Verification, most: usize) -> Walked<'a> {
-        let recording = Recording::of(&program.code, &program.log, most);
+        let trail = Trail::of(&program.code, &program.log, most);
         let (mut failure, mut why) = (None, vec![]);
         if refused {
-            let rows = recording.rows();
+            let rows = trail.rows();
             let diagnosis = program.diagnose();
             let at = diagnosis.as_ref().and_then(|diagnosis| diagnosis.at);
             failure = rows.iter().rposition(|row| at.is_some() && row.insn() == at);
@@ -77,7 +77,7 @@ impl<'a> Walked<'a> {
         }
         let totals = Totals::of(&program.log);
         let (cursor, top, follow) = (0, 0, None);
-        Walked { title, refused, program, totals, recording, failure, why, cursor, top, follow }
+        Walked { title, refused, program, totals, trail, failure, why, cursor, top, follow }
     }
 
     fn verdict(&self) -> &'static str {
@@ -86,7 +86,7 @@ impl<'a> Walked<'a> {
 
     /// What `/` looks through.
     fn text(&self, row: usize) -> String {
-        let Some(found) = self.recording.rows().get(row) else { return String::new() };
+        let Some(found) = self.trail.rows().get(row) else { return String::new() };
         let line = wording::line(self.program, &found.entry, false);
         let mut text = format!("{} {}", line.text, line.behind);
         if let Some(source) = found.insn().and_then(|at| self.program.source(at)) {
@@ -181,7 +181,7 @@ impl<'a> Stepper<'a> {
 
     fn walk(&mut self, key: Key) -> bool {
         let walked = self.walked();
-        let (cursor, last) = (walked.cursor, walked.recording.rows().len().saturating_sub(1));
+        let (cursor, last) = (walked.cursor, walked.trail.rows().len().saturating_sub(1));
         match key {
             Key::Down | Key::Char('n' | 'j' | ' ') if cursor < last => self.go(cursor + 1),
             Key::Down | Key::Char('n' | 'j' | ' ') => {
@@ -224,7 +224,7 @@ impl<'a> Stepper<'a> {
 
     fn find(&mut self, forward: bool, none: &str, is: &dyn Fn(&Walked, usize) -> bool) {
         let walked = self.walked();
-        let (cursor, count) = (walked.cursor, walked.recording.rows().len());
+        let (cursor, count) = (walked.cursor, walked.trail.rows().len());
         let found = match forward {
             true => (cursor + 1..count).find(|row| is(walked, *row)),
             false => (0..cursor).rev().find(|row| is(walked, *row)),
@@ -237,7 +237,7 @@ impl<'a> Stepper<'a> {
 
     fn other_side(&mut self) {
         let walked = self.walked();
-        let Some(row) = walked.recording.rows().get(walked.cursor) else { return };
+        let Some(row) = walked.trail.rows().get(walked.cursor) else { return };
         if let Some(other) = row.other {
             return self.go(other);
         }
@@ -255,13 +255,13 @@ impl<'a> Stepper<'a> {
     /// To another time that the same instruction was walked over.
     fn again(&mut self, forward: bool) {
         let walked = self.walked();
-        let Some(at) = walked.recording.rows().get(walked.cursor).and_then(|row| row.insn()) else {
+        let Some(at) = walked.trail.rows().get(walked.cursor).and_then(|row| row.insn()) else {
             self.message = "no instruction".into();
             return;
         };
         let way = if forward { "later" } else { "before" };
         let none = format!("instruction {at} was not walked over {way}");
-        self.find(forward, &none, &|walked, row| walked.recording.rows()[row].insn() == Some(at));
+        self.find(forward, &none, &|walked, row| walked.trail.rows()[row].insn() == Some(at));
     }
 
     fn failure(&mut self) {
@@ -287,7 +287,7 @@ impl<'a> Stepper<'a> {
         if following {
             return self.chain(false);
         }
-        let made = walked.recording.history(walked.cursor, register).unwrap_or_default();
+        let made = walked.trail.history(walked.cursor, register).unwrap_or_default();
         let Some(last) = made.last() else {
             walked.follow = None;
             self.message = format!("nothing on the way here made r{register}");
@@ -330,7 +330,7 @@ impl<'a> Stepper<'a> {
             return;
         }
         let walked = self.walked();
-        let (cursor, count) = (walked.cursor, walked.recording.rows().len());
+        let (cursor, count) = (walked.cursor, walked.trail.rows().len());
         let order = (cursor + 1..count).chain(0..(cursor + 1).min(count));
         let found = order.into_iter().find(|row| walked.text(*row).contains(&self.searched));
         match found {
@@ -353,5 +353,5 @@ impl<'a> Stepper<'a> {
 }
 
 fn is_branch(walked: &Walked, row: usize) -> bool {
-    matches!(walked.recording.rows()[row].entry, Entry::Branch { .. })
+    matches!(walked.trail.rows()[row].entry, Entry::Branch { .. })
 }

@@ -11,7 +11,7 @@ impl Walked<'_> {
     /// diagnosis behind it.
     pub(super) fn panel(&self, width: usize, page: bool) -> Vec<Line> {
         let mut panel = Panel { width, lines: vec![] };
-        let Some(row) = self.recording.rows().get(self.cursor) else {
+        let Some(row) = self.trail.rows().get(self.cursor) else {
             self.refusal(&mut panel);
             panel.say(Style::Plain, "", &format!("{}: {}", self.verdict(), self.totals));
             return panel.lines;
@@ -29,12 +29,12 @@ impl Walked<'_> {
         for exact in step.iter().flat_map(|step| &step.exact) {
             panel.say(Style::Plain, "  ", &wording::exact(exact));
         }
-        if let Some(at) = row.exact_for.and_then(|row| self.recording.rows()[row].insn()) {
+        if let Some(at) = row.exact_for.and_then(|row| self.trail.rows()[row].insn()) {
             let text = format!("an exact value that matters at {at} was traced back over this");
             panel.say(Style::Plain, "  ", &text);
         }
-        for (deep, branch) in self.recording.branches(self.cursor).into_iter().enumerate().rev() {
-            if let Entry::Branch { from, to, .. } = self.recording.rows()[branch].entry {
+        for (deep, branch) in self.trail.branches(self.cursor).into_iter().enumerate().rev() {
+            if let Entry::Branch { from, to, .. } = self.trail.rows()[branch].entry {
                 let held = self.program.code.target(from) == Some(to);
                 let way = if held { "holds" } else { "does not hold" };
                 let insn = self.program.text(from);
@@ -58,14 +58,14 @@ impl Walked<'_> {
         panel.say(Style::Bold, "", &format!("how r{} came about", follow.register));
         for made in &follow.made {
             let here = if made.row == self.cursor { '>' } else { ' ' };
-            let at = self.recording.rows()[made.row].insn().unwrap_or(0);
+            let at = self.trail.rows()[made.row].insn().unwrap_or(0);
             panel.say(Style::Chain, "        ", &format!("{here} {at:>4}: {}", made.what));
         }
     }
 
     fn known(&self, panel: &mut Panel) {
-        let Some(row) = self.recording.rows().get(self.cursor) else { return };
-        let (frame, known) = self.recording.behind(self.cursor);
+        let Some(row) = self.trail.rows().get(self.cursor) else { return };
+        let (frame, known) = self.trail.behind(self.cursor);
         let changes = match &row.entry {
             Entry::Step(step) => &step.changes[..],
             Entry::Begin { changes, .. } | Entry::Branch { changes, .. } => changes,
@@ -105,7 +105,7 @@ impl Walked<'_> {
         let mut panel = Panel { width, lines: vec![] };
         if page == Page::Row {
             panel.lines = self.panel(width, true);
-            let empty = self.recording.rows().is_empty();
+            let empty = self.trail.rows().is_empty();
             if self.refused && (empty || self.failure == Some(self.cursor)) {
                 panel.lines.push(Line::default());
                 for line in self.program.render(false).lines().take(1000) {

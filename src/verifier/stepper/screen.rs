@@ -202,7 +202,7 @@ fn cut(mut lines: Vec<Line>, height: usize) -> Vec<Line> {
 
 impl Walked<'_> {
     fn position(&self) -> String {
-        let rows = self.recording.rows();
+        let rows = self.trail.rows();
         let Some(row) = rows.get(self.cursor) else { return "no steps to show".into() };
         let step = format!("step {}/{}", self.cursor + 1, rows.len());
         match &row.entry {
@@ -220,7 +220,7 @@ impl Walked<'_> {
 
     fn keys(&self) -> String {
         let failure = if self.refused { "! failure  " } else { "" };
-        let other = self.recording.rows().get(self.cursor).is_some_and(|row| row.other.is_some());
+        let other = self.trail.rows().get(self.cursor).is_some_and(|row| row.other.is_some());
         let other = if other { "f other side  " } else { "" };
         format!("? help  q quit  {failure}{other}n p step  b branch  r register  / search")
     }
@@ -250,14 +250,14 @@ impl Walked<'_> {
 
     /// The rows from one on; `None` if the one where one is would not be among them.
     fn from(&self, top: usize, width: usize, height: usize) -> Option<Vec<Line>> {
-        let count = self.recording.rows().len();
+        let count = self.trail.rows().len();
         if count > 0 && self.cursor >= top + height {
             return None;
         }
         let mut lines = vec![];
         let mut shown = count == 0;
-        if top == 0 && self.recording.left_out() > 0 {
-            let text = format!("  ; the first {} are left out", self.recording.left_out());
+        if top == 0 && self.trail.left_out() > 0 {
+            let text = format!("  ; the first {} are left out", self.trail.left_out());
             lines.push(Line::of(Style::Dim, &text));
         }
         for row in top..count {
@@ -278,7 +278,7 @@ impl Walked<'_> {
 
     /// The line of source that begins with a row.
     fn source_above(&self, row: usize, first: bool) -> Option<&Source> {
-        let rows = self.recording.rows();
+        let rows = self.trail.rows();
         let at = rows[row].insn()?;
         let source = self.program.source(at)?;
         // A program's own text may be what is shown anyway.
@@ -292,7 +292,7 @@ impl Walked<'_> {
     }
 
     fn indent(&self, row: usize, width: usize) -> String {
-        let depth = match &self.recording.rows()[row].entry {
+        let depth = match &self.trail.rows()[row].entry {
             Entry::Step(step) => step.depth,
             Entry::Branch { depth, .. } | Entry::Safe { depth, .. } => *depth,
             _ => 0,
@@ -301,7 +301,7 @@ impl Walked<'_> {
     }
 
     fn row(&self, row: usize, width: usize) -> Line {
-        let found = &self.recording.rows()[row];
+        let found = &self.trail.rows()[row];
         let line = wording::line(self.program, &found.entry, false);
         let made = |row: usize| {
             let follow = self.follow.as_ref();

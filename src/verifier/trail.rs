@@ -13,7 +13,7 @@ use crate::insn::Insn;
 /// A part of the walk and how it hangs together with others.
 #[derive(Clone, Debug)]
 pub struct Row<'a> {
-    /// The part; what is known behind an instruction tells [`Recording::behind`].
+    /// The part; what is known behind an instruction tells [`Trail::behind`].
     pub entry: Entry<'a>,
     /// The row before it on its path.
     pub before: Option<usize>,
@@ -21,7 +21,7 @@ pub struct Row<'a> {
     pub other: Option<usize>,
     /// The row for which an exact value was traced back over this one.
     pub exact_for: Option<usize>,
-    /// What is known behind it: a part of [`Recording::known`].
+    /// What is known behind it: a part of [`Trail::known`].
     known: Range<usize>,
 }
 
@@ -37,7 +37,7 @@ impl Row<'_> {
 
 /// A walk to go about in.
 #[derive(Clone, Debug)]
-pub struct Recording<'a> {
+pub struct Trail<'a> {
     code: &'a Code,
     rows: Vec<Row<'a>>,
     /// How many parts came before the first row.
@@ -63,9 +63,9 @@ pub struct Made {
     pub what: String,
 }
 
-impl<'a> Recording<'a> {
+impl<'a> Trail<'a> {
     /// The last parts of the walk that is in a log of this program, as many as `most`.
-    pub fn of(code: &'a Code, log: &'a str, most: usize) -> Recording<'a> {
+    pub fn of(code: &'a Code, log: &'a str, most: usize) -> Trail<'a> {
         let mut count = 0usize;
         let each = |tell: &mut dyn FnMut(Entry<'a>)| {
             let Ok(()) = walk::<Infallible>(code, log, &mut |entry| {
@@ -75,7 +75,7 @@ impl<'a> Recording<'a> {
         };
         each(&mut |_| count += 1);
         let left_out = count.saturating_sub(most);
-        let mut recording = Recording {
+        let mut trail = Trail {
             code,
             rows: vec![],
             left_out,
@@ -89,13 +89,13 @@ impl<'a> Recording<'a> {
         let (mut waiting, mut left) = (vec![], left_out);
         each(&mut |entry| {
             if left == 0 {
-                return recording.add(entry, &mut waiting);
+                return trail.add(entry, &mut waiting);
             }
             left -= 1;
-            recording.skipped += usize::from(matches!(entry, Entry::Step(_)));
+            trail.skipped += usize::from(matches!(entry, Entry::Step(_)));
         });
-        recording.trace_exact();
-        recording
+        trail.trace_exact();
+        trail
     }
 
     /// The rows, in the order of the walk.
