@@ -149,7 +149,7 @@ impl<'a> Stepper<'a> {
                 match key {
                     Key::Char(digit @ '0'..='9') => self.follow(digit as u8 - b'0'),
                     Key::Escape => {}
-                    _ => self.message = "a register is a digit: r6".into(),
+                    _ => self.say("a register is a digit: r6"),
                 }
             }
             Mode::Search(text) => match key {
@@ -189,7 +189,7 @@ impl<'a> Stepper<'a> {
             }
             Key::Up | Key::Char('p' | 'k') => match cursor.checked_sub(1) {
                 Some(row) => self.go(row),
-                None => self.message = "here it begins".into(),
+                None => self.say("here it begins"),
             },
             Key::PageDown => self.go(last.min(cursor + self.page)),
             Key::PageUp => self.go(cursor.saturating_sub(self.page)),
@@ -213,9 +213,13 @@ impl<'a> Stepper<'a> {
                 self.programs[self.current].follow = None;
             }
             Key::Char('q') | Key::Escape => return false,
-            Key::Char(_) | Key::Backspace => self.message = "? shows the keys".into(),
+            Key::Char(_) | Key::Backspace => self.say("? shows the keys"),
         }
         true
+    }
+
+    fn say(&mut self, message: &str) {
+        self.message = message.to_owned();
     }
 
     fn go(&mut self, row: usize) {
@@ -256,7 +260,7 @@ impl<'a> Stepper<'a> {
     fn again(&mut self, forward: bool) {
         let walked = self.walked();
         let Some(at) = walked.trail.rows().get(walked.cursor).and_then(|row| row.insn()) else {
-            self.message = "no instruction".into();
+            self.say("no instruction");
             return;
         };
         let way = if forward { "later" } else { "before" };
@@ -273,8 +277,8 @@ impl<'a> Stepper<'a> {
                 }
                 self.go(row);
             }
-            (None, true) => self.message = "it was refused before it was walked over: i".into(),
-            (None, false) => self.message = "it is accepted: nothing failed".into(),
+            (None, true) => self.say("it was refused before it was walked over: i"),
+            (None, false) => self.say("it is accepted: nothing failed"),
         }
     }
 
@@ -306,7 +310,7 @@ impl<'a> Stepper<'a> {
     fn chain(&mut self, forward: bool) {
         let walked = self.walked();
         let Some(follow) = &walked.follow else {
-            self.message = "r and a digit follow a register, Left and Right go along".into();
+            self.say("r and a digit follow a register, Left and Right go along");
             return;
         };
         let rows = || follow.made.iter().map(|made| made.row);
@@ -336,7 +340,7 @@ impl<'a> Stepper<'a> {
         match found {
             Some(row) => {
                 if row <= cursor {
-                    self.message = "found from the top again".into();
+                    self.say("found from the top again");
                 }
                 self.go(row);
             }
@@ -346,7 +350,7 @@ impl<'a> Stepper<'a> {
 
     fn program(&mut self, index: usize) {
         if self.programs.len() == 1 {
-            self.message = "it is one program".into();
+            self.say("it is one program");
         }
         self.current = index % self.programs.len();
     }
