@@ -1,0 +1,278 @@
+'use strict';
+const find = (what, where = document) => where.querySelector(what);
+const all = (what, where = document) => [...where.querySelectorAll(what)];
+const make = (tag, more, ...children) => {
+    const element = Object.assign(document.createElement(tag), more);
+    element.append(...children);
+    return element;
+};
+const panel = find('aside');
+
+// What a program's rows say. A row's line of source stands before it.
+const programs = all('.program').map((section, number) => {
+    const program = { number, rows: [], slots: [], lines: [], source: new Map() };
+    program.values = [...find('template', section).content.children];
+    let line = '';
+    for (const item of all('.walk li', section)) {
+        if (item.className === 'src') {
+            line = find('small', item).textContent;
+            if (!program.source.has(line)) program.source.set(line, find('code', item).textContent);
+        } else if (item.id) {
+            program.rows.push(item);
+            program.slots.push(item.firstChild.textContent);
+            program.lines.push(line);
+        }
+    }
+    return program;
+});
+
+const frame = row => Number(row.dataset.f ?? 0);
+const parent = (program, index) => Number(program.rows[index].dataset.p ?? index - 1);
+const link = (program, index, place) => `#p${program.number}-s${index}${place ? `,${place}` : ''}`;
+const code = row => find('code', row).textContent;
+
+// What is known behind a row: each 256th row tells all, those between what differs.
+function known(program, index) {
+    const known = new Map();
+    for (let at = index - index % 256; at <= index; at++) {
+        for (const part of (program.rows[at].dataset.k ?? '').split(' ')) {
+            const [place, value] = part.split('=');
+            if (value) known.set(place, program.values[value]);
+            else known.delete(place);
+        }
+    }
+    return known;
+}
+
+// The rows that made a place what it is behind a row, back on the path: the last comes first.
+function history(program, index, place) {
+    const wanted = new Set([`${frame(program.rows[index])}:${place}`]);
+    const found = [];
+    for (let at = index, next = null; at >= 0 && wanted.size; next = at, at = parent(program, at)) {
+        const row = program.rows[at], own = frame(row);
+        const [to, ...from] = (row.dataset.d ?? '').split(' ');
+        const wipe = frame => [1, 2, 3, 4, 5].map(n => `r${n}`).filter(r => wanted.delete(`${frame}:${r}`));
+        const add = (place, what) => found.push({ at, place, what });
+        if (to === 'call') {
+            for (const register of wipe(own + 1)) {
+                wanted.add(`${own}:${register}`);
+                add(register, 'handed over to the function');
+            }
+            // What else the function has, it wrote.
+            for (const key of wanted) if (key.startsWith(`${own + 1}:`)) wanted.delete(key);
+        } else if (to === 'exit') {
+            for (const register of wipe(own - 1)) add(register, 'wiped by the call');
+            if (wanted.delete(`${own - 1}:r0`)) {
+                wanted.add(`${own}:r0`);
+                add('r0', 'returned');
+            }
+        } else if (to === '?') {
+            const compared = from.find(place => wanted.has(`${own}:${place}`));
+            const on = next === null ? '' : `, goes on at ${program.slots[next]}`;
+            if (compared) add(compared, `compared${on}`);
+        } else {
+            const wrote = wanted.delete(`${own}:${to}`);
+            if (from.includes('!')) for (const register of wipe(own)) add(register, 'wiped by the call');
+            if (!wrote) continue;
+            add(to, '');
+            for (const place of from) if (place !== '!' && place !== 'r10') wanted.add(`${own}:${place}`);
+        }
+    }
+    return found;
+}
+
+let program = programs[0], index = -1, place = '', past = [], folded = false;
+
+const order = place => place[0] === 'r' ? Number(place.slice(1)) : 100 - place.slice(2);
+
+function showKnown(row) {
+    const changed = new Set(all('span b', row).map(b => b.textContent));
+    const places = [...known(program, index)].sort(([a], [b]) => order(a) - order(b));
+    find('.known tbody').replaceChildren(...places.map(([name, value]) => {
+        const button = make('button', { title: `How ${name} came about` }, name);
+        button.ariaPressed = name === place;
+        button.onclick = () => { location.hash = link(program, index, name === place ? '' : name); };
+        const words = make('td', {}, value.textContent);
+        if (value.title !== value.textContent) words.append(make('small', {}, value.title));
+        const line = make('tr', {}, make('th', { scope: 'row' }, button), words);
+        if (changed.has(name)) line.className = 'changed';
+        return line;
+    }));
+}
+
+function showHistory() {
+    past = place ? history(program, index, place) : [];
+    const section = find('.history');
+    section.hidden = !place;
+    find('h3', section).textContent = `How ${place} came about`;
+    const items = past.slice().reverse().map(({ at, place, what }) => {
+        const row = program.rows[at], value = known(program, at).get(place);
+        row.classList.add('past');
+        const says = what || (value ? `${place} = ${value.textContent}` : place);
+        return make('li', {}, make('a', { href: link(program, at, place) }, program.slots[at]), ' ',
+            make('code', {}, code(row)), make('small', {}, says));
+    });
+    const start = place && !past.length ? [make('li', {}, 'so it was at the beginning')] : [];
+    find('ol', section).replaceChildren(...start, ...items);
+}
+
+function showSource() {
+    const list = find('.source ol'), line = program.lines[index];
+    find('.source').hidden = !program.source.size;
+    const key = name => { const [, file, number] = /^(.*):(\d+)$/.exec(name); return [file, Number(number)]; };
+    const names = [...program.source.keys()].sort((a, b) => {
+        const [one, other] = [key(a), key(b)];
+        return one[0] < other[0] ? -1 : one[0] > other[0] ? 1 : one[1] - other[1];
+    });
+    list.replaceChildren(...names.map(name => {
+        let to = program.lines.indexOf(name, index + 1);
+        if (to < 0) to = program.lines.indexOf(name);
+        const text = `${key(name)[1]} ${program.source.get(name)}`;
+        const item = make('li', { title: name }, make('a', { href: link(program, to) }, text));
+        if (name === line) item.ariaCurrent = true;
+        return item;
+    }));
+    const current = find('[aria-current]', list);
+    if (current) list.scrollTop = current.offsetTop - list.clientHeight / 2;
+}
+
+function showTimes() {
+    const slot = program.slots[index];
+    const times = program.slots.flatMap((other, at) => other === slot ? [at] : []);
+    const now = times.indexOf(index);
+    const to = (at, text) => at === undefined ? '' : make('a', { href: link(program, at, place) }, text);
+    const deep = frame(program.rows[index]);
+    find('.times').replaceChildren(
+        times.length > 1 ? `Time ${now + 1} of ${times.length} ` : '',
+        to(times[now - 1], 'before'), ' ', to(times[now + 1], 'next'),
+        deep ? ` In a function, ${deep} call${deep > 1 ? 's' : ''} deep` : '');
+    return [times[now - 1], times[now + 1]];
+}
+
+// Shows the instruction that the address names.
+function show() {
+    const names = /^#p(\d+)-s(\d+)(?:,(r\d+|fp-\d+))?$/.exec(location.hash);
+    const row = names && programs[names[1]]?.rows[names[2]];
+    if (!row) return;
+    [program, index, place] = [programs[names[1]], Number(names[2]), names[3] ?? ''];
+    for (const old of all('.picked, .past, .exact')) old.classList.remove('picked', 'past', 'exact');
+    for (let at = row.parentElement; at; at = at.parentElement) if (at.tagName === 'DETAILS') at.open = true;
+    row.classList.add('picked');
+    find('h2', panel).textContent = `${program.slots[index]}: ${code(row)}`;
+    if (row.dataset.x) {
+        for (let at = parent(program, index); at >= row.dataset.x; at = parent(program, at)) {
+            program.rows[at].classList.add('exact');
+        }
+    }
+    showTimes();
+    showHistory();
+    showKnown(row);
+    showSource();
+    row.scrollIntoView({ block: 'nearest' });
+}
+
+function go(to, of = place) {
+    if (to === undefined || !program.rows[to]) return;
+    window.history.replaceState(null, '', link(program, to, of));
+    show();
+}
+
+function step(by) {
+    if (program.rows[index + by]) go(index + by);
+    else if (programs[program.number + by]) {
+        program = programs[program.number + by];
+        go(by > 0 ? 0 : program.rows.length - 1);
+    }
+}
+
+const failures = all('.walk li.failed').map(row => `#${row.id}`);
+
+const actions = {
+    on: () => step(1),
+    back: () => step(-1),
+    failed: () => {
+        const next = (failures.indexOf(location.hash) + 1) % failures.length;
+        if (failures.length) location.hash = failures[next];
+    },
+    fold: () => {
+        folded = !folded;
+        for (const branch of all('.walk details')) branch.open = !folded;
+        find('[data-do=fold]').textContent = folded ? 'Open all' : 'Fold all';
+    },
+    // To where the register was made, or to the instruction before on the path.
+    up: () => {
+        const before = past.find(({ at }) => at < index);
+        if (before) location.hash = link(program, before.at, before.place);
+        else if (!place && parent(program, index) >= 0) location.hash = link(program, parent(program, index));
+    },
+    before: () => go(showTimes()[0]),
+    next: () => go(showTimes()[1]),
+    search: () => find('input').select(),
+    none: () => go(index, ''),
+};
+
+const keys = {
+    j: 'on', ArrowDown: 'on', k: 'back', ArrowUp: 'back', e: 'failed', f: 'fold', u: 'up',
+    n: 'next', p: 'before', '/': 'search', Escape: 'none',
+};
+
+function search(by) {
+    const wanted = find('input').value.toLowerCase();
+    const everywhere = programs.flatMap(program => program.rows.map((row, at) => ({ program, row, at })));
+    const count = everywhere.length;
+    const from = everywhere.findIndex(it => it.program === program && it.at === index);
+    for (let step = 1; wanted && step <= count; step++) {
+        const it = everywhere[(Math.max(from, by < 0 ? 0 : -1) + by * step + count * 2) % count];
+        const line = it.program.source.get(it.program.lines[it.at]) ?? '';
+        if (`${it.row.textContent} ${line}`.toLowerCase().includes(wanted)) {
+            program = it.program;
+            find('output').textContent = '';
+            return go(it.at);
+        }
+    }
+    find('output').textContent = wanted ? 'not found' : '';
+}
+
+document.addEventListener('keydown', event => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.tagName === 'INPUT') {
+        if (event.key === 'Escape') event.target.blur();
+        if (event.key === 'Enter') {
+            event.preventDefault();
+            search(event.shiftKey ? -1 : 1);
+        }
+        return;
+    }
+    const register = /^\d$/.test(event.key) && index >= 0 ? `r${event.key}` : '';
+    const action = register ? () => go(index, register) : actions[keys[event.key]];
+    if (!action) return;
+    event.preventDefault();
+    action();
+});
+
+document.addEventListener('click', ({ target }) => {
+    const action = actions[target.dataset?.do];
+    if (action) return action();
+    const row = target.closest('.walk li[id]');
+    // Who marks text wants to copy it.
+    if (!row || target.closest('a') || !getSelection().isCollapsed) return;
+    const chosen = target.tagName === 'B' ? `,${target.textContent.replace('w', 'r')}` : '';
+    location.hash = `#${row.id}${chosen}`;
+});
+
+// An instruction's registers can be chosen where they stand.
+document.addEventListener('pointerover', ({ target }) => {
+    const code = target.closest?.('.walk li[id] > code');
+    if (!code || code.firstElementChild) return;
+    const parts = code.textContent.split(/\b([rw]\d+)\b/);
+    code.replaceChildren(...parts.map((text, at) => at % 2 ? make('b', {}, text) : text));
+});
+
+find('form').addEventListener('submit', event => event.preventDefault());
+find('[data-do=failed]').hidden = !failures.length;
+find('[data-do=fold]').hidden = !find('.walk details');
+window.addEventListener('hashchange', show);
+document.body.classList.add('js');
+panel.hidden = false;
+if (programs[0]?.rows.length && !location.hash) go(0);
+show();
