@@ -3,9 +3,10 @@
 //!
 //! What the script needs is in the rows: `data-k` is what is known behind an instruction, as the
 //! difference to the row before, in numbers of the values that the section ends with; every
-//! [`WHOLE`]th row tells all of it. `data-d` is what the instruction writes and from what, `data-p` the
+//! 256th row tells all of it. `data-d` is what the instruction writes and from what, `data-p` the
 //! row that it follows if that is not the one before, `data-x` the row back to which the verifier
-//! traced what must be exact, `data-f` how many calls deep it is.
+//! traced what must be exact, `data-l` its line of source if that is another than before, `data-f` how
+//! many calls deep it is.
 
 mod section;
 
@@ -81,7 +82,7 @@ impl Page {
             &self.sections,
             "</main>\n",
             include_str!("panel.html"),
-            "<script>\n",
+            "<script type=module>\n",
             include_str!("page.js"),
             "</script>\n</html>\n",
         ] {

@@ -1,4 +1,3 @@
-'use strict';
 const find = (what, where = document) => where.querySelector(what);
 const all = (what, where = document) => [...where.querySelectorAll(what)];
 const make = (tag, more, ...children) => {
@@ -8,22 +7,15 @@ const make = (tag, more, ...children) => {
 };
 const panel = find('aside');
 
-// What a program's rows say. A row's line of source stands before it.
+// What a program's rows say. A row tells its line of source if that is not the line of the row before.
 const programs = all('.program').map((section, number) => {
-    const program = { number, rows: [], slots: [], lines: [], source: new Map() };
-    program.values = [...find('template', section).content.children];
-    let line = '';
-    for (const item of all('.walk li', section)) {
-        if (item.className === 'src') {
-            line = find('small', item).textContent;
-            if (!program.source.has(line)) program.source.set(line, find('code', item).textContent);
-        } else if (item.id) {
-            program.rows.push(item);
-            program.slots.push(item.firstChild.textContent);
-            program.lines.push(line);
-        }
-    }
-    return program;
+    const told = find('template', section).content, rows = all('.walk li[id]', section);
+    let line;
+    return {
+        number, rows, values: all('i', told), source: all('b', told),
+        slots: rows.map(row => row.firstChild.textContent),
+        lines: rows.map(row => line = row.dataset.l ?? line),
+    };
 });
 
 const frame = row => Number(row.dataset.f ?? 0);
@@ -45,8 +37,10 @@ function known(program, index) {
 }
 
 // The rows that made a place what it is behind a row, back on the path: the last comes first.
-function history(program, index, place) {
-    const wanted = new Set([`${frame(program.rows[index])}:${place}`]);
+function trail(program, index, place) {
+    const { dataset } = program.rows[index];
+    // Behind a function's end is what its caller knows.
+    const wanted = new Set([`${frame(program.rows[index]) - (dataset.d === 'exit')}:${place}`]);
     const found = [];
     for (let at = index, next = null; at >= 0 && wanted.size; next = at, at = parent(program, at)) {
         const row = program.rows[at], own = frame(row);
@@ -101,7 +95,7 @@ function showKnown(row) {
 }
 
 function showHistory() {
-    past = place ? history(program, index, place) : [];
+    past = place ? trail(program, index, place) : [];
     const section = find('.history');
     section.hidden = !place;
     find('h3', section).textContent = `How ${place} came about`;
@@ -112,28 +106,26 @@ function showHistory() {
         return make('li', {}, make('a', { href: link(program, at, place) }, program.slots[at]), ' ',
             make('code', {}, code(row)), make('small', {}, says));
     });
-    const start = place && !past.length ? [make('li', {}, 'so it was at the beginning')] : [];
+    const is = known(program, index).has(place) ? 'it was so at the beginning' : 'nothing is known of it';
+    const start = past.length ? [] : [make('li', {}, is)];
     find('ol', section).replaceChildren(...start, ...items);
 }
 
 function showSource() {
-    const list = find('.source ol'), line = program.lines[index];
-    find('.source').hidden = !program.source.size;
-    const key = name => { const [, file, number] = /^(.*):(\d+)$/.exec(name); return [file, Number(number)]; };
-    const names = [...program.source.keys()].sort((a, b) => {
-        const [one, other] = [key(a), key(b)];
-        return one[0] < other[0] ? -1 : one[0] > other[0] ? 1 : one[1] - other[1];
-    });
-    list.replaceChildren(...names.map(name => {
-        let to = program.lines.indexOf(name, index + 1);
-        if (to < 0) to = program.lines.indexOf(name);
-        const text = `${key(name)[1]} ${program.source.get(name)}`;
-        const item = make('li', { title: name }, make('a', { href: link(program, to) }, text));
-        if (name === line) item.ariaCurrent = true;
-        return item;
-    }));
-    const current = find('[aria-current]', list);
-    if (current) list.scrollTop = current.offsetTop - list.clientHeight / 2;
+    const list = find('.source ol');
+    if (list.program !== program) {
+        const { source, lines } = list.program = program;
+        const jump = line => go(lines.indexOf(line, index + 1) < 0 ? lines.indexOf(line) : lines.indexOf(line, index + 1));
+        list.replaceChildren(...source.map(({ title, textContent }, line) => make('li', {}, make('button', {
+            title, disabled: !lines.includes(`${line}`), onclick: () => jump(`${line}`),
+        }, `${title.split(':').pop()} ${textContent}`))));
+        find('.source').hidden = !source.length;
+    }
+    find('[aria-current]', list)?.removeAttribute('aria-current');
+    const current = list.children[program.lines[index]];
+    if (!current) return;
+    current.ariaCurrent = true;
+    list.scrollTop = current.offsetTop - list.clientHeight / 2;
 }
 
 function showTimes() {
@@ -149,9 +141,9 @@ function showTimes() {
     return [times[now - 1], times[now + 1]];
 }
 
-// Shows the instruction that the address names.
-function show() {
-    const names = /^#p(\d+)-s(\d+)(?:,(r\d+|fp-\d+))?$/.exec(location.hash);
+// Shows the instruction that an address names.
+function show(address = location.hash) {
+    const names = /^#p(\d+)-s(\d+)(?:,(r\d+|fp-\d+))?$/.exec(address);
     const row = names && programs[names[1]]?.rows[names[2]];
     if (!row) return;
     [program, index, place] = [programs[names[1]], Number(names[2]), names[3] ?? ''];
@@ -168,12 +160,12 @@ function show() {
     showHistory();
     showKnown(row);
     showSource();
-    row.scrollIntoView({ block: 'nearest' });
+    if (address === location.hash) row.scrollIntoView({ block: 'nearest' });
 }
 
 function go(to, of = place) {
     if (to === undefined || !program.rows[to]) return;
-    window.history.replaceState(null, '', link(program, to, of));
+    history.replaceState(null, '', link(program, to, of));
     show();
 }
 
@@ -185,7 +177,7 @@ function step(by) {
     }
 }
 
-const failures = all('.walk li.failed').map(row => `#${row.id}`);
+const failures = all('.walk li.failed').map(({ id, dataset }) => `#${id}${dataset.r ? `,${dataset.r}` : ''}`);
 
 const actions = {
     on: () => step(1),
@@ -223,7 +215,7 @@ function search(by) {
     const from = everywhere.findIndex(it => it.program === program && it.at === index);
     for (let step = 1; wanted && step <= count; step++) {
         const it = everywhere[(Math.max(from, by < 0 ? 0 : -1) + by * step + count * 2) % count];
-        const line = it.program.source.get(it.program.lines[it.at]) ?? '';
+        const line = it.program.source[it.program.lines[it.at]]?.textContent;
         if (`${it.row.textContent} ${line}`.toLowerCase().includes(wanted)) {
             program = it.program;
             find('output').textContent = '';
@@ -271,8 +263,7 @@ document.addEventListener('pointerover', ({ target }) => {
 find('form').addEventListener('submit', event => event.preventDefault());
 find('[data-do=failed]').hidden = !failures.length;
 find('[data-do=fold]').hidden = !find('.walk details');
-window.addEventListener('hashchange', show);
+window.addEventListener('hashchange', () => show());
 document.body.classList.add('js');
 panel.hidden = false;
-if (programs[0]?.rows.length && !location.hash) go(0);
-show();
+show(location.hash || failures[0] || '#p0-s0');

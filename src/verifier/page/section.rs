@@ -20,7 +20,7 @@ const DEEPEST: usize = 12;
 const TOGETHER: usize = 64;
 
 /// So many rows after each other tell what has changed; the next tells all that is known.
-pub const WHOLE: usize = 256;
+const WHOLE: usize = 256;
 
 /// So many of the instructions over which a value was traced back are named.
 const NAMED: usize = 8;
@@ -35,8 +35,12 @@ pub struct Section<'a> {
     open: usize,
     /// Where the list begins that is open, and how many rows it has.
     list: Option<(usize, usize)>,
-    /// The source line that was shown last.
+    /// The lines of source, by files and numbers.
+    lines: Vec<&'a Source>,
+    /// The line that was shown last.
     source: Option<&'a Source>,
+    /// The line of the row before.
+    line: Option<usize>,
     /// Conditions of which one side may still be walked: slot and row.
     waiting: Vec<(u32, usize)>,
     /// The row that the next one follows.
@@ -65,6 +69,9 @@ struct Row {
 impl<'a> Section<'a> {
     /// A program without rows, the `number`th of the page.
     pub fn new(number: usize, program: &'a Verification) -> Section<'a> {
+        let mut lines: Vec<&Source> = program.lines.iter().collect();
+        lines.sort_by_key(|source| place(source));
+        lines.dedup_by_key(|source| place(source));
         Section {
             number,
             program,
@@ -72,7 +79,9 @@ impl<'a> Section<'a> {
             rows: vec![],
             open: 0,
             list: None,
+            lines,
             source: None,
+            line: None,
             waiting: vec![],
             last: None,
             walked: HashMap::new(),
@@ -124,10 +133,11 @@ impl<'a> Section<'a> {
     fn step(&mut self, step: &Step<'a>) {
         let at = step.at;
         let text = self.program.text(at);
+        let source = self.program.source(at);
         // A program's own text may be what is shown anyway.
-        let source = self.program.source(at).filter(|source| !text.ends_with(&source.text));
-        if let Some(source @ Source { file, line, text, .. }) = source {
-            if self.source.is_none_or(|it| it.line != *line || it.file != *file) {
+        if let Some(source) = source.filter(|source| !text.ends_with(&source.text)) {
+            if self.source.is_none_or(|it| place(it) != place(source)) {
+                let Source { file, line, text, .. } = source;
                 let (text, file) = (escape(text), escape(file));
                 self.item("src", &format!("<code>{text}</code> <small>{file}:{line}</small>"));
             }
@@ -141,6 +151,13 @@ impl<'a> Section<'a> {
         if parent != row.checked_sub(1) {
             let parent = parent.map_or("-1".to_owned(), |parent| parent.to_string());
             let _ = write!(self.html, " data-p={parent}");
+        }
+        let line = |it| self.lines.binary_search_by_key(&place(it), |other| place(other)).ok();
+        let line = source.and_then(line);
+        if line != self.line {
+            let number = line.map_or(String::new(), |line| line.to_string());
+            let _ = write!(self.html, " data-l=\"{number}\"");
+            self.line = line;
         }
         if step.frame > 0 {
             let _ = write!(self.html, " data-f={} style=--f:{0}", step.frame);
@@ -165,8 +182,7 @@ impl<'a> Section<'a> {
         if step.times > 1 || !learnt.is_empty() {
             self.html.push_str("<span>");
             if step.times > 1 {
-                let comma = if learnt.is_empty() { "" } else { ", " };
-                let _ = write!(self.html, "<i>time {}</i>{comma}", step.times);
+                let _ = write!(self.html, "<i>time {}</i> ", step.times);
             }
             let _ = write!(self.html, "{learnt}</span>");
         }
@@ -268,7 +284,8 @@ impl<'a> Section<'a> {
 
     /// `the exact value of r6 matters here: traced back over 7, 6, 5`.
     fn exact(&self, exact: &Exact, rows: &[Option<usize>]) -> String {
-        let places: Vec<_> = exact.places.iter().map(|it| format!("<b>{}</b>", name(*it))).collect();
+        let places: Vec<_> =
+            exact.places.iter().map(|it| format!("<b>{}</b>", name(*it))).collect();
         let mut text = format!("the exact value of {} matters here", places.join(", "));
         let over = rows.iter().zip(&exact.over).take(NAMED);
         let over: Vec<_> = over.map(|(row, at)| self.link(*row, *at)).collect();
@@ -345,7 +362,9 @@ impl<'a> Section<'a> {
         if let Some(why) = why {
             let failed = self.failed(&why);
             if let Some(row) = failed {
-                self.html.insert_str(self.rows[row].start + 3, " class=failed");
+                let register = why.register.map_or(String::new(), |it| format!(" data-r=r{it}"));
+                let failed = format!(" class=failed{register}");
+                self.html.insert_str(self.rows[row].start + "<li".len(), &failed);
             }
             self.why(&why, failed, &mut head);
         }
@@ -355,6 +374,10 @@ impl<'a> Section<'a> {
         out.push_str(&head);
         out.push_str("<div class=walk>\n");
         out.push_str(&self.html);
+        for Source { file, line, text, .. } in &self.lines {
+            let (file, text) = (escape(file), escape(text));
+            let _ = write!(self.told, "<b title=\"{file}:{line}\">{text}</b>");
+        }
         let _ = write!(out, "</div>\n<template>{}</template>\n</section>\n", self.told);
     }
 
@@ -437,6 +460,11 @@ impl<'a> Section<'a> {
         }
         out.push('\n');
     }
+}
+
+/// Where a line stands.
+fn place(source: &Source) -> (&str, u32) {
+    (&source.file, source.line)
 }
 
 /// `r0 = NULL or the address of a map value, r1 r2 gone`.
