@@ -21,11 +21,15 @@ const programs = all('.program').map((section, number) => {
 const frame = row => Number(row.dataset.f ?? 0);
 const parent = (program, index) => Number(program.rows[index].dataset.p ?? index - 1);
 const link = (program, index, place) => `#p${program.number}-s${index}${place ? `,${place}` : ''}`;
+// The row behind which what is known at a row is known: nobody knows what is behind a refused instruction.
+const behind = (program, index) =>
+    program.rows[index].classList.contains('failed') ? parent(program, index) : index;
 const code = row => find('code', row).textContent;
 
 // What is known behind a row: each 256th row tells all, those between what differs.
 function known(program, index) {
     const known = new Map();
+    if (index < 0) return known;
     for (let at = index - index % 256; at <= index; at++) {
         for (const part of (program.rows[at].dataset.k ?? '').split(' ')) {
             const [place, value] = part.split('=');
@@ -38,11 +42,11 @@ function known(program, index) {
 
 // The rows that made a place what it is behind a row, back on the path: the last comes first.
 function trail(program, index, place) {
-    const { dataset } = program.rows[index];
+    const from = behind(program, index), { dataset } = program.rows[index];
     // Behind a function's end is what its caller knows.
-    const wanted = new Set([`${frame(program.rows[index]) - (dataset.d === 'exit')}:${place}`]);
+    const wanted = new Set([`${frame(program.rows[index]) - (from === index && dataset.d === 'exit')}:${place}`]);
     const found = [];
-    for (let at = index, next = null; at >= 0 && wanted.size; next = at, at = parent(program, at)) {
+    for (let at = from, next = null; at >= 0 && wanted.size && found.length < 500; next = at, at = parent(program, at)) {
         const row = program.rows[at], own = frame(row);
         const [to, ...from] = (row.dataset.d ?? '').split(' ');
         const wipe = frame => [1, 2, 3, 4, 5].map(n => `r${n}`).filter(r => wanted.delete(`${frame}:${r}`));
@@ -75,17 +79,19 @@ function trail(program, index, place) {
     return found;
 }
 
-let program = programs[0], index = -1, place = '', past = [], folded = false;
+let program = programs[0], index = -1, place = '', past = [], folded = false, later;
 
 const order = place => place[0] === 'r' ? Number(place.slice(1)) : 100 - place.slice(2);
 
 function showKnown(row) {
-    const changed = new Set(all('span b', row).map(b => b.textContent));
-    const places = [...known(program, index)].sort(([a], [b]) => order(a) - order(b));
+    const at = behind(program, index);
+    const changed = new Set(at === index ? all('span b', row).map(b => b.textContent) : []);
+    find('caption').textContent = `Known ${at === index ? 'behind' : 'before'} it`;
+    const places = [...known(program, at)].sort(([a], [b]) => order(a) - order(b));
     find('.known tbody').replaceChildren(...places.map(([name, value]) => {
         const button = make('button', { title: `How ${name} came about` }, name);
         button.ariaPressed = name === place;
-        button.onclick = () => { location.hash = link(program, index, name === place ? '' : name); };
+        button.onclick = () => open(link(program, index, name === place ? '' : name));
         const words = make('td', {}, value.textContent);
         if (value.title !== value.textContent) words.append(make('small', {}, value.title));
         const line = make('tr', {}, make('th', { scope: 'row' }, button), words);
@@ -106,7 +112,7 @@ function showHistory() {
         return make('li', {}, make('a', { href: link(program, at, place) }, program.slots[at]), ' ',
             make('code', {}, code(row)), make('small', {}, says));
     });
-    const is = known(program, index).has(place) ? 'it was so at the beginning' : 'nothing is known of it';
+    const is = known(program, behind(program, index)).has(place) ? 'it was so at the beginning' : 'nothing is known of it';
     const start = past.length ? [] : [make('li', {}, is)];
     find('ol', section).replaceChildren(...start, ...items);
 }
@@ -142,7 +148,8 @@ function showTimes() {
 }
 
 // Shows the instruction that an address names.
-function show(address = location.hash) {
+function show(address, move = true) {
+    clearTimeout(later);
     const names = /^#p(\d+)-s(\d+)(?:,(r\d+|fp-\d+))?$/.exec(address);
     const row = names && programs[names[1]]?.rows[names[2]];
     if (!row) return;
@@ -160,21 +167,32 @@ function show(address = location.hash) {
     showHistory();
     showKnown(row);
     showSource();
-    if (address === location.hash) row.scrollIntoView({ block: 'nearest' });
+    if (move) row.scrollIntoView({ block: 'nearest' });
 }
 
 function go(to, of = place) {
     if (to === undefined || !program.rows[to]) return;
-    history.replaceState(null, '', link(program, to, of));
-    show();
+    const address = link(program, to, of);
+    show(address);
+    // Browsers take no more than some a second.
+    later = setTimeout(() => history.replaceState(null, '', address), 300);
+}
+
+// What is gone to like this can be gone back from.
+function open(address) {
+    if (location.hash === address) show(address);
+    else location.hash = address;
 }
 
 function step(by) {
-    if (program.rows[index + by]) go(index + by);
-    else if (programs[program.number + by]) {
-        program = programs[program.number + by];
-        go(by > 0 ? 0 : program.rows.length - 1);
+    let next = program.number, to = index + by;
+    while (programs[next] && !programs[next].rows[to]) {
+        next += by;
+        to = by > 0 ? 0 : programs[next]?.rows.length - 1;
     }
+    if (!programs[next]) return;
+    program = programs[next];
+    go(to);
 }
 
 const failures = all('.walk li.failed').map(({ id, dataset }) => `#${id}${dataset.r ? `,${dataset.r}` : ''}`);
@@ -183,8 +201,8 @@ const actions = {
     on: () => step(1),
     back: () => step(-1),
     failed: () => {
-        const next = (failures.indexOf(location.hash) + 1) % failures.length;
-        if (failures.length) location.hash = failures[next];
+        const now = failures.findIndex(address => address.split(',')[0] === link(program, index));
+        if (failures.length) open(failures[(now + 1) % failures.length]);
     },
     fold: () => {
         folded = !folded;
@@ -194,8 +212,8 @@ const actions = {
     // To where the register was made, or to the instruction before on the path.
     up: () => {
         const before = past.find(({ at }) => at < index);
-        if (before) location.hash = link(program, before.at, before.place);
-        else if (!place && parent(program, index) >= 0) location.hash = link(program, parent(program, index));
+        if (before) open(link(program, before.at, before.place));
+        else if (!place && parent(program, index) >= 0) open(link(program, parent(program, index)));
     },
     before: () => go(showTimes()[0]),
     next: () => go(showTimes()[1]),
@@ -249,7 +267,7 @@ document.addEventListener('click', ({ target }) => {
     // Who marks text wants to copy it.
     if (!row || target.closest('a') || !getSelection().isCollapsed) return;
     const chosen = target.tagName === 'B' ? `,${target.textContent.replace('w', 'r')}` : '';
-    location.hash = `#${row.id}${chosen}`;
+    open(`#${row.id}${chosen}`);
 });
 
 // An instruction's registers can be chosen where they stand.
@@ -263,7 +281,7 @@ document.addEventListener('pointerover', ({ target }) => {
 find('form').addEventListener('submit', event => event.preventDefault());
 find('[data-do=failed]').hidden = !failures.length;
 find('[data-do=fold]').hidden = !find('.walk details');
-window.addEventListener('hashchange', () => show());
+window.addEventListener('hashchange', () => show(location.hash));
 document.body.classList.add('js');
 panel.hidden = false;
-show(location.hash || failures[0] || '#p0-s0');
+show(location.hash || failures[0] || `#${find('.walk li[id]')?.id}`, !!location.hash);
