@@ -42,11 +42,11 @@ function known(program, index) {
 
 // The rows that made a place what it is behind a row, back on the path: the last comes first.
 function trail(program, index, place) {
-    const from = behind(program, index), { dataset } = program.rows[index];
+    const first = behind(program, index), { dataset } = program.rows[index];
     // Behind a function's end is what its caller knows.
-    const wanted = new Set([`${frame(program.rows[index]) - (from === index && dataset.d === 'exit')}:${place}`]);
+    const wanted = new Set([`${frame(program.rows[index]) - (first === index && dataset.d === 'exit')}:${place}`]);
     const found = [];
-    for (let at = from, next = null; at >= 0 && wanted.size && found.length < 500; next = at, at = parent(program, at)) {
+    for (let at = first, next = null; at >= 0 && wanted.size && found.length < 500; next = at, at = parent(program, at)) {
         const row = program.rows[at], own = frame(row);
         const [to, ...from] = (row.dataset.d ?? '').split(' ');
         const wipe = frame => [1, 2, 3, 4, 5].map(n => `r${n}`).filter(r => wanted.delete(`${frame}:${r}`));
