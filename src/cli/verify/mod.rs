@@ -48,7 +48,7 @@ pub struct Show {
     #[arg(long)]
     json: bool,
 
-    /// Write a web page with the walk, to be gone through in a browser; - for stdout
+    /// Write a web page on which to go through the walk; - for stdout
     #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "json"])]
     html: Option<PathBuf>,
 }
@@ -62,7 +62,7 @@ Examples:
   rawbpf verify program.o                       an object made by clang, with its lines of C
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
   rawbpf verify --json drop.bpf | jq -r .text   a line for each instruction walked over
-  rawbpf verify --html walk.html drop.bpf       a page on which to go from instruction to instruction
+  rawbpf verify --html walk.html drop.bpf       a page to go through the walk in a browser
 
 Nothing is attached or run. Instructions stand in the order in which the verifier walks over them, \
 behind each what it learns there; what is indented is a branch that it put aside. A refused program \
@@ -235,8 +235,15 @@ impl<'a> Shown<'a> {
     }
 
     fn end(mut self) -> Result<(), Stop> {
-        if let Some(file) = &self.show.html {
-            html::write(&self.page, file, &mut self.out)?;
+        let written = match &self.show.html {
+            Some(file) => html::write(&self.page, file, &mut self.out),
+            None => Ok(()),
+        };
+        // The refusal is the more important of two failures.
+        match (&self.refused, written) {
+            (Some(_), Err(Stop::Error(error))) => say!("verify: {}", error.what),
+            (Some(_), _) => {}
+            (None, written) => written?,
         }
         self.refused.map_or(Ok(()), |error| Err(error.into()))
     }
