@@ -50,7 +50,7 @@ function trail(program, index, place) {
         const row = program.rows[at], own = frame(row);
         const [to, ...from] = (row.dataset.d ?? '').split(' ');
         const wipe = frame => [1, 2, 3, 4, 5].map(n => `r${n}`).filter(r => wanted.delete(`${frame}:${r}`));
-        const add = (place, what) => found.push({ at, place, what });
+        const add = (place, what, told) => found.push({ at, place, what, told });
         if (to === 'call') {
             for (const register of wipe(own + 1)) {
                 wanted.add(`${own}:${register}`);
@@ -67,12 +67,12 @@ function trail(program, index, place) {
         } else if (to === '?') {
             const compared = from.find(place => wanted.has(`${own}:${place}`));
             const on = next === null ? '' : `, goes on at ${program.slots[next]}`;
-            if (compared) add(compared, `compared${on}`);
+            if (compared) add(compared, `compared${on}`, next === at + 1);
         } else {
             const wrote = wanted.delete(`${own}:${to}`);
             if (from.includes('!')) for (const register of wipe(own)) add(register, 'wiped by the call');
             if (!wrote) continue;
-            add(to, '');
+            add(to, '', true);
             for (const place of from) if (place !== '!' && place !== 'r10') wanted.add(`${own}:${place}`);
         }
     }
@@ -105,10 +105,10 @@ function showHistory() {
     const section = find('.history');
     section.hidden = !place;
     find('h3', section).textContent = `How ${place} came about`;
-    const items = past.slice().reverse().map(({ at, place, what }) => {
-        const row = program.rows[at], value = known(program, at).get(place);
+    const items = past.slice().reverse().map(({ at, place, what, told }) => {
+        const row = program.rows[at], value = told && known(program, at).get(place);
         row.classList.add('past');
-        const says = what || (value ? `${place} = ${value.textContent}` : place);
+        const says = [what, value && `${place} = ${value.textContent}`].filter(Boolean).join(': ') || place;
         return make('li', {}, make('a', { href: link(program, at, place) }, program.slots[at]), ' ',
             make('code', {}, code(row)), make('small', {}, says));
     });

@@ -45,14 +45,12 @@ pub struct Section<'a> {
     waiting: Vec<(u32, usize)>,
     /// The row that the next one follows.
     last: Option<usize>,
-    /// The row that walked over a slot last.
-    walked: HashMap<u32, usize>,
     /// What the row before tells.
     known: Known<'a>,
     /// Whether that is also what is known before the next.
     onward: bool,
     /// The numbers of values.
-    values: HashMap<String, usize>,
+    values: HashMap<String, u32>,
     /// The values in their order, as HTML.
     told: String,
 }
@@ -69,9 +67,13 @@ struct Row {
 impl<'a> Section<'a> {
     /// A program without rows, the `number`th of the page.
     pub fn new(number: usize, program: &'a Verification) -> Section<'a> {
-        let mut lines: Vec<&Source> = program.lines.iter().collect();
-        lines.sort_by_key(|source| place(source));
-        lines.dedup_by_key(|source| place(source));
+        let mut lines: Vec<&Source> = vec![];
+        for line in &program.lines {
+            // They are almost in their order.
+            if let Err(at) = lines.binary_search_by_key(&place(line), |other| place(other)) {
+                lines.insert(at, line);
+            }
+        }
         Section {
             number,
             program,
@@ -84,7 +86,6 @@ impl<'a> Section<'a> {
             line: None,
             waiting: vec![],
             last: None,
-            walked: HashMap::new(),
             known: vec![],
             onward: false,
             values: HashMap::new(),
@@ -120,7 +121,7 @@ impl<'a> Section<'a> {
                 self.source = None;
             }
             Entry::Safe { at, .. } => {
-                let before = self.link(self.walked.get(at).copied(), *at);
+                let before = self.link(self.row_of(*at), *at);
                 let text = format!("{before}: safe, known to be so before: the path ends");
                 self.item("safe", &text);
                 (self.last, self.onward) = (None, false);
@@ -194,7 +195,6 @@ impl<'a> Section<'a> {
         if matches!(insn, Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
             self.waiting.push((at, row));
         }
-        self.walked.insert(at, row);
         (self.last, self.onward) = (Some(row), true);
     }
 
@@ -213,11 +213,12 @@ impl<'a> Section<'a> {
         let mut parts = vec![];
         for (place, value) in step.known.iter().filter(|(place, value)| !same(place, value)) {
             let text = format!("<i title=\"{}\">{}</i>", escape(&value.text()), is(value));
-            let next = self.values.len();
-            let number = *self.values.entry(text).or_insert_with_key(|text| {
-                self.told.push_str(text);
-                next
-            });
+            let next = self.values.len() as u32;
+            let number = self.values.get(&text).copied().unwrap_or(next);
+            if number == next {
+                self.told.push_str(&text);
+                self.values.insert(text, next);
+            }
             parts.push(format!("{}={number}", name(*place)));
         }
         let gone = |place: &Place| step.known.iter().all(|(other, _)| other != place);
@@ -263,6 +264,11 @@ impl<'a> Section<'a> {
             }
         }
         parts.join(" ")
+    }
+
+    /// The row that walked over a slot last.
+    fn row_of(&self, at: u32) -> Option<usize> {
+        self.rows.iter().rposition(|row| row.at == at)
     }
 
     /// The rows of these slots, back on the path of a row.
@@ -383,8 +389,7 @@ impl<'a> Section<'a> {
 
     /// The row of the instruction that was refused.
     fn failed(&self, why: &Diagnosis) -> Option<usize> {
-        let at = why.at?;
-        self.rows.iter().rposition(|row| row.at == at)
+        self.row_of(why.at?)
     }
 
     /// Why it is refused.
