@@ -96,7 +96,7 @@ const pause = () => new Promise(done => setTimeout(done, 400));
 const key = key => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
 const click = what => document.querySelector(what).click();
 const over = what => document.querySelector(what).dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));
-const known = () => all('.known tbody tr', line => [line.querySelector('button').textContent,
+const known = () => all('.known tbody tr', line => [line.querySelector('a').textContent,
     line.querySelector('td').firstChild.textContent, line.className]);
 const look = () => ({
     address: location.hash,
@@ -247,8 +247,8 @@ fn what_is_clicked_is_told_and_has_an_address_of_its_own() {
         ("key('k')", "#p0-s14", ""),
         ("key('0')", "#p0-s14,r0", "5 6"),
         // The registers in the table.
-        ("click('.known tr:nth-child(2) button')", "#p0-s14,r1", "10"),
-        ("click('.known [aria-pressed=true]')", "#p0-s14", ""),
+        ("click('.known tr:nth-child(2) a')", "#p0-s14,r1", "10"),
+        ("click('.known [aria-current]')", "#p0-s14", ""),
         ("click('.walk summary a')", "#p0-s7", ""),
         (&found, "#p0-s13", ""),
         (&not_found, "#p0-s13", ""),
@@ -328,7 +328,7 @@ fn hostile_text_stays_text() {
     let doing = "[document.querySelectorAll('script').length, document.querySelectorAll('img').length,
         String(window.bad), document.title, document.querySelector('h2').firstChild.data.trim(),
         document.querySelector('.said').textContent.trim(), document.querySelector('#p0-s0 code').textContent,
-        document.querySelector('.src code').textContent, document.querySelector('.source button').textContent]";
+        document.querySelector('.src code').textContent, document.querySelector('.source a').textContent]";
     let seen = read(&page([&program]), Scheme::Light, &["click('#p0-s0')", doing]);
     let (title, map) =
         (format!("{HOSTILE}: the verifier's walk"), format!("(18) r1 = map[{HOSTILE}]"));
