@@ -172,9 +172,14 @@ impl<'a> Section<'a> {
         }
         self.rows.push(Row { at, parent, start });
         // The verifier went back on the path, instruction by instruction.
-        let traced: Vec<Vec<Option<usize>>> =
-            step.exact.iter().map(|exact| self.back(row, &exact.over)).collect();
-        if let Some(farthest) = traced.iter().flatten().flatten().min() {
+        let mut farthest = row;
+        let mut told = String::new();
+        for exact in &step.exact {
+            let rows = self.back(row, &exact.over);
+            farthest = rows.last().copied().unwrap_or(row).min(farthest);
+            self.exact(exact, &rows, &mut told);
+        }
+        if farthest < row {
             let _ = write!(self.html, " data-x={farthest}");
         }
         let text = escape(&text);
@@ -187,15 +192,13 @@ impl<'a> Section<'a> {
             }
             let _ = write!(self.html, "{learnt}</span>");
         }
-        for (exact, rows) in step.exact.iter().zip(&traced) {
-            let exact = self.exact(exact, rows);
-            let _ = write!(self.html, "<em>{exact}</em>");
-        }
+        self.html.push_str(&told);
         self.html.push('\n');
         if matches!(insn, Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
             self.waiting.push((at, row));
         }
-        (self.last, self.onward) = (Some(row), true);
+        let ends = step.frame == 0 && matches!(insn, Some(Insn::Exit));
+        (self.last, self.onward) = ((!ends).then_some(row), true);
     }
 
     /// Whether the instruction at a slot may come behind this row.
@@ -271,37 +274,33 @@ impl<'a> Section<'a> {
         self.rows.iter().rposition(|row| row.at == at)
     }
 
-    /// The rows of these slots, back on the path of a row.
-    fn back(&self, row: usize, slots: &[u32]) -> Vec<Option<usize>> {
-        let mut from = row;
-        let find = |slot: &u32| {
-            let mut next = self.rows[from].parent;
-            while let Some(row) = next {
-                if self.rows[row].at == *slot {
-                    from = row;
-                    return Some(row);
-                }
-                next = self.rows[row].parent;
+    /// The rows of these slots, back on the path of a row, as far as they are there.
+    fn back(&self, row: usize, slots: &[u32]) -> Vec<usize> {
+        let mut found = vec![];
+        let mut next = self.rows[row].parent;
+        while let Some(row) = next
+            && let Some(slot) = slots.get(found.len())
+        {
+            if self.rows[row].at == *slot {
+                found.push(row);
             }
-            None
-        };
-        slots.iter().map(find).collect()
+            next = self.rows[row].parent;
+        }
+        found
     }
 
     /// `the exact value of r6 matters here: traced back over 7, 6, 5`.
-    fn exact(&self, exact: &Exact, rows: &[Option<usize>]) -> String {
-        let places: Vec<_> =
-            exact.places.iter().map(|it| format!("<b>{}</b>", name(*it))).collect();
-        let mut text = format!("the exact value of {} matters here", places.join(", "));
-        let over = rows.iter().zip(&exact.over).take(NAMED);
-        let over: Vec<_> = over.map(|(row, at)| self.link(*row, *at)).collect();
-        if !over.is_empty() {
-            let _ = write!(text, ": traced back over {}", over.join(", "));
+    fn exact(&self, exact: &Exact, rows: &[usize], out: &mut String) {
+        let places: Vec<_> = exact.places.iter().map(|place| bold(*place)).collect();
+        let _ = write!(out, "<em>the exact value of {} matters here", places.join(", "));
+        for (index, at) in exact.over.iter().take(NAMED).enumerate() {
+            out.push_str(if index == 0 { ": traced back over " } else { ", " });
+            out.push_str(&self.link(rows.get(index).copied(), *at));
         }
-        match exact.over.len() - over.len() {
-            0 => text,
-            more => format!("{text} and {more} more"),
+        if exact.over.len() > NAMED {
+            let _ = write!(out, " and {} more", exact.over.len() - NAMED);
         }
+        out.push_str("</em>");
     }
 
     /// A slot's number, which leads to a row.
@@ -403,11 +402,10 @@ impl<'a> Section<'a> {
         let _ = write!(out, "<h3>{sentence}{class}</h3>\n");
         if let Some(at) = why.at {
             let slots: Vec<u32> = why.history.iter().rev().map(|told| told.at).collect();
-            let mut rows = failed.map_or(vec![], |row| self.back(row, &slots));
-            rows.reverse();
+            let rows = failed.map_or(vec![], |row| self.back(row, &slots));
             out.push_str("<ol>\n");
             for (index, told) in why.history.iter().enumerate() {
-                let row = rows.get(index).copied().flatten();
+                let row = rows.get(slots.len() - 1 - index).copied();
                 self.cause(told.at, row, told.register, false, &told.what, out);
             }
             let is = why.value.map(words).unwrap_or_default();
@@ -472,20 +470,18 @@ fn place(source: &Source) -> (&str, u32) {
     (&source.file, source.line)
 }
 
-/// `r0 = NULL or the address of a map value, r1 r2 gone`.
+/// `r0 = NULL or the address of a map value, r1 gone`.
 fn learnt(changes: &[Change]) -> String {
     let mut all = vec![];
-    let mut gone = vec![];
     for (place, value) in changes {
-        match value {
-            Some(value) => all.push(format!("<b>{}</b> = {}", name(*place), is(value))),
-            None => gone.push(format!("<b>{}</b>", name(*place))),
-        }
-    }
-    if !gone.is_empty() {
-        all.push(format!("{} gone", gone.join(" ")));
+        let value = value.as_ref().map_or("gone".to_owned(), |value| format!("= {}", is(value)));
+        all.push(format!("{} {value}", bold(*place)));
     }
     all.join(", ")
+}
+
+fn bold(place: Place) -> String {
+    format!("<b>{}</b>", name(place))
 }
 
 fn is(value: &Value) -> String {
