@@ -113,9 +113,9 @@ impl<'a> Section<'a> {
                 let from = self.link(self.last, *from);
                 let guess = if *speculative { " if the CPU guesses wrongly" } else { "" };
                 let learnt = learnt(changes);
-                let _ = write!(
+                let _ = writeln!(
                     self.html,
-                    "<details open><summary>from {from} to {to}{guess}: {learnt}</summary>\n"
+                    "<details open><summary>from {from} to {to}{guess}: {learnt}</summary>"
                 );
                 self.open += 1;
                 self.source = None;
@@ -163,7 +163,7 @@ impl<'a> Section<'a> {
         if step.frame > 0 {
             let _ = write!(self.html, " data-f={} style=--f:{0}", step.frame);
         }
-        self.differences(step, row % WHOLE == 0);
+        self.differences(step, row.is_multiple_of(WHOLE));
         let insn = self.program.code.insn(at);
         let does = insn.map(|insn| self.does(insn, step)).unwrap_or_default();
         self.known.clone_from(&step.known);
@@ -212,7 +212,7 @@ impl<'a> Section<'a> {
     /// What is known behind a step, as what differs from the row before.
     fn differences(&mut self, step: &Step<'a>, whole: bool) {
         let before = if whole { &[][..] } else { &self.known };
-        let same = |place: &Place, value: &Value| before.iter().any(|it| *it == (*place, *value));
+        let same = |place: &Place, value: &Value| before.contains(&(*place, *value));
         let mut parts = vec![];
         for (place, value) in step.known.iter().filter(|(place, value)| !same(place, value)) {
             let text = format!("<i title=\"{}\">{}</i>", escape(&value.text()), is(value));
@@ -354,16 +354,16 @@ impl<'a> Section<'a> {
         self.end_list();
         let why = self.program.diagnose().filter(|_| about.refused);
         let mut head = String::new();
-        let _ = write!(
+        let _ = writeln!(
             head,
-            "<section class=program id=p{}>\n<h2>{} <small>{}</small></h2>\n",
+            "<section class=program id=p{}>\n<h2>{} <small>{}</small></h2>",
             self.number,
             escape(about.name),
             escape(about.attached)
         );
         let totals = Totals::of(&self.program.log);
         let verdict = if about.refused { "refused" } else { "accepted" };
-        let _ = write!(head, "<p class={verdict}><strong>{verdict}</strong>: {totals}</p>\n");
+        let _ = writeln!(head, "<p class={verdict}><strong>{verdict}</strong>: {totals}</p>");
         if let Some(why) = why {
             let failed = self.failed(&why);
             if let Some(row) = failed {
@@ -374,7 +374,7 @@ impl<'a> Section<'a> {
             self.why(&why, failed, &mut head);
         }
         if !about.missing.is_empty() {
-            let _ = write!(head, "<p>{}</p>\n", escape(about.missing));
+            let _ = writeln!(head, "<p>{}</p>", escape(about.missing));
         }
         out.push_str(&head);
         out.push_str("<div class=walk>\n");
@@ -383,7 +383,7 @@ impl<'a> Section<'a> {
             let (file, text) = (escape(file), escape(text));
             let _ = write!(self.told, "<b title=\"{file}:{line}\">{text}</b>");
         }
-        let _ = write!(out, "</div>\n<template>{}</template>\n</section>\n", self.told);
+        let _ = writeln!(out, "</div>\n<template>{}</template>\n</section>", self.told);
     }
 
     /// The row of the instruction that was refused.
@@ -398,8 +398,8 @@ impl<'a> Section<'a> {
             class => format!(" <small>[{class}]</small>"),
         };
         let sentence = escape(&why.sentence);
-        let _ = write!(out, "<div class=why role=group aria-label=\"Why it is refused\">\n");
-        let _ = write!(out, "<h3>{sentence}{class}</h3>\n");
+        let _ = writeln!(out, "<div class=why role=group aria-label=\"Why it is refused\">");
+        let _ = writeln!(out, "<h3>{sentence}{class}</h3>");
         if let Some(at) = why.at {
             let slots: Vec<u32> = why.history.iter().rev().map(|told| told.at).collect();
             let rows = failed.map_or(vec![], |row| self.back(row, &slots));
@@ -427,7 +427,7 @@ impl<'a> Section<'a> {
             ("note", missing),
         ]) {
             if !text.is_empty() {
-                let _ = write!(out, "<dt>{term}<dd>{}\n", escape(text));
+                let _ = writeln!(out, "<dt>{term}<dd>{}", escape(text));
             }
         }
         out.push_str("</dl>\n</div>\n");
