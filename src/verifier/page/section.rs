@@ -470,12 +470,17 @@ fn place(source: &Source) -> (&str, u32) {
     (&source.file, source.line)
 }
 
-/// `r0 = NULL or the address of a map value, r1 gone`.
+/// `r0 = NULL or the address of a map value, r1 r2 gone`.
 fn learnt(changes: &[Change]) -> String {
-    let mut all = vec![];
+    let (mut all, mut gone) = (vec![], String::new());
     for (place, value) in changes {
-        let value = value.as_ref().map_or("gone".to_owned(), |value| format!("= {}", is(value)));
-        all.push(format!("{} {value}", bold(*place)));
+        match value {
+            Some(value) => all.push(format!("{} = {}", bold(*place), is(value))),
+            None => gone += &format!("{} ", bold(*place)),
+        }
+    }
+    if !gone.is_empty() {
+        all.push(gone + "gone");
     }
     all.join(", ")
 }
