@@ -23,21 +23,32 @@ struct Program {
 }
 
 /// The walks of Linux 5.10, which prints all that is known each time, and of 6.18 over the recorded
-/// programs.
+/// programs, those aside that were shortened.
 fn recorded() -> &'static [Program] {
     static ALL: OnceLock<Vec<Program>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let packed = include_bytes!("../verifier/logs.jsonl.xz");
-        let mut lines = vec![];
-        lzma_rs::xz_decompress(&mut Cursor::new(packed), &mut lines).unwrap();
-        let lines = String::from_utf8(lines).unwrap();
-        lines.lines().filter_map(|line| one(&serde_json::from_str(line).unwrap())).collect()
+        let whole = |program: &Program| !program.verification.log.contains("\n=cut=\n");
+        every().filter(whole).collect()
     })
+}
+
+/// A walk of 25,000 turns of a loop, of which there are the first and the last.
+fn long() -> Program {
+    every().find(|program| program.name == "loop_too_many 6.18").unwrap()
+}
+
+fn every() -> impl Iterator<Item = Program> {
+    let packed = include_bytes!("../verifier/logs.jsonl.xz");
+    let mut lines = vec![];
+    lzma_rs::xz_decompress(&mut Cursor::new(packed), &mut lines).unwrap();
+    let lines = String::from_utf8(lines).unwrap();
+    let lines: Vec<Json> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines.into_iter().filter_map(|line| one(&line))
 }
 
 fn one(value: &Json) -> Option<Program> {
     let kernel = value["kernel"].as_str().unwrap();
-    let log = value["logs"]["2"].as_str().filter(|log| !log.contains("\n=cut=\n"))?;
+    let log = value["logs"]["2"].as_str()?;
     let hex = value["insns"].as_str().unwrap();
     let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
     let insns: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
@@ -155,16 +166,18 @@ fn is(value: &Value) -> String {
 #[test]
 #[ignore = "needs a browser: run tests/run"]
 fn at_each_step_the_page_knows_what_the_walk_does() {
-    let walked: Vec<_> = recorded().iter().map(|it| (it, steps(it))).collect();
+    let long = long();
+    let programs = recorded().iter().chain([&long]);
+    let walked: Vec<_> = programs.clone().map(|it| (it, steps(it))).collect();
     let count: usize = walked.iter().map(|(_, steps)| steps.len()).sum();
-    assert!(count > 1500, "{count}");
+    assert!(count > 3000, "{count}");
     let doing = "(() => { const found = [];
         for (let last = ''; last !== document.querySelector('.picked')?.id; key('j')) {
             last = document.querySelector('.picked')?.id; found.push([last, known()]); }
         return found; })()";
     let mut page = Page::new();
     // At a refused instruction it tells what was known before.
-    recorded().iter().for_each(|program| add(&mut page, program, false));
+    programs.for_each(|program| add(&mut page, program, false));
     let seen = read(
         &page.to_html(),
         Scheme::Light,
@@ -273,6 +286,21 @@ fn what_is_clicked_is_told_and_has_an_address_of_its_own() {
     assert_eq!(seen[1]["exact"], json!(["p0-s6", "p0-s7", "p0-s8"]));
     assert_eq!(seen[8]["exact"], json!(["p0-s14"]));
     assert_eq!(seen.last().unwrap()["says"], "not found");
+}
+
+/// r1 = 3, call, in the function r0 = r1, r0 += 1, exit, and behind the call exit.
+#[test]
+#[ignore = "needs a browser: run tests/run"]
+fn a_history_goes_into_functions_and_out_of_them() {
+    let doings = ["click('#p0-s5')", "key('0')", "click('#p0-s2')", "key('1')"];
+    for kernel in ["5.10", "6.18"] {
+        let seen = read(&page([named(&format!("ok_subprog {kernel}"))]), Scheme::Light, &doings);
+        assert_eq!(seen[1]["title"], "2: (95) exit", "{kernel}");
+        let whole = json!(["p0-s0", "p0-s1", "p0-s2", "p0-s3", "p0-s4"]);
+        assert_eq!(seen[2]["past"], whole, "{kernel}: {}", seen[2]);
+        assert_eq!(seen[4]["past"], json!(["p0-s0", "p0-s1"]), "{kernel}: {}", seen[4]);
+        assert_eq!(seen[3]["times"], "In a function, 1 call deep");
+    }
 }
 
 #[test]
