@@ -170,7 +170,8 @@ fn at_each_step_the_page_knows_what_the_walk_does() {
     let programs = recorded().iter().chain([&long]);
     let walked: Vec<_> = programs.clone().map(|it| (it, steps(it))).collect();
     let count: usize = walked.iter().map(|(_, steps)| steps.len()).sum();
-    assert!(count > 3000, "{count}");
+    let longest = walked.last().unwrap().1.len();
+    assert!(count > 1500 && longest > 512, "{count} {longest}");
     let doing = "(() => { const found = [];
         for (let last = ''; last !== document.querySelector('.picked')?.id; key('j')) {
             last = document.querySelector('.picked')?.id; found.push([last, known()]); }
