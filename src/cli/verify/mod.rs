@@ -1,5 +1,6 @@
 //! `rawbpf verify`: how the verifier goes over a program, instruction by instruction.
 
+mod html;
 mod json;
 mod step;
 mod terminal;
@@ -7,7 +8,7 @@ mod text;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -21,6 +22,7 @@ use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::session::{self, Plan, Walked};
 use crate::sys::Map;
+use crate::verifier::page::Page;
 use crate::verifier::totals::Totals;
 use crate::verifier::verification::Verification;
 use crate::verifier::walk::{Entry, walk};
@@ -48,8 +50,12 @@ pub struct Show {
     #[arg(long)]
     json: bool,
 
+    /// Write a web page on which to go through the walk; - for stdout
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "json"])]
+    html: Option<PathBuf>,
+
     /// Step through it on the terminal, forward and back; ? there shows the keys
-    #[arg(long, conflicts_with_all = ["all", "json"])]
+    #[arg(long, conflicts_with_all = ["all", "json", "html"])]
     step: bool,
 }
 
@@ -63,6 +69,7 @@ Examples:
   rawbpf verify program.o                       an object made by clang, with its lines of C
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
   rawbpf verify --json drop.bpf | jq -r .text   a line for each instruction walked over
+  rawbpf verify --html walk.html drop.bpf       a page to go through the walk in a browser
 
 Nothing is attached or run. Instructions stand in the order in which the verifier walks over them, \
 behind each what it learns there; what is indented is a branch that it put aside. A refused program \
@@ -169,25 +176,27 @@ impl Verified {
         if self.refused { "refused" } else { "accepted" }
     }
 
-    /// Tells the last parts of the walk, as many as are shown.
-    fn last<'a>(&'a self, tell: &mut dyn FnMut(Entry<'a>) -> io::Result<()>) -> io::Result<()> {
+    /// Tells the last parts of the walk, as many as are shown, and gives how many are not.
+    fn last<'a>(&'a self, tell: &mut dyn FnMut(Entry<'a>) -> io::Result<()>) -> io::Result<usize> {
         let Verification { code, log, .. } = &self.program;
         let mut count = 0usize;
         walk(code, log, &mut |_| {
             count += 1;
             Ok::<_, io::Error>(())
         })?;
-        let mut left_out = count.saturating_sub(MOST);
+        let left_out = count.saturating_sub(MOST);
         if left_out > 0 {
             say!("verify: the first {left_out} of {count} lines are left out");
         }
-        walk(code, log, &mut |entry| match left_out {
+        let mut before = left_out;
+        walk(code, log, &mut |entry| match before {
             0 => tell(entry),
             _ => {
-                left_out -= 1;
+                before -= 1;
                 Ok(())
             }
-        })
+        })?;
+        Ok(left_out)
     }
 }
 
@@ -195,6 +204,7 @@ impl Verified {
 struct Shown<'a> {
     show: &'a Show,
     out: io::StdoutLock<'static>,
+    page: Page,
     refused: Option<Error>,
     /// What is stepped through at the end.
     stepped: Vec<Verified>,
@@ -204,7 +214,8 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn new(show: &'a Show) -> Shown<'a> {
-        Shown { show, out: io::stdout().lock(), refused: None, stepped: vec![], more: false }
+        let (out, page, stepped) = (io::stdout().lock(), Page::new(), vec![]);
+        Shown { show, out, page, refused: None, stepped, more: false }
     }
 
     fn program(&mut self, dumped: &Dumped, verdict: Result<Walked, Error>) -> Result<(), Stop> {
@@ -221,6 +232,8 @@ impl<'a> Shown<'a> {
         let verified = Verified { name, kind, place, program, long, refused };
         if self.show.step {
             self.stepped.push(verified);
+        } else if self.show.html.is_some() {
+            html::add(&verified, &mut self.page)?;
         } else if self.show.json {
             json::write(&verified, self.show.all, &mut self.out)?;
         } else {
@@ -239,9 +252,19 @@ impl<'a> Shown<'a> {
         Ok(())
     }
 
-    fn end(self) -> Result<(), Stop> {
+    fn end(mut self) -> Result<(), Stop> {
         if self.show.step {
             step::run(&self.stepped)?;
+        }
+        let written = match &self.show.html {
+            Some(file) => html::write(&self.page, file, &mut self.out),
+            None => Ok(()),
+        };
+        // The refusal is the more important of two failures.
+        match (&self.refused, written) {
+            (Some(_), Err(Stop::Error(error))) => say!("verify: {}", error.what),
+            (Some(_), _) => {}
+            (None, written) => written?,
         }
         self.refused.map_or(Ok(()), |error| Err(error.into()))
     }
