@@ -225,6 +225,16 @@ fn q_escape_end_it_but_only_where_the_walk_is_shown() {
 }
 
 #[test]
+fn what_is_refused_before_it_is_walked_over_says_why_too() {
+    let (one, program) = said("6.18", "unreachable_insn");
+    let mut stepper = stepper(one, &program);
+    let first = screen(&mut stepper, "", SIZE);
+    assert!(first.contains("refused: "), "{first}");
+    let page = screen(&mut stepper, "i", SIZE);
+    assert!(page.contains("error: ") && page.contains("the verifier: unreachable insn"), "{page}");
+}
+
+#[test]
 fn behind_the_last_step_are_the_totals() {
     let (one, program) = said("6.18", "ok_map_counter");
     let mut stepper = stepper(one, &program);

@@ -80,6 +80,11 @@ impl<'a> Walked<'a> {
         Walked { title, refused, program, totals, trail, failure, why, cursor, top, follow }
     }
 
+    /// Whether it is refused here, or nowhere in the walk.
+    fn fails_here(&self) -> bool {
+        self.refused && self.failure.is_none_or(|row| row == self.cursor)
+    }
+
     fn verdict(&self) -> &'static str {
         if self.refused { "refused" } else { "accepted" }
     }
@@ -277,7 +282,7 @@ impl<'a> Stepper<'a> {
                 }
                 self.go(row);
             }
-            (None, true) => self.say("it was refused before it was walked over: i"),
+            (None, true) => self.say("it was refused before it was walked over"),
             (None, false) => self.say("it is accepted: nothing failed"),
         }
     }

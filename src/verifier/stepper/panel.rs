@@ -12,12 +12,14 @@ impl Walked<'_> {
     pub(super) fn panel(&self, width: usize, page: bool) -> Vec<Line> {
         let mut panel = Panel { width, lines: vec![] };
         let Some(row) = self.trail.rows().get(self.cursor) else {
-            self.refusal(&mut panel);
+            if !page {
+                self.refusal(&mut panel);
+            }
             panel.say(Style::Plain, "", &format!("{}: {}", self.verdict(), self.totals));
             return panel.lines;
         };
         let step = if let Entry::Step(step) = &row.entry { Some(step) } else { None };
-        if self.failure == Some(self.cursor) && !page {
+        if self.fails_here() && !page {
             self.refusal(&mut panel);
         }
         if let Some(source) = step.and_then(|step| self.program.source(step.at)) {
@@ -105,8 +107,7 @@ impl Walked<'_> {
         let mut panel = Panel { width, lines: vec![] };
         if page == Page::Row {
             panel.lines = self.panel(width, true);
-            let empty = self.trail.rows().is_empty();
-            if self.refused && (empty || self.failure == Some(self.cursor)) {
+            if self.fails_here() {
                 panel.lines.push(Line::default());
                 for line in self.program.render(false).lines().take(1000) {
                     panel.say(Style::Plain, "      ", line);

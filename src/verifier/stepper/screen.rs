@@ -180,8 +180,11 @@ impl Stepper<'_> {
         }
         let panel = walked.panel(width, false);
         // Of the same height everywhere; of a refusal all that leaves a few rows.
-        let failed = walked.failure == Some(walked.cursor);
-        let below = if failed { panel.len().min(height - 5).max(height / 2) } else { height / 2 };
+        let below = if walked.fails_here() {
+            panel.len().min(height - 5).max(height / 2)
+        } else {
+            height / 2
+        };
         let mut lines = walked.rows(width, height - below - 1);
         lines.resize(height - below - 1, Line::default());
         lines.push(Line::of(Style::Dim, &"-".repeat(width)));
