@@ -15,7 +15,7 @@ use super::text::{ProgramKind, Text};
 use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::lessons::{LESSONS, Lesson, RECORDED};
-use crate::session::{load_alone, refused};
+use crate::session::{create, load_alone, refused};
 use crate::sys::{Map, Prog, ProgramType, file};
 use crate::verifier::verification::Verification;
 
@@ -205,8 +205,7 @@ impl Program {
     }
 
     fn maps(&self) -> Result<Vec<Map>, Error> {
-        let maps = self.text.maps.iter().map(Map::create).collect::<Result<_, _>>();
-        maps.map_err(|error| refusal::map(&error))
+        create(&self.text.maps)
     }
 
     fn load(&self, maps: &[Map]) -> Result<Prog, Error> {
