@@ -156,4 +156,14 @@ pub static LESSONS: &[Lesson] = &[
         .calls(&["bpf_ringbuf_reserve", "bpf_ringbuf_submit"]),
     lesson!("26-return-range", on_packet(40, &[], 0), on_packet(200, &[], 1)),
     lesson!("27-patience", on(&[0], 0), on(&[0b1011], 3), on(&[u64::MAX], 64)),
+    lesson!(
+        "28-explosion",
+        on(&[0], 88),
+        on(&[0xfff_ff00], 11),
+        on(&[0x600], 22),
+        on(&[0x100], 77),
+        on(&[0xffff_ffff_f000_05ff], 33)
+    )
+    .calls(&["bpf_map_lookup_elem"])
+    .map(TABLE),
 ];

@@ -218,7 +218,9 @@ fn too_many_branches_are_not_too_many_instructions() {
         0x15, 1, 0, 0, 0, 0, 0, 0, 5, 0, 0xfe, 0xff, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0,
     ]);
     let said = |message: &str| {
-        let log = format!("0: R1=ctx() R10=fp0\n0: (15) if r1 == 0x0 goto pc+0\n{message}\nprocessed 1 insns\n");
+        let log = format!(
+            "0: R1=ctx() R10=fp0\n0: (15) if r1 == 0x0 goto pc+0\n{message}\nprocessed 1 insns\n"
+        );
         let diagnosis = diagnose(&code, &log).unwrap();
         (diagnosis.at, diagnosis.sentence, diagnosis.remedy)
     };

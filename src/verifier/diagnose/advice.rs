@@ -568,6 +568,20 @@ impl<'a> Case<'a, '_> {
         let at = if turns > 1 { most } else { self.in_program()? };
         let to = self.code.target(at)?;
         let known = self.known.as_ref()?;
+        if to > at {
+            let slots = 0..self.code.slots().len() as u32;
+            let branches =
+                slots.filter(|at| matches!(self.code.insn(*at), Some(Insn::JumpIf { .. }))).count();
+            return Some((
+                format!(
+                    "too much to walk over: there is no loop, but the {branches} branches from {at} on can \
+                     be taken in so many ways that they have more than 1000000 instructions in all"
+                ),
+                "compute by arithmetic (masks, shifts) what is used later; or use what a branch decides \
+                 before the next one, and write a constant to the register behind that"
+                    .into(),
+            ));
+        }
         Some((
             format!(
                 "too much to walk over: the loop from {to} to {at} has more turns than fit into 1000000 \

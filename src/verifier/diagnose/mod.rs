@@ -242,7 +242,9 @@ impl<'a> Case<'a, '_> {
         match self.class_known() {
             "complexity" => {
                 let back = |at: &u32| self.code.target(*at).is_some_and(|to| to <= *at);
-                insns().map(|(at, _)| at).filter(back).max()
+                let branch = |insn| matches!(insn, Insn::JumpIf { .. });
+                // The last loop, or else the first of the branches.
+                insns().map(|(at, _)| at).filter(back).max().or_else(|| find(&branch))
             }
             "map-misuse" => find(&|insn| {
                 matches!(insn, Insn::LoadImm64 { value: Imm64::MapFd(_) | Imm64::MapIndex(_), .. })

@@ -19,3 +19,22 @@ lesson_course() {
     rawbpf lesson | tail -n 1
     rm -r "$XDG_STATE_HOME" /tmp/log
 }
+
+# lesson_explosion: how much the verifier walks over with so many of the lesson's branches, and with 16
+# whose number is not used.
+lesson_explosion() {
+    export XDG_STATE_HOME=/tmp/course EDITOR=true
+    number=$(rawbpf lesson | grep -n 'Every branch may double' | cut -d : -f 1)
+    rawbpf lesson "$number" --edit 2>/dev/null || true
+    for branches in 4 8 12 16 unused; do
+        case $branches in
+            unused) last=16 unused='-e /r6.&=/s/r6.*/r1=0/ -e /r0.+=.r6/d' ;;
+            *) last=$branches unused= ;;
+        esac
+        # shellcheck disable=SC2086 # several expressions or none
+        sed -e "/^s$last:/,/r6 += 0x80000/d" -e "s/^s20:/s$last:/" $unused \
+            /tmp/course/rawbpf/*explosion.bpf >/tmp/branches.bpf
+        rawbpf verify /tmp/branches.bpf | tail -n 1
+    done
+    rm -r "$XDG_STATE_HOME" /tmp/branches.bpf
+}
