@@ -15,6 +15,8 @@ pub struct Lesson {
     pub calls: &'static [&'static str],
     /// What the map holds when the program runs.
     pub map: &'static [Element],
+    /// Whether the program is loaded with CAP_BPF alone, whoever asks.
+    pub cap_bpf_alone: bool,
     /// What the program is run on, and what must come of it.
     pub runs: &'static [Run],
 }
@@ -50,6 +52,10 @@ impl Lesson {
         Lesson { calls, ..self }
     }
 
+    const fn cap_bpf_alone(self) -> Lesson {
+        Lesson { cap_bpf_alone: true, ..self }
+    }
+
     const fn map(self, map: &'static [Element]) -> Lesson {
         Lesson { map, ..self }
     }
@@ -78,6 +84,7 @@ macro_rules! lesson {
             log: include_str!(concat!("../programs/lessons/", $name, ".log")),
             calls: &[],
             map: &[],
+            cap_bpf_alone: false,
             runs: &[$($run),+],
         }
     };
@@ -97,6 +104,10 @@ const fn on_address(arguments: &'static [u64], returns: u32) -> Run {
 
 const fn on_packet(length: usize, bytes: &'static [u8], returns: u32) -> Run {
     Run { input: Input::Packet(length, bytes), returns, leaves: None }
+}
+
+const fn packet_leaving(length: usize, returns: u32, key: u32, value: &'static [u64]) -> Run {
+    Run { input: Input::Packet(length, &[]), returns, leaves: Some((key, value)) }
 }
 
 const IPV4: &[u8] = &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45];
@@ -155,9 +166,12 @@ pub static LESSONS: &[Lesson] = &[
     lesson!("25-after-release", on(&[7], 8), on(&[1233], 1234))
         .calls(&["bpf_ringbuf_reserve", "bpf_ringbuf_submit"]),
     lesson!("26-return-range", on_packet(40, &[], 0), on_packet(200, &[], 1)),
-    lesson!("27-patience", on(&[0], 0), on(&[0b1011], 3), on(&[u64::MAX], 64)),
+    lesson!("27-privilege", packet_leaving(64, 50, 0, &[50]), packet_leaving(100, 86, 0, &[86]))
+        .calls(&["bpf_map_lookup_elem"])
+        .cap_bpf_alone(),
+    lesson!("28-patience", on(&[0], 0), on(&[0b1011], 3), on(&[u64::MAX], 64)),
     lesson!(
-        "28-explosion",
+        "29-explosion",
         on(&[0], 88),
         on(&[0xfff_ff00], 11),
         on(&[0x600], 22),

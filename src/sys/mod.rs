@@ -16,6 +16,7 @@
 //! | [`link`] | attach without a perf event: raw tracepoints, fentry, many functions at once |
 //! | [`object`] | what is loaded: ids, and information on a program, map, link or BTF |
 //! | [`code`] | what the verifier and the JIT made of a loaded program |
+//! | [`capability`] | do something with fewer capabilities |
 //! | [`cpu`] | how many CPUs a per-CPU map has values for |
 //! | [`tracefs`], [`kallsyms`] | what can be traced, by name |
 //! | [`mod@file`] | reading files the kernel writes for us |
@@ -25,6 +26,7 @@
 mod attr;
 pub mod btf;
 pub(crate) mod call;
+pub mod capability;
 pub mod code;
 pub mod cpu;
 mod error;

@@ -1,7 +1,7 @@
 //! Why each lesson's program is refused, in the words of the kernels from 5.10 on.
 
 /// One of these is in the log, lesson by lesson.
-pub const REASONS: [&[&str]; 28] = [
+pub const REASONS: [&[&str]; 29] = [
     &["R0 !read_ok"],
     &["last insn is not an exit or jmp"],
     &["unreachable insn 3"],
@@ -31,6 +31,7 @@ pub const REASONS: [&[&str]; 28] = [
     &["Unreleased reference id="],
     &["R6 invalid mem access 'scalar'", "R6 invalid mem access 'inv'"],
     &["At program exit the register R0 has"],
+    &["R6 leaks addr into map"],
     &["The sequence of 8193 jumps is too complex"],
     &["BPF program is too large. Processed 1000001 insn"],
 ];
