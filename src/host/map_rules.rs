@@ -103,6 +103,19 @@ pub(super) fn broken(spec: &MapSpec) -> Option<(String, String)> {
             ),
             "make them smaller, or take an array",
         ),
+        _ if spec.types.as_ref().is_some_and(|types| {
+            !types.lock.is_multiple_of(4) || u64::from(types.lock) + 4 > value.into()
+        }) =>
+        {
+            rule(
+                format!("a lock has 4 bytes at a multiple of 4, inside of the value of {value}"),
+                "try: lock 0",
+            )
+        }
+        PercpuArray | PercpuHash | LruPercpuHash if spec.types.is_some() => rule(
+            "each CPU has values of its own, which nobody has to lock".into(),
+            "leave out lock, and the calls of bpf_spin_lock and bpf_spin_unlock",
+        ),
         ArrayOfMaps | HashOfMaps => rule(
             "what maps it holds it takes from one that there is, and none is named".into(),
             "a text cannot name one: Map::create_of_maps of the crate does",

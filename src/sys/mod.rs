@@ -50,7 +50,7 @@ pub use btf::Btf;
 pub use error::{Errno, FileError, LoadError, SysError};
 pub use link::Link;
 pub use log::Log;
-pub use map::{Map, MapSpec, MapType};
+pub use map::{Map, MapSpec, MapType, MapTypes};
 pub use memory::Memory;
 pub use perf::PerfEvent;
 pub use prog::{AttachType, Load, Prog, ProgramBtf, ProgramType};

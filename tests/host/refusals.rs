@@ -112,9 +112,8 @@ fn an_endless_log_still_has_a_reason() {
 fn a_map_that_the_kernel_does_not_make_is_told_why() {
     let file = std::env::temp_dir().join(format!("rawbpf-map-{}.bpf", std::process::id()));
     let run = |map: &str| {
-        let text = format!(
-            ".program user_of_map socket_filter\n.map m {map}\n r1 = map[m]\n r0 = 0\n exit\n"
-        );
+        let text =
+            format!(".program user_of_map sched_cls\n.map m {map}\n r1 = map[m]\n r0 = 0\n exit\n");
         std::fs::write(&file, text).unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rawbpf"));
         let output = command.arg("run").arg(&file).output().unwrap();
@@ -142,6 +141,24 @@ fn a_map_that_the_kernel_does_not_make_is_told_why() {
             "lists for them",
             "leave out flag 2",
             "hash key 4 value 8 entries 4",
+        ),
+        (
+            "array key 4 value 8 entries 1 lock 6",
+            "a lock has 4 bytes",
+            "lock 0",
+            "array key 4 value 8 entries 1 lock 4",
+        ),
+        (
+            "hash key 12 value 8 entries 1 lock 8",
+            "a lock has 4 bytes",
+            "lock 0",
+            "hash key 12 value 8 entries 1 lock 0",
+        ),
+        (
+            "percpu_array key 4 value 8 entries 1 lock 0",
+            "nobody has to lock",
+            "leave out lock",
+            "percpu_array key 4 value 8 entries 1",
         ),
         ("ringbuf entries 4097", "power of two", "262144", "ringbuf entries 262144"),
         (

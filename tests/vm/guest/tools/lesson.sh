@@ -1,11 +1,11 @@
 # shellcheck shell=sh
 
 # lesson_course: each lesson's verdict and the end of the log, then how the check of its program, left
-# as it is, and that of its solution ended.
+# as it is, and that of its solution ended. The last one takes too long here, and has a case of its own.
 lesson_course() {
     export XDG_STATE_HOME=/tmp/course EDITOR=true
     count=$(rawbpf lesson | grep -c '^  ')
-    for lesson in $(seq "$count"); do
+    for lesson in $(seq $((count - 1))); do
         echo "== lesson $lesson"
         rawbpf lesson "$lesson" --verifier-log /tmp/log
         tail -n 40 /tmp/log
@@ -17,6 +17,18 @@ lesson_course() {
         echo "== solution $passed"
     done
     rawbpf lesson | tail -n 1
+    rm -r "$XDG_STATE_HOME" /tmp/log
+}
+
+# lesson_last: the verdict on the last lesson's program, and how the check of its solution ended.
+lesson_last() {
+    export XDG_STATE_HOME=/tmp/course
+    count=$(rawbpf lesson | grep -c '^  ')
+    rawbpf lesson "$count" --verifier-log /tmp/log
+    cat /tmp/log
+    rawbpf lesson "$count" --solution >/tmp/solution.bpf
+    rawbpf lesson "$count" --check /tmp/solution.bpf && passed=0 || passed=$?
+    echo "== solution $passed"
     rm -r "$XDG_STATE_HOME" /tmp/log
 }
 
