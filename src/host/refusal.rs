@@ -270,6 +270,18 @@ fn load_type(program_type: ProgramType, error: &LoadError) -> Error {
     refused.detail(detail)
 }
 
+/// Why the kernel took a program without its source lines.
+pub fn lines(error: &LoadError) -> String {
+    let why = match error.errno {
+        Errno::EINVAL => "it does not know the types that tell them, or finds that they do not fit",
+        Errno::E2BIG => "they are more than it takes, 16 MiB",
+        Errno::EPERM | Errno::EACCES => "this user may not load types, which takes CAP_BPF",
+        Errno::ENOMEM => "it has no memory for them",
+        _ => return error.to_string(),
+    };
+    format!("{why} ({error})")
+}
+
 /// A program is no program by its length, which the verifier does not look at.
 fn length(slots: usize) -> Option<Error> {
     let most = match capabilities() {
@@ -773,6 +785,19 @@ mod tests {
         let error = length(4097).unwrap();
         assert!(error.what.contains("takes 4096"), "{error}");
         assert!(error.next.unwrap().contains("sudo"));
+    }
+
+    #[test]
+    fn types_that_are_refused_are_no_bare_error_number() {
+        for (errno, why) in [
+            (Errno::EINVAL, "does not know the types"),
+            (Errno::E2BIG, "more than it takes"),
+            (Errno::EPERM, "CAP_BPF"),
+            (Errno::ENOMEM, "no memory"),
+        ] {
+            let said = lines(&refused(errno, ""));
+            assert!(said.starts_with(|c: char| c.is_lowercase()) && said.contains(why), "{said}");
+        }
     }
 
     #[test]
