@@ -7,6 +7,7 @@
 mod diagnoses;
 mod logs;
 mod messages;
+mod pages;
 mod walks;
 
 use std::io::Cursor;
