@@ -6,6 +6,7 @@
 
 mod diagnoses;
 mod logs;
+mod messages;
 mod pages;
 mod stepping;
 mod walks;
