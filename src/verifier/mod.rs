@@ -10,16 +10,20 @@
 //! | [`diagnose`] | from a program and its log to the cause, the place, the history, the remedy |
 //! | [`render`] | a diagnosis as text |
 //! | [`totals`] | how much there was to do |
+//! | [`compare`] | a program in the logs of two kernels: what they know, which paths they walk |
+//! | [`recording`] | the files that hold logs |
 //! | [`verification`] | a program with what the verifier said of it |
 //!
 //! Nothing here does I/O. A log is text from outside: whatever it holds, reading it ends, in time
 //! linear in its length, and never panics.
 
 pub mod causes;
+pub mod compare;
 pub mod diagnose;
 pub mod history;
 pub mod log;
 pub mod path;
+pub mod recording;
 pub mod render;
 pub mod totals;
 pub mod verification;

@@ -179,6 +179,9 @@ impl<'a> Walk<'a, '_> {
         if matches!(self.code.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
             let (depth, frames) = (self.depth, self.frames.clone());
             self.waiting.push(Waiting { at, depth, frames });
+            if let Some(old) = self.waiting.len().checked_sub(MOST_WAITING + 1) {
+                self.waiting[old].frames = vec![vec![]];
+            }
         }
         let mut times = 1;
         if let Some(count) = self.times.get_mut(at as usize) {
@@ -341,6 +344,10 @@ impl<'a> Walk<'a, '_> {
 
 /// The kernel takes no more calls inside each other.
 const DEEPEST: u32 = 16;
+
+/// The kernel puts no more branches aside at a time. Of those before it is not known whether they were
+/// put aside, and what is known in them is too much to keep.
+const MOST_WAITING: usize = 8192;
 
 impl Exact {
     /// The first places are those that were looked for.

@@ -1,13 +1,18 @@
 //! `rawbpf verify`: how the verifier goes over a program, instruction by instruction.
 
+mod against;
 mod json;
+mod logs;
 mod text;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+
+use against::Against;
+use logs::Logs;
 
 use super::Stop;
 use super::dump::{Dumped, resolved};
@@ -19,6 +24,7 @@ use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::session::{self, Plan, Walked};
 use crate::sys::Map;
+use crate::verifier::recording::Verdict;
 use crate::verifier::totals::Totals;
 use crate::verifier::verification::Verification;
 use crate::verifier::walk::{Entry, walk};
@@ -45,6 +51,16 @@ pub struct Show {
     /// Print a line of JSON for each instruction, and one for the verdict
     #[arg(long)]
     json: bool,
+
+    /// Write all that the kernel says of each program to this file, to be compared with elsewhere; - is
+    /// stdout, and shows nothing else there
+    #[arg(long, value_name = "FILE")]
+    verifier_log: Option<PathBuf>,
+
+    /// Compare with what other kernels said, instead: files of --verifier-log, or what bpftool -d, libbpf
+    /// or veristat -v printed; - for stdin
+    #[arg(long, value_name = "LOG", num_args = 1..)]
+    against: Vec<PathBuf>,
 }
 
 const USAGE: &str = "rawbpf verify [OPTIONS] FILE|TOOL [-- TOOL'S OPTIONS]";
@@ -56,11 +72,17 @@ Examples:
   rawbpf verify program.o                       an object made by clang, with its lines of C
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
   rawbpf verify --json drop.bpf | jq -r .text   a line for each instruction walked over
+  rawbpf verify bitehist --verifier-log old     all that this kernel says, for another one
+  rawbpf verify bitehist --against old          there, or after an upgrade: what differs
 
 Nothing is attached or run. Instructions stand in the order in which the verifier walks over them, \
 behind each what it learns there; what is indented is a branch that it put aside. A refused program \
 is shown up to where it failed, then why, and the exit code is 1. Of a program that takes more than \
-20000 instructions to verify only the totals are shown, or the way to its refusal.";
+20000 instructions to verify only the totals are shown, or the way to its refusal.
+
+--against tells the verdicts and totals side by side, then of which values the kernels know something \
+else, and which paths only one of them walks over; how they print is no difference. The exit code is 1 \
+if the program is refused here, if a verdict there is another one, or if a log is not of this program.";
 
 /// More is not shown: nobody reads it.
 const MOST: usize = 20_000;
@@ -87,7 +109,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     programs.iter().try_for_each(|dumped| resolved(dumped.program))?;
     let maps = text.maps.iter().map(Map::create).collect::<Result<Vec<_>, _>>();
     let maps = maps.map_err(|error| refusal::map(&error))?;
-    let mut shown = Shown::new(&options.show);
+    let mut shown = Shown::new(&options.show)?;
     for (dumped, kind) in programs.iter().zip(&text.kinds) {
         let verdict = match kind {
             ProgramKind::Type(program_type) => {
@@ -116,7 +138,7 @@ pub fn tool<T: Tool>(tool: &T, types: &KernelTypes, show: &Show) -> Result<(), S
 }
 
 fn programs(maps: &[Map], plans: &[Plan], show: &Show) -> Result<(), Stop> {
-    let mut shown = Shown::new(show);
+    let mut shown = Shown::new(show)?;
     let mut same = 0;
     for (index, plan) in plans.iter().enumerate() {
         // One program in many places is verified once.
@@ -152,8 +174,13 @@ impl Verified {
         Totals::of(&self.program.log)
     }
 
-    fn verdict(&self) -> &'static str {
-        if self.refused { "refused" } else { "accepted" }
+    fn verdict(&self) -> Verdict {
+        if self.refused { Verdict::Refused } else { Verdict::Accepted }
+    }
+
+    /// How and where it is attached.
+    fn attach(&self) -> String {
+        format!("{} {}", self.kind, self.place).trim_end().to_owned()
     }
 
     /// Tells the last parts of the walk, as many as are shown.
@@ -181,6 +208,8 @@ impl Verified {
 /// What is shown on stdout, program by program.
 struct Shown<'a> {
     show: &'a Show,
+    logs: Option<Logs>,
+    against: Against<'a>,
     out: io::StdoutLock<'static>,
     refused: Option<Error>,
     /// Whether an empty line goes before the next.
@@ -188,8 +217,10 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn new(show: &'a Show) -> Shown<'a> {
-        Shown { show, out: io::stdout().lock(), refused: None, more: false }
+    fn new(show: &'a Show) -> Result<Shown<'a>, Error> {
+        let logs = show.verifier_log.as_deref().map(Logs::create).transpose()?;
+        let against = Against::read(&show.against)?;
+        Ok(Shown { show, logs, against, out: io::stdout().lock(), refused: None, more: false })
     }
 
     fn program(&mut self, dumped: &Dumped, verdict: Result<Walked, Error>) -> Result<(), Stop> {
@@ -204,7 +235,14 @@ impl<'a> Shown<'a> {
         let (name, kind) = (dumped.name.to_owned(), dumped.kind.clone());
         let (place, refused) = (dumped.place.clone(), error.is_some());
         let verified = Verified { name, kind, place, program, long, refused };
-        if self.show.json {
+        if let Some(logs) = &mut self.logs {
+            logs.write(&verified, &mut self.out)?;
+        }
+        if self.logs.as_ref().is_some_and(Logs::is_stdout) {
+            // That is all.
+        } else if !self.show.against.is_empty() {
+            self.against.program(&verified, self.show.json, &mut self.out)?;
+        } else if self.show.json {
             json::write(&verified, self.show.all, &mut self.out)?;
         } else {
             if std::mem::replace(&mut self.more, true) {
@@ -223,6 +261,9 @@ impl<'a> Shown<'a> {
     }
 
     fn end(self) -> Result<(), Stop> {
-        self.refused.map_or(Ok(()), |error| Err(error.into()))
+        match self.refused.or(self.against.unlike()) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
     }
 }
