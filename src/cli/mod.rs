@@ -3,7 +3,9 @@
 /// A line on stderr. Where that cannot be written there is nobody to tell.
 macro_rules! say {
     ($($line:tt)*) => {{
-        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($line)*)));
+        // In one piece, so that it stays one line where others write too.
+        let line = format!("{}\n", format_args!($($line)*));
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
     }};
 }
 
@@ -31,7 +33,6 @@ mod verify;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -43,17 +44,20 @@ use options::TraceOptions;
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
 #[derive(Parser)]
 #[command(name = "rawbpf", version, propagate_version = true, after_help = EXIT_CODES)]
-#[command(max_term_width = 100, disable_help_subcommand = false)]
+#[command(max_term_width = WIDTH, disable_help_subcommand = false)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+/// Of the help, in columns at most.
+const WIDTH: usize = 100;
+
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 77 this host lacks what is needed (a privilege too).
 Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./bitehist";
 
-// The options of a command are made when it is called: those of all would take a third of a millisecond.
+// The options of a command are made when it is called.
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
@@ -79,8 +83,8 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Runs what the arguments ask for. What fails is said on stderr.
-pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+/// Runs what the arguments ask for, and returns the exit code. What fails is said on stderr.
+pub fn run(args: impl Iterator<Item = OsString>) -> u8 {
     let cli = match parse(named(args)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -105,12 +109,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 /// What clap has to say, which may be the help.
-fn usage(error: &clap::Error) -> ExitCode {
-    let code = match error.print() {
+fn usage(error: &clap::Error) -> u8 {
+    match error.print() {
         Err(unwritten) if unwritten.kind() != ErrorKind::BrokenPipe => 1,
         _ => error.exit_code() as u8,
-    };
-    ExitCode::from(code)
+    }
 }
 
 impl Command {
@@ -143,7 +146,7 @@ impl Command {
     }
 }
 
-fn run_command(mut command: Command) -> ExitCode {
+fn run_command(mut command: Command) -> u8 {
     let traced = command.trace().map(|trace| (trace.verbose, trace.verifier_log.clone()));
     let (name, told, result) = match &command {
         Command::Bitehist(options) => ("bitehist", traced, bitehist::run(options)),
@@ -165,11 +168,11 @@ fn run_command(mut command: Command) -> ExitCode {
     };
     let (verbose, log) = told.unwrap_or_default();
     match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Stop::Quietly) => ExitCode::SUCCESS,
+        Ok(()) => 0,
+        Err(Stop::Quietly) => 0,
         Err(Stop::Mistakes(mistakes)) => {
             say!("{}", mistakes.to_string().trim_end());
-            ExitCode::FAILURE
+            1
         }
         Err(Stop::Error(error)) => {
             match error.what.split_once(": ") {
@@ -181,19 +184,28 @@ fn run_command(mut command: Command) -> ExitCode {
                 report::detail(&error, "");
             }
             report::verifier_log(name, &error, log.as_deref());
-            ExitCode::from(error.failure.code())
+            error.failure.code()
         }
     }
 }
 
-/// Without a command's name the help of all may be wanted.
+/// Only the command that is called is built: all of them would take a third of a millisecond.
+/// Without the name of one the help of all may be wanted.
 fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let mut commands = command();
-    let called = args.get(1).is_some_and(|name| commands.find_subcommand(name).is_some());
-    if !called {
-        commands.build();
-    }
-    Cli::from_arg_matches(&commands.try_get_matches_from(args)?)
+    let mut all = command();
+    let called = args.get(1).and_then(|name| all.find_subcommand(name)).cloned();
+    let mut commands = match called {
+        Some(called) => clap::Command::new("rawbpf")
+            .version(env!("CARGO_PKG_VERSION"))
+            .propagate_version(true)
+            .max_term_width(WIDTH)
+            .subcommand(called),
+        None => {
+            all.build();
+            all
+        }
+    };
+    Cli::from_arg_matches(&commands.try_get_matches_from_mut(args)?)
 }
 
 /// The arguments with the tool's name in front, if the program was called by it.

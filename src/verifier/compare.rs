@@ -5,7 +5,7 @@
 //! that lead to them are. So it matters neither in which order the kernels take up branches, nor how
 //! they print what they know.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use super::history;
@@ -17,7 +17,7 @@ use super::walk::{Entry, walk};
 use crate::insn::{Callee, Insn, Operand, Reg};
 
 /// Which of the two.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
     /// The one that was given first.
     Here,
@@ -67,7 +67,7 @@ pub struct Differing<'a> {
 }
 
 /// Why one of the two walks over a path and the other does not.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Why {
     /// What is known at its beginning was found safe before.
     Safe,
@@ -178,6 +178,9 @@ struct Node<'a> {
     at: u32,
     /// The node before it on its path.
     parent: usize,
+    /// The last node behind it, and the one before itself that has the same parent.
+    child: usize,
+    sibling: usize,
     /// Whether the path ends, since what is known here was found safe before.
     safe: bool,
     /// Whether it is at the beginning of a branch that was put aside.
@@ -195,6 +198,9 @@ struct Node<'a> {
 }
 
 const NONE: usize = usize::MAX;
+
+/// In the place of a node: there is one, but what is behind it is not compared.
+const TOLD: usize = usize::MAX - 1;
 
 /// Behind each instruction of a log the places of which it tells what is known: others may have changed
 /// without a word.
@@ -231,15 +237,13 @@ fn printed(code: &Code, log: &str) -> Vec<u128> {
     all
 }
 
-/// What tells the steps behind a step apart.
-type Key = (usize, u32, bool);
-
 /// A walk as a tree: from each step one goes on, or from a condition two.
 struct Tree<'a> {
     nodes: Vec<Node<'a>>,
-    children: HashMap<Key, usize>,
+    /// The last node that has no parent.
+    root: usize,
     /// The node of each slot that was walked over last.
-    latest: HashMap<u32, usize>,
+    latest: Vec<usize>,
     /// Conditions of which one side may still be walked over.
     waiting: Vec<usize>,
     /// After which node the next one comes.
@@ -255,8 +259,8 @@ impl<'a> Tree<'a> {
     fn new(code: &Code, log: &'a str) -> Tree<'a> {
         let mut tree = Tree {
             nodes: vec![],
-            children: HashMap::new(),
-            latest: HashMap::new(),
+            root: NONE,
+            latest: vec![NONE; code.slots().len()],
             waiting: vec![],
             last: NONE,
             branch: false,
@@ -323,7 +327,7 @@ impl<'a> Tree<'a> {
                 self.waiting.truncate(index);
             }
             // The turn of an iterator is a branch at a call.
-            None => self.last = self.latest.get(&from).copied().unwrap_or(NONE),
+            None => self.last = self.latest.get(from as usize).copied().unwrap_or(NONE),
         }
     }
 
@@ -331,13 +335,20 @@ impl<'a> Tree<'a> {
         let (branch, speculative) =
             (std::mem::take(&mut self.branch), std::mem::take(&mut self.speculative));
         let (parent, node) = (self.last, self.nodes.len());
-        if !branch && let Some(before) = self.nodes.get_mut(parent) {
-            before.next = Some(at);
-        }
-        let (next, values, begins, insns) = (None, vec![], vec![], 1);
+        let child = match self.nodes.get_mut(parent) {
+            Some(before) => {
+                before.next = if branch { before.next } else { Some(at) };
+                &mut before.child
+            }
+            None => &mut self.root,
+        };
+        let sibling = std::mem::replace(child, node);
+        let (next, values, begins, insns, child) = (None, vec![], vec![], 1, NONE);
         self.nodes.push(Node {
             at,
             parent,
+            child,
+            sibling,
             safe,
             branch,
             speculative,
@@ -347,10 +358,21 @@ impl<'a> Tree<'a> {
             begins,
             insns,
         });
-        self.children.entry((parent, at, speculative)).or_insert(node);
-        self.latest.insert(at, node);
+        if let Some(latest) = self.latest.get_mut(at as usize) {
+            *latest = node;
+        }
         self.last = node;
         node
+    }
+
+    /// The node behind `parent` that is like another one. A condition has two behind it, a call that is
+    /// walked over in turns some more.
+    fn like(&self, parent: usize, other: &Node) -> Option<usize> {
+        let first = self.nodes.get(parent).map_or(self.root, |parent| parent.child);
+        let next = |index: usize| Some((index, self.nodes.get(index)?));
+        let mut all = std::iter::successors(next(first), |(_, node)| next(node.sibling)).take(64);
+        let found = all.find(|(_, it)| (it.at, it.speculative) == (other.at, other.speculative));
+        found.map(|(index, _)| index)
     }
 
     fn told(&self, log: &str) -> Told {
@@ -371,9 +393,9 @@ fn pairs<'a>(
     whole: [bool; 2],
 ) -> (Vec<Differing<'a>>, Vec<Parting>) {
     let mut found = Found::default();
-    // Of each node here the one there; of each node there whether it has one here.
+    // Of each node here the one there, and the other way round.
     let mut twins = vec![NONE; here.nodes.len()];
-    let mut has_twin = vec![false; there.nodes.len()];
+    let mut back = vec![NONE; there.nodes.len()];
     // Of each node here where something else is known, a bit for each place.
     let mut differ = vec![0u128; here.nodes.len()];
     for (index, node) in here.nodes.iter().enumerate() {
@@ -382,13 +404,12 @@ fn pairs<'a>(
             parent if twins[parent] == NONE => continue,
             parent => twins[parent],
         };
-        let key = (parent, node.at, node.speculative);
-        let twin = there.children.get(&key).copied().filter(|twin| !has_twin[*twin]);
+        let twin = there.like(parent, node).filter(|twin| back[*twin] == NONE);
         let Some(twin) = twin else {
             found.only(code, Side::Here, here, index, (there, parent), whole[1]);
             continue;
         };
-        (twins[index], has_twin[twin]) = (twin, true);
+        (twins[index], back[twin]) = (twin, index);
         let other = &there.nodes[twin];
         if node.safe != other.safe {
             let (walked, tree, from) = match node.safe {
@@ -397,8 +418,8 @@ fn pairs<'a>(
             };
             let insns = tree.nodes[from].insns.saturating_sub(1);
             found.parting(tree, from, walked, Why::Safe, insns);
-            // What is behind it was told.
-            twins[index] = NONE;
+            // With what is behind it.
+            (twins[index], back[twin]) = (NONE, TOLD);
             continue;
         }
         let before = differ.get(node.parent).copied().unwrap_or(0);
@@ -408,30 +429,14 @@ fn pairs<'a>(
         };
         differ[index] = found.values(code, [node, other], here.nodes.get(node.parent), before);
     }
-    for (index, node) in there.nodes.iter().enumerate() {
-        if has_twin[index] {
-            continue;
+    for (index, node) in there.nodes.iter().enumerate().filter(|(index, _)| back[*index] == NONE) {
+        match back.get(node.parent) {
+            Some(&NONE | &TOLD) => {}
+            parent => {
+                let parent = (here, parent.copied().unwrap_or(NONE));
+                found.only(code, Side::There, there, index, parent, whole[0]);
+            }
         }
-        let parent = there.nodes.get(node.parent);
-        if parent.is_some() && !has_twin[node.parent] || parent.is_some_and(|parent| parent.safe) {
-            continue;
-        }
-        // A path that is pruned here was told with its first instruction.
-        found.only_there.push(index);
-    }
-    let mut of_there = HashMap::new();
-    for (index, twin) in twins.iter().enumerate().filter(|(_, twin)| **twin != NONE) {
-        of_there.insert(*twin, index);
-    }
-    for index in std::mem::take(&mut found.only_there) {
-        let parent = there.nodes[index].parent;
-        let Some(parent) = (match parent {
-            NONE => Some(NONE),
-            parent => of_there.get(&parent).copied(),
-        }) else {
-            continue;
-        };
-        found.only(code, Side::There, there, index, (here, parent), whole[0]);
     }
     found.paths.sort_by_key(|path| (std::cmp::Reverse(path.insns), path.at));
     (found.values, found.paths)
@@ -442,11 +447,10 @@ fn pairs<'a>(
 struct Found<'a> {
     values: Vec<Differing<'a>>,
     /// Where in `values` a place behind an instruction is.
-    known: HashMap<(u32, Option<u32>, i32), usize>,
+    known: BTreeMap<[u32; 3], usize>,
     paths: Vec<Parting>,
     /// Where in `paths` it is.
-    parted: HashMap<(u32, u32, Side, Why), usize>,
-    only_there: Vec<usize>,
+    parted: BTreeMap<[u32; 3], usize>,
 }
 
 impl<'a> Found<'a> {
@@ -483,11 +487,11 @@ impl<'a> Found<'a> {
     fn parting(&mut self, tree: &Tree<'a>, node: usize, walked: Side, why: Why, insns: u32) {
         let at = tree.nodes[node].at;
         let from = tree.nodes.get(tree.nodes[node].parent).map(|from| from.at);
-        let index =
-            *self.parted.entry((from.unwrap_or(u32::MAX), at, walked, why)).or_insert_with(|| {
-                self.paths.push(Parting { from, at, walked, why, times: 0, insns: 0 });
-                self.paths.len() - 1
-            });
+        let key = [from.unwrap_or(u32::MAX), at, (walked as u32) << 2 | why as u32];
+        let index = *self.parted.entry(key).or_insert_with(|| {
+            self.paths.push(Parting { from, at, walked, why, times: 0, insns: 0 });
+            self.paths.len() - 1
+        });
         let parting = &mut self.paths[index];
         parting.times += 1;
         parting.insns = parting.insns.saturating_add(insns);
@@ -564,11 +568,8 @@ impl<'a> Found<'a> {
     }
 
     fn value(&mut self, at: u32, to: Option<u32>, place: Place, here: Value<'a>, there: Value<'a>) {
-        let number = match place {
-            Place::Register(number) => number.into(),
-            Place::Stack(offset) => offset,
-        };
-        let index = *self.known.entry((at, to, number)).or_insert_with(|| {
+        let key = [at, to.unwrap_or(u32::MAX), bit(place).trailing_zeros()];
+        let index = *self.known.entry(key).or_insert_with(|| {
             self.values.push(Differing { at, to, place, here, there, times: 0 });
             self.values.len() - 1
         });
