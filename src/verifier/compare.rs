@@ -105,7 +105,7 @@ pub struct Comparison<'a> {
     pub there: Told,
     /// Values, in the order of the walk here.
     pub values: Vec<Differing<'a>>,
-    /// Paths, those that take the most instructions first.
+    /// Paths that only one of them walks over.
     pub paths: Vec<Parting>,
 }
 
@@ -438,7 +438,6 @@ fn pairs<'a>(
             }
         }
     }
-    found.paths.sort_by_key(|path| (std::cmp::Reverse(path.insns), path.at));
     (found.values, found.paths)
 }
 

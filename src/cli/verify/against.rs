@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::json::{totals_to_json, value_to_json};
 use super::logs::release;
@@ -84,7 +84,13 @@ impl<'a> Against<'a> {
 /// A program here and in a file.
 struct Pair<'a> {
     file: String,
-    found: Option<(Recording<'a>, Comparison<'a>)>,
+    found: Option<Found<'a>>,
+}
+
+struct Found<'a> {
+    there: Recording<'a>,
+    totals: Totals<'a>,
+    comparison: Comparison<'a>,
 }
 
 impl<'a> Pair<'a> {
@@ -103,9 +109,10 @@ impl<'a> Pair<'a> {
             };
             (rank, one.attach.is_some_and(|other| other != attach))
         });
-        let found = found.map(|one| {
+        let found = found.map(|there| {
             let log = if verified.long { "" } else { verified.program.log.as_str() };
-            (one, compare(code, log, one.log))
+            let comparison = compare(code, log, there.log);
+            Found { there, totals: Totals::of(there.log), comparison }
         });
         let file = if path == "-" { "<stdin>".into() } else { path.display().to_string() };
         Pair { file, found }
@@ -113,7 +120,7 @@ impl<'a> Pair<'a> {
 
     fn unlike(&self, verified: &Verified) -> Option<String> {
         let (file, program) = (&self.file, &verified.name);
-        let Some((there, comparison)) = &self.found else {
+        let Some(Found { there, comparison, .. }) = &self.found else {
             return Some(format!("{file}: it says nothing of {program}"));
         };
         if let Program::Other(at, text) = comparison.program {
@@ -131,41 +138,50 @@ impl<'a> Pair<'a> {
     }
 
     fn to_json(&self, verified: &Verified) -> Json {
-        let mut line = json!({
-            "type": "compare",
-            "program": verified.name,
-            "attach": {"kind": verified.kind, "to": verified.place},
-            "log": self.file,
-            "here": side_to_json(verified.verdict(), Some(&release()), verified.totals()),
-        });
-        let Some((there, comparison)) = &self.found else {
-            line["there"] = Json::Null;
-            return line;
+        let here = side_to_json(verified.verdict(), &release(), verified.totals());
+        let attach = object(vec![
+            ("kind", verified.kind.as_str().into()),
+            ("to", verified.place.as_str().into()),
+        ]);
+        let mut fields = vec![
+            ("type", "compare".into()),
+            ("program", verified.name.as_str().into()),
+            ("attach", attach),
+            ("log", self.file.as_str().into()),
+            ("here", here),
+        ];
+        let Some(Found { there, totals, comparison }) = &self.found else {
+            fields.push(("there", Json::Null));
+            return object(fields);
         };
-        line["there"] = side_to_json(there.verdict, there.kernel, Totals::of(there.log));
+        let mut other = side_to_json(there.verdict, there.kernel.unwrap_or("?"), *totals);
         if let Some(why) = refusal(verified, there) {
-            line["there"]["sentence"] = why.into();
+            other["sentence"] = why.into();
         }
-        line["is_of"] = match &comparison.program {
+        let is_of = match &comparison.program {
             Program::Same => "this program",
             Program::Numbers(_) => "this program with other numbers",
             Program::Other(..) => "another program",
             Program::Untold => "not told",
-        }
-        .into();
-        if let Program::Numbers(others) = &comparison.program {
-            let others = others.iter().map(|(at, text)| json!({"at": at, "text": text}));
-            line["other_numbers"] = others.collect();
-        }
-        line["whole"] = (comparison.here.whole && comparison.there.whole).into();
-        line["values"] = comparison.values.iter().map(differing_to_json).collect();
-        line["paths"] = comparison.paths.iter().map(parting_to_json).collect();
-        line
+        };
+        let whole = comparison.here.whole && comparison.there.whole;
+        fields.extend([
+            ("there", other),
+            ("is_of", is_of.into()),
+            ("whole", whole.into()),
+            ("values", comparison.values.iter().map(differing_to_json).collect()),
+            ("paths", comparison.paths.iter().map(parting_to_json).collect()),
+        ]);
+        object(fields)
     }
 }
 
-fn side_to_json(verdict: Verdict, kernel: Option<&str>, totals: Totals) -> Json {
-    let mut side = json!({"verdict": verdict.word(), "kernel": kernel});
+fn object(fields: Vec<(&str, Json)>) -> Json {
+    Json::Object(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+fn side_to_json(verdict: Verdict, kernel: &str, totals: Totals) -> Json {
+    let mut side = object(vec![("verdict", verdict.word().into()), ("kernel", kernel.into())]);
     if let Json::Object(side) = &mut side {
         side.extend(totals_to_json(totals));
     }
@@ -173,30 +189,30 @@ fn side_to_json(verdict: Verdict, kernel: Option<&str>, totals: Totals) -> Json 
 }
 
 fn differing_to_json(it: &Differing) -> Json {
-    json!({
-        "at": it.at,
-        "to": it.to,
-        "place": name(it.place),
-        "here": value_to_json(it.here),
-        "there": value_to_json(it.there),
-        "times": it.times,
-    })
+    object(vec![
+        ("at", it.at.into()),
+        ("to", it.to.into()),
+        ("place", name(it.place).into()),
+        ("here", value_to_json(it.here)),
+        ("there", value_to_json(it.there)),
+        ("times", it.times.into()),
+    ])
 }
 
 fn parting_to_json(it: &Parting) -> Json {
-    let why = match it.why {
+    let other = match it.why {
         Why::Safe => "safe",
         Why::NeverTaken => "never taken",
         Why::Ended => "refused before",
     };
-    json!({
-        "from": it.from,
-        "at": it.at,
-        "walked": side(it.walked),
-        "other": why,
-        "times": it.times,
-        "insns": it.insns,
-    })
+    object(vec![
+        ("from", it.from.into()),
+        ("at", it.at.into()),
+        ("walked", side(it.walked).into()),
+        ("other", other.into()),
+        ("times", it.times.into()),
+        ("insns", it.insns.into()),
+    ])
 }
 
 fn side(side: Side) -> &'static str {
@@ -220,7 +236,7 @@ fn text(verified: &Verified, pairs: &[Pair]) -> String {
     let mut text = format!(".program {name} {}", verified.attach()).trim_end().to_owned() + "\n";
     text += &totals(verified, pairs);
     for pair in pairs {
-        let Some((there, comparison)) = &pair.found else { continue };
+        let Some(Found { there, comparison, .. }) = &pair.found else { continue };
         let mut lines = vec![];
         if let Some(why) = refusal(verified, there) {
             lines.push(format!("refused there: {why}"));
@@ -253,22 +269,19 @@ const NUMBERS: [(&str, Number); 5] = [
 fn totals(verified: &Verified, pairs: &[Pair]) -> String {
     let mut columns = vec![("", Column::Left), ("here", Column::Right)];
     columns.extend(pairs.iter().map(|pair| (pair.file.as_str(), Column::Right)));
-    let row = |label: &str, here: String, there: &dyn Fn(&Recording) -> String| {
-        let cells = pairs.iter().map(|pair| match &pair.found {
-            Some((recording, _)) => there(recording),
-            None => "-".into(),
-        });
+    let row = |label: &str, here: String, there: &dyn Fn(&Found) -> String| {
+        let cells = pairs.iter().map(|pair| pair.found.as_ref().map_or("-".into(), there));
         [label.to_owned(), here].into_iter().chain(cells).collect::<Vec<_>>()
     };
     let mut rows = vec![
-        row("kernel", release(), &|there| there.kernel.unwrap_or("?").to_owned()),
-        row("verdict", verified.verdict().word().into(), &|there| there.verdict.word().into()),
+        row("kernel", release(), &|it| it.there.kernel.unwrap_or("?").to_owned()),
+        row("verdict", verified.verdict().word().into(), &|it| it.there.verdict.word().into()),
     ];
     let told = |number: Option<u32>| number.map_or("-".to_owned(), |number| number.to_string());
     for (label, number) in NUMBERS {
         let here = number(&verified.totals());
-        rows.push(row(label, told(here), &|there| {
-            let there = number(&Totals::of(there.log));
+        rows.push(row(label, told(here), &|it| {
+            let there = number(&it.totals);
             match here.zip(there) {
                 Some((here, there)) if here != there => {
                     format!("{there} ({:+})", i64::from(there) - i64::from(here))
@@ -350,7 +363,14 @@ fn attributes(value: &Value, words: &str) -> String {
 
 fn paths(all: &[Parting]) -> Vec<String> {
     let mut lines = vec![];
-    for Parting { from, at, walked, why, times, insns } in all.iter().take(FIRST) {
+    let mut most = vec![];
+    for it in all {
+        // Those that take the most.
+        let place = most.iter().position(|other: &&Parting| other.insns < it.insns);
+        most.insert(place.unwrap_or(most.len()), it);
+        most.truncate(FIRST);
+    }
+    for Parting { from, at, walked, why, times, insns } in most {
         let from = from.map_or(String::new(), |from| format!("from {from} "));
         let other = side(if *walked == Side::Here { Side::There } else { Side::Here });
         let walked = side(*walked);
