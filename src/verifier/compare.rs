@@ -13,7 +13,7 @@ use super::log::{Event, Missing, Place, State, Value, events, missing};
 use super::path::Code;
 use super::recording::Verdict;
 use super::totals::Totals;
-use super::walk::{Entry, walk};
+use super::walk::{Entry, last, walk};
 use crate::insn::{Callee, Insn, Operand, Reg};
 
 /// Which of the two.
@@ -189,7 +189,7 @@ struct Node<'a> {
     frame: usize,
     /// The slot of the one that was walked over next, if that is on this path.
     next: Option<u32>,
-    /// What is known behind it of what it reads, writes and changed.
+    /// What is known behind it, of what the log tells there.
     values: Vec<(Place, Value<'a>)>,
     /// What is known before it, where that was told in full.
     begins: Vec<(Place, Value<'a>)>,
@@ -321,7 +321,7 @@ impl<'a> Tree<'a> {
     }
 
     fn go_back(&mut self, from: u32) {
-        match self.waiting.iter().rposition(|node| self.nodes[*node].at == from) {
+        match last(&self.waiting, |node| self.nodes[*node].at == from) {
             Some(index) => {
                 self.last = self.waiting[index];
                 self.waiting.truncate(index);
@@ -468,11 +468,11 @@ impl<'a> Found<'a> {
         let condition = from.filter(|from| {
             matches!(code.insn(from.at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. }))
         });
-        let open = other.open.get(parent).copied().unwrap_or(false);
-        let goes_on = other.nodes.get(parent).is_some_and(|node| node.insns > 1);
         if !whole {
             return;
         }
+        let open = other.open.get(parent).copied().unwrap_or(false);
+        let goes_on = other.nodes.get(parent).is_some_and(|node| node.insns > 1);
         let why = match condition {
             // What follows a condition is walked over first, and its target when that is done.
             Some(from) if goes_on && (!open || tree.nodes[node].at == from.at + 1) => {

@@ -69,7 +69,7 @@ pub fn head(program: &str, attach: &str, verdict: Verdict, kernel: &str) -> Stri
     format!("{}\n{VERDICT}{}{BY}{kernel}\n", line.trim_end(), verdict.word())
 }
 
-/// What a file holds, program by program.
+/// What a file holds, program by program; nothing of a text that is no log.
 pub fn recordings(text: &str) -> Vec<Recording<'_>> {
     let mut all: Vec<Recording> = vec![];
     // Where the log began that we are in, and whether all up to the next one is its.
@@ -138,7 +138,9 @@ pub fn recordings(text: &str) -> Vec<Recording<'_>> {
     if let (Some((start, _)), Some(last)) = (open, all.last_mut()) {
         last.log = &text[start..];
     }
-    if all.is_empty() && !text.trim().is_empty() {
+    let is_log =
+        |event| matches!(event, Event::Insn { .. } | Event::Statistic(_) | Event::Report(_));
+    if all.is_empty() && events(text).any(is_log) {
         let verdict = Verdict::Unknown;
         all.push(Recording { program: None, attach: None, kernel: None, verdict, log: text });
     }

@@ -266,9 +266,11 @@ fn what_bpftool_prints_is_compared_with() {
 fn a_log_that_cannot_be_used_is_told() {
     let run =
         |text: &str| with_file(text, "\"$RAWBPF\" verify bitehist --against \"$OUT\"; echo $?");
-    let empty = run("\n");
-    assert_eq!(empty.stdout, "2\n");
-    assert!(empty.stderr.contains("there is no log in it"), "{}", empty.stderr);
+    for no_log in ["\n", "root:x:0:0:root:/root:/bin/sh\n"] {
+        let ended = run(no_log);
+        assert_eq!(ended.stdout, "2\n");
+        assert!(ended.stderr.contains("there is no log in it"), "{}", ended.stderr);
+    }
     let another = run(".log other raw_tp x\n.verdict accepted by Linux 5.10\n");
     assert!(another.stdout.ends_with("\n1\n"), "{}", another.stdout);
     assert!(another.stderr.contains("it says nothing of bitehist"), "{}", another.stderr);

@@ -63,7 +63,9 @@ pub struct Show {
     against: Vec<PathBuf>,
 }
 
-const USAGE: &str = "rawbpf verify [OPTIONS] FILE|TOOL [-- TOOL'S OPTIONS]";
+const USAGE: &str = "\
+rawbpf verify [OPTIONS] FILE|TOOL [-- TOOL'S OPTIONS]
+       rawbpf verify FILE|TOOL --against LOG... [-- TOOL'S OPTIONS]";
 
 const EXAMPLES: &str = "\
 Examples:
