@@ -128,6 +128,33 @@ fn a_check_that_is_not_needed_any_more_is_a_path_that_only_older_kernels_walk() 
     assert_eq!(found.paths, [Parting { walked: Side::Here, ..only }]);
 }
 
+#[test]
+fn a_path_that_only_one_finds_safe_is_what_the_other_walks_more() {
+    let slots = [0x7_0000_0085_u64, 0x5_0001_0015, 0x1_0000_01b7, 0xb7, 0x95];
+    let bytes: Vec<u8> = slots.iter().flat_map(|slot| slot.to_le_bytes()).collect();
+    let walk = "0: R1=ctx() R10=fp0\n\
+        0: (85) call bpf_get_prandom_u32#7    ; R0=scalar()\n\
+        1: (15) if r0 == 0x5 goto pc+1        ; R0=scalar()\n\
+        2: (b7) r1 = 1                        ; R1=1\n\
+        3: (b7) r0 = 0                        ; R0=0\n\
+        4: (95) exit\n";
+    let totals = |insns| {
+        format!(
+            "processed {insns} insns (limit 1000000) max_states_per_insn 0 total_states 0 \
+             peak_states 0 mark_read 0\n"
+        )
+    };
+    let here = format!("{walk}from 1 to 3: safe\n{}", totals(6));
+    let there = format!(
+        "{walk}from 1 to 3: R0=5 R10=fp0\n3: (b7) r0 = 0 ; R0=0\n4: (95) exit\n{}",
+        totals(7)
+    );
+    let found = compare(&Code::from_bytes(&bytes), &here, &there);
+    assert!(found.here.whole && found.there.whole && found.values.is_empty(), "{found:?}");
+    let (walked, why) = (Side::There, Why::Safe);
+    assert_eq!(found.paths, [Parting { from: Some(1), at: 3, walked, why, times: 1, insns: 1 }]);
+}
+
 const WALK: &str = "func#0 @0\n\
     0: R1=ctx() R10=fp0\n\
     0: (bf) r6 = r1                       ; R1=ctx() R6=ctx()\n\
