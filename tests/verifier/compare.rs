@@ -155,6 +155,31 @@ fn a_path_that_only_one_finds_safe_is_what_the_other_walks_more() {
     assert_eq!(found.paths, [Parting { from: Some(1), at: 3, walked, why, times: 1, insns: 1 }]);
 }
 
+/// Linux 5.10 tells nothing but its type of a value on the stack.
+#[test]
+fn what_is_only_not_told_does_not_differ() {
+    let bytes: Vec<u8> =
+        [0xfff8_6a7b_u64, 0xfff0_7a7b, 0x95].iter().flat_map(|slot| slot.to_le_bytes()).collect();
+    let here = "0: R6=trusted_ptr_request() R7=scalar(umax=9) R10=fp0\n\
+        0: (7b) *(u64 *)(r10 -8) = r6         ; R6=trusted_ptr_request() R10=fp0 fp-8=trusted_ptr_request()\n\
+        1: (7b) *(u64 *)(r10 -16) = r7        ; R7=scalar(umax=9) R10=fp0 fp-16=scalar(umax=9)\n\
+        2: (95) exit\n";
+    let known = "R6=ptr_request(id=0,off=0,imm=0) R7=inv(id=0,umax_value=9) R10=fp0";
+    let there = format!(
+        "0: {known}\n0: (7b) *(u64 *)(r10 -8) = r6\n1: {known} fp-8_w=ptr_\n\
+         1: (7b) *(u64 *)(r10 -16) = r7\n2: {known} fp-8_w=ptr_ fp-16_w=inv\n2: (95) exit\n"
+    );
+    let code = Code::from_bytes(&bytes);
+    assert_eq!(compare(&code, here, &there).values, []);
+    // Another type does, and so does what is told of a register.
+    let differs = |there: &str| {
+        let found = compare(&code, here, there);
+        found.values.iter().map(|it| (it.at, it.place)).collect::<Vec<_>>()
+    };
+    assert_eq!(differs(&there.replace("fp-16_w=inv", "fp-16_w=ctx")), [(1, Place::Stack(-16))]);
+    assert_eq!(differs(&there.replace("umax_value=9", "umax_value=8")), [(1, Place::Register(7))]);
+}
+
 const WALK: &str = "func#0 @0\n\
     0: R1=ctx() R10=fp0\n\
     0: (bf) r6 = r1                       ; R1=ctx() R6=ctx()\n\

@@ -307,7 +307,8 @@ fn limits(verified: &Verified, there: &Recording, comparison: &Comparison) -> Ve
         Program::Same => {}
         Program::Numbers(others) => {
             let (at, text) = others[0];
-            let ours = verified.program.text(at);
+            // Behind its opcode, which is the same.
+            let ours = verified.program.text(at).split_off(5);
             lines.push(format!(
                 "the same instructions, {} with other numbers there: {at}: {text}, here {ours}",
                 others.len()
