@@ -9,6 +9,7 @@
 //! | [`history`] | how a value came about: back over the path |
 //! | [`diagnose`] | from a program and its log to the cause, the place, the history, the remedy |
 //! | [`render`] | a diagnosis as text |
+//! | [`page`] | the walk as a web page |
 //! | [`totals`] | how much there was to do |
 //! | [`compare`] | a program in the logs of two kernels: what they know, which paths they walk |
 //! | [`recording`] | the files that hold logs |
@@ -22,6 +23,7 @@ pub mod compare;
 pub mod diagnose;
 pub mod history;
 pub mod log;
+pub mod page;
 pub mod path;
 pub mod recording;
 pub mod render;

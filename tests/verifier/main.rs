@@ -7,6 +7,7 @@
 mod compare;
 mod diagnoses;
 mod logs;
+mod pages;
 mod walks;
 
 use std::io::Cursor;

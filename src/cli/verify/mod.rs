@@ -1,6 +1,7 @@
 //! `rawbpf verify`: how the verifier goes over a program, instruction by instruction.
 
 mod against;
+mod html;
 mod json;
 mod logs;
 mod text;
@@ -24,6 +25,7 @@ use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::session::{self, Plan, Walked};
 use crate::sys::Map;
+use crate::verifier::page::Page;
 use crate::verifier::recording::Verdict;
 use crate::verifier::totals::Totals;
 use crate::verifier::verification::Verification;
@@ -61,6 +63,9 @@ pub struct Show {
     /// or veristat -v printed; - for stdin
     #[arg(long, value_name = "LOG", num_args = 1..)]
     against: Vec<PathBuf>,
+    /// Write a web page on which to go through the walk; - for stdout
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "json", "against"])]
+    html: Option<PathBuf>,
 }
 
 const USAGE: &str = "\
@@ -76,6 +81,7 @@ Examples:
   rawbpf verify --json drop.bpf | jq -r .text   a line for each instruction walked over
   rawbpf verify bitehist --verifier-log old     all that this kernel says, for another one
   rawbpf verify bitehist --against old          there, or after an upgrade: what differs
+  rawbpf verify --html walk.html drop.bpf       a page to go through the walk in a browser
 
 Nothing is attached or run. Instructions stand in the order in which the verifier walks over them, \
 behind each what it learns there; what is indented is a branch that it put aside. A refused program \
@@ -185,25 +191,27 @@ impl Verified {
         format!("{} {}", self.kind, self.place).trim_end().to_owned()
     }
 
-    /// Tells the last parts of the walk, as many as are shown.
-    fn last<'a>(&'a self, tell: &mut dyn FnMut(Entry<'a>) -> io::Result<()>) -> io::Result<()> {
+    /// Tells the last parts of the walk, as many as are shown, and gives how many are not.
+    fn last<'a>(&'a self, tell: &mut dyn FnMut(Entry<'a>) -> io::Result<()>) -> io::Result<usize> {
         let Verification { code, log, .. } = &self.program;
         let mut count = 0usize;
         walk(code, log, &mut |_| {
             count += 1;
             Ok::<_, io::Error>(())
         })?;
-        let mut left_out = count.saturating_sub(MOST);
+        let left_out = count.saturating_sub(MOST);
         if left_out > 0 {
             say!("verify: the first {left_out} of {count} lines are left out");
         }
-        walk(code, log, &mut |entry| match left_out {
+        let mut before = left_out;
+        walk(code, log, &mut |entry| match before {
             0 => tell(entry),
             _ => {
-                left_out -= 1;
+                before -= 1;
                 Ok(())
             }
-        })
+        })?;
+        Ok(left_out)
     }
 }
 
@@ -213,6 +221,7 @@ struct Shown<'a> {
     logs: Option<Logs>,
     against: Against<'a>,
     out: io::StdoutLock<'static>,
+    page: Page,
     refused: Option<Error>,
     /// Whether an empty line goes before the next.
     more: bool,
@@ -222,7 +231,8 @@ impl<'a> Shown<'a> {
     fn new(show: &'a Show) -> Result<Shown<'a>, Error> {
         let logs = show.verifier_log.as_deref().map(Logs::create).transpose()?;
         let against = Against::read(&show.against)?;
-        Ok(Shown { show, logs, against, out: io::stdout().lock(), refused: None, more: false })
+        let out = io::stdout().lock();
+        Ok(Shown { show, logs, against, out, page: Page::new(), refused: None, more: false })
     }
 
     fn program(&mut self, dumped: &Dumped, verdict: Result<Walked, Error>) -> Result<(), Stop> {
@@ -240,7 +250,9 @@ impl<'a> Shown<'a> {
         if let Some(logs) = &mut self.logs {
             logs.write(&verified, &mut self.out)?;
         }
-        if self.logs.as_ref().is_some_and(Logs::is_stdout) {
+        if self.show.html.is_some() {
+            html::add(&verified, &mut self.page)?;
+        } else if self.logs.as_ref().is_some_and(Logs::is_stdout) {
             // That is all.
         } else if !self.show.against.is_empty() {
             self.against.program(&verified, self.show.json, &mut self.out)?;
@@ -262,7 +274,17 @@ impl<'a> Shown<'a> {
         Ok(())
     }
 
-    fn end(self) -> Result<(), Stop> {
+    fn end(mut self) -> Result<(), Stop> {
+        let written = match &self.show.html {
+            Some(file) => html::write(&self.page, file, &mut self.out),
+            None => Ok(()),
+        };
+        // The refusal is the more important of two failures.
+        match (&self.refused, written) {
+            (Some(_), Err(Stop::Error(error))) => say!("verify: {}", error.what),
+            (Some(_), _) => {}
+            (None, written) => written?,
+        }
         match self.refused.or(self.against.unlike()) {
             Some(error) => Err(error.into()),
             None => Ok(()),
