@@ -7,6 +7,7 @@
 mod compare;
 mod diagnoses;
 mod logs;
+mod messages;
 mod pages;
 mod walks;
 

@@ -22,7 +22,7 @@ use super::run::attach;
 use super::text::{ProgramKind, read_any};
 use super::trace::Tool;
 use crate::error::Error;
-use crate::host::{KernelTypes, refusal};
+use crate::host::KernelTypes;
 use crate::session::{self, Plan, Walked};
 use crate::sys::Map;
 use crate::verifier::page::Page;
@@ -115,8 +115,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let text = read_any(Path::new(file), &types)?;
     let programs = text.dumped();
     programs.iter().try_for_each(|dumped| resolved(dumped.program))?;
-    let maps = text.maps.iter().map(Map::create).collect::<Result<Vec<_>, _>>();
-    let maps = maps.map_err(|error| refusal::map(&error))?;
+    let maps = session::create(&text.maps)?;
     let mut shown = Shown::new(&options.show)?;
     for (dumped, kind) in programs.iter().zip(&text.kinds) {
         let verdict = match kind {
