@@ -96,7 +96,11 @@ fn shown(path: &Path) -> String {
     if path == "-" { "<stdin>".into() } else { path.display().to_string() }
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
+/// What a file holds, `-` for stdin, if it is not larger than any text has to be.
+///
+/// # Errors
+/// It cannot be read.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let name = shown(path);
     let mut bytes = vec![];
     let reading = match path == "-" {

@@ -13,6 +13,8 @@
 //! | [`totals`] | how much there was to do |
 //! | [`trail`] | the whole walk, to go about in |
 //! | [`stepper`] | a walk stepped through: from keys to a screen |
+//! | [`compare`] | a program in the logs of two kernels: what they know, which paths they walk |
+//! | [`recording`] | the files that hold logs |
 //! | [`verification`] | a program with what the verifier said of it |
 //! | [`wording`] | the parts of a walk in words |
 //!
@@ -20,11 +22,13 @@
 //! linear in its length, and never panics.
 
 pub mod causes;
+pub mod compare;
 pub mod diagnose;
 pub mod history;
 pub mod log;
 pub mod page;
 pub mod path;
+pub mod recording;
 pub mod render;
 pub mod stepper;
 pub mod totals;

@@ -195,6 +195,9 @@ impl<'a> Walk<'a, '_> {
         if matches!(self.code.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
             let (depth, frames) = (self.depth, self.frames.clone());
             self.waiting.push(Waiting { at, depth, frames });
+            if let Some(old) = self.waiting.len().checked_sub(MOST_WAITING + 1) {
+                self.waiting[old].frames = vec![vec![]];
+            }
         }
         let mut times = 1;
         if let Some(count) = self.times.get_mut(at as usize) {
@@ -221,7 +224,7 @@ impl<'a> Walk<'a, '_> {
     /// The last branch that was put aside and leads to this slot. Those behind it were not.
     fn branch_to(&mut self, to: u32, state: Option<State<'a>>) {
         let leads = |it: &Waiting| self.code.targets(it.at).contains(&Some(to));
-        match self.waiting.iter().rposition(leads) {
+        match last(&self.waiting, leads) {
             Some(index) => {
                 let from = self.take_up(index);
                 let changes = state.map(|state| self.changes(state, true)).unwrap_or_default();
@@ -260,7 +263,7 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         self.flush();
-        if let Some(index) = self.waiting.iter().rposition(|branch| branch.at == from) {
+        if let Some(index) = last(&self.waiting, |branch| branch.at == from) {
             self.take_up(index);
         }
         let changes = state.map(|state| self.changes(state, true)).unwrap_or_default();
@@ -361,6 +364,16 @@ impl<'a> Walk<'a, '_> {
 
 /// The kernel takes no more calls inside each other.
 const DEEPEST: u32 = 16;
+
+/// The kernel puts no more branches aside at a time. Of those before it is not known whether they were
+/// put aside, and what is known in them is too much to keep.
+const MOST_WAITING: usize = 8192;
+
+/// The last branch that is the one looked for, of those that the kernel can have put aside.
+pub(super) fn last<T>(waiting: &[T], is_it: impl Fn(&T) -> bool) -> Option<usize> {
+    let start = waiting.len().saturating_sub(MOST_WAITING);
+    Some(start + waiting[start..].iter().rposition(is_it)?)
+}
 
 impl Exact {
     /// The first places are those that were looked for.

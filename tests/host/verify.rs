@@ -244,3 +244,124 @@ fn the_page_of_a_long_walk_is_bounded() {
     assert!(ended.stdout.contains(" instructions are too many to show, 20000 the most</p>"));
     assert!(ended.stdout.len() < 30_000, "{}", ended.stdout.len());
 }
+
+/// An array has a value at each constant index: since 6.18 that is known, and no check is needed.
+const ELIDED: &str = "\
+.program elided xdp
+.map counts array key 4 value 8 entries 1
+  *(u32 *)(r10 -4) = 0
+  r2 = r10
+  r2 += -4
+  r1 = map[counts]
+  call bpf_map_lookup_elem#1
+  r0 = *(u64 *)(r0 +0)
+  exit
+";
+
+/// What Linux 6.12 says of it.
+const BEFORE: &str = "\
+func#0 @0
+0: R1=ctx() R10=fp0
+0: (62) *(u32 *)(r10 -4) = 0          ; R10=fp0 fp-8=0000????
+1: (bf) r2 = r10                      ; R2_w=fp0 R10=fp0
+2: (07) r2 += -4                      ; R2_w=fp-4
+3: (18) r1 = 0xff3140dfc2360400       ; R1_w=map_ptr(ks=4,vs=8)
+5: (85) call bpf_map_lookup_elem#1    ; R0_w=map_value_or_null(id=1,ks=4,vs=8)
+6: (79) r0 = *(u64 *)(r0 +0)
+R0 invalid mem access 'map_value_or_null'
+processed 6 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+";
+
+/// Runs a script with a file of this text in `$OUT`.
+fn with_file(text: &str, script: &str) -> Ended {
+    tool::shell(&format!("cat > \"$OUT\" <<'EOF'\n{text}EOF\n{script}; rm \"$OUT\""))
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_log_that_is_written_compares_as_equal_and_tells_which_program_it_is_of() {
+    let log = verify(&["biolatency", "--verifier-log", "-", "--", "--attach", "raw_tp"]);
+    assert_eq!((log.code, log.stderr.as_str()), (Some(0), ""));
+    let heads: Vec<_> = log.stdout.lines().filter(|line| line.starts_with('.')).collect();
+    assert_eq!((heads.len(), heads[0]), (4, ".log request_end raw_tp block_rq_complete"));
+    assert!(heads[1].starts_with(".verdict accepted by Linux "), "{}", heads[1]);
+    let compare =
+        "\"$RAWBPF\" verify biolatency --against \"$OUT\" - < \"$OUT\" -- --attach raw_tp";
+    let same = with_file(&log.stdout, compare);
+    assert_eq!(same.stderr, "");
+    let alike = "the same paths, and of each value the same is known";
+    assert_eq!(same.stdout.matches(alike).count(), 4, "{}", same.stdout);
+    // By the other kind it is another program, and that is said.
+    let script = "\"$RAWBPF\" verify biolatency --against \"$OUT\" -- --attach tp_btf; echo $?";
+    let other = with_file(&log.stdout, script);
+    assert!(other.stdout.ends_with("\n1\n"), "{}", other.stdout);
+    let said = "it is of another program than request_end: instruction ";
+    assert!(other.stderr.contains(said), "{}", other.stderr);
+    assert!(other.stderr.contains("attached by raw_tp block_rq_complete"), "{}", other.stderr);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_verdict_that_differs_is_told_with_what_made_it() {
+    let run = |options: &str| {
+        let script =
+            format!("\"$RAWBPF\" verify \"$OUT\" {options} --against - <<'END'\n{BEFORE}END\n");
+        with_file(ELIDED, &script)
+    };
+    let text = run("");
+    let said = "<stdin>: elided is refused there, accepted here";
+    assert!(text.stderr.contains(said), "{}", text.stderr);
+    for line in [
+        "<stdin>: refused there: r0 may be NULL at 6: bpf_map_lookup_elem at 5 can return NULL",
+        "<stdin>: behind 5: (85) call bpf_map_lookup_elem#1: r0 is the address of a map value of 8 bytes; \
+         there NULL or the address of a map value of 8 bytes",
+        "<stdin>: from 6 to 7: walked only here, 1 instruction: refused before there",
+    ] {
+        assert!(text.stdout.contains(line), "{line}: {}", text.stdout);
+    }
+    let row = text.stdout.lines().find(|line| line.starts_with("instructions")).unwrap();
+    let row: Vec<_> = row.split_whitespace().collect();
+    assert_eq!(row, ["instructions", "processed", "7", "6", "(-1)"]);
+    let line: Value = serde_json::from_str(&run("--json").stdout).unwrap();
+    assert_eq!(line["is_of"], "this program");
+    assert_eq!((&line["here"]["processed"], &line["there"]["processed"]), (&7.into(), &6.into()));
+    assert_eq!(line["there"]["verdict"], "refused");
+    let [value] = &line["values"].as_array().unwrap()[..] else { panic!("{line}") };
+    assert_eq!((&value["at"], &value["place"]), (&5.into(), &"r0".into()));
+    assert_eq!(value["there"]["type"], "map_value_or_null");
+    assert_eq!(line["paths"][0]["other"], "refused before");
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and bpftool: run tests/run"]
+fn what_bpftool_prints_is_compared_with() {
+    let script = "\"$RAWBPF\" asm \"$OUT\" --emit elf -o \"$OUT.o\"
+        bpftool -d prog load \"$OUT.o\" \"/sys/fs/bpf/rawbpf-$$\" > \"$OUT.log\" 2>&1
+        \"$RAWBPF\" verify \"$OUT.o\" --against \"$OUT.log\"; echo $?
+        rm -f \"/sys/fs/bpf/rawbpf-$$\" \"$OUT.o\" \"$OUT.log\"";
+    let ended = with_file(ELIDED, script);
+    assert_eq!(ended.stderr, "");
+    let alike = "the same paths, and of each value the same is known\n0\n";
+    assert!(ended.stdout.ends_with(alike), "{}", ended.stdout);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_log_that_cannot_be_used_is_told() {
+    let run =
+        |text: &str| with_file(text, "\"$RAWBPF\" verify bitehist --against \"$OUT\"; echo $?");
+    for no_log in ["\n", "root:x:0:0:root:/root:/bin/sh\n"] {
+        let ended = run(no_log);
+        assert_eq!(ended.stdout, "2\n");
+        assert!(ended.stderr.contains("there is no log in it"), "{}", ended.stderr);
+    }
+    let another = run(".log other raw_tp x\n.verdict accepted by Linux 5.10\n");
+    assert!(another.stdout.ends_with("\n1\n"), "{}", another.stdout);
+    assert!(another.stderr.contains("it says nothing of bitehist"), "{}", another.stderr);
+    let ended = verify(&["bitehist", "--against", "/nowhere"]);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("/nowhere: no such file"), "{}", ended.stderr);
+    let ended = verify(&["bitehist", "--verifier-log", "/nowhere/x"]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("/nowhere/x cannot be written"), "{}", ended.stderr);
+}

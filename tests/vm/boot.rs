@@ -91,6 +91,12 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
         let script = script?;
         fs::copy(script.path(), tools.join(script.file_name()))?;
     }
+    let lessons = files.join("guest/lessons");
+    fs::create_dir_all(&lessons)?;
+    for lesson in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/lessons"))? {
+        let lesson = lesson?;
+        fs::copy(lesson.path(), lessons.join(lesson.file_name()))?;
+    }
     let mut cases = String::new();
     for case in kernel.cases {
         cases += &format!("{} {}\n", case.name, case.guest);

@@ -137,6 +137,9 @@ macro_rules! everywhere {
             refusal_none: "refusal_none" => refusal::none;
             verify_tools: "verify_tools" => verify::accepted;
             verify_branches: "verify_branches" => verify::branches;
+            verify_against: "verify_against" => verify::against;
+            verify_costs_of_tools: "verify_costs_of_tools" => costs::of_tools;
+            verify_costs_of_lessons: "verify_costs_of_lessons" => costs::of_lessons;
         }
     };
 }

@@ -48,3 +48,26 @@ pub fn branches(outcome: &Outcome) {
     assert_eq!(lines.iter().filter(|line| line["type"] == "begin").count(), 1);
     assert_eq!(lines.last().unwrap()["verdict"], "accepted");
 }
+
+/// Beside the log of a kernel that does not know that an array has a value at each constant index, as
+/// those from 6.18 on do.
+pub fn against(outcome: &Outcome) {
+    let (release, rest) = outcome.stdout.split_once('\n').unwrap();
+    let (text, itself) = rest.split_once("== itself\n").unwrap();
+    let knows = ["6.18.", "7."].iter().any(|known| release.starts_with(known));
+    let said = "/tmp/6.12.log: elided is refused there, accepted here\n";
+    assert_eq!(outcome.stderr.contains(said), knows, "{}", outcome.stderr);
+    let differs =
+        "r0 is the address of a map value of 8 bytes; there NULL or the address of a map value";
+    assert_eq!(text.contains(differs), knows, "{text}");
+    assert_eq!(
+        text.contains(": walked only here, 1 instruction: refused before there"),
+        knows,
+        "{text}"
+    );
+    // That is all that differs, whichever way it is printed.
+    assert_eq!(text.matches("/tmp/6.12.log: ").count(), if knows { 3 } else { 1 }, "{text}");
+    assert!(text.ends_with("status 1\n"), "{text}");
+    let alike = "/tmp/itself: the same paths, and of each value the same is known\n";
+    assert_eq!(itself.matches(alike).count(), 2, "{itself}");
+}

@@ -22,7 +22,7 @@ pub fn write(verified: &Verified, all: bool, out: &mut dyn Write) -> io::Result<
         "type": "verdict",
         "program": name,
         "attach": {"kind": kind, "to": place},
-        "verdict": verified.verdict(),
+        "verdict": verified.verdict().word(),
     });
     if let Json::Object(line) = &mut line {
         line.extend(totals_to_json(verified.totals()));
@@ -100,7 +100,8 @@ fn changed(changes: &[(Place, Option<Value>)]) -> Json {
     Json::Object(fields.collect())
 }
 
-fn value_to_json(value: Value) -> Json {
+/// What is known of a value.
+pub fn value_to_json(value: Value) -> Json {
     let mut fields = json!({"is": words(value), "type": value.type_, "precise": value.precise});
     if let Some(known) = value.known {
         fields["value"] = known.into();
@@ -112,7 +113,7 @@ fn value_to_json(value: Value) -> Json {
 }
 
 /// How much there was to do.
-fn totals_to_json(totals: Totals) -> Fields<String, Json> {
+pub fn totals_to_json(totals: Totals) -> Fields<String, Json> {
     let mut fields = Fields::new();
     if let Some(processed) = totals.processed {
         for (name, number) in [

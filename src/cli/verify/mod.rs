@@ -1,7 +1,9 @@
 //! `rawbpf verify`: how the verifier goes over a program, instruction by instruction.
 
+mod against;
 mod html;
 mod json;
+mod logs;
 mod step;
 mod terminal;
 mod text;
@@ -11,6 +13,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+
+use against::Against;
+use logs::Logs;
 
 use super::Stop;
 use super::dump::{Dumped, resolved};
@@ -23,6 +28,7 @@ use crate::host::KernelTypes;
 use crate::session::{self, Plan, Walked};
 use crate::sys::Map;
 use crate::verifier::page::Page;
+use crate::verifier::recording::Verdict;
 use crate::verifier::totals::Totals;
 use crate::verifier::verification::Verification;
 use crate::verifier::walk::{Entry, walk};
@@ -50,16 +56,28 @@ pub struct Show {
     #[arg(long)]
     json: bool,
 
+    /// Write all that the kernel says of each program to this file, to be compared with elsewhere; - is
+    /// stdout, and shows nothing else there
+    #[arg(long, value_name = "FILE")]
+    verifier_log: Option<PathBuf>,
+
+    /// Compare with what other kernels said, instead: files of --verifier-log, or what bpftool -d, libbpf
+    /// or veristat -v printed; - for stdin
+    #[arg(long, value_name = "LOG", num_args = 1..)]
+    against: Vec<PathBuf>,
+
     /// Write a web page on which to go through the walk; - for stdout
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "json"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "json", "against"])]
     html: Option<PathBuf>,
 
     /// Step through it on the terminal, forward and back; ? there shows the keys
-    #[arg(long, conflicts_with_all = ["all", "json", "html"])]
+    #[arg(long, conflicts_with_all = ["all", "json", "html", "against", "verifier_log"])]
     step: bool,
 }
 
-const USAGE: &str = "rawbpf verify [OPTIONS] FILE|TOOL [-- TOOL'S OPTIONS]";
+const USAGE: &str = "\
+rawbpf verify [OPTIONS] FILE|TOOL [-- TOOL'S OPTIONS]
+       rawbpf verify FILE|TOOL --against LOG... [-- TOOL'S OPTIONS]";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,12 +87,18 @@ Examples:
   rawbpf verify program.o                       an object made by clang, with its lines of C
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
   rawbpf verify --json drop.bpf | jq -r .text   a line for each instruction walked over
+  rawbpf verify bitehist --verifier-log old     all that this kernel says, for another one
+  rawbpf verify bitehist --against old          there, or after an upgrade: what differs
   rawbpf verify --html walk.html drop.bpf       a page to go through the walk in a browser
 
 Nothing is attached or run. Instructions stand in the order in which the verifier walks over them, \
 behind each what it learns there; what is indented is a branch that it put aside. A refused program \
 is shown up to where it failed, then why, and the exit code is 1. Of a program that takes more than \
-20000 instructions to verify only the totals are shown, or the way to its refusal.";
+20000 instructions to verify only the totals are shown, or the way to its refusal.
+
+--against tells the verdicts and totals side by side, then of which values the kernels know something \
+else, and which paths only one of them walks over; how they print is no difference. The exit code is 1 \
+if the program is refused here, if a verdict there is another one, or if a log is not of this program.";
 
 /// More is not shown: nobody reads it.
 const MOST: usize = 20_000;
@@ -103,7 +127,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let programs = text.dumped();
     programs.iter().try_for_each(|dumped| resolved(dumped.program))?;
     let maps = session::create(&text.maps)?;
-    let mut shown = Shown::new(&options.show);
+    let mut shown = Shown::new(&options.show)?;
     for (dumped, kind) in programs.iter().zip(&text.kinds) {
         let verdict = match kind {
             ProgramKind::Type(program_type) => {
@@ -135,7 +159,7 @@ pub fn tool<T: Tool>(tool: &T, types: &KernelTypes, show: &Show) -> Result<(), S
 }
 
 fn programs(maps: &[Map], plans: &[Plan], show: &Show) -> Result<(), Stop> {
-    let mut shown = Shown::new(show);
+    let mut shown = Shown::new(show)?;
     let mut same = 0;
     for (index, plan) in plans.iter().enumerate() {
         // One program in many places is verified once.
@@ -171,8 +195,13 @@ impl Verified {
         Totals::of(&self.program.log)
     }
 
-    fn verdict(&self) -> &'static str {
-        if self.refused { "refused" } else { "accepted" }
+    fn verdict(&self) -> Verdict {
+        if self.refused { Verdict::Refused } else { Verdict::Accepted }
+    }
+
+    /// How and where it is attached.
+    fn attach(&self) -> String {
+        format!("{} {}", self.kind, self.place).trim_end().to_owned()
     }
 
     /// Tells the last parts of the walk, as many as are shown, and gives how many are not.
@@ -202,6 +231,8 @@ impl Verified {
 /// What is shown on stdout, program by program.
 struct Shown<'a> {
     show: &'a Show,
+    logs: Option<Logs>,
+    against: Against<'a>,
     out: io::StdoutLock<'static>,
     page: Page,
     refused: Option<Error>,
@@ -212,9 +243,11 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn new(show: &'a Show) -> Shown<'a> {
+    fn new(show: &'a Show) -> Result<Shown<'a>, Error> {
+        let logs = show.verifier_log.as_deref().map(Logs::create).transpose()?;
+        let against = Against::read(&show.against)?;
         let (out, page, stepped) = (io::stdout().lock(), Page::new(), vec![]);
-        Shown { show, out, page, refused: None, stepped, more: false }
+        Ok(Shown { show, logs, against, out, page, refused: None, stepped, more: false })
     }
 
     fn program(&mut self, dumped: &Dumped, verdict: Result<Walked, Error>) -> Result<(), Stop> {
@@ -229,10 +262,17 @@ impl<'a> Shown<'a> {
         let (name, kind) = (dumped.name.to_owned(), dumped.kind.clone());
         let (place, refused) = (dumped.place.clone(), error.is_some());
         let verified = Verified { name, kind, place, program, long, refused };
+        if let Some(logs) = &mut self.logs {
+            logs.write(&verified, &mut self.out)?;
+        }
         if self.show.step {
             self.stepped.push(verified);
         } else if self.show.html.is_some() {
             html::add(&verified, &mut self.page)?;
+        } else if self.logs.as_ref().is_some_and(Logs::is_stdout) {
+            // That is all.
+        } else if !self.show.against.is_empty() {
+            self.against.program(&verified, self.show.json, &mut self.out)?;
         } else if self.show.json {
             json::write(&verified, self.show.all, &mut self.out)?;
         } else {
@@ -265,6 +305,9 @@ impl<'a> Shown<'a> {
             (Some(_), _) => {}
             (None, written) => written?,
         }
-        self.refused.map_or(Ok(()), |error| Err(error.into()))
+        match self.refused.or(self.against.unlike()) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
     }
 }

@@ -29,7 +29,7 @@ pub fn write(verified: &Verified, all: bool, out: &mut dyn Write) -> io::Result<
         lines.text.clear();
         Ok(())
     })?;
-    writeln!(out, "{}: {totals}", verified.verdict())
+    writeln!(out, "{}: {totals}", verified.verdict().word())
 }
 
 /// The walk as text.

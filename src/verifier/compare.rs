@@ -1,0 +1,750 @@
+//! One program in the logs of two kernels: where they know something else of a value, and which paths
+//! only one of them walks over.
+//!
+//! The walks are compared path by path: a step here and a step there are the same if the instructions
+//! that lead to them are. So it matters neither in which order the kernels take up branches, nor how
+//! they print what they know.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use super::history;
+use super::log::{Event, Missing, Place, State, Value, events, missing};
+use super::path::Code;
+use super::recording::Verdict;
+use super::totals::Totals;
+use super::walk::{Entry, last, walk};
+use crate::insn::{Callee, Insn, Operand, Reg};
+
+/// Which of the two.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The one that was given first.
+    Here,
+    /// The other.
+    There,
+}
+
+/// Whether a log is of a program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Program<'a> {
+    /// All its instructions are the program's, as far as the log shows them.
+    Same,
+    /// Some have other numbers in them, such as the offsets of another kernel's structs.
+    Numbers(Vec<(u32, &'a str)>),
+    /// At this slot it has another instruction.
+    Other(u32, &'a str),
+    /// It shows none.
+    Untold,
+}
+
+/// How much of a walk a log tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Told {
+    /// Instructions that were walked over.
+    pub insns: u32,
+    /// Whether that is all of them. At level 1 a log tells only the path to the refusal.
+    pub whole: bool,
+    /// Which end of the log is missing.
+    pub missing: Missing,
+}
+
+/// A value of which the two know something else, though they knew the same of what it is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Differing<'a> {
+    /// The instruction behind which that is so.
+    pub at: u32,
+    /// Where its branch goes on, if it is so only there.
+    pub to: Option<u32>,
+    /// Where the value is.
+    pub place: Place,
+    /// What is known here, the first time.
+    pub here: Value<'a>,
+    /// What is known there, the first time.
+    pub there: Value<'a>,
+    /// How often it is so.
+    pub times: u32,
+}
+
+/// Why one of the two walks over a path and the other does not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// What is known at its beginning was found safe before.
+    Safe,
+    /// The other way is always taken.
+    NeverTaken,
+    /// The program was refused before.
+    Ended,
+}
+
+/// A path that only one of the two walks over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parting {
+    /// The instruction before it, if there is one.
+    pub from: Option<u32>,
+    /// Its first instruction.
+    pub at: u32,
+    /// Who walks over it.
+    pub walked: Side,
+    /// Why the other one does not.
+    pub why: Why,
+    /// How often that happens.
+    pub times: u32,
+    /// How many instructions it takes the one more than the other.
+    pub insns: u32,
+}
+
+/// Two logs, compared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Comparison<'a> {
+    /// Whether the log there is of the program; if it is not, nothing below is told.
+    pub program: Program<'a>,
+    /// How much the log here tells.
+    pub here: Told,
+    /// How much the log there tells.
+    pub there: Told,
+    /// Values, in the order of the walk here.
+    pub values: Vec<Differing<'a>>,
+    /// Paths that only one of them walks over.
+    pub paths: Vec<Parting>,
+}
+
+/// Compares what two kernels said of this program.
+pub fn compare<'a>(code: &Code, here: &'a str, there: &'a str) -> Comparison<'a> {
+    let program = is_of(code, there);
+    let (one, other) = (Tree::new(code, here), Tree::new(code, there));
+    let (told_here, told_there) = (one.told(here), other.told(there));
+    let (values, paths) = match program {
+        Program::Other(..) => (vec![], vec![]),
+        // Of a walk that is not told there is nothing to compare.
+        _ if one.nodes.is_empty() || other.nodes.is_empty() => (vec![], vec![]),
+        _ => pairs(code, &one, &other, [told_here.whole, told_there.whole]),
+    };
+    Comparison { program, here: told_here, there: told_there, values, paths }
+}
+
+/// Whether the instructions in a log are those of this program.
+pub fn is_of<'a>(code: &Code, log: &'a str) -> Program<'a> {
+    let mut others = vec![];
+    let mut seen = vec![false; code.slots().len()];
+    let mut told = false;
+    for event in events(log) {
+        let Event::Insn { at, code: opcode, text, .. } = event else { continue };
+        told = true;
+        let (Some(slot), Some(seen)) = (code.slots().get(at as usize), seen.get_mut(at as usize))
+        else {
+            return Program::Other(at, text);
+        };
+        // What is no instruction is printed in its own way.
+        let Some(insn) = code.insn(at).filter(|_| !std::mem::replace(seen, true)) else { continue };
+        if slot.code != opcode {
+            // Linux 7.3 shows what it has made of conditions that always go one way.
+            if matches!(insn, Insn::JumpIf { .. }) && text.starts_with("goto ") {
+                continue;
+            }
+            return Program::Other(at, text);
+        }
+        let ours = insn.to_string();
+        if ours == text {
+            continue;
+        }
+        match insn {
+            // Of maps the address is printed.
+            Insn::LoadImm64 { dst, .. } => {
+                if !text.starts_with(&format!("r{} = ", dst.number())) {
+                    return Program::Other(at, text);
+                }
+            }
+            _ if words(&ours).eq(words(text)) => others.push((at, text)),
+            Insn::Call(Callee::Helper(_) | Callee::Kfunc { .. }) => others.push((at, text)),
+            _ => return Program::Other(at, text),
+        }
+    }
+    match (told, others.is_empty()) {
+        (false, _) => Program::Untold,
+        (true, true) => Program::Same,
+        (true, false) => Program::Numbers(others),
+    }
+}
+
+/// The words of an instruction but for its numbers; registers are words.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let parts = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    parts.filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()) && !word.is_empty())
+}
+
+/// A step of a walk.
+struct Node<'a> {
+    at: u32,
+    /// The node before it on its path.
+    parent: usize,
+    /// The last node behind it, and the one before itself that has the same parent.
+    child: usize,
+    sibling: usize,
+    /// Whether the path ends, since what is known here was found safe before.
+    safe: bool,
+    /// Whether it is at the beginning of a branch that was put aside.
+    branch: bool,
+    speculative: bool,
+    frame: usize,
+    /// The slot of the one that was walked over next, if that is on this path.
+    next: Option<u32>,
+    /// What is known behind it, of what the log tells there.
+    values: Vec<(Place, Value<'a>)>,
+    /// What is known before it, where that was told in full.
+    begins: Vec<(Place, Value<'a>)>,
+    /// How many instructions there are from here on, this one included.
+    insns: u32,
+}
+
+const NONE: usize = usize::MAX;
+
+/// In the place of a node: there is one, but what is behind it is not compared.
+const TOLD: usize = usize::MAX - 1;
+
+/// Behind each instruction of a log the places of which it tells what is known: others may have changed
+/// without a word.
+fn printed(code: &Code, log: &str) -> Vec<u128> {
+    let mut all = vec![];
+    let places = |state: State| state.values().fold(0, |bits, (place, _)| bits | bit(place));
+    let mut last = None;
+    let mut backtracked = false;
+    for event in events(log) {
+        // Linux 5.10 says what is known at the beginning of a stretch it goes back over.
+        let of_stretch = std::mem::replace(&mut backtracked, matches!(event, Event::Backtrack(_)));
+        let behind = match event {
+            Event::Insn { at, state, .. } => {
+                all.push(state.map_or(0, places));
+                last = Some(at);
+                continue;
+            }
+            // Nor that it takes up a branch.
+            Event::State { at: Some(at), state } => {
+                let follows = last.is_some_and(|last| code.targets(last).contains(&Some(at)));
+                follows.then_some(state)
+            }
+            Event::State { at: None, state } => (!of_stretch).then_some(state),
+            Event::Edge { .. } | Event::Safe { .. } => {
+                last = None;
+                None
+            }
+            _ => None,
+        };
+        if let (Some(state), Some(last)) = (behind, all.last_mut()) {
+            *last |= places(state);
+        }
+    }
+    all
+}
+
+/// A walk as a tree: from each step one goes on, or from a condition two.
+struct Tree<'a> {
+    nodes: Vec<Node<'a>>,
+    /// The last node that has no parent.
+    root: usize,
+    /// The node of each slot that was walked over last.
+    latest: Vec<usize>,
+    /// Conditions of which one side may still be walked over.
+    waiting: Vec<usize>,
+    /// After which node the next one comes.
+    last: usize,
+    /// The next one begins a branch.
+    branch: bool,
+    speculative: bool,
+    /// Of each node whether the walk ended before it came back to it.
+    open: Vec<bool>,
+}
+
+impl<'a> Tree<'a> {
+    fn new(code: &Code, log: &'a str) -> Tree<'a> {
+        let mut tree = Tree {
+            nodes: vec![],
+            root: NONE,
+            latest: vec![NONE; code.slots().len()],
+            waiting: vec![],
+            last: NONE,
+            branch: false,
+            speculative: false,
+            open: vec![],
+        };
+        let mut printed = printed(code, log).into_iter();
+        let Ok(()) = walk::<Infallible>(code, log, &mut |entry| {
+            match entry {
+                Entry::Begin { .. } => (tree.last, tree.branch) = (NONE, true),
+                Entry::Branch { from, speculative, .. } => {
+                    tree.go_back(from);
+                    (tree.branch, tree.speculative) = (true, speculative);
+                }
+                Entry::Safe { at, .. } => {
+                    tree.add(at, 0, true);
+                    tree.last = NONE;
+                }
+                Entry::Step(step) => {
+                    let begins = tree.branch;
+                    let node = tree.add(step.at, step.frame, false);
+                    if matches!(
+                        code.insn(step.at),
+                        Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })
+                    ) {
+                        tree.waiting.push(node);
+                    }
+                    let printed = printed.next().unwrap_or_default();
+                    let (mut values, mut rest) = (vec![], vec![]);
+                    for (place, value) in step.known {
+                        match bit(place) & printed != 0 {
+                            true => values.push((place, value)),
+                            false if begins => rest.push((place, value)),
+                            false => {}
+                        }
+                    }
+                    (tree.nodes[node].values, tree.nodes[node].begins) = (values, rest);
+                }
+                Entry::Said(_) | Entry::Cut => {}
+            }
+            Ok(())
+        });
+        for index in (0..tree.nodes.len()).rev() {
+            let (parent, insns) = (tree.nodes[index].parent, tree.nodes[index].insns);
+            if let Some(parent) = tree.nodes.get_mut(parent) {
+                parent.insns = parent.insns.saturating_add(insns);
+            }
+        }
+        tree.open = vec![false; tree.nodes.len()];
+        if Verdict::of(log) != Verdict::Accepted {
+            let mut next = tree.nodes.len().wrapping_sub(1);
+            while let Some(node) = tree.nodes.get(next) {
+                tree.open[next] = true;
+                next = node.parent;
+            }
+        }
+        tree
+    }
+
+    fn go_back(&mut self, from: u32) {
+        match last(&self.waiting, |node| self.nodes[*node].at == from) {
+            Some(index) => {
+                self.last = self.waiting[index];
+                self.waiting.truncate(index);
+            }
+            // The turn of an iterator is a branch at a call.
+            None => self.last = self.latest.get(from as usize).copied().unwrap_or(NONE),
+        }
+    }
+
+    fn add(&mut self, at: u32, frame: usize, safe: bool) -> usize {
+        let (branch, speculative) =
+            (std::mem::take(&mut self.branch), std::mem::take(&mut self.speculative));
+        let (parent, node) = (self.last, self.nodes.len());
+        let child = match self.nodes.get_mut(parent) {
+            Some(before) => {
+                before.next = if branch { before.next } else { Some(at) };
+                &mut before.child
+            }
+            None => &mut self.root,
+        };
+        let sibling = std::mem::replace(child, node);
+        let (next, values, begins, insns, child) = (None, vec![], vec![], 1, NONE);
+        self.nodes.push(Node {
+            at,
+            parent,
+            child,
+            sibling,
+            safe,
+            branch,
+            speculative,
+            frame,
+            next,
+            values,
+            begins,
+            insns,
+        });
+        if let Some(latest) = self.latest.get_mut(at as usize) {
+            *latest = node;
+        }
+        self.last = node;
+        node
+    }
+
+    /// The node behind `parent` that is like another one. A condition has two behind it, a call that is
+    /// walked over in turns some more.
+    fn like(&self, parent: usize, other: &Node) -> Option<usize> {
+        let first = self.nodes.get(parent).map_or(self.root, |parent| parent.child);
+        let next = |index: usize| Some((index, self.nodes.get(index)?));
+        let mut all = std::iter::successors(next(first), |(_, node)| next(node.sibling)).take(64);
+        let found = all.find(|(_, it)| (it.at, it.speculative) == (other.at, other.speculative));
+        found.map(|(index, _)| index)
+    }
+
+    fn told(&self, log: &str) -> Told {
+        let insns = self.nodes.len() as u32;
+        let processed = Totals::of(log).processed.map(|processed| processed.insns);
+        // The kernel counts an instruction before it finds that there is none to walk over.
+        let whole = insns > 0 && processed.is_none_or(|processed| processed <= insns + 1);
+        let missing = missing(log);
+        Told { insns, whole: whole && missing == Missing::default(), missing }
+    }
+}
+
+/// Goes over both walks at once.
+fn pairs<'a>(
+    code: &Code,
+    here: &Tree<'a>,
+    there: &Tree<'a>,
+    whole: [bool; 2],
+) -> (Vec<Differing<'a>>, Vec<Parting>) {
+    let mut found = Found::default();
+    // Of each node here the one there, and the other way round.
+    let mut twins = vec![NONE; here.nodes.len()];
+    let mut back = vec![NONE; there.nodes.len()];
+    // Of each node here where something else is known, a bit for each place.
+    let mut differ = vec![0u128; here.nodes.len()];
+    for (index, node) in here.nodes.iter().enumerate() {
+        let parent = match node.parent {
+            NONE => NONE,
+            parent if twins[parent] == NONE => continue,
+            parent => twins[parent],
+        };
+        let twin = there.like(parent, node).filter(|twin| back[*twin] == NONE);
+        let Some(twin) = twin else {
+            found.only(code, Side::Here, here, index, (there, parent), whole[1]);
+            continue;
+        };
+        (twins[index], back[twin]) = (twin, index);
+        let other = &there.nodes[twin];
+        if node.safe != other.safe {
+            let (walked, tree, from) = match node.safe {
+                true => (Side::There, there, twin),
+                false => (Side::Here, here, index),
+            };
+            let insns = tree.nodes[from].insns.saturating_sub(1);
+            found.parting(tree, from, walked, Why::Safe, insns);
+            // With what is behind it.
+            (twins[index], back[twin]) = (NONE, TOLD);
+            continue;
+        }
+        let before = differ.get(node.parent).copied().unwrap_or(0);
+        let before = match here.nodes.get(node.parent) {
+            Some(caller) if caller.frame != node.frame => handed_over(before),
+            _ => before,
+        };
+        differ[index] = found.values(code, [node, other], here.nodes.get(node.parent), before);
+    }
+    for (index, node) in there.nodes.iter().enumerate().filter(|(index, _)| back[*index] == NONE) {
+        match back.get(node.parent) {
+            Some(&NONE | &TOLD) => {}
+            parent => {
+                let parent = (here, parent.copied().unwrap_or(NONE));
+                found.only(code, Side::There, there, index, parent, whole[0]);
+            }
+        }
+    }
+    (found.values, found.paths)
+}
+
+/// What differs, as it is found.
+#[derive(Default)]
+struct Found<'a> {
+    values: Vec<Differing<'a>>,
+    /// Where in `values` a place behind an instruction is.
+    known: BTreeMap<[u32; 3], usize>,
+    paths: Vec<Parting>,
+    /// Where in `paths` it is.
+    parted: BTreeMap<[u32; 3], usize>,
+}
+
+impl<'a> Found<'a> {
+    /// A path that the other walk has not: that has `parent` in the place of its parent. Where that
+    /// is not whole, it tells nothing.
+    fn only(
+        &mut self,
+        code: &Code,
+        walked: Side,
+        tree: &Tree<'a>,
+        node: usize,
+        (other, parent): (&Tree<'a>, usize),
+        whole: bool,
+    ) {
+        let from = tree.nodes.get(tree.nodes[node].parent);
+        let condition = from.filter(|from| {
+            matches!(code.insn(from.at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. }))
+        });
+        if !whole {
+            return;
+        }
+        let open = other.open.get(parent).copied().unwrap_or(false);
+        let goes_on = other.nodes.get(parent).is_some_and(|node| node.insns > 1);
+        let why = match condition {
+            // What follows a condition is walked over first, and its target when that is done.
+            Some(from) if goes_on && (!open || tree.nodes[node].at == from.at + 1) => {
+                Why::NeverTaken
+            }
+            _ => Why::Ended,
+        };
+        self.parting(tree, node, walked, why, tree.nodes[node].insns);
+    }
+
+    fn parting(&mut self, tree: &Tree<'a>, node: usize, walked: Side, why: Why, insns: u32) {
+        let at = tree.nodes[node].at;
+        let from = tree.nodes.get(tree.nodes[node].parent).map(|from| from.at);
+        let key = [from.unwrap_or(u32::MAX), at, (walked as u32) << 2 | why as u32];
+        let index = *self.parted.entry(key).or_insert_with(|| {
+            self.paths.push(Parting { from, at, walked, why, times: 0, insns: 0 });
+            self.paths.len() - 1
+        });
+        let parting = &mut self.paths[index];
+        parting.times += 1;
+        parting.insns = parting.insns.saturating_add(insns);
+    }
+
+    /// Compares what is known at two nodes, and gives the places of which it is not the same behind
+    /// them; `differing` are those before them.
+    fn values(
+        &mut self,
+        code: &Code,
+        [here, there]: [&Node<'a>; 2],
+        parent: Option<&Node<'a>>,
+        mut differing: u128,
+    ) -> u128 {
+        // At the beginning of a branch all is told again.
+        if here.branch
+            && there.branch
+            && let Some(from) = parent
+        {
+            let made = match code.insn(from.at) {
+                Some(insn) => differing & reads(insn) != 0,
+                None => false,
+            };
+            for (place, one, other) in both(&here.begins, &there.begins) {
+                let derived = made || differing & bit(place) != 0;
+                match same_at(place, one, other) {
+                    true => differing &= !bit(place),
+                    false => {
+                        differing |= bit(place);
+                        if !derived {
+                            self.value(from.at, Some(here.at), place, one, other);
+                        }
+                    }
+                }
+            }
+        }
+        let Some(insn) = code.insn(here.at) else { return differing };
+        match insn {
+            // What is known behind a condition is known on one of its sides.
+            Insn::JumpIf { .. } if here.next != there.next => return differing,
+            // What is told there is of the function that is called or returned to.
+            Insn::Call(Callee::Local { .. }) => return differing,
+            Insn::Exit if here.frame > 0 => return differing,
+            _ => {}
+        }
+        let mut made = differing & reads(insn) != 0;
+        if let Insn::Load { base, offset, .. } = insn {
+            made |= slot_of(here, base, offset).is_some_and(|at| differing & bit(at) != 0);
+        }
+        let written = match insn {
+            Insn::Call(Callee::Helper(_) | Callee::Kfunc { .. }) => 0b111111,
+            _ => writes(insn),
+        };
+        let before = differing;
+        differing &= !written;
+        // What it reads first: that may differ since a condition told something.
+        for writing in [false, true] {
+            for (place, one, other) in both(&here.values, &there.values) {
+                if (bit(place) & written != 0) != writing {
+                    continue;
+                }
+                if same_at(place, one, other) {
+                    differing &= !bit(place);
+                    continue;
+                }
+                differing |= bit(place);
+                if !made && (writing || before & bit(place) == 0) {
+                    self.value(here.at, None, place, one, other);
+                }
+            }
+            made |= differing & reads(insn) & !written != 0;
+        }
+        differing
+    }
+
+    fn value(&mut self, at: u32, to: Option<u32>, place: Place, here: Value<'a>, there: Value<'a>) {
+        let key = [at, to.unwrap_or(u32::MAX), bit(place).trailing_zeros()];
+        let index = *self.known.entry(key).or_insert_with(|| {
+            self.values.push(Differing { at, to, place, here, there, times: 0 });
+            self.values.len() - 1
+        });
+        self.values[index].times += 1;
+    }
+}
+
+/// What is known in both.
+fn both<'b, 'a>(
+    here: &'b [(Place, Value<'a>)],
+    there: &'b [(Place, Value<'a>)],
+) -> impl Iterator<Item = (Place, Value<'a>, Value<'a>)> + 'b {
+    here.iter().filter_map(|(place, one)| {
+        let (_, other) = there.iter().find(|(other, _)| other == place)?;
+        Some((*place, *one, *other))
+    })
+}
+
+/// The stack slot that is loaded from, if it is the own stack.
+fn slot_of(node: &Node, base: Reg, offset: i16) -> Option<Place> {
+    let base = match base.number() {
+        10 => 0,
+        number => {
+            let known = node.values.iter().find(|(place, _)| *place == Place::Register(number));
+            known.filter(|(_, value)| value.type_ == "fp")?.1.known?
+        }
+    };
+    let at = i32::try_from(base).ok()?.checked_add(offset.into())?;
+    Some(Place::Stack(at.div_euclid(8) * 8))
+}
+
+/// A bit for a place; none for a stack slot that cannot be.
+fn bit(place: Place) -> u128 {
+    match place {
+        Place::Register(number) => 1u128.checked_shl(number.into()).unwrap_or(0),
+        Place::Stack(offset @ -512..0) => 1 << (16 + (-offset - 1) / 8),
+        Place::Stack(_) => 0,
+    }
+}
+
+/// Of the places of a function those that one it calls begins with, or what it returns.
+fn handed_over(places: u128) -> u128 {
+    places & 0b111111
+}
+
+/// The registers that an instruction reads.
+fn reads(insn: Insn) -> u128 {
+    let of = |register: Reg| bit(Place::Register(register.number()));
+    let operand = |src| if let Operand::Reg(register) = src { of(register) } else { 0 };
+    match insn {
+        Insn::Alu { op: crate::insn::Alu::Mov, src, .. } => operand(src),
+        Insn::Alu { dst, src, .. } | Insn::JumpIf { dst, src, .. } => of(dst) | operand(src),
+        Insn::Movsx { src, .. } => of(src),
+        Insn::Neg { dst, .. } | Insn::ToEndian { dst, .. } | Insn::Bswap { dst, .. } => of(dst),
+        Insn::Load { base, .. } | Insn::LoadAcquire { base, .. } => of(base),
+        Insn::Store { base, src, .. } => of(base) | operand(src),
+        Insn::StoreRelease { base, src, .. } | Insn::Atomic { base, src, .. } => of(base) | of(src),
+        Insn::LoadPacket { index, .. } => index.map_or(0, of),
+        Insn::LoadImm64 { .. } | Insn::Goto { .. } | Insn::Gotol { .. } | Insn::MayGoto { .. } => 0,
+        Insn::Call(_) => 0b111110,
+        Insn::Exit => 1,
+    }
+}
+
+/// The registers that an instruction writes.
+fn writes(insn: Insn) -> u128 {
+    (0..10).filter(|number| history::writes(insn, *number)).map(|number| 1 << number).sum()
+}
+
+/// Whether two kernels know the same of what is in a place.
+fn same_at(place: Place, here: Value, there: Value) -> bool {
+    let bare = |value: Value| value.known.is_none() && value.attributes().next().is_none();
+    match place {
+        // Older kernels tell only a value's type there, Linux 5.10 without that of what it points to.
+        Place::Stack(_) if bare(here) || bare(there) => {
+            let (here_is, there_is) = (kind(here), kind(there));
+            here_is == there_is
+                || here.bytes.is_some()
+                || there.bytes.is_some()
+                || [(here_is, there_is), (there_is, here_is)]
+                    .iter()
+                    .any(|(short, long)| *short == "ptr_" && long.starts_with("ptr_"))
+        }
+        _ => same(here, there),
+    }
+}
+
+/// Whether two kernels know the same of a value, however they print it.
+fn same(here: Value, there: Value) -> bool {
+    // What is in a slot without being a number or a pointer is told when it is loaded.
+    if here.bytes.is_some() || there.bytes.is_some() {
+        return true;
+    }
+    if kind(here) != kind(there) {
+        return false;
+    }
+    if here.is_scalar() {
+        return Range::of(here) == Range::of(there);
+    }
+    if here.type_ == "fp" {
+        return here.known == there.known;
+    }
+    let told = |key| here.number(key).unwrap_or(0) == there.number(key).unwrap_or(0);
+    let moved = |value: Value| {
+        let off = value.number("off").unwrap_or(0).wrapping_add(value.number("imm").unwrap_or(0));
+        Range::of(value).moved(off)
+    };
+    told("r") && told("vs") && moved(here) == moved(there)
+}
+
+/// A type, whichever way a kernel calls it.
+fn kind(value: Value<'_>) -> &str {
+    match value.type_ {
+        "alloc_mem" | "ringbuf_mem" => "mem",
+        "alloc_mem_or_null" | "ringbuf_mem_or_null" => "mem_or_null",
+        other => other.trim_start_matches("trusted_").trim_start_matches("rcu_"),
+    }
+}
+
+/// All that the bounds of a number and its known bits say together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Range {
+    smin: i64,
+    smax: i64,
+    umin: u64,
+    umax: u64,
+    /// The bits that are 1, and those that are not known.
+    bits: (u64, u64),
+}
+
+impl Range {
+    fn of(value: Value) -> Range {
+        let bounds = value.bounds();
+        let mut bits = value.known.map_or((0, u64::MAX), |known| (known as u64, 0));
+        if let Some(text) = value.attribute("var_off")
+            && let Some((ones, unknown)) = text.trim_matches(['(', ')']).split_once("; ")
+        {
+            let hex = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok();
+            bits = hex(ones).zip(hex(unknown)).unwrap_or(bits);
+        }
+        let super::log::Bounds { smin, smax, umin, umax } = bounds;
+        let mut range = Range { smin, smax, umin, umax, bits };
+        // Kernels do not print what follows from the rest; in three rounds all has followed.
+        for _ in 0..3 {
+            range.deduce();
+        }
+        range
+    }
+
+    fn deduce(&mut self) {
+        let (ones, unknown) = self.bits;
+        self.umin = self.umin.max(ones);
+        self.umax = self.umax.min(ones | unknown);
+        let sign = 1u64 << 63;
+        self.smin = self.smin.max((ones | unknown & sign) as i64);
+        self.smax = self.smax.min((ones | unknown & !sign) as i64);
+        if (self.umin as i64) <= self.umax as i64 {
+            self.smin = self.smin.max(self.umin as i64);
+            self.smax = self.smax.min(self.umax as i64);
+        }
+        if (self.smin < 0) == (self.smax < 0) {
+            self.umin = self.umin.max(self.smin as u64);
+            self.umax = self.umax.min(self.smax as u64);
+        }
+        // The bits above the highest in which the bounds differ.
+        let open = u64::MAX.checked_shr((self.umin ^ self.umax).leading_zeros()).unwrap_or(0);
+        let known = !open & !unknown;
+        let fixed = !open & unknown;
+        self.bits = (ones & (known | open) | self.umin & fixed, unknown & open);
+    }
+
+    fn moved(self, by: i64) -> (i64, i64) {
+        // Of a pointer that nothing was added to, no bounds are printed.
+        match self.smin == i64::MIN && self.smax == i64::MAX {
+            true => (by, by),
+            false => (self.smin.wrapping_add(by), self.smax.wrapping_add(by)),
+        }
+    }
+}
