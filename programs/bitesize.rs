@@ -119,17 +119,31 @@ pub fn remember(
     options: &Options,
 ) -> Result<Program, AsmError> {
     let mut a = Asm::new();
-    let (known, other, written, done) = (a.label(), a.label(), a.label(), a.label());
+    let (other, written, known, done) = (a.label(), a.label(), a.label(), a.label());
     a.load(r6, u64_at(r1 + submission.argument));
-    // r7 will be where the key shall be, and r8 not 0 if that is in a map.
+    a.mov(r7, fp);
+    a.add(r7, OWN_KEY);
+    if options.filters() {
+        // Whatever is left out below.
+        for word in (0..KEY as i32).step_by(8) {
+            a.store(u64_at(fp + (OWN_KEY + word)), 0);
+        }
+    }
+    load_key(&mut a, task, None, options, &other);
+    if options.filters() {
+        a.goto(&written);
+        a.place(other);
+        a.store(u32_at(r7 + FLAGS), 1);
+        a.place(written);
+    }
     if submission.by == By::Request {
         load_slot(&mut a);
         a.mov(r8, r7);
         a.add(r7, SLOT_KEY);
         a.load(r0, u64_at(r8 + 0));
         a.jump_if(r0, Eq, r6, &known);
-        // Requests are used again and again, at the same address: whose slot it is never changes, and
-        // one that finds it taken is in the hash for good.
+        // Requests are used again and again, at the same address: a slot is for good whose it is first,
+        // and a request that finds its slot taken is always in the hash.
         a.mov(r0, 0);
         a.cmpxchg(u64_at(r8 + 0), r6);
         a.jump_if(r0, Eq, 0, &known);
@@ -138,21 +152,15 @@ pub fn remember(
     // Nearly always there is one at that address, to write over, which takes a fifth of the time of an
     // update.
     a.lookup(SUBMITTED, SEEN);
-    a.mov(r8, r0);
     a.mov(r7, r0);
-    a.jump_if(r8, Ne, 0, &known);
-    a.mov(r7, fp);
-    a.add(r7, OWN_KEY);
-    a.place(known);
-    load_key(&mut a, task, None, options, &other);
-    if options.filters() {
-        a.goto(&written);
-        a.place(other);
-        a.store(u32_at(r7 + FLAGS), 1);
-        a.place(written);
-    }
-    a.jump_if(r8, Ne, 0, &done);
+    a.jump_if(r7, Ne, 0, &known);
     a.update(SUBMITTED, SEEN, OWN_KEY);
+    a.goto(&done);
+    a.place(known);
+    for word in (0..KEY as i32).step_by(8) {
+        a.load(r1, u64_at(fp + (OWN_KEY + word)));
+        a.store(u64_at(r7 + word), r1);
+    }
     a.place(done);
     a.mov(w0, 0);
     a.exit();
@@ -209,7 +217,8 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     a.place(unknown);
     a.mov(r7, fp);
     a.add(r7, OWN_KEY);
-    load_key(&mut a, issue.task, name, options, &other);
+    // Seldom where submissions are seen, and without them there are no types to go by.
+    load_key(&mut a, None, name, options, &other);
     a.place(known);
     // The key is at r7.
     if by.is_some() && options.filters() {
@@ -307,6 +316,18 @@ fn load_key(
         }
         _ => {}
     }
+    match (by_uid, task) {
+        (true, Some(task)) => {
+            a.load(r1, u64_at(r0 + task.cred));
+            a.load(r1, u32_at(r1 + task.uid));
+            a.store(u32_at(r7 + UID), r1);
+        }
+        (true, None) => {
+            a.call(GET_CURRENT_UID_GID);
+            a.store(u32_at(r7 + UID), r0);
+        }
+        (false, _) => a.store(u32_at(r7 + UID), 0),
+    }
     if by_comm || options.comm.is_some() {
         load_comm(a, task, name);
         if let Some(comm) = options.comm {
@@ -322,18 +343,6 @@ fn load_key(
             true => a.store(u64_at(r7 + at), register),
             false => a.store(u64_at(r7 + at), 0),
         }
-    }
-    match (by_uid, task) {
-        (true, Some(task)) => {
-            a.load(r1, u64_at(r0 + task.cred));
-            a.load(r1, u32_at(r1 + task.uid));
-            a.store(u32_at(r7 + UID), r1);
-        }
-        (true, None) => {
-            a.call(GET_CURRENT_UID_GID);
-            a.store(u32_at(r7 + UID), r0);
-        }
-        (false, _) => a.store(u32_at(r7 + UID), 0),
     }
     a.store(u32_at(r7 + FLAGS), 0);
     if options.by == Key::Cgroup {
