@@ -6,6 +6,7 @@
 
 mod diagnoses;
 mod logs;
+mod pages;
 mod walks;
 
 use std::io::Cursor;
