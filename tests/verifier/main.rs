@@ -6,7 +6,9 @@
 
 mod diagnoses;
 mod logs;
+mod messages;
 mod pages;
+mod stepping;
 mod walks;
 
 use std::io::Cursor;
