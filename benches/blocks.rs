@@ -144,7 +144,7 @@ fn add(c: &mut Criterion) {
         let (none, done) = (a.label(), a.label());
         index(a);
         a.store(u32_at(fp - 4), r7);
-        a.lookup_or_insert(COUNTS, -4, MapRef(2), &none);
+        a.lookup_or_insert(COUNTS, fp - 4, MapRef(2), &none);
         a.mov(r1, 1);
         a.lock_add(u64_at(r0 + 0), r1);
         a.goto(&done);

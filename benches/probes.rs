@@ -29,9 +29,19 @@ mod disk;
 use disk::LoopDisk;
 
 const ROUNDS: usize = 11;
+const PAIRS: usize = 5;
 const EVENTS: u32 = 5000;
 const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
+/// Ours, with options that make it like the other of that name: bitesize of libbpf-tools tells names, of
+/// those who issue.
+const TOOLS: [(&str, &[&str]); 3] = [
+    ("bitesize", &[]),
+    ("bitesize", &["--attach", "tracepoint", "--by", "comm"]),
+    ("biolatency", &[]),
+];
+
+type Measure = fn(&str, &[&str], &LoopDisk) -> Result<String>;
 type Result<T> = std::result::Result<T, String>;
 
 fn main() -> Result<()> {
@@ -47,11 +57,14 @@ fn main() -> Result<()> {
             Err(why) => println!("bitehist {kind:<11} skipped: {why}"),
         }
     }
-    println!("ns a request, all programs of the tool");
-    for tool in ["bitesize", "biolatency"] {
-        match same_requests(tool, &disk) {
-            Ok(line) => println!("{tool:<20} {line}"),
-            Err(why) => println!("{tool:<20} skipped: {why}"),
+    println!("ns a request, all programs of the tool; above so many empty ones");
+    for (tool, options) in TOOLS {
+        let name = [&[tool], options].concat().join(" ");
+        for (how, measure) in [("at once", at_once as Measure), ("alone", alone)] {
+            match measure(tool, options, &disk) {
+                Ok(line) => println!("{name:<40} {how:<8} {line}"),
+                Err(why) => println!("{name:<40} skipped: {why}"),
+            }
         }
     }
     fs::write(STATISTICS, before).map_err(text)
@@ -83,31 +96,89 @@ fn same_events(kind: &str, disk: &LoopDisk) -> Result<String> {
     ))
 }
 
-/// The tools run at once, and every request is seen by both.
-fn same_requests(tool: &str, disk: &LoopDisk) -> Result<String> {
-    let peer = format!("/usr/sbin/{tool}");
-    if !Path::new(&peer).exists() {
-        return Err(format!("{peer} (libbpf-tools) is not installed"));
+/// The tools run at once, and every request is seen by both. What one of them needs of the kernel may
+/// then be in the caches for the other.
+fn at_once(tool: &str, options: &[&str], disk: &LoopDisk) -> Result<String> {
+    let (_empty, empty) = in_process("raw_tp", empty())?;
+    let (_peer, peer_programs) = libbpf_tool(tool)?;
+    let (_ours, our_programs) = our_tool(tool, options)?;
+    let all: Vec<u32> = [&[empty][..], &our_programs, &peer_programs].concat();
+    let rounds = rounds(&all, disk, Cost::of)?;
+    let costs = rounds.iter().map(|round| {
+        let (ours, peers) = round[1..].split_at(our_programs.len());
+        [Cost::sum(ours, round[0]), Cost::sum(peers, round[0])]
+    });
+    Ok(compared(costs.collect()))
+}
+
+/// The tools take turns.
+fn alone(tool: &str, options: &[&str], disk: &LoopDisk) -> Result<String> {
+    let (_empty, empty) = in_process("raw_tp", empty())?;
+    let turn = |(_tool, programs): (Tool, Vec<u32>)| -> Result<[f64; 2]> {
+        let rounds = rounds(&[&[empty][..], &programs].concat(), disk, Cost::of)?;
+        let costs: Vec<_> = rounds.iter().map(|round| Cost::sum(&round[1..], round[0])).collect();
+        let median_of = |part: usize| median(costs.iter().map(|cost| cost[part]));
+        Ok([median_of(0), median_of(1)])
+    };
+    let pairs =
+        (0..PAIRS).map(|_| Ok([turn(our_tool(tool, options)?)?, turn(libbpf_tool(tool)?)?]));
+    Ok(compared(pairs.collect::<Result<_>>()?))
+}
+
+/// Of ours and the other tool: the cost of a request, and the same above empty programs.
+fn compared(costs: Vec<[[f64; 2]; 2]>) -> String {
+    let of = |tool: usize, part: usize| median(costs.iter().map(|cost| cost[tool][part]));
+    let ratio = |part: usize| median(costs.iter().map(|cost| cost[0][part] / cost[1][part]));
+    format!(
+        "ours {:5.0}   libbpf-tools {:5.0}   ratio {:.2}   above: {:5.0} {:5.0}  {:.2}",
+        of(0, 0),
+        of(1, 0),
+        ratio(0),
+        of(0, 1),
+        of(1, 1),
+        ratio(1)
+    )
+}
+
+/// What a program did in a round.
+#[derive(Clone, Copy)]
+struct Cost {
+    ns: f64,
+    runs: f64,
+}
+
+impl Cost {
+    fn of(before: &object::ProgInfo, after: &object::ProgInfo) -> Cost {
+        let ns = (after.run_time_ns - before.run_time_ns) as f64;
+        Cost { ns, runs: (after.run_count - before.run_count) as f64 }
     }
-    let (_peer, peer_programs) = Tool::start(&peer, &["3600"])?;
-    let (_ours, our_programs) = Tool::start(env!("CARGO_BIN_EXE_rawbpf"), &[tool, "3600"])?;
-    let all: Vec<u32> = our_programs.iter().chain(&peer_programs).copied().collect();
-    let rounds = rounds(&all, disk, |before, after| {
-        (after.run_time_ns - before.run_time_ns) as f64 / f64::from(EVENTS)
-    })?;
-    let (many, ours) =
-        (our_programs.len(), |round: &Vec<f64>, from, to| round[from..to].iter().sum());
-    let sum = |from: usize, to: usize| median(rounds.iter().map(|round| ours(round, from, to)));
-    let (ours, peers): (f64, f64) = (sum(0, many), sum(many, all.len()));
-    Ok(format!("ours {ours:5.0}   libbpf-tools {peers:5.0}   ratio {:.2}", ours / peers))
+
+    /// What these cost a request, and the same above as many runs of the empty program.
+    fn sum(programs: &[Cost], empty: Cost) -> [f64; 2] {
+        let ns: f64 = programs.iter().map(|cost| cost.ns).sum();
+        let runs: f64 = programs.iter().map(|cost| cost.runs).sum();
+        [ns, ns - runs * empty.ns / empty.runs].map(|ns| ns / f64::from(EVENTS))
+    }
+}
+
+fn our_tool(tool: &str, options: &[&str]) -> Result<(Tool, Vec<u32>)> {
+    Tool::start(env!("CARGO_BIN_EXE_rawbpf"), &[&[tool], options, &["3600"]].concat())
+}
+
+fn libbpf_tool(tool: &str) -> Result<(Tool, Vec<u32>)> {
+    let path = format!("/usr/sbin/{tool}");
+    match Path::new(&path).exists() {
+        true => Tool::start(&path, &["3600"]),
+        false => Err(format!("{path} (libbpf-tools) is not installed")),
+    }
 }
 
 /// What `cost` makes of each program's counters around each round of requests.
-fn rounds(
+fn rounds<T>(
     programs: &[u32],
     disk: &LoopDisk,
-    cost: impl Fn(&object::ProgInfo, &object::ProgInfo) -> f64,
-) -> Result<Vec<Vec<f64>>> {
+    cost: impl Fn(&object::ProgInfo, &object::ProgInfo) -> T,
+) -> Result<Vec<Vec<T>>> {
     let infos = || programs.iter().map(|id| info(*id)).collect::<Result<Vec<_>>>();
     disk.read(4, EVENTS);
     (0..ROUNDS)

@@ -103,7 +103,7 @@ pub fn program(value: &Value, options: &Options) -> Result<Program, AsmError> {
         a.place(positive);
     }
     a.store(u32_at(fp + KEY), 0);
-    a.lookup_or_insert(VALUES, KEY, ZEROS, &unreadable);
+    a.lookup_or_insert(VALUES, fp + KEY, ZEROS, &unreadable);
     a.add_to_distribution(r7, 1, &options.buckets, EPOCH);
     let done = a.place(other);
     a.mov(w0, 0);

@@ -142,7 +142,7 @@ pub fn completed(request: &Request, options: Options) -> Result<Program, AsmErro
     a.jump_if(r9, Sge, 0, &forward);
     a.mov(r9, 0);
     a.place(forward);
-    a.lookup_or_insert(LATENCIES, KEY, ZEROS, &too_many);
+    a.lookup_or_insert(LATENCIES, fp + KEY, ZEROS, &too_many);
     a.add_to_distribution(r9, options.unit, &BUCKETS, EPOCH);
     let done = a.place(out);
     a.mov(w0, 0);

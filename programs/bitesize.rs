@@ -3,10 +3,12 @@
 //! The process is known when I/O is submitted, its size when the request is issued to the driver, often
 //! by another task. So one program remembers who submitted, and one counts.
 
-use crate::host::{By, Disk, Request, Submission};
+use crate::host::{By, Disk, Issue, Request, Submission, Task};
 use crate::insn::{
     Cond::{Eq, Ne},
+    asm::Target,
     helper::*,
+    mem::{Load, Store},
     *,
 };
 use crate::programs::request::only;
@@ -20,6 +22,8 @@ const ZEROS: MapRef = MapRef(1);
 const LOST: MapRef = MapRef(2);
 /// Who submitted a request, by its address or its bio's.
 const SUBMITTED: MapRef = MapRef(3);
+/// The same, at a place that a request's address leads to without a search.
+const SLOTS: MapRef = MapRef(4);
 
 /// A request has at most 2^32 - 1 bytes.
 pub const BUCKETS: u32 = 32;
@@ -30,16 +34,17 @@ pub const UNREADABLE: u32 = 0;
 /// Requests of tasks that did not fit the map.
 pub const FULL: u32 = 1;
 
-/// A task: process, thread, user and, in a key, what the request does, u32 each, and the 16 bytes of
-/// its name.
-pub const TASK: u32 = 32;
+/// A key: of the task its process, thread and user, and what the request does, u32 each, and the 16
+/// bytes of the task's name. What tells no two apart is 0.
+pub const KEY: u32 = 32;
 /// Where in it each is.
 pub const PID: i32 = 0;
 /// The thread.
 pub const TID: i32 = 4;
 /// The user.
 pub const UID: i32 = 8;
-/// The operation and its flags.
+/// The operation and its flags. As long as only the task is known: whether it is another than was asked
+/// for.
 pub const FLAGS: i32 = 12;
 /// The name.
 pub const COMM: i32 = 16;
@@ -49,13 +54,24 @@ pub const CGROUP: i32 = PID;
 /// Requests that can be on their way to the driver at once; of more, the oldest are forgotten.
 const ON_THE_WAY: u32 = 16384;
 
+/// As many bits of a hash choose the slot of a request.
+const SLOT_BITS: i32 = 12;
+/// A slot: the request's address and the key, in a cache line of its own.
+const SLOT_SIZE_BITS: i32 = 6;
+/// Where in it the key is.
+const SLOT_KEY: i32 = 8;
+/// On the stack: what is known again at the issue, and a key.
+const SEEN: i32 = -8;
+const OWN_KEY: i32 = SEEN - KEY as i32;
+
 /// The maps, with room for so many keys.
-pub fn maps(max_keys: u32, by: Key) -> Vec<MapSpec> {
+pub fn maps(max_keys: u32) -> Vec<MapSpec> {
     vec![
-        MapSpec::new("sizes", MapType::Hash, TASK, 8 * (BUCKETS + 1), max_keys),
+        MapSpec::new("sizes", MapType::Hash, KEY, 8 * (BUCKETS + 1), max_keys),
         MapSpec::new("zeros", MapType::Array, 4, 8 * (BUCKETS + 1), 1),
         MapSpec::new("lost", MapType::Array, 4, 8 * 2, 1),
-        MapSpec::new("submitted", MapType::LruHash, 8, submitter(by), ON_THE_WAY),
+        MapSpec::new("submitted", MapType::LruHash, 8, KEY, ON_THE_WAY),
+        MapSpec::new("slots", MapType::Array, 4, 1 << (SLOT_BITS + SLOT_SIZE_BITS), 1),
     ]
 }
 
@@ -74,11 +90,6 @@ pub enum Key {
     Cgroup,
 }
 
-/// Bytes that are remembered of who submits: the task and, behind it, its cgroup if that is the key.
-fn submitter(by: Key) -> u32 {
-    if by == Key::Cgroup { TASK + 8 } else { TASK }
-}
-
 /// What is counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -94,25 +105,62 @@ pub struct Options {
     pub by_flags: bool,
 }
 
+impl Options {
+    /// Whether only some tasks are counted.
+    fn filters(&self) -> bool {
+        self.pid.is_some() || self.comm.is_some()
+    }
+}
+
 /// `submitted[request] = current`
-pub fn remember(submission: &Submission, by: Key) -> Result<Program, AsmError> {
+pub fn remember(
+    submission: &Submission,
+    task: Option<Task>,
+    options: &Options,
+) -> Result<Program, AsmError> {
     let mut a = Asm::new();
-    let (known, done) = (a.label(), a.label());
-    let task = -8 - submitter(by) as i32;
-    a.load(r1, u64_at(r1 + submission.argument));
-    a.store(u64_at(fp - 8), r1);
-    // Requests are used again and again: nearly always there is one at that address, to write over,
-    // which takes a fifth of the time of an update.
-    a.lookup(SUBMITTED, -8);
-    a.mov(r6, r0);
+    let (other, written, known, done) = (a.label(), a.label(), a.label(), a.label());
+    a.load(r6, u64_at(r1 + submission.argument));
+    a.mov(r7, fp);
+    a.add(r7, OWN_KEY);
+    if options.filters() {
+        // Whatever is left out below.
+        for word in (0..KEY as i32).step_by(8) {
+            a.store(u64_at(fp + (OWN_KEY + word)), 0);
+        }
+    }
+    load_key(&mut a, task, None, options, &other);
+    if options.filters() {
+        a.goto(&written);
+        a.place(other);
+        a.store(u32_at(r7 + FLAGS), 1);
+        a.place(written);
+    }
+    if submission.by == By::Request {
+        load_slot(&mut a);
+        a.mov(r8, r7);
+        a.add(r7, SLOT_KEY);
+        a.load(r0, u64_at(r8 + 0));
+        a.jump_if(r0, Eq, r6, &known);
+        // Requests are used again and again, at the same address: a slot is for good whose it is first,
+        // and a request that finds its slot taken is always in the hash.
+        a.mov(r0, 0);
+        a.cmpxchg(u64_at(r8 + 0), r6);
+        a.jump_if(r0, Eq, 0, &known);
+    }
+    a.store(u64_at(fp + SEEN), r6);
+    // Nearly always there is one at that address, to write over, which takes a fifth of the time of an
+    // update.
+    a.lookup(SUBMITTED, SEEN);
     a.mov(r7, r0);
     a.jump_if(r7, Ne, 0, &known);
-    a.mov(r6, fp);
-    a.add(r6, task);
+    a.update(SUBMITTED, SEEN, OWN_KEY);
+    a.goto(&done);
     a.place(known);
-    current(&mut a, by);
-    a.jump_if(r7, Ne, 0, &done);
-    a.update(SUBMITTED, -8, task);
+    for word in (0..KEY as i32).step_by(8) {
+        a.load(r1, u64_at(fp + (OWN_KEY + word)));
+        a.store(u64_at(r7 + word), r1);
+    }
     a.place(done);
     a.mov(w0, 0);
     a.exit();
@@ -121,18 +169,21 @@ pub fn remember(submission: &Submission, by: Key) -> Result<Program, AsmError> {
 
 /// `sizes[task][log2(kbytes)] += 1`, where the task is who submitted the request or, if that was not
 /// seen, who issues it.
-pub fn count(request: &Request, by: Option<By>, options: Options) -> Result<Program, AsmError> {
+pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
+    let request = &issue.request;
+    let by = issue.submission.as_ref().map(|submission| submission.by);
     let mut a = Asm::new();
     let (other, unreadable, full) = (a.label(), a.label(), a.label());
     let (unknown, known) = (a.label(), a.label());
-    // On the stack.
-    let task = -8 - submitter(options.by) as i32;
 
+    let mut name = None;
     match *request {
-        // The context is the tracepoint's record.
-        Request::Record { bytes, .. } => {
+        // The context is the tracepoint's record, which has the name of who issues.
+        Request::Record { bytes, comm, .. } => {
             only(&mut a, options.disk, request, &other);
             a.load(r9, u32_at(r1 + bytes));
+            a.mov(r6, r1);
+            name = comm.offset;
         }
         // The context leads to the struct request, which stays in r6.
         Request::Struct { argument, access, data_len, cmd_flags, .. } => {
@@ -143,67 +194,47 @@ pub fn count(request: &Request, by: Option<By>, options: Options) -> Result<Prog
                 a.read(access, r8, u32_at(r6 + cmd_flags), &unreadable);
             }
             match by {
-                Some(By::Request) => a.store(u64_at(fp - 8), r6),
+                Some(By::Request) => {
+                    load_slot(&mut a);
+                    a.load(r0, u64_at(r7 + 0));
+                    a.add(r7, SLOT_KEY);
+                    a.jump_if(r0, Eq, r6, &known);
+                    a.store(u64_at(fp + SEEN), r6);
+                }
                 Some(By::Bio(bio)) => {
                     a.read(access, r7, u64_at(r6 + bio), &unknown);
-                    a.store(u64_at(fp - 8), r7);
+                    a.store(u64_at(fp + SEEN), r7);
                 }
                 None => {}
             }
             if by.is_some() {
-                a.lookup(SUBMITTED, -8);
-                a.jump_if(r0, Eq, 0, &unknown);
-                for word in (0..submitter(options.by) as i32).step_by(8) {
-                    a.load(r1, u64_at(r0 + word));
-                    a.store(u64_at(fp + (task + word)), r1);
-                }
-                a.goto(&known);
+                a.lookup(SUBMITTED, SEEN);
+                a.mov(r7, r0);
+                a.jump_if(r7, Ne, 0, &known);
             }
         }
     }
     a.place(unknown);
-    a.mov(r6, fp);
-    a.add(r6, task);
-    current(&mut a, options.by);
+    a.mov(r7, fp);
+    a.add(r7, OWN_KEY);
+    // Seldom where submissions are seen, and without them there are no types to go by.
+    load_key(&mut a, None, name, options, &other);
     a.place(known);
-
-    if let Some(pid) = options.pid {
-        a.load(r1, u32_at(fp + (task + PID)));
-        a.jump_if(w1, Ne, pid as i32, &other);
-    }
-    if let Some(comm) = options.comm {
-        let (words, _) = comm.as_chunks::<8>();
-        for (at, word) in (task + COMM..).step_by(8).zip(words) {
-            a.load(r1, u64_at(fp + at));
-            a.load_imm64(r2, u64::from_ne_bytes(*word));
-            a.jump_if(r1, Ne, r2, &other);
-        }
-    }
-    // What tells no two apart is 0.
-    match options.by {
-        Key::Pid => a.store(u32_at(fp + (task + TID)), 0),
-        Key::Tid => {}
-        Key::Comm => {
-            a.store(u64_at(fp + (task + PID)), 0);
-            a.store(u64_at(fp + (task + UID)), 0);
-        }
-        Key::Uid => {
-            a.store(u64_at(fp + (task + PID)), 0);
-            a.store(u64_at(fp + (task + COMM)), 0);
-            a.store(u64_at(fp + (task + COMM + 8)), 0);
-        }
-        Key::Cgroup => {
-            a.load(r1, u64_at(fp + (task + TASK as i32)));
-            a.store(u64_at(fp + (task + CGROUP)), r1);
-            a.store(u64_at(fp + (task + UID)), 0);
-            a.store(u64_at(fp + (task + COMM)), 0);
-            a.store(u64_at(fp + (task + COMM + 8)), 0);
-        }
+    // The key is at r7.
+    if by.is_some() && options.filters() {
+        a.load(r1, u32_at(r7 + FLAGS));
+        a.jump_if(r1, Ne, 0, &other);
     }
     if options.by_flags {
-        a.store(u32_at(fp + (task + FLAGS)), r8);
+        for word in (0..KEY as i32).step_by(8) {
+            a.load(r1, u64_at(r7 + word));
+            a.store(u64_at(fp + (OWN_KEY + word)), r1);
+        }
+        a.store(u32_at(fp + (OWN_KEY + FLAGS)), r8);
+        a.mov(r7, fp);
+        a.add(r7, OWN_KEY);
     }
-    a.lookup_or_insert(SIZES, task, ZEROS, &full);
+    a.lookup_or_insert(SIZES, r7 + 0, ZEROS, &full);
     a.lock_add(u64_at(r0 + 8 * BYTES as i32), r9);
     a.rsh(r9, 10);
     a.log2(r8, r9, r1);
@@ -226,25 +257,139 @@ pub fn count(request: &Request, by: Option<By>, options: Options) -> Result<Prog
     a.finish()
 }
 
-/// The task that runs, where r6 points to, and its cgroup if that is the key. Clobbers r0 to r5.
+/// `r7 = ` the slot of the request in r6. Clobbers r1.
 #[track_caller]
-fn current(a: &mut Asm, by: Key) {
-    a.call(GET_CURRENT_PID_TGID);
-    a.store(u32_at(r6 + TID), r0);
-    a.rsh(r0, 32);
-    a.store(u32_at(r6 + PID), r0);
-    a.call(GET_CURRENT_UID_GID);
-    a.store(u32_at(r6 + UID), r0);
-    a.store(u32_at(r6 + FLAGS), 0);
-    // Some kernels (6.1) leave what is behind a short name as it was.
-    a.store(u64_at(r6 + COMM), 0);
-    a.store(u64_at(r6 + (COMM + 8)), 0);
-    a.mov(r1, r6);
-    a.add(r1, COMM);
-    a.mov(w2, 16);
-    a.call(GET_CURRENT_COMM);
-    if by == Key::Cgroup {
+fn load_slot(a: &mut Asm) {
+    // Half of a pointer is a number, with which any arithmetic is allowed.
+    a.mov(w7, w6);
+    a.mul(w7, 0x9e37_79b1_u32 as i32);
+    a.rsh(w7, 32 - SLOT_BITS);
+    a.lsh(r7, SLOT_SIZE_BITS);
+    a.load_map_value(r1, SLOTS, 0);
+    a.add(r7, r1);
+}
+
+/// `*r7 = ` the key of the task that runs. Goes on at `other` if it is not one that was asked for. The
+/// name is read from the record at r6 where it is so many bytes into that. Clobbers r0 to r5.
+#[track_caller]
+fn load_key(
+    a: &mut Asm,
+    task: Option<Task>,
+    name: Option<i32>,
+    options: &Options,
+    other: &impl Target,
+) {
+    let by_task = matches!(options.by, Key::Pid | Key::Tid);
+    // Tasks are told apart by all that they have, others by one thing.
+    let (by_comm, by_uid) = (by_task || options.by == Key::Comm, by_task || options.by == Key::Uid);
+    if task.is_some() && (options.by != Key::Cgroup || options.filters()) {
+        a.call(GET_CURRENT_TASK_BTF);
+    }
+    if !by_task {
+        a.store(u64_at(r7 + PID), 0);
+    }
+    if by_task || options.pid.is_some() {
+        match task {
+            Some(task) => {
+                a.load(r1, u32_at(r0 + task.pid));
+                a.load(r2, u32_at(r0 + task.tid));
+            }
+            None => {
+                a.call(GET_CURRENT_PID_TGID);
+                a.mov(r1, r0);
+                a.rsh(r1, 32);
+                a.mov(r2, r0);
+            }
+        }
+        if let Some(pid) = options.pid {
+            a.jump_if(w1, Ne, pid as i32, other);
+        }
+    }
+    match options.by {
+        Key::Pid => {
+            a.store(u32_at(r7 + PID), r1);
+            a.store(u32_at(r7 + TID), 0);
+        }
+        Key::Tid => {
+            a.store(u32_at(r7 + PID), r1);
+            a.store(u32_at(r7 + TID), r2);
+        }
+        _ => {}
+    }
+    match (by_uid, task) {
+        (true, Some(task)) => {
+            a.load(r1, u64_at(r0 + task.cred));
+            a.load(r1, u32_at(r1 + task.uid));
+            a.store(u32_at(r7 + UID), r1);
+        }
+        (true, None) => {
+            a.call(GET_CURRENT_UID_GID);
+            a.store(u32_at(r7 + UID), r0);
+        }
+        (false, _) => a.store(u32_at(r7 + UID), 0),
+    }
+    if by_comm || options.comm.is_some() {
+        load_comm(a, task, name);
+        if let Some(comm) = options.comm {
+            let (words, _) = comm.as_chunks::<8>();
+            for (register, word) in [r1, r2].into_iter().zip(words) {
+                a.load_imm64(r3, u64::from_ne_bytes(*word));
+                a.jump_if(register, Ne, r3, other);
+            }
+        }
+    }
+    for (at, register) in [(COMM, r1), (COMM + 8, r2)] {
+        match by_comm {
+            true => a.store(u64_at(r7 + at), register),
+            false => a.store(u64_at(r7 + at), 0),
+        }
+    }
+    a.store(u32_at(r7 + FLAGS), 0);
+    if options.by == Key::Cgroup {
         a.call(GET_CURRENT_CGROUP_ID);
-        a.store(u64_at(r6 + TASK as i32), r0);
+        a.store(u64_at(r7 + CGROUP), r0);
+    }
+}
+
+/// The name of the task that runs, in r1 and r2: of the task in r0 or of the record at r6, if there is
+/// one. Clobbers the others up to r5, r0 only without a task, and the name's place at r7.
+#[track_caller]
+fn load_comm(a: &mut Asm, task: Option<Task>, name: Option<i32>) {
+    match (name, task) {
+        (Some(at), _) => match at % 8 {
+            0 => copy_name(a, at, u64_at),
+            4 => copy_name(a, at, u32_at),
+            2 | 6 => copy_name(a, at, u16_at),
+            _ => copy_name(a, at, u8_at),
+        },
+        (None, Some(task)) => {
+            a.load(r1, u64_at(r0 + task.comm));
+            a.load(r2, u64_at(r0 + (task.comm + 8)));
+        }
+        (None, None) => {
+            // Some kernels (6.1) leave what is behind a short name as it was.
+            a.store(u64_at(r7 + COMM), 0);
+            a.store(u64_at(r7 + (COMM + 8)), 0);
+            a.mov(r1, r7);
+            a.add(r1, COMM);
+            a.mov(w2, 16);
+            a.call(GET_CURRENT_COMM);
+        }
+    }
+    if name.is_some() || task.is_none() {
+        a.load(r1, u64_at(r7 + COMM));
+        a.load(r2, u64_at(r7 + (COMM + 8)));
+    }
+    if name.is_some() || task.is_some() {
+        a.end_at_nul([r1, r2], [r3, r4]);
+    }
+}
+
+/// Copies the name from the record at r6 to the key at r7, in pieces that are aligned in the record.
+#[track_caller]
+fn copy_name<T: Load + Store>(a: &mut Asm, from: i32, piece: fn(Addr) -> Mem<T>) {
+    for at in (0..16).step_by(T::SIZE.bytes() as usize) {
+        a.load(r1, piece(r6 + (from + at)));
+        a.store(piece(r7 + (COMM + at)), r1);
     }
 }

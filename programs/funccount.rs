@@ -125,7 +125,7 @@ pub fn program(place: Place, options: Options) -> Result<Program, AsmError> {
         }
     }
     if options.by != By::Function {
-        a.lookup_or_insert(COUNTS, key, ZEROS, &full);
+        a.lookup_or_insert(COUNTS, fp + key, ZEROS, &full);
         a.mov(r1, 1);
         a.lock_add(u64_at(r0 + 0), r1);
     }

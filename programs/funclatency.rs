@@ -137,7 +137,7 @@ pub fn returned(frame: Frame, options: &Options) -> Result<Program, AsmError> {
         }
         None => a.store(u32_at(fp + KEY), 0),
     }
-    a.lookup_or_insert(LATENCIES, KEY, ZEROS, &too_many_keys);
+    a.lookup_or_insert(LATENCIES, fp + KEY, ZEROS, &too_many_keys);
     a.add_to_distribution(r7, options.unit, &options.buckets, EPOCH);
     let done = a.place(other);
     a.mov(w0, 0);

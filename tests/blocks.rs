@@ -101,6 +101,40 @@ fn log2_u64_is_the_highest_bit_of_64() {
     check_log2(64, |a| a.log2_u64(r8, r7, r1));
 }
 
+/// Names of every length, also without an end, with every sort of byte before and behind it.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn end_at_nul_leaves_zeros_behind_the_first() {
+    let (before, after) = (one(2), one(2));
+    let mut a = Asm::new();
+    a.load_map_value(r6, MapRef(0), 0);
+    a.load(r1, u64_at(r6 + 0));
+    a.load(r2, u64_at(r6 + 8));
+    a.end_at_nul([r1, r2], [r3, r4]);
+    a.load_map_value(r6, MapRef(1), 0);
+    a.store(u64_at(r6 + 0), r1);
+    a.store(u64_at(r6 + 8), r2);
+    a.mov(w0, 0);
+    a.exit();
+    let prog = load(ProgramType::SocketFilter, a, &[&before, &after]);
+    let mut runner = TestRunner::deterministic();
+    // Bytes that a borrow or a sign could spoil, most often.
+    let byte = prop_oneof![Just(0u8), Just(1), Just(0x7f), Just(0x80), Just(0x81), any::<u8>()];
+    for round in 0..5000 {
+        let mut name =
+            proptest::array::uniform16(byte.clone()).new_tree(&mut runner).unwrap().current();
+        name[..round % 17].iter_mut().for_each(|byte| *byte = (*byte).max(1));
+        before.update(&[0; 4], &name, Update::Any).unwrap();
+        run(&prog);
+        let mut wanted = name;
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(16);
+        wanted[end..].fill(0);
+        let mut ended = [0; 16];
+        after.lookup(&[0; 4], &mut ended).unwrap();
+        assert_eq!(ended, wanted, "{name:x?}");
+    }
+}
+
 /// At each end of each column too.
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
@@ -177,7 +211,7 @@ fn counts_by_key() -> Asm {
     let full = a.label();
     input(&mut a, r6);
     a.store(u64_at(fp - 8), r6);
-    a.lookup_or_insert(KEYED, -8, ZEROS, &full);
+    a.lookup_or_insert(KEYED, fp - 8, ZEROS, &full);
     a.mov(r1, 1);
     a.lock_add(u64_at(r0 + 0), r1);
     let end = a.here();

@@ -12,7 +12,7 @@ use super::trace::{self, Tool};
 use super::{Stop, report};
 use crate::counters::{Counters, KeyedCounters};
 use crate::error::Error;
-use crate::host::{AttachKind, Cgroups, Disk, KernelTypes, Operations, Request, Submission};
+use crate::host::{AttachKind, Cgroups, Disk, Issue, KernelTypes, Operations};
 use crate::programs::bitesize::{self as program, BUCKETS, BYTES, FULL, Key, UNREADABLE};
 use crate::programs::request;
 use crate::session::{Plan, Session};
@@ -75,7 +75,7 @@ enum Sort {
 const USAGE: &str = "rawbpf bitesize [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 3105 KiB, and 344 bytes for each CPU. --max-keys changes
+In the kernel its maps take 3361 KiB, and 344 bytes for each CPU. --max-keys changes
 that.
 
 Examples:
@@ -201,7 +201,7 @@ impl Tool for Bitesize<'_> {
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        program::maps(self.options.max_keys, self.options.by)
+        program::maps(self.options.max_keys)
     }
 
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
@@ -214,9 +214,7 @@ impl Tool for Bitesize<'_> {
                 let _ = self.operations.set(Operations::find(types)?);
             }
         }
-        let [(attach, request)] =
-            Request::find([request::issue(kind)], types, self.disk.is_some())?;
-        let submission = Submission::find(kind, types)?;
+        let issue = Issue::find(request::issue(kind), types, self.disk.is_some())?;
         let options = program::Options {
             disk: self.disk,
             pid: self.options.pid,
@@ -224,14 +222,13 @@ impl Tool for Bitesize<'_> {
             by: self.options.by,
             by_flags: self.options.flags,
         };
-        let by = submission.as_ref().map(|submission| submission.by);
-        let count = program::count(&request, by, options);
+        let count = program::count(&issue, &options);
         let mut plans = vec![];
-        if let Some(submission) = submission {
-            let remember = program::remember(&submission, options.by);
-            plans.push(Plan::new("bitesize_submit", submission.attach, remember)?);
+        if let Some(submission) = &issue.submission {
+            let remember = program::remember(submission, issue.task, &options);
+            plans.push(Plan::new("bitesize_submit", submission.attach.clone(), remember)?);
         }
-        plans.push(Plan::new(Self::NAME, attach, count)?);
+        plans.push(Plan::new(Self::NAME, issue.attach, count)?);
         Ok(plans)
     }
 

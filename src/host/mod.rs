@@ -14,6 +14,7 @@ pub mod registers;
 mod request;
 mod submission;
 mod symbol;
+mod task;
 mod types;
 mod value;
 
@@ -23,6 +24,7 @@ pub use disk::Disk;
 pub use frame::Frame;
 pub use operations::Operations;
 pub use request::{Place, Request};
-pub use submission::{By, Submission};
+pub use submission::{By, Issue, Submission};
+pub use task::Task;
 pub use types::KernelTypes;
 pub use value::{Expression, Origin, Value};

@@ -10,7 +10,6 @@ use crate::sys::Tracefs;
 
 /// A block request as a program's context leads to it.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a run has two of them")]
 pub enum Request {
     /// By a pointer to a `struct request`.
     Struct {
@@ -38,6 +37,8 @@ pub enum Request {
         bytes: Field,
         /// The disk's number in the kernel's own form, u32.
         dev: Field,
+        /// The name of the task that runs, 16 bytes.
+        comm: Field,
     },
 }
 
@@ -57,21 +58,20 @@ pub struct Place {
 
 impl Place {
     /// The types that tell it.
-    fn hooks(&self) -> Vec<(Kind, String)> {
+    fn types(&self) -> Vec<(Kind, String)> {
         match self.kind {
             AttachKind::Fentry => {
                 self.functions.iter().map(|name| (Kind::Func, (*name).to_owned())).collect()
             }
-            AttachKind::TpBtf | AttachKind::RawTp => vec![(Kind::Typedef, self.typedef())],
+            AttachKind::TpBtf | AttachKind::RawTp => {
+                vec![(Kind::Typedef, typedef(self.tracepoint.1))]
+            }
             _ => vec![],
         }
     }
 
-    fn typedef(&self) -> String {
-        format!("btf_trace_{}", self.tracepoint.1)
-    }
-
-    fn request(
+    /// How a program is attached there and finds the request, as far as the types tell.
+    pub(super) fn request(
         &self,
         mut found: Option<&mut Found>,
         types: &KernelTypes,
@@ -95,7 +95,7 @@ impl Place {
                 (Attach::Kprobe(functions), registers.arguments[0], Access::Probe)
             }
             AttachKind::Fentry => {
-                let id = |name: &str| Some(found.as_ref()?.hook(name)?.0);
+                let id = |name: &str| Some(found.as_ref()?.find(Kind::Func, name)?.0);
                 let known = functions.iter().find_map(|name| Some((*name, id(name)?)));
                 let (name, id) = known.map_or(
                     (functions.first().copied().unwrap_or_default(), None),
@@ -105,7 +105,7 @@ impl Place {
                 (attach, 0, Access::Typed)
             }
             _ => {
-                let trace = found.as_mut().map(|found| found.trace_args(&self.typedef()));
+                let trace = found.as_mut().map(|found| found.trace_args(self.tracepoint.1));
                 let trace = trace.transpose().map_err(|error| types.error(&error))?.flatten();
                 // Until 5.11, and in some 5.10, the request's queue comes first.
                 let argument = if trace.is_some_and(|trace| trace.args == 2) { 8 } else { 0 };
@@ -146,31 +146,28 @@ impl Request {
         types: &KernelTypes,
         with_disk: bool,
     ) -> Result<Vec<(Attach, Request)>, Error> {
-        let pointers = places.iter().any(|place| place.kind != AttachKind::Tracepoint);
-        let hooks: Vec<_> = places.iter().flat_map(Place::hooks).collect();
-        let btf = if pointers { types.btf()? } else { None };
-        let found = btf.map(|btf| Found::look_up(btf, hooks, with_disk));
-        let mut found = found.transpose().map_err(|error| types.error(&error))?;
+        let mut found = Found::look_up(places, types, with_disk, &[])?;
         places.iter().map(|place| place.request(found.as_mut(), types)).collect()
     }
 
     /// By the record of a tracepoint.
     fn record(category: &str, name: &str, types: &KernelTypes) -> Result<Request, Error> {
-        let (mut bytes, mut dev) = (field(RECORD, "bytes"), field(RECORD, "dev"));
+        let [mut bytes, mut dev, mut comm] =
+            ["bytes", "dev", "comm"].map(|member| field(RECORD, member));
         // Only root may read tracefs; the types tell everybody the same.
         let tracefs = Tracefs::find().filter(|_| !types.are_from_file());
         if let Some(format) = tracefs.and_then(|t| t.tracepoint_format(category, name).ok()) {
-            for field in [&mut bytes, &mut dev] {
+            for field in [&mut bytes, &mut dev, &mut comm] {
                 field.offset = format.field(field.member).map(|found| found.offset as i32);
             }
         } else if let Some(mut btf) = types.btf()? {
-            let asked = [&bytes, &dev].map(|field| (field.of, field.member));
+            let asked = [&bytes, &dev, &comm].map(|field| (field.of, field.member));
             let places = btf.placements(&asked).map_err(|error| types.error(&error))?;
-            for (field, place) in [&mut bytes, &mut dev].into_iter().zip(places) {
+            for (field, place) in [&mut bytes, &mut dev, &mut comm].into_iter().zip(places) {
                 field.offset = place.map(|place| place.offset as i32);
             }
         }
-        Ok(Request::Record { bytes, dev })
+        Ok(Request::Record { bytes, dev, comm })
     }
 
     /// By a pointer `argument` bytes into the context, its fields yet to be placed.
@@ -192,48 +189,59 @@ impl Request {
 const STRUCTS: [&str; 3] = ["request", "request_queue", "gendisk"];
 
 /// What one walk over the types found.
-struct Found<'a> {
+pub(super) struct Found<'a> {
     btf: Btf<'a>,
-    /// By name, with their ids.
-    hooks: Vec<(String, Option<(u32, Type<'a>)>)>,
-    /// As [`STRUCTS`], or the first of them.
-    structs: Vec<Option<Type<'a>>>,
+    wanted: Vec<(Kind, String)>,
+    /// Each of them with its id.
+    types: Vec<Option<(u32, Type<'a>)>>,
 }
 
 impl<'a> Found<'a> {
-    fn look_up(
-        mut btf: Btf<'a>,
-        hooks: Vec<(Kind, String)>,
+    /// The types that tell these places and their requests, and more of them; `None` if nothing is to
+    /// be known, or no types tell.
+    pub(super) fn look_up(
+        places: &[Place],
+        types: &'a KernelTypes,
         with_disk: bool,
-    ) -> Result<Found<'a>, BtfError> {
-        let structs = if with_disk { &STRUCTS[..] } else { &STRUCTS[..1] };
-        let structs = structs.iter().map(|name| (Kind::Struct, *name));
-        if hooks.is_empty() {
-            // Without an id to count up to, sorted types can be searched.
-            let structs = btf.find_records(&structs.collect::<Vec<_>>())?;
-            return Ok(Found { btf, hooks: vec![], structs });
+        more: &[(Kind, &str)],
+    ) -> Result<Option<Found<'a>>, Error> {
+        if places.iter().all(|place| place.kind == AttachKind::Tracepoint) {
+            return Ok(None);
         }
-        let wanted = hooks.iter().map(|(kind, name)| (*kind, &**name));
-        let mut found = btf.find_all(&wanted.chain(structs).collect::<Vec<_>>())?;
-        let structs = found.split_off(hooks.len());
-        let structs = structs.into_iter().map(|found| Some(found?.1)).collect();
-        let hooks = hooks.into_iter().map(|(_, name)| name).zip(found).collect();
-        Ok(Found { btf, hooks, structs })
+        let Some(mut btf) = types.btf()? else { return Ok(None) };
+        let structs = if with_disk { &STRUCTS[..] } else { &STRUCTS[..1] };
+        let own = |(kind, name): &(Kind, &str)| (*kind, (*name).to_owned());
+        let structs = structs.iter().map(|name| (Kind::Struct, (*name).to_owned()));
+        let wanted = places.iter().flat_map(Place::types).chain(structs);
+        let wanted: Vec<(Kind, String)> = wanted.chain(more.iter().map(own)).collect();
+        let names: Vec<(Kind, &str)> = wanted.iter().map(|(kind, name)| (*kind, &**name)).collect();
+        let by_id = |place: &Place| matches!(place.kind, AttachKind::Fentry | AttachKind::TpBtf);
+        let found = if places.iter().any(by_id) {
+            btf.find_all(&names)
+        } else {
+            // Without an id to count up to, sorted types can be searched.
+            let records = btf.find_records(&names);
+            records.map(|found| found.into_iter().map(|record| Some((0, record?))).collect())
+        };
+        let types = found.map_err(|error| types.error(&error))?;
+        Ok(Some(Found { btf, wanted, types }))
     }
 
-    fn hook(&self, name: &str) -> Option<(u32, Type<'a>)> {
-        self.hooks.iter().find(|(hook, _)| hook == name)?.1
+    /// One of the types that were looked up, with its id if a place is attached by that.
+    pub(super) fn find(&self, kind: Kind, name: &str) -> Option<(u32, Type<'a>)> {
+        let index = self.wanted.iter().position(|(of, own)| *of == kind && own == name)?;
+        self.types[index]
     }
 
-    fn trace_args(&mut self, typedef: &str) -> Result<Option<TraceArgs>, BtfError> {
-        let hook = self.hook(typedef);
-        hook.map(|(id, typedef)| self.btf.trace_args_of(id, &typedef)).transpose()
+    /// What this tracepoint hands over.
+    pub(super) fn trace_args(&mut self, tracepoint: &str) -> Result<Option<TraceArgs>, BtfError> {
+        let found = self.find(Kind::Typedef, &typedef(tracepoint));
+        found.map(|(id, typedef)| self.btf.trace_args_of(id, &typedef)).transpose()
     }
 
-    fn offset(&mut self, field: Field) -> Result<Option<i32>, BtfError> {
-        let index = STRUCTS.iter().position(|name| *name == field.of);
-        let record = index.and_then(|index| self.structs.get(index).copied()).flatten();
-        let Some(record) = record else { return Ok(None) };
+    /// Where this field is.
+    pub(super) fn offset(&mut self, field: Field) -> Result<Option<i32>, BtfError> {
+        let Some((_, record)) = self.find(Kind::Struct, field.of) else { return Ok(None) };
         let place = self.btf.placement_in(&record, field.member)?;
         Ok(place.and_then(|place| i32::try_from(place.offset).ok()))
     }
@@ -257,6 +265,11 @@ impl<'a> Found<'a> {
     }
 }
 
-fn field(of: &'static str, member: &'static str) -> Field {
+/// The type that tells a tracepoint.
+fn typedef(tracepoint: &str) -> String {
+    format!("btf_trace_{tracepoint}")
+}
+
+pub(super) fn field(of: &'static str, member: &'static str) -> Field {
     Field { of, member, offset: None }
 }

@@ -1,10 +1,26 @@
 //! Where a block request's process can be told.
 
-use super::attach::{Attach, AttachKind};
+use super::attach::Attach;
+use super::request::{Found, Place, Request, field};
+use super::task::Task;
 use super::types::KernelTypes;
-use crate::btf::Kind;
+use crate::btf::{BtfError, Kind};
 use crate::error::Error;
 use crate::insn::Field;
+
+/// Where requests are issued, and all that tells who submitted them.
+#[derive(Clone, Debug)]
+pub struct Issue {
+    /// How a program is attached there.
+    pub attach: Attach,
+    /// How it finds the request.
+    pub request: Request,
+    /// Where they are submitted. `None` where no types tell, and for tracepoints with a record, which
+    /// has no pointer to know the request by.
+    pub submission: Option<Submission>,
+    /// How the task that runs is read, if not by helper calls.
+    pub task: Option<Task>,
+}
 
 /// A tracepoint that the process which submits I/O runs through. Whoever issues the request later may be
 /// another, such as a kworker.
@@ -27,37 +43,45 @@ pub enum By {
     Bio(Field),
 }
 
-impl Submission {
-    /// `block_io_start`, which knows the request (Linux 6.5), else `block_getrq`, which knows the bio
-    /// that it is made for. `None` where no types tell, and for tracepoints with a record, which has no
-    /// pointer to know the request by.
+const START: &str = "block_io_start";
+const GETRQ: &str = "block_getrq";
+const TYPES: [(Kind, &str); 2] =
+    [(Kind::Typedef, "btf_trace_block_io_start"), (Kind::Typedef, "btf_trace_block_getrq")];
+
+impl Issue {
+    /// All of it by one walk over the types. The request's disk is looked up only `with_disk`.
     ///
     /// # Errors
-    /// The kernel's types cannot be read.
-    pub fn find(kind: AttachKind, types: &KernelTypes) -> Result<Option<Submission>, Error> {
-        let Some(mut btf) = types.btf()?.filter(|_| kind != AttachKind::Tracepoint) else {
-            return Ok(None);
-        };
-        let wanted = [
-            (Kind::Typedef, "btf_trace_block_io_start"),
-            (Kind::Typedef, "btf_trace_block_getrq"),
-            (Kind::Struct, "request"),
-        ];
-        let found = btf.find_all(&wanted).map_err(|error| types.error(&error))?;
-        let [start, getrq, request] = found[..] else { return Ok(None) };
-        if start.is_some() {
-            let attach = Attach::RawTp("block_io_start".into());
-            return Ok(Some(Submission { attach, argument: 0, by: By::Request }));
+    /// The kernel's types cannot be read, or this architecture's registers are not known.
+    pub fn find(place: Place, types: &KernelTypes, with_disk: bool) -> Result<Issue, Error> {
+        let more = [&TYPES[..], &Task::TYPES].concat();
+        let mut found = Found::look_up(&[place], types, with_disk, &more)?;
+        let (attach, request) = place.request(found.as_mut(), types)?;
+        let (mut submission, mut task) = (None, None);
+        if let Some(found) = &mut found {
+            submission = Submission::among(found).map_err(|error| types.error(&error))?;
+            task = Task::among(found, types).map_err(|error| types.error(&error))?;
         }
-        let (Some((id, getrq)), Some((_, request))) = (getrq, request) else { return Ok(None) };
-        let trace = btf.trace_args_of(id, &getrq).map_err(|error| types.error(&error))?;
-        let bio = btf.placement_in(&request, "bio").map_err(|error| types.error(&error))?;
-        let offset = bio.map(|place| place.offset as i32);
+        Ok(Issue { attach, request, submission, task })
+    }
+}
+
+impl Submission {
+    /// `block_io_start`, which knows the request (Linux 6.5), else `block_getrq`, which knows the bio
+    /// that it is made for.
+    fn among(found: &mut Found) -> Result<Option<Submission>, BtfError> {
+        let raw_tp = |name: &str| Attach::RawTp(name.into());
+        if found.trace_args(START)?.is_some() {
+            return Ok(Some(Submission { attach: raw_tp(START), argument: 0, by: By::Request }));
+        }
+        let Some(trace) = found.trace_args(GETRQ)? else { return Ok(None) };
+        let mut bio = field("request", "bio");
+        bio.offset = found.offset(bio)?;
         Ok(Some(Submission {
-            attach: Attach::RawTp("block_getrq".into()),
+            attach: raw_tp(GETRQ),
             // Until 5.11 the request's queue comes first.
             argument: if trace.args > 1 { 8 } else { 0 },
-            by: By::Bio(Field { of: "request", member: "bio", offset }),
+            by: By::Bio(bio),
         }))
     }
 }

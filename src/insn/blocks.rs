@@ -5,7 +5,7 @@ use super::asm::{Asm, Target};
 use super::buckets::Buckets;
 use super::helper::{MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROBE_READ_KERNEL};
 use super::instruction::Cond::{Eq, Ge, Le, Ne};
-use super::mem::{Load, Mem, Offset, Store, u64_at};
+use super::mem::{Addr, Load, Mem, Offset, Store, u64_at};
 use super::program::MapRef;
 use super::reg::{R, fp, r0, r1, r2, r3, r4, w2};
 
@@ -101,6 +101,50 @@ impl Asm {
         self.load(dst, Mem::<T>::at(fp - 8));
     }
 
+    /// Zeros behind the first zero of 16 bytes, which two registers hold as they are loaded from memory:
+    /// so a name is the same key whatever an older one left behind it. Clobbers the scratch registers.
+    #[track_caller]
+    pub fn end_at_nul(&mut self, [first, second]: [R; 2], scratch: [R; 2]) {
+        let (long, done) = (self.label(), self.label());
+        let [ones, nul] = scratch;
+        // The first byte in memory shall be the lowest of the number.
+        self.to_le64(first);
+        self.to_le64(second);
+        self.load_imm64(ones, 0x0101_0101_0101_0101);
+        self.find_nul(nul, first, ones);
+        self.jump_if(nul, Eq, 0, &long);
+        self.keep_below(first, nul, ones);
+        self.mov(second, 0);
+        self.goto(&done);
+        self.place(long);
+        self.find_nul(nul, second, ones);
+        self.keep_below(second, nul, ones);
+        self.place(done);
+        self.to_le64(first);
+        self.to_le64(second);
+    }
+
+    /// The lowest bit of `nul` is that of the first byte of `bytes` which is 0; it has none if none is.
+    #[track_caller]
+    fn find_nul(&mut self, nul: R, bytes: R, ones: R) {
+        // Up to that byte, only it gets a high bit by the subtraction that it did not have.
+        self.mov(nul, bytes);
+        self.sub(nul, ones);
+        self.or(nul, bytes);
+        self.xor(nul, bytes);
+        self.rsh(nul, 7);
+        self.and(nul, ones);
+    }
+
+    /// Zeros from the byte on that [`Asm::find_nul`] found, if it did.
+    #[track_caller]
+    fn keep_below(&mut self, bytes: R, nul: R, scratch: R) {
+        self.mov(scratch, nul);
+        self.sub(scratch, 1);
+        self.xor(nul, scratch);
+        self.and(bytes, nul);
+    }
+
     /// `counters[index] += 1`, on all CPUs at once without a loss. The counters are u64 in the
     /// only value of the array map `counters`, from `offset` bytes on; the verifier must see that
     /// `index` stays inside. Clobbers `index`, r1 and r2.
@@ -113,33 +157,45 @@ impl Asm {
         self.lock_add(u64_at(r1 + 0), r2);
     }
 
-    /// `r0 = &map[key]`, where the key is at `fp + key`. A key that is new begins with the value that
-    /// `zeros` holds, an array map of one such value; where the map is full the program goes on at
-    /// `full`. Clobbers r1 to r5.
+    /// `r0 = &map[*key]`, where the key is on the stack or in a map's value. A key that is new begins
+    /// with the value that `zeros` holds, an array map of one such value; where the map is full the
+    /// program goes on at `full`. Clobbers r1 to r5; the key's address is not in those.
     #[track_caller]
-    pub fn lookup_or_insert(&mut self, map: MapRef, key: i32, zeros: MapRef, full: &impl Target) {
+    pub fn lookup_or_insert(&mut self, map: MapRef, key: Addr, zeros: MapRef, full: &impl Target) {
         let found = self.label();
-        self.lookup(map, key);
+        self.lookup_at(map, key);
         self.jump_if(r0, Ne, 0, &found);
         self.load_map(r1, map);
-        self.mov(r2, fp);
-        self.add(r2, key);
+        self.load_address(r2, key);
         self.load_map_value(r3, zeros, 0);
         // Another CPU may have been faster: its value must stay.
         self.mov(r4, BPF_NOEXIST);
         self.call(MAP_UPDATE_ELEM);
-        self.lookup(map, key);
+        self.lookup_at(map, key);
         self.jump_if(r0, Eq, 0, full);
         self.place(found);
+    }
+
+    #[track_caller]
+    fn lookup_at(&mut self, map: MapRef, key: Addr) {
+        self.load_map(r1, map);
+        self.load_address(r2, key);
+        self.call(MAP_LOOKUP_ELEM);
+    }
+
+    /// `dst = ` the address.
+    #[track_caller]
+    fn load_address(&mut self, dst: R, addr: Addr) {
+        self.mov(dst, addr.base);
+        if addr.offset != Offset::Bytes(0) {
+            self.add(dst, addr.offset);
+        }
     }
 
     /// `r0 = &map[key]`, or 0 if there is none, where the key is at `fp + key`. Clobbers r1 to r5.
     #[track_caller]
     pub fn lookup(&mut self, map: MapRef, key: i32) {
-        self.load_map(r1, map);
-        self.mov(r2, fp);
-        self.add(r2, key);
-        self.call(MAP_LOOKUP_ELEM);
+        self.lookup_at(map, fp + key);
     }
 
     /// `map[key] = value`, or nothing if the map is full: r0 is 0 if it worked. Key and value are at

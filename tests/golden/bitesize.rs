@@ -1,64 +1,81 @@
 //! bitesize.
 
 use rawbpf::host::registers::REGISTERS;
-use rawbpf::host::{Attach, By, Disk, Request, Submission};
+use rawbpf::host::{Attach, By, Disk, Issue, Request, Submission, Task};
 use rawbpf::insn::Access;
 use rawbpf::programs::bitesize::{self, Key, Options};
 
 use super::{field, record, through};
 
-const MAPS: [&str; 4] = ["sizes", "zeros", "lost", "submitted"];
+const MAPS: [&str; 5] = ["sizes", "zeros", "lost", "submitted", "slots"];
 const ALL: Options = Options { disk: None, pid: None, comm: None, by: Key::Pid, by_flags: false };
+const DD: [u8; 16] = *b"dd\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+/// Offsets of Linux 6.12.
+const TASK: Task = Task { pid: 2436, tid: 2432, comm: 2976, cred: 2960, uid: 8 };
+
+fn issue(request: Request, by: Option<By>, task: Option<Task>) -> Issue {
+    // Only where the request is counts.
+    let attach = Attach::RawTp(String::new());
+    let submission = by.map(|by| Submission { attach: attach.clone(), argument: 0, by });
+    Issue { attach, request, submission, task }
+}
+
+fn typed() -> Issue {
+    issue(through(0, Access::Typed, true), Some(By::Request), Some(TASK))
+}
 
 #[track_caller]
-fn check(name: &str, request: &Request, by: Option<By>, options: Options) {
-    super::check(name, &bitesize::count(request, by, options).unwrap(), &MAPS);
+fn check(name: &str, issue: &Issue, options: Options) {
+    super::check(name, &bitesize::count(issue, &options).unwrap(), &MAPS);
+}
+
+#[track_caller]
+fn check_submission(name: &str, issue: &Issue, options: Options) {
+    let submission = issue.submission.as_ref().unwrap();
+    let program = bitesize::remember(submission, issue.task, &options).unwrap();
+    super::check(name, &program, &MAPS);
 }
 
 #[test]
-fn submission() {
-    let attach = Attach::RawTp("block_io_start".into());
-    let submission = Submission { attach, argument: 0, by: By::Request };
-    for (name, by) in [("bitesize-submit", Key::Pid), ("bitesize-submit-cgroup", Key::Cgroup)] {
-        super::check(name, &bitesize::remember(&submission, by).unwrap(), &MAPS);
-    }
+fn by_request() {
+    check_submission("bitesize-submit", &typed(), ALL);
+    check("bitesize-typed", &typed(), ALL);
 }
 
+/// Before 5.11 without typed pointers to tasks.
 #[test]
-fn typed() {
-    check("bitesize-typed", &through(0, Access::Typed, true), Some(By::Request), ALL);
-}
-
-#[test]
-fn kprobe_by_bio() {
+fn by_bio() {
     let di = REGISTERS[0].arguments[0];
     let bio = By::Bio(field("request", "bio", 56, true));
-    check("bitesize-kprobe-bio", &through(di, Access::Probe, true), Some(bio), ALL);
+    let issue = issue(through(di, Access::Probe, true), Some(bio), None);
+    check_submission("bitesize-submit-bio", &issue, ALL);
+    check("bitesize-kprobe-bio", &issue, ALL);
 }
 
 #[test]
 fn tracepoint() {
-    check("bitesize-tracepoint", &record(), None, ALL);
+    check("bitesize-tracepoint", &issue(record(), None, None), ALL);
 }
 
 #[test]
 fn filters() {
     let disk = Some(Disk { major: 259, minor: 3 });
-    let options =
-        Options { disk, pid: Some(4242), comm: Some(*b"dd\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), ..ALL };
-    check("bitesize-filters", &through(0, Access::Typed, true), Some(By::Request), options);
+    let options = Options { disk, pid: Some(4242), comm: Some(DD), by: Key::Uid, ..ALL };
+    check_submission("bitesize-filters-submit", &typed(), options);
+    check("bitesize-filters", &typed(), options);
 }
 
 #[test]
 fn keys() {
     for (name, by) in [("tid", Key::Tid), ("comm", Key::Comm), ("uid", Key::Uid)] {
-        check(&format!("bitesize-by-{name}"), &record(), None, Options { by, ..ALL });
+        check_submission(&format!("bitesize-submit-{name}"), &typed(), Options { by, ..ALL });
     }
 }
 
 #[test]
 fn flags_and_cgroup() {
     let options = Options { by: Key::Cgroup, by_flags: true, ..ALL };
-    let request = through(0, Access::Typed, true);
-    check("bitesize-by-cgroup-flags", &request, Some(By::Request), options);
+    check_submission("bitesize-submit-cgroup", &typed(), options);
+    check("bitesize-by-cgroup-flags", &typed(), options);
 }

@@ -37,7 +37,8 @@ fn through(argument: i32, access: Access, placed: bool) -> Request {
 
 fn record() -> Request {
     let of = "trace_event_raw_block_rq";
-    Request::Record { bytes: field(of, "bytes", 28, true), dev: field(of, "dev", 8, true) }
+    let field = |member, offset| field(of, member, offset, true);
+    Request::Record { bytes: field("bytes", 28), dev: field("dev", 8), comm: field("comm", 42) }
 }
 
 #[track_caller]

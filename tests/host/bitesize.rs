@@ -5,6 +5,13 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use rawbpf::counters::KeyedCounters;
+use rawbpf::host::{AttachKind, By, Issue, KernelTypes};
+use rawbpf::programs::bitesize::{self as program, Key};
+use rawbpf::programs::request;
+use rawbpf::session;
+use rawbpf::sys::prog::TestRun;
+use rawbpf::sys::{Map, Prog, ProgramType};
 use serde_json::Value;
 
 use crate::disk::LoopDisk;
@@ -304,4 +311,46 @@ fn the_time_stands_above_unless_there_is_one_table() {
     assert!(first.starts_with(date), "{first} is not {date}");
     assert_eq!(first.len(), "Sun Nov  1 14:03:59 2026".len());
     assert_eq!(tool::run("bitesize", &["-p", "1", "-c", "nobody", "0.05", "1"]).stdout, "");
+}
+
+/// The programs by themselves, on more requests than there are slots: whoever issues them, all are
+/// counted for the thread that submitted them last.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_request_is_known_again_whether_its_slot_was_free_or_not() {
+    let types = KernelTypes::running();
+    let issue = Issue::find(request::issue(AttachKind::RawTp), &types, false).unwrap();
+    let submission = issue.submission.as_ref().unwrap();
+    assert_eq!(submission.by, By::Request);
+    let options =
+        program::Options { disk: None, pid: None, comm: None, by: Key::Tid, by_flags: false };
+    let maps = program::maps(16);
+    let maps: Vec<_> = maps.iter().map(|map| Map::create(map).unwrap()).collect();
+    let load = |program| {
+        session::load_alone("bitesize", &program, &maps, ProgramType::RawTracepoint).unwrap()
+    };
+    let submit = load(program::remember(submission, issue.task, &options).unwrap());
+    let count = load(program::count(&issue, &options).unwrap());
+    // The size is read from a request: the kernel's code is as good.
+    let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap();
+    let start = symbols.lines().find_map(|line| line.strip_suffix(" T _stext")).unwrap();
+    let start = u64::from_str_radix(start, 16).unwrap();
+    let requests: Vec<u64> = (0..10_007).map(|request| start + 64 * request).collect();
+    let run_for_all = |program: &Prog| {
+        for request in &requests {
+            let ctx = request.to_ne_bytes();
+            program.test_run(TestRun { ctx_in: &ctx, ..TestRun::default() }).unwrap();
+        }
+        nix::unistd::gettid().as_raw() as u32
+    };
+    let mut sizes = KeyedCounters::default();
+    for _ in 0..2 {
+        let submitter =
+            std::thread::scope(|scope| scope.spawn(|| run_for_all(&submit)).join().unwrap());
+        assert_ne!(run_for_all(&count), submitter);
+        let counted: Vec<_> = sizes.interval(&maps[0]).unwrap().into_iter().collect();
+        let [(key, counts)] = &counted[..] else { panic!("{counted:?}") };
+        assert_eq!(key[program::TID as usize..][..4], submitter.to_ne_bytes());
+        assert_eq!(counts[..program::BUCKETS as usize].iter().sum::<u64>(), 10_007);
+    }
 }

@@ -42,7 +42,7 @@ impl Adder {
         a.load_map_value(r1, MapRef(3), 0);
         a.load(r6, u64_at(r1 + 0));
         a.store(u32_at(fp - 8), 0);
-        a.lookup_or_insert(MapRef(0), -8, MapRef(1), &full);
+        a.lookup_or_insert(MapRef(0), fp - 8, MapRef(1), &full);
         a.add_to_distribution(r6, unit, &Buckets::Log2, MapRef(2));
         a.place(full);
         a.mov(w0, 0);

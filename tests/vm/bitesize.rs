@@ -61,6 +61,23 @@ pub fn cgroup(outcome: &Outcome) {
     assert_eq!(counts, wanted.each_ref().map(|(path, bytes)| (path, bytes)));
 }
 
+/// Whatever a task was called before, its name tells it: 101 and 53 reads of 16 KiB, and 23.
+pub fn comm(outcome: &Outcome) {
+    assert_eq!(counts(outcome, "comm"), [("dd".into(), 23), ("busybox503".into(), 101 + 53)]);
+}
+
+/// Those 101 and 53 reads by their users, and no others.
+pub fn filter(outcome: &Outcome) {
+    assert_eq!(counts(outcome, "uid"), [(0.into(), 53), (4321.into(), 101)]);
+}
+
+/// What sections are called, and their counts.
+fn counts(outcome: &Outcome, name: &str) -> Vec<(Value, u64)> {
+    let line: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let sections = line["data"]["sizes"].as_array().unwrap().iter();
+    sections.map(|it| (it[name].clone(), it["count"].as_u64().unwrap())).collect()
+}
+
 /// The original's picture, to the character.
 pub fn text(outcome: &Outcome) {
     let (picture, pid) = outcome.stdout.trim_end().rsplit_once('\n').unwrap();

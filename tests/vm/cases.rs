@@ -95,6 +95,11 @@ macro_rules! everywhere {
             bitesize_cgroup_kprobe_virtio: "bitesize_cgroup kprobe vda" => bitesize::cgroup;
             bitesize_cgroup_raw_tp_null_blk: "bitesize_cgroup raw_tp nullb0" => bitesize::cgroup;
             bitesize_cgroup_tp_btf_nvme: "bitesize_cgroup tp_btf nvme0n1" => bitesize::cgroup;
+            bitesize_comm_auto_nvme: "bitesize_comm auto nvme0n1" => bitesize::comm;
+            bitesize_comm_tracepoint_null_blk: "bitesize_comm tracepoint nullb0" => bitesize::comm;
+            bitesize_filter_auto_virtio: "bitesize_filter auto vda" => bitesize::filter;
+            bitesize_filter_tp_btf_null_blk: "bitesize_filter tp_btf nullb0" => bitesize::filter;
+            bitesize_filter_tracepoint_null_blk: "bitesize_filter tracepoint nullb0" => bitesize::filter;
             bitesize_picture: "bitesize_text" => bitesize::text;
             funclatency_crowd_kprobe: "funclatency_crowd kprobe" => funclatency::crowd_or_missed;
             funclatency_crowd_fentry: "funclatency_crowd fentry" => funclatency::crowd;

@@ -54,6 +54,31 @@ bitesize_flags() {
     stop
 }
 
+# readers DISK: the same name for tasks that had others before, as children of a shell and of a program
+# with a longer name: 101 reads by one user, 53 by another, and some by a task of another name. Without
+# a scheduler each issues its own.
+readers() {
+    echo none >"/sys/block/$1/queue/scheduler"
+    chmod 666 "/dev/$1"
+    worker if="/dev/$1" of=/dev/null bs=16k count=101 iflag=direct >/dev/null
+    /tmp/busybox503 dd if="/dev/$1" of=/dev/null bs=16k count=53 iflag=direct status=none
+    dd if="/dev/$1" of=/dev/null bs=16k count=23 iflag=direct status=none
+}
+
+# bitesize_comm KIND DISK: tasks by their names.
+bitesize_comm() {
+    start bitesize --attach "$1" -d "$2" --by comm --json -v 3600
+    readers "$2"
+    stop
+}
+
+# bitesize_filter KIND DISK: only tasks of a name, told apart by their users.
+bitesize_filter() {
+    start bitesize --attach "$1" -d "$2" -c busybox503 --by uid --json -v 3600
+    readers "$2"
+    stop
+}
+
 # bitesize_cgroup KIND DISK: a reader and a writer in cgroups of their own.
 bitesize_cgroup() {
     [ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
