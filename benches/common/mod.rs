@@ -141,6 +141,15 @@ pub fn counted(lines: &[String]) -> u64 {
         .sum()
 }
 
+/// All that histograms in text count: `4 -> 7 : 863 |****|`.
+pub fn counted_in_text(lines: &[String]) -> u64 {
+    let count = |line: &String| {
+        let (bucket, rest) = line.split_once(':')?;
+        bucket.contains("->").then(|| rest.split_whitespace().next()?.parse::<u64>().ok())?
+    };
+    lines.iter().filter_map(count).sum()
+}
+
 fn sum(value: &Value) -> u64 {
     match value {
         Value::Object(fields) => fields.values().map(sum).sum(),
@@ -177,7 +186,7 @@ impl Reader {
 
     /// Reads the block of this number, from the start again behind the last.
     pub fn read(&self, number: u64) -> Result<()> {
-        let at = number * 4096 % (256 << 20);
+        let at = number * 4096 % LoopDisk::SIZE;
         self.0.read_exact_at(&mut self.1.borrow_mut().0, at).map_err(text)
     }
 }
