@@ -70,7 +70,7 @@ fn block_io() -> Result<()> {
     let name = disk.name();
     let make = || {
         by_all_cpus(4, |thread, of| {
-            let reader = Reader::new(&disk)?;
+            let reader = Reader::new(disk.name())?;
             // No thread's requests are next to another's, so that none are merged.
             let mut at = thread * (LoopDisk::SIZE / 4096) / of;
             Ok(move || {

@@ -240,7 +240,7 @@ fn syscall_rate() -> Result<Chart> {
 /// A histogram of requests that come at these rates.
 fn disk_rate() -> Result<Chart> {
     let disk = LoopDisk::new();
-    let reader = Reader::new(&disk)?;
+    let reader = Reader::new(disk.name())?;
     let mut at = 0;
     rates(
         "requests/s",

@@ -136,9 +136,13 @@ pub fn peak_memory(process: &str) -> f64 {
 /// All that the lines of JSON count, in histograms and tables: ours, or bpftrace's.
 pub fn counted(lines: &[String]) -> u64 {
     let lines = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines
-        .map(|line| if line["type"] == "map" { sum(&line["data"]) } else { buckets(&line["data"]) })
-        .sum()
+    let count = |line: Value| match &line["data"] {
+        // What else bpftrace remembers at its end is not what was asked for.
+        Value::Object(maps) if maps.keys().any(|name| name.starts_with("@start")) => 0,
+        data if line["type"] == "map" => sum(data),
+        data => buckets(data),
+    };
+    lines.map(count).sum()
 }
 
 /// All that histograms in text count: `4 -> 7 : 863 |****|`.
@@ -178,8 +182,9 @@ pub struct Reader(File, RefCell<Block>);
 struct Block([u8; 4096]);
 
 impl Reader {
-    pub fn new(disk: &LoopDisk) -> Result<Reader> {
-        let path = format!("/dev/{}", disk.name());
+    /// Of a disk such as loop0.
+    pub fn new(disk: &str) -> Result<Reader> {
+        let path = format!("/dev/{disk}");
         let file = File::options().read(true).custom_flags(libc::O_DIRECT).open(path);
         Ok(Reader(file.map_err(text)?, RefCell::new(Block([0; 4096]))))
     }

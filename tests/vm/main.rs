@@ -18,6 +18,7 @@ mod dump;
 mod funclatency;
 mod lesson;
 mod list;
+mod machine;
 mod refusal;
 mod run;
 mod user;
