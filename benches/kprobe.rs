@@ -5,99 +5,51 @@
 //! a nanosecond with each instruction, so that the times the kernel measures are numbers of
 //! instructions. `tests/run` fetches the kernels; what is missing is named and left out.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rawbpf::sys::object;
 
 mod common;
-#[path = "../tests/vm/machine.rs"]
-mod machine;
 use common::*;
-use machine::Machine;
 
 const REQUESTS: u64 = 1000;
-const PROGRAMS: [&str; 3] = ["empty", "ours", "clang"];
 
 fn main() -> Result<()> {
     if std::env::args().any(|argument| argument == "--guest") {
-        return guest();
+        return hits();
     }
     println!("instructions a hit of blk_mq_start_request, minimum and median of {REQUESTS} hits");
-    println!(
-        "{:<8} {:>14} {:>14} {:>14}   above the empty one",
-        "", PROGRAMS[0], PROGRAMS[1], PROGRAMS[2]
-    );
-    for kernel in include_str!("../tests/vm/kernels").lines() {
-        if let Some(name) = kernel.split_whitespace().next().filter(|name| !name.starts_with('#')) {
-            match boot(name) {
-                Ok(line) => println!("{name:<8} {line}"),
-                Err(why) => println!("{name:<8} skipped: {why}"),
-            }
+    println!("{:<8} {:>14} {:>14} {:>14}   above the empty one", "", "empty", "ours", "clang");
+    let files = [here("benches/kprobe/empty.bpf"), clang()?];
+    for kernel in guest::kernels() {
+        match guest::run(kernel, 1, &files, "--guest") {
+            Ok(line) => println!("{kernel:<8} {line}"),
+            Err(why) => println!("{kernel:<8} skipped: {why}"),
         }
     }
     Ok(())
 }
 
-fn boot(kernel: &str) -> Result<String> {
-    let cached = machine::cache().map_err(text)?.join("kernels").join(kernel);
-    if !cached.join("vmlinuz").exists() {
-        return Err(format!("no kernel in {}: run tests/run", cached.display()));
-    }
-    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kprobe").join(kernel);
-    let _ = fs::remove_dir_all(&work);
-    let files = work.join("files");
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for folder in ["bin", "guest/tools"] {
-        fs::create_dir_all(files.join(folder)).map_err(text)?;
-    }
-    let copy = |from: &Path, to: &str| fs::copy(from, files.join(to)).map_err(text);
-    copy(Path::new(RAWBPF), "bin/rawbpf")?;
-    copy(&std::env::current_exe().map_err(text)?, "bin/kprobe-bench")?;
-    copy(&here.join("tests/vm/guest/init.sh"), "init")?;
-    fs::set_permissions(files.join("init"), PermissionsExt::from_mode(0o755)).map_err(text)?;
-    copy(&here.join("tests/vm/guest/case.sh"), "guest/case.sh")?;
-    copy(&here.join("benches/kprobe/guest.sh"), "guest/tools/kprobe.sh")?;
-    copy(&here.join("benches/kprobe/empty.bpf"), "empty.bpf")?;
-    fs::write(files.join("guest/cases"), "cost kprobe_cost\n").map_err(text)?;
+fn here(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The program in C, compiled to an object for all kernels.
+fn clang() -> Result<PathBuf> {
+    let object = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clang.o");
     let built = Command::new("clang")
         .args(["-O2", "-target", "bpf", "-mcpu=v3", "-g", "-DOBJECT", "-c", "-o"])
-        .args([files.join("clang.o"), here.join("benches/clang/bitehist.bpf.c")])
+        .args([&object, &here("benches/clang/bitehist.bpf.c")])
         .status();
-    if !built.is_ok_and(|status| status.success()) {
-        return Err("clang is not installed".into());
-    }
-    machine::write_initramfs(&cached.join("base.cpio.gz"), &files, &work.join("initramfs"))
-        .map_err(text)?;
-    let machine = Machine {
-        processors: &[
-            "-cpu",
-            "max,la57=off,cx16=off,rdrand=off,rdseed=off",
-            "-smp",
-            "1",
-            "-icount",
-            "shift=0,sleep=off",
-            "-rtc",
-            "base=2026-01-01,clock=vm",
-            "-seed",
-            "42",
-        ],
-        append: "no_timer_check nokaslr tsc=reliable",
-    };
-    let ending = machine::run(&cached.join("vmlinuz"), &work, &machine).map_err(text)?;
-    machine::unpack_results(&work).map_err(text)?;
-    let said = |file: &str| fs::read_to_string(work.join("cost").join(file)).unwrap_or_default();
-    let line = said("stdout");
-    match line.is_empty() {
-        true => Err(format!("{ending} {}", said("stderr"))),
-        false => Ok(line.trim_end().into()),
+    match built.is_ok_and(|status| status.success()) {
+        true => Ok(object),
+        false => Err("clang is not installed".into()),
     }
 }
 
 /// In the guest: runs the three at once and makes one request after the other.
-fn guest() -> Result<()> {
+fn hits() -> Result<()> {
     let _statistics = object::enable_stats().map_err(text)?;
     let commands: [&[&str]; 3] = [
         &[RUN, "run", "/empty.bpf", "3600"],

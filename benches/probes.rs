@@ -18,21 +18,17 @@ use goblin::elf::Elf;
 use rawbpf::host::KernelTypes;
 use rawbpf::insn::*;
 use rawbpf::sys::link::{self, At};
-use rawbpf::sys::object::{self, Kind};
+use rawbpf::sys::object;
 use rawbpf::sys::{
     AttachType, Link, Load, Map, MapSpec, MapType, PerfEvent, Prog, ProgramType, Tracefs, prog,
 };
 
-#[allow(dead_code, reason = "tests need more of it")]
-#[path = "../tests/host/disk.rs"]
-mod disk;
-use disk::LoopDisk;
+mod common;
+use common::{LoopDisk, RAWBPF, Result, info, median, programs, text};
 
 const ROUNDS: usize = 11;
 const EVENTS: u32 = 5000;
 const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
-
-type Result<T> = std::result::Result<T, String>;
 
 fn main() -> Result<()> {
     let before = fs::read_to_string(STATISTICS).map_err(text)?;
@@ -61,8 +57,7 @@ fn main() -> Result<()> {
 fn same_events(kind: &str, disk: &LoopDisk) -> Result<String> {
     let (_empty, empty) = in_process(kind, empty())?;
     let (_clang, clang) = in_process(kind, clang(kind)?)?;
-    let (_ours, ours) =
-        Tool::start(env!("CARGO_BIN_EXE_rawbpf"), &["bitehist", "--attach", kind, "3600"])?;
+    let (_ours, ours) = Tool::start(RAWBPF, &["bitehist", "--attach", kind, "3600"])?;
     let ours = *ours.first().ok_or("no program")?;
     let rounds = rounds(&[empty, ours, clang], disk, |before, after| {
         (after.run_time_ns - before.run_time_ns) as f64
@@ -90,7 +85,7 @@ fn same_requests(tool: &str, disk: &LoopDisk) -> Result<String> {
         return Err(format!("{peer} (libbpf-tools) is not installed"));
     }
     let (_peer, peer_programs) = Tool::start(&peer, &["3600"])?;
-    let (_ours, our_programs) = Tool::start(env!("CARGO_BIN_EXE_rawbpf"), &[tool, "3600"])?;
+    let (_ours, our_programs) = Tool::start(RAWBPF, &[tool, "3600"])?;
     let all: Vec<u32> = our_programs.iter().chain(&peer_programs).copied().collect();
     let rounds = rounds(&all, disk, |before, after| {
         (after.run_time_ns - before.run_time_ns) as f64 / f64::from(EVENTS)
@@ -119,23 +114,12 @@ fn rounds(
         .collect()
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn info(id: u32) -> Result<object::ProgInfo> {
-    object::prog_info(Prog::from_id(id).map_err(text)?.as_fd()).map_err(text)
-}
-
 /// A tool that runs, with the ids of the programs it loaded.
 struct Tool(Child);
 
 impl Tool {
     fn start(command: &str, arguments: &[&str]) -> Result<(Tool, Vec<u32>)> {
-        let ids = || object::ids(Kind::Prog).filter_map(|id| id.ok()).collect::<BTreeSet<u32>>();
-        let before = ids();
+        let before = programs();
         let child = Command::new(command)
             .args(arguments)
             .stdout(Stdio::null())
@@ -149,7 +133,7 @@ impl Tool {
         let mut last = begin;
         while last.elapsed() < Duration::from_secs(1) {
             sleep(Duration::from_millis(50));
-            let now: BTreeSet<u32> = ids().difference(&before).copied().collect();
+            let now: BTreeSet<u32> = programs().difference(&before).copied().collect();
             if now != found {
                 (found, last) = (now, Instant::now());
             }
@@ -275,8 +259,4 @@ fn with_types<T>(
     let types = KernelTypes::running();
     let mut btf = types.btf().map_err(text)?.ok_or("no BTF")?;
     find(&mut btf).map_err(text)?.ok_or("this kernel has no such type".into())
-}
-
-fn text(error: impl ToString) -> String {
-    error.to_string()
 }

@@ -90,7 +90,7 @@ fn number(value: f64) -> String {
 
 fn measure() -> Result<Vec<Chart>> {
     println!("^1 is linear");
-    let charts = [keys, attached, syscall_rate, disk_rate];
+    let charts = [keys, cpus, attached, syscall_rate, disk_rate];
     let charts = charts.into_iter().filter_map(|chart| match chart() {
         Ok(chart) => Some(chart),
         Err(why) => {
@@ -171,6 +171,20 @@ fn fill(map: &Map, keys: u32, value: u32) -> Result<()> {
         let bytes: Vec<u8> = keys.iter().flat_map(|key| key.to_ne_bytes()).collect();
         map.update_batch(&bytes, &value.repeat(keys.len()), Update::Any).map_err(text)
     })
+}
+
+/// Reading 1000 keys that have a value for each of so many CPUs, which emulated machines could have.
+fn cpus() -> Result<Chart> {
+    let mut chart = Chart::new("CPUs", &[("reading 1000 keys", "M insns"), ("RSS", "KiB")]);
+    chart.head();
+    for possible in [1, 4, 16, 64] {
+        // A nanosecond is an instruction there.
+        let said = guest::run("6.1", possible, &[], "--read 1000 percpu count")?;
+        let mut said = said.split_whitespace().map_while(|word| word.parse().ok());
+        let costs = said.next().zip(said.next()).ok_or("the guest said nothing")?;
+        chart.push(possible.into(), &[costs.0, costs.1]);
+    }
+    Ok(chart)
 }
 
 /// Starting and ending funccount in so many places.

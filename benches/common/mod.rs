@@ -23,6 +23,9 @@ use serde_json::Value;
 
 #[path = "../../tests/host/disk.rs"]
 mod disk;
+pub mod guest;
+#[path = "../../tests/vm/machine.rs"]
+mod machine;
 pub use disk::LoopDisk;
 
 pub type Result<T> = std::result::Result<T, String>;

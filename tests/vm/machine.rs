@@ -10,18 +10,18 @@ use std::{env, fs, thread};
 const LIMIT: Duration = Duration::from_secs(900);
 
 /// What of a machine differs.
-pub struct Machine {
+pub struct Machine<'a> {
     /// QEMU's options for its processors and its clock.
-    pub processors: &'static [&'static str],
+    pub processors: &'a [&'a str],
     /// More for the kernel's command line.
-    pub append: &'static str,
+    pub append: &'a str,
 }
 
-impl Default for Machine {
+impl Default for Machine<'_> {
     /// Two processors. It is emulation throughout, so that the tests are the same on every machine.
     /// What is switched off is broken in the emulators of some distributions (cx16, several threads)
     /// or by a busy host (the timer check).
-    fn default() -> Machine {
+    fn default() -> Self {
         let processors = &["-cpu", "max,la57=off,cx16=off", "-smp", "2"];
         Machine { processors, append: "no_timer_check" }
     }
@@ -55,7 +55,7 @@ pub fn write_initramfs(base: &Path, files: &Path, into: &Path) -> io::Result<()>
 
 /// Runs the guest that has its initramfs in the folder `work` to its end or to the limit, and says
 /// which it was.
-pub fn run(vmlinuz: &Path, work: &Path, machine: &Machine) -> io::Result<String> {
+pub fn run(vmlinuz: &Path, work: &Path, machine: &Machine<'_>) -> io::Result<String> {
     for disk in ["virtio.img", "nvme.img"] {
         fs::File::create(work.join(disk))?.set_len(64 << 20)?;
     }
