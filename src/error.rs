@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::verifier::render::Refused;
+use crate::verifier::verification::Verification;
 
 /// How a failed run ends, as the exit code tells it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,7 +40,7 @@ pub struct Error {
     /// The kernel's own words, for `-v`.
     pub detail: Option<String>,
     /// The program that the verifier refused, if it was that.
-    pub refused: Option<Box<Refused>>,
+    pub refused: Option<Box<Verification>>,
 }
 
 impl Error {
@@ -71,7 +71,7 @@ impl Error {
     }
 
     /// The same of this program.
-    pub fn refused(self, refused: Refused) -> Error {
+    pub fn refused(self, refused: Verification) -> Error {
         Error { refused: Some(Box::new(refused)), ..self }
     }
 }

@@ -62,6 +62,20 @@ static unsigned find_typedef(const char *name) {
 	exit(1);
 }
 
+/* Types of the program's own, for its source lines: int, a prototype with the context, the function. */
+static const struct {
+	unsigned short magic;
+	unsigned char version, flags;
+	unsigned header, types, types_length, strings, strings_length;
+	unsigned type[4 + 5 + 3];
+	char string[76];
+} types = {
+	0xeb9f, 1, 0, 24, 0, 48, 48, 76,
+	{1, 1 << 24, 4, 1 << 24 | 32, 0, 13 << 24 | 1, 1, 5, 1, 9, 12 << 24, 2},
+	"\0int\0ctx\0bitehist\0bitehist.c\0load(r3, u64_at(r1 + request.argument));",
+};
+enum { FILE_NAME = 18, LINE = 29, LINES = 9 };
+
 int main(int count, char **arguments) {
 	const char *kind = count > 1 ? arguments[1] : "raw_tp";
 	int tp_btf = !strcmp(kind, "tp_btf"), raw_tp = !strcmp(kind, "raw_tp"), kprobe = !strcmp(kind, "kprobe");
@@ -89,7 +103,20 @@ int main(int count, char **arguments) {
 		load.expected_attach_type = BPF_TRACE_RAW_TP;
 		load.attach_btf_id = id;
 	}
+	union bpf_attr btf = {.btf = (unsigned long)&types, .btf_size = sizeof types};
+	struct bpf_func_info function = {.type_id = 3};
+	struct bpf_line_info lines[LINES];
+	for (unsigned i = 0; i < LINES; i++)
+		lines[i] = (struct bpf_line_info){i, FILE_NAME, LINE, (i + 1) << 10};
+	load.prog_btf_fd = bpf(BPF_BTF_LOAD, &btf);
+	load.func_info = (unsigned long)&function;
+	load.func_info_cnt = 1;
+	load.func_info_rec_size = sizeof function;
+	load.line_info = (unsigned long)lines;
+	load.line_info_cnt = LINES;
+	load.line_info_rec_size = sizeof *lines;
 	int prog = bpf(BPF_PROG_LOAD, &load);
+	close(load.prog_btf_fd);
 
 	if (tp_btf || raw_tp) {
 		union bpf_attr open = {.raw_tracepoint = {.prog_fd = prog, .name = raw_tp ? (unsigned long)"block_rq_issue" : 0}};

@@ -6,7 +6,6 @@
 
 use super::record::{HEADER, Layout, Order, Strings};
 use super::{BtfError, Kind, Type};
-use byteorder::{BigEndian, ByteOrder, LittleEndian};
 use memchr::memmem;
 
 /// The position of every so-many-th record is kept, so that an id already walked over is found
@@ -123,12 +122,12 @@ impl<'a> Btf<'a> {
         wanted: &[(Kind, &str)],
     ) -> Result<Vec<Option<(u32, Type<'a>)>>, BtfError> {
         match self.order {
-            Order::Little => self.find_all_in::<LittleEndian>(wanted),
-            Order::Big => self.find_all_in::<BigEndian>(wanted),
+            Order::Little => self.find_all_in::<true>(wanted),
+            Order::Big => self.find_all_in::<false>(wanted),
         }
     }
 
-    fn find_all_in<E: ByteOrder>(
+    fn find_all_in<const LITTLE: bool>(
         &mut self,
         wanted: &[(Kind, &str)],
     ) -> Result<Vec<Option<(u32, Type<'a>)>>, BtfError> {
@@ -142,7 +141,7 @@ impl<'a> Btf<'a> {
         let mut bits = open.iter().fold(0u64, |bits, (at, _)| bits | 1 << (at % 64));
         let (mut position, mut id) = (0, 1u32);
         while !open.is_empty() && position < self.types.len() {
-            let (name_offset, next) = self.step::<E>(position)?;
+            let (name_offset, next) = self.step::<LITTLE>(position)?;
             if bits >> (name_offset % 64) & 1 == 1 {
                 open.retain(|&(offset, index)| {
                     let hit = (offset == name_offset)
@@ -167,12 +166,12 @@ impl<'a> Btf<'a> {
     /// malformed.
     pub fn by_id(&mut self, id: u32) -> Result<Type<'a>, BtfError> {
         match self.order {
-            Order::Little => self.by_id_in::<LittleEndian>(id),
-            Order::Big => self.by_id_in::<BigEndian>(id),
+            Order::Little => self.by_id_in::<true>(id),
+            Order::Big => self.by_id_in::<false>(id),
         }
     }
 
-    fn by_id_in<E: ByteOrder>(&mut self, id: u32) -> Result<Type<'a>, BtfError> {
+    fn by_id_in<const LITTLE: bool>(&mut self, id: u32) -> Result<Type<'a>, BtfError> {
         let index = id.checked_sub(1).ok_or(BtfError::NoSuchType(0))?;
         let nearest = (index as usize / MILESTONE).min(self.milestones.len() - 1);
         let mut position = self.milestones[nearest] as usize;
@@ -180,7 +179,7 @@ impl<'a> Btf<'a> {
             if position >= self.types.len() {
                 return Err(BtfError::NoSuchType(id));
             }
-            (_, position) = self.step::<E>(position)?;
+            (_, position) = self.step::<LITTLE>(position)?;
             self.leave_milestone(walked + 2, position);
         }
         if position >= self.types.len() {
@@ -220,14 +219,21 @@ impl<'a> Btf<'a> {
         }
     }
 
-    /// The name offset of the record at `position`, and where the next record begins.
+    /// The name offset of the record at `position`, and where the next record begins. Indices, not
+    /// slices of slices: those are calls where a small binary is asked for.
     #[inline(always)]
-    pub(super) fn step<E: ByteOrder>(&self, position: usize) -> Result<(u32, usize), BtfError> {
-        let rest = &self.types[position..];
-        if rest.len() >= HEADER {
-            let len = self.layout.record_len(E::read_u32(&rest[4..]));
-            if len != 0 && len <= rest.len() as u64 {
-                return Ok((E::read_u32(rest), position + len as usize));
+    pub(super) fn step<const LITTLE: bool>(
+        &self,
+        position: usize,
+    ) -> Result<(u32, usize), BtfError> {
+        let (words, _) = self.types.as_chunks::<4>();
+        let word =
+            |bytes| if LITTLE { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) };
+        let at = position / 4;
+        if at + 2 < words.len() {
+            let len = self.layout.record_len(word(words[at + 1]));
+            if len != 0 && len <= (self.types.len() - position) as u64 {
+                return Ok((word(words[at]), position + len as usize));
             }
         }
         Err(self.malformed(position))

@@ -104,8 +104,9 @@ impl Layout {
     pub(super) fn new(section: &[u8]) -> Self {
         let mut layout = Self::KNOWN;
         for (kind, sizes) in section.chunks_exact(4).enumerate().take(128) {
-            if kind > Kind::ALL.len() {
-                layout.fixed[kind] = (HEADER as u8).saturating_add(sizes[0]);
+            // Records are whole words.
+            if kind > Kind::ALL.len() && (sizes[0] | sizes[1]).is_multiple_of(4) {
+                layout.fixed[kind] = (HEADER as u8).checked_add(sizes[0]).unwrap_or(0);
                 layout.element[kind] = sizes[1];
             }
         }

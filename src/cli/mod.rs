@@ -3,7 +3,9 @@
 /// A line on stderr. Where that cannot be written there is nobody to tell.
 macro_rules! say {
     ($($line:tt)*) => {{
-        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($line)*)));
+        // In one piece, so that it stays one line where others write too.
+        let line = format!("{}\n", format_args!($($line)*));
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
     }};
 }
 
@@ -31,7 +33,6 @@ mod verify;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -43,17 +44,20 @@ use options::TraceOptions;
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
 #[derive(Parser)]
 #[command(name = "rawbpf", version, propagate_version = true, after_help = EXIT_CODES)]
-#[command(max_term_width = 100, disable_help_subcommand = false)]
+#[command(max_term_width = WIDTH, disable_help_subcommand = false)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+/// Of the help, in columns at most.
+const WIDTH: usize = 100;
+
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 77 this host lacks what is needed (a privilege too).
 Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./bitehist";
 
-// The options of a command are made when it is called: those of all would take a third of a millisecond.
+// The options of a command are made when it is called.
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
@@ -79,8 +83,8 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Runs what the arguments ask for. What fails is said on stderr.
-pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+/// Runs what the arguments ask for, and returns the exit code. What fails is said on stderr.
+pub fn run(args: impl Iterator<Item = OsString>) -> u8 {
     let cli = match parse(named(args)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -96,77 +100,79 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         return match parse(args) {
             Ok(mut cli) => {
                 cli.command.verify(show);
-                run_command(&cli.command)
+                run_command(cli.command)
             }
             Err(error) => usage(&error),
         };
     }
-    run_command(&cli.command)
+    run_command(cli.command)
 }
 
 /// What clap has to say, which may be the help.
-fn usage(error: &clap::Error) -> ExitCode {
-    let code = match error.print() {
+fn usage(error: &clap::Error) -> u8 {
+    match error.print() {
         Err(unwritten) if unwritten.kind() != ErrorKind::BrokenPipe => 1,
         _ => error.exit_code() as u8,
-    };
-    ExitCode::from(code)
-}
-
-impl Command {
-    /// Makes a tool show how its programs are verified instead of attaching them.
-    fn verify(&mut self, show: verify::Show) {
-        let trace = match self {
-            Command::Bitehist(options) => &mut options.trace,
-            Command::Bitesize(options) => &mut options.trace,
-            Command::Biolatency(options) => &mut options.trace,
-            Command::Bioheat(options) => &mut options.trace,
-            Command::Funccount(options) => &mut options.trace,
-            Command::Funclatency(options) => &mut options.trace,
-            Command::Argdist(options) => &mut options.trace,
-            Command::Asm(_)
-            | Command::Dump(_)
-            | Command::Run(_)
-            | Command::Verify(_)
-            | Command::Lesson(_)
-            | Command::List(_)
-            | Command::Doctor(_) => return,
-        };
-        trace.verbose = true;
-        trace.verify = Some(show);
     }
 }
 
-fn run_command(command: &Command) -> ExitCode {
-    let of = |options: &TraceOptions| (options.verbose, options.verifier_log.clone());
-    let (name, (verbose, log), result) = match command {
-        Command::Bitehist(options) => ("bitehist", of(&options.trace), bitehist::run(options)),
-        Command::Bitesize(options) => ("bitesize", of(&options.trace), bitesize::run(options)),
-        Command::Biolatency(options) => {
-            ("biolatency", of(&options.trace), biolatency::run(options))
+impl Command {
+    /// Its options for tracing, if it traces.
+    fn trace(&mut self) -> Option<&mut TraceOptions> {
+        match self {
+            Command::Bitehist(options) => Some(&mut options.trace),
+            Command::Bitesize(options) => Some(&mut options.trace),
+            Command::Biolatency(options) => Some(&mut options.trace),
+            Command::Bioheat(options) => Some(&mut options.trace),
+            Command::Funccount(options) => Some(&mut options.trace),
+            Command::Funclatency(options) => Some(&mut options.trace),
+            Command::Argdist(options) => Some(&mut options.trace),
+            Command::Run(options) => Some(&mut options.trace),
+            Command::Asm(_)
+            | Command::Dump(_)
+            | Command::Verify(_)
+            | Command::Lesson(_)
+            | Command::List(_)
+            | Command::Doctor(_) => None,
         }
-        Command::Bioheat(options) => ("bioheat", of(&options.trace), bioheat::run(options)),
-        Command::Funccount(options) => ("funccount", of(&options.trace), funccount::run(options)),
-        Command::Funclatency(options) => {
-            ("funclatency", of(&options.trace), funclatency::run(options))
+    }
+
+    /// Makes a tool show how its programs are verified instead of attaching them.
+    fn verify(&mut self, show: verify::Show) {
+        if let Some(trace) = self.trace() {
+            trace.verbose = true;
+            trace.verify = Some(show);
         }
-        Command::Argdist(options) => ("argdist", of(&options.trace), argdist::run(options)),
-        Command::Asm(options) => ("asm", (false, None), asm::run(options)),
-        Command::Dump(options) => ("dump", (false, None), dump::run(options)),
-        Command::Run(options) => ("run", of(&options.trace), run::run(options)),
-        Command::Verify(options) => ("verify", (true, None), verify::run(options)),
+    }
+}
+
+fn run_command(mut command: Command) -> u8 {
+    let traced = command.trace().map(|trace| (trace.verbose, trace.verifier_log.clone()));
+    let (name, told, result) = match &command {
+        Command::Bitehist(options) => ("bitehist", traced, bitehist::run(options)),
+        Command::Bitesize(options) => ("bitesize", traced, bitesize::run(options)),
+        Command::Biolatency(options) => ("biolatency", traced, biolatency::run(options)),
+        Command::Bioheat(options) => ("bioheat", traced, bioheat::run(options)),
+        Command::Funccount(options) => ("funccount", traced, funccount::run(options)),
+        Command::Funclatency(options) => ("funclatency", traced, funclatency::run(options)),
+        Command::Argdist(options) => ("argdist", traced, argdist::run(options)),
+        Command::Asm(options) => ("asm", None, asm::run(options)),
+        Command::Dump(options) => ("dump", None, dump::run(options)),
+        Command::Run(options) => ("run", traced, run::run(options)),
+        Command::Verify(options) => ("verify", Some((true, None)), verify::run(options)),
         Command::Lesson(options) => {
-            ("lesson", (false, options.verifier_log.clone()), lesson::run(options))
+            ("lesson", Some((false, options.verifier_log.clone())), lesson::run(options))
         }
-        Command::List(options) => ("list", (options.verbose, None), list::run(options)),
-        Command::Doctor(options) => ("doctor", (options.verbose, None), doctor::run(options)),
+        Command::List(options) => ("list", Some((options.verbose, None)), list::run(options)),
+        Command::Doctor(options) => ("doctor", Some((options.verbose, None)), doctor::run(options)),
     };
+    let (verbose, log) = told.unwrap_or_default();
     match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Stop::Quietly) => ExitCode::SUCCESS,
+        Ok(()) => 0,
+        Err(Stop::Quietly) => 0,
         Err(Stop::Mistakes(mistakes)) => {
             say!("{}", mistakes.to_string().trim_end());
-            ExitCode::FAILURE
+            1
         }
         Err(Stop::Error(error)) => {
             match error.what.split_once(": ") {
@@ -178,19 +184,28 @@ fn run_command(command: &Command) -> ExitCode {
                 report::detail(&error, "");
             }
             report::verifier_log(name, &error, log.as_deref());
-            ExitCode::from(error.failure.code())
+            error.failure.code()
         }
     }
 }
 
-/// Without a command's name the help of all may be wanted.
+/// Only the command that is called is built: all of them would take a third of a millisecond.
+/// Without the name of one the help of all may be wanted.
 fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let mut commands = command();
-    let called = args.get(1).is_some_and(|name| commands.find_subcommand(name).is_some());
-    if !called {
-        commands.build();
-    }
-    Cli::from_arg_matches(&commands.try_get_matches_from(args)?)
+    let mut all = command();
+    let called = args.get(1).and_then(|name| all.find_subcommand(name)).cloned();
+    let mut commands = match called {
+        Some(called) => clap::Command::new("rawbpf")
+            .version(env!("CARGO_PKG_VERSION"))
+            .propagate_version(true)
+            .max_term_width(WIDTH)
+            .subcommand(called),
+        None => {
+            all.build();
+            all
+        }
+    };
+    Cli::from_arg_matches(&commands.try_get_matches_from_mut(args)?)
 }
 
 /// The arguments with the tool's name in front, if the program was called by it.

@@ -7,7 +7,7 @@ use super::attach::{AttachKind, UserFunction};
 use crate::error::{Error, Failure};
 use crate::insn::helper::{GET_ATTACH_COOKIE, PROBE_READ_KERNEL};
 use crate::sys::{Errno, LoadError, ProgramType, SysError, Tracefs, file, kallsyms};
-use crate::verifier::render::Refused;
+use crate::verifier::verification::Verification;
 
 /// The capabilities that matter to us, by their bit.
 const CAPABILITIES: [(u32, &str); 3] =
@@ -75,12 +75,12 @@ pub fn objects(error: &SysError) -> Error {
 }
 
 /// Why the kernel refused to load this program of ours.
-pub fn of_program(kind: AttachKind, error: &LoadError, refused: Refused) -> Error {
+pub fn of_program(kind: AttachKind, error: &LoadError, refused: Verification) -> Error {
     diagnosed(load(kind, error), &kind, error, refused)
 }
 
 /// Why the kernel refused to load this program, which is run by itself.
-pub fn of_type(program_type: ProgramType, error: &LoadError, refused: Refused) -> Error {
+pub fn of_type(program_type: ProgramType, error: &LoadError, refused: Verification) -> Error {
     diagnosed(load_type(program_type, error), &program_type, error, refused)
 }
 
@@ -89,7 +89,7 @@ fn diagnosed(
     said: Error,
     kind: &dyn std::fmt::Display,
     error: &LoadError,
-    refused: Refused,
+    refused: Verification,
 ) -> Error {
     match refused.diagnose() {
         Some(diagnosis) if said.failure == Failure::Failed => Error::failed(format!(

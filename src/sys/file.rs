@@ -26,14 +26,14 @@ pub fn want_descriptors(count: u64) {
     }
 }
 
-/// The content of a small file, at most [`SMALL`] bytes.
+/// The content of a small file, at most [`SMALL`] bytes. Most fit a page, though their size is 0.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     #[cfg(test)]
     if let Some(answer) = hook::answer(path) {
         return answer.map_err(|error| FileError::new(path, error));
     }
     File::open(path)
-        .and_then(|file| read_up_to(file, 0, SMALL))
+        .and_then(|file| read_up_to(file, 4096, SMALL))
         .map_err(|error| FileError::new(path, error))
 }
 

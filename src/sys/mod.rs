@@ -18,6 +18,7 @@
 //! | [`code`] | what the verifier and the JIT made of a loaded program |
 //! | [`cpu`] | how many CPUs a per-CPU map has values for |
 //! | [`tracefs`], [`kallsyms`] | what can be traced, by name |
+//! | [`process`], [`signal`] | how a process begins, and how it is asked to end |
 //! | [`mod@file`] | reading files the kernel writes for us |
 
 #![deny(clippy::undocumented_unsafe_blocks)]
@@ -36,6 +37,7 @@ pub mod map;
 mod memory;
 pub mod object;
 pub mod perf;
+pub mod process;
 pub mod prog;
 pub mod signal;
 pub mod tracefs;

@@ -2,12 +2,12 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level;
 
@@ -19,7 +19,7 @@ const TOGETHER: u64 = 250;
 /// way; a later one ends the process at once, even when its output is stuck.
 #[derive(Debug)]
 pub struct StopSignal {
-    wake: UnixStream,
+    wake: Arc<EventFd>,
 }
 
 impl StopSignal {
@@ -31,9 +31,10 @@ impl StopSignal {
         let start = Instant::now();
         // Milliseconds from the start to the first signal, and one; 0 before it.
         let first = Arc::new(AtomicU64::new(0));
-        let (wake, write) = UnixStream::pair()?;
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let wake = Arc::new(EventFd::from_value_and_flags(0, flags)?);
         for signal in [SIGINT, SIGTERM] {
-            let first = first.clone();
+            let (first, wake) = (first.clone(), wake.clone());
             let received = move || {
                 let now = start.elapsed().as_millis() as u64 + 1;
                 if let Err(first) = first.compare_exchange(0, now, Relaxed, Relaxed)
@@ -41,11 +42,11 @@ impl StopSignal {
                 {
                     low_level::exit(128 + signal);
                 }
+                let _ = wake.write(1);
             };
             // SAFETY: all that this does may be done in a signal handler: it reads the clock, works
-            // on an atomic and exits.
+            // on an atomic, writes and exits.
             unsafe { low_level::register(signal, received) }?;
-            low_level::pipe::register(signal, write.try_clone()?)?;
         }
         Ok(StopSignal { wake })
     }

@@ -9,6 +9,8 @@
 //! | [`history`] | how a value came about: back over the path |
 //! | [`diagnose`] | from a program and its log to the cause, the place, the history, the remedy |
 //! | [`render`] | a diagnosis as text |
+//! | [`totals`] | how much there was to do |
+//! | [`verification`] | a program with what the verifier said of it |
 //!
 //! Nothing here does I/O. A log is text from outside: whatever it holds, reading it ends, in time
 //! linear in its length, and never panics.
@@ -19,4 +21,6 @@ pub mod history;
 pub mod log;
 pub mod path;
 pub mod render;
+pub mod totals;
+pub mod verification;
 pub mod walk;

@@ -1,66 +1,10 @@
 //! A diagnosis as text, laid out as compilers do.
 
 use super::diagnose::{Diagnosis, words};
-use super::path::Code;
+use super::verification::{Source, Verification};
 use crate::insn::Insn;
-use crate::insn::listing::Names;
 
-/// A line of source.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Source {
-    /// The slot of the first instruction that it wrote.
-    pub slot: u32,
-    /// The file.
-    pub file: String,
-    /// The line's number in it.
-    pub line: u32,
-    /// The line; empty if nobody has it.
-    pub text: String,
-}
-
-/// A refused program and what the kernel said of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refused {
-    /// The program, its maps by their places.
-    pub code: Code,
-    /// The maps' names.
-    pub maps: Vec<String>,
-    /// Where it was written, by rising slots.
-    pub lines: Vec<Source>,
-    /// The verifier's log.
-    pub log: String,
-}
-
-impl Refused {
-    /// Why it was refused, if the log says so.
-    pub fn diagnose(&self) -> Option<Diagnosis<'_>> {
-        super::diagnose::diagnose(&self.code, &self.log)
-    }
-
-    /// The source line that wrote the instruction at a slot.
-    pub fn source(&self, at: u32) -> Option<&Source> {
-        let next = self.lines.partition_point(|line| line.slot <= at);
-        self.lines.get(next.checked_sub(1)?)
-    }
-
-    /// The instruction at a slot as the verifier prints it.
-    pub fn text(&self, at: u32) -> String {
-        let names: Vec<&str> = self.maps.iter().map(String::as_str).collect();
-        let slot = self.code.slots().get(at as usize);
-        match (self.code.insn(at), slot) {
-            (Some(insn), Some(slot)) => {
-                let text = insn.text(Names { maps: &names, field: None });
-                format!("({:02x}) {text}", slot.code)
-            }
-            (None, Some(slot)) => {
-                let bytes = slot.to_bytes(crate::insn::Endian::HOST);
-                let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("({:02x}) no instruction: {}", slot.code, bytes.join(" "))
-            }
-            (_, None) => String::new(),
-        }
-    }
-
+impl Verification {
     /// The diagnosis as text, with colours or without; the log as it is, if nothing can be told of it.
     pub fn render(&self, color: bool) -> String {
         let Some(diagnosis) = self.diagnose() else { return self.log.clone() };
@@ -85,7 +29,7 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn whole(&mut self, refused: &'a Refused, diagnosis: &Diagnosis) {
+    fn whole(&mut self, program: &'a Verification, diagnosis: &Diagnosis) {
         let slots = diagnosis.history.iter().map(|told| told.at).chain(diagnosis.at);
         self.width = slots.max().unwrap_or(0).to_string().len().max(2);
         self.paint(RED, "error");
@@ -98,17 +42,17 @@ impl<'a> Page<'a> {
             let arrow = format!("{:>1$}--> ", "", self.width);
             self.paint(BLUE, &arrow);
             let place =
-                refused.source(at).map(|source| format!("{}:{}, ", source.file, source.line));
+                program.source(at).map(|source| format!("{}:{}, ", source.file, source.line));
             self.text.push_str(&format!("{}instruction {at}\n", place.unwrap_or_default()));
             self.bar("");
         }
         for told in &diagnosis.history {
             let register = told.register;
-            self.step(refused, told.at, register, false, &told.what);
+            self.step(program, told.at, register, false, &told.what);
         }
         if let Some(at) = diagnosis.at {
             let is = diagnosis.value.map(words).unwrap_or_default();
-            self.step(refused, at, diagnosis.register, true, &is);
+            self.step(program, at, diagnosis.register, true, &is);
             self.bar("");
         }
         for said in &diagnosis.said {
@@ -157,7 +101,7 @@ impl<'a> Page<'a> {
     /// An instruction under its source line, a register in it underlined, and what is said of that.
     fn step(
         &mut self,
-        refused: &'a Refused,
+        program: &'a Verification,
         at: u32,
         register: Option<u8>,
         refusal: bool,
@@ -167,9 +111,9 @@ impl<'a> Page<'a> {
             let gap = "...\n".to_owned();
             self.paint(BLUE, &gap);
         }
-        let text = refused.text(at);
+        let text = program.text(at);
         // A program's own text may be what is shown anyway.
-        let source = refused.source(at).filter(|source| !text.ends_with(&source.text));
+        let source = program.source(at).filter(|source| !text.ends_with(&source.text));
         if let Some(source) = source.filter(|source| self.shown != Some(*source)) {
             self.bar(&format!("{}:{}: {}", source.file, source.line, source.text));
             self.shown = Some(source);
@@ -178,7 +122,7 @@ impl<'a> Page<'a> {
         let number = format!("{at:>width$} | ", width = self.width);
         self.paint(BLUE, &number);
         self.text.push_str(&format!("{text}\n"));
-        let (start, length) = underlined(refused.code.insn(at), &text, register, refusal);
+        let (start, length) = underlined(program.code.insn(at), &text, register, refusal);
         let mark = if refusal { "^" } else { "-" }.repeat(length);
         let bar = format!("{:>1$} | ", "", self.width);
         self.paint(BLUE, &bar);

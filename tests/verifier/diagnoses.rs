@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rawbpf::verifier::diagnose::{Diagnosis, diagnose};
 use rawbpf::verifier::path::Code;
-use rawbpf::verifier::render::{Refused, Source};
+use rawbpf::verifier::verification::{Source, Verification};
 
 use crate::{Recorded, recorded};
 
@@ -163,7 +163,7 @@ fn a_diagnosis_is_laid_out_as_compilers_do() {
     let log = one.logs.iter().find(|(level, _)| *level == 2).unwrap().1.clone();
     let line =
         |slot, line, text: &str| Source { slot, file: "p.rs".into(), line, text: text.into() };
-    let refused = Refused {
+    let refused = Verification {
         code: Code::from_bytes(&one.insns),
         maps: vec![],
         lines: vec![
@@ -235,7 +235,7 @@ proptest! {
         let text = &logs[start % logs.len()].1;
         let text: String = text.chars().skip(start).take(end).collect();
         let code = Code::from_bytes(&all[program].insns);
-        let refused = Refused { code, maps: vec![], lines: vec![], log: text };
+        let refused = Verification { code, maps: vec![], lines: vec![], log: text };
         let _ = refused.render(color);
     }
 }

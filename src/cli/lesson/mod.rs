@@ -17,7 +17,7 @@ use crate::host::{KernelTypes, refusal};
 use crate::lessons::{LESSONS, Lesson, RECORDED};
 use crate::session::{load_alone, refused};
 use crate::sys::{Map, Prog, ProgramType, file};
-use crate::verifier::render::Refused;
+use crate::verifier::verification::Verification;
 
 /// Learn how the verifier thinks: programs that it refuses, to be put right
 #[derive(Args)]
@@ -121,7 +121,7 @@ fn show(lesson: &Lesson, number: usize, log: Option<&Path>) -> Result<(), Stop> 
 struct Verdict {
     /// A line about whose it is.
     said_by: String,
-    refused: Refused,
+    refused: Verification,
 }
 
 /// What this kernel's verifier says of a lesson's program; what another one said where this one
@@ -214,7 +214,7 @@ impl Program {
         load_alone(dumped.name, dumped.program, maps, self.program_type)
     }
 
-    fn refused(&self, log: String) -> Refused {
+    fn refused(&self, log: String) -> Verification {
         refused(&self.text.programs[0].program, self.text.maps.iter(), log)
     }
 }

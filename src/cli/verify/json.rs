@@ -1,0 +1,135 @@
+//! The walk as JSON: a line for each instruction, and one for the verdict.
+
+use std::io::{self, Write};
+
+use serde_json::{Map as Fields, Value as Json, json};
+
+use super::Verified;
+use crate::verifier::diagnose::words;
+use crate::verifier::log::{Place, Value};
+use crate::verifier::totals::Totals;
+use crate::verifier::verification::{Source, Verification};
+use crate::verifier::walk::{Entry, Exact, name};
+
+/// Writes a program's walk and its verdict.
+///
+/// # Errors
+/// It could not be written.
+pub fn write(verified: &Verified, all: bool, out: &mut dyn Write) -> io::Result<()> {
+    let Verified { name, kind, place, program, .. } = verified;
+    verified.last(&mut |entry| writeln!(out, "{}", entry_to_json(program, name, &entry, all)))?;
+    let mut line = json!({
+        "type": "verdict",
+        "program": name,
+        "attach": {"kind": kind, "to": place},
+        "verdict": verified.verdict(),
+    });
+    if let Json::Object(line) = &mut line {
+        line.extend(totals_to_json(verified.totals()));
+        if let Some(why) = program.diagnose().filter(|_| verified.refused) {
+            let is = ["at", "class", "sentence", "demand", "change", "said"];
+            let values = [
+                json!(why.at),
+                json!(why.class),
+                json!(why.sentence),
+                json!(why.demand),
+                json!(why.remedy),
+                json!(why.said),
+            ];
+            line.extend(is.map(str::to_owned).into_iter().zip(values));
+        }
+    }
+    writeln!(out, "{line}")
+}
+
+fn entry_to_json(program: &Verification, name: &str, entry: &Entry, all: bool) -> Json {
+    match entry {
+        Entry::Begin { at, changes } => {
+            json!({"type": "begin", "program": name, "at": at, "changes": changed(changes)})
+        }
+        Entry::Step(step) => {
+            let mut line = json!({
+                "type": "insn",
+                "program": name,
+                "at": step.at,
+                "text": program.text(step.at),
+                "depth": step.depth,
+                "frame": step.frame,
+                "times": step.times,
+                "changes": changed(&step.changes),
+            });
+            if all {
+                let known = step.known.iter().map(|(place, value)| (*place, Some(*value)));
+                line["known"] = changed(&known.collect::<Vec<_>>());
+            }
+            if let Some(Source { file, line: number, text, .. }) = program.source(step.at) {
+                line["file"] = file.as_str().into();
+                line["line"] = (*number).into();
+                line["source"] = text.as_str().into();
+            }
+            if !step.exact.is_empty() {
+                line["exact"] = step.exact.iter().map(exact_to_json).collect();
+            }
+            line
+        }
+        Entry::Branch { from, to, depth, speculative, changes } => json!({
+            "type": "branch",
+            "program": name,
+            "from": from,
+            "to": to,
+            "depth": depth,
+            "speculative": speculative,
+            "changes": changed(changes),
+        }),
+        Entry::Safe { at, depth } => {
+            json!({"type": "safe", "program": name, "at": at, "depth": depth})
+        }
+        Entry::Said(text) => json!({"type": "said", "program": name, "text": text}),
+        Entry::Cut => json!({"type": "cut", "program": name}),
+    }
+}
+
+fn exact_to_json(exact: &Exact) -> Json {
+    let places: Vec<_> = exact.places.iter().map(|place| name(*place)).collect();
+    json!({"places": places, "over": exact.over})
+}
+
+fn changed(changes: &[(Place, Option<Value>)]) -> Json {
+    let fields =
+        changes.iter().map(|(place, value)| (name(*place), value.map(value_to_json).into()));
+    Json::Object(fields.collect())
+}
+
+fn value_to_json(value: Value) -> Json {
+    let mut fields = json!({"is": words(value), "type": value.type_, "precise": value.precise});
+    if let Some(known) = value.known {
+        fields["value"] = known.into();
+    }
+    for (key, text) in value.attributes() {
+        fields[key] = text.into();
+    }
+    fields
+}
+
+/// How much there was to do.
+fn totals_to_json(totals: Totals) -> Fields<String, Json> {
+    let mut fields = Fields::new();
+    if let Some(processed) = totals.processed {
+        for (name, number) in [
+            ("processed", processed.insns),
+            ("limit", processed.limit),
+            ("states", processed.states),
+            ("peak_states", processed.peak_states),
+            ("states_per_insn", processed.states_per_insn),
+        ] {
+            fields.insert(name.into(), number.into());
+        }
+    }
+    if let Some(stack) = totals.stack {
+        fields.insert("stack_depth".into(), stack.into());
+    }
+    if let Some(time) = totals.microseconds {
+        fields.insert("usecs".into(), time.into());
+    }
+    fields
+}

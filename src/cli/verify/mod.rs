@@ -1,0 +1,228 @@
+//! `rawbpf verify`: how the verifier goes over a program, instruction by instruction.
+
+mod json;
+mod text;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::Args;
+
+use super::Stop;
+use super::dump::{Dumped, resolved};
+use super::report;
+use super::run::attach;
+use super::text::{ProgramKind, read_any};
+use super::trace::Tool;
+use crate::error::Error;
+use crate::host::{KernelTypes, refusal};
+use crate::session::{self, Plan, Walked};
+use crate::sys::Map;
+use crate::verifier::totals::Totals;
+use crate::verifier::verification::Verification;
+use crate::verifier::walk::{Entry, walk};
+
+/// Show how the verifier walks over a program: what it knows at each instruction, and why not
+#[derive(Args)]
+#[command(after_help = EXAMPLES, override_usage = USAGE)]
+pub struct Options {
+    /// A text, as asm takes it, or an ELF object; - for stdin; or a tool's name, with its arguments behind it
+    #[arg(value_name = "FILE|TOOL", required = true)]
+    what: Vec<OsString>,
+
+    #[command(flatten)]
+    show: Show,
+}
+
+/// What is shown of a walk.
+#[derive(Args, Clone, Debug)]
+pub struct Show {
+    /// All that is known behind each instruction, not only what it changed
+    #[arg(long)]
+    all: bool,
+
+    /// Print a line of JSON for each instruction, and one for the verdict
+    #[arg(long)]
+    json: bool,
+}
+
+const USAGE: &str = "rawbpf verify [OPTIONS] FILE|TOOL [-- TOOL'S OPTIONS]";
+
+const EXAMPLES: &str = "\
+Examples:
+  rawbpf verify bitehist                        a tool's program, as it would be attached here
+  rawbpf verify --all drop.bpf                  every register behind each instruction
+  rawbpf verify program.o                       an object made by clang, with its lines of C
+  rawbpf verify biolatency -- --attach raw_tp   with the tool's options
+  rawbpf verify --json drop.bpf | jq -r .text   a line for each instruction walked over
+
+Nothing is attached or run. Instructions stand in the order in which the verifier walks over them, \
+behind each what it learns there; what is indented is a branch that it put aside. A refused program \
+is shown up to where it failed, then why, and the exit code is 1. Of a program that takes more than \
+20000 instructions to verify only the totals are shown, or the way to its refusal.";
+
+/// More is not shown: nobody reads it.
+const MOST: usize = 20_000;
+
+impl Options {
+    /// The command line of the tool that is named, and what to show of its programs.
+    pub fn of_tool(&self, is_tool: impl Fn(&str) -> bool) -> Option<(Vec<OsString>, Show)> {
+        // A text is given by itself.
+        let tool = self.what.first()?.to_str().filter(|name| is_tool(name) && *name != "run")?;
+        let mut args = vec!["rawbpf".into(), tool.into()];
+        args.extend(self.what[1..].iter().cloned());
+        Some((args, self.show.clone()))
+    }
+}
+
+pub fn run(options: &Options) -> Result<(), Stop> {
+    let [file] = &options.what[..] else {
+        let other = options.what[1].to_string_lossy();
+        return Err(Error::usage(format!("{other:?} is too much: one file at a time")).into());
+    };
+    let types = KernelTypes::running();
+    let text = read_any(Path::new(file), &types)?;
+    let programs = text.dumped();
+    programs.iter().try_for_each(|dumped| resolved(dumped.program))?;
+    let maps = text.maps.iter().map(Map::create).collect::<Result<Vec<_>, _>>();
+    let maps = maps.map_err(|error| refusal::map(&error))?;
+    let mut shown = Shown::new(&options.show);
+    for (dumped, kind) in programs.iter().zip(&text.kinds) {
+        let verdict = match kind {
+            ProgramKind::Type(program_type) => {
+                session::verify_alone(dumped.name, dumped.program, &maps, *program_type)
+            }
+            ProgramKind::Attached(_) => {
+                let attach = attach(&dumped.kind, &dumped.place, &types)?;
+                // A name a program, once a run.
+                let name = dumped.name.to_owned().leak();
+                session::verify(&Plan { name, attach, program: dumped.program.clone() }, &maps)
+            }
+        };
+        shown.program(dumped, verdict.map_err(|error| text.explained(error)))?;
+    }
+    shown.end()
+}
+
+/// Shows a tool's programs instead of attaching them.
+///
+/// # Errors
+/// One is refused, or nothing of it works on this host.
+pub fn tool<T: Tool>(tool: &T, types: &KernelTypes, show: &Show) -> Result<(), Stop> {
+    let plans = |kind| tool.plans(kind, types);
+    let (maps, plans) = session::first(&tool.maps(), &tool.kinds(), &plans)?;
+    programs(&maps, &plans, show)
+}
+
+fn programs(maps: &[Map], plans: &[Plan], show: &Show) -> Result<(), Stop> {
+    let mut shown = Shown::new(show);
+    let mut same = 0;
+    for (index, plan) in plans.iter().enumerate() {
+        // One program in many places is verified once.
+        let insns = plan.program.insns();
+        let kind = plan.attach.kind();
+        if plans[..index].iter().any(|p| p.attach.kind() == kind && p.program.insns() == insns) {
+            same += 1;
+            continue;
+        }
+        shown.program(&Dumped::from(plan), session::verify(plan, maps))?;
+    }
+    if same > 0 {
+        say!("verify: {same} more have the same instructions and are not shown again");
+    }
+    shown.end()
+}
+
+/// A program and how the verifier went over it.
+struct Verified {
+    name: String,
+    /// How it is attached, or its type.
+    kind: String,
+    /// Where it is attached; may be empty.
+    place: String,
+    program: Verification,
+    /// Whether the verifier went over more than is shown, and the log is only the totals.
+    long: bool,
+    refused: bool,
+}
+
+impl Verified {
+    fn totals(&self) -> Totals<'_> {
+        Totals::of(&self.program.log)
+    }
+
+    fn verdict(&self) -> &'static str {
+        if self.refused { "refused" } else { "accepted" }
+    }
+
+    /// Tells the last parts of the walk, as many as are shown.
+    fn last<'a>(&'a self, tell: &mut dyn FnMut(Entry<'a>) -> io::Result<()>) -> io::Result<()> {
+        let Verification { code, log, .. } = &self.program;
+        let mut count = 0usize;
+        walk(code, log, &mut |_| {
+            count += 1;
+            Ok::<_, io::Error>(())
+        })?;
+        let mut left_out = count.saturating_sub(MOST);
+        if left_out > 0 {
+            say!("verify: the first {left_out} of {count} lines are left out");
+        }
+        walk(code, log, &mut |entry| match left_out {
+            0 => tell(entry),
+            _ => {
+                left_out -= 1;
+                Ok(())
+            }
+        })
+    }
+}
+
+/// What is shown on stdout, program by program.
+struct Shown<'a> {
+    show: &'a Show,
+    out: io::StdoutLock<'static>,
+    refused: Option<Error>,
+    /// Whether an empty line goes before the next.
+    more: bool,
+}
+
+impl<'a> Shown<'a> {
+    fn new(show: &'a Show) -> Shown<'a> {
+        Shown { show, out: io::stdout().lock(), refused: None, more: false }
+    }
+
+    fn program(&mut self, dumped: &Dumped, verdict: Result<Walked, Error>) -> Result<(), Stop> {
+        let (program, long, error) = match verdict {
+            Ok(Walked { program, long }) => (program, long, None),
+            Err(error) => match &error.refused {
+                // It never came to the verifier.
+                None => return Err(error.into()),
+                Some(program) => ((**program).clone(), false, Some(error)),
+            },
+        };
+        let (name, kind) = (dumped.name.to_owned(), dumped.kind.clone());
+        let (place, refused) = (dumped.place.clone(), error.is_some());
+        let verified = Verified { name, kind, place, program, long, refused };
+        if self.show.json {
+            json::write(&verified, self.show.all, &mut self.out)?;
+        } else {
+            if std::mem::replace(&mut self.more, true) {
+                writeln!(self.out)?;
+            }
+            text::write(&verified, self.show.all, &mut self.out)?;
+        }
+        self.out.flush()?;
+        if let Some(error) = error
+            && let Some(earlier) = self.refused.replace(error)
+        {
+            say!("verify: {}", earlier.what);
+            report::detail(&earlier, "");
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), Stop> {
+        self.refused.map_or(Ok(()), |error| Err(error.into()))
+    }
+}

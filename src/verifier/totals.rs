@@ -1,0 +1,53 @@
+//! How much there was to do for the verifier, as its log ends (levels with 4; Linux 5.2).
+
+use std::fmt;
+
+use super::log::{Event, Processed, Statistic, events};
+
+/// How much there was to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Totals<'a> {
+    /// Instructions and states.
+    pub processed: Option<Processed>,
+    /// Bytes of stack, of each function that is verified by itself: `32+0`.
+    pub stack: Option<&'a str>,
+    /// The time it took, microseconds.
+    pub microseconds: Option<u64>,
+}
+
+impl<'a> Totals<'a> {
+    /// What the log tells of it.
+    pub fn of(log: &'a str) -> Totals<'a> {
+        let mut totals = Totals::default();
+        for event in events(log) {
+            match event {
+                Event::Statistic(Statistic::Processed(processed)) => {
+                    totals.processed = Some(processed);
+                }
+                Event::Statistic(Statistic::StackDepth(stack)) => totals.stack = Some(stack),
+                Event::Statistic(Statistic::Time(time)) => totals.microseconds = Some(time),
+                _ => {}
+            }
+        }
+        totals
+    }
+}
+
+impl fmt::Display for Totals<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Processed { insns, limit, states, peak_states, states_per_insn, .. }) =
+            self.processed
+        else {
+            return f.write_str("the kernel gave no totals");
+        };
+        write!(
+            f,
+            "processed {insns} of {limit} instructions, {states} states, {peak_states} at once, \
+             {states_per_insn} at one instruction"
+        )?;
+        if let Some(stack) = self.stack {
+            write!(f, ", stack {stack} bytes")?;
+        }
+        self.microseconds.map_or(Ok(()), |time| write!(f, ", {time} us"))
+    }
+}

@@ -1,0 +1,62 @@
+//! A program, where it was written, and what the verifier said of it.
+
+use super::diagnose::Diagnosis;
+use super::path::Code;
+use crate::insn::listing::Names;
+
+/// A line of source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Source {
+    /// The slot of the first instruction that it wrote.
+    pub slot: u32,
+    /// The file.
+    pub file: String,
+    /// The line's number in it.
+    pub line: u32,
+    /// The line; empty if nobody has it.
+    pub text: String,
+}
+
+/// A program and what the verifier said of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verification {
+    /// The program, its maps by their places.
+    pub code: Code,
+    /// The maps' names.
+    pub maps: Vec<String>,
+    /// Where it was written, by rising slots.
+    pub lines: Vec<Source>,
+    /// The verifier's log.
+    pub log: String,
+}
+
+impl Verification {
+    /// Why it was refused, if the log says so.
+    pub fn diagnose(&self) -> Option<Diagnosis<'_>> {
+        super::diagnose::diagnose(&self.code, &self.log)
+    }
+
+    /// The source line that wrote the instruction at a slot.
+    pub fn source(&self, at: u32) -> Option<&Source> {
+        let next = self.lines.partition_point(|line| line.slot <= at);
+        self.lines.get(next.checked_sub(1)?)
+    }
+
+    /// The instruction at a slot as the verifier prints it.
+    pub fn text(&self, at: u32) -> String {
+        let names: Vec<&str> = self.maps.iter().map(String::as_str).collect();
+        let slot = self.code.slots().get(at as usize);
+        match (self.code.insn(at), slot) {
+            (Some(insn), Some(slot)) => {
+                let text = insn.text(Names { maps: &names, field: None });
+                format!("({:02x}) {text}", slot.code)
+            }
+            (None, Some(slot)) => {
+                let bytes = slot.to_bytes(crate::insn::Endian::HOST);
+                let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("({:02x}) no instruction: {}", slot.code, bytes.join(" "))
+            }
+            (_, None) => String::new(),
+        }
+    }
+}
