@@ -58,10 +58,9 @@ fn hits() -> Result<()> {
     ];
     let (mut tools, mut ids) = (vec![], vec![]);
     for command in commands {
-        let before = programs();
-        tools.push(Running::start(command)?);
-        let mut new = programs().difference(&before).copied().collect::<Vec<_>>();
-        ids.push(new.pop().ok_or_else(|| format!("{command:?} has no program"))?);
+        let tool = Running::start(command)?;
+        ids.push(*tool.programs.first().ok_or_else(|| format!("{command:?} has no program"))?);
+        tools.push(tool);
     }
     let disk = Reader::new("nullb0")?;
     let mut costs = vec![vec![]; ids.len()];

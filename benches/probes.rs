@@ -5,14 +5,11 @@
 //! what it finds is the measurement itself: so the cost of the empty program is taken off. What this
 //! host lacks is named and left out.
 
-use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use goblin::elf::Elf;
 use rawbpf::host::KernelTypes;
@@ -24,7 +21,7 @@ use rawbpf::sys::{
 };
 
 mod common;
-use common::{LoopDisk, RAWBPF, Result, info, median, programs, text};
+use common::{LoopDisk, RAWBPF, Result, Running, info, median, text};
 
 const ROUNDS: usize = 11;
 const EVENTS: u32 = 5000;
@@ -57,8 +54,8 @@ fn main() -> Result<()> {
 fn same_events(kind: &str, disk: &LoopDisk) -> Result<String> {
     let (_empty, empty) = in_process(kind, empty())?;
     let (_clang, clang) = in_process(kind, clang(kind)?)?;
-    let (_ours, ours) = Tool::start(RAWBPF, &["bitehist", "--attach", kind, "3600"])?;
-    let ours = *ours.first().ok_or("no program")?;
+    let tool = Running::start(&[RAWBPF, "bitehist", "--attach", kind, "3600"])?;
+    let ours = *tool.programs.first().ok_or("no program")?;
     let rounds = rounds(&[empty, ours, clang], disk, |before, after| {
         (after.run_time_ns - before.run_time_ns) as f64
             / (after.run_count - before.run_count) as f64
@@ -84,14 +81,14 @@ fn same_requests(tool: &str, disk: &LoopDisk) -> Result<String> {
     if !Path::new(&peer).exists() {
         return Err(format!("{peer} (libbpf-tools) is not installed"));
     }
-    let (_peer, peer_programs) = Tool::start(&peer, &["3600"])?;
-    let (_ours, our_programs) = Tool::start(RAWBPF, &[tool, "3600"])?;
-    let all: Vec<u32> = our_programs.iter().chain(&peer_programs).copied().collect();
+    let peer = Running::start(&[&peer, "3600"])?;
+    let ours = Running::start(&[RAWBPF, tool, "3600"])?;
+    let all: Vec<u32> = ours.programs.iter().chain(&peer.programs).copied().collect();
     let rounds = rounds(&all, disk, |before, after| {
         (after.run_time_ns - before.run_time_ns) as f64 / f64::from(EVENTS)
     })?;
     let (many, ours) =
-        (our_programs.len(), |round: &Vec<f64>, from, to| round[from..to].iter().sum());
+        (ours.programs.len(), |round: &Vec<f64>, from, to| round[from..to].iter().sum());
     let sum = |from: usize, to: usize| median(rounds.iter().map(|round| ours(round, from, to)));
     let (ours, peers): (f64, f64) = (sum(0, many), sum(many, all.len()));
     Ok(format!("ours {ours:5.0}   libbpf-tools {peers:5.0}   ratio {:.2}", ours / peers))
@@ -112,44 +109,6 @@ fn rounds(
             Ok(before.iter().zip(&infos()?).map(|(before, after)| cost(before, after)).collect())
         })
         .collect()
-}
-
-/// A tool that runs, with the ids of the programs it loaded.
-struct Tool(Child);
-
-impl Tool {
-    fn start(command: &str, arguments: &[&str]) -> Result<(Tool, Vec<u32>)> {
-        let before = programs();
-        let child = Command::new(command)
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(text)?;
-        let mut tool = Tool(child);
-        let begin = Instant::now();
-        let mut found = BTreeSet::new();
-        // Until no program has come for a second.
-        let mut last = begin;
-        while last.elapsed() < Duration::from_secs(1) {
-            sleep(Duration::from_millis(50));
-            let now: BTreeSet<u32> = programs().difference(&before).copied().collect();
-            if now != found {
-                (found, last) = (now, Instant::now());
-            }
-        }
-        match tool.0.try_wait().map_err(text)? {
-            Some(_) => Err("it does not run on this host".into()),
-            None => Ok((tool, found.into_iter().collect())),
-        }
-    }
-}
-
-impl Drop for Tool {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// Loads and attaches a program that counts in one map.

@@ -281,7 +281,6 @@ fn rates(
     for rate in rates {
         let before = programs();
         let tool = Running::start(&[&[RAWBPF], tool, &["--json", "0.1"]].concat())?;
-        let ids: Vec<u32> = programs().difference(&before).copied().collect();
         let begin = Instant::now();
         let mut made = 0;
         while begin.elapsed() < LONG {
@@ -297,7 +296,8 @@ fn rates(
             }
         }
         let seconds = begin.elapsed().as_secs_f64();
-        let cost: u64 = ids.iter().map(|id| Ok(info(*id)?.run_time_ns)).sum::<Result<u64>>()?;
+        let cost: u64 =
+            tool.programs.iter().map(|id| Ok(info(*id)?.run_time_ns)).sum::<Result<u64>>()?;
         let (_, lines) = tool.end()?;
         let per_event = cost as f64 / made as f64;
         let costs = [cost as f64 / seconds / 1e3, per_event, made as f64 - counted(&lines) as f64];

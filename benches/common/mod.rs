@@ -65,11 +65,14 @@ pub struct Running {
     lines: Receiver<String>,
     /// From exec to the line that says that it traces.
     pub start: Duration,
+    /// The programs that came into the kernel meanwhile.
+    pub programs: Vec<u32>,
 }
 
 impl Running {
     /// Starts it and waits until it traces.
     pub fn start(command: &[&str]) -> Result<Running> {
+        let before = programs();
         let terminal = openpty(None, None).map_err(text)?;
         let mut raw = tcgetattr(&terminal.slave).map_err(text)?;
         cfmakeraw(&mut raw);
@@ -88,7 +91,7 @@ impl Running {
         thread::spawn(move || {
             output.map(|line| send.send(line)).take_while(|sent| sent.is_ok()).count()
         });
-        let mut running = Running { child, lines, start: Duration::ZERO };
+        let mut running = Running { child, lines, start: Duration::ZERO, programs: vec![] };
         let mut first = None;
         loop {
             match running.lines.recv() {
@@ -101,11 +104,8 @@ impl Running {
             }
         }
         running.start = begin.elapsed();
+        running.programs = programs().difference(&before).copied().collect();
         Ok(running)
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// The peak of its memory so far, in KiB.
