@@ -25,11 +25,9 @@ use common::{LoopDisk, RAWBPF, Result, Running, info, median, text};
 
 const ROUNDS: usize = 11;
 const EVENTS: u32 = 5000;
-const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
 fn main() -> Result<()> {
-    let before = fs::read_to_string(STATISTICS).map_err(text)?;
-    fs::write(STATISTICS, "1").map_err(text)?;
+    let _statistics = object::enable_stats().map_err(text)?;
     let disk = LoopDisk::new();
     println!(
         "ns an event above the empty program, medians of {ROUNDS} rounds; instructions, bytes of code"
@@ -47,7 +45,7 @@ fn main() -> Result<()> {
             Err(why) => println!("{tool:<20} skipped: {why}"),
         }
     }
-    fs::write(STATISTICS, before).map_err(text)
+    Ok(())
 }
 
 /// The programs are attached at once, and every request passes through all of them.
