@@ -15,6 +15,8 @@ pub struct Lesson {
     pub calls: &'static [&'static str],
     /// What the map holds when the program runs.
     pub map: &'static [Element],
+    /// Whether the program is loaded with CAP_BPF alone, whoever asks.
+    pub cap_bpf_alone: bool,
     /// What the program is run on, and what must come of it.
     pub runs: &'static [Run],
 }
@@ -50,6 +52,10 @@ impl Lesson {
         Lesson { calls, ..self }
     }
 
+    const fn cap_bpf_alone(self) -> Lesson {
+        Lesson { cap_bpf_alone: true, ..self }
+    }
+
     const fn map(self, map: &'static [Element]) -> Lesson {
         Lesson { map, ..self }
     }
@@ -78,6 +84,7 @@ macro_rules! lesson {
             log: include_str!(concat!("../programs/lessons/", $name, ".log")),
             calls: &[],
             map: &[],
+            cap_bpf_alone: false,
             runs: &[$($run),+],
         }
     };
@@ -97,6 +104,14 @@ const fn on_address(arguments: &'static [u64], returns: u32) -> Run {
 
 const fn on_packet(length: usize, bytes: &'static [u8], returns: u32) -> Run {
     Run { input: Input::Packet(length, bytes), returns, leaves: None }
+}
+
+const fn locked(length: usize, bytes: &'static [u8], value: &'static [u64]) -> Run {
+    Run { input: Input::Packet(length, bytes), returns: length as u32, leaves: Some((0, value)) }
+}
+
+const fn packet_leaving(length: usize, returns: u32, key: u32, value: &'static [u64]) -> Run {
+    Run { input: Input::Packet(length, &[]), returns, leaves: Some((key, value)) }
 }
 
 const IPV4: &[u8] = &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45];
@@ -154,6 +169,21 @@ pub static LESSONS: &[Lesson] = &[
     lesson!("24-reference", on(&[7], 1)).calls(&["bpf_ringbuf_reserve", "bpf_ringbuf_submit"]),
     lesson!("25-after-release", on(&[7], 8), on(&[1233], 1234))
         .calls(&["bpf_ringbuf_reserve", "bpf_ringbuf_submit"]),
-    lesson!("26-return-range", on_packet(40, &[], 0), on_packet(200, &[], 1)),
-    lesson!("27-patience", on(&[0], 0), on(&[0b1011], 3), on(&[u64::MAX], 64)),
+    lesson!("26-lock", locked(64, IPV4, &[0, 0x0800, 64]), locked(100, IPV6, &[0, 0x86dd, 100]))
+        .calls(&["bpf_spin_lock", "bpf_spin_unlock"]),
+    lesson!("27-return-range", on_packet(40, &[], 0), on_packet(200, &[], 1)),
+    lesson!("28-privilege", packet_leaving(64, 50, 0, &[50]), packet_leaving(100, 86, 0, &[86]))
+        .calls(&["bpf_map_lookup_elem"])
+        .cap_bpf_alone(),
+    lesson!("29-patience", on(&[0], 0), on(&[0b1011], 3), on(&[u64::MAX], 64)),
+    lesson!(
+        "30-explosion",
+        on(&[0], 88),
+        on(&[0xfff_ff00], 11),
+        on(&[0x600], 22),
+        on(&[0x100], 77),
+        on(&[0xffff_ffff_f000_05ff], 33)
+    )
+    .calls(&["bpf_map_lookup_elem"])
+    .map(TABLE),
 ];

@@ -126,9 +126,7 @@ pub fn start(
     many: &mut dyn Many,
 ) -> Result<Session, Error> {
     let mut clock = Clock::default();
-    let created =
-        clock.step("maps", || maps.iter().map(Map::create).collect::<Result<Vec<_>, _>>());
-    let maps = created.map_err(|error| refusal::map(&error))?;
+    let maps = clock.step("maps", || create(maps))?;
     let mut skipped = vec![];
     for &kind in kinds {
         match attach_all(kind, &maps, plans, many, &mut clock) {
@@ -150,6 +148,15 @@ pub fn start(
     Err(none_works(skipped))
 }
 
+/// Makes the maps.
+///
+/// # Errors
+/// The kernel refuses one, and why.
+pub fn create(maps: &[MapSpec]) -> Result<Vec<Map>, Error> {
+    let create = |spec| Map::create(spec).map_err(|error| refusal::map_of(spec, &error));
+    maps.iter().map(create).collect()
+}
+
 /// The maps, and the plans of the first of `kinds` that can be made on this host and need nothing
 /// that it lacks.
 ///
@@ -160,8 +167,7 @@ pub fn first(
     kinds: &[AttachKind],
     plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
 ) -> Result<(Vec<Map>, Vec<Plan>), Error> {
-    let maps = maps.iter().map(Map::create).collect::<Result<Vec<_>, _>>();
-    let maps = maps.map_err(|error| refusal::map(&error))?;
+    let maps = create(maps)?;
     let mut skipped = vec![];
     for &kind in kinds {
         // One that was asked for is shown even where it could not be attached.

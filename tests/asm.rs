@@ -145,6 +145,7 @@ fn what_is_wrong_is_said_on_stderr_and_nothing_is_written() {
         (".program x xpd\nexit", 1, "did you mean `xdp`?"),
         (".program x kprobe\nexit", 1, "where is this kprobe to be attached?"),
         (".program x xdp eth0\nexit", 1, "has no place here"),
+        (".map m array key 4 value 8 entries 1 lok 0\nexit", 1, "did you mean `lock`?"),
         (".map m arry key 4 value 4 entries 1\nexit", 1, "did you mean `array`?"),
         ("\u{0}", 1, "error: "),
         ("", 1, "no instructions"),
@@ -281,6 +282,7 @@ fn what_an_object_cannot_say_is_refused() {
         ("call pc-1\nexit".into(), "calls the program itself"),
         (".program x lsm\nexit".into(), "no section for lsm"),
         ("r1 = map[idx:3]\nexit".into(), "refers to map 3"),
+        (".map m array key 4 value 8 entries 2 lock 4\nexit".into(), "map m has a lock"),
     ] {
         let output = asm(&source, &["--emit", "elf"]);
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -358,4 +360,11 @@ fn libbpf_loads_the_programs_of_our_tools() {
             assert!(output.status.success(), "{tool} {kind}: {output:?}");
         }
     }
+}
+
+#[test]
+fn a_map_keeps_its_lock_in_text() {
+    let map = ".map m hash key 8 value 24 entries 2 lock 4\n";
+    let text = assembled(&format!("{map}r1 = map[m]\nr0 = 0\nexit"), &["--emit", "listing"]);
+    assert!(String::from_utf8(text).unwrap().contains(map));
 }

@@ -23,6 +23,7 @@ fn spec(map_type: MapType, key_size: u32, value_size: u32, max_entries: u32) -> 
         value_size,
         max_entries,
         flags,
+        types: None,
         content: vec![],
     }
 }

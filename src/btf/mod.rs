@@ -42,4 +42,4 @@ pub use read::Btf;
 pub use record::{Kind, Member, Type};
 pub use signature::{Number, Parameter, Signature};
 pub use trace::TraceArgs;
-pub use write::{Function, Line, ProgramBtf, identifier};
+pub use write::{Function, Line, ProgramBtf, identifier, locked};

@@ -137,6 +137,23 @@ impl Types {
     }
 }
 
+/// Types for a map's keys and values of these sizes, with a `struct bpf_spin_lock` at `offset` of a
+/// value: the blob for `BPF_BTF_LOAD`, the ids of key and value.
+pub fn locked(key_size: u32, value_size: u32, offset: u32) -> (Vec<u8>, u32, u32) {
+    let mut types = Types::default();
+    let int = types.int();
+    let member = |types: &mut Types, name: &str, of: u32, offset: u32| {
+        [types.strings.add(name), of, offset.saturating_mul(8)]
+    };
+    let [name, of, at] = member(&mut types, "val", int, 0);
+    let lock = types.add("bpf_spin_lock", &[STRUCT_KIND | 1, 4, name, of, at]);
+    let [name, of, at] = member(&mut types, "lock", lock, offset);
+    let value = types.add("value", &[STRUCT_KIND | 1, value_size, name, of, at]);
+    // An array's key must be a number.
+    let key = if key_size == 4 { int } else { types.add("key", &[STRUCT_KIND, key_size]) };
+    (types.blob(Order::HOST), key, value)
+}
+
 /// What BTF and its companion begin with: magic, version, flags.
 pub(super) fn header(order: Order) -> Vec<u8> {
     let magic = 0xeb9f_u16;
@@ -147,6 +164,7 @@ pub(super) fn header(order: Order) -> Vec<u8> {
 /// `info` words: kind << 24 | vlen. A function's vlen is its linkage, 0 for static.
 const INT_KIND: u32 = 1 << 24;
 pub(super) const PTR_KIND: u32 = 2 << 24;
+const STRUCT_KIND: u32 = 4 << 24;
 const FUNC_KIND: u32 = 12 << 24;
 /// The linkage of a function that is known in its program only, and of others.
 const STATIC: u32 = 0;

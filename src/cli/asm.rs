@@ -115,6 +115,10 @@ fn object(text: &Text, endian: Endian) -> Result<Vec<u8>, Error> {
         })
     });
     let sections = sections.collect::<Result<Vec<_>, Error>>()?;
+    if let Some(map) = text.maps.iter().find(|map| map.types.is_some()) {
+        let what = format!("map {} has a lock, which an object cannot tell yet", map.name);
+        return Err(Error::failed(what).next("rawbpf run and verify take the text as it is"));
+    }
     let maps: Vec<_> = text
         .maps
         .iter()

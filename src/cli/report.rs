@@ -8,6 +8,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::options::TraceOptions;
 use crate::error::Error;
+use crate::host::refusal;
 use crate::session::Session;
 use crate::view::color::{Palette, Terminal};
 use crate::view::duration::{milliseconds, seconds};
@@ -62,7 +63,7 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
         say!("{tool}: {} of maps", session.memory());
         say!("{tool}: {}", steps.collect::<Vec<_>>().join(", "));
         for error in session.without_lines() {
-            say!("{tool}: the kernel took no source lines: {error}");
+            say!("{tool}: the kernel took no source lines: {}", refusal::lines(error));
         }
     } else if let Some((_, first)) = session.skipped.first() {
         say!("{tool}: {}: attached by {}", first.what, some(&session.attached));

@@ -16,7 +16,7 @@ use crate::btf::Kind;
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, KernelTypes, UserFunction, names, refusal};
 use crate::insn::Endian;
-use crate::session::{Plan, Session, load_alone};
+use crate::session::{self, Plan, Session, load_alone};
 use crate::sys::link::At;
 use crate::sys::map::Entries;
 use crate::sys::prog::{self, TestRun};
@@ -122,8 +122,7 @@ fn test_run(
     programs: &[Dumped],
     types: &[ProgramType],
 ) -> Result<(), Stop> {
-    let maps = text.maps.iter().map(Map::create).collect::<Result<Vec<_>, _>>();
-    let maps = maps.map_err(|error| refusal::map(&error))?;
+    let maps = session::create(&text.maps)?;
     let mut out = io::stdout().lock();
     for (dumped, &program_type) in programs.iter().zip(types) {
         let result = test_one(options, text, dumped, program_type, &maps)?;

@@ -8,13 +8,14 @@ use std::path::Path;
 use super::Stop;
 use super::dump::Dumped;
 use super::object;
+use crate::btf;
 use crate::btf::{Btf, BtfError, Kind, identifier};
 use crate::elf;
 use crate::error::{Error, Failure};
 use crate::host::KernelTypes;
 use crate::insn::Source;
 use crate::insn::parse::{Mistakes, NamedProgram, Word, like, parse};
-use crate::sys::{MapSpec, MapType, ProgramType};
+use crate::sys::{MapSpec, MapType, MapTypes, ProgramType};
 
 /// A text whose words are all known, or what an object holds.
 pub struct Text {
@@ -182,6 +183,10 @@ fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
             value_size: map.value_size,
             max_entries: map.max_entries,
             flags: map.flags,
+            types: map.lock.map(|lock| {
+                let (btf, key, value) = btf::locked(map.key_size, map.value_size, lock);
+                MapTypes { btf, key, value, lock }
+            }),
             content: vec![],
         })
     });

@@ -6,6 +6,7 @@ mod cgroups;
 mod disk;
 mod frame;
 pub mod holders;
+mod map_rules;
 pub mod names;
 mod operations;
 pub mod refusal;

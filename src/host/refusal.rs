@@ -4,9 +4,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::attach::{AttachKind, UserFunction};
+use super::map_rules;
 use crate::error::{Error, Failure};
 use crate::insn::helper::{GET_ATTACH_COOKIE, PROBE_READ_KERNEL};
-use crate::sys::{Errno, LoadError, ProgramType, SysError, Tracefs, file, kallsyms};
+use crate::sys::{Errno, LoadError, MapSpec, ProgramType, SysError, Tracefs, file, kallsyms};
+use crate::verifier::log::{Event, events};
 use crate::verifier::verification::Verification;
 
 /// The capabilities that matter to us, by their bit.
@@ -51,9 +53,98 @@ pub fn map(error: &SysError) -> Error {
         Errno::EPERM => privilege().unwrap_or_else(|| policy(error)).detail(detail),
         Errno::ENOSYS => no_bpf().detail(detail),
         Errno::EMFILE | Errno::ENFILE => descriptors(error),
-        Errno::ENOMEM => Error::failed("the kernel has no memory for the map").detail(detail),
+        Errno::ENOMEM => no_memory("the map").detail(detail),
         _ => Error::failed(format!("the kernel made no map: {error}")),
     }
+}
+
+/// Why the kernel refused a map that is to be like this.
+pub fn map_of(spec: &MapSpec, error: &SysError) -> Error {
+    let MapSpec { name, map_type, key_size, value_size, max_entries, flags, .. } = spec;
+    let refused = match error.errno {
+        Errno::EINVAL | Errno::E2BIG | Errno::EOPNOTSUPP | Errno::ENOTSUPP => {
+            match map_rules::broken(spec) {
+                Some((what, next)) => {
+                    Error::failed(format!("the kernel makes no map {name} ({map_type}): {what}"))
+                        .next(next)
+                }
+                None if error.errno == Errno::E2BIG => Error::failed(format!(
+                    "the kernel makes no map {name} ({map_type}) of {max_entries} entries of \
+                     {} bytes: that is more than it can count",
+                    u64::from(*key_size) + u64::from(*value_size)
+                ))
+                .next("make it smaller"),
+                None => Error::failed(format!(
+                    "this kernel makes no map {name} ({map_type}, key {key_size}, value {value_size}, \
+                     entries {max_entries}, flags {flags:#x}): it does not know the type or a flag, or \
+                     takes other sizes"
+                ))
+                .next("which types it knows: rawbpf doctor -v"),
+            }
+        }
+        Errno::ENOMEM => {
+            no_memory(&format!("map {name}: {max_entries} entries of {} bytes", {
+                u64::from(*key_size) + u64::from(*value_size)
+            }))
+        }
+        _ => return map(error),
+    };
+    refused.detail(error.to_string())
+}
+
+/// There is no memory for what was to be made, or this process may not have as much.
+fn no_memory(what: &str) -> Error {
+    let error = Error::failed(format!("the kernel has no memory for {what}"));
+    match cgroup_limit() {
+        Some((limit, file)) => Error::failed(format!(
+            "{}; this process and its group may use {limit} bytes, with what the kernel keeps for them",
+            error.what
+        ))
+        .next(format!("make it smaller, or write a larger number to {file}")),
+        None => error.next("make it smaller; what is left: free -m"),
+    }
+}
+
+/// How much memory this process's control group may use, and the file that says so, where it is limited.
+fn cgroup_limit() -> Option<(u64, String)> {
+    let groups = file::read_text(Path::new("/proc/self/cgroup")).ok()?;
+    let limits = groups.lines().filter_map(|line| {
+        let (_, group) = line.split_once(':')?;
+        let (mount, name, path) = match group.split_once(':')? {
+            ("", path) => ("", "memory.max", path),
+            ("memory", path) => ("/memory", "memory.limit_in_bytes", path),
+            _ => return None,
+        };
+        // A limit above counts too; in a namespace of its own the group is at the root.
+        Path::new(path).ancestors().find_map(|group| {
+            let path = group.display().to_string();
+            let file = format!("/sys/fs/cgroup{mount}{}/{name}", path.trim_end_matches('/'));
+            let limit: u64 = file::read_text(Path::new(&file)).ok()?.trim().parse().ok()?;
+            // In version 1 no limit is a number as large as can be.
+            (limit < 1 << 60).then_some((limit, file))
+        })
+    });
+    limits.min()
+}
+
+/// The errors that mean the same whatever was to be loaded, made or attached; `what` is that.
+fn general(what: &str, error: &SysError) -> Option<Error> {
+    Some(match error.errno {
+        Errno::ENOSYS => no_bpf(),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error),
+        Errno::ENOMEM => no_memory(what),
+        Errno::EAGAIN | Errno::EINTR => Error::failed(format!(
+            "{what}: the kernel broke it off again and again, since signals came for this process"
+        ))
+        .next("try it again"),
+        Errno::EBADF => Error::failed(format!(
+            "{what}: a descriptor that belongs to it is closed, or of something else"
+        ))
+        .next("that is a mistake in this program: please report it with what -v prints"),
+        Errno::ENOSPC => Error::failed(format!("{what}: the kernel has no place left for it"))
+            .next("end other programs of its kind: rawbpf list shows them"),
+        _ => return None,
+    })
 }
 
 /// Why the kernel does not tell what it holds.
@@ -91,6 +182,11 @@ fn diagnosed(
     error: &LoadError,
     refused: Verification,
 ) -> Error {
+    if error.errno == Errno::E2BIG
+        && let Some(wrong) = length(refused.code.slots().len())
+    {
+        return wrong.detail(error.to_string());
+    }
     match refused.diagnose() {
         Some(diagnosis) if said.failure == Failure::Failed => Error::failed(format!(
             "the verifier refused the {kind} program: {}",
@@ -120,33 +216,28 @@ pub fn load(kind: AttachKind, error: &LoadError) -> Error {
         return Error::lacking("this kernel has no kprobe.multi (Linux 5.18)").detail(detail);
     }
     let accepted = matches!(error.errno, Errno::EMFILE | Errno::ENFILE);
-    if !accepted && !error.log.trim().is_empty() {
-        let reason = decisive(&error.log);
+    if !accepted && let Some(reason) = decisive(&error.log) {
         return Error::failed(format!("the verifier refused the {kind} program: {reason}"))
             .next("its whole log: -v")
             .detail(detail);
     }
+    let call = SysError { call: error.call, errno: error.errno };
+    if let Some(refused) = general(&format!("the {kind} program"), &call) {
+        return refused.detail(detail);
+    }
     let refused = match error.errno {
-        Errno::ENOSYS => no_bpf(),
-        Errno::EMFILE | Errno::ENFILE => descriptors(error),
         Errno::EPERM => match (privilege(), kind) {
             (Some(missing), _) => missing,
             (None, AttachKind::Fentry) => Error::lacking(
                 "this kernel refuses fentry programs: it has no trampolines for them",
             )
             .next("try: --attach tp_btf"),
-            (None, _) => policy(&SysError { call: error.call, errno: error.errno }),
+            (None, _) => policy(&call),
         },
         Errno::EINVAL => Error::lacking(format!("this kernel knows no {kind} programs"))
             .next("try: --attach auto"),
-        Errno::E2BIG => Error::failed(
-            "the kernel takes no program without instructions, nor one of more than a million (4096 \
-             without CAP_BPF)",
-        ),
-        Errno::EACCES => {
-            Error::lacking(format!("a security module forbids to load the {kind} program"))
-        }
-        Errno::ENOMEM => Error::failed("the kernel has no memory for the program"),
+        Errno::EACCES => security_module(kind),
+        Errno::E2BIG => too_old(),
         _ => Error::failed(format!("the kernel did not load the {kind} program: {error}")),
     };
     refused.detail(detail)
@@ -155,20 +246,78 @@ pub fn load(kind: AttachKind, error: &LoadError) -> Error {
 /// Why the kernel refused a program of a type that is not attached here.
 fn load_type(program_type: ProgramType, error: &LoadError) -> Error {
     let detail = format!("{error}\n{}", error.log);
+    let accepted = matches!(error.errno, Errno::EMFILE | Errno::ENFILE);
+    if !accepted && let Some(reason) = decisive(&error.log) {
+        return Error::failed(format!("the verifier refused the {program_type} program: {reason}"))
+            .next("its whole log: -v")
+            .detail(detail);
+    }
+    let call = SysError { call: error.call, errno: error.errno };
+    if let Some(refused) = general(&format!("the {program_type} program"), &call) {
+        return refused.detail(detail);
+    }
     let refused = match error.errno {
-        Errno::ENOSYS => no_bpf(),
-        Errno::EMFILE | Errno::ENFILE => descriptors(error),
-        _ if !error.log.trim().is_empty() => {
-            let reason = decisive(&error.log);
-            Error::failed(format!("the verifier refused the {program_type} program: {reason}"))
-                .next("its whole log: -v")
-        }
-        Errno::EPERM => privilege()
-            .unwrap_or_else(|| policy(&SysError { call: error.call, errno: error.errno })),
-        Errno::EINVAL => Error::lacking(format!("this kernel takes no {program_type} program so")),
+        Errno::EPERM => privilege().unwrap_or_else(|| policy(&call)),
+        Errno::EACCES => security_module(program_type),
+        Errno::E2BIG => too_old(),
+        Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTSUPP => Error::lacking(format!(
+            "this kernel takes no {program_type} program so: it does not know the type, or wants to be \
+             told what the program is for"
+        ))
+        .next("what it can attach to: rawbpf doctor; in a text the .program line says it"),
         _ => Error::failed(format!("the kernel did not load the {program_type} program: {error}")),
     };
     refused.detail(detail)
+}
+
+/// Why the kernel took a program without its source lines.
+pub fn lines(error: &LoadError) -> String {
+    let why = match error.errno {
+        Errno::EINVAL => "it does not know the types that tell them, or finds that they do not fit",
+        Errno::E2BIG => "they are more than it takes, 16 MiB",
+        Errno::EPERM | Errno::EACCES => "this user may not load types, which takes CAP_BPF",
+        Errno::ENOMEM => "it has no memory for them",
+        _ => return error.to_string(),
+    };
+    format!("{why} ({error})")
+}
+
+/// A program is no program by its length, which the verifier does not look at.
+fn length(slots: usize) -> Option<Error> {
+    let most = match capabilities() {
+        Some(held) if held.is_empty() => 4096,
+        _ => 1_000_000,
+    };
+    match slots {
+        0 => Some(
+            Error::failed("the program has no instructions").next("the shortest is: r0 = 0; exit"),
+        ),
+        _ if slots > most => Some(
+            Error::failed(format!(
+                "the program has {slots} instructions, and the kernel takes {most} of this user"
+            ))
+            .next(match most {
+                4096 => "with CAP_BPF a million: try it with sudo",
+                _ => {
+                    "split it, and join the parts by bpf_tail_call; or write what repeats as a loop"
+                }
+            }),
+        ),
+        _ => None,
+    }
+}
+
+/// The kernel was handed more than it knows of: its attributes grow with the versions.
+fn too_old() -> Error {
+    Error::lacking(
+        "this kernel is too old for something that the program asks for besides its instructions",
+    )
+    .next("try a text without flags and modules, or a newer kernel")
+}
+
+fn security_module(kind: impl std::fmt::Display) -> Error {
+    Error::lacking(format!("a security module forbids to load the {kind} program"))
+        .next("its log says which rule: journalctl -k, or ausearch -m avc")
 }
 
 /// Why the kernel refused a probe at the entry of `function`.
@@ -184,10 +333,32 @@ pub fn kprobe(function: &str, error: &SysError) -> Error {
             Error::failed(format!("this kernel has several functions named {function}"))
         }
         Errno::EPERM | Errno::EACCES => privilege().unwrap_or_else(|| policy(error)),
-        Errno::EMFILE | Errno::ENFILE => descriptors(error),
-        _ => Error::failed(format!("{function} was not probed: {error}")),
+        _ => occupied(function, error)
+            .unwrap_or_else(|| Error::failed(format!("{function} was not probed: {error}"))),
     };
     refused.detail(detail)
+}
+
+/// There is no room for another program at a place, or this one is there already.
+fn occupied(place: &str, error: &SysError) -> Option<Error> {
+    let next = "end one of them: rawbpf list shows what is attached where";
+    match error.errno {
+        Errno::E2BIG => Some(
+            Error::failed(format!(
+                "{place} has as many programs as the kernel runs there: 64 at an event, 38 at a function"
+            ))
+            .next(next),
+        ),
+        Errno::EEXIST => Some(
+            Error::failed(format!("this program is attached to {place} already"))
+                .next("once is enough: it sees all that happens there"),
+        ),
+        Errno::EBUSY => Some(
+            Error::failed(format!("{place} is held by something that does not share it"))
+                .next(next),
+        ),
+        _ => general(place, error),
+    }
 }
 
 /// This kernel has no function of that name, but perhaps one that is spelt almost like it.
@@ -232,7 +403,8 @@ pub fn uprobe(function: &UserFunction, error: &SysError) -> Error {
             Error::failed(format!("{function} cannot be probed: the kernel forbids it there"))
         }
         Errno::EPERM | Errno::EACCES => privilege().unwrap_or_else(|| policy(error)),
-        _ => Error::failed(format!("{function} was not probed: {error}")),
+        _ => occupied(&function.to_string(), error)
+            .unwrap_or_else(|| Error::failed(format!("{function} was not probed: {error}"))),
     };
     refused.detail(detail)
 }
@@ -272,8 +444,8 @@ pub fn attach(kind: AttachKind, place: &str, error: &SysError) -> Error {
         Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTSUPP => {
             Error::lacking(format!("this kernel does not attach {kind} programs to {place}"))
         }
-        Errno::EMFILE | Errno::ENFILE => descriptors(error),
-        _ => Error::failed(format!("{place} was not attached to: {error}")),
+        _ => occupied(place, error)
+            .unwrap_or_else(|| Error::failed(format!("{place} was not attached to: {error}"))),
     };
     refused.detail(detail)
 }
@@ -374,14 +546,15 @@ fn program() -> String {
     path.display().to_string()
 }
 
-/// The line of a verifier's log that says why.
-fn decisive(log: &str) -> &str {
-    let statistics = ["processed ", "verification time", "stack depth", "peak_states"];
-    let said =
-        |line: &&str| !line.is_empty() && !statistics.iter().any(|start| line.starts_with(start));
+/// The line of a verifier's log that says why, if it says so.
+fn decisive(log: &str) -> Option<&str> {
     // Linux 7.3 adds a report of its own behind the reason.
-    let log = log.split("\nVerification failed:").next().unwrap_or(log);
-    log.lines().map(str::trim).rfind(said).unwrap_or("it did not say why")
+    let log = log.find("\nVerification failed:").map_or(log, |at| &log[..=at]);
+    let said = events(log).filter_map(|event| match event {
+        Event::Message(text) if !text.starts_with("processed ") => Some(text.trim()),
+        _ => None,
+    });
+    said.last()
 }
 
 /// The function of this kernel whose name is most like `name`.
@@ -527,6 +700,111 @@ mod tests {
         ]);
         let bpf = SysError { call: "bpf(BPF_MAP_CREATE)", errno: Errno::EPERM };
         says(&map(&bpf), "RLIMIT_MEMLOCK is 65536 bytes", "ulimit -l unlimited");
+    }
+
+    #[test]
+    fn the_limit_of_the_control_group_is_named() {
+        let full = SysError { call: "bpf(BPF_MAP_CREATE)", errno: Errno::ENOMEM };
+        {
+            let _host = host([
+                ("/proc/self/cgroup", "0::/user/shell\n"),
+                ("/sys/fs/cgroup/user/shell/memory.max", "max\n"),
+                ("/sys/fs/cgroup/user/memory.max", "41943040\n"),
+            ]);
+            let error = map(&full);
+            assert!(error.what.contains("may use 41943040 bytes"), "{error}");
+            let file = "/sys/fs/cgroup/user/memory.max";
+            assert!(error.next.as_ref().unwrap().contains(file), "{error}");
+        }
+        {
+            let limit = "/sys/fs/cgroup/memory/memory.limit_in_bytes";
+            let _host = host([
+                ("/proc/self/cgroup", "4:memory:/box\n0::/\n"),
+                ("/sys/fs/cgroup/memory/box/memory.limit_in_bytes", "9223372036854771712\n"),
+                (limit, "1000000\n"),
+            ]);
+            assert!(map(&full).next.unwrap().ends_with(limit));
+        }
+        let _host = host([]);
+        let error = map(&full);
+        assert_eq!(error.what, "the kernel has no memory for the map");
+        assert!(error.next.unwrap().contains("free -m"));
+    }
+
+    /// Each error number of each call has a sentence of its own with something to type.
+    #[test]
+    fn no_error_number_is_the_message() {
+        let _host = host([("/proc/self/status", ROOT)]);
+        let numbers = [
+            (Errno::EINVAL, ["knows no", "takes no", "does not attach"]),
+            (Errno::E2BIG, ["too old", "too old", "as many programs as"]),
+            (Errno::EACCES, ["security module", "security module", "not permitted"]),
+            (Errno::EPERM, ["not permitted"; 3]),
+            (Errno::ENOMEM, ["no memory"; 3]),
+            (Errno::EBADF, ["a descriptor"; 3]),
+            (Errno::EAGAIN, ["signals came"; 3]),
+            (Errno::ENOSPC, ["no place left"; 3]),
+            (Errno::EMFILE, ["too few file descriptors"; 3]),
+        ];
+        for (errno, said) in numbers {
+            let error = SysError { call: "bpf(BPF_RAW_TRACEPOINT_OPEN)", errno };
+            let errors = [
+                load(AttachKind::RawTp, &refused(errno, "")),
+                load_type(ProgramType::Xdp, &refused(errno, "")),
+                attach(AttachKind::RawTp, "sys_enter", &error),
+            ];
+            for (error, said) in errors.iter().zip(said) {
+                assert!(error.what.contains(said), "{errno}: {error}");
+                let denied = matches!(errno, Errno::EPERM | Errno::EACCES | Errno::EMFILE);
+                assert!(denied || !error.what.contains(&errno.name()), "{error}");
+                assert!(error.detail.is_some(), "{error}");
+            }
+        }
+        for (errno, said) in
+            [(Errno::EEXIST, "attached to sys_enter already"), (Errno::EBUSY, "does not share it")]
+        {
+            let error = SysError { call: "ioctl(PERF_EVENT_IOC_SET_BPF)", errno };
+            for error in
+                [attach(AttachKind::RawTp, "sys_enter", &error), kprobe("sys_enter", &error)]
+            {
+                assert!(error.what.contains(said) && error.next.is_some(), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_too_long_is_told_the_limit_of_its_user() {
+        {
+            let _host = host([("/proc/self/status", ROOT)]);
+            assert!(length(1_000_000).is_none());
+            let error = length(1_000_001).unwrap();
+            assert!(error.what.contains("1000001 instructions, and the kernel takes 1000000"));
+            assert!(length(0).unwrap().what.contains("no instructions"));
+        }
+        let _host = host([("/proc/self/status", NOBODY)]);
+        let error = length(4097).unwrap();
+        assert!(error.what.contains("takes 4096"), "{error}");
+        assert!(error.next.unwrap().contains("sudo"));
+    }
+
+    #[test]
+    fn types_that_are_refused_are_no_bare_error_number() {
+        for (errno, why) in [
+            (Errno::EINVAL, "does not know the types"),
+            (Errno::E2BIG, "more than it takes"),
+            (Errno::EPERM, "CAP_BPF"),
+            (Errno::ENOMEM, "no memory"),
+        ] {
+            let said = lines(&refused(errno, ""));
+            assert!(said.starts_with(|c: char| c.is_lowercase()) && said.contains(why), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_gives_no_reason_does_not_hide_the_error_number() {
+        let _host = host([("/proc/self/status", ROOT)]);
+        let error = load_type(ProgramType::StructOps, &refused(Errno::ENOTSUPP, "func#0 @0\n"));
+        assert!(error.what.contains("takes no struct_ops program"), "{error}");
     }
 
     #[test]

@@ -323,6 +323,7 @@ mod tests {
             value_size: 8,
             max_entries: 1,
             flags: 0,
+            types: None,
             content: vec![],
         }
     }

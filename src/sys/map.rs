@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::attr::{MapCreate, MapElem, address, address_mut, object_name};
 use super::call::{Command, bpf, bpf_fd, charged};
-use super::{Errno, SysError, cpu, kernel_enum, object};
+use super::{Btf, Errno, SysError, cpu, kernel_enum, object};
 pub use batch::{Batch, Entries};
 
 kernel_enum! {
@@ -62,6 +62,19 @@ impl MapType {
     }
 }
 
+/// The types of a map's keys and values, in BTF.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapTypes {
+    /// The blob.
+    pub btf: Vec<u8>,
+    /// The id of a key's type in it.
+    pub key: u32,
+    /// The id of a value's.
+    pub value: u32,
+    /// Where in a value its `struct bpf_spin_lock` is.
+    pub lock: u32,
+}
+
 /// What a map should be, before there is one. Sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapSpec {
@@ -77,6 +90,8 @@ pub struct MapSpec {
     pub max_entries: u32,
     /// The kernel's `BPF_F_*` flags, e.g. [`MapSpec::NO_PREALLOC`].
     pub flags: u32,
+    /// What keys and values are; a lock in a value is found by that. Requires Linux 4.18.
+    pub types: Option<MapTypes>,
     /// The value of an array's first element to begin with; empty for zeros.
     pub content: Vec<u8>,
 }
@@ -102,6 +117,7 @@ impl MapSpec {
             value_size,
             max_entries,
             flags: 0,
+            types: None,
             content: vec![],
         }
     }
@@ -171,6 +187,12 @@ impl Map {
             map_name: object_name(&spec.name),
             ..MapCreate::default()
         };
+        let btf = spec.types.as_ref().map(|types| {
+            (attr.btf_key_type_id, attr.btf_value_type_id) = (types.key, types.value);
+            Btf::load(&types.btf).map_err(|error| SysError { call: error.call, errno: error.errno })
+        });
+        let btf = btf.transpose()?;
+        attr.btf_fd = btf.as_ref().map_or(0, |btf| btf.as_fd().as_raw_fd() as u32);
         // SAFETY: the attr holds no address.
         let fd = charged(|| unsafe { bpf_fd(Command::MapCreate, &mut attr) })?;
         let map = Map { fd, spec: spec.clone(), value_len };
@@ -193,6 +215,7 @@ impl Map {
             value_size: info.value_size,
             max_entries: info.max_entries,
             flags: info.flags,
+            types: None,
             content: vec![],
         };
         Ok(Map { fd, value_len: spec.value_len()?, spec })
@@ -337,6 +360,7 @@ mod tests {
             value_size: 4,
             max_entries: 100,
             flags: 0,
+            types: None,
             content: vec![],
         }
     }

@@ -16,6 +16,7 @@
 //! | [`link`] | attach without a perf event: raw tracepoints, fentry, many functions at once |
 //! | [`object`] | what is loaded: ids, and information on a program, map, link or BTF |
 //! | [`code`] | what the verifier and the JIT made of a loaded program |
+//! | [`capability`] | do something with fewer capabilities |
 //! | [`cpu`] | how many CPUs a per-CPU map has values for |
 //! | [`tracefs`], [`kallsyms`] | what can be traced, by name |
 //! | [`process`], [`signal`] | how a process begins, and how it is asked to end |
@@ -26,6 +27,7 @@
 mod attr;
 pub mod btf;
 pub(crate) mod call;
+pub mod capability;
 pub mod code;
 pub mod cpu;
 mod error;
@@ -48,7 +50,7 @@ pub use btf::Btf;
 pub use error::{Errno, FileError, LoadError, SysError};
 pub use link::Link;
 pub use log::Log;
-pub use map::{Map, MapSpec, MapType};
+pub use map::{Map, MapSpec, MapType, MapTypes};
 pub use memory::Memory;
 pub use perf::PerfEvent;
 pub use prog::{AttachType, Load, Prog, ProgramBtf, ProgramType};

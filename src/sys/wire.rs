@@ -82,6 +82,7 @@ fn spec(map_type: MapType) -> MapSpec {
         value_size: 8,
         max_entries: 16,
         flags: 1,
+        types: None,
         content: vec![],
     }
 }

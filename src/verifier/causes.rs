@@ -84,6 +84,11 @@ fn matches<'a>(pattern: &'static str, message: &'a str) -> Option<Vec<(&'static 
 }
 
 impl<'a> Known<'a> {
+    /// Whether the message refuses nothing: the verifier says it, and goes on.
+    pub fn is_remark(&self) -> bool {
+        self.cause.class == "remark"
+    }
+
     /// What the message has in a named place.
     pub fn field(&self, name: &str) -> Option<&'a str> {
         self.fields.iter().find(|(found, _)| *found == name).map(|(_, text)| *text)

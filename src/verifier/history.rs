@@ -58,12 +58,12 @@ const FARTHEST: usize = 1 << 16;
 const NEAR: usize = 4096;
 
 /// What an instruction reads and writes, as far as it can be followed.
-struct Effect {
-    writes: Option<Place>,
+pub(super) struct Effect {
+    pub(super) writes: Option<Place>,
     /// The registers that what it writes is made of.
-    from: [Option<u8>; 2],
+    pub(super) from: [Option<u8>; 2],
     /// The stack slot that it is loaded from.
-    from_stack: Option<i32>,
+    pub(super) from_stack: Option<i32>,
 }
 
 /// Where a load or store goes if that is the own stack: the slot's offset.
@@ -79,7 +79,7 @@ fn stack_slot(code: &Code, steps: &[Step], index: usize, base: Reg, offset: i16)
     Some(at.div_euclid(8) * 8)
 }
 
-fn effect(insn: Insn, slot: impl Fn(Reg, i16) -> Option<i32>) -> Effect {
+pub(super) fn effect(insn: Insn, slot: impl Fn(Reg, i16) -> Option<i32>) -> Effect {
     let register = |reg: Reg| Some(Place::Register(reg.number()));
     let number = |reg: Reg| Some(reg.number());
     let operand = |src| if let Operand::Reg(reg) = src { number(reg) } else { None };

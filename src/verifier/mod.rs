@@ -9,6 +9,7 @@
 //! | [`history`] | how a value came about: back over the path |
 //! | [`diagnose`] | from a program and its log to the cause, the place, the history, the remedy |
 //! | [`render`] | a diagnosis as text |
+//! | [`page`] | the walk as a web page |
 //! | [`totals`] | how much there was to do |
 //! | [`verification`] | a program with what the verifier said of it |
 //!
@@ -19,6 +20,7 @@ pub mod causes;
 pub mod diagnose;
 pub mod history;
 pub mod log;
+pub mod page;
 pub mod path;
 pub mod render;
 pub mod totals;

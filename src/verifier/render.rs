@@ -136,7 +136,7 @@ impl<'a> Page<'a> {
 }
 
 /// Where in an instruction's text its register is; the whole of it if the register is not there.
-fn underlined(
+pub(super) fn underlined(
     insn: Option<Insn>,
     text: &str,
     register: Option<u8>,

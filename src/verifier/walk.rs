@@ -62,7 +62,7 @@ pub struct Step<'a> {
     pub times: u32,
     /// What it changed; of a call of the program's own function what that begins with.
     pub changes: Vec<Change<'a>>,
-    /// What is known behind it in its frame.
+    /// What is known behind it in its frame; of a function's `exit`, in the caller's.
     pub known: Known<'a>,
     /// What must be known exactly for it.
     pub exact: Vec<Exact>,
@@ -333,7 +333,8 @@ impl<'a> Walk<'a, '_> {
         self.onward = false;
         let Some(mut step) = self.step.take() else { return };
         step.exact.retain(|exact| !exact.places.is_empty());
-        step.known = self.frames.get(step.frame).cloned().unwrap_or_default();
+        step.known =
+            self.frames.get(step.frame).or(self.frames.last()).cloned().unwrap_or_default();
         step.known.sort_by_key(|(place, _)| order(*place));
         self.out.push(Entry::Step(step));
     }

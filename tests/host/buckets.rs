@@ -27,6 +27,7 @@ impl Finder {
             value_size,
             max_entries: 1,
             flags: 0,
+            types: None,
             content: vec![],
         };
         let value = Map::create(&array(8)).unwrap();

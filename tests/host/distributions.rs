@@ -30,6 +30,7 @@ impl Adder {
             value_size: 8,
             max_entries: 1,
             flags: 0,
+            types: None,
             content: vec![],
         };
         let specs = Distributions::maps("values", &Buckets::Log2, 4, 2);

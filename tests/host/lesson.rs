@@ -98,7 +98,7 @@ fn each_program_is_refused_for_its_reason_and_each_solution_passes() {
         assert!(ended.stdout.contains(" is passed: "), "{}", ended.stdout);
     }
     let list = learner.lesson(&[]).stdout;
-    assert!(list.ends_with("\n27 of 27 done\n"), "{list}");
+    assert!(list.ends_with("\n30 of 30 done\n"), "{list}");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn what_the_verifier_takes_but_does_not_do_what_was_asked_does_not_pass() {
             assert!(taken, "{} {constant}: {}", lesson.name, ended.stderr);
         }
     }
-    assert!(learner.lesson(&[]).stdout.contains("\n0 of 27 done; next: rawbpf lesson 1\n"));
+    assert!(learner.lesson(&[]).stdout.contains("\n0 of 30 done; next: rawbpf lesson 1\n"));
     for (number, program, why) in [
         (7, ".program x xdp\nr0 = 7\nexit", "of type xdp; the lesson asks for raw_tracepoint"),
         (1, ".program x kprobe vfs_read\nr0 = 42\nexit", "keep the lesson's .program line"),
@@ -161,7 +161,7 @@ fn a_copy_is_edited_checked_and_kept() {
     let copy = fs::read_to_string(learner.0.join("rawbpf/01-result.bpf")).unwrap();
     assert_eq!(copy, LESSONS[0].broken.replace("r1 =", "r0="));
     let list = learner.lesson(&[]).stdout;
-    assert!(list.starts_with("done   1  ") && list.contains("1 of 27 done; next: rawbpf lesson 2"));
+    assert!(list.starts_with("done   1  ") && list.contains("1 of 30 done; next: rawbpf lesson 2"));
     for editor in ["nosuch", "false"] {
         let ended = learner.with("EDITOR", editor, &["2", "--edit"]);
         assert_eq!((ended.code, &*ended.stdout), (Some(1), ""), "{}", ended.stderr);

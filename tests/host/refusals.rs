@@ -105,3 +105,117 @@ fn an_endless_log_still_has_a_reason() {
     });
     assert!(error.what.contains("the loop from 1 to 2 has more turns than fit"), "{error}");
 }
+
+/// The rule that a map breaks is told, and a map that keeps it is made.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_map_that_the_kernel_does_not_make_is_told_why() {
+    let file = std::env::temp_dir().join(format!("rawbpf-map-{}.bpf", std::process::id()));
+    let run = |map: &str| {
+        let text =
+            format!(".program user_of_map sched_cls\n.map m {map}\n r1 = map[m]\n r0 = 0\n exit\n");
+        std::fs::write(&file, text).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rawbpf"));
+        let output = command.arg("run").arg(&file).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (map, what, next, mended) in [
+        ("hash key 0 value 8 entries 4", "0 bytes of it", "key 1", "hash key 1 value 8 entries 4"),
+        ("hash key 4 value 0 entries 4", "have 0 bytes", "value 1", "hash key 4 value 1 entries 4"),
+        ("hash key 4 value 8 entries 0", "no entries", "1 or more", "hash key 4 value 8 entries 1"),
+        ("array key 8 value 8 entries 4", "its index", "key 4", "array key 4 value 8 entries 4"),
+        (
+            "array key 4 value 8 entries 4 flags 1",
+            "allocated in advance",
+            "leave out flag 1",
+            "array key 4 value 8 entries 4",
+        ),
+        (
+            "lru_hash key 4 value 8 entries 4 flags 1",
+            "allocated in advance",
+            "leave out flag 1",
+            "lru_hash key 4 value 8 entries 4",
+        ),
+        (
+            "hash key 4 value 8 entries 4 flags 2",
+            "lists for them",
+            "leave out flag 2",
+            "hash key 4 value 8 entries 4",
+        ),
+        (
+            "array key 4 value 8 entries 1 lock 6",
+            "a lock has 4 bytes",
+            "lock 0",
+            "array key 4 value 8 entries 1 lock 4",
+        ),
+        (
+            "hash key 12 value 8 entries 1 lock 8",
+            "a lock has 4 bytes",
+            "lock 0",
+            "hash key 12 value 8 entries 1 lock 0",
+        ),
+        (
+            "percpu_array key 4 value 8 entries 1 lock 0",
+            "nobody has to lock",
+            "leave out lock",
+            "percpu_array key 4 value 8 entries 1",
+        ),
+        ("ringbuf entries 4097", "power of two", "262144", "ringbuf entries 262144"),
+        (
+            "ringbuf key 4 value 0 entries 4096",
+            "neither keys nor values",
+            "only entries",
+            "ringbuf entries 4096",
+        ),
+        ("queue key 4 value 8 entries 4", "has no keys", "key 0", "queue key 0 value 8 entries 4"),
+        (
+            "lpm_trie key 8 value 8 entries 4",
+            "in advance",
+            "flags 1",
+            "lpm_trie key 8 value 8 entries 4 flags 1",
+        ),
+        (
+            "lpm_trie key 4 value 8 entries 4 flags 1",
+            "length of the prefix",
+            "key 8",
+            "lpm_trie key 8 value 8 entries 4 flags 1",
+        ),
+        (
+            "stack_trace key 4 value 12 entries 4",
+            "for each frame",
+            "value 1016",
+            "stack_trace key 4 value 1016 entries 4",
+        ),
+        (
+            "perf_event_array key 4 value 8 entries 4",
+            "descriptors",
+            "value 4",
+            "perf_event_array key 4 value 4 entries 4",
+        ),
+        (
+            "percpu_array key 4 value 32769 entries 4",
+            "up to 32768",
+            "smaller",
+            "percpu_array key 4 value 32768 entries 4",
+        ),
+        (
+            "hash key 4 value 4194304 entries 1",
+            "4194304 bytes together",
+            "array",
+            "array key 4 value 4194304 entries 1",
+        ),
+    ] {
+        let (code, said) = run(map);
+        assert_eq!(code, Some(1), "{map}: {said}");
+        let (first, second) = said.trim_end().split_once("\n  ").expect(map);
+        assert!(first.contains("the kernel makes no map m (") && first.contains(what), "{said}");
+        assert!(second.contains(next) && !said.contains("EINVAL"), "{said}");
+        let (code, said) = run(mended);
+        assert_eq!(code, Some(0), "{mended}: {said}");
+    }
+    let (_, said) = run("array key 4 value 1048576 entries 4294967295");
+    assert!(said.contains("no memory for map m: 4294967295 entries of 1048580 bytes"), "{said}");
+    let (_, said) = run("hash key 4 value 8 entries 4 flags 0x8000000");
+    assert!(said.contains("does not know the type or a flag"), "{said}");
+    std::fs::remove_file(&file).unwrap();
+}

@@ -160,3 +160,87 @@ fn without_privileges_it_says_which_are_missing() {
     assert_eq!(ended.stdout, "77\n");
     assert!(ended.stderr.contains("CAP_BPF and CAP_PERFMON are missing"), "{}", ended.stderr);
 }
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn the_page_holds_every_program_and_stdout_nothing() {
+    let ended = tool::shell(
+        "OUT=$(mktemp); \"$RAWBPF\" verify biolatency --html \"$OUT\" -- --attach raw_tp
+        echo $? $(wc -c < \"$OUT\"); cat \"$OUT\"; rm \"$OUT\"",
+    );
+    let (first, page) = ended.stdout.split_once('\n').unwrap();
+    assert_eq!(first, format!("0 {}", page.len()), "{}", ended.stderr);
+    assert!(page.starts_with("<!DOCTYPE html>\n") && page.ends_with("</html>\n"));
+    let lines: Vec<_> = ended.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", ended.stderr);
+    for (number, name) in ["request_end", "request_start"].into_iter().enumerate() {
+        assert!(
+            page.contains(&format!(
+                "<section class=program id=p{number}>\n<h2>{name} <small>raw_tp "
+            ))
+        );
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.starts_with(&format!("verify: {name} accepted: processed ")))
+        );
+    }
+    assert!(page.contains("programs/biolatency.rs:"), "the source lines");
+    // The same to a pipe.
+    let piped = verify(&["biolatency", "--html", "-", "--", "--attach", "raw_tp"]);
+    assert_eq!(piped.code, Some(0));
+    assert_eq!(piped.stdout.matches("<li id=").count(), page.matches("<li id=").count());
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn the_page_of_a_refused_text_says_why_and_leads_there() {
+    let ended = of_text(UNCHECKED, "--html -");
+    assert_eq!(ended.code, Some(1));
+    let why = "r0 may be NULL at 6: bpf_map_lookup_elem at 5 can return NULL";
+    assert!(ended.stderr.contains(why), "{}", ended.stderr);
+    assert!(ended.stdout.contains(&format!("<h3>{why}")), "{}", ended.stdout);
+    assert!(ended.stdout.contains("<li class=failed><a href=#p0-s5>6</a>"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("<li class=failed data-r=r0 id=p0-s5 "), "{}", ended.stdout);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_page_that_cannot_be_written_is_a_failure() {
+    for (file, why) in [("/dev/full", "No space left"), ("/nowhere/page.html", "No such file")] {
+        let ended = verify(&["bitehist", "--html", file, "--", "--attach", "raw_tp"]);
+        assert_eq!(ended.code, Some(1));
+        let said = format!("{file} was not written: {why}");
+        assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+    }
+    // That the program is refused is said too.
+    let ended = of_text(UNCHECKED, "--html /dev/full");
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("/dev/full was not written"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("r0 may be NULL at 6"), "{}", ended.stderr);
+    for other in ["--json", "--all"] {
+        let ended = verify(&["bitehist", "--html", "-", other]);
+        assert_eq!(ended.code, Some(2), "{other}");
+    }
+}
+
+/// 15,000 instructions are some megabytes; of more than can be shown only the totals are.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn the_page_of_a_long_walk_is_bounded() {
+    let turns = |turns: u32| {
+        format!(
+            ".program long socket_filter\n  r6 = 0\n  r7 = 0\nagain:\n  call bpf_get_prandom_u32#7\n  \
+             if r0 == 0 goto even\n  r6 += 1\neven:\n  r7 += 1\n  if r7 < {turns} goto again\n  \
+             r0 = r6\n  exit\n"
+        )
+    };
+    let ended = of_text(&turns(1000), "--html -");
+    let rows = ended.stdout.matches("<li id=").count();
+    assert!(rows > 10_000, "{rows}");
+    assert!(ended.stdout.len() < 400 * rows, "{rows} {}", ended.stdout.len());
+    let ended = of_text(&turns(3000), "--html -");
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stdout.contains(" instructions are too many to show, 20000 the most</p>"));
+    assert!(ended.stdout.len() < 30_000, "{}", ended.stdout.len());
+}

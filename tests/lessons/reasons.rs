@@ -1,7 +1,7 @@
 //! Why each lesson's program is refused, in the words of the kernels from 5.10 on.
 
 /// One of these is in the log, lesson by lesson.
-pub const REASONS: [&[&str]; 27] = [
+pub const REASONS: [&[&str]; 30] = [
     &["R0 !read_ok"],
     &["last insn is not an exit or jmp"],
     &["unreachable insn 3"],
@@ -30,6 +30,9 @@ pub const REASONS: [&[&str]; 27] = [
     &["combined stack size of 2 calls is 6"],
     &["Unreleased reference id="],
     &["R6 invalid mem access 'scalar'", "R6 invalid mem access 'inv'"],
+    &["function calls are not allowed while holding a lock"],
     &["At program exit the register R0 has"],
+    &["R6 leaks addr into map"],
     &["The sequence of 8193 jumps is too complex"],
+    &["BPF program is too large. Processed 1000001 insn"],
 ];

@@ -210,6 +210,40 @@ bpf_map_lookup_elem
     assert_eq!(plain, wanted);
 }
 
+/// Two limits that programs meet in the same way.
+#[test]
+fn too_many_branches_are_not_too_many_instructions() {
+    // if r1 == 0 goto pc+0; goto pc-2; exit
+    let code = Code::from_bytes(&[
+        0x15, 1, 0, 0, 0, 0, 0, 0, 5, 0, 0xfe, 0xff, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0,
+    ]);
+    let said = |message: &str| {
+        let log = format!(
+            "0: R1=ctx() R10=fp0\n0: (15) if r1 == 0x0 goto pc+0\n{message}\nprocessed 1 insns\n"
+        );
+        let diagnosis = diagnose(&code, &log).unwrap();
+        (diagnosis.at, diagnosis.sentence, diagnosis.remedy)
+    };
+    let (at, sentence, remedy) = said("The sequence of 8193 jumps is too complex.");
+    assert_eq!(at, Some(0));
+    assert!(sentence.contains("8193 of them wait here, and 8192 is the most"), "{sentence}");
+    assert!(!sentence.contains("1000000") && remedy.contains("bpf_loop"), "{sentence} {remedy}");
+    let (_, sentence, _) = said("BPF program is too large. Processed 1000001 insn");
+    assert!(sentence.contains("1000000"), "{sentence}");
+    let (_, sentence, _) = said("too many different kernel function calls");
+    assert!(sentence.contains("256 different functions"), "{sentence}");
+}
+
+/// What the verifier remarks on the way is not why it refuses.
+#[test]
+fn a_remark_is_not_the_reason() {
+    let code = Code::from_bytes(&[0x95, 0, 0, 0, 0, 0, 0, 0]);
+    let remark = "func 'vfs_read' arg0 has btf_id 12 type STRUCT 'file'";
+    let log = format!("0: R1=ctx() R10=fp0\n{remark}\n0: (95) exit\nR0 !read_ok\n");
+    let diagnosis = diagnose(&code, &log).unwrap();
+    assert_eq!((diagnosis.class, &*diagnosis.said), ("uninit-register", &["R0 !read_ok"][..]));
+}
+
 #[test]
 fn a_message_that_nobody_knows_is_shown_as_it_is() {
     let code = Code::from_bytes(&[0x95, 0, 0, 0, 0, 0, 0, 0]);

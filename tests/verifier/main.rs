@@ -6,6 +6,8 @@
 
 mod diagnoses;
 mod logs;
+mod messages;
+mod pages;
 mod walks;
 
 use std::io::Cursor;

@@ -118,6 +118,8 @@ macro_rules! everywhere {
             run_attached_tp_btf: "run_attached tp_btf" => run::attached;
             run_attached_raw_tp: "run_attached raw_tp" => run::attached;
             lesson_course: "lesson_course" => lesson::course;
+            lesson_last: "lesson_last" => lesson::last;
+            lesson_explosion: "lesson_explosion" => lesson::explosion;
             list_tp_btf: "list_counted tp_btf" => list::counted_with_link;
             list_raw_tp: "list_counted raw_tp" => list::counted_with_link;
             list_kprobe: "list_counted kprobe" => list::counted;

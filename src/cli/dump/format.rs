@@ -75,8 +75,14 @@ impl MapShown {
         let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
         let [key_size, value_size, max_entries, flags] = sizes;
         let (name, map_type) = (word(name), word(map_type));
-        let line = MapLine { name, map_type, key_size, value_size, max_entries, flags };
+        let line = MapLine { name, map_type, key_size, value_size, max_entries, flags, lock: None };
         MapShown { id, line }
+    }
+
+    /// The same with a lock at this offset of each value, if there is one.
+    pub fn lock(mut self, offset: Option<u32>) -> MapShown {
+        self.line.lock = offset;
+        self
     }
 
     fn to_json(&self) -> Value {

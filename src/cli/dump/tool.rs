@@ -91,9 +91,10 @@ fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Shown {
     let program_line = ProgramLine { name: word(dumped.name), kind, place };
     let attach = json!({"kind": dumped.kind, "to": dumped.place});
     let maps = maps.iter().map(|map| {
-        let MapSpec { name, map_type, key_size, value_size, max_entries, flags, .. } = map;
+        let MapSpec { name, map_type, key_size, value_size, max_entries, flags, types, .. } = map;
         let map_type = map_type.name();
         MapShown::new(None, name, map_type, [*key_size, *value_size, *max_entries, *flags])
+            .lock(types.as_ref().map(|types| types.lock))
     });
     Shown {
         name: dumped.name.to_owned(),

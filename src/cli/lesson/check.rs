@@ -27,7 +27,7 @@ pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
         }
     }
     let maps = program.maps()?;
-    let loaded = program.load(&maps).map_err(|error| {
+    let loaded = program.load(lesson, &maps).map_err(|error| {
         let Some(refused) = error.refused else { return error };
         let what = match refused.diagnose() {
             Some(diagnosis) => format!("not passed: the verifier says: {}", diagnosis.sentence),

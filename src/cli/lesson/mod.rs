@@ -15,8 +15,8 @@ use super::text::{ProgramKind, Text};
 use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::lessons::{LESSONS, Lesson, RECORDED};
-use crate::session::{load_alone, refused};
-use crate::sys::{Map, Prog, ProgramType, file};
+use crate::session::{create, load_alone, refused};
+use crate::sys::{Map, Prog, ProgramType, capability, file};
 use crate::verifier::verification::Verification;
 
 /// Learn how the verifier thinks: programs that it refuses, to be put right
@@ -139,7 +139,7 @@ fn verdict(lesson: &Lesson) -> Result<Verdict, Stop> {
         Ok(maps) => maps,
         Err(error) => return Ok(recorded(error.what.into())),
     };
-    Ok(match program.load(&maps).map_err(|error| (error.refused, error.what)) {
+    Ok(match program.load(lesson, &maps).map_err(|error| (error.refused, error.what)) {
         Ok(_) => recorded("this kernel's verifier accepts the program".into()),
         Err((None, what)) => recorded(what.into()),
         Err((Some(refused), _)) => {
@@ -205,13 +205,18 @@ impl Program {
     }
 
     fn maps(&self) -> Result<Vec<Map>, Error> {
-        let maps = self.text.maps.iter().map(Map::create).collect::<Result<_, _>>();
-        maps.map_err(|error| refusal::map(&error))
+        create(&self.text.maps)
     }
 
-    fn load(&self, maps: &[Map]) -> Result<Prog, Error> {
+    fn load(&self, lesson: &Lesson, maps: &[Map]) -> Result<Prog, Error> {
         let dumped = &self.text.dumped()[0];
-        load_alone(dumped.name, dumped.program, maps, self.program_type)
+        let load = || load_alone(dumped.name, dumped.program, maps, self.program_type);
+        match lesson.cap_bpf_alone {
+            true => capability::with_only(capability::BPF, load).map_err(|error| {
+                Error::failed(format!("no capability can be laid aside: {error}"))
+            })?,
+            false => load(),
+        }
     }
 
     fn refused(&self, log: String) -> Verification {

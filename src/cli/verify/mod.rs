@@ -1,11 +1,12 @@
 //! `rawbpf verify`: how the verifier goes over a program, instruction by instruction.
 
+mod html;
 mod json;
 mod text;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -16,9 +17,10 @@ use super::run::attach;
 use super::text::{ProgramKind, read_any};
 use super::trace::Tool;
 use crate::error::Error;
-use crate::host::{KernelTypes, refusal};
+use crate::host::KernelTypes;
 use crate::session::{self, Plan, Walked};
 use crate::sys::Map;
+use crate::verifier::page::Page;
 use crate::verifier::totals::Totals;
 use crate::verifier::verification::Verification;
 use crate::verifier::walk::{Entry, walk};
@@ -45,6 +47,10 @@ pub struct Show {
     /// Print a line of JSON for each instruction, and one for the verdict
     #[arg(long)]
     json: bool,
+
+    /// Write a web page on which to go through the walk; - for stdout
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "json"])]
+    html: Option<PathBuf>,
 }
 
 const USAGE: &str = "rawbpf verify [OPTIONS] FILE|TOOL [-- TOOL'S OPTIONS]";
@@ -56,6 +62,7 @@ Examples:
   rawbpf verify program.o                       an object made by clang, with its lines of C
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
   rawbpf verify --json drop.bpf | jq -r .text   a line for each instruction walked over
+  rawbpf verify --html walk.html drop.bpf       a page to go through the walk in a browser
 
 Nothing is attached or run. Instructions stand in the order in which the verifier walks over them, \
 behind each what it learns there; what is indented is a branch that it put aside. A refused program \
@@ -85,8 +92,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let text = read_any(Path::new(file), &types)?;
     let programs = text.dumped();
     programs.iter().try_for_each(|dumped| resolved(dumped.program))?;
-    let maps = text.maps.iter().map(Map::create).collect::<Result<Vec<_>, _>>();
-    let maps = maps.map_err(|error| refusal::map(&error))?;
+    let maps = session::create(&text.maps)?;
     let mut shown = Shown::new(&options.show);
     for (dumped, kind) in programs.iter().zip(&text.kinds) {
         let verdict = match kind {
@@ -156,25 +162,27 @@ impl Verified {
         if self.refused { "refused" } else { "accepted" }
     }
 
-    /// Tells the last parts of the walk, as many as are shown.
-    fn last<'a>(&'a self, tell: &mut dyn FnMut(Entry<'a>) -> io::Result<()>) -> io::Result<()> {
+    /// Tells the last parts of the walk, as many as are shown, and gives how many are not.
+    fn last<'a>(&'a self, tell: &mut dyn FnMut(Entry<'a>) -> io::Result<()>) -> io::Result<usize> {
         let Verification { code, log, .. } = &self.program;
         let mut count = 0usize;
         walk(code, log, &mut |_| {
             count += 1;
             Ok::<_, io::Error>(())
         })?;
-        let mut left_out = count.saturating_sub(MOST);
+        let left_out = count.saturating_sub(MOST);
         if left_out > 0 {
             say!("verify: the first {left_out} of {count} lines are left out");
         }
-        walk(code, log, &mut |entry| match left_out {
+        let mut before = left_out;
+        walk(code, log, &mut |entry| match before {
             0 => tell(entry),
             _ => {
-                left_out -= 1;
+                before -= 1;
                 Ok(())
             }
-        })
+        })?;
+        Ok(left_out)
     }
 }
 
@@ -182,6 +190,7 @@ impl Verified {
 struct Shown<'a> {
     show: &'a Show,
     out: io::StdoutLock<'static>,
+    page: Page,
     refused: Option<Error>,
     /// Whether an empty line goes before the next.
     more: bool,
@@ -189,7 +198,7 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn new(show: &'a Show) -> Shown<'a> {
-        Shown { show, out: io::stdout().lock(), refused: None, more: false }
+        Shown { show, out: io::stdout().lock(), page: Page::new(), refused: None, more: false }
     }
 
     fn program(&mut self, dumped: &Dumped, verdict: Result<Walked, Error>) -> Result<(), Stop> {
@@ -204,7 +213,9 @@ impl<'a> Shown<'a> {
         let (name, kind) = (dumped.name.to_owned(), dumped.kind.clone());
         let (place, refused) = (dumped.place.clone(), error.is_some());
         let verified = Verified { name, kind, place, program, long, refused };
-        if self.show.json {
+        if self.show.html.is_some() {
+            html::add(&verified, &mut self.page)?;
+        } else if self.show.json {
             json::write(&verified, self.show.all, &mut self.out)?;
         } else {
             if std::mem::replace(&mut self.more, true) {
@@ -222,7 +233,17 @@ impl<'a> Shown<'a> {
         Ok(())
     }
 
-    fn end(self) -> Result<(), Stop> {
+    fn end(mut self) -> Result<(), Stop> {
+        let written = match &self.show.html {
+            Some(file) => html::write(&self.page, file, &mut self.out),
+            None => Ok(()),
+        };
+        // The refusal is the more important of two failures.
+        match (&self.refused, written) {
+            (Some(_), Err(Stop::Error(error))) => say!("verify: {}", error.what),
+            (Some(_), _) => {}
+            (None, written) => written?,
+        }
         self.refused.map_or(Ok(()), |error| Err(error.into()))
     }
 }

@@ -26,6 +26,8 @@ pub struct MapLine {
     pub value_size: u32,
     pub max_entries: u32,
     pub flags: u32,
+    /// Where in a value there is a lock.
+    pub lock: Option<u32>,
 }
 
 impl MapLine {
@@ -45,13 +47,13 @@ impl fmt::Display for ProgramLine {
 
 impl fmt::Display for MapLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MapLine { name, map_type, key_size, value_size, max_entries, flags } = self;
+        let MapLine { name, map_type, key_size, value_size, max_entries, flags, lock } = self;
         write!(f, ".map {} {} key {key_size} ", name.text, map_type.text)?;
         write!(f, "value {value_size} entries {max_entries}")?;
-        match flags {
-            0 => Ok(()),
-            flags => write!(f, " flags {flags:#x}"),
+        if *flags != 0 {
+            write!(f, " flags {flags:#x}")?;
         }
+        lock.map_or(Ok(()), |offset| write!(f, " lock {offset}"))
     }
 }
 
@@ -117,7 +119,7 @@ fn map(tokens: &mut Tokens) -> Result<MapLine, Box<Mistake>> {
     };
     let mut has_entries = false;
     while tokens.peek() != Token::End {
-        let property = tokens.word("key, value, entries or flags")?;
+        let property = tokens.word("key, value, entries, flags or lock")?;
         let field = match property.text.as_str() {
             "key" => &mut map.key_size,
             "value" => &mut map.value_size,
@@ -126,10 +128,11 @@ fn map(tokens: &mut Tokens) -> Result<MapLine, Box<Mistake>> {
                 &mut map.max_entries
             }
             "flags" => &mut map.flags,
+            "lock" => map.lock.insert(0),
             other => {
                 return Err(Mistake::new(property.span, format!("a map has no `{other}`"))
-                    .meant(other, &mut ["key", "value", "entries", "flags"].into_iter())
-                    .or_help("a map has key, value (in bytes), entries and flags"));
+                    .meant(other, &mut ["key", "value", "entries", "flags", "lock"].into_iter())
+                    .or_help("a map has key, value (in bytes), entries, flags, and lock: the offset of a bpf_spin_lock"));
             }
         };
         let (value, span) = tokens.number("a number")?;

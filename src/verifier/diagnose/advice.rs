@@ -447,6 +447,11 @@ impl<'a> Case<'a, '_> {
     }
 
     fn locked(&self, at: u32) -> Option<Advice> {
+        let held =
+            ["bpf_spin_unlock is missing", "while holding a lock", "bpf_spin_lock-ed region"];
+        if !held.iter().any(|said| self.first.contains(said)) {
+            return None;
+        }
         let steps = &self.path.steps[..self.index?];
         let lock = steps.iter().rev().find(|step| {
             self.helper(step.at).is_some_and(|helper| helper.name == "bpf_spin_lock")
@@ -547,6 +552,9 @@ impl<'a> Case<'a, '_> {
     }
 
     fn complexity(&self) -> Option<Advice> {
+        if !self.first.starts_with("BPF program is too large") {
+            return None;
+        }
         // The instruction that goes back most often.
         let mut turns = vec![0u32; self.code.slots().len()];
         for pair in self.path.steps.windows(2) {
@@ -560,6 +568,20 @@ impl<'a> Case<'a, '_> {
         let at = if turns > 1 { most } else { self.in_program()? };
         let to = self.code.target(at)?;
         let known = self.known.as_ref()?;
+        if to > at {
+            let slots = 0..self.code.slots().len() as u32;
+            let branches =
+                slots.filter(|at| matches!(self.code.insn(*at), Some(Insn::JumpIf { .. }))).count();
+            return Some((
+                format!(
+                    "too much to walk over: there is no loop, but the {branches} branches from {at} on can \
+                     be taken in so many ways that they have more than 1000000 instructions in all"
+                ),
+                "compute by arithmetic (masks, shifts) what is used later; or use what a branch decides \
+                 before the next one, and write a constant to the register behind that"
+                    .into(),
+            ));
+        }
         Some((
             format!(
                 "too much to walk over: the loop from {to} to {at} has more turns than fit into 1000000 \
@@ -596,6 +618,12 @@ impl<'a> Case<'a, '_> {
                     "{} at {at} is only for programs whose licence is compatible with the GPL",
                     helper.name
                 ),
+                known.remedy(),
+            ));
+        }
+        if known.field("h").is_none() {
+            return Some((
+                format!("{} at {at}: {}", helper.name, known.explanation()),
                 known.remedy(),
             ));
         }

@@ -60,8 +60,7 @@ pub fn diagnose<'a>(code: &Code, log: &'a str) -> Option<Diagnosis<'a>> {
     let path = path(code, log);
     let said = said(&path);
     let first = *said.first()?;
-    let known = causes::find(first);
-    let known = said.iter().skip(1).fold(known, |found, line| found.or_else(|| causes::find(line)));
+    let known = said.iter().find_map(|line| causes::find(line)).filter(|known| !known.is_remark());
     let mut case = Case { code, path: &path, first, known, index: None, register: None };
     let at = case.place();
     case.register = case.register();
@@ -97,7 +96,8 @@ pub fn diagnose<'a>(code: &Code, log: &'a str) -> Option<Diagnosis<'a>> {
 /// The lines that say why, without those that only remark something.
 fn said<'a>(path: &Path<'a>) -> Vec<&'a str> {
     let remark = |line: &&&str| {
-        line.starts_with("Unrecognized arg#")
+        causes::find(line).is_some_and(|known| known.is_remark())
+            || line.starts_with("Unrecognized arg#")
             || line.starts_with("arg#") && line.ends_with("is not a struct")
             || line.starts_with("reg type unsupported for arg#")
     };
@@ -145,10 +145,11 @@ impl<'a> Case<'a, '_> {
         let ended =
             last.is_none_or(|step| step.frame == 0 && self.code.insn(step.at) == Some(Insn::Exit));
         let walked = !self.path.missing.tail
-            && !matches!(
-                class,
-                "control-flow" | "stack-depth" | "complexity" | "environment" | "attach-target"
-            )
+            && (self.first.starts_with("The sequence of ")
+                || !matches!(
+                    class,
+                    "control-flow" | "stack-depth" | "complexity" | "environment" | "attach-target"
+                ))
             && (!ended || AT_EXIT.contains(&class));
         let named = match class {
             "control-flow" => self.slot("a").or(if self.first.starts_with("unreachable") {
@@ -241,7 +242,9 @@ impl<'a> Case<'a, '_> {
         match self.class_known() {
             "complexity" => {
                 let back = |at: &u32| self.code.target(*at).is_some_and(|to| to <= *at);
-                insns().map(|(at, _)| at).filter(back).max()
+                let branch = |insn| matches!(insn, Insn::JumpIf { .. });
+                // The last loop, or else the first of the branches.
+                insns().map(|(at, _)| at).filter(back).max().or_else(|| find(&branch))
             }
             "map-misuse" => find(&|insn| {
                 matches!(insn, Insn::LoadImm64 { value: Imm64::MapFd(_) | Imm64::MapIndex(_), .. })

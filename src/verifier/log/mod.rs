@@ -337,7 +337,9 @@ impl<'a> Events<'a> {
         }
         let global = line.starts_with("Validating ")
             || line.starts_with("Func#")
-                && (line.ends_with("assumed valid.") || line.contains(" is safe for any args"));
+                && ["assumed valid.", " is safe for any args", " is global and valid. Skipping"]
+                    .iter()
+                    .any(|said| line.contains(said));
         global.then_some(Event::Global(line))
     }
 }

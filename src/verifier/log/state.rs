@@ -246,6 +246,17 @@ impl<'a> Value<'a> {
         Value { precise: false, type_: "scalar", known: Some(number), bytes: None, attributes: "" }
     }
 
+    /// It as a recent kernel prints it.
+    pub fn text(&self) -> String {
+        let exact = if self.precise { "P" } else { "" };
+        match (self.bytes, self.known) {
+            (Some(bytes), _) => bytes.to_owned(),
+            (_, Some(known)) if self.is_scalar() => format!("{exact}{known}"),
+            (_, Some(known)) => format!("{}{known}", self.type_),
+            _ => format!("{exact}{}({})", self.type_, self.attributes),
+        }
+    }
+
     /// What is in the parentheses: `off` and `4`. Bounds that are equal share one number:
     /// `smin=umin=1` has two keys with `1`.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {

@@ -1,17 +1,13 @@
-//! The heat map's picture in a real browser: what is drawn where, in which colors, and what the mouse
-//! finds.
+//! The heat map's picture: what is drawn where, in which colors, and what the mouse finds.
 
-use std::env;
-use std::fs;
-use std::process::Command;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::sleep;
 use std::time::Duration;
 
 use rawbpf::view::heatmap::{FIRST, LEVELS, Row, SLOTS, slot};
 use rawbpf::view::svg::Picture;
 use serde_json::Value;
+
+use crate::{Scheme, browse, contrast, luminance};
 
 /// Everything that is drawn, as the browser has it, and what it finds where the mouse may be.
 const LOOK: &str = r"<script><![CDATA[
@@ -54,12 +50,6 @@ fn picture() -> String {
     picture.to_svg()
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Scheme {
-    Light,
-    Dark,
-}
-
 /// The picture as a browser shows it.
 fn seen(scheme: Scheme) -> &'static Value {
     static SEEN: [OnceLock<Value>; 2] = [const { OnceLock::new() }; 2];
@@ -67,32 +57,9 @@ fn seen(scheme: Scheme) -> &'static Value {
 }
 
 fn open(svg: &str, scheme: Scheme) -> Value {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let folder = env::temp_dir().join(format!("rawbpf-test-{}-{number}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
     let end = "</svg>\n";
     let svg = format!("{}{LOOK}{end}", svg.strip_suffix(end).unwrap());
-    let file = folder.join("heat.svg");
-    fs::write(&file, svg).unwrap();
-    let output = Command::new("timeout")
-        .args(["120", "chromium", "--headless", "--no-sandbox", "--disable-gpu"])
-        .args(["--window-size=1600,1200", "--dump-dom"])
-        .args((scheme == Scheme::Dark).then_some("--force-dark-mode"))
-        .arg(format!("--user-data-dir={}", folder.join("browser").display()))
-        .arg(format!("file://{}", file.display()))
-        .output()
-        .unwrap();
-    // Its last process may be about to write there.
-    while fs::remove_dir_all(&folder).is_err() {
-        sleep(Duration::from_millis(50));
-    }
-    let dom = String::from_utf8(output.stdout).unwrap();
-    let seen = dom.split_once("data-seen=\"").and_then(|(_, rest)| rest.split_once('"'));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let (seen, _) = seen.unwrap_or_else(|| panic!("nothing was seen: {dom}\n{stderr}"));
-    let seen = seen.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">");
-    let seen: Value = serde_json::from_str(&seen.replace("&amp;", "&")).unwrap();
+    let (seen, _) = browse("heat.svg", &svg, scheme);
     assert_eq!(seen["root"], "http://www.w3.org/2000/svg svg");
     seen
 }
@@ -209,7 +176,7 @@ fn can_be_read(seen: &Value) {
             assert!(apart, "{name} is written over {}", other["text"]);
         }
         // What the accessibility guidelines ask of a text of this size.
-        assert!(contrast(one, &seen["page"]) >= 4.5, "{name}: {}", one["fill"]);
+        assert!(contrast(&one["fill"], &seen["page"]["fill"]) >= 4.5, "{name}: {}", one["fill"]);
     }
 }
 
@@ -286,36 +253,14 @@ fn light_and_dark_pages_have_shades_of_their_own() {
     let mut fills = vec![];
     for (scheme, page, sign) in [(Scheme::Light, 0.9..=1.0, -1.0), (Scheme::Dark, 0.0..=0.1, 1.0)] {
         let seen = seen(scheme);
-        assert!(page.contains(&luminance(&seen["page"])), "{}", seen["page"]);
+        assert!(page.contains(&luminance(&seen["page"]["fill"])), "{}", seen["page"]);
         let legend = rects(seen).iter().filter(|rect| rect["title"].is_null());
         let shades: Vec<_> = [titled(seen, ROWS[0])].into_iter().chain(legend).collect();
         for pair in shades.windows(2) {
-            let step = sign * (luminance(pair[1]) - luminance(pair[0]));
+            let step = sign * (luminance(&pair[1]["fill"]) - luminance(&pair[0]["fill"]));
             assert!(step > 0.002, "{} and {}", pair[0]["fill"], pair[1]["fill"]);
         }
         fills.push(shades.iter().map(|shade| shade["fill"].clone()).collect::<Vec<_>>());
     }
     assert!(fills[0].iter().all(|fill| !fills[1].contains(fill)), "{fills:?}");
-}
-
-/// Relative luminance, from 0 for black to 1 for white, of `rgb(1, 2, 3)`.
-fn luminance(drawn: &Value) -> f64 {
-    let fill = drawn["fill"].as_str().unwrap();
-    let parts = fill.strip_prefix("rgb(").and_then(|rest| rest.strip_suffix(')')).expect(fill);
-    let linear = |part: &str| {
-        let part = part.trim().parse::<f64>().unwrap() / 255.0;
-        if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
-    };
-    parts
-        .split(',')
-        .map(linear)
-        .zip([0.2126, 0.7152, 0.0722])
-        .map(|(part, weight)| part * weight)
-        .sum()
-}
-
-/// From 1 for the same to 21 for black and white.
-fn contrast(one: &Value, other: &Value) -> f64 {
-    let (one, other) = (luminance(one) + 0.05, luminance(other) + 0.05);
-    one.max(other) / one.min(other)
 }

@@ -1,0 +1,90 @@
+//! The capabilities of the thread that asks.
+
+use super::{Errno, SysError};
+
+/// The number of CAP_BPF.
+pub const BPF: u32 = 39;
+
+/// `_LINUX_CAPABILITY_VERSION_3`: 64 capabilities.
+const VERSION: u32 = 0x2008_0522;
+
+/// `struct __user_cap_header_struct`; 0 is the calling thread.
+#[repr(C)]
+struct Header {
+    version: u32,
+    pid: i32,
+}
+
+/// `struct __user_cap_data_struct`: half of the capabilities.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct Data {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// The capabilities that the thread gets back when this is dropped.
+struct Kept([Data; 2]);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // They are still permitted, so that the kernel does not refuse.
+        let _ = set(&self.0);
+    }
+}
+
+/// Does `work` with this capability alone, of those that the calling thread has.
+///
+/// # Errors
+/// The kernel does not tell the thread's capabilities, or does not let it do without.
+pub fn with_only<T>(capability: u32, work: impl FnOnce() -> T) -> Result<T, SysError> {
+    let mut data = [Data::default(); 2];
+    let mut header = Header { version: VERSION, pid: 0 };
+    // SAFETY: both are of this function and as long as this version's, which the kernel writes.
+    let answer = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
+    answered("capget()", answer)?;
+    let kept = Kept(data);
+    for (half, data) in (0u32..).zip(&mut data) {
+        data.effective &= (1u64 << capability >> (32 * half)) as u32;
+    }
+    set(&data)?;
+    let result = work();
+    drop(kept);
+    Ok(result)
+}
+
+fn set(data: &[Data; 2]) -> Result<(), SysError> {
+    let mut header = Header { version: VERSION, pid: 0 };
+    // SAFETY: the header is of this function; both are as long as this version's, which the kernel reads.
+    let answer = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, data.as_ptr()) };
+    answered("capset()", answer)
+}
+
+fn answered(call: &'static str, answer: libc::c_long) -> Result<(), SysError> {
+    let error = || Errno::from(&std::io::Error::last_os_error());
+    if answer < 0 { Err(SysError { call, errno: error() }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effective() -> String {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        status.lines().find(|line| line.starts_with("CapEff:")).unwrap().to_owned()
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "a call of the kernel's")]
+    fn the_others_are_gone_for_a_while() {
+        let before = effective();
+        let all = before.ends_with("1ffffffffff");
+        let within = with_only(BPF, effective).unwrap();
+        assert!(within.ends_with(if all { "\t0000008000000000" } else { "00000000" }), "{within}");
+        assert_eq!(effective(), before);
+        let unwound = std::panic::catch_unwind(|| with_only(BPF, || panic!("in between")));
+        assert!(unwound.is_err());
+        assert_eq!(effective(), before);
+    }
+}

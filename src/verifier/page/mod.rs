@@ -1,0 +1,110 @@
+//! The walk as a web page of one file: plain HTML that can be read as it is; a script adds what is
+//! known at an instruction, and how it came about.
+//!
+//! What the script needs is in the rows: `data-k` is what is known behind an instruction, as the
+//! difference to the row before, in numbers of the values that the section ends with; every
+//! 256th row tells all of it. `data-d` is what the instruction writes and from what, `data-p` the
+//! row that it follows if that is not the one before, `data-x` the row back to which the verifier
+//! traced what must be exact, `data-l` its line of source if that is another than before, `data-f` how
+//! many calls deep it is.
+
+mod section;
+
+pub use section::Section;
+
+use std::fmt::Write;
+
+/// A page of programs.
+#[derive(Default)]
+pub struct Page {
+    names: Vec<String>,
+    sections: String,
+}
+
+/// What is said of a program beside its walk.
+pub struct About<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// How it is attached or its type, and where.
+    pub attached: &'a str,
+    /// Whether it was refused.
+    pub refused: bool,
+    /// What of the walk is not shown; may be empty.
+    pub missing: &'a str,
+}
+
+impl Page {
+    /// A page without programs.
+    pub fn new() -> Page {
+        Page::default()
+    }
+
+    /// One program more, whose rows are in this section; begun by [`Section::new`] with the number of
+    /// programs before.
+    pub fn add(&mut self, section: Section, about: &About) {
+        self.names.push(about.name.to_owned());
+        section.end(about, &mut self.sections);
+    }
+
+    /// How many programs there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The file.
+    pub fn to_html(&self) -> String {
+        let mut contents = String::new();
+        if self.len() > 1 {
+            contents.push_str("<nav aria-label=\"Programs\"><ul>");
+            for (index, name) in self.names.iter().enumerate() {
+                let _ = write!(contents, "<li><a href=#p{index}>{}</a></li>", escape(name));
+            }
+            contents.push_str("</ul></nav>\n");
+        }
+        let title = escape(&self.names.join(", "));
+        let mut html = String::with_capacity(self.sections.len() + (1 << 16));
+        for part in [
+            "<!DOCTYPE html>\n<html lang=en>\n<meta charset=utf-8>\n\
+             <meta name=viewport content=\"width=device-width\">\n\
+             <meta name=color-scheme content=\"light dark\">\n\
+             <meta http-equiv=Content-Security-Policy content=\"default-src 'none'; \
+             style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n<title>",
+            &title,
+            ": the verifier's walk</title>\n<style>\n",
+            include_str!("page.css"),
+            "</style>\n<main>\n<h1>The verifier's walk</h1>\n",
+            &contents,
+            &self.sections,
+            "</main>\n",
+            include_str!("panel.html"),
+            "<script type=module>\n",
+            include_str!("page.js"),
+            "</script>\n</html>\n",
+        ] {
+            html.push_str(part);
+        }
+        html
+    }
+}
+
+/// What may be in a text or in an attribute's quotes. What cannot be seen is shown as what it is.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\t' => out.push_str("    "),
+            c if c.is_control() => out.push(char::REPLACEMENT_CHARACTER),
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,495 @@
+//! A program's part of the page.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use super::{About, escape};
+use crate::insn::{Callee, Insn, Reg};
+use crate::verifier::diagnose::{Diagnosis, words};
+use crate::verifier::history::effect;
+use crate::verifier::log::{Place, Value};
+use crate::verifier::render::underlined;
+use crate::verifier::totals::Totals;
+use crate::verifier::verification::{Source, Verification};
+use crate::verifier::walk::{Change, Entry, Exact, Known, Step, name};
+
+/// Deeper branches stand beside each other: browsers do not nest further than some hundreds.
+const DEEPEST: usize = 12;
+
+/// Rows that a browser lays out together, once they are to be seen.
+const TOGETHER: usize = 64;
+
+/// So many rows after each other tell what has changed; the next tells all that is known.
+const WHOLE: usize = 256;
+
+/// So many of the instructions over which a value was traced back are named.
+const NAMED: usize = 8;
+
+/// A program's rows.
+pub struct Section<'a> {
+    number: usize,
+    program: &'a Verification,
+    html: String,
+    rows: Vec<Row>,
+    /// Branches that are open.
+    open: usize,
+    /// Where the list begins that is open, and how many rows it has.
+    list: Option<(usize, usize)>,
+    /// The lines of source, by files and numbers.
+    lines: Vec<&'a Source>,
+    /// The line that was shown last.
+    source: Option<&'a Source>,
+    /// The line of the row before.
+    line: Option<usize>,
+    /// Conditions of which one side may still be walked: slot and row.
+    waiting: Vec<(u32, usize)>,
+    /// The row that the next one follows.
+    last: Option<usize>,
+    /// What the row before tells.
+    known: Known<'a>,
+    /// Whether that is also what is known before the next.
+    onward: bool,
+    /// The numbers of values.
+    values: HashMap<String, u32>,
+    /// The values in their order, as HTML.
+    told: String,
+}
+
+/// An instruction that was walked over.
+struct Row {
+    at: u32,
+    /// The row before it on its path.
+    parent: Option<usize>,
+    /// Where it stands in the text.
+    start: usize,
+}
+
+impl<'a> Section<'a> {
+    /// A program without rows, the `number`th of the page.
+    pub fn new(number: usize, program: &'a Verification) -> Section<'a> {
+        let mut lines: Vec<&Source> = vec![];
+        for line in &program.lines {
+            // They are almost in their order.
+            if let Err(at) = lines.binary_search_by_key(&place(line), |other| place(other)) {
+                lines.insert(at, line);
+            }
+        }
+        Section {
+            number,
+            program,
+            html: String::new(),
+            rows: vec![],
+            open: 0,
+            list: None,
+            lines,
+            source: None,
+            line: None,
+            waiting: vec![],
+            last: None,
+            known: vec![],
+            onward: false,
+            values: HashMap::new(),
+            told: String::new(),
+        }
+    }
+
+    /// A part of the walk more.
+    pub fn entry(&mut self, entry: &Entry<'a>) {
+        match entry {
+            Entry::Begin { at, changes } => {
+                self.close(0);
+                (self.last, self.onward) = (None, false);
+                self.item("from", &format!("begins at {at}: {}", learnt(changes)));
+            }
+            Entry::Step(step) => self.step(step),
+            Entry::Branch { from, to, depth, speculative, changes } => {
+                let condition = self.waiting.iter().rposition(|(at, _)| at == from);
+                self.last = condition.map(|index| self.waiting[index].1);
+                self.waiting.truncate(condition.unwrap_or(0));
+                self.onward = false;
+                let deep = (*depth).clamp(1, DEEPEST);
+                self.close(deep - 1);
+                self.end_list();
+                let from = self.link(self.last, *from);
+                let guess = if *speculative { " if the CPU guesses wrongly" } else { "" };
+                let learnt = learnt(changes);
+                let _ = writeln!(
+                    self.html,
+                    "<details open><summary>from {from} to {to}{guess}: {learnt}</summary>"
+                );
+                self.open += 1;
+                self.source = None;
+            }
+            Entry::Safe { at, .. } => {
+                let before = self.link(self.row_of(*at), *at);
+                let text = format!("{before}: safe, known to be so before: the path ends");
+                self.item("safe", &text);
+                (self.last, self.onward) = (None, false);
+            }
+            Entry::Said(text) => self.item("said", &escape(text)),
+            Entry::Cut => self.item("said", "here the log is not whole: it did not fit"),
+        }
+    }
+
+    fn step(&mut self, step: &Step<'a>) {
+        let at = step.at;
+        let text = self.program.text(at);
+        let source = self.program.source(at);
+        // A program's own text may be what is shown anyway.
+        if let Some(source) = source.filter(|source| !text.ends_with(&source.text)) {
+            if self.source.is_none_or(|it| place(it) != place(source)) {
+                let Source { file, line, text, .. } = source;
+                let (text, file) = (escape(text), escape(file));
+                self.item("src", &format!("<code>{text}</code> <small>{file}:{line}</small>"));
+            }
+            self.source = Some(source);
+        }
+        let row = self.rows.len();
+        let parent = self.last.filter(|last| self.follows(*last, at));
+        self.begin_item();
+        let start = self.html.len();
+        let _ = write!(self.html, "<li id=p{}-s{row}", self.number);
+        if parent != row.checked_sub(1) {
+            let parent = parent.map_or("-1".to_owned(), |parent| parent.to_string());
+            let _ = write!(self.html, " data-p={parent}");
+        }
+        let line = |it| self.lines.binary_search_by_key(&place(it), |other| place(other)).ok();
+        let line = source.and_then(line);
+        if line != self.line {
+            let number = line.map_or(String::new(), |line| line.to_string());
+            let _ = write!(self.html, " data-l=\"{number}\"");
+            self.line = line;
+        }
+        if step.frame > 0 {
+            let _ = write!(self.html, " data-f={} style=--f:{0}", step.frame);
+        }
+        self.differences(step, row.is_multiple_of(WHOLE));
+        let insn = self.program.code.insn(at);
+        let does = insn.map(|insn| self.does(insn, step)).unwrap_or_default();
+        self.known.clone_from(&step.known);
+        if !does.is_empty() {
+            let _ = write!(self.html, " data-d=\"{does}\"");
+        }
+        self.rows.push(Row { at, parent, start });
+        // The verifier went back on the path, instruction by instruction.
+        let mut farthest = row;
+        let mut told = String::new();
+        for exact in &step.exact {
+            let rows = self.back(row, &exact.over);
+            farthest = rows.last().copied().unwrap_or(row).min(farthest);
+            self.exact(exact, &rows, &mut told);
+        }
+        if farthest < row {
+            let _ = write!(self.html, " data-x={farthest}");
+        }
+        let text = escape(&text);
+        let _ = write!(self.html, "><a href=#p{}-s{row}>{at}</a><code>{text}</code>", self.number);
+        let learnt = learnt(&step.changes);
+        if step.times > 1 || !learnt.is_empty() {
+            self.html.push_str("<span>");
+            if step.times > 1 {
+                let _ = write!(self.html, "<i>time {}</i> ", step.times);
+            }
+            let _ = write!(self.html, "{learnt}</span>");
+        }
+        self.html.push_str(&told);
+        self.html.push('\n');
+        if matches!(insn, Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
+            self.waiting.push((at, row));
+        }
+        let ends = step.frame == 0 && matches!(insn, Some(Insn::Exit));
+        (self.last, self.onward) = ((!ends).then_some(row), true);
+    }
+
+    /// Whether the instruction at a slot may come behind this row.
+    fn follows(&self, row: usize, at: u32) -> bool {
+        let last = self.rows[row].at;
+        // A function returns to where the log says.
+        matches!(self.program.code.insn(last), Some(Insn::Exit))
+            || self.program.code.targets(last).contains(&Some(at))
+    }
+
+    /// What is known behind a step, as what differs from the row before.
+    fn differences(&mut self, step: &Step<'a>, whole: bool) {
+        let before = if whole { &[][..] } else { &self.known };
+        let same = |place: &Place, value: &Value| before.contains(&(*place, *value));
+        let mut parts = vec![];
+        for (place, value) in step.known.iter().filter(|(place, value)| !same(place, value)) {
+            let text = format!("<i title=\"{}\">{}</i>", escape(&value.text()), is(value));
+            let next = self.values.len() as u32;
+            let number = self.values.get(&text).copied().unwrap_or(next);
+            if number == next {
+                self.told.push_str(&text);
+                self.values.insert(text, next);
+            }
+            parts.push(format!("{}={number}", name(*place)));
+        }
+        let gone = |place: &Place| step.known.iter().all(|(other, _)| other != place);
+        parts.extend(before.iter().map(|it| it.0).filter(gone).map(name));
+        if !parts.is_empty() {
+            let _ = write!(self.html, " data-k=\"{}\"", parts.join(" "));
+        }
+    }
+
+    /// What an instruction writes, then what it makes that of; `?` if it compares that; `!` if it is a
+    /// call, which leaves nothing in r1 to r5.
+    fn does(&self, insn: Insn, step: &Step<'a>) -> String {
+        let mut parts = vec![];
+        match insn {
+            Insn::Call(Callee::Local { .. }) => parts.push("call".to_owned()),
+            Insn::Exit if step.frame > 0 => parts.push("exit".into()),
+            Insn::JumpIf { dst, src, .. } => {
+                parts.extend(["?".into(), dst.to_string()]);
+                if let crate::insn::Operand::Reg(src) = src {
+                    parts.push(src.to_string());
+                }
+            }
+            _ => {
+                // What it writes is known behind it, and what else it needs was so before.
+                let before = if self.onward { &self.known[..] } else { &[] };
+                let written = effect(insn, |_, _| None).writes;
+                let slot = |base: Reg, offset: i16| {
+                    let place = Place::Register(base.number());
+                    let known = if written == Some(place) { before } else { &step.known };
+                    let value = known.iter().find(|(other, _)| *other == place)?.1;
+                    let from = (value.type_ == "fp").then_some(value.known?)?;
+                    let at = i32::try_from(from).ok()?.checked_add(offset.into())?;
+                    Some(at.div_euclid(8) * 8)
+                };
+                let effect = effect(insn, slot);
+                let Some(place) = effect.writes else { return String::new() };
+                parts.push(name(place));
+                parts.extend(effect.from.into_iter().flatten().map(|number| format!("r{number}")));
+                parts.extend(effect.from_stack.map(|slot| name(Place::Stack(slot))));
+                if matches!(insn, Insn::Call(_) | Insn::LoadPacket { .. }) {
+                    parts.push("!".into());
+                }
+            }
+        }
+        parts.join(" ")
+    }
+
+    /// The row that walked over a slot last.
+    fn row_of(&self, at: u32) -> Option<usize> {
+        self.rows.iter().rposition(|row| row.at == at)
+    }
+
+    /// The rows of these slots, back on the path of a row, as far as they are there.
+    fn back(&self, row: usize, slots: &[u32]) -> Vec<usize> {
+        let mut found = vec![];
+        let mut next = self.rows[row].parent;
+        while let Some(row) = next
+            && let Some(slot) = slots.get(found.len())
+        {
+            if self.rows[row].at == *slot {
+                found.push(row);
+            }
+            next = self.rows[row].parent;
+        }
+        found
+    }
+
+    /// `the exact value of r6 matters here: traced back over 7, 6, 5`.
+    fn exact(&self, exact: &Exact, rows: &[usize], out: &mut String) {
+        let places: Vec<_> = exact.places.iter().map(|place| bold(*place)).collect();
+        let _ = write!(out, "<em>the exact value of {} matters here", places.join(", "));
+        for (index, at) in exact.over.iter().take(NAMED).enumerate() {
+            out.push_str(if index == 0 { ": traced back over " } else { ", " });
+            out.push_str(&self.link(rows.get(index).copied(), *at));
+        }
+        if exact.over.len() > NAMED {
+            let _ = write!(out, " and {} more", exact.over.len() - NAMED);
+        }
+        out.push_str("</em>");
+    }
+
+    /// A slot's number, which leads to a row.
+    fn link(&self, row: Option<usize>, at: u32) -> String {
+        match row {
+            Some(row) => format!("<a href=#p{}-s{row}>{at}</a>", self.number),
+            None => at.to_string(),
+        }
+    }
+
+    /// A line that is no instruction.
+    fn item(&mut self, class: &str, html: &str) {
+        self.begin_item();
+        let _ = writeln!(self.html, "<li class={class}>{html}");
+    }
+
+    fn begin_item(&mut self) {
+        if self.list.is_some_and(|(_, rows)| rows == TOGETHER) {
+            self.end_list();
+        }
+        match &mut self.list {
+            Some((_, rows)) => *rows += 1,
+            None => {
+                let _ = write!(self.html, "<ol style=\"--d:{};--n:", self.open);
+                self.list = Some((self.html.len(), 1));
+                self.html.push_str("64\">\n");
+            }
+        }
+    }
+
+    fn end_list(&mut self) {
+        if let Some((start, rows)) = self.list.take() {
+            // As wide as what stands there: rows know where they are.
+            self.html.replace_range(start..start + 2, &format!("{rows:02}"));
+            self.html.push_str("</ol>\n");
+        }
+    }
+
+    /// Ends the branches that are deeper than this.
+    fn close(&mut self, deep: usize) {
+        while self.open > deep {
+            self.end_list();
+            self.html.push_str("</details>\n");
+            self.open -= 1;
+        }
+    }
+
+    /// The whole of it, behind what is there.
+    pub(super) fn end(mut self, about: &About, out: &mut String) {
+        self.close(0);
+        self.end_list();
+        let why = self.program.diagnose().filter(|_| about.refused);
+        let mut head = String::new();
+        let _ = writeln!(
+            head,
+            "<section class=program id=p{}>\n<h2>{} <small>{}</small></h2>",
+            self.number,
+            escape(about.name),
+            escape(about.attached)
+        );
+        let totals = Totals::of(&self.program.log);
+        let verdict = if about.refused { "refused" } else { "accepted" };
+        let _ = writeln!(head, "<p class={verdict}><strong>{verdict}</strong>: {totals}</p>");
+        if let Some(why) = why {
+            let failed = self.failed(&why);
+            if let Some(row) = failed {
+                let register = why.register.map_or(String::new(), |it| format!(" data-r=r{it}"));
+                let failed = format!(" class=failed{register}");
+                self.html.insert_str(self.rows[row].start + "<li".len(), &failed);
+            }
+            self.why(&why, failed, &mut head);
+        }
+        if !about.missing.is_empty() {
+            let _ = writeln!(head, "<p>{}</p>", escape(about.missing));
+        }
+        out.push_str(&head);
+        out.push_str("<div class=walk>\n");
+        out.push_str(&self.html);
+        for Source { file, line, text, .. } in &self.lines {
+            let (file, text) = (escape(file), escape(text));
+            let _ = write!(self.told, "<b title=\"{file}:{line}\">{text}</b>");
+        }
+        let _ = writeln!(out, "</div>\n<template>{}</template>\n</section>", self.told);
+    }
+
+    /// The row of the instruction that was refused.
+    fn failed(&self, why: &Diagnosis) -> Option<usize> {
+        self.row_of(why.at?)
+    }
+
+    /// Why it is refused.
+    fn why(&self, why: &Diagnosis, failed: Option<usize>, out: &mut String) {
+        let class = match why.class {
+            "" => String::new(),
+            class => format!(" <small>[{class}]</small>"),
+        };
+        let sentence = escape(&why.sentence);
+        let _ = writeln!(out, "<div class=why role=group aria-label=\"Why it is refused\">");
+        let _ = writeln!(out, "<h3>{sentence}{class}</h3>");
+        if let Some(at) = why.at {
+            let slots: Vec<u32> = why.history.iter().rev().map(|told| told.at).collect();
+            let rows = failed.map_or(vec![], |row| self.back(row, &slots));
+            out.push_str("<ol>\n");
+            for (index, told) in why.history.iter().enumerate() {
+                let row = rows.get(slots.len() - 1 - index).copied();
+                self.cause(told.at, row, told.register, false, &told.what, out);
+            }
+            let is = why.value.map(words).unwrap_or_default();
+            self.cause(at, failed, why.register, true, &is, out);
+            out.push_str("</ol>\n");
+        }
+        out.push_str("<dl>\n");
+        let report = why.report.as_ref().map(|(reason, change)| format!("{reason} {change}"));
+        let said = why.said.iter().map(|said| ("the verifier", *said));
+        let missing = match (why.missing.head, why.missing.tail) {
+            (true, _) => "the log did not fit: its beginning is missing",
+            (_, true) => "the log did not fit: its end is missing, and the reason with it",
+            _ => "",
+        };
+        for (term, text) in said.chain([
+            ("demanded", why.demand.as_str()),
+            ("change", &why.remedy),
+            ("the kernel's own report", report.as_deref().unwrap_or_default()),
+            ("note", missing),
+        ]) {
+            if !text.is_empty() {
+                let _ = writeln!(out, "<dt>{term}<dd>{}", escape(text));
+            }
+        }
+        out.push_str("</dl>\n</div>\n");
+    }
+
+    /// An instruction with its source line, a register in it marked, and what is said of that.
+    fn cause(
+        &self,
+        at: u32,
+        row: Option<usize>,
+        register: Option<u8>,
+        refusal: bool,
+        what: &str,
+        out: &mut String,
+    ) {
+        let text = self.program.text(at);
+        let (start, length) = underlined(self.program.code.insn(at), &text, register, refusal);
+        let (before, rest) = text.split_at_checked(start).unwrap_or(("", &text));
+        let (marked, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        let _ = write!(
+            out,
+            "<li{}>{} <code>{}<mark>{}</mark>{}</code> <span>{}</span>",
+            if refusal { " class=failed" } else { "" },
+            self.link(row, at),
+            escape(before),
+            escape(marked),
+            escape(behind),
+            escape(what)
+        );
+        let source = self.program.source(at).filter(|source| !text.ends_with(&source.text));
+        if let Some(Source { file, line, text, .. }) = source {
+            let _ = write!(out, " <small>{}:{line}: {}</small>", escape(file), escape(text));
+        }
+        out.push('\n');
+    }
+}
+
+/// Where a line stands.
+fn place(source: &Source) -> (&str, u32) {
+    (&source.file, source.line)
+}
+
+/// `r0 = NULL or the address of a map value, r1 r2 gone`.
+fn learnt(changes: &[Change]) -> String {
+    let (mut all, mut gone) = (vec![], String::new());
+    for (place, value) in changes {
+        match value {
+            Some(value) => all.push(format!("{} = {}", bold(*place), is(value))),
+            None => gone += &format!("{} ", bold(*place)),
+        }
+    }
+    if !gone.is_empty() {
+        all.push(gone + "gone");
+    }
+    all.join(", ")
+}
+
+fn bold(place: Place) -> String {
+    format!("<b>{}</b>", name(place))
+}
+
+fn is(value: &Value) -> String {
+    let exact = if value.precise { " exactly" } else { "" };
+    format!("{}{exact}", escape(&words(*value)))
+}
