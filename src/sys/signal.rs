@@ -63,3 +63,57 @@ impl AsFd for StopSignal {
         self.wake.as_fd()
     }
 }
+
+/// Signals that are noted instead of doing what they do; dropping this ends it.
+#[derive(Debug)]
+pub struct Noted {
+    wake: Arc<EventFd>,
+    /// A bit for each that came, and [`OVER`].
+    came: Arc<AtomicU64>,
+}
+
+/// Nobody notes signals any more.
+const OVER: u64 = 1;
+
+impl Noted {
+    /// Takes these signals over; each becomes readable here.
+    ///
+    /// # Errors
+    /// Out of file descriptors.
+    pub fn new(signals: &[i32]) -> io::Result<Noted> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let wake = Arc::new(EventFd::from_value_and_flags(0, flags)?);
+        let came = Arc::<AtomicU64>::default();
+        for &signal in signals {
+            let (wake, came) = (wake.clone(), came.clone());
+            let received = move || {
+                if came.fetch_or(1 << signal, Relaxed) & OVER != 0 {
+                    let _ = low_level::emulate_default_handler(signal);
+                }
+                let _ = wake.write(1);
+            };
+            // SAFETY: all that this does may be done in a signal handler: it works on an atomic,
+            // writes, and calls what is made for handlers.
+            unsafe { low_level::register(signal, received) }?;
+        }
+        Ok(Noted { wake, came })
+    }
+
+    /// The signals that came since the last time, a bit for each.
+    pub fn take(&self) -> u64 {
+        let _ = self.wake.read();
+        self.came.swap(0, Relaxed)
+    }
+}
+
+impl AsFd for Noted {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.came.store(OVER, Relaxed);
+    }
+}

@@ -11,7 +11,10 @@
 //! | [`render`] | a diagnosis as text |
 //! | [`page`] | the walk as a web page |
 //! | [`totals`] | how much there was to do |
+//! | [`trail`] | the whole walk, to go about in |
+//! | [`stepper`] | a walk stepped through: from keys to a screen |
 //! | [`verification`] | a program with what the verifier said of it |
+//! | [`wording`] | the parts of a walk in words |
 //!
 //! Nothing here does I/O. A log is text from outside: whatever it holds, reading it ends, in time
 //! linear in its length, and never panics.
@@ -23,6 +26,9 @@ pub mod log;
 pub mod page;
 pub mod path;
 pub mod render;
+pub mod stepper;
 pub mod totals;
+pub mod trail;
 pub mod verification;
 pub mod walk;
+pub mod wording;

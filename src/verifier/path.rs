@@ -83,6 +83,8 @@ impl Code {
 pub struct Step<'a> {
     /// Its slot.
     pub at: u32,
+    /// How many instructions were walked over before, on other paths too.
+    pub number: usize,
     /// How many calls of the program's own functions it is in.
     pub frame: u32,
     /// What was known before it, if the log says so by itself.
@@ -108,6 +110,7 @@ pub struct Path<'a> {
 }
 
 /// A step and the one before it on its path.
+#[derive(Clone, Debug)]
 struct Node<'a> {
     step: Step<'a>,
     parent: usize,
@@ -120,8 +123,36 @@ const NONE: usize = usize::MAX;
 /// At level 1 the log is the path. At level 2 it is all paths, one after the other: each goes on at a
 /// branch of an earlier one, and those in between are left out here.
 pub fn path<'a>(code: &Code, log: &'a str) -> Path<'a> {
+    let (mut path, walk) = read(code, log);
+    path.steps = steps(code, &walk.nodes, walk.last);
+    path
+}
+
+/// Every way that the verifier took, as a log of level 2 tells them.
+#[derive(Clone, Debug)]
+pub struct Paths<'a> {
+    nodes: Vec<Node<'a>>,
+    /// The node of each instruction, in the order of the walk.
+    insns: Vec<usize>,
+}
+
+impl<'a> Paths<'a> {
+    /// Reads a log of this program.
+    pub fn of(code: &Code, log: &'a str) -> Paths<'a> {
+        let (_, walk) = read(code, log);
+        Paths { nodes: walk.nodes, insns: walk.insns }
+    }
+
+    /// The way to the instruction with this number, which is the last on it.
+    pub fn to(&self, code: &Code, number: usize) -> Vec<Step<'a>> {
+        steps(code, &self.nodes, self.insns.get(number).copied().unwrap_or(NONE))
+    }
+}
+
+fn read<'a, 'c>(code: &'c Code, log: &'a str) -> (Path<'a>, Walk<'a, 'c>) {
+    let (waiting, insns) = (vec![], vec![]);
     let mut walk =
-        Walk { code, nodes: vec![], last: NONE, waiting: vec![], leads: None, entry: None };
+        Walk { code, nodes: vec![], insns, last: NONE, waiting, leads: None, entry: None };
     let mut path = Path { missing: missing(log), ..Path::default() };
     let mut backtracked = false;
     for event in events(log) {
@@ -144,13 +175,14 @@ pub fn path<'a>(code: &Code, log: &'a str) -> Path<'a> {
             _ => {}
         }
     }
-    path.steps = walk.steps();
-    path
+    (path, walk)
 }
 
 struct Walk<'a, 'c> {
     code: &'c Code,
     nodes: Vec<Node<'a>>,
+    /// The node of each instruction.
+    insns: Vec<usize>,
     /// Where we are.
     last: usize,
     /// Branches of which one side may still be walked.
@@ -174,9 +206,11 @@ impl<'a> Walk<'a, '_> {
             None if self.nodes.is_empty() || follows(self.last) => self.last,
             None => self.branch_to(at),
         };
-        let step = Step { at, frame: 0, before: self.entry.take(), after: None };
+        let number = self.insns.len();
+        let step = Step { at, number, frame: 0, before: self.entry.take(), after: None };
+        self.last = self.nodes.len();
         self.nodes.push(Node { step, parent });
-        self.last = self.nodes.len() - 1;
+        self.insns.push(self.last);
         if matches!(self.code.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
             self.waiting.push(self.last);
         }
@@ -244,31 +278,31 @@ impl<'a> Walk<'a, '_> {
             node.step.after = Some(state);
         }
     }
+}
 
-    /// From the beginning to where we are.
-    fn steps(self) -> Vec<Step<'a>> {
-        let mut steps = vec![];
-        let mut next = self.last;
-        // A parent stands before its child.
-        while let Some(node) = self.nodes.get(next) {
-            steps.push(node.step);
-            next = node.parent;
-        }
-        steps.reverse();
-        let mut frame = 0;
-        for index in 0..steps.len() {
-            steps[index].frame = frame;
-            let next = steps.get(index + 1).map(|step| step.at);
-            match self.code.insn(steps[index].at) {
-                Some(Insn::Call(Callee::Local { .. }))
-                    if next.is_some() && next == self.code.target(steps[index].at) =>
-                {
-                    frame += 1;
-                }
-                Some(Insn::Exit) => frame = frame.saturating_sub(1),
-                _ => {}
-            }
-        }
-        steps
+/// From the beginning to a node.
+fn steps<'a>(code: &Code, nodes: &[Node<'a>], last: usize) -> Vec<Step<'a>> {
+    let mut steps = vec![];
+    let mut next = last;
+    // A parent stands before its child.
+    while let Some(node) = nodes.get(next) {
+        steps.push(node.step);
+        next = node.parent;
     }
+    steps.reverse();
+    let mut frame = 0;
+    for index in 0..steps.len() {
+        steps[index].frame = frame;
+        let next = steps.get(index + 1).map(|step| step.at);
+        match code.insn(steps[index].at) {
+            Some(Insn::Call(Callee::Local { .. }))
+                if next.is_some() && next == code.target(steps[index].at) =>
+            {
+                frame += 1;
+            }
+            Some(Insn::Exit) => frame = frame.saturating_sub(1),
+            _ => {}
+        }
+    }
+    steps
 }

@@ -87,6 +87,16 @@ pub fn walk<'a, E>(
     log: &'a str,
     tell: &mut dyn FnMut(Entry<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let mut failed = None;
+    each(code, log, &mut |entry| {
+        failed = tell(entry).err();
+        failed.is_none()
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+/// As [`walk`], until `tell` says false.
+fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) {
     let inline = |event| matches!(event, Event::Insn { state: Some(_), .. });
     let mut walk = Walk {
         code,
@@ -96,6 +106,7 @@ pub fn walk<'a, E>(
         waiting: vec![],
         depth: 0,
         step: None,
+        said: vec![],
         last: None,
         leads: true,
         times: vec![0; code.slots().len()],
@@ -127,20 +138,23 @@ pub fn walk<'a, E>(
                 walk.leads |= matches!(frame, Frame::Back(_) | Frame::Callee);
             }
             Event::Backtrack(step) => walk.backtrack(step),
-            Event::Message(text) | Event::Global(text) => {
-                walk.flush();
-                walk.out.push(Entry::Said(text));
+            // What is known behind the instruction may still follow.
+            Event::Message(text) | Event::Global(text) if walk.step.is_some() => {
+                walk.said.push(text);
             }
+            Event::Message(text) | Event::Global(text) => walk.out.push(Entry::Said(text)),
             Event::Cut(_) => {
                 walk.flush();
                 walk.out.push(Entry::Cut);
             }
             _ => {}
         }
-        walk.out.drain(..).try_for_each(&mut *tell)?;
+        if !walk.out.drain(..).all(&mut *tell) {
+            return;
+        }
     }
     walk.flush();
-    walk.out.into_iter().try_for_each(tell)
+    walk.out.into_iter().all(tell);
 }
 
 /// A condition of which one side may still be walked.
@@ -159,6 +173,8 @@ struct Walk<'a, 'c> {
     depth: usize,
     /// The instruction whose changes are still being told.
     step: Option<Step<'a>>,
+    /// What the kernel said beside since then.
+    said: Vec<&'a str>,
     /// The instruction that the next may follow.
     last: Option<u32>,
     /// Whether the next instruction goes on here, though it does not follow.
@@ -280,7 +296,10 @@ impl<'a> Walk<'a, '_> {
         let changes = self.changes(state, whole);
         let Some(step) = &mut self.step else { return };
         if state.frame as usize != step.frame {
-            step.changes = changes;
+            // The kernel may say it twice.
+            if !changes.is_empty() {
+                step.changes = changes;
+            }
             return;
         }
         step.changes.retain(|(place, _)| changes.iter().all(|(other, _)| other != place));
@@ -333,10 +352,10 @@ impl<'a> Walk<'a, '_> {
         self.onward = false;
         let Some(mut step) = self.step.take() else { return };
         step.exact.retain(|exact| !exact.places.is_empty());
-        step.known =
-            self.frames.get(step.frame).or(self.frames.last()).cloned().unwrap_or_default();
-        step.known.sort_by_key(|(place, _)| order(*place));
+        let known = self.frames.get(step.frame).or(self.frames.last());
+        step.known = in_order(known.cloned().unwrap_or_default());
         self.out.push(Entry::Step(step));
+        self.out.extend(self.said.drain(..).map(Entry::Said));
     }
 }
 
@@ -355,11 +374,12 @@ impl Exact {
 }
 
 /// Registers first, then the stack from its top.
-fn order(place: Place) -> (bool, i32) {
-    match place {
-        Place::Register(number) => (false, number.into()),
+pub(super) fn in_order(mut known: Known) -> Known {
+    known.sort_by_key(|(place, _)| match place {
+        Place::Register(number) => (false, i32::from(*number)),
         Place::Stack(offset) => (true, -offset),
-    }
+    });
+    known
 }
 
 /// A place's name: `r1`, `fp-8`.

@@ -18,5 +18,6 @@ mod list;
 mod objects;
 mod refusals;
 mod run;
+mod step;
 mod tool;
 mod verify;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{SIGTERM, Signal, kill};
 use nix::unistd::Pid;
 
-const RAWBPF: &str = env!("CARGO_BIN_EXE_rawbpf");
+pub const RAWBPF: &str = env!("CARGO_BIN_EXE_rawbpf");
 
 /// How a process ended and what it said.
 pub struct Ended {
@@ -101,12 +101,23 @@ pub fn run(name: &str, args: &[&str]) -> Ended {
     Command::new(RAWBPF).arg(name).args(args).output().unwrap().into()
 }
 
-/// A shell in which `$RAWBPF` is the tool and `$OUT` a file of the script's own.
-pub fn shell(script: &str) -> Ended {
+/// A file's name that nobody else has.
+fn name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let out =
-        format!("{}/rawbpf-test-{}-{number}", std::env::temp_dir().display(), std::process::id());
+    format!("{}/rawbpf-test-{}-{number}", std::env::temp_dir().display(), std::process::id())
+}
+
+/// A file with this text.
+pub fn file(text: &str) -> String {
+    let name = name();
+    std::fs::write(&name, text).unwrap();
+    name
+}
+
+/// A shell in which `$RAWBPF` is the tool and `$OUT` a file of the script's own.
+pub fn shell(script: &str) -> Ended {
+    let out = name();
     let shell = &mut Command::new("sh");
     shell.args(["-c", script]).env("RAWBPF", RAWBPF).env("OUT", out).output().unwrap().into()
 }

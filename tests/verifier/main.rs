@@ -8,6 +8,7 @@ mod diagnoses;
 mod logs;
 mod messages;
 mod pages;
+mod stepping;
 mod walks;
 
 use std::io::Cursor;

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use rawbpf::insn::{Asm, r1, r3, u64_at};
 use rawbpf::verifier::log::{Event, Place, Statistic, events};
 use rawbpf::verifier::path::Code;
 use rawbpf::verifier::walk::{Entry, walk};
@@ -74,6 +75,37 @@ fn of_accepted_programs_kernels_tell_the_same_r0() {
             assert_eq!(r0(other, log), expected, "{name}: {} {}", first.kernel, other.kernel);
         }
     }
+}
+
+/// Of a tracing program the kernel says first which type an argument has, then what is known of it.
+#[test]
+fn what_is_known_behind_an_instruction_may_follow_a_remark() {
+    let mut a = Asm::new();
+    a.load(r3, u64_at(r1 + 0));
+    a.exit();
+    let code = Code::of(a.finish().unwrap().insns());
+    let log = "0: R1=ctx() R10=fp0\n\
+               0: (79) r3 = *(u64 *)(r1 +0)\n\
+               func 'block_rq_issue' arg0 has btf_id 12833 type STRUCT 'request'\n\
+               1: R1=ctx() R3=trusted_ptr_request() R10=fp0\n\
+               1: (95) exit\n";
+    let mut changes: Vec<Vec<Place>> = vec![];
+    let mut told = vec![];
+    walk::<Infallible>(&code, log, &mut |entry| {
+        told.push(match entry {
+            Entry::Begin { .. } => "begin",
+            Entry::Said(_) => "said",
+            Entry::Step(step) => {
+                changes.push(step.changes.iter().map(|(place, _)| *place).collect());
+                "step"
+            }
+            _ => "more",
+        });
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(told, ["begin", "step", "said", "step"]);
+    assert_eq!(changes, [vec![Place::Register(3)], vec![]]);
 }
 
 /// A store of four bytes keeps what is known of the number, above what was in the slot.

@@ -2,6 +2,8 @@
 
 mod html;
 mod json;
+mod step;
+mod terminal;
 mod text;
 
 use std::ffi::OsString;
@@ -51,6 +53,10 @@ pub struct Show {
     /// Write a web page on which to go through the walk; - for stdout
     #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "json"])]
     html: Option<PathBuf>,
+
+    /// Step through it on the terminal, forward and back; ? there shows the keys
+    #[arg(long, conflicts_with_all = ["all", "json", "html"])]
+    step: bool,
 }
 
 const USAGE: &str = "rawbpf verify [OPTIONS] FILE|TOOL [-- TOOL'S OPTIONS]";
@@ -59,6 +65,7 @@ const EXAMPLES: &str = "\
 Examples:
   rawbpf verify bitehist                        a tool's program, as it would be attached here
   rawbpf verify --all drop.bpf                  every register behind each instruction
+  rawbpf verify --step drop.bpf                 as with a debugger: ! goes to where it is refused
   rawbpf verify program.o                       an object made by clang, with its lines of C
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
   rawbpf verify --json drop.bpf | jq -r .text   a line for each instruction walked over
@@ -88,6 +95,9 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         let other = options.what[1].to_string_lossy();
         return Err(Error::usage(format!("{other:?} is too much: one file at a time")).into());
     };
+    if options.show.step {
+        step::check(file == "-")?;
+    }
     let types = KernelTypes::running();
     let text = read_any(Path::new(file), &types)?;
     let programs = text.dumped();
@@ -116,6 +126,9 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 /// # Errors
 /// One is refused, or nothing of it works on this host.
 pub fn tool<T: Tool>(tool: &T, types: &KernelTypes, show: &Show) -> Result<(), Stop> {
+    if show.step {
+        step::check(false)?;
+    }
     let plans = |kind| tool.plans(kind, types);
     let (maps, plans) = session::first(&tool.maps(), &tool.kinds(), &plans)?;
     programs(&maps, &plans, show)
@@ -192,13 +205,16 @@ struct Shown<'a> {
     out: io::StdoutLock<'static>,
     page: Page,
     refused: Option<Error>,
+    /// What is stepped through at the end.
+    stepped: Vec<Verified>,
     /// Whether an empty line goes before the next.
     more: bool,
 }
 
 impl<'a> Shown<'a> {
     fn new(show: &'a Show) -> Shown<'a> {
-        Shown { show, out: io::stdout().lock(), page: Page::new(), refused: None, more: false }
+        let (out, page, stepped) = (io::stdout().lock(), Page::new(), vec![]);
+        Shown { show, out, page, refused: None, stepped, more: false }
     }
 
     fn program(&mut self, dumped: &Dumped, verdict: Result<Walked, Error>) -> Result<(), Stop> {
@@ -213,7 +229,9 @@ impl<'a> Shown<'a> {
         let (name, kind) = (dumped.name.to_owned(), dumped.kind.clone());
         let (place, refused) = (dumped.place.clone(), error.is_some());
         let verified = Verified { name, kind, place, program, long, refused };
-        if self.show.html.is_some() {
+        if self.show.step {
+            self.stepped.push(verified);
+        } else if self.show.html.is_some() {
             html::add(&verified, &mut self.page)?;
         } else if self.show.json {
             json::write(&verified, self.show.all, &mut self.out)?;
@@ -234,6 +252,9 @@ impl<'a> Shown<'a> {
     }
 
     fn end(mut self) -> Result<(), Stop> {
+        if self.show.step {
+            step::run(&self.stepped)?;
+        }
         let written = match &self.show.html {
             Some(file) => html::write(&self.page, file, &mut self.out),
             None => Ok(()),

@@ -6,7 +6,7 @@ mod words;
 use super::causes::{self, Known};
 use super::history::{self, Did, Event, History};
 use super::log::{Missing, Processed, Value};
-use super::path::{Code, Path, path};
+use super::path::{Code, Path, Step, path};
 use crate::insn::{Alu, Callee, Helper, Imm64, Insn, Operand};
 
 pub use words::words;
@@ -328,18 +328,11 @@ impl<'a> Case<'a, '_> {
     }
 
     fn helper(&self, at: u32) -> Option<Helper> {
-        match self.code.insn(at)? {
-            Insn::Call(Callee::Helper(id)) => Helper::by_id(id.try_into().ok()?),
-            _ => None,
-        }
+        helper(self.code, at)
     }
 
     fn callee(&self, at: u32) -> String {
-        match (self.helper(at), self.code.target(at)) {
-            (Some(helper), _) => helper.name.into(),
-            (None, Some(to)) => format!("the function at {to}"),
-            (None, None) => "the function".into(),
-        }
+        callee(self.code, at)
     }
 
     /// The class; a read of the stack inside of the frame is one of bytes never written.
@@ -360,46 +353,69 @@ impl<'a> Case<'a, '_> {
     }
 
     fn told(&self, history: &History<'a>) -> Vec<Told<'a>> {
-        history.events.iter().map(|event| self.tell(event)).collect()
+        let told = history.events.iter().map(|event| {
+            let mut told = tell(self.code, &self.path.steps, event);
+            if let Did::Passed(register) = event.did
+                && self.class() == "uninit-register"
+            {
+                let handed_over = format!("r{register} handed over");
+                told.what = told.what.replace(&handed_over, &format!("does not set r{register}"));
+            }
+            told
+        });
+        told.collect()
     }
+}
 
-    fn tell(&self, event: &Event<'a>) -> Told<'a> {
-        let at = self.path.steps[event.step].at;
-        let constant = match self.code.insn(at) {
-            Some(Insn::Alu { op: Alu::Mov, src: Operand::Imm(imm), .. }) => {
-                Some(Value::constant(imm.into()))
-            }
-            _ => None,
-        };
-        let is = event.value.or(constant);
-        let is = is.map_or(String::new(), |value| format!(" = {}", words(value)));
-        let mut what = match event.did {
-            Did::Wrote(register) => match self.code.insn(at) {
-                Some(Insn::Call(_)) => format!("r0{is}, the result of {}", self.callee(at)),
-                _ => format!("r{register}{is}"),
-            },
-            Did::Stored(slot) => format!("kept on the stack at r10{slot}{is}"),
-            Did::Compared { register, held } => {
-                let way = if held { "taken" } else { "not taken" };
-                let is = event
-                    .value
-                    .map_or(String::new(), |value| format!(", so r{register} = {}", words(value)));
-                format!("{way}{is}")
-            }
-            Did::Wiped(register) => format!("r{register} wiped by the call"),
-            Did::Invalidated(register) => format!("r{register} is void from here on"),
-            Did::Passed(register) if self.class() == "uninit-register" => {
-                format!("does not set r{register}")
-            }
-            Did::Passed(register) => format!("r{register} handed over{is}"),
-        };
-        if event.times_before > 0 {
-            what.push_str(&format!(" (and {} times before)", event.times_before));
-        }
-        let register = match event.did {
-            Did::Wrote(register) | Did::Compared { register, .. } => Some(register),
-            Did::Wiped(_) | Did::Invalidated(_) | Did::Passed(_) | Did::Stored(_) => None,
-        };
-        Told { at, register, what, value: event.value }
+fn helper(code: &Code, at: u32) -> Option<Helper> {
+    match code.insn(at)? {
+        Insn::Call(Callee::Helper(id)) => Helper::by_id(id.try_into().ok()?),
+        _ => None,
     }
+}
+
+fn callee(code: &Code, at: u32) -> String {
+    match (helper(code, at), code.target(at)) {
+        (Some(helper), _) => helper.name.into(),
+        (None, Some(to)) => format!("the function at {to}"),
+        (None, None) => "the function".into(),
+    }
+}
+
+/// An event on this path in words.
+pub fn tell<'a>(code: &Code, steps: &[Step<'a>], event: &Event<'a>) -> Told<'a> {
+    let at = steps[event.step].at;
+    let constant = match code.insn(at) {
+        Some(Insn::Alu { op: Alu::Mov, src: Operand::Imm(imm), .. }) => {
+            Some(Value::constant(imm.into()))
+        }
+        _ => None,
+    };
+    let is = event.value.or(constant);
+    let is = is.map_or(String::new(), |value| format!(" = {}", words(value)));
+    let mut what = match event.did {
+        Did::Wrote(register) => match code.insn(at) {
+            Some(Insn::Call(_)) => format!("r0{is}, the result of {}", callee(code, at)),
+            _ => format!("r{register}{is}"),
+        },
+        Did::Stored(slot) => format!("kept on the stack at r10{slot}{is}"),
+        Did::Compared { register, held } => {
+            let way = if held { "taken" } else { "not taken" };
+            let is = event
+                .value
+                .map_or(String::new(), |value| format!(", so r{register} = {}", words(value)));
+            format!("{way}{is}")
+        }
+        Did::Wiped(register) => format!("r{register} wiped by the call"),
+        Did::Invalidated(register) => format!("r{register} is void from here on"),
+        Did::Passed(register) => format!("r{register} handed over{is}"),
+    };
+    if event.times_before > 0 {
+        what.push_str(&format!(" (and {} times before)", event.times_before));
+    }
+    let register = match event.did {
+        Did::Wrote(register) | Did::Compared { register, .. } => Some(register),
+        Did::Wiped(_) | Did::Invalidated(_) | Did::Passed(_) | Did::Stored(_) => None,
+    };
+    Told { at, register, what, value: event.value }
 }

@@ -1,0 +1,366 @@
+//! A walk stepped through, as a debugger does with a program: from keys to a state, and from that and
+//! a size to a screen. What is a terminal, and what its keys send, is not known here.
+
+mod panel;
+mod screen;
+
+use super::totals::Totals;
+use super::trail::{Made, Trail};
+use super::verification::Verification;
+use super::walk::Entry;
+use super::wording;
+
+pub use screen::{Line, Span, Style};
+
+/// A key that was pressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // As they are labelled.
+pub enum Key {
+    Char(char),
+    Up,
+    Down,
+    Left,
+    Right,
+    PageUp,
+    PageDown,
+    Home,
+    End,
+    Enter,
+    Tab,
+    BackTab,
+    Backspace,
+    Escape,
+}
+
+/// A program whose walk is stepped through.
+pub struct Walked<'a> {
+    /// What is verified: its name, how it is attached, and where.
+    pub title: String,
+    /// Whether it is refused.
+    pub refused: bool,
+    program: &'a Verification,
+    totals: Totals<'a>,
+    trail: Trail<'a>,
+    /// The row where it is refused.
+    failure: Option<usize>,
+    /// What is said there.
+    why: Vec<(&'static str, String)>,
+    cursor: usize,
+    /// The row at the top of the screen.
+    top: usize,
+    follow: Option<Follow>,
+}
+
+/// A register whose history is followed.
+struct Follow {
+    register: u8,
+    made: Vec<Made>,
+}
+
+impl<'a> Walked<'a> {
+    /// The walk that is in the log of this program, of which at `most` so many parts are kept.
+    pub fn new(title: String, refused: bool, program: &'a Verification, most: usize) -> Walked<'a> {
+        let trail = Trail::of(&program.code, &program.log, most);
+        let (mut failure, mut why) = (None, vec![]);
+        if refused {
+            let rows = trail.rows();
+            let diagnosis = program.diagnose();
+            let at = diagnosis.as_ref().and_then(|diagnosis| diagnosis.at);
+            failure = rows.iter().rposition(|row| at.is_some() && row.insn() == at);
+            failure = failure.or_else(|| rows.iter().rposition(|row| row.insn().is_some()));
+            if let Some(diagnosis) = diagnosis {
+                why.push(("refused", diagnosis.sentence));
+                why.push(("demanded", diagnosis.demand));
+                why.push(("change", diagnosis.remedy));
+                why.retain(|(_, text)| !text.is_empty());
+            }
+        }
+        let totals = Totals::of(&program.log);
+        let (cursor, top, follow) = (0, 0, None);
+        Walked { title, refused, program, totals, trail, failure, why, cursor, top, follow }
+    }
+
+    /// Whether it is refused here, or nowhere in the walk.
+    fn fails_here(&self) -> bool {
+        self.refused && self.failure.is_none_or(|row| row == self.cursor)
+    }
+
+    fn verdict(&self) -> &'static str {
+        if self.refused { "refused" } else { "accepted" }
+    }
+
+    /// What `/` looks through.
+    fn text(&self, row: usize) -> String {
+        let Some(found) = self.trail.rows().get(row) else { return String::new() };
+        let line = wording::line(self.program, &found.entry, false);
+        let mut text = format!("{} {}", line.text, line.behind);
+        if let Some(source) = found.insn().and_then(|at| self.program.source(at)) {
+            text.push_str(&format!(" {}:{} {}", source.file, source.line, source.text));
+        }
+        text.make_ascii_lowercase();
+        text
+    }
+}
+
+/// What the next key is for.
+enum Mode {
+    Walk,
+    /// A register's number.
+    Register,
+    /// What is looked for.
+    Search(String),
+    /// A page over the walk, from this line on.
+    Page(Page, usize),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Page {
+    Help,
+    /// All that is said of the row.
+    Row,
+}
+
+/// The state of the screen.
+pub struct Stepper<'a> {
+    programs: Vec<Walked<'a>>,
+    current: usize,
+    mode: Mode,
+    /// What was last looked for.
+    searched: String,
+    /// What is said of the last key.
+    message: String,
+    /// How many rows of the walk the screen showed last.
+    page: usize,
+}
+
+impl<'a> Stepper<'a> {
+    /// At the beginning of the first program. There is at least one.
+    pub fn new(programs: Vec<Walked<'a>>) -> Stepper<'a> {
+        let (mode, searched, message) = (Mode::Walk, String::new(), String::new());
+        Stepper { programs, current: 0, mode, searched, message, page: 10 }
+    }
+
+    fn walked(&self) -> &Walked<'a> {
+        &self.programs[self.current]
+    }
+
+    /// Takes a key; false if it ends the stepping.
+    pub fn press(&mut self, key: Key) -> bool {
+        self.message.clear();
+        match &mut self.mode {
+            Mode::Walk => return self.walk(key),
+            Mode::Register => {
+                self.mode = Mode::Walk;
+                match key {
+                    Key::Char(digit @ '0'..='9') => self.follow(digit as u8 - b'0'),
+                    Key::Escape => {}
+                    _ => self.say("a register is a digit: r6"),
+                }
+            }
+            Mode::Search(text) => match key {
+                Key::Char(c) => text.push(c),
+                Key::Backspace if text.is_empty() => self.mode = Mode::Walk,
+                Key::Backspace => {
+                    text.pop();
+                }
+                Key::Enter => {
+                    let text = std::mem::take(text);
+                    self.mode = Mode::Walk;
+                    self.search(text);
+                }
+                Key::Escape => self.mode = Mode::Walk,
+                _ => {}
+            },
+            Mode::Page(_, top) => match key {
+                Key::Down | Key::Char('j' | 'n') | Key::Enter => *top += 1,
+                Key::Up | Key::Char('k' | 'p') => *top = top.saturating_sub(1),
+                Key::PageDown | Key::Char(' ') => *top += self.page,
+                Key::PageUp => *top = top.saturating_sub(self.page),
+                Key::Home | Key::Char('g') => *top = 0,
+                Key::End | Key::Char('G') => *top = usize::MAX,
+                _ => self.mode = Mode::Walk,
+            },
+        }
+        true
+    }
+
+    fn walk(&mut self, key: Key) -> bool {
+        let walked = self.walked();
+        let (cursor, last) = (walked.cursor, walked.trail.rows().len().saturating_sub(1));
+        match key {
+            Key::Down | Key::Char('n' | 'j' | ' ') if cursor < last => self.go(cursor + 1),
+            Key::Down | Key::Char('n' | 'j' | ' ') => {
+                self.message = format!("{}: {}", walked.verdict(), walked.totals);
+            }
+            Key::Up | Key::Char('p' | 'k') => match cursor.checked_sub(1) {
+                Some(row) => self.go(row),
+                None => self.say("here it begins"),
+            },
+            Key::PageDown => self.go(last.min(cursor + self.page)),
+            Key::PageUp => self.go(cursor.saturating_sub(self.page)),
+            Key::Home | Key::Char('g') => self.go(0),
+            Key::End | Key::Char('G') => self.go(last),
+            Key::Char('b') => self.find(true, "no branch is taken up later", &is_branch),
+            Key::Char('B') => self.find(false, "no branch was taken up before", &is_branch),
+            Key::Char('f') | Key::Enter => self.other_side(),
+            Key::Char(']') => self.again(true),
+            Key::Char('[') => self.again(false),
+            Key::Char('!' | 'e') => self.failure(),
+            Key::Char('r') => self.mode = Mode::Register,
+            Key::Left | Key::Char('h') => self.chain(false),
+            Key::Right | Key::Char('l') => self.chain(true),
+            Key::Char('/') => self.mode = Mode::Search(String::new()),
+            Key::Char('i') => self.mode = Mode::Page(Page::Row, 0),
+            Key::Char('?') => self.mode = Mode::Page(Page::Help, 0),
+            Key::Tab => self.program(self.current + 1),
+            Key::BackTab => self.program(self.current + self.programs.len() - 1),
+            Key::Escape if self.walked().follow.is_some() => {
+                self.programs[self.current].follow = None;
+            }
+            Key::Char('q') | Key::Escape => return false,
+            Key::Char(_) | Key::Backspace => self.say("? shows the keys"),
+        }
+        true
+    }
+
+    fn say(&mut self, message: &str) {
+        self.message = message.to_owned();
+    }
+
+    fn go(&mut self, row: usize) {
+        self.programs[self.current].cursor = row;
+    }
+
+    fn find(&mut self, forward: bool, none: &str, is: &dyn Fn(&Walked, usize) -> bool) {
+        let walked = self.walked();
+        let (cursor, count) = (walked.cursor, walked.trail.rows().len());
+        let found = match forward {
+            true => (cursor + 1..count).find(|row| is(walked, *row)),
+            false => (0..cursor).rev().find(|row| is(walked, *row)),
+        };
+        match found {
+            Some(row) => self.go(row),
+            None => self.message = none.into(),
+        }
+    }
+
+    fn other_side(&mut self) {
+        let walked = self.walked();
+        let Some(row) = walked.trail.rows().get(walked.cursor) else { return };
+        if let Some(other) = row.other {
+            return self.go(other);
+        }
+        let condition = row.insn().is_some_and(|at| {
+            use crate::insn::Insn;
+            let insn = walked.program.code.insn(at);
+            matches!(insn, Some(Insn::JumpIf { .. } | Insn::MayGoto { .. }))
+        });
+        self.message = match condition {
+            true => "its other side was not walked".into(),
+            false => "no condition, and no branch: b goes to the next".into(),
+        };
+    }
+
+    /// To another time that the same instruction was walked over.
+    fn again(&mut self, forward: bool) {
+        let walked = self.walked();
+        let Some(at) = walked.trail.rows().get(walked.cursor).and_then(|row| row.insn()) else {
+            self.say("no instruction");
+            return;
+        };
+        let way = if forward { "later" } else { "before" };
+        let none = format!("instruction {at} was not walked over {way}");
+        self.find(forward, &none, &|walked, row| walked.trail.rows()[row].insn() == Some(at));
+    }
+
+    fn failure(&mut self) {
+        match (self.walked().failure, self.walked().refused) {
+            (Some(row), _) => {
+                // Who is there already wants to know more.
+                if self.walked().cursor == row {
+                    self.mode = Mode::Page(Page::Row, 0);
+                }
+                self.go(row);
+            }
+            (None, true) => self.say("it was refused before it was walked over"),
+            (None, false) => self.say("it is accepted: nothing failed"),
+        }
+    }
+
+    fn follow(&mut self, register: u8) {
+        let walked = &mut self.programs[self.current];
+        let following = walked.follow.as_ref().is_some_and(|follow| {
+            let here = follow.made.iter().any(|made| made.row == walked.cursor);
+            follow.register == register && here
+        });
+        if following {
+            return self.chain(false);
+        }
+        let made = walked.trail.history(walked.cursor, register).unwrap_or_default();
+        let Some(last) = made.last() else {
+            walked.follow = None;
+            self.message = format!("nothing on the way here made r{register}");
+            return;
+        };
+        let here = last.row == walked.cursor;
+        walked.cursor = last.row;
+        walked.follow = Some(Follow { register, made });
+        self.message = match here {
+            true => format!("r{register} is made here; Left goes further back"),
+            false => format!("r{register} was made here; Left goes further back, Right on again"),
+        };
+    }
+
+    /// Along the history that is followed.
+    fn chain(&mut self, forward: bool) {
+        let walked = self.walked();
+        let Some(follow) = &walked.follow else {
+            self.say("r and a digit follow a register, Left and Right go along");
+            return;
+        };
+        let rows = || follow.made.iter().map(|made| made.row);
+        let next = match forward {
+            true => rows().filter(|row| *row > walked.cursor).min(),
+            false => rows().filter(|row| *row < walked.cursor).max(),
+        };
+        let register = follow.register;
+        match next {
+            Some(row) => self.go(row),
+            None if forward => self.message = format!("here ends what is followed of r{register}"),
+            None => self.message = format!("here begins what is known of r{register}"),
+        }
+    }
+
+    fn search(&mut self, text: String) {
+        if !text.is_empty() {
+            self.searched = text.to_ascii_lowercase();
+        }
+        if self.searched.is_empty() {
+            return;
+        }
+        let walked = self.walked();
+        let (cursor, count) = (walked.cursor, walked.trail.rows().len());
+        let order = (cursor + 1..count).chain(0..(cursor + 1).min(count));
+        let found = order.into_iter().find(|row| walked.text(*row).contains(&self.searched));
+        match found {
+            Some(row) => {
+                if row <= cursor {
+                    self.say("found from the top again");
+                }
+                self.go(row);
+            }
+            None => self.message = format!("{:?} is nowhere here", self.searched),
+        }
+    }
+
+    fn program(&mut self, index: usize) {
+        if self.programs.len() == 1 {
+            self.say("it is one program");
+        }
+        self.current = index % self.programs.len();
+    }
+}
+
+fn is_branch(walked: &Walked, row: usize) -> bool {
+    matches!(walked.trail.rows()[row].entry, Entry::Branch { .. })
+}

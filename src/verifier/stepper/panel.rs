@@ -1,0 +1,163 @@
+//! What is said of a row: why it is refused, what is known behind it, how it was come to.
+
+use super::screen::{Line, Style, wrap};
+use super::{Page, Walked};
+use crate::verifier::log::Place;
+use crate::verifier::walk::{Entry, name};
+use crate::verifier::wording;
+
+impl Walked<'_> {
+    /// All that is said of the row, in lines of this width; on a `page` there is room for the whole
+    /// diagnosis behind it.
+    pub(super) fn panel(&self, width: usize, page: bool) -> Vec<Line> {
+        let mut panel = Panel { width, lines: vec![] };
+        let Some(row) = self.trail.rows().get(self.cursor) else {
+            if !page {
+                self.refusal(&mut panel);
+            }
+            panel.say(Style::Plain, "", &format!("{}: {}", self.verdict(), self.totals));
+            return panel.lines;
+        };
+        let step = if let Entry::Step(step) = &row.entry { Some(step) } else { None };
+        if self.fails_here() && !page {
+            self.refusal(&mut panel);
+        }
+        if let Some(source) = step.and_then(|step| self.program.source(step.at)) {
+            let text = format!("{}:{}: {}", source.file, source.line, source.text);
+            panel.say(Style::Source, "  ", &text);
+        }
+        self.followed(&mut panel);
+        self.known(&mut panel);
+        for exact in step.iter().flat_map(|step| &step.exact) {
+            panel.say(Style::Plain, "  ", &wording::exact(exact));
+        }
+        if let Some(at) = row.exact_for.and_then(|row| self.trail.rows()[row].insn()) {
+            let text = format!("an exact value that matters at {at} was traced back over this");
+            panel.say(Style::Plain, "  ", &text);
+        }
+        for (deep, branch) in self.trail.branches(self.cursor).into_iter().enumerate().rev() {
+            if let Entry::Branch { from, to, .. } = self.trail.rows()[branch].entry {
+                let held = self.program.code.target(from) == Some(to);
+                let way = if held { "holds" } else { "does not hold" };
+                let insn = self.program.text(from);
+                let insn = insn.split_once(' ').map_or("", |(_, insn)| insn);
+                let text = format!("branch {}: at {from} {insn} {way}", deep + 1);
+                panel.say(Style::Dim, "  ", &text);
+            }
+        }
+        panel.lines
+    }
+
+    fn refusal(&self, panel: &mut Panel) {
+        for (what, text) in &self.why {
+            let style = if *what == "refused" { Style::Error } else { Style::Bold };
+            panel.say(style, "  ", &format!("{what}: {text}"));
+        }
+    }
+
+    fn followed(&self, panel: &mut Panel) {
+        let Some(follow) = &self.follow else { return };
+        panel.say(Style::Bold, "", &format!("how r{} came about", follow.register));
+        for made in &follow.made {
+            let here = if made.row == self.cursor { '>' } else { ' ' };
+            let at = self.trail.rows()[made.row].insn().unwrap_or(0);
+            panel.say(Style::Chain, "        ", &format!("{here} {at:>4}: {}", made.what));
+        }
+    }
+
+    fn known(&self, panel: &mut Panel) {
+        let Some(row) = self.trail.rows().get(self.cursor) else { return };
+        let (frame, known) = self.trail.behind(self.cursor);
+        let changes = match &row.entry {
+            Entry::Step(step) => &step.changes[..],
+            Entry::Begin { changes, .. } | Entry::Branch { changes, .. } => changes,
+            Entry::Safe { .. } | Entry::Said(_) | Entry::Cut => &[],
+        };
+        let place = match row.entry {
+            Entry::Step(ref step) => format!("behind {}", step.at),
+            Entry::Begin { at, .. } => format!("at {at}, where it begins"),
+            Entry::Branch { to, .. } => format!("at {to}"),
+            Entry::Safe { at, .. } => format!("at {at}, known to be safe"),
+            Entry::Said(_) | Entry::Cut => "before".into(),
+        };
+        let inside = match frame {
+            0 => String::new(),
+            1 => ", in a function".into(),
+            _ => format!(", {frame} calls deep"),
+        };
+        panel.say(Style::Bold, "", &format!("known {place}{inside}"));
+        for (place, value) in &known {
+            let new = changes.iter().any(|(other, _)| other == place);
+            let (mark, style) = if new { ('*', Style::Changed) } else { (' ', Style::Plain) };
+            panel.say(
+                style,
+                "      ",
+                &format!("{mark} {} = {}", named(*place), wording::is(*value)),
+            );
+        }
+        let gone = changes.iter().filter(|(_, value)| value.is_none());
+        let gone: Vec<_> = gone.map(|(place, _)| name(*place)).collect();
+        if !gone.is_empty() {
+            panel.say(Style::Changed, "  ", &format!("* {} gone", gone.join(" ")));
+        }
+    }
+
+    /// A page that is shown over the walk.
+    pub(super) fn page(&self, page: Page, width: usize) -> Vec<Line> {
+        let mut panel = Panel { width, lines: vec![] };
+        if page == Page::Row {
+            panel.lines = self.panel(width, true);
+            if self.fails_here() {
+                panel.lines.push(Line::default());
+                for line in self.program.render(false).lines().take(1000) {
+                    panel.say(Style::Plain, "      ", line);
+                }
+            }
+            return panel.lines;
+        }
+        for (keys, what) in KEYS {
+            panel.say(Style::Plain, &" ".repeat(22), &format!("{keys:<21} {what}"));
+        }
+        panel.lines
+    }
+}
+
+const KEYS: [(&str, &str); 20] = [
+    ("n  j  Down  Space", "forward"),
+    ("p  k  Up", "back"),
+    ("PageDown  PageUp", "a screen forward, a screen back"),
+    ("g  Home,  G  End", "to the first, to the last"),
+    ("!  e", "to where it is refused; there: all that is said of it"),
+    ("b  B", "to the next branch that was taken up, to the one before"),
+    ("f  Enter", "at a condition to its other side, and from there to the condition"),
+    ("]  [", "to the next time that the same instruction was walked over, to the last"),
+    ("r and a digit", "to what made this register what it is"),
+    ("Left  Right  h  l", "further back in what made it, and on again"),
+    ("/ text Enter", "to the next line with this text; / Enter to one more"),
+    ("i", "all that is said of this step, on a page"),
+    ("Tab  Shift-Tab", "the next program, the one before"),
+    ("?", "this"),
+    ("q  Escape  Ctrl-C", "the end; Escape first ends following a register"),
+    ("", ""),
+    ("*", "made the register that is followed what it is"),
+    ("=", "an exact value that matters where you are was traced back over this"),
+    ("!", "here it is refused"),
+    ("* r6 = 7", "what this step changed"),
+];
+
+fn named(place: Place) -> String {
+    format!("{:<3}", name(place))
+}
+
+struct Panel {
+    width: usize,
+    lines: Vec<Line>,
+}
+
+impl Panel {
+    /// A paragraph; its further lines are indented.
+    fn say(&mut self, style: Style, indent: &str, text: &str) {
+        let lines = wrap(text, self.width, indent);
+        self.lines.extend(lines.into_iter().map(|line| Line::of(style, &line)));
+    }
+}

@@ -1,0 +1,339 @@
+//! From a state and a size to a screen.
+
+use super::{Mode, Page, Stepper, Walked};
+use crate::verifier::verification::Source;
+use crate::verifier::walk::Entry;
+use crate::verifier::wording;
+
+/// How a text looks.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[allow(missing_docs)] // What each is for.
+pub enum Style {
+    #[default]
+    Plain,
+    Dim,
+    Bold,
+    /// The first line and the last.
+    Bar,
+    /// Where one is.
+    Current,
+    /// A line of the program's source.
+    Source,
+    /// What a step changed.
+    Changed,
+    /// What made the register that is followed.
+    Chain,
+    Error,
+}
+
+/// A text of one style.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Span {
+    /// How it looks.
+    pub style: Style,
+    /// The text: characters of one column each, and no control characters.
+    pub text: String,
+}
+
+/// A line of the screen.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Line(pub Vec<Span>);
+
+impl Line {
+    /// A line of one style.
+    pub(super) fn of(style: Style, text: &str) -> Line {
+        Line(vec![Span { style, text: plain(text) }])
+    }
+
+    /// The line without its looks.
+    pub fn text(&self) -> String {
+        self.0.iter().map(|span| span.text.as_str()).collect()
+    }
+
+    /// The line cut or filled to a width.
+    fn fit(mut self, width: usize) -> Line {
+        let mut left = width;
+        for span in &mut self.0 {
+            if let Some((end, _)) = span.text.char_indices().nth(left) {
+                span.text.truncate(end);
+            }
+            left -= span.text.chars().count();
+        }
+        if left > 0 {
+            // A bar reaches to the end.
+            let style = match self.0.last() {
+                Some(Span { style: style @ (Style::Bar | Style::Current), .. }) => *style,
+                _ => Style::Plain,
+            };
+            self.0.push(Span { style, text: " ".repeat(left) });
+        }
+        self
+    }
+}
+
+/// A text whose characters take a column each: what is not known to do so is a question mark.
+fn plain(text: &str) -> String {
+    let known = |c: char| match c {
+        '\t' => ' ',
+        ' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{2ff}' | '\u{370}'..='\u{3ff}' => c,
+        '\u{2010}'..='\u{2027}' | '\u{2190}'..='\u{21ff}' | '\u{2500}'..='\u{257f}' => c,
+        _ => '?',
+    };
+    text.chars().map(known).collect()
+}
+
+/// A paragraph in lines of a width, all but the first behind an indentation.
+pub(super) fn wrap(text: &str, width: usize, indent: &str) -> Vec<String> {
+    let indent = if indent.len() + 16 > width { "" } else { indent };
+    let width = width.max(1);
+    let mut lines = vec![];
+    let mut line: Vec<char> = plain(text).trim_end().chars().collect();
+    while line.len() > width {
+        // At a space, but not in the indentation.
+        let space = line[..=width].iter().rposition(|c| *c == ' ').filter(|at| *at > indent.len());
+        let rest = line.split_off(space.unwrap_or(width));
+        lines.push(line.iter().collect());
+        let rest = rest.into_iter().skip_while(|c| *c == ' ');
+        line = indent.chars().chain(rest).collect();
+        if line.len() == indent.len() {
+            return lines;
+        }
+    }
+    lines.push(line.into_iter().collect());
+    lines
+}
+
+/// So narrow a screen has what is known below the walk, not beside it.
+const NARROW: usize = 100;
+
+impl Stepper<'_> {
+    /// The screen, line by line, each as wide as the screen.
+    pub fn screen(&mut self, width: usize, height: usize) -> Vec<Line> {
+        let (bars, inside) = match height {
+            0 => return vec![],
+            1..5 => (1, height - 1),
+            _ => (2, height - 2),
+        };
+        self.page = inside.saturating_sub(1).max(1);
+        let mut lines = vec![];
+        if bars == 2 {
+            lines.push(self.title(width));
+        }
+        match self.mode {
+            Mode::Page(page, top) => lines.extend(self.over(page, top, width, inside)),
+            _ => lines.extend(self.walk_and_panel(width, inside)),
+        }
+        lines.resize(height - 1, Line::default());
+        lines.push(self.status());
+        lines.into_iter().map(|line| line.fit(width)).collect()
+    }
+
+    fn title(&self, width: usize) -> Line {
+        let walked = self.walked();
+        let left = format!(" {}: {}", walked.title, walked.verdict());
+        let right = match self.programs.len() {
+            1 => String::new(),
+            count => format!("program {} of {count} (Tab) ", self.current + 1),
+        };
+        let between = width.saturating_sub(left.chars().count() + right.len());
+        Line::of(Style::Bar, &format!("{left}{}{right}", " ".repeat(between)))
+    }
+
+    fn status(&self) -> Line {
+        let text = match (&self.mode, self.message.as_str()) {
+            (Mode::Register, _) => " follow which register? 0 to 9".into(),
+            (Mode::Search(text), _) => format!(" /{text}_"),
+            (Mode::Page(..), _) => " Up and Down scroll, any other key goes back".into(),
+            (Mode::Walk, "") => format!(" {}   {}", self.walked().position(), self.walked().keys()),
+            (Mode::Walk, message) => format!(" {}   {message}", self.walked().position()),
+        };
+        Line::of(Style::Bar, &text)
+    }
+
+    /// A page over the walk.
+    fn over(&mut self, page: Page, top: usize, width: usize, height: usize) -> Vec<Line> {
+        let lines = self.walked().page(page, width);
+        let top = top.min(lines.len().saturating_sub(height));
+        self.mode = Mode::Page(page, top);
+        lines.into_iter().skip(top).take(height).collect()
+    }
+
+    fn walk_and_panel(&mut self, width: usize, height: usize) -> Vec<Line> {
+        let walked = &mut self.programs[self.current];
+        if width >= NARROW {
+            let right = (width * 2 / 5).min(70);
+            let left = width - right - 3;
+            let panel = cut(walked.panel(right, false), height);
+            let mut rows = walked.rows(left, height);
+            rows.resize(height, Line::default());
+            let mut panel = panel.into_iter();
+            let beside = rows.into_iter().map(|row| {
+                let mut line = row.fit(left);
+                line.0.push(Span { style: Style::Dim, text: " | ".into() });
+                line.0.extend(panel.next().unwrap_or_default().0);
+                line
+            });
+            return beside.collect();
+        }
+        if height < 8 {
+            return walked.rows(width, height);
+        }
+        let panel = walked.panel(width, false);
+        // Of the same height everywhere; of a refusal all that leaves a few rows.
+        let below = if walked.fails_here() {
+            panel.len().min(height - 5).max(height / 2)
+        } else {
+            height / 2
+        };
+        let mut lines = walked.rows(width, height - below - 1);
+        lines.resize(height - below - 1, Line::default());
+        lines.push(Line::of(Style::Dim, &"-".repeat(width)));
+        lines.extend(cut(panel, below));
+        lines
+    }
+}
+
+/// The first lines; the last of them tells how many are left out.
+fn cut(mut lines: Vec<Line>, height: usize) -> Vec<Line> {
+    if lines.len() > height && height > 0 {
+        let more = lines.len() - (height - 1);
+        lines.truncate(height - 1);
+        lines.push(Line::of(Style::Dim, &format!("  and {more} lines more: i")));
+    }
+    lines
+}
+
+impl Walked<'_> {
+    fn position(&self) -> String {
+        let rows = self.trail.rows();
+        let Some(row) = rows.get(self.cursor) else { return "no steps to show".into() };
+        let step = format!("step {}/{}", self.cursor + 1, rows.len());
+        match &row.entry {
+            Entry::Step(it) => {
+                let time =
+                    if it.times > 1 { format!(", time {}", it.times) } else { String::new() };
+                format!("{step}, instruction {}, depth {}{time}", it.at, it.depth)
+            }
+            Entry::Branch { depth, .. } | Entry::Safe { depth, .. } => {
+                format!("{step}, depth {depth}")
+            }
+            _ => step,
+        }
+    }
+
+    fn keys(&self) -> String {
+        let failure = if self.refused { "! failure  " } else { "" };
+        let other = self.trail.rows().get(self.cursor).is_some_and(|row| row.other.is_some());
+        let other = if other { "f other side  " } else { "" };
+        format!("? help  q quit  {failure}{other}n p step  b branch  r register  / search")
+    }
+
+    /// The rows around the one where one is, in so many lines of this width.
+    fn rows(&mut self, width: usize, height: usize) -> Vec<Line> {
+        if height == 0 {
+            return vec![];
+        }
+        if self.cursor < self.top {
+            self.top = self.cursor.saturating_sub(height / 3);
+        }
+        if let Some(lines) = self.from(self.top, width, height) {
+            return lines;
+        }
+        // What is before it may have lines of source above it.
+        let last = self.cursor.saturating_sub(height * 2 / 3);
+        for top in last..=self.cursor {
+            if let Some(lines) = self.from(top, width, height) {
+                self.top = top;
+                return lines;
+            }
+        }
+        self.top = self.cursor;
+        vec![self.row(self.cursor, width)]
+    }
+
+    /// The rows from one on; `None` if the one where one is would not be among them.
+    fn from(&self, top: usize, width: usize, height: usize) -> Option<Vec<Line>> {
+        let count = self.trail.rows().len();
+        if count > 0 && self.cursor >= top + height {
+            return None;
+        }
+        let mut lines = vec![];
+        let mut shown = count == 0;
+        if top == 0 && self.trail.left_out() > 0 {
+            let text = format!("  ; the first {} are left out", self.trail.left_out());
+            lines.push(Line::of(Style::Dim, &text));
+        }
+        for row in top..count {
+            if let Some(source) = self.source_above(row, row == top) {
+                let Source { file, line, text, .. } = source;
+                let text = format!("  {}; {text} @ {file}:{line}", self.indent(row, width));
+                lines.push(Line::of(Style::Source, &text));
+            }
+            if lines.len() >= height {
+                break;
+            }
+            shown |= row == self.cursor;
+            lines.push(self.row(row, width));
+        }
+        lines.truncate(height);
+        shown.then_some(lines)
+    }
+
+    /// The line of source that begins with a row.
+    fn source_above(&self, row: usize, first: bool) -> Option<&Source> {
+        let rows = self.trail.rows();
+        let at = rows[row].insn()?;
+        let source = self.program.source(at)?;
+        // A program's own text may be what is shown anyway.
+        if self.program.text(at).ends_with(&source.text) {
+            return None;
+        }
+        let before = row.checked_sub(1).filter(|_| !first).and_then(|row| rows[row].insn());
+        let shown = before.and_then(|at| self.program.source(at));
+        let same = shown.is_some_and(|it| it.line == source.line && it.file == source.file);
+        (!same).then_some(source)
+    }
+
+    fn indent(&self, row: usize, width: usize) -> String {
+        let depth = match &self.trail.rows()[row].entry {
+            Entry::Step(step) => step.depth,
+            Entry::Branch { depth, .. } | Entry::Safe { depth, .. } => *depth,
+            _ => 0,
+        };
+        "| ".repeat(depth.min(width / 8).min(12))
+    }
+
+    fn row(&self, row: usize, width: usize) -> Line {
+        let found = &self.trail.rows()[row];
+        let line = wording::line(self.program, &found.entry, false);
+        let made = |row: usize| {
+            let follow = self.follow.as_ref();
+            follow.is_some_and(|follow| follow.made.iter().any(|made| made.row == row))
+        };
+        let here = row == self.cursor;
+        let exact = found.exact_for == Some(self.cursor);
+        let (mark, style) = match (self.failure == Some(row), made(row), &found.entry) {
+            (true, ..) => ('!', Style::Error),
+            (_, true, _) => ('*', Style::Chain),
+            _ if exact => ('=', Style::Plain),
+            (_, _, Entry::Branch { .. } | Entry::Begin { .. }) => (' ', Style::Bold),
+            (_, _, Entry::Step(_)) => (' ', Style::Plain),
+            _ => (' ', Style::Dim),
+        };
+        let cursor = if here { '>' } else { ' ' };
+        let text = format!("{cursor}{mark}{}{}", self.indent(row, width), line.text);
+        // What was learnt is in the panel too: here it is what fits.
+        let column = (width * 3 / 5).clamp(30, 50);
+        let mut spans = Line::of(if here { Style::Current } else { style }, &text).0;
+        if !line.behind.is_empty() {
+            let style = if here { Style::Current } else { Style::Dim };
+            let text = format!(
+                "{} ; {}",
+                " ".repeat(column.saturating_sub(text.chars().count())),
+                line.behind
+            );
+            spans.extend(Line::of(style, &text).0);
+        }
+        Line(spans)
+    }
+}
