@@ -5,33 +5,27 @@
 //! what it finds is the measurement itself: so the cost of the empty program is taken off. What this
 //! host lacks is named and left out.
 
-use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use goblin::elf::Elf;
 use rawbpf::host::KernelTypes;
 use rawbpf::insn::*;
 use rawbpf::sys::link::{self, At};
-use rawbpf::sys::object::{self, Kind};
+use rawbpf::sys::object;
 use rawbpf::sys::{
     AttachType, Link, Load, Map, MapSpec, MapType, PerfEvent, Prog, ProgramType, Tracefs, prog,
 };
 
-#[allow(dead_code, reason = "tests need more of it")]
-#[path = "../tests/host/disk.rs"]
-mod disk;
-use disk::LoopDisk;
+mod common;
+use common::{LoopDisk, RAWBPF, Result, Running, info, median, text};
 
 const ROUNDS: usize = 11;
 const PAIRS: usize = 5;
 const EVENTS: u32 = 5000;
-const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
 /// Ours, with options that make it like the other of that name: bitesize of libbpf-tools tells names, of
 /// those who issue.
@@ -42,11 +36,9 @@ const TOOLS: [(&str, &[&str]); 3] = [
 ];
 
 type Measure = fn(&str, &[&str], &LoopDisk) -> Result<String>;
-type Result<T> = std::result::Result<T, String>;
 
 fn main() -> Result<()> {
-    let before = fs::read_to_string(STATISTICS).map_err(text)?;
-    fs::write(STATISTICS, "1").map_err(text)?;
+    let _statistics = object::enable_stats().map_err(text)?;
     let disk = LoopDisk::new();
     println!(
         "ns an event above the empty program, medians of {ROUNDS} rounds; instructions, bytes of code"
@@ -67,16 +59,15 @@ fn main() -> Result<()> {
             }
         }
     }
-    fs::write(STATISTICS, before).map_err(text)
+    Ok(())
 }
 
 /// The programs are attached at once, and every request passes through all of them.
 fn same_events(kind: &str, disk: &LoopDisk) -> Result<String> {
     let (_empty, empty) = in_process(kind, empty())?;
     let (_clang, clang) = in_process(kind, clang(kind)?)?;
-    let (_ours, ours) =
-        Tool::start(env!("CARGO_BIN_EXE_rawbpf"), &["bitehist", "--attach", kind, "3600"])?;
-    let ours = *ours.first().ok_or("no program")?;
+    let tool = Running::start(&[RAWBPF, "bitehist", "--attach", kind, "3600"])?;
+    let ours = *tool.programs.first().ok_or("no program")?;
     let rounds = rounds(&[empty, ours, clang], disk, |before, after| {
         (after.run_time_ns - before.run_time_ns) as f64
             / (after.run_count - before.run_count) as f64
@@ -100,12 +91,12 @@ fn same_events(kind: &str, disk: &LoopDisk) -> Result<String> {
 /// then be in the caches for the other.
 fn at_once(tool: &str, options: &[&str], disk: &LoopDisk) -> Result<String> {
     let (_empty, empty) = in_process("raw_tp", empty())?;
-    let (_peer, peer_programs) = libbpf_tool(tool)?;
-    let (_ours, our_programs) = our_tool(tool, options)?;
-    let all: Vec<u32> = [&[empty][..], &our_programs, &peer_programs].concat();
+    let (peer, ours) = (libbpf_tool(tool)?, our_tool(tool, options)?);
+    let all: Vec<u32> = [&[empty][..], &ours.programs, &peer.programs].concat();
     let rounds = rounds(&all, disk, Cost::of)?;
+    let our_count = ours.programs.len();
     let costs = rounds.iter().map(|round| {
-        let (ours, peers) = round[1..].split_at(our_programs.len());
+        let (ours, peers) = round[1..].split_at(our_count);
         [Cost::sum(ours, round[0]), Cost::sum(peers, round[0])]
     });
     Ok(compared(costs.collect()))
@@ -114,8 +105,8 @@ fn at_once(tool: &str, options: &[&str], disk: &LoopDisk) -> Result<String> {
 /// The tools take turns.
 fn alone(tool: &str, options: &[&str], disk: &LoopDisk) -> Result<String> {
     let (_empty, empty) = in_process("raw_tp", empty())?;
-    let turn = |(_tool, programs): (Tool, Vec<u32>)| -> Result<[f64; 2]> {
-        let rounds = rounds(&[&[empty][..], &programs].concat(), disk, Cost::of)?;
+    let turn = |tool: Running| -> Result<[f64; 2]> {
+        let rounds = rounds(&[&[empty][..], &tool.programs].concat(), disk, Cost::of)?;
         let costs: Vec<_> = rounds.iter().map(|round| Cost::sum(&round[1..], round[0])).collect();
         let median_of = |part: usize| median(costs.iter().map(|cost| cost[part]));
         Ok([median_of(0), median_of(1)])
@@ -161,14 +152,14 @@ impl Cost {
     }
 }
 
-fn our_tool(tool: &str, options: &[&str]) -> Result<(Tool, Vec<u32>)> {
-    Tool::start(env!("CARGO_BIN_EXE_rawbpf"), &[&[tool], options, &["3600"]].concat())
+fn our_tool(tool: &str, options: &[&str]) -> Result<Running> {
+    Running::start(&[&[RAWBPF, tool], options, &["3600"]].concat())
 }
 
-fn libbpf_tool(tool: &str) -> Result<(Tool, Vec<u32>)> {
+fn libbpf_tool(tool: &str) -> Result<Running> {
     let path = format!("/usr/sbin/{tool}");
     match Path::new(&path).exists() {
-        true => Tool::start(&path, &["3600"]),
+        true => Running::start(&[&path, "3600"]),
         false => Err(format!("{path} (libbpf-tools) is not installed")),
     }
 }
@@ -188,55 +179,6 @@ fn rounds<T>(
             Ok(before.iter().zip(&infos()?).map(|(before, after)| cost(before, after)).collect())
         })
         .collect()
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn info(id: u32) -> Result<object::ProgInfo> {
-    object::prog_info(Prog::from_id(id).map_err(text)?.as_fd()).map_err(text)
-}
-
-/// A tool that runs, with the ids of the programs it loaded.
-struct Tool(Child);
-
-impl Tool {
-    fn start(command: &str, arguments: &[&str]) -> Result<(Tool, Vec<u32>)> {
-        let ids = || object::ids(Kind::Prog).filter_map(|id| id.ok()).collect::<BTreeSet<u32>>();
-        let before = ids();
-        let child = Command::new(command)
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(text)?;
-        let mut tool = Tool(child);
-        let begin = Instant::now();
-        let mut found = BTreeSet::new();
-        // Until no program has come for a second.
-        let mut last = begin;
-        while last.elapsed() < Duration::from_secs(1) {
-            sleep(Duration::from_millis(50));
-            let now: BTreeSet<u32> = ids().difference(&before).copied().collect();
-            if now != found {
-                (found, last) = (now, Instant::now());
-            }
-        }
-        match tool.0.try_wait().map_err(text)? {
-            Some(_) => Err("it does not run on this host".into()),
-            None => Ok((tool, found.into_iter().collect())),
-        }
-    }
-}
-
-impl Drop for Tool {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// Loads and attaches a program that counts in one map.
@@ -346,8 +288,4 @@ fn with_types<T>(
     let types = KernelTypes::running();
     let mut btf = types.btf().map_err(text)?.ok_or("no BTF")?;
     find(&mut btf).map_err(text)?.ok_or("this kernel has no such type".into())
-}
-
-fn text(error: impl ToString) -> String {
-    error.to_string()
 }

@@ -23,7 +23,7 @@ impl Counters {
         map.lookup(&0u32.to_ne_bytes(), &mut value).map_err(|error| unreadable(&error))?;
         let now = words(&value);
         self.before.resize(now.len(), 0);
-        let counts = difference(&now, &self.before);
+        let counts = difference(&now, &self.before).collect();
         self.before = now;
         Ok(counts)
     }
@@ -38,7 +38,7 @@ impl Counters {
 pub struct KeyedCounters {
     /// How many words of a value are counters; all if not told.
     len: Option<usize>,
-    before: HashMap<Vec<u8>, Vec<u64>>,
+    before: Counts,
     entries: Entries,
 }
 
@@ -58,75 +58,170 @@ impl KeyedCounters {
     ///
     /// # Errors
     /// The map could not be read.
-    pub fn interval(&mut self, map: &Map) -> Result<HashMap<Vec<u8>, Vec<u64>>, Error> {
+    pub fn interval(&mut self, map: &Map) -> Result<Counts, Error> {
         map.read_all(&mut self.entries).map_err(|error| unreadable(&error))?;
         let crowded = self.entries.len() * 2 > map.spec().max_entries as usize;
-        let (mut counted, mut idle) = (HashMap::new(), vec![]);
+        let len = self.len.unwrap_or(map.spec().value_size as usize / 8);
+        let before = std::mem::replace(&mut self.before, Counts::new(map.key_len(), len));
+        let mut counted = Counts::new(map.key_len(), len);
+        let mut walk = Walk::over(&before);
+        let (mut now, mut last) = (vec![0; len], vec![0; map.value_len()]);
         for (key, value) in self.entries.iter() {
-            let now = sum_of_cpus(map, value, self.len);
-            match self.before.get_mut(key) {
-                Some(before) if *before == now => idle.push(key.to_owned()),
-                Some(before) => {
-                    counted.insert(key.to_owned(), difference(&now, before));
-                    *before = now;
-                }
-                None => {
-                    self.before.insert(key.to_owned(), now.clone());
-                    // A program may have added the key, and be about to count.
-                    if now.iter().any(|count| *count > 0) {
-                        counted.insert(key.to_owned(), now);
+            sum_of_cpus(map, value, &mut now);
+            match walk.to(key) {
+                Place::Known(then) if *then == now => {
+                    if !crowded {
+                        self.before.push(key, now.iter().copied());
+                    } else if remove(map, key, &mut last)? {
+                        sum_of_cpus(map, &last, &mut now);
+                        if *then != now {
+                            counted.push(key, difference(&now, then));
+                        }
                     }
                 }
+                Place::Known(then) => {
+                    counted.push(key, difference(&now, then));
+                    self.before.push(key, now.iter().copied());
+                }
+                Place::New => {
+                    // A program may have added the key, and be about to count.
+                    if now.iter().any(|count| *count > 0) {
+                        counted.push(key, now.iter().copied());
+                    }
+                    self.before.push(key, now.iter().copied());
+                }
+                Place::Again => {}
             }
         }
-        if crowded {
-            self.forget(map, idle, &mut counted)?;
+        for (key, counts) in walk.left_out() {
+            self.before.push(key, counts.iter().copied());
         }
         Ok(counted)
     }
+}
 
-    fn forget(
-        &mut self,
-        map: &Map,
-        idle: Vec<Vec<u8>>,
-        counted: &mut HashMap<Vec<u8>, Vec<u64>>,
-    ) -> Result<(), Error> {
-        let mut value = vec![0; map.value_len()];
-        for key in idle {
-            // Kernels before 5.14 cannot read and remove a hash's key at once.
-            let removed = match map.lookup_and_delete(&key, &mut value) {
-                Err(error) if matches!(error.errno, Errno::EINVAL | Errno::ENOTSUPP) => {
-                    map.lookup(&key, &mut value).and_then(|_| map.delete(&key))
-                }
-                result => result,
-            };
-            let removed = removed.map_err(|error| unreadable(&error))?;
-            let before = self.before.remove(&key).unwrap_or_default();
-            let last = sum_of_cpus(map, &value, self.len);
-            if removed && last != before {
-                counted.insert(key, difference(&last, &before));
-            }
+/// Takes a key out of the map, with its last value; false if it was not there.
+fn remove(map: &Map, key: &[u8], value: &mut [u8]) -> Result<bool, Error> {
+    // Kernels before 5.14 cannot read and remove a hash's key at once.
+    let removed = match map.lookup_and_delete(key, value) {
+        Err(error) if matches!(error.errno, Errno::EINVAL | Errno::ENOTSUPP) => {
+            map.lookup(key, value).and_then(|_| map.delete(key))
         }
-        Ok(())
+        result => result,
+    };
+    removed.map_err(|error| unreadable(&error))
+}
+
+/// Counters by key, in the order in which they were read.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    keys: Vec<u8>,
+    counts: Vec<u64>,
+    key_len: usize,
+    /// How many counters a key has.
+    words: usize,
+}
+
+impl Counts {
+    fn new(key_len: usize, words: usize) -> Counts {
+        Counts { key_len, words, ..Counts::default() }
+    }
+
+    fn push(&mut self, key: &[u8], counts: impl Iterator<Item = u64>) {
+        self.keys.extend_from_slice(key);
+        self.counts.extend(counts);
+    }
+
+    fn get(&self, at: usize) -> Option<(&[u8], &[u64])> {
+        let part = |at: usize, len: usize| at * len..(at + 1) * len;
+        let key = self.keys.get(part(at, self.key_len))?;
+        Some((key, self.counts.get(part(at, self.words))?))
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len().checked_div(self.key_len).unwrap_or(0)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Keys with their counters.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u64])> {
+        (0..self.len()).map_while(|at| self.get(at))
+    }
+}
+
+/// Finds keys in what was read before. The kernel hands over a map's keys in the same order every time
+/// but for those that come and go, so that most are where the last one's neighbour was.
+struct Walk<'a> {
+    before: &'a Counts,
+    next: usize,
+    seen: Vec<bool>,
+    /// Where the keys are. Made for the first that is out of order; has those, too, that are new.
+    index: HashMap<&'a [u8], Option<usize>>,
+}
+
+enum Place<'a> {
+    Known(&'a [u64]),
+    New,
+    /// It has been met already: a map that changes while it is read may give a key twice.
+    Again,
+}
+
+impl<'a> Walk<'a> {
+    fn over(before: &'a Counts) -> Walk<'a> {
+        Walk { before, next: 0, seen: vec![false; before.len()], index: HashMap::new() }
+    }
+
+    fn to(&mut self, key: &'a [u8]) -> Place<'a> {
+        let at = match self.before.get(self.next) {
+            Some((next, _)) if next == key => self.next,
+            _ => {
+                if self.index.is_empty() {
+                    let keys = self.before.iter().map(|(key, _)| key);
+                    self.index = keys.zip((0..).map(Some)).collect();
+                }
+                match self.index.get(key) {
+                    Some(Some(at)) => *at,
+                    Some(None) => return Place::Again,
+                    None => {
+                        self.index.insert(key, None);
+                        return Place::New;
+                    }
+                }
+            }
+        };
+        self.next = at + 1;
+        match (std::mem::replace(&mut self.seen[at], true), self.before.get(at)) {
+            (false, Some((_, counts))) => Place::Known(counts),
+            _ => Place::Again,
+        }
+    }
+
+    /// What was not met.
+    fn left_out(&self) -> impl Iterator<Item = (&'a [u8], &'a [u64])> {
+        let all = self.before.iter().zip(&self.seen);
+        all.filter_map(|(counts, seen)| (!seen).then_some(counts))
     }
 }
 
 /// What was counted between two reads.
-fn difference(now: &[u64], before: &[u64]) -> Vec<u64> {
-    now.iter().zip(before).map(|(now, before)| now.wrapping_sub(*before)).collect()
+fn difference(now: &[u64], before: &[u64]) -> impl Iterator<Item = u64> {
+    now.iter().zip(before).map(|(now, before)| now.wrapping_sub(*before))
 }
 
 /// The first words of a value, those of all CPUs added up where each has its own.
-fn sum_of_cpus(map: &Map, value: &[u8], len: Option<usize>) -> Vec<u64> {
-    let mut cpus = map.cpu_values(value).map(words);
-    let mut sum = cpus.next().unwrap_or_default();
-    sum.truncate(len.unwrap_or(usize::MAX));
-    for cpu in cpus {
-        for (sum, count) in sum.iter_mut().zip(cpu) {
-            *sum = sum.wrapping_add(count);
+fn sum_of_cpus(map: &Map, value: &[u8], sum: &mut [u64]) {
+    sum.fill(0);
+    for cpu in map.cpu_values(value) {
+        let (words, _) = cpu.as_chunks::<8>();
+        for (sum, word) in sum.iter_mut().zip(words) {
+            *sum = sum.wrapping_add(u64::from_ne_bytes(*word));
         }
     }
-    sum
 }
 
 /// A value's u64 words.
@@ -138,4 +233,43 @@ pub fn words(value: &[u8]) -> Vec<u64> {
 /// A map that could not be read, as a user should see it.
 pub fn unreadable(error: &crate::sys::SysError) -> Error {
     Error::failed(format!("the counters could not be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pairs: &[(u8, u64)]) -> Counts {
+        let mut counts = Counts::new(1, 1);
+        pairs.iter().for_each(|(key, count)| counts.push(&[*key], [*count].into_iter()));
+        counts
+    }
+
+    /// The counts before of each key in this order: None for a new one, "again" for a double.
+    fn walk(before: &Counts, keys: &[u8]) -> (Vec<String>, Vec<u8>) {
+        let mut walk = Walk::over(before);
+        let found = keys.iter().map(|key| match walk.to(std::slice::from_ref(key)) {
+            Place::Known(counts) => counts[0].to_string(),
+            Place::New => "new".into(),
+            Place::Again => "again".into(),
+        });
+        (found.collect(), walk.left_out().map(|(key, _)| key[0]).collect())
+    }
+
+    #[test]
+    fn a_key_is_found_wherever_it_was() {
+        let before = of(&[(1, 10), (2, 20), (3, 30), (4, 40)]);
+        let all = |found: &[&str]| found.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(walk(&before, &[1, 2, 3, 4]), (all(&["10", "20", "30", "40"]), vec![]));
+        assert_eq!(walk(&before, &[4, 5, 1, 2]), (all(&["40", "new", "10", "20"]), vec![3]));
+        assert_eq!(walk(&before, &[]), (vec![], vec![1, 2, 3, 4]));
+        assert_eq!(walk(&of(&[]), &[7, 8]), (all(&["new", "new"]), vec![]));
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_counts_once() {
+        let before = of(&[(1, 10), (2, 20)]);
+        let (found, _) = walk(&before, &[1, 5, 5, 1, 2, 2]);
+        assert_eq!(found, ["10", "new", "again", "again", "20", "again"]);
+    }
 }

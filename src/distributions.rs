@@ -69,10 +69,10 @@ impl Distributions {
         self.begin(epoch)?;
         let counted = self.counters.interval(distributions)?;
         let mut all: BTreeMap<_, _> = counted
-            .into_iter()
-            .map(|(key, mut counts)| {
-                let sum = counts.split_off(self.len - 1)[0];
-                (key, Distribution { counts, sum, extremes: None })
+            .iter()
+            .map(|(key, words)| {
+                let (counts, sum) = (words[..self.len - 1].to_vec(), words[self.len - 1]);
+                (key.to_vec(), Distribution { counts, sum, extremes: None })
             })
             .collect();
         for (key, value) in self.counters.entries().iter() {

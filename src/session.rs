@@ -43,6 +43,9 @@ impl Plan {
     }
 }
 
+/// Of so many programs the kernel lets go while a child process could be made to do that.
+const MANY: usize = 8;
+
 /// What a running tool holds in the kernel.
 pub struct Session {
     /// The tool's maps in their order.
@@ -67,9 +70,10 @@ impl Session {
     }
 
     /// Detaches all at once as soon as this process has ended, which nobody should have to wait for:
-    /// the kernel takes some 70 ms to let a perf event go. Until then the programs go on.
+    /// the kernel takes some 70 ms to let a perf event go, and as long for a thousand raw tracepoints.
+    /// Until then the programs go on.
     pub fn leave(self) {
-        if self.perf_events > 0 {
+        if self.perf_events > 0 || self.programs.len() > MANY {
             let links: Vec<_> = self.programs.iter().map(|(_, link)| link.as_fd()).collect();
             sys::link::leave_behind(&links);
         }

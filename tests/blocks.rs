@@ -377,12 +377,12 @@ fn tells_all_under_churn(map_type: MapType) {
     let (mut counters, mut told) = (KeyedCounters::default(), HashMap::<u64, u64>::new());
     let mut tell = || {
         let counted = counters.interval(&keyed).unwrap();
-        for (key, counts) in &counted {
+        for (key, counts) in counted.iter() {
             // A count that is wrong may be a huge one: let the end tell, not an overflow here.
             let sum = told.entry(words(key)[0]).or_default();
             *sum = sum.wrapping_add(counts[0]);
         }
-        counted.into_keys().map(|key| words(&key)[0]).collect::<HashSet<_>>()
+        counted.iter().map(|(key, _)| words(key)[0]).collect::<HashSet<_>>()
     };
     let (mut comings, mut before) = (0, HashSet::new());
     let made = std::thread::scope(|scope| {

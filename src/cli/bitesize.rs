@@ -236,7 +236,8 @@ impl Tool for Bitesize<'_> {
         let sizes = self.sizes.interval(&session.maps[0])?;
         let lost = self.lost.interval(&session.maps[2])?;
         (self.unreadable, self.full) = (lost[UNREADABLE as usize], lost[FULL as usize]);
-        self.tasks = sizes.into_iter().map(|(key, counts)| Task::new(key, counts)).collect();
+        let tasks = sizes.iter().map(|(key, counts)| Task::new(key.to_vec(), counts.to_vec()));
+        self.tasks = tasks.collect();
         let (sort, tasks) = (self.options.sort, &mut self.tasks);
         tasks.sort_by_cached_key(|task| {
             let (bytes, count) = (task.bytes, task.count());

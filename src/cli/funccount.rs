@@ -1,6 +1,5 @@
 //! `rawbpf funccount`: from patterns to frequency counts.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 
 use clap::{Arg, Args};
@@ -289,7 +288,7 @@ impl Tool for FuncCount<'_> {
             self.counts = functions.chain(tracepoints).zip(counts).collect();
             return Ok(());
         }
-        let counts: HashMap<_, _> = self.keyed.interval(&session.maps[0])?;
+        let counts = self.keyed.interval(&session.maps[0])?;
         self.counts = counts.iter().map(|(key, counts)| (self.label(key), counts[0])).collect();
         self.not_counted = self.no_room.interval(&session.maps[2])?[0];
         Ok(())

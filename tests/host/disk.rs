@@ -11,12 +11,15 @@ pub struct LoopDisk {
 }
 
 impl LoopDisk {
+    /// In bytes.
+    pub const SIZE: u64 = 256 << 20;
+
     pub fn new() -> LoopDisk {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("rawbpf-test-{}-{number}.img", std::process::id());
         let file = PathBuf::from("/dev/shm").join(name);
-        std::fs::File::create(&file).unwrap().set_len(256 << 20).unwrap();
+        std::fs::File::create(&file).unwrap().set_len(LoopDisk::SIZE).unwrap();
         let output =
             Command::new("losetup").args(["--find", "--show"]).arg(&file).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -43,7 +46,7 @@ impl LoopDisk {
     }
 
     fn dd(&self, kbytes: u32, count: u32, args: [&str; 3]) {
-        let blocks = 256 * 1024 / kbytes;
+        let blocks = (LoopDisk::SIZE >> 10) as u32 / kbytes;
         let mut left = count;
         while left > 0 {
             let now = left.min(blocks);

@@ -1,16 +1,12 @@
 //! One run of a guest: what goes in, QEMU, and what comes out.
 
 use crate::bed::{Kernel, Outcome};
+use crate::machine::{self, Machine};
 use std::collections::BTreeMap;
 use std::io::{self, Error};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-use std::{env, fs, thread};
-
-/// How long a guest may take from power on to power off; ordinary is a tenth of it.
-const LIMIT: Duration = Duration::from_secs(900);
+use std::{env, fs};
 
 /// What a guest left behind.
 pub struct Boot {
@@ -37,7 +33,7 @@ pub fn boot(kernel: &Kernel) -> Boot {
 }
 
 fn try_boot(kernel: &Kernel) -> io::Result<Boot> {
-    let cached = cache()?.join("kernels").join(kernel.name);
+    let cached = machine::cache()?.join("kernels").join(kernel.name);
     let expected_release = fs::read_to_string(cached.join("release"))
         .map_err(|_| Error::other(format!("no kernel in {}: run tests/run", cached.display())))?;
     let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm").join(kernel.name);
@@ -48,15 +44,6 @@ fn try_boot(kernel: &Kernel) -> io::Result<Boot> {
     }
     boot.expected_release = expected_release.trim().to_owned();
     Ok(boot)
-}
-
-/// Where `tests/run` keeps the kernels.
-fn cache() -> io::Result<PathBuf> {
-    if let Some(cache) = env::var_os("RAWBPF_TEST_CACHE") {
-        return Ok(cache.into());
-    }
-    let home = env::var_os("HOME").ok_or_else(|| Error::other("HOME is not set"))?;
-    Ok(PathBuf::from(home).join(".cache/rawbpf-tests"))
 }
 
 /// The tool to test: the one `tests/run` built for release, or else the one built with the tests.
@@ -70,7 +57,7 @@ fn run(kernel: &Kernel, cached: &Path, work: &Path) -> io::Result<Boot> {
     }
     fs::create_dir_all(work)?;
     write_initramfs(kernel, &cached.join("base.cpio.gz"), work)?;
-    let how_it_ended = qemu(&cached.join("vmlinuz"), work)?;
+    let how_it_ended = machine::run(&cached.join("vmlinuz"), work, &Machine::default())?;
     read_results(work, &how_it_ended)
 }
 
@@ -103,76 +90,11 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
     }
     fs::write(files.join("guest/cases"), cases)?;
 
-    let archive = Command::new("sh")
-        .args(["-c", "find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0"])
-        .current_dir(&files)
-        .output()?;
-    if !archive.status.success() {
-        return Err(Error::other(String::from_utf8_lossy(&archive.stderr)));
-    }
-    let mut initramfs = fs::read(base)?;
-    // A second archive that does not begin at a multiple of 4 is silently ignored.
-    initramfs.resize(initramfs.len().next_multiple_of(4), 0);
-    initramfs.extend(archive.stdout);
-    fs::write(work.join("initramfs"), initramfs)?;
-    fs::remove_dir_all(&files)
-}
-
-/// Runs the guest to its end or to the limit, and says which it was.
-fn qemu(vmlinuz: &Path, work: &Path) -> io::Result<String> {
-    for disk in ["virtio.img", "nvme.img"] {
-        fs::File::create(work.join(disk))?.set_len(64 << 20)?;
-    }
-    // QEMU ends with the thread that waits for it. It is emulation throughout, so that the tests
-    // are the same on every machine. What is switched off is broken in the emulators of some
-    // distributions (cx16, several threads) or by a busy host (the timer check).
-    let mut qemu = Command::new("setpriv")
-        .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
-        .args(["-accel", "tcg,thread=single"])
-        .args(["-machine", "q35", "-cpu", "max,la57=off,cx16=off"])
-        .args(["-smp", "2", "-m", "1024"])
-        .args(["-nodefaults", "-no-user-config", "-no-reboot"])
-        .args(["-display", "none", "-serial", "file:console"])
-        .arg("-kernel")
-        .arg(vmlinuz)
-        .args(["-initrd", "initramfs"])
-        .args(["-append", "console=ttyS0 panic=-1 loglevel=4 no_timer_check"])
-        .args(["-drive", "if=none,id=virtio,format=raw,cache=unsafe,file=virtio.img"])
-        .args(["-device", "virtio-blk-pci,drive=virtio"])
-        .args(["-drive", "if=none,id=nvme,format=raw,cache=unsafe,file=nvme.img"])
-        .args(["-device", "nvme,drive=nvme,serial=nvme"])
-        .args(["-chardev", "file,id=results,path=results.tar"])
-        .args(["-device", "virtio-serial-pci"])
-        .args(["-device", "virtserialport,chardev=results,name=results"])
-        .current_dir(work)
-        .stdin(Stdio::null())
-        .stdout(fs::File::create(work.join("qemu.log"))?)
-        .stderr(fs::File::create(work.join("qemu.err"))?)
-        .spawn()?;
-    let start = Instant::now();
-    loop {
-        if let Some(status) = qemu.try_wait()? {
-            return Ok(match status.success() {
-                true => format!("off after {} s", start.elapsed().as_secs()),
-                false => fs::read_to_string(work.join("qemu.err"))?,
-            });
-        }
-        if start.elapsed() > LIMIT {
-            qemu.kill()?;
-            qemu.wait()?;
-            return Ok(format!("killed after {} s", LIMIT.as_secs()));
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
+    machine::write_initramfs(base, &files, &work.join("initramfs"))
 }
 
 fn read_results(work: &Path, how_it_ended: &str) -> io::Result<Boot> {
-    // A guest that stopped midway leaves a torn last archive, of which tar complains.
-    Command::new("tar")
-        .args(["--ignore-zeros", "-xf", "results.tar"])
-        .current_dir(work)
-        .stderr(Stdio::null())
-        .status()?;
+    machine::unpack_results(work)?;
     let console = fs::read(work.join("console")).unwrap_or_default();
     let console = String::from_utf8_lossy(&console);
     let lines: Vec<&str> = console.lines().collect();

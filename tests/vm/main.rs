@@ -19,6 +19,7 @@ mod dump;
 mod funclatency;
 mod lesson;
 mod list;
+mod machine;
 mod refusal;
 mod run;
 mod user;
