@@ -276,6 +276,7 @@ fn each_mistake_is_underlined_and_has_a_suggestion() {
         (".license GPL\nexit", "GPL", "between quotes", ""),
         (".license \"GPL\"\n.license \"MIT\"\nexit", "\"MIT\"", "was \"GPL\"", "one licence"),
         (".prog x\nexit", ".prog", "no directive", "`.program`"),
+        (".type xdp\nexit", ".type", "no directive", ".program, .license or .map"),
         (".program\nexit", ".program", "needs a name", "NAME"),
         (".program x xdp\n.program y xdp\nexit", "x", "no instructions", ""),
         ("r0 = 0; exit", ";", "begins a comment", "a line"),
@@ -290,6 +291,15 @@ fn each_mistake_is_underlined_and_has_a_suggestion() {
         assert!(mistake.what.contains(what), "{mistakes}");
         assert!(mistake.help.as_deref().unwrap_or_default().contains(help), "{mistakes}");
     }
+}
+
+#[test]
+fn a_text_that_is_too_long_is_told_once() {
+    let text = "exit\n".repeat(1_000_003);
+    let mistakes = parse("long.bpf", &text).unwrap_err();
+    let lines: Vec<_> = mistakes.iter().map(|mistake| mistake.span.line).collect();
+    assert_eq!(lines, [1_000_001], "{mistakes}");
+    assert!(mistakes.to_string().contains("more than a million"), "{mistakes}");
 }
 
 #[test]

@@ -81,7 +81,8 @@ pub fn directive(text: &str, line: u32) -> Result<Directive, Box<Mistake>> {
         }
         ".map" => map(&mut tokens).map(Directive::Map),
         other => Err(Mistake::new(name.span, format!("`{other}` is no directive"))
-            .meant(other, &mut [".program", ".license", ".map"].into_iter())),
+            .meant(other, &mut [".program", ".license", ".map"].into_iter())
+            .or_help("a line with a dot begins with .program, .license or .map")),
     }
 }
 

@@ -134,7 +134,8 @@ impl Parser {
             if let Err(mistake) = self.line(line, number) {
                 self.mistakes.push(*mistake);
             }
-            if self.mistakes.len() == SHOWN {
+            let too_long = self.open.insns.len() == INSTRUCTIONS && !self.mistakes.is_empty();
+            if self.mistakes.len() == SHOWN || too_long {
                 return;
             }
         }
@@ -156,7 +157,10 @@ impl Parser {
             let Span { line, start, .. } = tokens.span();
             let Statement { insn, need } = statement(&mut tokens, wide)?;
             if before == INSTRUCTIONS {
-                return Err(Mistake::new(tokens.span(), "no program has a million instructions"));
+                return Err(Mistake::new(
+                    tokens.span(),
+                    "no program has more than a million instructions",
+                ));
             }
             let column = code[..start].chars().count() as u32 + 1;
             self.open.insns.push(insn);
