@@ -41,6 +41,10 @@ fn wrong_usage_exits_2_and_says_why() {
         (&["verify", "--step", "bitehist"], "--step needs a terminal, and stdout is none"),
         (&["verify", "--step", "/nosuchfile"], "without --step"),
         (&["verify", "--step", "--json", "bitehist"], "cannot be used with"),
+        (
+            &["verify", "bitehits"],
+            "bitehits: no such file\n  the tools' names are in rawbpf --help",
+        ),
         (&["bitehist", "--dump-insns=poem"], "poem"),
         (&["bitehist", "-d", "nosuchdisk"], "the disks of this host"),
         (&["bitehist", "-d", ""], "no disk"),

@@ -175,10 +175,10 @@ fn run_command(mut command: Command) -> u8 {
             1
         }
         Err(Stop::Error(error)) => {
-            match error.what.split_once(": ") {
-                // The diagnosis says again why.
-                Some((what, _)) if verbose && error.refused.is_some() => say!("{name}: {what}"),
-                _ => say!("{name}: {error}"),
+            if verbose && error.refused.is_some() {
+                say!("{name}: {}", report::without_cause(&error));
+            } else {
+                say!("{name}: {error}");
             }
             if verbose {
                 report::detail(&error, "");

@@ -84,6 +84,28 @@ fn a_refused_text_is_shown_up_to_its_mistake_and_then_why() {
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
+fn of_several_programs_each_that_is_refused_is_named() {
+    let text = "\
+.program one socket_filter
+  exit
+.program two socket_filter
+  r0 = 0
+  exit
+.program three socket_filter
+  r0 = r5
+  exit
+";
+    let ended = of_text(text, "");
+    assert_eq!(ended.code, Some(1));
+    let said: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("verify")).collect();
+    let each = ["one", "three"];
+    let each =
+        each.map(|it| format!("verify: {it}: the verifier refused the socket_filter program"));
+    assert_eq!(said, each, "{}", ended.stderr);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
 fn a_branch_stands_behind_the_path_that_was_walked_first() {
     let ended = of_text(BRANCHES, "");
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));

@@ -123,6 +123,11 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         step::check(file == "-")?;
     }
     let types = KernelTypes::running();
+    if file != "-" && !Path::new(file).exists() {
+        return Err(Error::usage(format!("{}: no such file", file.display()))
+            .next("the tools' names are in rawbpf --help")
+            .into());
+    }
     let text = read_any(Path::new(file), &types)?;
     let programs = text.dumped();
     programs.iter().try_for_each(|dumped| resolved(dumped.program))?;
@@ -140,7 +145,11 @@ pub fn run(options: &Options) -> Result<(), Stop> {
                 session::verify(&Plan { name, attach, program: dumped.program.clone() }, &maps)
             }
         };
-        shown.program(dumped, verdict.map_err(|error| text.explained(error)))?;
+        let named = |error: Error| match programs.len() {
+            0 | 1 => error,
+            _ => Error { what: format!("{}: {}", dumped.name, error.what), ..error },
+        };
+        shown.program(dumped, verdict.map_err(|error| named(text.explained(error))))?;
     }
     shown.end()
 }
@@ -285,7 +294,7 @@ impl<'a> Shown<'a> {
         if let Some(error) = error
             && let Some(earlier) = self.refused.replace(error)
         {
-            say!("verify: {}", earlier.what);
+            say!("verify: {}", report::without_cause(&earlier));
             report::detail(&earlier, "");
         }
         Ok(())
