@@ -86,6 +86,7 @@ const order = place => place[0] === 'r' ? Number(place.slice(1)) : 100 - place.s
 function showKnown() {
   const at = knownAt(index);
   const changed = at === index ? all('span b', program.rows[at]).map(b => b.textContent) : [];
+  find('.known').hidden = false;
   find('caption').textContent = `Known ${at === index ? 'behind' : 'before'} it`;
   const places = [...known(at)].sort(([a], [b]) => order(a) - order(b));
   find('.known tbody').replaceChildren(...places.map(([name, { title, textContent }]) => {
