@@ -282,7 +282,7 @@ impl<'a> Stepper<'a> {
                 }
                 self.go(row);
             }
-            (None, true) => self.say("it was refused before it was walked over"),
+            (None, true) => self.say("where it was refused is no step of what is shown"),
             (None, false) => self.say("it is accepted: nothing failed"),
         }
     }

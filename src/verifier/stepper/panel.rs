@@ -68,6 +68,10 @@ impl Walked<'_> {
     fn known(&self, panel: &mut Panel) {
         let Some(row) = self.trail.rows().get(self.cursor) else { return };
         let (frame, known) = self.trail.behind(self.cursor);
+        // Of a long walk the log has only the last words.
+        if known.is_empty() && matches!(row.entry, Entry::Said(_)) {
+            return;
+        }
         let changes = match &row.entry {
             Entry::Step(step) => &step.changes[..],
             Entry::Begin { changes, .. } | Entry::Branch { changes, .. } => changes,
