@@ -166,8 +166,7 @@ impl<'a> Case<'a, '_> {
                 helper.name
             ),
             format!(
-                "put behind instruction {call}: if r0 == 0x0 goto, to where r0 is not used any more; \
-                 exit needs r0 = 0 before it"
+                "put behind instruction {call}: if r0 == 0x0 goto, to where it is not followed any more"
             ),
         ))
     }
@@ -567,7 +566,6 @@ impl<'a> Case<'a, '_> {
         let (most, turns) = (0u32..).zip(turns).max_by_key(|(_, turns)| *turns)?;
         let at = if turns > 1 { most } else { self.in_program()? };
         let to = self.code.target(at)?;
-        let known = self.known.as_ref()?;
         if to > at {
             let slots = 0..self.code.slots().len() as u32;
             let branches =
@@ -588,8 +586,8 @@ impl<'a> Case<'a, '_> {
                  instructions"
             ),
             format!(
-                "a smaller bound at {at}, or bpf_loop (Linux 5.17), which is walked once; {}",
-                known.remedy()
+                "a smaller bound at {at}, or bpf_loop (Linux 5.17), which is walked once, or fewer \
+                 branches in a turn"
             ),
         ))
     }

@@ -410,8 +410,10 @@ pub fn tell<'a>(code: &Code, steps: &[Step<'a>], event: &Event<'a>) -> Told<'a> 
         Did::Invalidated(register) => format!("r{register} is void from here on"),
         Did::Passed(register) => format!("r{register} handed over{is}"),
     };
-    if event.times_before > 0 {
-        what.push_str(&format!(" (and {} times before)", event.times_before));
+    match event.times_before {
+        0 => {}
+        1 => what.push_str(" (and once before)"),
+        times => what.push_str(&format!(" (and {times} times before)")),
     }
     let register = match event.did {
         Did::Wrote(register) | Did::Compared { register, .. } => Some(register),
