@@ -58,6 +58,30 @@ fn own((one, two): (&str, &str)) -> (String, String) {
     (one.to_owned(), two.to_owned())
 }
 
+/// What the pages say must be true of each: only doctor attaches where hardly anything happens.
+#[test]
+fn what_attaches_nothing_does_not_claim_to() {
+    let folder = written("overhead");
+    for name in ["asm", "dump", "lesson", "list", "verify"] {
+        let page = fs::read_to_string(folder.join(format!("rawbpf-{name}.1"))).unwrap();
+        assert!(!page.contains("It attaches"), "{name}");
+    }
+}
+
+/// A terminal cuts or breaks what is wider.
+#[test]
+fn lines_that_stay_as_they_are_fit() {
+    let folder = written("lines");
+    for name in subcommands() {
+        let page = fs::read_to_string(folder.join(format!("rawbpf-{name}.1"))).unwrap();
+        for part in page.split("\n.nf\n").skip(1) {
+            let kept = part.split(".fi\n").next().unwrap().replace("\\-", "-");
+            let longest = kept.lines().map(|line| line.trim_start_matches("\\&").len()).max();
+            assert!(longest <= Some(110), "{name}: {longest:?}\n{kept}");
+        }
+    }
+}
+
 #[test]
 fn bash_takes_the_completions() {
     let script = written("bash").join("rawbpf.bash");
