@@ -86,7 +86,7 @@ Examples:
   rawbpf verify --step drop.bpf                 as with a debugger: ! goes to where it is refused
   rawbpf verify program.o                       an object made by clang, with its lines of C
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
-  rawbpf verify --json drop.bpf | jq -r .text   a line for each instruction walked over
+  rawbpf verify --json drop.bpf | tail -1 | jq  the verdict, the totals, and why it is refused
   rawbpf verify bitehist --verifier-log old     all that this kernel says, for another one
   rawbpf verify bitehist --against old          there, or after an upgrade: what differs
   rawbpf verify --html walk.html drop.bpf       a page to go through the walk in a browser
