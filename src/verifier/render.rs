@@ -114,7 +114,8 @@ impl<'a> Page<'a> {
         let text = program.text(at);
         // A program's own text may be what is shown anyway.
         let source = program.source(at).filter(|source| !text.ends_with(&source.text));
-        if let Some(source) = source.filter(|source| self.shown != Some(*source)) {
+        let place = |source: &'a Source| (&source.file, source.line);
+        if let Some(source) = source.filter(|it| self.shown.map(place) != Some(place(it))) {
             self.bar(&format!("{}:{}: {}", source.file, source.line, source.text));
             self.shown = Some(source);
         }

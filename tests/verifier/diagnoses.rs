@@ -169,6 +169,8 @@ fn a_diagnosis_is_laid_out_as_compilers_do() {
         lines: vec![
             line(0, 1, ""),
             line(7, 20, "a.load(r1, u64_at(r0));"),
+            // What one line wrote, it wrote in turns: that is no reason to show it again.
+            line(8, 20, "a.load(r1, u64_at(r0));"),
             line(10, 23, "a.load(..);"),
         ],
         log,
