@@ -240,7 +240,8 @@ fn killed_or_stopped_it_gives_the_terminal_back() {
     let stopped = || std::fs::read_to_string(&stat).unwrap().contains(") T ");
     assert!(eventually(Duration::from_secs(10), stopped));
     assert!(stepping.is_given_back());
-    assert!(stepping.said().ends_with("\x1b[?1049l"), "{:?}", stepping.said());
+    let left = || stepping.said().ends_with("\x1b[?1049l");
+    assert!(eventually(Duration::from_secs(10), left), "{:?}", stepping.said());
     stepping.said.lock().unwrap().clear();
     stepping.signal(SIGCONT);
     stepping.shows("branch socket_filter: accepted");
