@@ -119,6 +119,7 @@ fn the_remedy_is_about_this_program() {
     says("stack_oob", "below the frame", "r10-512");
     says("stack_oob_above", "above the frame", "r10-8");
     says("stack_uninit_read_unpriv", "nothing on this path has written", "*(u64 *)(r10 -8) = 0");
+    says("ctx_oob", "no such field to read", "a field of this type's context");
     says("ctx_modified", "moved by 8 bytes at 0", "leave out instruction 0");
     says("misaligned_stack", "no multiple of 8", "(r10 -16)");
     says("return_range", "which is 5; it may be 0 to 1", "r0 = 0");

@@ -491,8 +491,8 @@ impl<'a> Case<'a, '_> {
             };
             return Some((
                 format!(
-                    "instruction {at} {does} {} at offset {off} of the context: this type of program \
-                     may not {} there",
+                    "instruction {at} {does} {} at offset {off} of the context, where this type of \
+                     program has no such field to {}",
                     bytes(size),
                     does.trim_end_matches('s')
                 ),
