@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{MOST, Verified};
+use super::Verified;
 use crate::cli::Stop;
 use crate::error::Error;
 use crate::verifier::page::{About, Page, Section};
@@ -14,26 +14,22 @@ use crate::verifier::page::{About, Page, Section};
 /// # Errors
 /// None of its own: the walk may tell errors of whoever writes it.
 pub fn add(verified: &Verified, page: &mut Page) -> io::Result<()> {
-    let Verified { name, kind, place, program, .. } = verified;
+    let Verified { name, program, refused, .. } = verified;
     let mut section = Section::new(page.len(), program);
     let left_out = verified.last(&mut |entry| {
         section.entry(&entry);
         Ok(())
     })?;
-    let missing = match (verified.long, left_out) {
-        (true, _) => {
-            let insns = verified.totals().processed.map_or(0, |processed| processed.insns);
-            format!("{insns} instructions are too many to show, {MOST} the most")
-        }
-        (_, 0) => String::new(),
-        (_, left_out) => format!("The first {left_out} lines of the walk are left out"),
+    let missing = match (verified.too_long(), left_out) {
+        (Some(long), _) => long,
+        (None, 0) => String::new(),
+        (None, left_out) => format!("The first {left_out} lines of the walk are left out"),
     };
-    let attached = format!("{kind} {place}");
-    let refused = verified.refused;
     if !refused {
         say!("verify: {name} accepted: {}", verified.totals());
     }
-    page.add(section, &About { name, attached: attached.trim_end(), refused, missing: &missing });
+    let (attached, refused) = (&verified.attach(), *refused);
+    page.add(section, &About { name, attached, refused, missing: &missing });
     Ok(())
 }
 
