@@ -1,16 +1,12 @@
 //! The course of `rawbpf lesson`: a program that the verifier refuses and one that it takes for each
 //! lesson, under `programs/lessons/`, and what the second one does.
 
+use crate::texts::text;
+
 /// A lesson.
 pub struct Lesson {
     /// As its files are named.
     pub name: &'static str,
-    /// The refused program; the comment above it is the lesson: title, concept, task.
-    pub broken: &'static str,
-    /// A program that does what the task asks.
-    pub solution: &'static str,
-    /// What the verifier of [`RECORDED`] says of the refused one.
-    pub log: &'static str,
     /// The helpers that the task wants to be called.
     pub calls: &'static [&'static str],
     /// What the map holds when the program runs.
@@ -60,9 +56,28 @@ impl Lesson {
         Lesson { map, ..self }
     }
 
+    /// The refused program; the comment above it is the lesson: title, concept, task.
+    pub fn broken(&self) -> &'static str {
+        self.file("bpf")
+    }
+
+    /// A program that does what the task asks.
+    pub fn solution(&self) -> &'static str {
+        self.file("solution.bpf")
+    }
+
+    /// What the verifier of [`RECORDED`] says of the refused one.
+    pub fn log(&self) -> &'static str {
+        self.file("log")
+    }
+
+    fn file(&self, extension: &str) -> &'static str {
+        text(&format!("programs/lessons/{}.{extension}", self.name))
+    }
+
     /// Title and text, paragraph by paragraph, of the comment above the program.
     pub fn comment(&self) -> (String, Vec<String>) {
-        let lines = self.broken.lines().map_while(|line| line.strip_prefix(';')).map(str::trim);
+        let lines = self.broken().lines().map_while(|line| line.strip_prefix(';')).map(str::trim);
         let mut paragraphs = vec![String::new()];
         for line in lines {
             match (line, paragraphs.last_mut()) {
@@ -79,9 +94,6 @@ macro_rules! lesson {
     ($name:literal, $($run:expr),+) => {
         Lesson {
             name: $name,
-            broken: include_str!(concat!("../programs/lessons/", $name, ".bpf")),
-            solution: include_str!(concat!("../programs/lessons/", $name, ".solution.bpf")),
-            log: include_str!(concat!("../programs/lessons/", $name, ".log")),
             calls: &[],
             map: &[],
             cap_bpf_alone: false,

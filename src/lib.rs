@@ -66,5 +66,6 @@ pub mod programs;
 pub mod session;
 #[allow(unsafe_code)] // The kernel boundary; every block there gives its reason.
 pub mod sys;
+mod texts;
 pub mod verifier;
 pub mod view;

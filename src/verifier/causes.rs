@@ -3,6 +3,8 @@
 //! The table is `causes.txt`, which covers the messages of Linux 5.10 to 7.3. What it does not know
 //! is shown as the kernel said it.
 
+use crate::texts::text;
+
 /// One row of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cause {
@@ -25,11 +27,11 @@ pub struct Known<'a> {
 
 /// Patterns of messages in lines, then after `- ` what they mean and after `+ ` what to do. `*` is any
 /// text, `{name}` text to be kept, `^` the message's beginning; the first pattern that is found counts.
-const TABLE: &str = include_str!("causes.txt");
+const TABLE: &str = "src/verifier/causes.txt";
 
 /// All rows, each with its patterns.
 pub fn table() -> impl Iterator<Item = (Cause, impl Iterator<Item = &'static str>)> {
-    TABLE.split("\n\n").map(|row| {
+    text(TABLE).split("\n\n").map(|row| {
         let find = |mark| row.lines().find_map(|line| line.strip_prefix(mark)).unwrap_or("");
         let cause = Cause { class: find("= "), explanation: find("- "), remedy: find("+ ") };
         let marks = |line: &&str| ["= ", "- ", "+ "].iter().any(|mark| line.starts_with(mark));

@@ -56,14 +56,10 @@ fn counts_exactly(kind: &str) {
 
 #[test]
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
-fn tp_btf_counts_exactly() {
-    counts_exactly("tp_btf");
-}
-
-#[test]
-#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
-fn raw_tp_counts_exactly() {
-    counts_exactly("raw_tp");
+fn each_kind_counts_exactly() {
+    for kind in ["tp_btf", "raw_tp"] {
+        counts_exactly(kind);
+    }
 }
 
 #[test]

@@ -42,21 +42,11 @@ fn counts_exactly(kind: &str) {
 
 #[test]
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
-fn tp_btf_counts_exactly() {
-    counts_exactly("tp_btf");
-}
-
-#[test]
-#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
-fn raw_tp_counts_exactly() {
-    counts_exactly("raw_tp");
-}
-
-#[test]
-#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
-fn tracepoint_counts_exactly() {
+fn each_kind_counts_exactly() {
     tool::with_tracefs();
-    counts_exactly("tracepoint");
+    for kind in ["tp_btf", "raw_tp", "tracepoint"] {
+        counts_exactly(kind);
+    }
 }
 
 #[test]

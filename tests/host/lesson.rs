@@ -88,7 +88,7 @@ fn each_program_is_refused_for_its_reason_and_each_solution_passes() {
     for ((number, lesson), reasons) in lessons().zip(reasons::REASONS) {
         let log = learner.log(number);
         assert!(reasons.iter().any(|reason| log.contains(reason)), "{}: {log}", lesson.name);
-        let ended = learner.check(number, lesson.broken);
+        let ended = learner.check(number, lesson.broken());
         assert_eq!((ended.code, &*ended.stdout), (Some(1), ""), "{}", lesson.name);
         assert!(ended.stderr.contains("not passed: the verifier says: "), "{}", ended.stderr);
         assert!(ended.stderr.contains(" = change: "), "{}", ended.stderr);
@@ -106,7 +106,7 @@ fn each_program_is_refused_for_its_reason_and_each_solution_passes() {
 fn what_the_verifier_takes_but_does_not_do_what_was_asked_does_not_pass() {
     let learner = Learner::new("lazy");
     for (number, lesson) in lessons() {
-        let directives = lesson.solution.lines().filter(|line| line.starts_with('.'));
+        let directives = lesson.solution().lines().filter(|line| line.starts_with('.'));
         let directives: String = directives.map(|line| format!("{line}\n")).collect();
         let returns = lesson.runs.iter().map(|run| run.returns).chain([0]);
         for constant in returns.filter(|constant| (number, *constant) != (1, 42)) {
@@ -159,7 +159,7 @@ fn a_copy_is_edited_checked_and_kept() {
     assert!(ended.stdout.ends_with("Next: rawbpf lesson 2\n"), "{}", ended.stdout);
     assert_eq!(learner.lesson(&["1", "--check"]).code, Some(0));
     let copy = fs::read_to_string(learner.0.join("rawbpf/01-result.bpf")).unwrap();
-    assert_eq!(copy, LESSONS[0].broken.replace("r1 =", "r0="));
+    assert_eq!(copy, LESSONS[0].broken().replace("r1 =", "r0="));
     let list = learner.lesson(&[]).stdout;
     assert!(list.starts_with("done   1  ") && list.contains("1 of 30 done; next: rawbpf lesson 2"));
     for editor in ["nosuch", "false"] {
@@ -170,7 +170,7 @@ fn a_copy_is_edited_checked_and_kept() {
     let ended = learner.with("XDG_STATE_HOME", "/proc/nosuch", &[]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
     let solution = learner.0.join("my.bpf");
-    fs::write(&solution, LESSONS[0].solution).unwrap();
+    fs::write(&solution, LESSONS[0].solution()).unwrap();
     let args = ["1", "--check", solution.to_str().unwrap()];
     let ended = learner.with("XDG_STATE_HOME", "/proc/nosuch", &args);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -214,7 +214,7 @@ fn the_recorded_verdicts_are_this_kernels_where_it_is_that_one() {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/lessons");
             fs::write(folder.join(format!("{}.log", lesson.name)), log).unwrap();
         } else {
-            assert_eq!(log, lesson.log, "{}", lesson.name);
+            assert_eq!(log, lesson.log(), "{}", lesson.name);
         }
     }
 }

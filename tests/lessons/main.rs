@@ -37,7 +37,7 @@ fn each_lesson_has_a_title_a_concept_and_a_task_that_fit_a_narrow_terminal() {
         let (task, concept) = paragraphs.split_last().expect(lesson.name);
         assert!(task.starts_with("Task: "), "{}: {task}", lesson.name);
         assert!(!concept.is_empty(), "{}", lesson.name);
-        for line in lesson.broken.lines().chain(lesson.solution.lines()) {
+        for line in lesson.broken().lines().chain(lesson.solution().lines()) {
             assert!(line.len() < 80, "{}: {line}", lesson.name);
         }
         // Something to check, and more than one thing where one number would do.
@@ -50,7 +50,8 @@ fn each_lesson_has_a_title_a_concept_and_a_task_that_fit_a_narrow_terminal() {
 #[test]
 fn a_solution_has_the_maps_of_the_program_it_puts_right() {
     for lesson in LESSONS {
-        let (broken, solution) = (source(lesson, lesson.broken), source(lesson, lesson.solution));
+        let (broken, solution) =
+            (source(lesson, lesson.broken()), source(lesson, lesson.solution()));
         let lines =
             |source: &Source| source.maps.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(lines(&broken), lines(&solution), "{}", lesson.name);
@@ -62,10 +63,14 @@ fn a_solution_has_the_maps_of_the_program_it_puts_right() {
 fn each_recorded_verdict_is_diagnosed_and_names_the_reason() {
     for (lesson, reasons) in LESSONS.iter().zip(REASONS) {
         let name = lesson.name;
-        assert!(reasons.iter().any(|reason| lesson.log.contains(reason)), "{name}: {}", lesson.log);
-        assert!(!lesson.log.contains("0xffff"), "{name}: an address of some kernel's");
-        let source = source(lesson, lesson.broken);
-        let refused = refused(&source.programs[0].program, [].into_iter(), lesson.log.to_owned());
+        assert!(
+            reasons.iter().any(|reason| lesson.log().contains(reason)),
+            "{name}: {}",
+            lesson.log()
+        );
+        assert!(!lesson.log().contains("0xffff"), "{name}: an address of some kernel's");
+        let source = source(lesson, lesson.broken());
+        let refused = refused(&source.programs[0].program, [].into_iter(), lesson.log().to_owned());
         let diagnosis = refused.diagnose().expect(name);
         assert!(diagnosis.at.is_some() && !diagnosis.remedy.is_empty(), "{name}: {diagnosis:?}");
     }

@@ -15,7 +15,7 @@ use crate::sys::{Map, MapSpec, Prog, ProgramType};
 /// # Errors
 /// The verifier refuses it, or it does not do what was asked.
 pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
-    let wanted = Program::of(lesson.name, lesson.solution);
+    let wanted = Program::of(lesson.name, lesson.solution());
     let wanted = wanted.map_err(|_| Error::failed("the lesson's own solution is wrong"))?;
     for map in &wanted.text.maps {
         let same = |other: &MapSpec| MapSpec { flags: map.flags, ..other.clone() } == *map;

@@ -64,7 +64,7 @@ pub fn made(lesson: &Lesson, number: usize) -> Result<PathBuf, Error> {
 /// There is no place for the copy, or no editor.
 pub fn edit(lesson: &Lesson) -> Result<PathBuf, Error> {
     let path = path(lesson)?;
-    write_new(&path, lesson.broken).map_err(|error| {
+    write_new(&path, lesson.broken()).map_err(|error| {
         Error::failed(format!("{}: {error}", path.display()))
             .next("try: XDG_STATE_HOME=/tmp rawbpf lesson ...")
     })?;

@@ -66,7 +66,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     })?;
     if options.solution {
         let mut out = io::stdout().lock();
-        out.write_all(lesson.solution.as_bytes())?;
+        out.write_all(lesson.solution().as_bytes())?;
         return Ok(out.flush()?);
     }
     if options.edit {
@@ -104,7 +104,7 @@ fn show(lesson: &Lesson, number: usize, log: Option<&Path>) -> Result<(), Stop> 
         writeln!(out, "\n{paragraph}")?;
     }
     writeln!(out)?;
-    let program = (1..).zip(lesson.broken.lines());
+    let program = (1..).zip(lesson.broken().lines());
     for (line, text) in program.skip_while(|(_, text)| text.is_empty() || text.starts_with(';')) {
         writeln!(out, "{line:>4} | {text}")?;
     }
@@ -127,10 +127,10 @@ struct Verdict {
 /// What this kernel's verifier says of a lesson's program; what another one said where this one
 /// cannot be asked.
 fn verdict(lesson: &Lesson) -> Result<Verdict, Stop> {
-    let program = Program::of(&format!("{}.bpf", lesson.name), lesson.broken)?;
+    let program = Program::of(&format!("{}.bpf", lesson.name), lesson.broken())?;
     let recorded = |why: Cow<str>| Verdict {
         said_by: format!("The verdict of Linux {RECORDED}, recorded ({why}):"),
-        refused: program.refused(lesson.log.to_owned()),
+        refused: program.refused(lesson.log().to_owned()),
     };
     if let Some(missing) = refusal::privilege() {
         return Ok(recorded(missing.what.into()));

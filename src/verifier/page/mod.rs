@@ -14,6 +14,8 @@ pub use section::Section;
 
 use std::fmt::Write;
 
+use crate::texts::text;
+
 /// A page of programs.
 #[derive(Default)]
 pub struct Page {
@@ -76,14 +78,14 @@ impl Page {
              style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n<title>",
             &title,
             ": the verifier's walk</title>\n<style>\n",
-            include_str!("page.css"),
+            text("src/verifier/page/page.css"),
             "</style>\n<main>\n<h1>The verifier's walk</h1>\n",
             &contents,
             &self.sections,
             "</main>\n",
-            include_str!("panel.html"),
+            text("src/verifier/page/panel.html"),
             "<script type=module>\n",
-            include_str!("page.js"),
+            text("src/verifier/page/page.js"),
             "</script>\n</html>\n",
         ] {
             html.push_str(part);
