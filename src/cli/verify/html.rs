@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::Verified;
-use crate::cli::Stop;
-use crate::error::Error;
+use crate::cli::{Stop, report};
 use crate::verifier::page::{About, Page, Section};
 
 /// Adds a program's walk and its verdict to a page.
@@ -43,8 +42,5 @@ pub fn write(page: &Page, file: &Path, out: &mut dyn Write) -> Result<(), Stop> 
         out.write_all(html.as_bytes())?;
         return Ok(out.flush()?);
     }
-    let written = fs::write(file, html);
-    written.map_err(|error| {
-        Error::failed(format!("{} was not written: {error}", file.display())).into()
-    })
+    Ok(fs::write(file, html).map_err(|error| report::unwritable(file, &error))?)
 }

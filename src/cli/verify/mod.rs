@@ -244,6 +244,11 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn new(show: &'a Show) -> Result<Shown<'a>, Error> {
+        let stdout = Some(Path::new("-"));
+        if show.html.as_deref() == stdout && show.verifier_log.as_deref() == stdout {
+            let error = Error::usage("--html and --verifier-log would both be on stdout");
+            return Err(error.next("give one of them a file"));
+        }
         let logs = show.verifier_log.as_deref().map(Logs::create).transpose()?;
         let against = Against::read(&show.against)?;
         let (out, page, stepped) = (io::stdout().lock(), Page::new(), vec![]);
