@@ -14,7 +14,7 @@ use crate::verifier::page::{About, Page, Section};
 /// None of its own: the walk may tell errors of whoever writes it.
 pub fn add(verified: &Verified, page: &mut Page) -> io::Result<()> {
     let Verified { name, program, refused, .. } = verified;
-    let mut section = Section::new(page.len(), program);
+    let mut section = Section::new(page.count(), program);
     let left_out = verified.last(&mut |entry| {
         section.entry(&entry);
         Ok(())
