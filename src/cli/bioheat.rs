@@ -205,10 +205,10 @@ impl Svg {
             Ok(file) => Some(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let created = File::create_new(path).and_then(|_| fs::remove_file(path));
-                created.map_err(|error| unwritable(path, &error))?;
+                created.map_err(|error| report::unwritable(path, &error))?;
                 None
             }
-            Err(error) => return Err(unwritable(path, &error)),
+            Err(error) => return Err(report::unwritable(path, &error)),
         };
         let disk = options.block.disk.as_deref().unwrap_or("all disks");
         let title = format!("Block I/O latency of {disk}, {}", report::date_and_time());
@@ -219,7 +219,7 @@ impl Svg {
 
     fn write(&mut self) -> Result<(), Error> {
         let written = self.write_file(self.picture.to_svg().as_bytes());
-        written.map_err(|error| unwritable(&self.path, &error))
+        written.map_err(|error| report::unwritable(&self.path, &error))
     }
 
     fn write_file(&mut self, text: &[u8]) -> io::Result<()> {
@@ -231,10 +231,6 @@ impl Svg {
         let _ = file.set_len(0);
         file.write_all(text)
     }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Error {
-    Error::failed(format!("{} cannot be written: {error}", path.display()))
 }
 
 const ROWS_PER_BANNER: usize = 20;

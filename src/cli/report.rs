@@ -109,6 +109,11 @@ pub fn verifier_log(tool: &str, error: &Error, file: Option<&Path>) {
     }
 }
 
+/// What to say of a file that cannot be written.
+pub fn unwritable(path: &Path, error: &io::Error) -> Error {
+    Error::failed(format!("{} cannot be written: {error}", path.display()))
+}
+
 /// Whether this stream shows colours and they are welcome.
 pub fn colored(stream: &impl IsTerminal) -> bool {
     let variable = |name| std::env::var(name).unwrap_or_default();

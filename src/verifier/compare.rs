@@ -8,12 +8,12 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use super::history;
-use super::log::{Event, Missing, Place, State, Value, events, missing};
+use super::history::{effect, slot_at};
+use super::log::{Event, Missing, Place, State, Value, events, events_of_walk, missing};
 use super::path::Code;
 use super::recording::Verdict;
 use super::totals::Totals;
-use super::walk::{Entry, last, walk};
+use super::walk::{Entry, walk};
 use crate::insn::{Callee, Insn, Operand, Reg};
 
 /// Which of the two.
@@ -155,7 +155,7 @@ pub fn is_of<'a>(code: &Code, log: &'a str) -> Program<'a> {
                     return Program::Other(at, text);
                 }
             }
-            _ if words(&ours).eq(words(text)) => others.push((at, text)),
+            _ if without_numbers(&ours).eq(without_numbers(text)) => others.push((at, text)),
             Insn::Call(Callee::Helper(_) | Callee::Kfunc { .. }) => others.push((at, text)),
             _ => return Program::Other(at, text),
         }
@@ -168,7 +168,7 @@ pub fn is_of<'a>(code: &Code, log: &'a str) -> Program<'a> {
 }
 
 /// The words of an instruction but for its numbers; registers are words.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+fn without_numbers(text: &str) -> impl Iterator<Item = &str> {
     let parts = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     parts.filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()) && !word.is_empty())
 }
@@ -208,22 +208,19 @@ fn printed(code: &Code, log: &str) -> Vec<u128> {
     let mut all = vec![];
     let places = |state: State| state.values().fold(0, |bits, (place, _)| bits | bit(place));
     let mut last = None;
-    let mut backtracked = false;
-    for event in events(log) {
-        // Linux 5.10 says what is known at the beginning of a stretch it goes back over.
-        let of_stretch = std::mem::replace(&mut backtracked, matches!(event, Event::Backtrack(_)));
+    for event in events_of_walk(log) {
         let behind = match event {
             Event::Insn { at, state, .. } => {
                 all.push(state.map_or(0, places));
                 last = Some(at);
                 continue;
             }
-            // Nor that it takes up a branch.
+            // Linux 5.10 does not say that it takes up a branch.
             Event::State { at: Some(at), state } => {
                 let follows = last.is_some_and(|last| code.targets(last).contains(&Some(at)));
                 follows.then_some(state)
             }
-            Event::State { at: None, state } => (!of_stretch).then_some(state),
+            Event::State { at: None, state } => Some(state),
             Event::Edge { .. } | Event::Safe { .. } => {
                 last = None;
                 None
@@ -244,8 +241,8 @@ struct Tree<'a> {
     root: usize,
     /// The node of each slot that was walked over last.
     latest: Vec<usize>,
-    /// Conditions of which one side may still be walked over.
-    waiting: Vec<usize>,
+    /// The nodes of all steps, in the order of the walk.
+    steps: Vec<usize>,
     /// After which node the next one comes.
     last: usize,
     /// The next one begins a branch.
@@ -261,7 +258,7 @@ impl<'a> Tree<'a> {
             nodes: vec![],
             root: NONE,
             latest: vec![NONE; code.slots().len()],
-            waiting: vec![],
+            steps: vec![],
             last: NONE,
             branch: false,
             speculative: false,
@@ -271,8 +268,12 @@ impl<'a> Tree<'a> {
         let Ok(()) = walk::<Infallible>(code, log, &mut |entry| {
             match entry {
                 Entry::Begin { .. } => (tree.last, tree.branch) = (NONE, true),
-                Entry::Branch { from, speculative, .. } => {
-                    tree.go_back(from);
+                Entry::Branch { from, condition, speculative, .. } => {
+                    tree.last = match condition.and_then(|number| tree.steps.get(number)) {
+                        Some(node) => *node,
+                        // The turn of an iterator is a branch at a call.
+                        None => tree.latest.get(from as usize).copied().unwrap_or(NONE),
+                    };
                     (tree.branch, tree.speculative) = (true, speculative);
                 }
                 Entry::Safe { at, .. } => {
@@ -282,12 +283,7 @@ impl<'a> Tree<'a> {
                 Entry::Step(step) => {
                     let begins = tree.branch;
                     let node = tree.add(step.at, step.frame, false);
-                    if matches!(
-                        code.insn(step.at),
-                        Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })
-                    ) {
-                        tree.waiting.push(node);
-                    }
+                    tree.steps.push(node);
                     let printed = printed.next().unwrap_or_default();
                     let (mut values, mut rest) = (vec![], vec![]);
                     for (place, value) in step.known {
@@ -318,17 +314,6 @@ impl<'a> Tree<'a> {
             }
         }
         tree
-    }
-
-    fn go_back(&mut self, from: u32) {
-        match last(&self.waiting, |node| self.nodes[*node].at == from) {
-            Some(index) => {
-                self.last = self.waiting[index];
-                self.waiting.truncate(index);
-            }
-            // The turn of an iterator is a branch at a call.
-            None => self.last = self.latest.get(from as usize).copied().unwrap_or(NONE),
-        }
     }
 
     fn add(&mut self, at: u32, frame: usize, safe: bool) -> usize {
@@ -465,9 +450,7 @@ impl<'a> Found<'a> {
         whole: bool,
     ) {
         let from = tree.nodes.get(tree.nodes[node].parent);
-        let condition = from.filter(|from| {
-            matches!(code.insn(from.at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. }))
-        });
+        let condition = from.filter(|from| code.is_condition(from.at));
         if !whole {
             return;
         }
@@ -589,15 +572,11 @@ fn both<'b, 'a>(
 
 /// The stack slot that is loaded from, if it is the own stack.
 fn slot_of(node: &Node, base: Reg, offset: i16) -> Option<Place> {
-    let base = match base.number() {
-        10 => 0,
-        number => {
-            let known = node.values.iter().find(|(place, _)| *place == Place::Register(number));
-            known.filter(|(_, value)| value.type_ == "fp")?.1.known?
-        }
+    let known = |number| {
+        let mut values = node.values.iter();
+        values.find(|(place, _)| *place == Place::Register(number)).map(|it| it.1)
     };
-    let at = i32::try_from(base).ok()?.checked_add(offset.into())?;
-    Some(Place::Stack(at.div_euclid(8) * 8))
+    slot_at(base, offset, known).map(Place::Stack)
 }
 
 /// A bit for a place; none for a stack slot that cannot be.
@@ -635,7 +614,7 @@ fn reads(insn: Insn) -> u128 {
 
 /// The registers that an instruction writes.
 fn writes(insn: Insn) -> u128 {
-    (0..10).filter(|number| history::writes(insn, *number)).map(|number| 1 << number).sum()
+    effect(insn, |_, _| None).writes.map_or(0, bit)
 }
 
 /// Whether two kernels know the same of what is in a place.

@@ -68,12 +68,18 @@ pub(super) struct Effect {
 
 /// Where a load or store goes if that is the own stack: the slot's offset.
 fn stack_slot(code: &Code, steps: &[Step], index: usize, base: Reg, offset: i16) -> Option<i32> {
+    slot_at(base, offset, |number| before(code, steps, index, number))
+}
+
+/// The slot of the own stack at an offset to a register, if `known` says that it leads there.
+pub(super) fn slot_at<'a>(
+    base: Reg,
+    offset: i16,
+    known: impl FnOnce(u8) -> Option<Value<'a>>,
+) -> Option<i32> {
     let base = match base.number() {
         10 => 0,
-        number => {
-            let value = before(code, steps, index, number)?;
-            (value.type_ == "fp").then_some(value.known?)?
-        }
+        number => known(number).filter(|value| value.type_ == "fp")?.known?,
     };
     let at = i32::try_from(base).ok()?.checked_add(offset.into())?;
     Some(at.div_euclid(8) * 8)

@@ -1,6 +1,8 @@
 //! The way the verifier took to where it refused the program.
 
-use super::log::{Event, Frame, Missing, Processed, Report, State, Statistic, events, missing};
+use super::log::{
+    Event, Frame, Missing, Processed, Report, State, Statistic, events_of_walk, missing,
+};
 use crate::insn::{Callee, Endian, Insn, Slot, decode};
 
 /// A program as the kernel is given it: slot by slot, since not each may be an instruction.
@@ -47,6 +49,11 @@ impl Code {
     /// The instruction that begins at a slot, if one does.
     pub fn insn(&self, at: u32) -> Option<Insn> {
         *self.insns.get(at as usize)?
+    }
+
+    /// Whether the instruction at a slot is a condition, of which both sides may be walked.
+    pub fn is_condition(&self, at: u32) -> bool {
+        matches!(self.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. }))
     }
 
     /// Where the walk may go on behind the instruction at a slot, a call's callee first. An `exit` and
@@ -154,10 +161,7 @@ fn read<'a, 'c>(code: &'c Code, log: &'a str) -> (Path<'a>, Walk<'a, 'c>) {
     let mut walk =
         Walk { code, nodes: vec![], insns, last: NONE, waiting, leads: None, entry: None };
     let mut path = Path { missing: missing(log), ..Path::default() };
-    let mut backtracked = false;
-    for event in events(log) {
-        // Linux 5.10 says what is known at the beginning of a stretch it goes back over.
-        let old = std::mem::replace(&mut backtracked, matches!(event, Event::Backtrack(_)));
+    for event in events_of_walk(log) {
         match event {
             Event::Insn { at, state, .. } => {
                 walk.insn(at);
@@ -165,7 +169,7 @@ fn read<'a, 'c>(code: &'c Code, log: &'a str) -> (Path<'a>, Walk<'a, 'c>) {
                 path.messages.clear();
             }
             Event::State { at: Some(at), state } => walk.known(at, state),
-            Event::State { at: None, state } if !old => walk.known_beside(state),
+            Event::State { at: None, state } => walk.known_beside(state),
             Event::Edge { from, state, .. } => walk.edge(from, state),
             Event::Safe { .. } => walk.leads = Some(NONE),
             Event::Frame(Frame::Back(_) | Frame::Callee) => walk.leads = Some(walk.last),
@@ -211,7 +215,7 @@ impl<'a> Walk<'a, '_> {
         self.last = self.nodes.len();
         self.nodes.push(Node { step, parent });
         self.insns.push(self.last);
-        if matches!(self.code.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
+        if self.code.is_condition(at) {
             self.waiting.push(self.last);
         }
     }

@@ -55,18 +55,11 @@ impl<'a> Page<'a> {
             self.step(program, at, diagnosis.register, true, &is);
             self.bar("");
         }
-        for said in &diagnosis.said {
-            self.note("the verifier", said);
-        }
-        self.note("demanded", &diagnosis.demand);
-        self.note("change", &diagnosis.remedy);
-        if let Some((reason, suggestion)) = &diagnosis.report {
-            self.note("the kernel's own report", &format!("{reason} {suggestion}"));
-        }
-        if diagnosis.missing.head {
-            self.note("note", "the log did not fit: its beginning is missing");
-        } else if diagnosis.missing.tail {
-            self.note("note", "the log did not fit: its end is missing, and the reason with it");
+        for (name, text) in diagnosis.notes() {
+            let mark = format!("{:>1$} = ", "", self.width);
+            self.paint(BLUE, &mark);
+            self.paint(BOLD, name);
+            self.text.push_str(&format!(": {text}\n"));
         }
     }
 
@@ -88,16 +81,6 @@ impl<'a> Page<'a> {
         self.text.push('\n');
     }
 
-    fn note(&mut self, name: &str, text: &str) {
-        if text.is_empty() {
-            return;
-        }
-        let mark = format!("{:>1$} = ", "", self.width);
-        self.paint(BLUE, &mark);
-        self.paint(BOLD, name);
-        self.text.push_str(&format!(": {text}\n"));
-    }
-
     /// An instruction under its source line, a register in it underlined, and what is said of that.
     fn step(
         &mut self,
@@ -112,8 +95,7 @@ impl<'a> Page<'a> {
             self.paint(BLUE, &gap);
         }
         let text = program.text(at);
-        // A program's own text may be what is shown anyway.
-        let source = program.source(at).filter(|source| !text.ends_with(&source.text));
+        let source = program.source_beside(at);
         let place = |source: &'a Source| (&source.file, source.line);
         if let Some(source) = source.filter(|it| self.shown.map(place) != Some(place(it))) {
             self.bar(&format!("{}:{}: {}", source.file, source.line, source.text));

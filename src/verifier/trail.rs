@@ -7,8 +7,7 @@ use super::diagnose::tell;
 use super::history::history;
 use super::log::{Place, Value};
 use super::path::{Code, Paths, Step};
-use super::walk::{Change, Entry, Known, in_order, walk};
-use crate::insn::Insn;
+use super::walk::{self, Change, Entry, Known, in_order};
 
 /// A part of the walk and how it hangs together with others.
 #[derive(Clone, Debug)]
@@ -66,15 +65,7 @@ pub struct Made {
 impl<'a> Trail<'a> {
     /// The last parts of the walk that is in a log of this program, as many as `most`.
     pub fn of(code: &'a Code, log: &'a str, most: usize) -> Trail<'a> {
-        let mut count = 0usize;
-        let each = |tell: &mut dyn FnMut(Entry<'a>)| {
-            let Ok(()) = walk::<Infallible>(code, log, &mut |entry| {
-                tell(entry);
-                Ok(())
-            });
-        };
-        each(&mut |_| count += 1);
-        let left_out = count.saturating_sub(most);
+        let left_out = walk::count(code, log).saturating_sub(most);
         let mut trail = Trail {
             code,
             rows: vec![],
@@ -86,13 +77,9 @@ impl<'a> Trail<'a> {
             known: vec![],
             values: vec![],
         };
-        let (mut waiting, mut left) = (vec![], left_out);
-        each(&mut |entry| {
-            if left == 0 {
-                return trail.add(entry, &mut waiting);
-            }
-            left -= 1;
-            trail.skipped += usize::from(matches!(entry, Entry::Step(_)));
+        let Ok(()) = walk::walk_from::<Infallible>(code, log, left_out, &mut |entry| {
+            trail.add(entry);
+            Ok(())
         });
         trail.trace_exact();
         trail
@@ -108,7 +95,7 @@ impl<'a> Trail<'a> {
         self.left_out
     }
 
-    fn add(&mut self, mut entry: Entry<'a>, waiting: &mut Vec<Condition>) {
+    fn add(&mut self, mut entry: Entry<'a>) {
         let row = self.rows.len();
         let (mut before, mut other, mut known) = (self.last, None, None);
         match &mut entry {
@@ -116,10 +103,8 @@ impl<'a> Trail<'a> {
                 before = None;
                 known = Some(changed(vec![], changes));
             }
-            Entry::Branch { from, depth, changes, .. } => {
-                let is = |it: &Condition| it.at == *from && it.depth + 1 == *depth;
-                let index = waiting.iter().rposition(is);
-                other = index.and_then(|index| waiting.drain(index..).next()).map(|it| it.row);
+            Entry::Branch { condition, changes, .. } => {
+                other = condition.and_then(|number| self.numbered(number));
                 before = other;
                 if let Some(condition) = other {
                     self.rows[condition].other = Some(row);
@@ -130,12 +115,11 @@ impl<'a> Trail<'a> {
                 known = Some(changed(old, changes));
             }
             Entry::Step(step) => {
+                if self.insns.is_empty() {
+                    self.skipped = step.number;
+                }
                 self.insns.push(row);
                 known = Some(std::mem::take(&mut step.known));
-                let insn = self.code.insn(step.at);
-                if let Some(Insn::JumpIf { .. } | Insn::MayGoto { .. }) = insn {
-                    waiting.push(Condition { row, at: step.at, depth: step.depth });
-                }
             }
             Entry::Safe { .. } | Entry::Said(_) | Entry::Cut => {}
         }
@@ -161,6 +145,11 @@ impl<'a> Trail<'a> {
             self.known.push(index);
         }
         start..self.known.len()
+    }
+
+    /// The row of the instruction before which so many were walked over.
+    fn numbered(&self, number: usize) -> Option<usize> {
+        self.insns.get(number.checked_sub(self.skipped)?).copied()
     }
 
     /// The instruction before a row on its path.
@@ -224,7 +213,7 @@ impl<'a> Trail<'a> {
     }
 
     /// The instruction with which the walk goes on behind one.
-    fn next(&self, row: usize) -> Option<&super::walk::Step<'a>> {
+    fn next(&self, row: usize) -> Option<&walk::Step<'a>> {
         match &self.rows.get(row + 1)?.entry {
             Entry::Step(next) => Some(next),
             _ => None,
@@ -263,19 +252,11 @@ impl<'a> Trail<'a> {
         steps.push(Step { at, number, frame, before: None, after: None });
         let history = history(self.code, &steps, steps.len() - 1, register);
         let made = history.events.iter().filter_map(|event| {
-            let number = steps[event.step].number.checked_sub(self.skipped)?;
-            let row = *self.insns.get(number)?;
+            let row = self.numbered(steps[event.step].number)?;
             Some(Made { row, what: tell(self.code, &steps, event).what })
         });
         Some(made.collect())
     }
-}
-
-/// A condition of which one side may still be walked.
-struct Condition {
-    row: usize,
-    at: u32,
-    depth: usize,
 }
 
 fn changed<'a>(mut known: Known<'a>, changes: &[Change<'a>]) -> Known<'a> {

@@ -17,6 +17,13 @@ pub struct Source {
     pub text: String,
 }
 
+impl Source {
+    /// Where it stands: file and line.
+    pub fn place(&self) -> (&str, u32) {
+        (&self.file, self.line)
+    }
+}
+
 /// A program and what the verifier said of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verification {
@@ -40,6 +47,11 @@ impl Verification {
     pub fn source(&self, at: u32) -> Option<&Source> {
         let next = self.lines.partition_point(|line| line.slot <= at);
         self.lines.get(next.checked_sub(1)?)
+    }
+
+    /// The same, but for that of a program's own text, which is what is shown of an instruction anyway.
+    pub fn source_beside(&self, at: u32) -> Option<&Source> {
+        self.source(at).filter(|source| !self.text(at).ends_with(&source.text))
     }
 
     /// The instruction at a slot as the verifier prints it.

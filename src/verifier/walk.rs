@@ -1,7 +1,7 @@
 //! The whole walk of the verifier in its order: every instruction with what it changed, every branch
 //! that was put aside and taken up again.
 
-use super::log::{Backtrack, Event, Frame, Place, State, Value, events};
+use super::log::{Backtrack, Event, Frame, Place, State, Value, events, events_of_walk};
 use super::path::Code;
 use crate::insn::Insn;
 
@@ -27,6 +27,8 @@ pub enum Entry<'a> {
     Branch {
         /// The slot of the condition.
         from: u32,
+        /// The [`Step::number`] of the condition, if the log has it.
+        condition: Option<usize>,
         /// Where the walk goes on.
         to: u32,
         /// How many branches deep that is.
@@ -49,11 +51,24 @@ pub enum Entry<'a> {
     Cut,
 }
 
+impl Entry<'_> {
+    /// How many branches deep.
+    pub fn depth(&self) -> usize {
+        match self {
+            Entry::Step(step) => step.depth,
+            Entry::Branch { depth, .. } | Entry::Safe { depth, .. } => *depth,
+            Entry::Begin { .. } | Entry::Said(_) | Entry::Cut => 0,
+        }
+    }
+}
+
 /// An instruction that the verifier walked over.
 #[derive(Clone, Debug)]
 pub struct Step<'a> {
     /// Its slot.
     pub at: u32,
+    /// How many instructions were walked over before.
+    pub number: usize,
     /// How many branches deep.
     pub depth: usize,
     /// How many calls of the program's own functions deep.
@@ -95,6 +110,35 @@ pub fn walk<'a, E>(
     failed.map_or(Ok(()), Err)
 }
 
+/// As [`walk`], without the first parts, so many.
+///
+/// # Errors
+/// What `tell` says.
+pub fn walk_from<'a, E>(
+    code: &Code,
+    log: &'a str,
+    mut left_out: usize,
+    tell: &mut dyn FnMut(Entry<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    walk(code, log, &mut |entry| match left_out {
+        0 => tell(entry),
+        _ => {
+            left_out -= 1;
+            Ok(())
+        }
+    })
+}
+
+/// How many parts there are.
+pub fn count(code: &Code, log: &str) -> usize {
+    let mut count = 0;
+    each(code, log, &mut |_| {
+        count += 1;
+        true
+    });
+    count
+}
+
 /// As [`walk`], until `tell` says false.
 fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) {
     let inline = |event| matches!(event, Event::Insn { state: Some(_), .. });
@@ -108,15 +152,14 @@ fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) 
         step: None,
         said: vec![],
         last: None,
+        number: 0,
         leads: true,
         times: vec![0; code.slots().len()],
         onward: false,
         out: vec![],
     };
-    let (mut backtracked, mut framed) = (false, false);
-    for event in events(log) {
-        // Linux 5.10 says what is known at the beginning of a stretch it goes back over.
-        let of_stretch = std::mem::replace(&mut backtracked, matches!(event, Event::Backtrack(_)));
+    let mut framed = false;
+    for event in events_of_walk(log) {
         match event {
             Event::Insn { at, state, .. } => {
                 walk.insn(at);
@@ -126,7 +169,7 @@ fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) 
                 framed = false;
             }
             Event::State { at: Some(at), state } => walk.known(at, state),
-            Event::State { at: None, state } if !of_stretch => walk.learn(state, framed),
+            Event::State { at: None, state } => walk.learn(state, framed),
             Event::Edge { from, to, speculative, state } => walk.edge(from, to, speculative, state),
             Event::Safe { at } => {
                 walk.flush();
@@ -160,6 +203,7 @@ fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) 
 /// A condition of which one side may still be walked.
 struct Waiting<'a> {
     at: u32,
+    number: usize,
     depth: usize,
     frames: Vec<Known<'a>>,
 }
@@ -177,6 +221,8 @@ struct Walk<'a, 'c> {
     said: Vec<&'a str>,
     /// The instruction that the next may follow.
     last: Option<u32>,
+    /// How many instructions were walked over.
+    number: usize,
     /// Whether the next instruction goes on here, though it does not follow.
     leads: bool,
     /// How often each slot was walked over.
@@ -192,9 +238,11 @@ impl<'a> Walk<'a, '_> {
         if !std::mem::take(&mut self.leads) && !self.follows(at) {
             self.branch_to(at, None);
         }
-        if matches!(self.code.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
+        let number = self.number;
+        self.number += 1;
+        if self.code.is_condition(at) {
             let (depth, frames) = (self.depth, self.frames.clone());
-            self.waiting.push(Waiting { at, depth, frames });
+            self.waiting.push(Waiting { at, number, depth, frames });
             if let Some(old) = self.waiting.len().checked_sub(MOST_WAITING + 1) {
                 self.waiting[old].frames = vec![vec![]];
             }
@@ -213,7 +261,7 @@ impl<'a> Walk<'a, '_> {
             changes.extend(known.extract_if(.., |it| gone(it)).map(|(place, _)| (place, None)));
         }
         let (depth, known, exact) = (self.depth, vec![], vec![]);
-        self.step = Some(Step { at, depth, frame, times, changes, known, exact });
+        self.step = Some(Step { at, number, depth, frame, times, changes, known, exact });
         self.last = Some(at);
     }
 
@@ -224,13 +272,8 @@ impl<'a> Walk<'a, '_> {
     /// The last branch that was put aside and leads to this slot. Those behind it were not.
     fn branch_to(&mut self, to: u32, state: Option<State<'a>>) {
         let leads = |it: &Waiting| self.code.targets(it.at).contains(&Some(to));
-        match last(&self.waiting, leads) {
-            Some(index) => {
-                let from = self.take_up(index);
-                let changes = state.map(|state| self.changes(state, true)).unwrap_or_default();
-                let depth = self.depth;
-                self.out.push(Entry::Branch { from, to, depth, speculative: false, changes });
-            }
+        match self.take_up(leads) {
+            Some((from, number)) => self.branch(from, Some(number), to, false, state),
             // A function by itself.
             None => {
                 (self.depth, self.frames) = (0, vec![vec![]]);
@@ -242,15 +285,27 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn take_up(&mut self, index: usize) -> u32 {
-        self.waiting.truncate(index + 1);
-        match self.waiting.pop() {
-            Some(branch) => {
-                (self.depth, self.frames) = (branch.depth + 1, branch.frames);
-                branch.at
-            }
-            None => 0,
-        }
+    /// Goes on at the last condition that is the one looked for, and gives its slot and its number. The
+    /// kernel can have put only so many aside.
+    fn take_up(&mut self, is_it: impl Fn(&Waiting) -> bool) -> Option<(u32, usize)> {
+        let start = self.waiting.len().saturating_sub(MOST_WAITING);
+        let index = start + self.waiting[start..].iter().rposition(is_it)?;
+        let branch = self.waiting.drain(index..).next()?;
+        (self.depth, self.frames) = (branch.depth + 1, branch.frames);
+        Some((branch.at, branch.number))
+    }
+
+    fn branch(
+        &mut self,
+        from: u32,
+        condition: Option<usize>,
+        to: u32,
+        speculative: bool,
+        state: Option<State<'a>>,
+    ) {
+        let changes = state.map(|state| self.changes(state, true)).unwrap_or_default();
+        let depth = self.depth;
+        self.out.push(Entry::Branch { from, condition, to, depth, speculative, changes });
     }
 
     fn edge(&mut self, from: u32, to: u32, speculative: bool, state: Option<State<'a>>) {
@@ -263,15 +318,11 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         self.flush();
-        if let Some(index) = last(&self.waiting, |branch| branch.at == from) {
-            self.take_up(index);
-        }
-        let changes = state.map(|state| self.changes(state, true)).unwrap_or_default();
-        let depth = self.depth;
-        self.out.push(Entry::Branch { from, to, depth, speculative, changes });
+        let condition = self.take_up(|branch| branch.at == from).map(|(_, number)| number);
+        self.branch(from, condition, to, speculative, state);
         self.leads = state.is_some();
         if state.is_none() {
-            self.out.push(Entry::Safe { at: to, depth });
+            self.out.push(Entry::Safe { at: to, depth: self.depth });
             self.last = None;
         }
     }
@@ -368,12 +419,6 @@ const DEEPEST: u32 = 16;
 /// The kernel puts no more branches aside at a time. Of those before it is not known whether they were
 /// put aside, and what is known in them is too much to keep.
 const MOST_WAITING: usize = 8192;
-
-/// The last branch that is the one looked for, of those that the kernel can have put aside.
-pub(super) fn last<T>(waiting: &[T], is_it: impl Fn(&T) -> bool) -> Option<usize> {
-    let start = waiting.len().saturating_sub(MOST_WAITING);
-    Some(start + waiting[start..].iter().rposition(is_it)?)
-}
 
 impl Exact {
     /// The first places are those that were looked for.

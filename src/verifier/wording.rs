@@ -1,15 +1,22 @@
 //! The parts of a walk in words, for a line each.
 
 use super::diagnose::words;
-use super::log::Value;
+use super::log::{Place, Value};
 use super::verification::Verification;
 use super::walk::{Change, Entry, Exact, Step, name};
+
+/// Deeper branches are not indented further.
+pub const DEEPEST: usize = 12;
+
+/// So many of the instructions over which a value was traced back are named.
+const NAMED: usize = 8;
+
+/// What stands where the log is not whole.
+pub const CUT: &str = "here the log is not whole: it did not fit";
 
 /// A part of the walk in words.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Line {
-    /// How many branches deep.
-    pub depth: usize,
     /// What was walked over.
     pub text: String,
     /// What was learnt there; may be empty.
@@ -18,33 +25,43 @@ pub struct Line {
 
 /// A part of the walk in words; `all` asks of an instruction for all that is known behind it.
 pub fn line(program: &Verification, entry: &Entry, all: bool) -> Line {
-    let (depth, text, behind) = match entry {
-        Entry::Begin { at, changes } => (0, format!("begins at {at}:"), learnt(changes)),
+    let (text, behind) = match entry {
+        Entry::Begin { at, changes } => (format!("begins at {at}:"), plainly(changes)),
         Entry::Step(step) => {
             let calls = "  ".repeat(step.frame);
             let text = format!("{:>4}: {calls}{}", step.at, program.text(step.at));
-            (step.depth, text, behind(step, all))
+            (text, behind(step, all))
         }
-        Entry::Branch { from, to, depth, speculative, changes } => {
-            let guess = if *speculative { " if the CPU guesses wrongly" } else { "" };
-            (*depth, format!("from {from} to {to}{guess}:"), learnt(changes))
+        Entry::Branch { from, to, speculative, changes, .. } => {
+            (branch(&from.to_string(), *to, *speculative), plainly(changes))
         }
-        Entry::Safe { at, depth } => {
-            (*depth, format!("{at:>4}: safe"), "known to be so before, the path ends".into())
+        Entry::Safe { at, .. } => {
+            (format!("{at:>4}: safe"), "known to be so before, the path ends".into())
         }
-        Entry::Said(text) => (0, format!("; {text}"), String::new()),
-        Entry::Cut => (0, "; here the log is not whole: it did not fit".into(), String::new()),
+        Entry::Said(text) => (format!("; {text}"), String::new()),
+        Entry::Cut => (format!("; {CUT}"), String::new()),
     };
-    Line { depth, text, behind }
+    Line { text, behind }
+}
+
+/// What stands before a line that is so many branches deep.
+pub fn indent(depth: usize) -> String {
+    "| ".repeat(depth.min(DEEPEST))
+}
+
+/// `from 7 to 12:`, where a branch is taken up.
+pub fn branch(from: &str, to: u32, speculative: bool) -> String {
+    let guess = if speculative { " if the CPU guesses wrongly" } else { "" };
+    format!("from {from} to {to}{guess}:")
 }
 
 fn behind(step: &Step, all: bool) -> String {
     let behind = match all {
         true => {
             let known = step.known.iter().map(|(place, value)| (*place, Some(*value)));
-            learnt(&known.collect::<Vec<_>>())
+            plainly(&known.collect::<Vec<_>>())
         }
-        false => learnt(&step.changes),
+        false => plainly(&step.changes),
     };
     match (step.times, behind.is_empty()) {
         (1, _) => behind,
@@ -55,8 +72,18 @@ fn behind(step: &Step, all: bool) -> String {
 
 /// `the exact value of r6 matters here: traced back over 7, 6, 5`.
 pub fn exact(exact: &Exact) -> String {
-    let places: Vec<_> = exact.places.iter().map(|place| name(*place)).collect();
-    let over: Vec<_> = exact.over.iter().take(8).map(u32::to_string).collect();
+    marked_exact(exact, name, &|_, at| at.to_string())
+}
+
+/// The same with places marked up, and slots, which are given with their index.
+pub fn marked_exact(
+    exact: &Exact,
+    place: fn(Place) -> String,
+    slot: &dyn Fn(usize, u32) -> String,
+) -> String {
+    let places: Vec<_> = exact.places.iter().map(|it| place(*it)).collect();
+    let over = exact.over.iter().take(NAMED).enumerate();
+    let over: Vec<_> = over.map(|(index, at)| slot(index, *at)).collect();
     let more = match exact.over.len() - over.len() {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -68,14 +95,18 @@ pub fn exact(exact: &Exact) -> String {
     format!("the exact value of {} matters here{back}", places.join(", "))
 }
 
-/// `r0 = NULL or the address of a map value, r1 and r2 gone`.
-fn learnt(changes: &[Change]) -> String {
+fn plainly(changes: &[Change]) -> String {
+    learnt(changes, name, is)
+}
+
+/// `r0 = NULL or the address of a map value, r1 r2 gone`, with places and values marked up.
+pub fn learnt(changes: &[Change], marked: fn(Place) -> String, is: fn(Value) -> String) -> String {
     let mut all = vec![];
     let mut gone = vec![];
     for (place, value) in changes {
         match value {
-            Some(value) => all.push(format!("{} = {}", name(*place), is(*value))),
-            None => gone.push(name(*place)),
+            Some(value) => all.push(format!("{} = {}", marked(*place), is(*value))),
+            None => gone.push(marked(*place)),
         }
     }
     if !gone.is_empty() {

@@ -83,7 +83,7 @@ fn page<'a>(programs: impl IntoIterator<Item = &'a Program>) -> String {
 
 fn add(page: &mut Page, program: &Program, refused: bool) {
     let Program { name, verification, .. } = program;
-    let mut section = Section::new(page.len(), verification);
+    let mut section = Section::new(page.count(), verification);
     walk::<Infallible>(&verification.code, &verification.log, &mut |entry| {
         section.entry(&entry);
         Ok(())

@@ -232,18 +232,26 @@ fn a_page_that_cannot_be_written_is_a_failure() {
     for (file, why) in [("/dev/full", "No space left"), ("/nowhere/page.html", "No such file")] {
         let ended = verify(&["bitehist", "--html", file, "--", "--attach", "raw_tp"]);
         assert_eq!(ended.code, Some(1));
-        let said = format!("{file} was not written: {why}");
+        let said = format!("{file} cannot be written: {why}");
         assert!(ended.stderr.contains(&said), "{}", ended.stderr);
     }
     // That the program is refused is said too.
     let ended = of_text(UNCHECKED, "--html /dev/full");
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("/dev/full was not written"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("/dev/full cannot be written"), "{}", ended.stderr);
     assert!(ended.stderr.contains("r0 may be NULL at 6"), "{}", ended.stderr);
     for other in ["--json", "--all"] {
         let ended = verify(&["bitehist", "--html", "-", other]);
         assert_eq!(ended.code, Some(2), "{other}");
     }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_page_and_a_log_do_not_share_stdout() {
+    let ended = verify(&["bitehist", "--html", "-", "--verifier-log", "-"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+    assert!(ended.stderr.contains("give one of them a file"), "{}", ended.stderr);
 }
 
 /// 15,000 instructions are some megabytes; of more than can be shown only the totals are.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use super::json::{totals_to_json, value_to_json};
+use super::json::{attach_to_json, totals_to_json, value_to_json};
 use super::logs::release;
 use super::{MOST, Verified};
 use crate::cli::text::bytes;
@@ -143,14 +143,10 @@ impl<'a> Pair<'a> {
 
     fn to_json(&self, verified: &Verified) -> Json {
         let here = side_to_json(verified.verdict(), &release(), verified.totals());
-        let attach = object(vec![
-            ("kind", verified.kind.as_str().into()),
-            ("to", verified.place.as_str().into()),
-        ]);
         let mut fields = vec![
             ("type", "compare".into()),
             ("program", verified.name.as_str().into()),
-            ("attach", attach),
+            ("attach", attach_to_json(verified)),
             ("log", self.file.as_str().into()),
             ("here", here),
         ];
@@ -236,8 +232,7 @@ fn refusal(verified: &Verified, there: &Recording) -> Option<String> {
 
 /// All of a program as text.
 fn text(verified: &Verified, pairs: &[Pair]) -> String {
-    let Verified { name, .. } = verified;
-    let mut text = format!(".program {name} {}", verified.attach()).trim_end().to_owned() + "\n";
+    let mut text = format!(".program {}\n", verified.title());
     text += &totals(verified, pairs);
     for pair in pairs {
         let Some(Found { there, comparison, .. }) = &pair.found else { continue };

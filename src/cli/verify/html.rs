@@ -4,9 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{MOST, Verified};
-use crate::cli::Stop;
-use crate::error::Error;
+use super::Verified;
+use crate::cli::{Stop, report};
 use crate::verifier::page::{About, Page, Section};
 
 /// Adds a program's walk and its verdict to a page.
@@ -14,26 +13,22 @@ use crate::verifier::page::{About, Page, Section};
 /// # Errors
 /// None of its own: the walk may tell errors of whoever writes it.
 pub fn add(verified: &Verified, page: &mut Page) -> io::Result<()> {
-    let Verified { name, kind, place, program, .. } = verified;
-    let mut section = Section::new(page.len(), program);
+    let Verified { name, program, refused, .. } = verified;
+    let mut section = Section::new(page.count(), program);
     let left_out = verified.last(&mut |entry| {
         section.entry(&entry);
         Ok(())
     })?;
-    let missing = match (verified.long, left_out) {
-        (true, _) => {
-            let insns = verified.totals().processed.map_or(0, |processed| processed.insns);
-            format!("{insns} instructions are too many to show, {MOST} the most")
-        }
-        (_, 0) => String::new(),
-        (_, left_out) => format!("The first {left_out} lines of the walk are left out"),
+    let missing = match (verified.too_long(), left_out) {
+        (Some(long), _) => long,
+        (None, 0) => String::new(),
+        (None, left_out) => format!("The first {left_out} lines of the walk are left out"),
     };
-    let attached = format!("{kind} {place}");
-    let refused = verified.refused;
     if !refused {
         say!("verify: {name} accepted: {}", verified.totals());
     }
-    page.add(section, &About { name, attached: attached.trim_end(), refused, missing: &missing });
+    let (attached, refused) = (&verified.attach(), *refused);
+    page.add(section, &About { name, attached, refused, missing: &missing });
     Ok(())
 }
 
@@ -47,8 +42,5 @@ pub fn write(page: &Page, file: &Path, out: &mut dyn Write) -> Result<(), Stop> 
         out.write_all(html.as_bytes())?;
         return Ok(out.flush()?);
     }
-    let written = fs::write(file, html);
-    written.map_err(|error| {
-        Error::failed(format!("{} was not written: {error}", file.display())).into()
-    })
+    Ok(fs::write(file, html).map_err(|error| report::unwritable(file, &error))?)
 }

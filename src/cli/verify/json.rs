@@ -16,12 +16,12 @@ use crate::verifier::walk::{Entry, Exact, name};
 /// # Errors
 /// It could not be written.
 pub fn write(verified: &Verified, all: bool, out: &mut dyn Write) -> io::Result<()> {
-    let Verified { name, kind, place, program, .. } = verified;
+    let Verified { name, program, .. } = verified;
     verified.last(&mut |entry| writeln!(out, "{}", entry_to_json(program, name, &entry, all)))?;
     let mut line = json!({
         "type": "verdict",
         "program": name,
-        "attach": {"kind": kind, "to": place},
+        "attach": attach_to_json(verified),
         "verdict": verified.verdict().word(),
     });
     if let Json::Object(line) = &mut line {
@@ -72,7 +72,7 @@ fn entry_to_json(program: &Verification, name: &str, entry: &Entry, all: bool) -
             }
             line
         }
-        Entry::Branch { from, to, depth, speculative, changes } => json!({
+        Entry::Branch { from, to, depth, speculative, changes, .. } => json!({
             "type": "branch",
             "program": name,
             "from": from,
@@ -98,6 +98,11 @@ fn changed(changes: &[(Place, Option<Value>)]) -> Json {
     let fields =
         changes.iter().map(|(place, value)| (name(*place), value.map(value_to_json).into()));
     Json::Object(fields.collect())
+}
+
+/// How and where a program is attached.
+pub fn attach_to_json(verified: &Verified) -> Json {
+    json!({"kind": verified.kind, "to": verified.place})
 }
 
 /// What is known of a value.

@@ -1,11 +1,11 @@
 //! What the kernel said of each program, in a file: `--verifier-log`.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::Verified;
-use crate::cli::Stop;
+use crate::cli::{Stop, report};
 use crate::error::Error;
 use crate::sys::file;
 use crate::verifier::recording;
@@ -24,7 +24,7 @@ impl Logs {
     pub fn create(path: &Path) -> Result<Logs, Error> {
         let file = match path.as_os_str() == "-" {
             true => None,
-            false => Some(File::create(path).map_err(|error| unwritten(path, &error))?),
+            false => Some(File::create(path).map_err(|error| report::unwritable(path, &error))?),
         };
         Ok(Logs { path: path.to_owned(), file })
     }
@@ -46,14 +46,10 @@ impl Logs {
             None => Ok(out.write_all(text.as_bytes())?),
             Some(file) => {
                 let written = file.write_all(text.as_bytes());
-                Ok(written.map_err(|error| unwritten(&self.path, &error))?)
+                Ok(written.map_err(|error| report::unwritable(&self.path, &error))?)
             }
         }
     }
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Error {
-    Error::failed(format!("{} cannot be written: {error}", path.display()))
 }
 
 /// The running kernel's release.

@@ -31,7 +31,7 @@ use crate::verifier::page::Page;
 use crate::verifier::recording::Verdict;
 use crate::verifier::totals::Totals;
 use crate::verifier::verification::Verification;
-use crate::verifier::walk::{Entry, walk};
+use crate::verifier::walk::{self, Entry};
 
 /// Show how the verifier walks over a program: what it knows at each instruction, and why not
 #[derive(Args)]
@@ -213,26 +213,26 @@ impl Verified {
         format!("{} {}", self.kind, self.place).trim_end().to_owned()
     }
 
+    /// Its name, and how and where it is attached.
+    fn title(&self) -> String {
+        format!("{} {}", self.name, self.attach()).trim_end().to_owned()
+    }
+
+    /// Why there is nothing to show of the walk, if the verifier went over more than that.
+    fn too_long(&self) -> Option<String> {
+        let insns = self.totals().processed.map_or(0, |processed| processed.insns);
+        self.long.then(|| format!("{insns} instructions are too many to show, {MOST} the most"))
+    }
+
     /// Tells the last parts of the walk, as many as are shown, and gives how many are not.
     fn last<'a>(&'a self, tell: &mut dyn FnMut(Entry<'a>) -> io::Result<()>) -> io::Result<usize> {
         let Verification { code, log, .. } = &self.program;
-        let mut count = 0usize;
-        walk(code, log, &mut |_| {
-            count += 1;
-            Ok::<_, io::Error>(())
-        })?;
+        let count = walk::count(code, log);
         let left_out = count.saturating_sub(MOST);
         if left_out > 0 {
             say!("verify: the first {left_out} of {count} lines are left out");
         }
-        let mut before = left_out;
-        walk(code, log, &mut |entry| match before {
-            0 => tell(entry),
-            _ => {
-                before -= 1;
-                Ok(())
-            }
-        })?;
+        walk::walk_from(code, log, left_out, tell)?;
         Ok(left_out)
     }
 }
@@ -253,6 +253,11 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn new(show: &'a Show) -> Result<Shown<'a>, Error> {
+        let stdout = Some(Path::new("-"));
+        if show.html.as_deref() == stdout && show.verifier_log.as_deref() == stdout {
+            let error = Error::usage("--html and --verifier-log would both be on stdout");
+            return Err(error.next("give one of them a file"));
+        }
         let logs = show.verifier_log.as_deref().map(Logs::create).transpose()?;
         let against = Against::read(&show.against)?;
         let (out, page, stepped) = (io::stdout().lock(), Page::new(), vec![]);

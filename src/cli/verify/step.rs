@@ -30,11 +30,9 @@ pub fn check(from_stdin: bool) -> Result<(), Error> {
 /// # Errors
 /// The terminal cannot be used.
 pub fn run(programs: &[Verified]) -> Result<(), Stop> {
-    let walked = programs.iter().map(|verified| {
-        let Verified { name, kind, place, program, refused, .. } = verified;
-        let title = format!("{name} {kind} {place}").trim_end().to_owned();
-        Walked::new(title, *refused, program, MOST)
-    });
+    let walked = programs
+        .iter()
+        .map(|verified| Walked::new(verified.title(), verified.refused, &verified.program, MOST));
     let walked: Vec<_> = walked.collect();
     if walked.is_empty() {
         return Ok(());

@@ -2,34 +2,28 @@
 
 use std::io::{self, Write};
 
-use super::{MOST, Verified};
+use super::Verified;
 use crate::verifier::verification::{Source, Verification};
 use crate::verifier::walk::{Entry, Step};
 use crate::verifier::wording::{self, Line};
-
-/// Deeper branches are not indented further.
-const DEEPEST: usize = 12;
 
 /// Writes a program's walk and its verdict.
 ///
 /// # Errors
 /// It could not be written.
 pub fn write(verified: &Verified, all: bool, out: &mut dyn Write) -> io::Result<()> {
-    let Verified { name, kind, place, program, .. } = verified;
-    writeln!(out, "{}", format!(".program {name} {kind} {place}").trim_end())?;
-    let totals = verified.totals();
-    if verified.long {
-        let insns = totals.processed.map_or(0, |processed| processed.insns);
-        writeln!(out, "; {insns} instructions are too many to show, {MOST} the most")?;
+    writeln!(out, ".program {}", verified.title())?;
+    if let Some(long) = verified.too_long() {
+        writeln!(out, "; {long}")?;
     }
-    let mut lines = Lines { program, all, source: None, text: String::new() };
+    let mut lines = Lines { program: &verified.program, all, source: None, text: String::new() };
     verified.last(&mut |entry| {
         lines.entry(&entry);
         out.write_all(lines.text.as_bytes())?;
         lines.text.clear();
         Ok(())
     })?;
-    writeln!(out, "{}: {totals}", verified.verdict().word())
+    writeln!(out, "{}: {}", verified.verdict().word(), verified.totals())
 }
 
 /// The walk as text.
@@ -46,9 +40,10 @@ const COLUMN: usize = 48;
 
 impl Lines<'_> {
     fn entry(&mut self, entry: &Entry) {
-        let Line { depth, text, behind } = wording::line(self.program, entry, self.all);
+        let Line { text, behind } = wording::line(self.program, entry, self.all);
+        let depth = entry.depth();
         match entry {
-            Entry::Step(step) => self.source(step, &text),
+            Entry::Step(step) => self.source(step),
             Entry::Branch { .. } => self.source = None,
             _ => {}
         }
@@ -60,20 +55,17 @@ impl Lines<'_> {
         }
     }
 
-    fn source(&mut self, step: &Step, insn: &str) {
-        // A program's own text may be what is shown anyway.
-        let source = self.program.source(step.at).filter(|source| !insn.ends_with(&source.text));
-        if let Some(Source { file, line, text, .. }) = source {
-            let shown = self.source.is_some_and(|it| it.line == *line && it.file == *file);
-            self.source = source;
-            if !shown {
-                self.line(step.depth, &format!("; {text} @ {file}:{line}"), "");
-            }
+    fn source(&mut self, step: &Step) {
+        let Some(source) = self.program.source_beside(step.at) else { return };
+        let before = self.source.replace(source);
+        if before.is_none_or(|it| it.place() != source.place()) {
+            let Source { file, line, text, .. } = source;
+            self.line(step.depth, &format!("; {text} @ {file}:{line}"), "");
         }
     }
 
     fn line(&mut self, depth: usize, text: &str, behind: &str) {
-        let text = format!("{}{text}", "| ".repeat(depth.min(DEEPEST)));
+        let text = format!("{}{text}", wording::indent(depth));
         match behind {
             "" => self.text.push_str(text.trim_end()),
             _ => self.text.push_str(&format!("{text:<COLUMN$} ; {behind}")),

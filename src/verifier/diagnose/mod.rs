@@ -40,6 +40,28 @@ pub struct Diagnosis<'a> {
     pub missing: Missing,
 }
 
+impl Diagnosis<'_> {
+    /// What is to be said behind the history, each with its name; nothing of it is empty.
+    pub fn notes(&self) -> Vec<(&'static str, String)> {
+        let said = self.said.iter().map(|said| ("the verifier", (*said).to_owned()));
+        let report = self.report.as_ref().map(|(reason, change)| format!("{reason} {change}"));
+        let missing = match (self.missing.head, self.missing.tail) {
+            (true, _) => "the log did not fit: its beginning is missing",
+            (_, true) => "the log did not fit: its end is missing, and the reason with it",
+            _ => "",
+        };
+        let mut notes: Vec<_> = said.collect();
+        notes.extend([
+            ("demanded", self.demand.clone()),
+            ("change", self.remedy.clone()),
+            ("the kernel's own report", report.unwrap_or_default()),
+            ("note", missing.to_owned()),
+        ]);
+        notes.retain(|(_, text)| !text.is_empty());
+        notes
+    }
+}
+
 /// A step of the history, in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Told<'a> {

@@ -188,6 +188,16 @@ pub fn events(log: &str) -> Events<'_> {
     Events { rest, end, pending, passes: false }
 }
 
+/// The events of a log that tell of the walk itself: without what Linux 5.10 says is known at the
+/// beginning of a stretch that it goes back over.
+pub(super) fn events_of_walk(log: &str) -> impl Iterator<Item = Event<'_>> {
+    let mut backtracked = false;
+    events(log).filter(move |event| {
+        let before = std::mem::replace(&mut backtracked, matches!(event, Event::Backtrack(_)));
+        !(before && matches!(event, Event::State { at: None, .. }))
+    })
+}
+
 /// See [`events()`].
 #[derive(Clone, Debug)]
 pub struct Events<'a> {

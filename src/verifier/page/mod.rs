@@ -49,19 +49,14 @@ impl Page {
     }
 
     /// How many programs there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.names.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
     }
 
     /// The file.
     pub fn to_html(&self) -> String {
         let mut contents = String::new();
-        if self.len() > 1 {
+        if self.count() > 1 {
             contents.push_str("<nav aria-label=\"Programs\"><ul>");
             for (index, name) in self.names.iter().enumerate() {
                 let _ = write!(contents, "<li><a href=#p{index}>{}</a></li>", escape(name));

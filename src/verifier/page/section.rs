@@ -6,24 +6,19 @@ use std::fmt::Write;
 use super::{About, escape};
 use crate::insn::{Callee, Insn, Reg};
 use crate::verifier::diagnose::{Diagnosis, words};
-use crate::verifier::history::effect;
+use crate::verifier::history::{effect, slot_at};
 use crate::verifier::log::{Place, Value};
 use crate::verifier::render::underlined;
 use crate::verifier::totals::Totals;
 use crate::verifier::verification::{Source, Verification};
-use crate::verifier::walk::{Change, Entry, Exact, Known, Step, name};
-
-/// Deeper branches stand beside each other: browsers do not nest further than some hundreds.
-const DEEPEST: usize = 12;
+use crate::verifier::walk::{Entry, Known, Step, name};
+use crate::verifier::wording::{self, CUT, DEEPEST, branch, learnt, marked_exact};
 
 /// Rows that a browser lays out together, once they are to be seen.
 const TOGETHER: usize = 64;
 
 /// So many rows after each other tell what has changed; the next tells all that is known.
 const WHOLE: usize = 256;
-
-/// So many of the instructions over which a value was traced back are named.
-const NAMED: usize = 8;
 
 /// A program's rows.
 pub struct Section<'a> {
@@ -41,8 +36,8 @@ pub struct Section<'a> {
     source: Option<&'a Source>,
     /// The line of the row before.
     line: Option<usize>,
-    /// Conditions of which one side may still be walked: slot and row.
-    waiting: Vec<(u32, usize)>,
+    /// How many instructions came before the first row.
+    skipped: usize,
     /// The row that the next one follows.
     last: Option<usize>,
     /// What the row before tells.
@@ -70,7 +65,7 @@ impl<'a> Section<'a> {
         let mut lines: Vec<&Source> = vec![];
         for line in &program.lines {
             // They are almost in their order.
-            if let Err(at) = lines.binary_search_by_key(&place(line), |other| place(other)) {
+            if let Err(at) = lines.binary_search_by_key(&line.place(), |other| other.place()) {
                 lines.insert(at, line);
             }
         }
@@ -84,7 +79,7 @@ impl<'a> Section<'a> {
             lines,
             source: None,
             line: None,
-            waiting: vec![],
+            skipped: 0,
             last: None,
             known: vec![],
             onward: false,
@@ -99,24 +94,20 @@ impl<'a> Section<'a> {
             Entry::Begin { at, changes } => {
                 self.close(0);
                 (self.last, self.onward) = (None, false);
-                self.item("from", &format!("begins at {at}: {}", learnt(changes)));
+                self.item("from", &format!("begins at {at}: {}", learnt(changes, bold, is)));
             }
             Entry::Step(step) => self.step(step),
-            Entry::Branch { from, to, depth, speculative, changes } => {
-                let condition = self.waiting.iter().rposition(|(at, _)| at == from);
-                self.last = condition.map(|index| self.waiting[index].1);
-                self.waiting.truncate(condition.unwrap_or(0));
+            Entry::Branch { from, condition, to, depth, speculative, changes } => {
+                let row = condition.and_then(|number| number.checked_sub(self.skipped));
+                self.last = row.filter(|row| *row < self.rows.len());
                 self.onward = false;
+                // Deeper ones stand beside each other: browsers do not nest further than some hundreds.
                 let deep = (*depth).clamp(1, DEEPEST);
                 self.close(deep - 1);
                 self.end_list();
-                let from = self.link(self.last, *from);
-                let guess = if *speculative { " if the CPU guesses wrongly" } else { "" };
-                let learnt = learnt(changes);
-                let _ = writeln!(
-                    self.html,
-                    "<details open><summary>from {from} to {to}{guess}: {learnt}</summary>"
-                );
+                let branch = branch(&self.link(self.last, *from), *to, *speculative);
+                let learnt = learnt(changes, bold, is);
+                let _ = writeln!(self.html, "<details open><summary>{branch} {learnt}</summary>");
                 self.open += 1;
                 self.source = None;
             }
@@ -127,7 +118,7 @@ impl<'a> Section<'a> {
                 (self.last, self.onward) = (None, false);
             }
             Entry::Said(text) => self.item("said", &escape(text)),
-            Entry::Cut => self.item("said", "here the log is not whole: it did not fit"),
+            Entry::Cut => self.item("said", CUT),
         }
     }
 
@@ -135,9 +126,8 @@ impl<'a> Section<'a> {
         let at = step.at;
         let text = self.program.text(at);
         let source = self.program.source(at);
-        // A program's own text may be what is shown anyway.
-        if let Some(source) = source.filter(|source| !text.ends_with(&source.text)) {
-            if self.source.is_none_or(|it| place(it) != place(source)) {
+        if let Some(source) = self.program.source_beside(at) {
+            if self.source.is_none_or(|it| it.place() != source.place()) {
                 let Source { file, line, text, .. } = source;
                 let (text, file) = (escape(text), escape(file));
                 self.item("src", &format!("<code>{text}</code> <small>{file}:{line}</small>"));
@@ -145,6 +135,7 @@ impl<'a> Section<'a> {
             self.source = Some(source);
         }
         let row = self.rows.len();
+        self.skipped = step.number - row;
         let parent = self.last.filter(|last| self.follows(*last, at));
         self.begin_item();
         let start = self.html.len();
@@ -153,7 +144,8 @@ impl<'a> Section<'a> {
             let parent = parent.map_or("-1".to_owned(), |parent| parent.to_string());
             let _ = write!(self.html, " data-p={parent}");
         }
-        let line = |it| self.lines.binary_search_by_key(&place(it), |other| place(other)).ok();
+        let line =
+            |it: &Source| self.lines.binary_search_by_key(&it.place(), |other| other.place()).ok();
         let line = source.and_then(line);
         if line != self.line {
             let number = line.map_or(String::new(), |line| line.to_string());
@@ -177,14 +169,15 @@ impl<'a> Section<'a> {
         for exact in &step.exact {
             let rows = self.back(row, &exact.over);
             farthest = rows.last().copied().unwrap_or(row).min(farthest);
-            self.exact(exact, &rows, &mut told);
+            let link = |index: usize, at| self.link(rows.get(index).copied(), at);
+            let _ = write!(told, "<em>{}</em>", marked_exact(exact, bold, &link));
         }
         if farthest < row {
             let _ = write!(self.html, " data-x={farthest}");
         }
         let text = escape(&text);
         let _ = write!(self.html, "><a href=#p{}-s{row}>{at}</a><code>{text}</code>", self.number);
-        let learnt = learnt(&step.changes);
+        let learnt = learnt(&step.changes, bold, is);
         if step.times > 1 || !learnt.is_empty() {
             self.html.push_str("<span>");
             if step.times > 1 {
@@ -194,9 +187,6 @@ impl<'a> Section<'a> {
         }
         self.html.push_str(&told);
         self.html.push('\n');
-        if matches!(insn, Some(Insn::JumpIf { .. } | Insn::MayGoto { .. })) {
-            self.waiting.push((at, row));
-        }
         let ends = step.frame == 0 && matches!(insn, Some(Insn::Exit));
         (self.last, self.onward) = ((!ends).then_some(row), true);
     }
@@ -215,7 +205,7 @@ impl<'a> Section<'a> {
         let same = |place: &Place, value: &Value| before.contains(&(*place, *value));
         let mut parts = vec![];
         for (place, value) in step.known.iter().filter(|(place, value)| !same(place, value)) {
-            let text = format!("<i title=\"{}\">{}</i>", escape(&value.text()), is(value));
+            let text = format!("<i title=\"{}\">{}</i>", escape(&value.text()), is(*value));
             let next = self.values.len() as u32;
             let number = self.values.get(&text).copied().unwrap_or(next);
             if number == next {
@@ -249,12 +239,11 @@ impl<'a> Section<'a> {
                 let before = if self.onward { &self.known[..] } else { &[] };
                 let written = effect(insn, |_, _| None).writes;
                 let slot = |base: Reg, offset: i16| {
-                    let place = Place::Register(base.number());
-                    let known = if written == Some(place) { before } else { &step.known };
-                    let value = known.iter().find(|(other, _)| *other == place)?.1;
-                    let from = (value.type_ == "fp").then_some(value.known?)?;
-                    let at = i32::try_from(from).ok()?.checked_add(offset.into())?;
-                    Some(at.div_euclid(8) * 8)
+                    slot_at(base, offset, |number| {
+                        let place = Place::Register(number);
+                        let known = if written == Some(place) { before } else { &step.known };
+                        known.iter().find(|(other, _)| *other == place).map(|it| it.1)
+                    })
                 };
                 let effect = effect(insn, slot);
                 let Some(place) = effect.writes else { return String::new() };
@@ -287,20 +276,6 @@ impl<'a> Section<'a> {
             next = self.rows[row].parent;
         }
         found
-    }
-
-    /// `the exact value of r6 matters here: traced back over 7, 6, 5`.
-    fn exact(&self, exact: &Exact, rows: &[usize], out: &mut String) {
-        let places: Vec<_> = exact.places.iter().map(|place| bold(*place)).collect();
-        let _ = write!(out, "<em>the exact value of {} matters here", places.join(", "));
-        for (index, at) in exact.over.iter().take(NAMED).enumerate() {
-            out.push_str(if index == 0 { ": traced back over " } else { ", " });
-            out.push_str(&self.link(rows.get(index).copied(), *at));
-        }
-        if exact.over.len() > NAMED {
-            let _ = write!(out, " and {} more", exact.over.len() - NAMED);
-        }
-        out.push_str("</em>");
     }
 
     /// A slot's number, which leads to a row.
@@ -413,22 +388,8 @@ impl<'a> Section<'a> {
             out.push_str("</ol>\n");
         }
         out.push_str("<dl>\n");
-        let report = why.report.as_ref().map(|(reason, change)| format!("{reason} {change}"));
-        let said = why.said.iter().map(|said| ("the verifier", *said));
-        let missing = match (why.missing.head, why.missing.tail) {
-            (true, _) => "the log did not fit: its beginning is missing",
-            (_, true) => "the log did not fit: its end is missing, and the reason with it",
-            _ => "",
-        };
-        for (term, text) in said.chain([
-            ("demanded", why.demand.as_str()),
-            ("change", &why.remedy),
-            ("the kernel's own report", report.as_deref().unwrap_or_default()),
-            ("note", missing),
-        ]) {
-            if !text.is_empty() {
-                let _ = writeln!(out, "<dt>{term}<dd>{}", escape(text));
-            }
+        for (term, text) in why.notes() {
+            let _ = writeln!(out, "<dt>{term}<dd>{}", escape(&text));
         }
         out.push_str("</dl>\n</div>\n");
     }
@@ -457,39 +418,17 @@ impl<'a> Section<'a> {
             escape(behind),
             escape(what)
         );
-        let source = self.program.source(at).filter(|source| !text.ends_with(&source.text));
-        if let Some(Source { file, line, text, .. }) = source {
+        if let Some(Source { file, line, text, .. }) = self.program.source_beside(at) {
             let _ = write!(out, " <small>{}:{line}: {}</small>", escape(file), escape(text));
         }
         out.push('\n');
     }
 }
 
-/// Where a line stands.
-fn place(source: &Source) -> (&str, u32) {
-    (&source.file, source.line)
-}
-
-/// `r0 = NULL or the address of a map value, r1 r2 gone`.
-fn learnt(changes: &[Change]) -> String {
-    let (mut all, mut gone) = (vec![], String::new());
-    for (place, value) in changes {
-        match value {
-            Some(value) => all.push(format!("{} = {}", bold(*place), is(value))),
-            None => gone += &format!("{} ", bold(*place)),
-        }
-    }
-    if !gone.is_empty() {
-        all.push(gone + "gone");
-    }
-    all.join(", ")
-}
-
 fn bold(place: Place) -> String {
     format!("<b>{}</b>", name(place))
 }
 
-fn is(value: &Value) -> String {
-    let exact = if value.precise { " exactly" } else { "" };
-    format!("{}{exact}", escape(&words(*value)))
+fn is(value: Value) -> String {
+    escape(&wording::is(value))
 }

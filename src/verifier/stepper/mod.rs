@@ -250,11 +250,7 @@ impl<'a> Stepper<'a> {
         if let Some(other) = row.other {
             return self.go(other);
         }
-        let condition = row.insn().is_some_and(|at| {
-            use crate::insn::Insn;
-            let insn = walked.program.code.insn(at);
-            matches!(insn, Some(Insn::JumpIf { .. } | Insn::MayGoto { .. }))
-        });
+        let condition = row.insn().is_some_and(|at| walked.program.code.is_condition(at));
         self.message = match condition {
             true => "its other side was not walked".into(),
             false => "no condition, and no branch: b goes to the next".into(),

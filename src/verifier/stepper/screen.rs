@@ -282,25 +282,14 @@ impl Walked<'_> {
     /// The line of source that begins with a row.
     fn source_above(&self, row: usize, first: bool) -> Option<&Source> {
         let rows = self.trail.rows();
-        let at = rows[row].insn()?;
-        let source = self.program.source(at)?;
-        // A program's own text may be what is shown anyway.
-        if self.program.text(at).ends_with(&source.text) {
-            return None;
-        }
+        let source = self.program.source_beside(rows[row].insn()?)?;
         let before = row.checked_sub(1).filter(|_| !first).and_then(|row| rows[row].insn());
         let shown = before.and_then(|at| self.program.source(at));
-        let same = shown.is_some_and(|it| it.line == source.line && it.file == source.file);
-        (!same).then_some(source)
+        shown.is_none_or(|it| it.place() != source.place()).then_some(source)
     }
 
     fn indent(&self, row: usize, width: usize) -> String {
-        let depth = match &self.trail.rows()[row].entry {
-            Entry::Step(step) => step.depth,
-            Entry::Branch { depth, .. } | Entry::Safe { depth, .. } => *depth,
-            _ => 0,
-        };
-        "| ".repeat(depth.min(width / 8).min(12))
+        wording::indent(self.trail.rows()[row].entry.depth().min(width / 8))
     }
 
     fn row(&self, row: usize, width: usize) -> Line {
