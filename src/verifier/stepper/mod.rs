@@ -172,9 +172,9 @@ impl<'a> Stepper<'a> {
                 _ => {}
             },
             Mode::Page(_, top) => match key {
-                Key::Down | Key::Char('j' | 'n') | Key::Enter => *top += 1,
+                Key::Down | Key::Char('j' | 'n') | Key::Enter => *top = top.saturating_add(1),
                 Key::Up | Key::Char('k' | 'p') => *top = top.saturating_sub(1),
-                Key::PageDown | Key::Char(' ') => *top += self.page,
+                Key::PageDown | Key::Char(' ') => *top = top.saturating_add(self.page),
                 Key::PageUp => *top = top.saturating_sub(self.page),
                 Key::Home | Key::Char('g') => *top = 0,
                 Key::End | Key::Char('G') => *top = usize::MAX,
