@@ -42,16 +42,24 @@ impl Drop for Folder {
     }
 }
 
-/// 997 reads while rows come five times a second, by this attach kind.
+/// 997 reads while rows come five times a second, by this attach kind. Of some ten thousand requests the
+/// kernel does not tell programs the end of one: then the tool must say so, and the run is made again.
 #[track_caller]
 fn counts_exactly(kind: &str) {
-    let disk = LoopDisk::new();
-    let args = ["--attach", kind, "-d", disk.name(), "--json", "0.2"];
-    let tool = Tool::start("bioheat", &args);
-    disk.read(4, 997);
-    let output = tool.stop();
-    let total: u64 = rows(&output.stdout).iter().map(|row| row["total"].as_u64().unwrap()).sum();
-    assert_eq!(total, 997, "{}", output.stderr);
+    for _ in 0..3 {
+        let disk = LoopDisk::new();
+        let args = ["--attach", kind, "-d", disk.name(), "--json", "0.2"];
+        let tool = Tool::start("bioheat", &args);
+        disk.read(4, 997);
+        let output = tool.stop();
+        let rows = rows(&output.stdout);
+        let sum = |of: &str| rows.iter().filter_map(|row| row[of].as_u64()).sum::<u64>();
+        assert_eq!(sum("total") + sum("reissued"), 997, "{}", output.stderr);
+        if sum("reissued") == 0 {
+            return;
+        }
+    }
+    panic!("the ends of requests are missing in three runs");
 }
 
 #[test]

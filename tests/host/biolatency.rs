@@ -34,21 +34,29 @@ fn nothing_missed(line: &Value) {
     }
 }
 
-/// 997 reads, each with its latency.
+/// 997 reads, each with its latency. Of some ten thousand requests the kernel does not tell programs the
+/// end of one: then the tool must say so, and the run is made again.
 #[track_caller]
 fn counts_exactly(options: &[&str]) {
-    let disk = LoopDisk::new();
-    let args = [&["-d", disk.name(), "--json"], options, &["3600"]].concat();
-    let tool = Tool::start("biolatency", &args);
-    disk.read(4, 997);
-    let output = tool.stop();
-    assert_eq!(output.code, Some(0), "{}", output.stderr);
-    let [line] = &lines(&output.stdout)[..] else { panic!("{}", output.stdout) };
-    let by_disk = options.contains(&"-D");
-    let data = if by_disk { &line["data"][disk.name()] } else { &line["data"] };
-    assert_eq!((&data["count"], in_buckets(data)), (&Value::from(997), 997), "{line}");
-    plausible(data);
-    nothing_missed(line);
+    for _ in 0..3 {
+        let disk = LoopDisk::new();
+        let args = [&["-d", disk.name(), "--json"], options, &["3600"]].concat();
+        let tool = Tool::start("biolatency", &args);
+        disk.read(4, 997);
+        let output = tool.stop();
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        let [line] = &lines(&output.stdout)[..] else { panic!("{}", output.stdout) };
+        let by_disk = options.contains(&"-D");
+        let data = if by_disk { &line["data"][disk.name()] } else { &line["data"] };
+        let without_end = line["reissued"].as_u64().unwrap_or(0);
+        let count = 997 - without_end;
+        assert_eq!((&data["count"], in_buckets(data)), (&Value::from(count), count), "{line}");
+        plausible(data);
+        if without_end == 0 {
+            return nothing_missed(line);
+        }
+    }
+    panic!("the ends of requests are missing in three runs");
 }
 
 #[test]
