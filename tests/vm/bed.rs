@@ -26,14 +26,15 @@ pub struct Outcome {
 
 impl Outcome {
     /// So many, but for those that the tool says the kernel did not run its programs for: one that is
-    /// preempted on its way is not run again on that CPU until it is back.
+    /// preempted on its way is not run again on that CPU until it is back, which in an emulated machine
+    /// may take long. Of each event more than one program may miss its part.
     #[track_caller]
     pub fn counted_but_for_missed(&self, counted: u64, expected: u64) {
         let said = self.stderr.lines().find(|line| line.contains("came inside another probe's"));
         let missed = said.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
         assert!(counted <= expected, "{counted} of {expected}");
         assert!(counted + missed >= expected, "{counted} of {expected}, {missed} missed");
-        assert!(missed * 10 < expected, "{missed} missed of {expected}");
+        assert!(counted * 2 > expected, "{counted} of {expected}");
     }
 }
 
