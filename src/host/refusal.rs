@@ -1,15 +1,15 @@
 //! Why this host refuses: from an error number and what the host says of itself to a sentence.
 
+mod load;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::attach::{AttachKind, UserFunction};
 use super::map_rules;
-use crate::error::{Error, Failure};
-use crate::insn::helper::{GET_ATTACH_COOKIE, PROBE_READ_KERNEL};
-use crate::sys::{Errno, LoadError, MapSpec, ProgramType, SysError, Tracefs, file, kallsyms};
-use crate::verifier::log::{Event, events};
-use crate::verifier::verification::Verification;
+use crate::error::Error;
+use crate::sys::{Errno, MapSpec, SysError, Tracefs, file, kallsyms};
+pub use load::{lines, load, of_program, of_type};
 
 /// The capabilities that matter to us, by their bit.
 const CAPABILITIES: [(u32, &str); 3] =
@@ -163,161 +163,6 @@ pub fn objects(error: &SysError) -> Error {
         Errno::EMFILE | Errno::ENFILE => descriptors(error),
         _ => Error::failed(format!("the kernel does not tell what it holds: {error}")),
     }
-}
-
-/// Why the kernel refused to load this program of ours.
-pub fn of_program(kind: AttachKind, error: &LoadError, refused: Verification) -> Error {
-    diagnosed(load(kind, error), &kind, error, refused)
-}
-
-/// Why the kernel refused to load this program, which is run by itself.
-pub fn of_type(program_type: ProgramType, error: &LoadError, refused: Verification) -> Error {
-    diagnosed(load_type(program_type, error), &program_type, error, refused)
-}
-
-/// What is said of a program, or better what its log tells.
-fn diagnosed(
-    said: Error,
-    kind: &dyn std::fmt::Display,
-    error: &LoadError,
-    refused: Verification,
-) -> Error {
-    if error.errno == Errno::E2BIG
-        && let Some(wrong) = length(refused.code.slots().len())
-    {
-        return wrong.detail(error.to_string());
-    }
-    match refused.diagnose() {
-        Some(diagnosis) if said.failure == Failure::Failed => Error::failed(format!(
-            "the verifier refused the {kind} program: {}",
-            diagnosis.sentence
-        ))
-        .next("its instructions: -v; all that the verifier said: --verifier-log FILE")
-        .detail(error.to_string())
-        .refused(refused),
-        _ => said,
-    }
-}
-
-/// Why the kernel refused to load a program of this kind.
-pub fn load(kind: AttachKind, error: &LoadError) -> Error {
-    let detail = format!("{error}\n{}", error.log);
-    if error.log.contains(PROBE_READ_KERNEL.name)
-        && let Some(locked) = lockdown()
-    {
-        return locked.detail(detail);
-    }
-    // Kernels that do not know the helper do not know what it is for either.
-    let cookie = format!("#{}\n", GET_ATTACH_COOKIE.id);
-    if kind == AttachKind::KprobeMulti
-        && error.log.contains(&cookie)
-        && error.log.contains("unknown")
-    {
-        return Error::lacking("this kernel has no kprobe.multi (Linux 5.18)").detail(detail);
-    }
-    let accepted = matches!(error.errno, Errno::EMFILE | Errno::ENFILE);
-    if !accepted && let Some(reason) = decisive(&error.log) {
-        return Error::failed(format!("the verifier refused the {kind} program: {reason}"))
-            .next("its whole log: -v")
-            .detail(detail);
-    }
-    let call = SysError { call: error.call, errno: error.errno };
-    if let Some(refused) = general(&format!("the {kind} program"), &call) {
-        return refused.detail(detail);
-    }
-    let refused = match error.errno {
-        Errno::EPERM => match (privilege(), kind) {
-            (Some(missing), _) => missing,
-            (None, AttachKind::Fentry) => Error::lacking(
-                "this kernel refuses fentry programs: it has no trampolines for them",
-            )
-            .next("try: --attach tp_btf"),
-            (None, _) => policy(&call),
-        },
-        Errno::EINVAL => Error::lacking(format!("this kernel knows no {kind} programs"))
-            .next("try: --attach auto"),
-        Errno::EACCES => security_module(kind),
-        Errno::E2BIG => too_old(),
-        _ => Error::failed(format!("the kernel did not load the {kind} program: {error}")),
-    };
-    refused.detail(detail)
-}
-
-/// Why the kernel refused a program of a type that is not attached here.
-fn load_type(program_type: ProgramType, error: &LoadError) -> Error {
-    let detail = format!("{error}\n{}", error.log);
-    let accepted = matches!(error.errno, Errno::EMFILE | Errno::ENFILE);
-    if !accepted && let Some(reason) = decisive(&error.log) {
-        return Error::failed(format!("the verifier refused the {program_type} program: {reason}"))
-            .next("its whole log: -v")
-            .detail(detail);
-    }
-    let call = SysError { call: error.call, errno: error.errno };
-    if let Some(refused) = general(&format!("the {program_type} program"), &call) {
-        return refused.detail(detail);
-    }
-    let refused = match error.errno {
-        Errno::EPERM => privilege().unwrap_or_else(|| policy(&call)),
-        Errno::EACCES => security_module(program_type),
-        Errno::E2BIG => too_old(),
-        Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTSUPP => Error::lacking(format!(
-            "this kernel takes no {program_type} program so: it does not know the type, or wants to be \
-             told what the program is for"
-        ))
-        .next("what it can attach to: rawbpf doctor; in a text the .program line says it"),
-        _ => Error::failed(format!("the kernel did not load the {program_type} program: {error}")),
-    };
-    refused.detail(detail)
-}
-
-/// Why the kernel took a program without its source lines.
-pub fn lines(error: &LoadError) -> String {
-    let why = match error.errno {
-        Errno::EINVAL => "it does not know the types that tell them, or finds that they do not fit",
-        Errno::E2BIG => "they are more than it takes, 16 MiB",
-        Errno::EPERM | Errno::EACCES => "this user may not load types, which takes CAP_BPF",
-        Errno::ENOMEM => "it has no memory for them",
-        _ => return error.to_string(),
-    };
-    format!("{why} ({error})")
-}
-
-/// A program is no program by its length, which the verifier does not look at.
-fn length(slots: usize) -> Option<Error> {
-    let most = match capabilities() {
-        Some(held) if held.is_empty() => 4096,
-        _ => 1_000_000,
-    };
-    match slots {
-        0 => Some(
-            Error::failed("the program has no instructions").next("the shortest is: r0 = 0; exit"),
-        ),
-        _ if slots > most => Some(
-            Error::failed(format!(
-                "the program has {slots} instructions, and the kernel takes {most} of this user"
-            ))
-            .next(match most {
-                4096 => "with CAP_BPF a million: try it with sudo",
-                _ => {
-                    "split it, and join the parts by bpf_tail_call; or write what repeats as a loop"
-                }
-            }),
-        ),
-        _ => None,
-    }
-}
-
-/// The kernel was handed more than it knows of: its attributes grow with the versions.
-fn too_old() -> Error {
-    Error::lacking(
-        "this kernel is too old for something that the program asks for besides its instructions",
-    )
-    .next("try a text without flags and modules, or a newer kernel")
-}
-
-fn security_module(kind: impl std::fmt::Display) -> Error {
-    Error::lacking(format!("a security module forbids to load the {kind} program"))
-        .next("its log says which rule: journalctl -k, or ausearch -m avc")
 }
 
 /// Why the kernel refused a probe at the entry of `function`.
@@ -546,17 +391,6 @@ fn program() -> String {
     path.display().to_string()
 }
 
-/// The line of a verifier's log that says why, if it says so.
-fn decisive(log: &str) -> Option<&str> {
-    // Linux 7.3 adds a report of its own behind the reason.
-    let log = log.find("\nVerification failed:").map_or(log, |at| &log[..=at]);
-    let said = events(log).filter_map(|event| match event {
-        Event::Message(text) if !text.starts_with("processed ") => Some(text.trim()),
-        _ => None,
-    });
-    said.last()
-}
-
 /// The function of this kernel whose name is most like `name`.
 fn similar(name: &str) -> Option<String> {
     let mut most = MostLike::new(name);
@@ -598,7 +432,10 @@ impl MostLike<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::load::{length, load_type};
     use super::*;
+    use crate::error::Failure;
+    use crate::sys::{LoadError, ProgramType};
 
     const ROOT: &str = "CapEff:\t000001ffffffffff\n";
     const NOBODY: &str = "CapEff:\t0000000000000000\n";

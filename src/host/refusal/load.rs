@@ -1,0 +1,163 @@
+//! Why the kernel refuses to load a program.
+
+use std::fmt::Display;
+
+use super::{AttachKind, capabilities, general, lockdown, policy, privilege};
+use crate::error::{Error, Failure};
+use crate::insn::helper::{GET_ATTACH_COOKIE, PROBE_READ_KERNEL};
+use crate::sys::{Errno, LoadError, ProgramType, SysError};
+use crate::verifier::log::{Event, events};
+use crate::verifier::verification::Verification;
+
+/// Why the kernel refused to load this program of ours.
+pub fn of_program(kind: AttachKind, error: &LoadError, refused: Verification) -> Error {
+    diagnosed(load(kind, error), &kind, error, refused)
+}
+
+/// Why the kernel refused to load this program, which is run by itself.
+pub fn of_type(program_type: ProgramType, error: &LoadError, refused: Verification) -> Error {
+    diagnosed(load_type(program_type, error), &program_type, error, refused)
+}
+
+/// What is said of a program, or better what its log tells.
+fn diagnosed(said: Error, kind: &dyn Display, error: &LoadError, refused: Verification) -> Error {
+    if error.errno == Errno::E2BIG
+        && let Some(wrong) = length(refused.code.slots().len())
+    {
+        return wrong.detail(error.to_string());
+    }
+    match refused.diagnose() {
+        Some(diagnosis) if said.failure == Failure::Failed => Error::failed(format!(
+            "the verifier refused the {kind} program: {}",
+            diagnosis.sentence
+        ))
+        .next("its instructions: -v; all that the verifier said: --verifier-log FILE")
+        .detail(error.to_string())
+        .refused(refused),
+        _ => said,
+    }
+}
+
+/// Why the kernel refused to load a program of this kind.
+pub fn load(kind: AttachKind, error: &LoadError) -> Error {
+    let detail = format!("{error}\n{}", error.log);
+    if error.log.contains(PROBE_READ_KERNEL.name)
+        && let Some(locked) = lockdown()
+    {
+        return locked.detail(detail);
+    }
+    // Kernels that do not know the helper do not know what it is for either.
+    let cookie = format!("#{}\n", GET_ATTACH_COOKIE.id);
+    if kind == AttachKind::KprobeMulti
+        && error.log.contains(&cookie)
+        && error.log.contains("unknown")
+    {
+        return Error::lacking("this kernel has no kprobe.multi (Linux 5.18)").detail(detail);
+    }
+    let own = match error.errno {
+        Errno::EPERM if kind == AttachKind::Fentry && privilege().is_none() => Some(
+            Error::lacking("this kernel refuses fentry programs: it has no trampolines for them")
+                .next("try: --attach tp_btf"),
+        ),
+        Errno::EINVAL => Some(
+            Error::lacking(format!("this kernel knows no {kind} programs"))
+                .next("try: --attach auto"),
+        ),
+        _ => None,
+    };
+    not_loaded(&kind, error, own)
+}
+
+/// Why the kernel refused a program of a type that is not attached here.
+pub(super) fn load_type(program_type: ProgramType, error: &LoadError) -> Error {
+    let own = matches!(error.errno, Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTSUPP).then(|| {
+        Error::lacking(format!(
+            "this kernel takes no {program_type} program so: it does not know the type, or wants to be \
+             told what the program is for"
+        ))
+        .next("what it can attach to: rawbpf doctor; in a text the .program line says it")
+    });
+    not_loaded(&program_type, error, own)
+}
+
+/// Why the kernel refused a program of this kind: the verifier's reason, or what the error number means
+/// for all; `own` is what it means for this one.
+fn not_loaded(kind: &dyn Display, error: &LoadError, own: Option<Error>) -> Error {
+    let accepted = matches!(error.errno, Errno::EMFILE | Errno::ENFILE);
+    let call = SysError { call: error.call, errno: error.errno };
+    let refused = if !accepted && let Some(reason) = decisive(&error.log) {
+        Error::failed(format!("the verifier refused the {kind} program: {reason}"))
+            .next("its whole log: -v")
+    } else if let Some(refused) = general(&format!("the {kind} program"), &call).or(own) {
+        refused
+    } else {
+        match error.errno {
+            Errno::EPERM => privilege().unwrap_or_else(|| policy(&call)),
+            Errno::EACCES => security_module(kind),
+            Errno::E2BIG => too_old(),
+            _ => Error::failed(format!("the kernel did not load the {kind} program: {error}")),
+        }
+    };
+    refused.detail(format!("{error}\n{}", error.log))
+}
+
+/// Why the kernel took a program without its source lines.
+pub fn lines(error: &LoadError) -> String {
+    let why = match error.errno {
+        Errno::EINVAL => "it does not know the types that tell them, or finds that they do not fit",
+        Errno::E2BIG => "they are more than it takes, 16 MiB",
+        Errno::EPERM | Errno::EACCES => "this user may not load types, which takes CAP_BPF",
+        Errno::ENOMEM => "it has no memory for them",
+        _ => return error.to_string(),
+    };
+    format!("{why} ({error})")
+}
+
+/// A program is no program by its length, which the verifier does not look at.
+pub(super) fn length(slots: usize) -> Option<Error> {
+    let most = match capabilities() {
+        Some(held) if held.is_empty() => 4096,
+        _ => 1_000_000,
+    };
+    match slots {
+        0 => Some(
+            Error::failed("the program has no instructions").next("the shortest is: r0 = 0; exit"),
+        ),
+        _ if slots > most => Some(
+            Error::failed(format!(
+                "the program has {slots} instructions, and the kernel takes {most} of this user"
+            ))
+            .next(match most {
+                4096 => "with CAP_BPF a million: try it with sudo",
+                _ => {
+                    "split it, and join the parts by bpf_tail_call; or write what repeats as a loop"
+                }
+            }),
+        ),
+        _ => None,
+    }
+}
+
+/// The kernel was handed more than it knows of: its attributes grow with the versions.
+fn too_old() -> Error {
+    Error::lacking(
+        "this kernel is too old for something that the program asks for besides its instructions",
+    )
+    .next("try a text without flags and modules, or a newer kernel")
+}
+
+fn security_module(kind: &dyn Display) -> Error {
+    Error::lacking(format!("a security module forbids to load the {kind} program"))
+        .next("its log says which rule: journalctl -k, or ausearch -m avc")
+}
+
+/// The line of a verifier's log that says why, if it says so.
+fn decisive(log: &str) -> Option<&str> {
+    // Linux 7.3 adds a report of its own behind the reason.
+    let log = log.find("\nVerification failed:").map_or(log, |at| &log[..=at]);
+    let said = events(log).filter_map(|event| match event {
+        Event::Message(text) if !text.starts_with("processed ") => Some(text.trim()),
+        _ => None,
+    });
+    said.last()
+}
