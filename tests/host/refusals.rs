@@ -6,6 +6,8 @@ use rawbpf::insn::*;
 use rawbpf::session::{self, All, Plan};
 use rawbpf::sys::map::{MapSpec, MapType};
 
+use crate::tool;
+
 /// Why a program at a raw tracepoint is refused.
 fn refused(write: impl Fn(&mut Asm)) -> Error {
     // A hash: the kernel knows of an array that a constant key in it is never missing.
@@ -67,11 +69,9 @@ fn a_text_that_is_refused_shows_its_own_lines() {
     let (text, log) = (folder.join("unchecked.bpf"), folder.join("log"));
     std::fs::write(&text, UNCHECKED).unwrap();
     let run = |args: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rawbpf"));
-        let output = command.arg("run").arg(&text).args(args).output().unwrap();
-        assert_eq!(output.status.code(), Some(1));
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (text(output.stdout), text(output.stderr))
+        let ended = tool::run("run", &[&[text.to_str().unwrap()], args].concat());
+        assert_eq!(ended.code, Some(1));
+        (ended.stdout, ended.stderr)
     };
     let (out, plain) = run(&[]);
     assert!(out.is_empty() && plain.lines().count() == 2, "{out}{plain}");
@@ -115,9 +115,8 @@ fn a_map_that_the_kernel_does_not_make_is_told_why() {
         let text =
             format!(".program user_of_map sched_cls\n.map m {map}\n r1 = map[m]\n r0 = 0\n exit\n");
         std::fs::write(&file, text).unwrap();
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rawbpf"));
-        let output = command.arg("run").arg(&file).output().unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        let ended = tool::run("run", &[file.to_str().unwrap()]);
+        (ended.code, ended.stderr)
     };
     for (map, what, next, mended) in [
         ("hash key 0 value 8 entries 4", "0 bytes of it", "key 1", "hash key 1 value 8 entries 4"),

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::tool::Ended;
+use super::tool::{self, Ended, RAWBPF};
 
 fn run(text: &str, args: &[&str]) -> Ended {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rawbpf"));
+    let mut command = Command::new(RAWBPF);
     command.args(["run", "-"]).args(args);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -156,11 +156,8 @@ fn an_attached_program_counts_and_its_maps_are_shown_each_interval() {
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn what_a_tool_dumps_can_be_run() {
-    let dump = Command::new(env!("CARGO_BIN_EXE_rawbpf"))
-        .args(["biolatency", "--attach", "raw_tp", "--dump-insns"])
-        .output()
-        .unwrap();
-    let ended = run(&String::from_utf8(dump.stdout).unwrap(), &["0.2", "1"]);
+    let dump = tool::run("biolatency", &["--attach", "raw_tp", "--dump-insns"]);
+    let ended = run(&dump.stdout, &["0.2", "1"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stdout.contains("latencies (percpu_hash)"), "{}", ended.stdout);
 }

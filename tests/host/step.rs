@@ -16,20 +16,7 @@ use nix::sys::signal::kill;
 use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 use nix::unistd::Pid;
 
-use crate::tool::{self, eventually};
-
-const UNCHECKED: &str = "\
-.program unchecked socket_filter
-.map counts hash key 4 value 8 entries 4
-  *(u32 *)(r10 -4) = 0
-  r2 = r10
-  r2 += -4
-  r1 = map[counts]
-  call bpf_map_lookup_elem#1
-  r1 = *(u64 *)(r0 +0)
-  r0 = 0
-  exit
-";
+use crate::tool::{self, UNCHECKED, eventually};
 
 const BRANCH: &str = "\
 .program branch socket_filter

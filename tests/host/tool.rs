@@ -12,6 +12,20 @@ use nix::unistd::Pid;
 
 pub const RAWBPF: &str = env!("CARGO_BIN_EXE_rawbpf");
 
+/// A text that the verifier refuses: a lookup may find nothing.
+pub const UNCHECKED: &str = "\
+.program unchecked socket_filter
+.map counts hash key 4 value 8 entries 4
+  *(u32 *)(r10 -4) = 0
+  r2 = r10
+  r2 += -4
+  r1 = map[counts]
+  call bpf_map_lookup_elem#1
+  r1 = *(u64 *)(r0 +0)
+  r0 = 0
+  exit
+";
+
 /// How a process ended and what it said.
 pub struct Ended {
     pub code: Option<i32>,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::tool::{self, Ended};
+use crate::tool::{self, Ended, UNCHECKED};
 
 fn verify(args: &[&str]) -> Ended {
     tool::run("verify", args)
@@ -13,36 +13,8 @@ fn of_text(text: &str, options: &str) -> Ended {
     tool::shell(&format!("\"$RAWBPF\" verify {options} - <<'EOF'\n{text}EOF\n"))
 }
 
-const UNCHECKED: &str = "\
-.program unchecked socket_filter
-.map counts hash key 4 value 8 entries 4
-  *(u32 *)(r10 -4) = 0
-  r2 = r10
-  r2 += -4
-  r1 = map[counts]
-  call bpf_map_lookup_elem#1
-  r1 = *(u64 *)(r0 +0)
-  r0 = 0
-  exit
-";
-
 /// Eight ways to one end, where the last find what the first proved.
-const BRANCHES: &str = "\
-.program branches socket_filter
-  call bpf_get_prandom_u32#7
-  r6 = 1
-  if r0 == 5 goto a
-  r6 += 1
-a:
-  if r0 == 6 goto b
-  r6 += 1
-b:
-  if r0 == 7 goto end
-  r6 += 1
-end:
-  r0 = 0
-  exit
-";
+const BRANCHES: &str = include_str!("../vm/guest/branches.bpf");
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]

@@ -64,8 +64,7 @@ fn run(kernel: &Kernel, cached: &Path, work: &Path) -> io::Result<Boot> {
 /// The kernel's own initramfs with the tool, the guest's scripts and the list of cases behind it.
 fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> {
     let files = work.join("files");
-    let tools = files.join("guest/tools");
-    fs::create_dir_all(&tools)?;
+    fs::create_dir_all(files.join("guest"))?;
     fs::create_dir_all(files.join("bin"))?;
     fs::copy(tool(), files.join("bin/rawbpf"))?;
     // It has symbols and a function that is called there.
@@ -74,16 +73,10 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
     fs::copy(scripts.join("init.sh"), files.join("init"))?;
     fs::set_permissions(files.join("init"), PermissionsExt::from_mode(0o755))?;
     fs::copy(scripts.join("case.sh"), files.join("guest/case.sh"))?;
-    for script in fs::read_dir(scripts.join("tools"))? {
-        let script = script?;
-        fs::copy(script.path(), tools.join(script.file_name()))?;
-    }
-    let lessons = files.join("guest/lessons");
-    fs::create_dir_all(&lessons)?;
-    for lesson in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/lessons"))? {
-        let lesson = lesson?;
-        fs::copy(lesson.path(), lessons.join(lesson.file_name()))?;
-    }
+    fs::copy(scripts.join("branches.bpf"), files.join("guest/branches.bpf"))?;
+    copy_all(&scripts.join("tools"), &files.join("guest/tools"))?;
+    let lessons = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/lessons");
+    copy_all(&lessons, &files.join("guest/lessons"))?;
     let mut cases = String::new();
     for case in kernel.cases {
         cases += &format!("{} {}\n", case.name, case.guest);
@@ -91,6 +84,16 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
     fs::write(files.join("guest/cases"), cases)?;
 
     machine::write_initramfs(base, &files, &work.join("initramfs"))
+}
+
+/// Copies the files of a folder to one that is made for them.
+fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for file in fs::read_dir(from)? {
+        let file = file?;
+        fs::copy(file.path(), to.join(file.file_name()))?;
+    }
+    Ok(())
 }
 
 fn read_results(work: &Path, how_it_ended: &str) -> io::Result<Boot> {
