@@ -2,6 +2,9 @@
 
 #![no_main]
 
+#[cfg(linked_with_musl)]
+mod glibc;
+
 use std::ffi::c_int;
 
 use dlmalloc::GlobalDlmalloc;
