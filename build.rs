@@ -57,7 +57,7 @@ fn musl() -> Option<PathBuf> {
 }
 
 /// Half of what glibc puts into a static file serves locales, plugins and each processor that there was.
-/// musl keeps to the same binary interface, but for what `src/glibc.rs` and the names here add.
+/// musl keeps to the same binary interface, but for what `src/sys/glibc.rs` and the names here add.
 fn link_with_musl(folder: &Path) {
     println!("cargo::rustc-cfg=linked_with_musl");
     let argument = |text: String| println!("cargo::rustc-link-arg-bin=rawbpf={text}");

@@ -3,6 +3,7 @@
 #![no_main]
 
 #[cfg(linked_with_musl)]
+#[path = "sys/glibc.rs"]
 mod glibc;
 
 use std::ffi::c_int;
