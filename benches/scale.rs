@@ -53,7 +53,7 @@ impl Chart {
 
     /// A row of the table.
     fn push(&mut self, n: u64, costs: &[f64]) {
-        print!("{n:>12}");
+        print!("{n:>16}");
         for (series, cost) in self.series.iter_mut().zip(costs) {
             series.points.push((n as f64, *cost));
             let exponent = match series.points[..] {
@@ -69,7 +69,7 @@ impl Chart {
 
     fn head(&self) {
         println!(
-            "\n{:>12}{}",
+            "\n{:>16}{}",
             self.of,
             self.series
                 .iter()
