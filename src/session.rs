@@ -179,7 +179,7 @@ pub fn first(
 
 /// The error of the only kind that was tried, or one that sums up all of them.
 fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
-    if let Some(missing) = refusal::privilege() {
+    if let Some(missing) = refusal::privilege().or_else(refusal::no_sysfs) {
         return missing;
     }
     // A kind that this host lacks says nothing against the place, another may.

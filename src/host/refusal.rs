@@ -297,7 +297,18 @@ pub fn attach(kind: AttachKind, place: &str, error: &SysError) -> Error {
 
 /// This kernel has no kprobes.
 pub fn no_kprobes() -> Error {
-    Error::lacking("this kernel has no kprobes (CONFIG_KPROBE_EVENTS)").next("try: --attach auto")
+    no_sysfs().unwrap_or_else(|| {
+        Error::lacking("this kernel has no kprobes (CONFIG_KPROBE_EVENTS)")
+            .next("try: --attach auto")
+    })
+}
+
+/// The kernel tells what it has in sysfs, and that is not mounted.
+pub fn no_sysfs() -> Option<Error> {
+    (!Path::new("/sys/kernel").exists()).then(|| {
+        Error::lacking("sysfs, in which the kernel tells what it has, is not mounted at /sys")
+            .next("try: mount -t sysfs sysfs /sys; mount -t tracefs tracefs /sys/kernel/tracing")
+    })
 }
 
 /// No file descriptor is left for what was to be opened.
@@ -307,6 +318,9 @@ pub fn descriptors(error: &dyn std::fmt::Display) -> Error {
 
 /// There is no BTF to tell what `needed` is.
 pub fn no_btf(needed: &str) -> Error {
+    if let Some(missing) = no_sysfs() {
+        return missing;
+    }
     Error::lacking(format!(
         "{needed} is not known: this kernel has no BTF (CONFIG_DEBUG_INFO_BTF) that tells it"
     ))
@@ -321,7 +335,7 @@ pub fn no_ids(kind: AttachKind) -> Error {
 
 /// tracefs, which tells a tracepoint's number, is not mounted or closed to us.
 pub fn no_tracefs() -> Error {
-    if let Some(missing) = privilege() {
+    if let Some(missing) = privilege().or_else(no_sysfs) {
         return missing;
     }
     let place = Tracefs::PLACES[0];

@@ -264,6 +264,20 @@ fn without_tracefs_and_btf_the_mount_line_is_given() {
     assert_eq!(mounts.count(), 2, "{}", output.stderr);
 }
 
+/// In a rescue shell, say. What the kernel has cannot be told then.
+#[test]
+#[ignore = "needs root to hide /sys: run tests/run"]
+fn without_sysfs_its_mount_line_is_given() {
+    let hide = "umount -l /sys; ";
+    let run = "for kind in auto kprobe tp_btf tracepoint; do \
+               $RAWBPF bitehist --attach $kind 1 1; echo $?; done; $RAWBPF doctor";
+    let output = tool::shell(&format!("unshare -m sh -c '{hide} {run}'"));
+    assert!(output.stdout.starts_with("77\n77\n77\n77\n"), "{}", output.stdout);
+    let said = output.stderr.matches("mount -t sysfs sysfs /sys;").count();
+    assert_eq!(said, 4, "{}", output.stderr);
+    assert!(!output.stdout.contains("CONFIG_KPROBE_EVENTS"), "{}", output.stdout);
+}
+
 #[test]
 #[ignore = "needs root to hide BTF: run tests/run"]
 fn without_btf_the_tracepoint_still_counts() {

@@ -67,8 +67,10 @@ fn jit() -> Check {
 
 fn btf() -> Check {
     let missing = |error: sys::FileError| match error.errno() {
-        Errno::ENOENT => Error::lacking("this kernel has none (CONFIG_DEBUG_INFO_BTF)")
-            .next("the tools take that of a vmlinux or a BTF file with --btf FILE"),
+        Errno::ENOENT => refusal::no_sysfs().unwrap_or_else(|| {
+            Error::lacking("this kernel has none (CONFIG_DEBUG_INFO_BTF)")
+                .next("the tools take that of a vmlinux or a BTF file with --btf FILE")
+        }),
         _ => Error::lacking(error.to_string()),
     };
     let found = file::map_or_read(Path::new(BTF)).map(|bytes| {
