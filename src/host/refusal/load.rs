@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use super::{AttachKind, capabilities, general, lockdown, policy, privilege};
+use super::privilege::{capabilities, lockdown, policy, privilege};
+use super::{AttachKind, general};
 use crate::error::{Error, Failure};
 use crate::insn::helper::{GET_ATTACH_COOKIE, PROBE_READ_KERNEL};
 use crate::sys::{Errno, LoadError, ProgramType, SysError};
