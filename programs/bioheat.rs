@@ -34,8 +34,9 @@ pub const COUNTERS: u32 = OVER + 5;
 /// The time of each request that is under way, and the counters: one value, so that one lookup reads
 /// them all.
 pub fn maps() -> Vec<MapSpec> {
-    let [starts, slots] = STARTS.maps(UNDER_WAY);
-    vec![starts, slots, MapSpec::new("heat", MapType::Array, 4, 8 * COUNTERS, 1)]
+    let mut maps = STARTS.maps(UNDER_WAY);
+    maps.push(MapSpec::new("heat", MapType::Array, 4, 8 * COUNTERS, 1));
+    maps
 }
 
 /// `starts[rq] = now`
@@ -59,7 +60,7 @@ pub fn issue(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<Pro
 pub fn complete(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (unmatched, under) = (a.label(), a.label());
-    let going_on = a.label();
+    let (going_on, other) = (a.label(), a.label());
     let Request::Struct { data_len, .. } = *request else { return a.finish() };
 
     // A kernel without types does not tell the size, which is no reason to show nothing.
@@ -79,8 +80,10 @@ pub fn complete(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<
 
     // Of another disk it would have no start either.
     a.place(unmatched);
-    only(&mut a, disk, request, &done);
+    only(&mut a, disk, request, &other);
     a.count_one(HEAT, UNMATCHED);
-    a.goto(&done);
+    a.place(other);
+    a.mov(w0, 0);
+    a.exit();
     a.finish()
 }

@@ -36,9 +36,8 @@ pub mod missed {
 
 /// The starts by request, what is not in the distributions, and those by key.
 pub fn maps(options: &Options) -> Vec<MapSpec> {
-    let [starts, slots] = options.starts().maps(options.max_requests);
-    let mut maps =
-        vec![starts, slots, MapSpec::new("missed", MapType::Array, 4, 8 * missed::WORDS, 1)];
+    let mut maps = options.starts().maps(options.max_requests);
+    maps.push(MapSpec::new("missed", MapType::Array, 4, 8 * missed::WORDS, 1));
     let keys = options.with_key().then_some((8, options.max_keys));
     maps.append(&mut Distributions::maps("latencies", &BUCKETS, keys));
     maps
@@ -138,7 +137,7 @@ pub fn issued(request: &Request, options: Options, by_slot: bool) -> Result<Prog
 pub fn completed(request: &Request, options: Options, by_slot: bool) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (unmatched, not_timed, too_many) = (a.label(), a.label(), a.label());
-    let out = a.label();
+    let (out, other) = (a.label(), a.label());
     let Request::Struct { data_len, .. } = *request else { return a.finish() };
 
     options.starts().end(&mut a, by_slot, request, Some(data_len), &unmatched, &out);
@@ -161,13 +160,6 @@ pub fn completed(request: &Request, options: Options, by_slot: bool) -> Result<P
     a.mov(w0, 0);
     a.exit();
 
-    // A flush ends twice, once for the disk and once for who asked; some were issued before the
-    // first program ran; the others are of other disks.
-    a.place(unmatched);
-    only(&mut a, options.disk, request, &done);
-    a.count_one(MISSED, missed::UNMATCHED);
-    a.goto(&done);
-
     if options.with_key() {
         a.place(too_many);
         a.count_one(MISSED, missed::TOO_MANY_KEYS);
@@ -179,5 +171,14 @@ pub fn completed(request: &Request, options: Options, by_slot: bool) -> Result<P
         a.count_one(MISSED, missed::NOT_TIMED);
         a.goto(&done);
     }
+
+    // A flush ends twice, once for the disk and once for who asked; some were issued before the
+    // first program ran; the others are of other disks.
+    a.place(unmatched);
+    only(&mut a, options.disk, request, &other);
+    a.count_one(MISSED, missed::UNMATCHED);
+    a.place(other);
+    a.mov(w0, 0);
+    a.exit();
     a.finish()
 }

@@ -106,9 +106,9 @@ pub fn slots() -> MapSpec {
 
 impl Starts {
     /// The hash, for so many requests, and the slots.
-    pub fn maps(&self, max_requests: u32) -> [MapSpec; 2] {
-        let hash = MapSpec::new("starts", MapType::Hash, 8, 8 * self.words as u32, max_requests);
-        [hash, slots()]
+    pub fn maps(&self, max_requests: u32) -> Vec<MapSpec> {
+        let size = 8 * self.words as u32;
+        vec![MapSpec::new("starts", MapType::Hash, 8, size, max_requests), slots()]
     }
 
     /// `starts[r6] = (r9, r8)`, as many words of it as a value has. Only the hash is used unless

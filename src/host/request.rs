@@ -168,8 +168,11 @@ impl Request {
         let mut found = Found::look_up(places, types, with_disk, more)?;
         let told =
             more.first().and_then(|(kind, name)| found.as_ref()?.find(*kind, name)).is_some();
-        let requests = places.iter().map(|place| place.request(found.as_mut(), types));
-        Ok((requests.collect::<Result<_, _>>()?, told))
+        let mut requests = vec![];
+        for place in places {
+            requests.push(place.request(found.as_mut(), types)?);
+        }
+        Ok((requests, told))
     }
 
     /// By the record of a tracepoint.
