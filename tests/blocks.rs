@@ -341,7 +341,7 @@ fn a_slot_belongs_to_one_address_for_good() {
         let mut rounds = [const { vec![] }; 2];
         for (round, claimed) in rounds.iter_mut().enumerate() {
             for address in 0..ADDRESSES {
-                set(&input_map, &[half << 32 | 64 * (address + 1)]);
+                set(&input_map, &[(half << 32) + 64 * (address + 1)]);
                 arrived.fetch_add(1, Ordering::SeqCst);
                 while arrived.load(Ordering::SeqCst) < 2 * (ADDRESSES * round as u64 + address + 1)
                 {
