@@ -1,5 +1,6 @@
-//! Packs the long texts, and leaves the tables for unwinding out of the release binary: a panic there
-//! aborts, so nobody reads them, and they would be a tenth of the file.
+//! Packs the long texts; links the command with musl where it is installed; and leaves the tables for
+//! unwinding out of the release binary: a panic there aborts, so nobody reads them, and they would be a
+//! tenth of the file.
 
 use std::env;
 use std::fs;
@@ -14,6 +15,11 @@ const TEXTS: [&str; 5] = [
     "src/verifier/page/panel.html",
 ];
 
+/// Of these the standard library calls variants for large files; musl 1.2.4 and later have only such,
+/// without the number in the name.
+const LARGE_FILE: [&str; 9] =
+    ["fstat", "fstatat", "ftruncate", "lseek", "lstat", "mmap", "open", "readdir", "stat"];
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());
@@ -26,6 +32,42 @@ fn main() {
             } } INSERT AFTER .rodata;\n";
         fs::write(&script, text).unwrap();
         println!("cargo::rustc-link-arg-bin=rawbpf=-Wl,-T,{}", script.display());
+    }
+    println!("cargo::rustc-check-cfg=cfg(linked_with_musl)");
+    println!("cargo::rerun-if-env-changed=RAWBPF_MUSL");
+    if let Some(musl) = musl() {
+        link_with_musl(&musl);
+    }
+}
+
+/// The folder with musl's library: $RAWBPF_MUSL, empty for none, or where Debian's package musl-dev has
+/// it. Only in a static file at a fixed address for glibc's target: musl's own needs no help.
+fn musl() -> Option<PathBuf> {
+    let is = |variable: &str, value: &str| env::var(variable).is_ok_and(|found| found == value);
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap();
+    let is_static = ["-Ctarget-feature=+crt-static", "-Crelocation-model=static"]
+        .iter()
+        .all(|needed| flags.split('\x1f').any(|flag| flag == *needed));
+    if !is("CARGO_CFG_TARGET_ARCH", "x86_64") || !is("CARGO_CFG_TARGET_ENV", "gnu") || !is_static {
+        return None;
+    }
+    let named = env::var_os("RAWBPF_MUSL").map(PathBuf::from);
+    let folder = named.unwrap_or("/usr/lib/x86_64-linux-musl".into());
+    folder.join("libc.a").exists().then_some(folder)
+}
+
+/// Half of what glibc puts into a static file serves locales, plugins and each processor that there was.
+/// musl keeps to the same binary interface, but for what `src/sys/glibc.rs` and the names here add.
+fn link_with_musl(folder: &Path) {
+    println!("cargo::rustc-cfg=linked_with_musl");
+    let argument = |text: String| println!("cargo::rustc-link-arg-bin=rawbpf={text}");
+    argument("-nostartfiles".into());
+    for object in ["crt1.o", "crti.o", "crtn.o"] {
+        argument(folder.join(object).display().to_string());
+    }
+    argument(format!("-L{}", folder.display()));
+    for name in LARGE_FILE {
+        argument(format!("-Wl,--defsym={name}64={name}"));
     }
 }
 

@@ -32,9 +32,10 @@ mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
 use crate::insn::parse::Mistakes;
@@ -57,24 +58,60 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 77 this host lacks what is needed (a privilege too).
 Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./bitehist";
 
-// The options of a command are made when it is called.
-#[derive(Subcommand)]
-#[command(defer = true)]
-enum Command {
-    Bitehist(bitehist::Options),
-    Bitesize(bitesize::Options),
-    Biolatency(biolatency::Options),
-    Bioheat(bioheat::Options),
-    Funccount(funccount::Options),
-    Funclatency(funclatency::Options),
-    Argdist(argdist::Options),
-    Asm(asm::Options),
-    Dump(dump::Options),
-    Run(run::Options),
-    Verify(verify::Options),
-    Lesson(lesson::Options),
-    List(list::Options),
-    Doctor(doctor::Options),
+/// The commands, each with the file that has its options and runs it.
+macro_rules! commands {
+    ($($variant:ident $file:ident,)*) => {
+        // The options of a command are made when it is called.
+        #[derive(Subcommand)]
+        #[command(defer = true)]
+        enum Command {
+            $($variant($file::Options),)*
+        }
+
+        impl Command {
+            /// The command that the arguments name, if they do. Only its own options are made: those of
+            /// all would take a third of a millisecond.
+            fn called(args: &[OsString]) -> Option<Result<Command, clap::Error>> {
+                let name = args.get(1)?;
+                $(if name == stringify!($file) {
+                    let command = $file::Options::augment_args(clap::Command::new(stringify!($file)));
+                    return Some(matches(command, args).and_then(|mut matches| {
+                        $file::Options::from_arg_matches_mut(&mut matches).map(Command::$variant)
+                    }));
+                })*
+                None
+            }
+
+            fn name(&self) -> &'static str {
+                match self {
+                    $(Command::$variant(_) => stringify!($file),)*
+                }
+            }
+
+            fn run(&self) -> Result<(), Stop> {
+                match self {
+                    $(Command::$variant(options) => $file::run(options),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    Bitehist bitehist,
+    Bitesize bitesize,
+    Biolatency biolatency,
+    Bioheat bioheat,
+    Funccount funccount,
+    Funclatency funclatency,
+    Argdist argdist,
+    Asm asm,
+    Dump dump,
+    Run run,
+    Verify verify,
+    Lesson lesson,
+    List list,
+    Doctor doctor,
 }
 
 /// The whole command line as clap knows it, for man pages and shell completions. What is in each
@@ -84,28 +121,28 @@ pub fn command() -> clap::Command {
 }
 
 /// Runs what the arguments ask for, and returns the exit code. What fails is said on stderr.
-pub fn run(args: impl Iterator<Item = OsString>) -> u8 {
-    let cli = match parse(named(args)) {
-        Ok(cli) => cli,
+pub fn run(args: Vec<OsString>) -> u8 {
+    let command = match parse(named(args)) {
+        Ok(command) => command,
         Err(error) => return usage(&error),
     };
-    if let Command::Dump(options) = &cli.command
+    if let Command::Dump(options) = &command
         && let Some(args) = dump::as_tool(options, is_tool)
     {
-        return run(args.into_iter());
+        return run(args);
     }
-    if let Command::Verify(options) = &cli.command
+    if let Command::Verify(options) = &command
         && let Some((args, show)) = options.of_tool(is_tool)
     {
         return match parse(args) {
-            Ok(mut cli) => {
-                cli.command.verify(show);
-                run_command(cli.command)
+            Ok(mut command) => {
+                command.verify(show);
+                run_command(command)
             }
             Err(error) => usage(&error),
         };
     }
-    run_command(cli.command)
+    run_command(command)
 }
 
 /// What clap has to say, which may be the help.
@@ -148,26 +185,15 @@ impl Command {
 
 fn run_command(mut command: Command) -> u8 {
     let traced = command.trace().map(|trace| (trace.verbose, trace.verifier_log.clone()));
-    let (name, told, result) = match &command {
-        Command::Bitehist(options) => ("bitehist", traced, bitehist::run(options)),
-        Command::Bitesize(options) => ("bitesize", traced, bitesize::run(options)),
-        Command::Biolatency(options) => ("biolatency", traced, biolatency::run(options)),
-        Command::Bioheat(options) => ("bioheat", traced, bioheat::run(options)),
-        Command::Funccount(options) => ("funccount", traced, funccount::run(options)),
-        Command::Funclatency(options) => ("funclatency", traced, funclatency::run(options)),
-        Command::Argdist(options) => ("argdist", traced, argdist::run(options)),
-        Command::Asm(options) => ("asm", None, asm::run(options)),
-        Command::Dump(options) => ("dump", None, dump::run(options)),
-        Command::Run(options) => ("run", traced, run::run(options)),
-        Command::Verify(options) => ("verify", Some((true, None)), verify::run(options)),
-        Command::Lesson(options) => {
-            ("lesson", Some((false, options.verifier_log.clone())), lesson::run(options))
-        }
-        Command::List(options) => ("list", Some((options.verbose, None)), list::run(options)),
-        Command::Doctor(options) => ("doctor", Some((options.verbose, None)), doctor::run(options)),
+    let (verbose, log) = match &command {
+        Command::Verify(_) => (true, None),
+        Command::Lesson(options) => (false, options.verifier_log.clone()),
+        Command::List(options) => (options.verbose, None),
+        Command::Doctor(options) => (options.verbose, None),
+        _ => traced.unwrap_or_default(),
     };
-    let (verbose, log) = told.unwrap_or_default();
-    match result {
+    let name = command.name();
+    match command.run() {
         Ok(()) => 0,
         Err(Stop::Quietly) => 0,
         Err(Stop::Mistakes(mistakes)) => {
@@ -189,28 +215,29 @@ fn run_command(mut command: Command) -> u8 {
     }
 }
 
-/// Only the command that is called is built: all of them would take a third of a millisecond.
-/// Without the name of one the help of all may be wanted.
-fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+fn parse(args: Vec<OsString>) -> Result<Command, clap::Error> {
+    if let Some(called) = Command::called(&args) {
+        return called;
+    }
+    // The help of all may be wanted, which is there once all are built.
     let mut all = command();
-    let called = args.get(1).and_then(|name| all.find_subcommand(name)).cloned();
-    let mut commands = match called {
-        Some(called) => clap::Command::new("rawbpf")
-            .version(env!("CARGO_PKG_VERSION"))
-            .propagate_version(true)
-            .max_term_width(WIDTH)
-            .subcommand(called),
-        None => {
-            all.build();
-            all
-        }
-    };
-    Cli::from_arg_matches(&commands.try_get_matches_from_mut(args)?)
+    all.build();
+    Ok(Cli::from_arg_matches(&all.try_get_matches_from_mut(args)?)?.command)
+}
+
+/// What is given to the command, in the words of its help.
+fn matches(mut command: clap::Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let name = command.get_name();
+    let (called, shown) = (format!("rawbpf {name}"), format!("rawbpf-{name}"));
+    command = command.bin_name(called).display_name(shown);
+    command = command.version(env!("CARGO_PKG_VERSION")).max_term_width(WIDTH);
+    // To take it apart would take longer than to make it, and the process has not much more to do.
+    let mut command = ManuallyDrop::new(command);
+    command.try_get_matches_from_mut(&args[1..])
 }
 
 /// The arguments with the tool's name in front, if the program was called by it.
-fn named(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let mut args: Vec<_> = args.collect();
+fn named(mut args: Vec<OsString>) -> Vec<OsString> {
     let called = args.first().and_then(|first| Path::new(first).file_name()).map(OsString::from);
     let tool = |name: &OsString| name != "rawbpf" && Cli::command().find_subcommand(name).is_some();
     if let Some(name) = called.filter(tool) {

@@ -42,8 +42,9 @@ impl Drop for Folder {
     }
 }
 
-/// 997 reads while rows come five times a second, by this attach kind. Of some ten thousand requests the
-/// kernel does not tell programs the end of one: then the tool must say so, and the run is made again.
+/// 997 reads while rows come five times a second, by this attach kind. Some kernels run no programs while
+/// process 1 does, and so hide an end that interrupts it: then the tool must say so, and the run is made
+/// again.
 #[track_caller]
 fn counts_exactly(kind: &str) {
     for _ in 0..3 {

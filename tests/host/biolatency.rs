@@ -41,8 +41,8 @@ fn nothing_missed(line: &Value) {
     }
 }
 
-/// 997 reads, each with its latency. Of some ten thousand requests the kernel does not tell programs the
-/// end of one: then the tool must say so, and the run is made again.
+/// 997 reads, each with its latency. Some kernels run no programs while process 1 does, and so hide an end
+/// that interrupts it: then the tool must say so, and the run is made again.
 #[track_caller]
 fn counts_exactly(options: &[&str]) {
     for _ in 0..3 {
@@ -183,9 +183,9 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
     }
 }
 
-/// Two processes read while histograms come ten times a second. Of some ten thousand requests the
-/// kernel does not tell programs the end of one: its start is found when the request is used again,
-/// if it is.
+/// Two processes read while histograms come ten times a second. Some kernels run no programs while
+/// process 1 does, and so hide an end that interrupts it: its start is found when the request is used
+/// again, if it is.
 #[test]
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
 fn no_latency_is_lost_or_counted_twice_between_intervals() {
