@@ -141,8 +141,8 @@ impl Request {
         found.try_into().map_err(|_| Error::failed("a place of a request is missing"))
     }
 
-    /// The same, and whether programs can compare and exchange in one step on this kernel, whatever the
-    /// architecture: its types tell that it is Linux 5.19 or newer.
+    /// The same, and whether programs can compare and exchange in one step (`cmpxchg`): whether the types
+    /// are of Linux 5.19 or newer.
     ///
     /// # Errors
     /// As for [`Request::find`].
@@ -151,7 +151,7 @@ impl Request {
         types: &KernelTypes,
         with_disk: bool,
     ) -> Result<([(Attach, Request); N], bool), Error> {
-        // The compilers for RISC-V were the last to learn it, in the version that this came with.
+        // It came with Linux 5.12, but some architectures compiled it only later.
         let since = [(Kind::Struct, "bpf_dynptr_kern")];
         let (found, told) = Request::find_all(&places, types, with_disk, &since)?;
         let found = found.try_into();
