@@ -52,9 +52,9 @@ fn clang() -> Result<PathBuf> {
 fn hits() -> Result<()> {
     let _statistics = object::enable_stats().map_err(text)?;
     let commands: [&[&str]; 3] = [
-        &[RUN, "run", "/empty.bpf", "3600"],
-        &[RUN, "bitehist", "--attach", "kprobe", "3600"],
-        &[RUN, "run", "/clang.o", "3600"],
+        &[guest::RUN, "run", "/empty.bpf", "3600"],
+        &[guest::RUN, "bitehist", "--attach", "kprobe", "3600"],
+        &[guest::RUN, "run", "/clang.o", "3600"],
     ];
     let (mut tools, mut ids) = (vec![], vec![]);
     for command in commands {
@@ -88,6 +88,3 @@ fn hits() -> Result<()> {
     );
     Ok(())
 }
-
-/// Where it is in the guest.
-const RUN: &str = "/bin/rawbpf";

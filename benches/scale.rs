@@ -5,7 +5,10 @@
 //! `cargo bench --bench scale`, as root; `-- --svg FILE` draws it. What this host lacks is named and
 //! left out.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::iter;
+use std::ops::ControlFlow;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -21,6 +24,7 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--read", keys, map, what] => return read(keys, map, what),
+        ["--functions"] => return count_functions(),
         ["--svg", path, ..] => fs::write(path, draw(&measure()?)).map_err(text)?,
         _ => _ = measure()?,
     }
@@ -49,7 +53,7 @@ impl Chart {
 
     /// A row of the table.
     fn push(&mut self, n: u64, costs: &[f64]) {
-        print!("{n:>12}");
+        print!("{n:>16}");
         for (series, cost) in self.series.iter_mut().zip(costs) {
             series.points.push((n as f64, *cost));
             let exponent = match series.points[..] {
@@ -65,7 +69,7 @@ impl Chart {
 
     fn head(&self) {
         println!(
-            "\n{:>12}{}",
+            "\n{:>16}{}",
             self.of,
             self.series
                 .iter()
@@ -90,7 +94,16 @@ fn number(value: f64) -> String {
 
 fn measure() -> Result<Vec<Chart>> {
     println!("^1 is linear");
-    let charts = [keys, cpus, attached, syscall_rate, disk_rate];
+    let charts = [
+        keys,
+        cpus,
+        attached,
+        syscall_rate,
+        disk_rate,
+        || functions("5.10", "functions, 5.10"),
+        || functions("6.12", "functions, 6.12"),
+        || functions("7", "functions, 7"),
+    ];
     let charts = charts.into_iter().filter_map(|chart| match chart() {
         Ok(chart) => Some(chart),
         Err(why) => {
@@ -242,6 +255,63 @@ fn run(events: &[String], count: usize, rounds: usize) -> Result<[f64; 3]> {
     Ok([0, 1, 2].map(|of| median(runs.iter().map(|run| run[of]))))
 }
 
+/// Starting and ending funccount at so many functions of this kernel, in an emulated machine, and what a
+/// call of one of them costs there.
+fn functions(kernel: &str, of: &'static str) -> Result<Chart> {
+    let series = [("start", "ms"), ("end", "ms"), ("all let go", "ms"), ("a hit", "insns")];
+    let mut chart = Chart::new(of, &series);
+    chart.head();
+    // A nanosecond is an instruction there.
+    for line in guest::run(kernel, 1, &[], "--functions")?.lines() {
+        let costs: Vec<f64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let (count, costs) = costs.split_first().ok_or("the guest said nothing")?;
+        chart.push(*count as u64, costs);
+    }
+    Ok(chart)
+}
+
+/// In the guest: prints the costs for each number of functions.
+fn count_functions() -> Result<()> {
+    let mut all = BTreeMap::new();
+    let tracefs = Tracefs::find().ok_or("no tracefs")?;
+    let listed = tracefs.traceable_functions(|name| {
+        *all.entry(name.to_owned()).or_insert(0) += 1;
+        ControlFlow::<()>::Continue(())
+    });
+    listed.map_err(text)?;
+    // Of files in /sys, which nobody reads or writes meanwhile. At a name that several functions have
+    // there can be no kprobe.
+    let is_idle = |name: &str| name.ends_with("_show") || name.ends_with("_store");
+    let idle = all.iter().filter(|(name, count)| is_idle(name) && **count == 1);
+    let called = iter::once("__x64_sys_getpgid");
+    let names: Vec<&str> = called.chain(idle.map(|(name, _)| name.as_str())).collect();
+    let mut rows = String::new();
+    // The first warms up.
+    for count in [1, 1, 10, 100, 1000] {
+        let names = names.get(..count).ok_or_else(|| format!("{} such functions", names.len()))?;
+        let (before, call) = (programs(), a_call());
+        let tool = Running::start(&[&[guest::RUN, "funccount"], names, &["3600"]].concat())?;
+        let (start, hit) = (tool.start, a_call() - call);
+        let begin = Instant::now();
+        let (end, _) = tool.end()?;
+        wait_for_end(&before);
+        let [start, end, gone] = [start, end, begin.elapsed()].map(|time| time.as_secs_f64() * 1e3);
+        rows += &format!("{count} {start} {end} {gone} {hit}\n");
+    }
+    let (_, rows) = rows.split_once('\n').ok_or("no rows")?;
+    print!("{rows}");
+    Ok(())
+}
+
+/// The median time of a call of getpgid, in nanoseconds.
+fn a_call() -> f64 {
+    median((0..1000).map(|_| {
+        let begin = Instant::now();
+        _ = nix::unistd::getpgid(None);
+        begin.elapsed().as_nanos() as f64
+    }))
+}
+
 /// Counting calls of a system call that come at these rates.
 fn syscall_rate() -> Result<Chart> {
     let pid = std::process::id().to_string();
@@ -311,15 +381,17 @@ fn rates(
 /// dashed line it is less than linear.
 fn draw(charts: &[Chart]) -> String {
     const SIZE: f64 = 220.0;
+    const IN_A_ROW: i32 = 5;
     const COLORS: [&str; 5] = ["#2f6fde", "#d9480f", "#2b8a3e", "#9c36b5", "#868e96"];
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" \
          font-size=\"11\" fill=\"#868e96\" stroke-width=\"1.5\">\n",
-        charts.len() as f64 * (SIZE + 50.0) + 10.0,
-        SIZE + 130.0,
+        f64::from(IN_A_ROW) * (SIZE + 50.0) + 10.0,
+        charts.len().div_ceil(IN_A_ROW as usize) as f64 * (SIZE + 130.0),
     );
     for (chart, number) in charts.iter().zip(0..) {
-        let (left, top) = (f64::from(number) * (SIZE + 50.0) + 40.0, 20.0);
+        let left = f64::from(number % IN_A_ROW) * (SIZE + 50.0) + 40.0;
+        let top = f64::from(number / IN_A_ROW) * (SIZE + 130.0) + 20.0;
         let drawn = || chart.series.iter().filter(|series| series.is_drawn());
         let all = || drawn().flat_map(Series::growth);
         let bounds = |of: fn((f64, f64)) -> f64| {

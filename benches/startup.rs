@@ -16,7 +16,9 @@ use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-const RAWBPF: &str = env!("CARGO_BIN_EXE_rawbpf");
+mod common;
+use common::{RAWBPF, Result, median, peak_memory, text};
+
 const PAIRS: usize = 21;
 /// A tracepoint that was just left takes the kernel milliseconds to enter again.
 const BETWEEN: Duration = Duration::from_millis(300);
@@ -69,7 +71,7 @@ fn rawbpf(arguments: &[&str]) -> Contestant {
     contestant(&[&[RAWBPF], arguments].concat(), "Tracing")
 }
 
-fn installed(contestant: Contestant) -> Result<Contestant, String> {
+fn installed(contestant: Contestant) -> Result<Contestant> {
     let name = &contestant.command[0];
     let path = std::env::var("PATH").unwrap_or_default();
     match std::env::split_paths(&path).any(|folder| folder.join(name).exists()) {
@@ -79,18 +81,18 @@ fn installed(contestant: Contestant) -> Result<Contestant, String> {
 }
 
 /// Builds the floor's program around the very instructions that the tool loads.
-fn floor(kind: &str) -> Result<String, String> {
+fn floor(kind: &str) -> Result<String> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let (program, binary) =
         (folder.join(format!("{kind}.h")), folder.join(format!("floor_{kind}")));
     let insns = Command::new(RAWBPF)
         .args(["bitehist", "--attach", kind, "--dump-insns=c"])
         .output()
-        .map_err(|error| error.to_string())?;
+        .map_err(text)?;
     if !insns.status.success() {
         return Err(String::from_utf8_lossy(&insns.stderr).trim().into());
     }
-    fs::write(&program, insns.stdout).map_err(|error| error.to_string())?;
+    fs::write(&program, insns.stdout).map_err(text)?;
     let built = Command::new("cc")
         .args(["-O2", "-static", &format!("-DPROGRAM=\"{}\"", program.display()), "-o"])
         .arg(&binary)
@@ -102,7 +104,7 @@ fn floor(kind: &str) -> Result<String, String> {
     }
 }
 
-fn compare(what: &str, ours: Contestant, other: Result<Contestant, String>) {
+fn compare(what: &str, ours: Contestant, other: Result<Contestant>) {
     let pairs = other.and_then(|other| {
         // The first pair warms up.
         let mut pairs = vec![];
@@ -115,39 +117,35 @@ fn compare(what: &str, ours: Contestant, other: Result<Contestant, String>) {
     match pairs {
         Err(why) => println!("{what:<34} skipped: {why}"),
         Ok(pairs) => {
-            let median = |of: &dyn Fn(&(Run, Run)) -> f64| {
-                let mut all: Vec<f64> = pairs.iter().map(of).collect();
-                all.sort_by(f64::total_cmp);
-                all[all.len() / 2]
-            };
+            let median = |of: fn(&(Run, Run)) -> f64| median(pairs.iter().map(of));
             println!(
                 "{what:<34} {:>8.2} {:>8.2} {:>6.2}   {:>7.2} {:>8.2}   {:>7} {:>8}",
-                median(&|(ours, _)| ours.start),
-                median(&|(_, other)| other.start),
-                median(&|(ours, other)| ours.start / other.start),
-                median(&|(ours, _)| ours.end),
-                median(&|(_, other)| other.end),
-                median(&|(ours, _)| ours.memory),
-                median(&|(_, other)| other.memory),
+                median(|(ours, _)| ours.start),
+                median(|(_, other)| other.start),
+                median(|(ours, other)| ours.start / other.start),
+                median(|(ours, _)| ours.end),
+                median(|(_, other)| other.end),
+                median(|(ours, _)| ours.memory),
+                median(|(_, other)| other.memory),
             );
         }
     }
 }
 
 /// Runs it until it counts, then interrupts it. On a terminal, where output is not held back.
-fn run(contestant: &Contestant) -> Result<Run, String> {
+fn run(contestant: &Contestant) -> Result<Run> {
     sleep(BETWEEN);
-    let terminal = openpty(None, None).map_err(|error| error.to_string())?;
-    let side = || terminal.slave.try_clone().map_err(|error| error.to_string());
+    let terminal = openpty(None, None).map_err(text)?;
+    let side = || terminal.slave.try_clone().map_err(text);
     let mut command = Command::new(&contestant.command[0]);
     command.args(&contestant.command[1..]).stdin(side()?).stdout(side()?).stderr(side()?);
     let begin = Instant::now();
-    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let mut child = command.spawn().map_err(text)?;
     // Reading ends with the last holder of the terminal's other side.
     drop((command, terminal.slave));
     let said = read_until(terminal.master, contestant.live);
     let start = begin.elapsed().as_secs_f64() * 1e3;
-    let memory = peak_memory(&child);
+    let memory = peak_memory(&child.id().to_string());
     if let Err(said) = said {
         let _ = child.wait();
         return Err(said);
@@ -157,24 +155,23 @@ fn run(contestant: &Contestant) -> Result<Run, String> {
     Ok(Run { start, end: stop.elapsed().as_secs_f64() * 1e3, memory })
 }
 
-fn end(child: &mut Child) -> Result<(), String> {
+fn end(child: &mut Child) -> Result<()> {
     let pid = Pid::from_raw(child.id() as i32);
-    let failed = |error: std::io::Error| error.to_string();
     // A peer may not yet listen.
     for _ in 0..10 {
-        kill(pid, Signal::SIGINT).map_err(|error| error.to_string())?;
+        kill(pid, Signal::SIGINT).map_err(text)?;
         for _ in 0..10_000 {
-            if child.try_wait().map_err(failed)?.is_some() {
+            if child.try_wait().map_err(text)?.is_some() {
                 return Ok(());
             }
             sleep(Duration::from_micros(50));
         }
     }
-    child.kill().map_err(failed)?;
+    child.kill().map_err(text)?;
     Err("it does not end".into())
 }
 
-fn read_until(terminal: OwnedFd, live: &str) -> Result<File, String> {
+fn read_until(terminal: OwnedFd, live: &str) -> Result<File> {
     let mut terminal = File::from(terminal);
     let (mut said, mut buffer) = (String::new(), [0; 4096]);
     while let Ok(more @ 1..) = terminal.read(&mut buffer) {
@@ -184,10 +181,4 @@ fn read_until(terminal: OwnedFd, live: &str) -> Result<File, String> {
         }
     }
     Err(said.lines().next().unwrap_or("it ended without a word").into())
-}
-
-fn peak_memory(child: &Child) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.and_then(|peak| peak.split_whitespace().next()?.parse().ok()).unwrap_or(f64::NAN)
 }

@@ -74,6 +74,14 @@ impl Error {
     pub fn refused(self, refused: Verification) -> Error {
         Error { refused: Some(Box::new(refused)), ..self }
     }
+
+    /// The same, with the name of the program in front if there are several programs.
+    pub fn of(self, program: &str, programs: usize) -> Error {
+        match programs {
+            0 | 1 => self,
+            _ => Error { what: format!("{program}: {}", self.what), ..self },
+        }
+    }
 }
 
 impl std::error::Error for Error {}

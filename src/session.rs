@@ -59,8 +59,8 @@ pub struct Session {
     /// The steps of the start and how long each took, failed tries included.
     pub steps: Vec<(&'static str, Duration)>,
     programs: Vec<(Prog, Link)>,
-    /// How many of them perf events hold.
-    perf_events: usize,
+    /// Whether the kernel takes long to let one of them go.
+    slow: bool,
 }
 
 impl Session {
@@ -70,10 +70,10 @@ impl Session {
     }
 
     /// Detaches all at once as soon as this process has ended, which nobody should have to wait for:
-    /// the kernel takes some 70 ms to let a perf event go, and as long for a thousand raw tracepoints.
-    /// Until then the programs go on.
+    /// the kernel takes tens of milliseconds to let go of what is not at a bare tracepoint, and of a
+    /// thousand programs that are. Until then the programs go on.
     pub fn leave(self) {
-        if self.perf_events > 0 || self.programs.len() > MANY {
+        if self.slow || self.programs.len() > MANY {
             let links: Vec<_> = self.programs.iter().map(|(_, link)| link.as_fd()).collect();
             sys::link::leave_behind(&links);
         }
@@ -130,17 +130,9 @@ pub fn start(
     let mut skipped = vec![];
     for &kind in kinds {
         match attach_all(kind, &maps, plans, many, &mut clock) {
-            Ok(Attached { places, programs, left_out, perf_events }) => {
+            Ok(Attached { places, programs, left_out, slow }) => {
                 let (attached, steps) = (places, clock.steps);
-                return Ok(Session {
-                    maps,
-                    attached,
-                    skipped,
-                    left_out,
-                    steps,
-                    programs,
-                    perf_events,
-                });
+                return Ok(Session { maps, attached, skipped, left_out, steps, programs, slow });
             }
             Err(error) => skipped.push((kind, error)),
         }
@@ -218,7 +210,7 @@ struct Attached {
     places: Vec<String>,
     programs: Vec<(Prog, Link)>,
     left_out: Vec<(String, Error)>,
-    perf_events: usize,
+    slow: bool,
 }
 
 fn attach_all(
@@ -243,12 +235,12 @@ fn attach_all(
                 attached.places.push(place);
                 attached.programs.push((prog, link));
                 let kind = plan.attach.kind();
-                let by_perf = matches!(kind, AttachKind::Kprobe | AttachKind::Tracepoint);
-                attached.perf_events += usize::from(by_perf);
+                attached.slow |= !matches!(kind, AttachKind::RawTp | AttachKind::TpBtf);
             }
             Err(error) if many.can_do_without(plan) => {
                 attached.left_out.push((plan.attach.to_string(), error));
             }
+            Err(error) if error.refused.is_some() => return Err(error.of(plan.name, plans.len())),
             Err(error) => return Err(error),
         }
     }

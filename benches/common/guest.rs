@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use super::machine::{self, Machine};
 use super::{RAWBPF, Result, text};
 
+/// Where our tool is in a machine.
+pub const RUN: &str = "/bin/rawbpf";
+
 /// The kernels that the tests boot.
 pub fn kernels() -> impl Iterator<Item = &'static str> {
     let lines = include_str!("../../tests/vm/kernels").lines();

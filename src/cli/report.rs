@@ -104,7 +104,7 @@ pub fn verifier_log(tool: &str, error: &Error, file: Option<&Path>) {
     };
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(error) => say!("{tool}: {} was not written: {error}", file.display()),
+        Err(error) => say!("{tool}: {}", unwritable(file, &error).what),
         Ok(()) => {}
     }
 }

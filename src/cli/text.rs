@@ -8,6 +8,7 @@ use std::path::Path;
 use super::Stop;
 use super::dump::Dumped;
 use super::object;
+use super::report;
 use crate::btf;
 use crate::btf::{Btf, BtfError, Kind, identifier};
 use crate::elf;
@@ -163,7 +164,7 @@ impl Text {
             return error;
         }
         let missing = self.missing.join(", ");
-        let (what, _) = error.what.split_once(": ").unwrap_or((&error.what, ""));
+        let what = report::without_cause(&error);
         let what = format!("{what}, which uses what this kernel's types do not have, {missing}");
         Error { what, failure: Failure::Lacking, ..error }
             .next("reach it only where bpf_core_field_exists() says that it is there")

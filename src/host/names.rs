@@ -28,12 +28,15 @@ impl Pattern {
 
     /// Whether it is one name and no pattern.
     pub fn is_exact(&self) -> bool {
-        let exact = |text: &str| !text.contains(['*', '?', '[']);
         match self {
-            Pattern::Functions(name) => exact(name),
-            Pattern::Tracepoints(category, name) => exact(category) && exact(name),
+            Pattern::Functions(name) => is_exact(name),
+            Pattern::Tracepoints(category, name) => is_exact(category) && is_exact(name),
         }
     }
+}
+
+fn is_exact(text: &str) -> bool {
+    !text.contains(['*', '?', '['])
 }
 
 /// A function of the kernel.
@@ -41,8 +44,9 @@ impl Pattern {
 pub struct Function {
     /// Its name.
     pub name: String,
-    /// Where each function of that name begins that ftrace can trace; empty where the kernel does not
-    /// tell (before Linux 6.5, or not root).
+    /// Where each function of that name begins that ftrace can trace. Empty where the kernel does not
+    /// tell (before Linux 6.5, or not root), and where each of those that are asked for has a name of its
+    /// own.
     pub addresses: Vec<u64>,
 }
 
@@ -52,60 +56,91 @@ pub struct Function {
 /// # Errors
 /// A pattern matches none, or the kernel has no function of a name.
 pub fn functions(patterns: &[&str]) -> Result<Vec<Function>, Error> {
-    let mut found = BTreeMap::<String, Vec<u64>>::new();
-    let mut traced = vec![];
-    let mut used = vec![false; patterns.len()];
-    let mut take = |name: &str, address: u64| {
-        for (pattern, used) in patterns.iter().zip(&mut used) {
+    let mut found = BTreeMap::new();
+    // The kernel's functions are compared with each of these, but looked up among a thousand names.
+    let mut wild = vec![];
+    for &pattern in patterns {
+        match is_exact(pattern) {
+            true => _ = found.insert(pattern.to_owned(), Found::default()),
+            false => wild.push((pattern, false)),
+        }
+    }
+    let mut take = |name: &str| {
+        let mut fits = false;
+        for (pattern, used) in &mut wild {
             if matches(pattern, name) {
-                *used = true;
-                found.entry(name.to_owned()).or_default();
-                traced.push(address);
+                (fits, *used) = (true, true);
             }
+        }
+        match found.get_mut(name) {
+            Some(function) => function.count += 1,
+            None if fits => {
+                _ = found.insert(name.to_owned(), Found { count: 1, addresses: vec![] })
+            }
+            None => {}
         }
         ControlFlow::<()>::Continue(())
     };
-    let listed = Tracefs::find().is_some_and(|tracefs| tracefs.functions(&mut take).is_ok());
+    let tracefs = Tracefs::find();
+    let listed =
+        tracefs.as_ref().is_some_and(|tracefs| tracefs.traceable_functions(&mut take).is_ok());
     if !listed {
         kallsyms::for_each(|symbol| match symbol.is_text() && is_function(symbol.name) {
             // Not every function of a name that it lists can be probed.
-            true => take(symbol.name, 0),
+            true => take(symbol.name),
             false => ControlFlow::Continue(()),
         })
         .map_err(|error| Error::lacking(error.to_string()))?;
     }
-    for (pattern, used) in patterns.iter().zip(used) {
-        if used {
-            continue;
-        }
-        if !Pattern::Functions((*pattern).into()).is_exact() {
-            return Err(Error::failed(format!("no function of this kernel matches {pattern}")));
-        }
+    if let Some((pattern, _)) = wild.iter().find(|(_, used)| !used) {
+        return Err(Error::failed(format!("no function of this kernel matches {pattern}")));
+    }
+    for (name, _) in found.iter().filter(|(_, function)| function.count == 0) {
         // It may be there and not in ftrace's list.
-        match kallsyms::count_functions(pattern) {
-            Ok(0) => return Err(refusal::no_function(pattern)),
-            _ => found.insert((*pattern).into(), vec![]),
-        };
+        if let Ok(0) = kallsyms::count_functions(name) {
+            return Err(refusal::no_function(name));
+        }
     }
-    traced.sort_unstable();
-    if traced.first().is_some_and(|address| *address != 0) {
-        find_addresses(&mut found, &traced).map_err(|error| Error::lacking(error.to_string()))?;
+    if let Some(tracefs) = tracefs
+        && found.values().any(|function| function.count > 1)
+    {
+        let mut places = vec![];
+        let _ = tracefs.function_places(|name, place| {
+            if place != 0 && found.contains_key(name) {
+                places.push(place);
+            }
+            ControlFlow::<()>::Continue(())
+        });
+        find_addresses(&mut found, places).map_err(|error| Error::lacking(error.to_string()))?;
     }
-    Ok(found.into_iter().map(|(name, addresses)| Function { name, addresses }).collect())
+    let functions = found.into_iter();
+    Ok(functions.map(|(name, Found { addresses, .. })| Function { name, addresses }).collect())
+}
+
+/// What was found of a name.
+#[derive(Default)]
+struct Found {
+    /// How many functions have it.
+    count: u32,
+    addresses: Vec<u64>,
 }
 
 /// The addresses of these functions, of those that begin where ftrace has one of its places. A place is
 /// some bytes behind the beginning where the function begins with an instruction that must stay.
 fn find_addresses(
-    functions: &mut BTreeMap<String, Vec<u64>>,
-    places: &[u64],
+    functions: &mut BTreeMap<String, Found>,
+    mut places: Vec<u64>,
 ) -> Result<(), FileError> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    places.sort_unstable();
     kallsyms::for_each(|symbol| {
         let next = places.partition_point(|place| *place < symbol.address);
         if places.get(next).is_some_and(|place| place - symbol.address < 16)
-            && let Some(addresses) = functions.get_mut(symbol.name)
+            && let Some(function) = functions.get_mut(symbol.name)
         {
-            addresses.push(symbol.address);
+            function.addresses.push(symbol.address);
         }
         ControlFlow::<()>::Continue(())
     })?;
@@ -270,9 +305,9 @@ mod tests {
     fn functions_of_one_name_are_found_where_ftrace_has_a_place() {
         let _host =
             host(&[("kallsyms", "1000 t twice\n1020 t other\n2000 t twice\n3000 t twice\n")]);
-        let mut found = BTreeMap::from([("twice".to_owned(), vec![])]);
-        find_addresses(&mut found, &[0x1004, 0x1024, 0x3000]).unwrap();
-        assert_eq!(found["twice"], [0x1000, 0x3000]);
+        let mut found = BTreeMap::from([("twice".to_owned(), Found::default())]);
+        find_addresses(&mut found, vec![0x3000, 0x1004, 0x1024]).unwrap();
+        assert_eq!(found["twice"].addresses, [0x1000, 0x3000]);
     }
 
     #[test]

@@ -183,7 +183,8 @@ fn raw(prog: &Prog) -> u32 {
 /// Leaves these links to a process of their own, which detaches them as soon as this one has ended.
 /// Dropping them is quick from now on.
 ///
-/// Closing a perf event waits until no CPU can still be in its probe, 50 to 90 ms for each.
+/// Closing most of them waits until no CPU can still be in the probe: 50 to 130 ms for each perf event,
+/// up to 100 for a trampoline, 40 for a link at many functions.
 pub fn leave_behind(links: &[BorrowedFd<'_>]) {
     let Ok((mut end, hold)) = std::io::pipe() else { return };
     let mut keep: Vec<_> = links.iter().map(AsRawFd::as_raw_fd).collect();

@@ -60,6 +60,22 @@ const UNCHECKED: &str = "\
   exit
 ";
 
+/// Whether it is attached or run.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn of_several_programs_the_one_that_is_refused_is_named() {
+    let text = std::env::temp_dir().join(format!("rawbpf-two-{}.bpf", std::process::id()));
+    for kind in ["socket_filter", "raw_tp sys_enter"] {
+        let good = format!(".program good {kind}\nr0 = 0\nexit\n");
+        let bad = format!(".program bad {kind}\nr0 = r5\nexit\n");
+        std::fs::write(&text, good + &bad).unwrap();
+        let ended = tool::run("run", &[text.to_str().unwrap()]);
+        let said = "run: bad: the verifier refused the ";
+        assert!(ended.code == Some(1) && ended.stderr.starts_with(said), "{}", ended.stderr);
+    }
+    std::fs::remove_file(&text).unwrap();
+}
+
 /// A sentence, and a flag away each of the instructions and the log.
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
@@ -88,7 +104,7 @@ fn a_text_that_is_refused_shows_its_own_lines() {
     let (out, _) = run(&["--verifier-log", "-"]);
     assert!(out.contains("R0 invalid mem access 'map_value_or_null'\nprocessed"), "{out}");
     let (_, unwritten) = run(&["--verifier-log", "/nowhere/log"]);
-    assert!(unwritten.contains("/nowhere/log was not written: No such file"), "{unwritten}");
+    assert!(unwritten.contains("/nowhere/log cannot be written: No such file"), "{unwritten}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

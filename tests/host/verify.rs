@@ -220,10 +220,13 @@ fn a_page_that_cannot_be_written_is_a_failure() {
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
-fn a_page_and_a_log_do_not_share_stdout() {
-    let ended = verify(&["bitehist", "--html", "-", "--verifier-log", "-"]);
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-    assert!(ended.stderr.contains("give one of them a file"), "{}", ended.stderr);
+fn what_else_is_on_stdout_does_not_share_it_with_a_log() {
+    for other in [&["--html", "-"][..], &["--json"], &["--against", "/dev/null"]] {
+        let ended = verify(&[&["bitehist", "--verifier-log=-"], other].concat());
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        let said = format!("{} and --verifier-log would both be on stdout", other[0]);
+        assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+    }
 }
 
 /// 15,000 instructions are some megabytes; of more than can be shown only the totals are.

@@ -294,6 +294,15 @@ fn each_mistake_is_underlined_and_has_a_suggestion() {
 }
 
 #[test]
+fn of_many_mistakes_it_is_told_that_more_are_not_shown() {
+    let wrong = |lines: usize| parse("test.bpf", &"oops\n".repeat(lines)).unwrap_err();
+    let (nine, many) = (wrong(9), wrong(1000));
+    assert_eq!((nine.iter().count(), many.iter().count()), (9, 10));
+    let end = "\nmore than 10 mistakes are not shown\n";
+    assert!(!nine.to_string().contains(end) && many.to_string().ends_with(end), "{many}");
+}
+
+#[test]
 fn a_text_that_is_too_long_is_told_once() {
     let text = "exit\n".repeat(1_000_003);
     let mistakes = parse("long.bpf", &text).unwrap_err();

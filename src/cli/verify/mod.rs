@@ -145,11 +145,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
                 session::verify(&Plan { name, attach, program: dumped.program.clone() }, &maps)
             }
         };
-        let named = |error: Error| match programs.len() {
-            0 | 1 => error,
-            _ => Error { what: format!("{}: {}", dumped.name, error.what), ..error },
-        };
-        shown.program(dumped, verdict.map_err(|error| named(text.explained(error))))?;
+        let named = |error| text.explained(error).of(dumped.name, programs.len());
+        shown.program(dumped, verdict.map_err(named))?;
     }
     shown.end()
 }
@@ -254,9 +251,15 @@ struct Shown<'a> {
 impl<'a> Shown<'a> {
     fn new(show: &'a Show) -> Result<Shown<'a>, Error> {
         let stdout = Some(Path::new("-"));
-        if show.html.as_deref() == stdout && show.verifier_log.as_deref() == stdout {
-            let error = Error::usage("--html and --verifier-log would both be on stdout");
-            return Err(error.next("give one of them a file"));
+        let others = [
+            ("--html", show.html.as_deref() == stdout),
+            ("--json", show.json),
+            ("--against", !show.against.is_empty()),
+        ];
+        let other = others.into_iter().find(|(_, is_on_stdout)| *is_on_stdout);
+        if let (Some((other, _)), true) = (other, show.verifier_log.as_deref() == stdout) {
+            let what = format!("{other} and --verifier-log would both be on stdout");
+            return Err(Error::usage(what).next("try: a file for --verifier-log"));
         }
         let logs = show.verifier_log.as_deref().map(Logs::create).transpose()?;
         let against = Against::read(&show.against)?;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::SHOWN;
+
 /// Columns of one line, in bytes from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Span {
@@ -122,6 +124,9 @@ impl fmt::Display for Mistakes {
                 write!(f, "\n{margin} = help: {help}")?;
             }
             writeln!(f)?;
+        }
+        if self.all.len() == SHOWN {
+            writeln!(f, "\nmore than {SHOWN} mistakes are not shown")?;
         }
         Ok(())
     }
