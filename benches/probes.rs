@@ -1,7 +1,7 @@
 //! What an event costs: our program, the same written in C and compiled by clang, and one that does
 //! nothing, all on the same events. And the tools of libbpf-tools next to ours.
 //!
-//! `cargo bench --bench probes`, as root. The kernel measures (kernel.bpf_stats_enabled), and much of
+//! `cargo bench --bench probes`, as root; `-- NAME` for the rows of one tool. The kernel measures (kernel.bpf_stats_enabled), and much of
 //! what it finds is the measurement itself: so the cost of the empty program is taken off. What this
 //! host lacks is named and left out.
 
@@ -28,32 +28,38 @@ const PAIRS: usize = 5;
 const EVENTS: u32 = 5000;
 
 /// Ours, with options that make it like the other of that name: bitesize of libbpf-tools tells names, of
-/// those who issue.
-const TOOLS: [(&str, &[&str]); 3] = [
-    ("bitesize", &[]),
-    ("bitesize", &["--attach", "tracepoint", "--by", "comm"]),
-    ("biolatency", &[]),
+/// those who issue. What comes nearest to bioheat there is biolatency.
+const TOOLS: [(&str, &[&str], &str); 5] = [
+    ("bitesize", &[], "bitesize"),
+    ("bitesize", &["--attach", "tracepoint", "--by", "comm"], "bitesize"),
+    ("biolatency", &[], "biolatency"),
+    ("biolatency", &["-D", "-F"], "biolatency -D -F"),
+    ("bioheat", &[], "biolatency"),
 ];
 
-type Measure = fn(&str, &[&str], &LoopDisk) -> Result<String>;
+type Measure = fn(&[&str], &str, &LoopDisk) -> Result<String>;
 
 fn main() -> Result<()> {
     let _statistics = object::enable_stats().map_err(text)?;
     let disk = LoopDisk::new();
+    let asked = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let is_asked = |name: &str| asked.as_ref().is_none_or(|asked| asked == name);
     println!(
         "ns an event above the empty program, medians of {ROUNDS} rounds; instructions, bytes of code"
     );
-    for kind in ["raw_tp", "tp_btf", "tracepoint", "kprobe", "fentry"] {
+    let kinds = ["raw_tp", "tp_btf", "tracepoint", "kprobe", "fentry"];
+    for kind in kinds.into_iter().filter(|_| is_asked("bitehist")) {
         match same_events(kind, &disk) {
             Ok(line) => println!("bitehist {kind:<11} {line}"),
             Err(why) => println!("bitehist {kind:<11} skipped: {why}"),
         }
     }
     println!("ns a request, all programs of the tool; above so many empty ones");
-    for (tool, options) in TOOLS {
-        let name = [&[tool], options].concat().join(" ");
+    for (tool, options, peer) in TOOLS.into_iter().filter(|(tool, ..)| is_asked(tool)) {
+        let ours = [&[tool], options].concat();
+        let name = ours.join(" ");
         for (how, measure) in [("at once", at_once as Measure), ("alone", alone)] {
-            match measure(tool, options, &disk) {
+            match measure(&ours, peer, &disk) {
                 Ok(line) => println!("{name:<40} {how:<8} {line}"),
                 Err(why) => println!("{name:<40} skipped: {why}"),
             }
@@ -89,9 +95,9 @@ fn same_events(kind: &str, disk: &LoopDisk) -> Result<String> {
 
 /// The tools run at once, and every request is seen by both. What one of them needs of the kernel may
 /// then be in the caches for the other.
-fn at_once(tool: &str, options: &[&str], disk: &LoopDisk) -> Result<String> {
+fn at_once(ours: &[&str], peer: &str, disk: &LoopDisk) -> Result<String> {
     let (_empty, empty) = in_process("raw_tp", empty())?;
-    let (peer, ours) = (libbpf_tool(tool)?, our_tool(tool, options)?);
+    let (peer, ours) = (libbpf_tool(peer)?, our_tool(ours)?);
     let all: Vec<u32> = [&[empty][..], &ours.programs, &peer.programs].concat();
     let rounds = rounds(&all, disk, Cost::of)?;
     let our_count = ours.programs.len();
@@ -103,7 +109,7 @@ fn at_once(tool: &str, options: &[&str], disk: &LoopDisk) -> Result<String> {
 }
 
 /// The tools take turns.
-fn alone(tool: &str, options: &[&str], disk: &LoopDisk) -> Result<String> {
+fn alone(ours: &[&str], peer: &str, disk: &LoopDisk) -> Result<String> {
     let (_empty, empty) = in_process("raw_tp", empty())?;
     let turn = |tool: Running| -> Result<[f64; 2]> {
         let rounds = rounds(&[&[empty][..], &tool.programs].concat(), disk, Cost::of)?;
@@ -111,8 +117,7 @@ fn alone(tool: &str, options: &[&str], disk: &LoopDisk) -> Result<String> {
         let median_of = |part: usize| median(costs.iter().map(|cost| cost[part]));
         Ok([median_of(0), median_of(1)])
     };
-    let pairs =
-        (0..PAIRS).map(|_| Ok([turn(our_tool(tool, options)?)?, turn(libbpf_tool(tool)?)?]));
+    let pairs = (0..PAIRS).map(|_| Ok([turn(our_tool(ours)?)?, turn(libbpf_tool(peer)?)?]));
     Ok(compared(pairs.collect::<Result<_>>()?))
 }
 
@@ -152,15 +157,17 @@ impl Cost {
     }
 }
 
-fn our_tool(tool: &str, options: &[&str]) -> Result<Running> {
-    Running::start(&[&[RAWBPF, tool], options, &["3600"]].concat())
+fn our_tool(command: &[&str]) -> Result<Running> {
+    Running::start(&[&[RAWBPF], command, &["3600"]].concat())
 }
 
-fn libbpf_tool(tool: &str) -> Result<Running> {
-    let path = format!("/usr/sbin/{tool}");
-    match Path::new(&path).exists() {
-        true => Running::start(&[&path, "3600"]),
-        false => Err(format!("{path} (libbpf-tools) is not installed")),
+/// By its name and its options.
+fn libbpf_tool(command: &str) -> Result<Running> {
+    let command = format!("/usr/sbin/{command} 3600");
+    let command: Vec<&str> = command.split(' ').collect();
+    match Path::new(command[0]).exists() {
+        true => Running::start(&command),
+        false => Err(format!("{} (libbpf-tools) is not installed", command[0])),
     }
 }
 

@@ -11,12 +11,11 @@ use crate::insn::{
 };
 use crate::sys::map::{MapSpec, MapType};
 
-const VALUES: MapRef = MapRef(0);
-const ZEROS: MapRef = MapRef(1);
+const NOT_COUNTED: MapRef = MapRef(0);
+const VALUES: MapRef = MapRef(1);
 const EPOCH: MapRef = MapRef(2);
-const NOT_COUNTED: MapRef = MapRef(3);
 
-/// Words of the last map: what is not in the distribution.
+/// Words of the first map: what is not in the distribution.
 pub mod not_counted {
     /// Numbers below 0.
     pub const NEGATIVE: u32 = 0;
@@ -35,16 +34,15 @@ pub struct Options {
     pub pid: Option<u32>,
 }
 
-/// The distribution and what is not in it.
+/// What is not in the distribution, and that.
 pub fn maps(options: &Options) -> Vec<MapSpec> {
-    // Room for one more than the only key: keys that count nothing leave a map that is half full.
-    let [values, zeros, epoch] = Distributions::maps("values", &options.buckets, 4, 2);
-    let not_counted = MapSpec::new("not_counted", MapType::Array, 4, 8 * not_counted::WORDS, 1);
-    vec![values, zeros, epoch, not_counted]
+    let mut maps = vec![MapSpec::new("not_counted", MapType::Array, 4, 8 * not_counted::WORDS, 1)];
+    maps.append(&mut Distributions::maps("values", &options.buckets, None));
+    maps
 }
 
-/// On the stack, behind what reads take: the only key.
-const KEY: i32 = -16;
+/// On the stack, behind what reads take: the index of the only value.
+const INDEX: i32 = -16;
 
 /// `values.add(value)`
 pub fn program(value: &Value, options: &Options) -> Result<Program, AsmError> {
@@ -102,8 +100,7 @@ pub fn program(value: &Value, options: &Options) -> Result<Program, AsmError> {
         a.goto(&other);
         a.place(positive);
     }
-    a.store(u32_at(fp + KEY), 0);
-    a.lookup_or_insert(VALUES, fp + KEY, ZEROS, &unreadable);
+    a.lookup_first(VALUES, INDEX, &unreadable);
     a.add_to_distribution(r7, 1, &options.buckets, EPOCH);
     let done = a.place(other);
     a.mov(w0, 0);

@@ -1,6 +1,6 @@
 //! Block I/O latency, from issue to completion, in the columns of a heat map.
 //!
-//! A request's time is kept in a hash by its address, from the moment it is issued to the driver until
+//! A request's time is kept by its address, from the moment it is issued to the driver until
 //! block_rq_complete. That tracepoint sees each request also where completions come in batches, which
 //! the functions that end a request do not.
 
@@ -10,10 +10,11 @@ use crate::insn::{Cond::Slt, *};
 use crate::programs::request::{self, Starts, only};
 use crate::sys::map::{MapSpec, MapType};
 
-const STARTS: Starts = Starts { map: MapRef(0), words: 1, missed: HEAT, first: UNDER + 1 };
-const HEAT: MapRef = MapRef(1);
+const STARTS: Starts =
+    Starts { map: MapRef(0), slots: MapRef(1), words: 1, missed: HEAT, first: UNDER + 1 };
+const HEAT: MapRef = MapRef(2);
 
-/// Requests that can be under way at a time: about a megabyte.
+/// Requests that can be under way at a time beside those that have a slot: about a megabyte.
 pub const UNDER_WAY: u32 = 16384;
 /// Columns, from 1 nanosecond to 11 seconds.
 pub const SLOTS: u32 = 100;
@@ -33,24 +34,22 @@ pub const COUNTERS: u32 = OVER + 5;
 /// The time of each request that is under way, and the counters: one value, so that one lookup reads
 /// them all.
 pub fn maps() -> Vec<MapSpec> {
-    vec![STARTS.map(UNDER_WAY), MapSpec::new("heat", MapType::Array, 4, 8 * COUNTERS, 1)]
+    let mut maps = STARTS.maps(UNDER_WAY);
+    maps.push(MapSpec::new("heat", MapType::Array, 4, 8 * COUNTERS, 1));
+    maps
 }
 
-const RQ: i32 = -16;
-const START: i32 = -24;
-
 /// `starts[rq] = now`
-pub fn issue(request: &Request, disk: Option<Disk>) -> Result<Program, AsmError> {
+pub fn issue(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let other = a.label();
     let Request::Struct { argument, .. } = *request else { return a.finish() };
 
     a.load(r6, u64_at(r1 + argument));
     only(&mut a, disk, request, &other);
-    a.store(u64_at(fp + RQ), r6);
     a.call(KTIME_GET_NS);
-    a.store(u64_at(fp + START), r0);
-    STARTS.begin(&mut a, RQ, START);
+    a.mov(r9, r0);
+    STARTS.begin(&mut a, by_slot);
     a.place(other);
     a.mov(w0, 0);
     a.exit();
@@ -58,17 +57,16 @@ pub fn issue(request: &Request, disk: Option<Disk>) -> Result<Program, AsmError>
 }
 
 /// `heat[slot(now - starts[rq])] += 1`
-pub fn complete(request: &Request, disk: Option<Disk>) -> Result<Program, AsmError> {
+pub fn complete(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (unmatched, under) = (a.label(), a.label());
-    let going_on = a.label();
+    let (going_on, other) = (a.label(), a.label());
     let Request::Struct { data_len, .. } = *request else { return a.finish() };
 
     // A kernel without types does not tell the size, which is no reason to show nothing.
     let size = data_len.offset.map(|_| data_len);
-    STARTS.end(&mut a, request, size, [RQ, START], &unmatched, &going_on);
-    a.load(r1, u64_at(fp + START));
-    a.sub(r9, r1);
+    STARTS.end(&mut a, by_slot, request, size, &unmatched, &going_on);
+    a.sub(r9, r7);
     a.jump_if(r9, Slt, 0, &under);
     a.heat_slot(r8, r9, [r1, r2]);
     a.count(HEAT, 0, r8);
@@ -82,8 +80,10 @@ pub fn complete(request: &Request, disk: Option<Disk>) -> Result<Program, AsmErr
 
     // Of another disk it would have no start either.
     a.place(unmatched);
-    only(&mut a, disk, request, &done);
+    only(&mut a, disk, request, &other);
     a.count_one(HEAT, UNMATCHED);
-    a.goto(&done);
+    a.place(other);
+    a.mov(w0, 0);
+    a.exit();
     a.finish()
 }

@@ -7,22 +7,23 @@ use crate::distributions::Distributions;
 use crate::host::{Disk, Request};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{
-    Cond::{Eq, Sge},
+    Cond::{Eq, Ne, Sge},
     *,
 };
-use crate::programs::request::{Starts, load_disk, only};
+use crate::programs::request::{SECOND, Starts, load_disk, only};
 use crate::sys::map::{MapSpec, MapType};
 
-const STARTS: Starts = Starts { map: MapRef(0), words: 2, missed: MISSED, first: 0 };
-const LATENCIES: MapRef = MapRef(1);
-const ZEROS: MapRef = MapRef(2);
-const EPOCH: MapRef = MapRef(3);
-const MISSED: MapRef = MapRef(4);
+const STARTS: MapRef = MapRef(0);
+const SLOTS: MapRef = MapRef(1);
+const MISSED: MapRef = MapRef(2);
+const LATENCIES: MapRef = MapRef(3);
+const EPOCH: MapRef = MapRef(4);
+const ZEROS: MapRef = MapRef(5);
 
 /// How latencies are counted together.
 pub const BUCKETS: Buckets = Buckets::Log2;
 
-/// Words of the last map: what is not in the picture.
+/// Words of the counters of what is not in the picture.
 pub mod missed {
     pub use crate::programs::request::{REISSUED, TOO_MANY, UNMATCHED};
     /// Requests of keys that did not fit the map.
@@ -33,18 +34,13 @@ pub mod missed {
     pub const WORDS: u32 = 5;
 }
 
-/// The starts by request, the distributions by key, and what is not in them.
+/// The starts by request, what is not in the distributions, and those by key.
 pub fn maps(options: &Options) -> Vec<MapSpec> {
-    // An idle key makes room once a map is half full: the only one there is stays.
-    let keys = if options.by_disk || options.by_flags { options.max_keys } else { 2 };
-    let [latencies, zeros, epoch] = Distributions::maps("latencies", &BUCKETS, 8, keys);
-    vec![
-        STARTS.map(options.max_requests),
-        latencies,
-        zeros,
-        epoch,
-        MapSpec::new("missed", MapType::Array, 4, 8 * missed::WORDS, 1),
-    ]
+    let mut maps = options.starts().maps(options.max_requests);
+    maps.push(MapSpec::new("missed", MapType::Array, 4, 8 * missed::WORDS, 1));
+    let keys = options.with_key().then_some((8, options.max_keys));
+    maps.append(&mut Distributions::maps("latencies", &BUCKETS, keys));
+    maps
 }
 
 /// What is measured.
@@ -71,6 +67,17 @@ impl Options {
     pub fn with_disk(&self) -> bool {
         self.by_disk || self.disk.is_some()
     }
+
+    /// Whether there are several distributions.
+    fn with_key(&self) -> bool {
+        self.by_disk || self.by_flags
+    }
+
+    /// What is remembered of a request: its time and, if it matters, its key.
+    fn starts(&self) -> Starts {
+        let words = 1 + i32::from(self.with_key());
+        Starts { map: STARTS, slots: SLOTS, words, missed: MISSED, first: 0 }
+    }
 }
 
 /// What a distribution is of: the disk as the kernel numbers it, and operation and flags, each 0 if not asked for.
@@ -79,25 +86,25 @@ pub fn key(bytes: &[u8]) -> (u32, u32) {
     (key as u32, (key >> 32) as u32)
 }
 
-// On the stack. Reads of kernel memory go through the last eight bytes.
-const RQ: i32 = -16;
-const START: i32 = -32;
-/// What the request is told apart by, beside its start, as it will be needed at the end: one number,
+/// On the stack: what the request is told apart by, as it was remembered beside its start. One number,
 /// the flags in its high half.
-const KEY: i32 = START + 8;
+const KEY: i32 = SECOND;
+/// Stands for a time that is not known, where 0 stands for none.
+const UNKNOWN: i32 = 1;
 
 /// `starts[rq] = now`
-pub fn issued(request: &Request, options: Options) -> Result<Program, AsmError> {
+pub fn issued(request: &Request, options: Options, by_slot: bool) -> Result<Program, AsmError> {
     let mut a = Asm::new();
-    let (no_disk, out) = (a.label(), a.label());
+    let (no_disk, timed, out) = (a.label(), a.label(), a.label());
     let Request::Struct { argument, access, cmd_flags, start_time, .. } = *request else {
         return a.finish();
     };
 
     a.load(r6, u64_at(r1 + argument));
-    a.store(u64_at(fp + RQ), r6);
     only(&mut a, options.disk, request, &out);
-    a.mov(r8, 0);
+    if options.with_key() {
+        a.mov(r8, 0);
+    }
     if options.by_disk {
         match options.disk {
             Some(disk) => a.mov(w8, disk.dev() as i32),
@@ -110,14 +117,16 @@ pub fn issued(request: &Request, options: Options) -> Result<Program, AsmError> 
         a.lsh(r9, 32);
         a.or(r8, r9);
     }
-    a.store(u64_at(fp + KEY), r8);
     if options.queued {
-        a.read(access, r0, u64_at(r6 + start_time), &out);
+        a.read(access, r9, u64_at(r6 + start_time), &out);
+        a.jump_if(r9, Ne, 0, &timed);
+        a.mov(r9, UNKNOWN);
     } else {
         a.call(KTIME_GET_NS);
+        a.mov(r9, r0);
     }
-    a.store(u64_at(fp + START), r0);
-    STARTS.begin(&mut a, RQ, START);
+    a.place(timed);
+    options.starts().begin(&mut a, by_slot);
     a.place(out);
     a.mov(w0, 0);
     a.exit();
@@ -125,44 +134,51 @@ pub fn issued(request: &Request, options: Options) -> Result<Program, AsmError> 
 }
 
 /// `latencies[key].add(now - starts[rq])`
-pub fn completed(request: &Request, options: Options) -> Result<Program, AsmError> {
+pub fn completed(request: &Request, options: Options, by_slot: bool) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (unmatched, not_timed, too_many) = (a.label(), a.label(), a.label());
-    let out = a.label();
+    let (out, other) = (a.label(), a.label());
     let Request::Struct { data_len, .. } = *request else { return a.finish() };
 
-    STARTS.end(&mut a, request, Some(data_len), [RQ, START], &unmatched, &out);
+    options.starts().end(&mut a, by_slot, request, Some(data_len), &unmatched, &out);
     // Clocks of two CPUs can differ by a little.
     let forward = a.label();
-    a.load(r1, u64_at(fp + START));
     if options.queued {
-        a.jump_if(r1, Eq, 0, &not_timed);
+        a.jump_if(r7, Eq, UNKNOWN, &not_timed);
     }
-    a.sub(r9, r1);
+    a.sub(r9, r7);
     a.jump_if(r9, Sge, 0, &forward);
     a.mov(r9, 0);
     a.place(forward);
-    a.lookup_or_insert(LATENCIES, fp + KEY, ZEROS, &too_many);
+    if options.with_key() {
+        a.lookup_or_insert(LATENCIES, fp + KEY, ZEROS, &too_many);
+    } else {
+        a.lookup_first(LATENCIES, KEY, &out);
+    }
     a.add_to_distribution(r9, options.unit, &BUCKETS, EPOCH);
     let done = a.place(out);
     a.mov(w0, 0);
     a.exit();
 
-    // A flush ends twice, once for the disk and once for who asked; some were issued before the
-    // first program ran; the others are of other disks.
-    a.place(unmatched);
-    only(&mut a, options.disk, request, &done);
-    a.count_one(MISSED, missed::UNMATCHED);
-    a.goto(&done);
-
-    a.place(too_many);
-    a.count_one(MISSED, missed::TOO_MANY_KEYS);
-    a.goto(&done);
+    if options.with_key() {
+        a.place(too_many);
+        a.count_one(MISSED, missed::TOO_MANY_KEYS);
+        a.goto(&done);
+    }
 
     if options.queued {
         a.place(not_timed);
         a.count_one(MISSED, missed::NOT_TIMED);
         a.goto(&done);
     }
+
+    // A flush ends twice, once for the disk and once for who asked; some were issued before the
+    // first program ran; the others are of other disks.
+    a.place(unmatched);
+    only(&mut a, options.disk, request, &other);
+    a.count_one(MISSED, missed::UNMATCHED);
+    a.place(other);
+    a.mov(w0, 0);
+    a.exit();
     a.finish()
 }

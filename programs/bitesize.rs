@@ -11,7 +11,7 @@ use crate::insn::{
     mem::{Load, Store},
     *,
 };
-use crate::programs::request::only;
+use crate::programs::request::{only, slots};
 use crate::sys::map::{MapSpec, MapType};
 
 /// A histogram for each task.
@@ -54,11 +54,7 @@ pub const CGROUP: i32 = PID;
 /// Requests that can be on their way to the driver at once; of more, the oldest are forgotten.
 const ON_THE_WAY: u32 = 16384;
 
-/// As many bits of a hash choose the slot of a request.
-const SLOT_BITS: i32 = 12;
-/// A slot: the request's address and the key, in a cache line of its own.
-const SLOT_SIZE_BITS: i32 = 6;
-/// Where in it the key is.
+/// Where in a slot the key is, behind the request's address.
 const SLOT_KEY: i32 = 8;
 /// On the stack: what is known again at the issue, and a key.
 const SEEN: i32 = -8;
@@ -71,7 +67,7 @@ pub fn maps(max_keys: u32) -> Vec<MapSpec> {
         MapSpec::new("zeros", MapType::Array, 4, 8 * (BUCKETS + 1), 1),
         MapSpec::new("lost", MapType::Array, 4, 8 * 2, 1),
         MapSpec::new("submitted", MapType::LruHash, 8, KEY, ON_THE_WAY),
-        MapSpec::new("slots", MapType::Array, 4, 1 << (SLOT_BITS + SLOT_SIZE_BITS), 1),
+        slots(),
     ]
 }
 
@@ -119,7 +115,8 @@ pub fn remember(
     options: &Options,
 ) -> Result<Program, AsmError> {
     let mut a = Asm::new();
-    let (other, written, known, done) = (a.label(), a.label(), a.label(), a.label());
+    let (other, written) = (a.label(), a.label());
+    let (taken, known, done) = (a.label(), a.label(), a.label());
     a.load(r6, u64_at(r1 + submission.argument));
     a.mov(r7, fp);
     a.add(r7, OWN_KEY);
@@ -137,17 +134,13 @@ pub fn remember(
         a.place(written);
     }
     if submission.by == By::Request {
-        load_slot(&mut a);
-        a.mov(r8, r7);
+        // Requests are used again and again, at the same address. One that finds its slot taken is
+        // always in the hash.
+        a.claim_slot(r7, r6, SLOTS, &taken);
         a.add(r7, SLOT_KEY);
-        a.load(r0, u64_at(r8 + 0));
-        a.jump_if(r0, Eq, r6, &known);
-        // Requests are used again and again, at the same address: a slot is for good whose it is first,
-        // and a request that finds its slot taken is always in the hash.
-        a.mov(r0, 0);
-        a.cmpxchg(u64_at(r8 + 0), r6);
-        a.jump_if(r0, Eq, 0, &known);
+        a.goto(&known);
     }
+    a.place(taken);
     a.store(u64_at(fp + SEEN), r6);
     // Nearly always there is one at that address, to write over, which takes a fifth of the time of an
     // update.
@@ -195,7 +188,7 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
             }
             match by {
                 Some(By::Request) => {
-                    load_slot(&mut a);
+                    a.load_slot(r7, r6, SLOTS);
                     a.load(r0, u64_at(r7 + 0));
                     a.add(r7, SLOT_KEY);
                     a.jump_if(r0, Eq, r6, &known);
@@ -255,18 +248,6 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
         a.goto(&done);
     }
     a.finish()
-}
-
-/// `r7 = ` the slot of the request in r6. Clobbers r1.
-#[track_caller]
-fn load_slot(a: &mut Asm) {
-    // Half of a pointer is a number, with which any arithmetic is allowed.
-    a.mov(w7, w6);
-    a.mul(w7, 0x9e37_79b1_u32 as i32);
-    a.rsh(w7, 32 - SLOT_BITS);
-    a.lsh(r7, SLOT_SIZE_BITS);
-    a.load_map_value(r1, SLOTS, 0);
-    a.add(r7, r1);
 }
 
 /// `*r7 = ` the key of the task that runs. Goes on at `other` if it is not one that was asked for. The

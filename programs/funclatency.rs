@@ -14,15 +14,15 @@ use crate::insn::{
 use crate::sys::map::{MapSpec, MapType};
 
 const STARTS: MapRef = MapRef(0);
-const LATENCIES: MapRef = MapRef(1);
-const ZEROS: MapRef = MapRef(2);
+const MISSED: MapRef = MapRef(1);
+const LATENCIES: MapRef = MapRef(2);
 const EPOCH: MapRef = MapRef(3);
-const MISSED: MapRef = MapRef(4);
+const ZEROS: MapRef = MapRef(4);
 
 /// Calls that can be open at once.
 pub const OPEN: u32 = 10240;
 
-/// Words of the last map: what is not in the picture.
+/// Words of the second map: what is not in the picture.
 pub mod missed {
     /// Returns of calls whose entry was not seen.
     pub const NO_ENTRY: u32 = 0;
@@ -49,19 +49,15 @@ pub struct Options {
     pub by_pid: Option<u32>,
 }
 
-/// The starts by call, the distributions by process, and what is not in them.
+/// The starts by call, what is not in the distributions, and those by process.
 pub fn maps(options: &Options) -> Vec<MapSpec> {
-    // Room for one more than the only key: keys that count nothing leave a map that is half full.
-    let keys = options.by_pid.unwrap_or(2);
-    let [latencies, zeros, epoch] = Distributions::maps("latencies", &options.buckets, 4, keys);
-    vec![
-        // A thread that ends inside the function leaves its start behind. The oldest go first.
-        MapSpec::new("starts", MapType::LruHash, 16, 8, OPEN),
-        latencies,
-        zeros,
-        epoch,
-        MapSpec::new("missed", MapType::Array, 4, 8 * missed::WORDS, 1),
-    ]
+    // A thread that ends inside the function leaves its start behind. The oldest go first.
+    let starts = MapSpec::new("starts", MapType::LruHash, 16, 8, OPEN);
+    let missed = MapSpec::new("missed", MapType::Array, 4, 8 * missed::WORDS, 1);
+    let mut maps = vec![starts, missed];
+    let keys = options.by_pid.map(|max_keys| (4, max_keys));
+    maps.append(&mut Distributions::maps("latencies", &options.buckets, keys));
+    maps
 }
 
 // On the stack: a call, when it began, and whose distribution it belongs to.
@@ -134,10 +130,10 @@ pub fn returned(frame: Frame, options: &Options) -> Result<Program, AsmError> {
             a.load(r1, u64_at(fp + CALL));
             a.rsh(r1, 32);
             a.store(u32_at(fp + KEY), r1);
+            a.lookup_or_insert(LATENCIES, fp + KEY, ZEROS, &too_many_keys);
         }
-        None => a.store(u32_at(fp + KEY), 0),
+        None => a.lookup_first(LATENCIES, KEY, &other),
     }
-    a.lookup_or_insert(LATENCIES, fp + KEY, ZEROS, &too_many_keys);
     a.add_to_distribution(r7, options.unit, &options.buckets, EPOCH);
     let done = a.place(other);
     a.mov(w0, 0);
@@ -147,9 +143,11 @@ pub fn returned(frame: Frame, options: &Options) -> Result<Program, AsmError> {
     a.count_one(MISSED, missed::NO_ENTRY);
     a.goto(&done);
 
-    a.place(too_many_keys);
-    a.count_one(MISSED, missed::TOO_MANY_KEYS);
-    a.goto(&done);
+    if options.by_pid.is_some() {
+        a.place(too_many_keys);
+        a.count_one(MISSED, missed::TOO_MANY_KEYS);
+        a.goto(&done);
+    }
     a.finish()
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::error::Error;
-use crate::sys::map::Entries;
+use crate::sys::map::{Entries, MapType};
 use crate::sys::{Errno, Map};
 
 /// The u64 counters in the only value of an array map.
@@ -29,9 +29,9 @@ impl Counters {
     }
 }
 
-/// The u64 counters in each value of a hash map.
+/// The u64 counters in each value of a map.
 ///
-/// Keys that counted nothing during an interval, and so have been told in full, are taken out of the
+/// Keys of a hash that counted nothing during an interval, and so have been told in full, are taken out of the
 /// map once it is half full, so that a run of days goes on with new keys. What one counts until that
 /// moment is told too; lost is only what a program adds to a value that it looked up before.
 #[derive(Default)]
@@ -60,8 +60,10 @@ impl KeyedCounters {
     /// The map could not be read.
     pub fn interval(&mut self, map: &Map) -> Result<Counts, Error> {
         map.read_all(&mut self.entries).map_err(|error| unreadable(&error))?;
-        let crowded = self.entries.len() * 2 > map.spec().max_entries as usize;
-        let len = self.len.unwrap_or(map.spec().value_size as usize / 8);
+        let spec = map.spec();
+        let crowded = self.entries.len() * 2 > spec.max_entries as usize
+            && !matches!(spec.map_type, MapType::Array | MapType::PercpuArray);
+        let len = self.len.unwrap_or(spec.value_size as usize / 8);
         let before = std::mem::replace(&mut self.before, Counts::new(map.key_len(), len));
         let mut counted = Counts::new(map.key_len(), len);
         let mut walk = Walk::over(&before);

@@ -20,7 +20,7 @@ pub struct Distribution {
     pub extremes: Option<(u64, u64)>,
 }
 
-/// The distributions in a per-CPU hash, each made by
+/// The distributions in a per-CPU hash, or the only one in a per-CPU array, each made by
 /// [`add_to_distribution`](crate::insn::Asm::add_to_distribution).
 pub struct Distributions {
     counters: KeyedCounters,
@@ -36,15 +36,23 @@ impl Distributions {
         Distributions { counters: KeyedCounters::first(len), len, epoch: 0 }
     }
 
-    /// The maps for at most `max_keys` keys of `key_size` bytes: the distributions, an empty one for
-    /// a new key to begin with, and the epoch.
-    pub fn maps(name: &str, buckets: &Buckets, key_size: u32, max_keys: u32) -> [MapSpec; 3] {
+    /// The maps: the distributions and the epoch, and with `keys` of so many bytes, at most so many, an
+    /// empty distribution for a new key to begin with. Without keys there is one distribution, an
+    /// array's only value, which is found without a search.
+    pub fn maps(name: &str, buckets: &Buckets, keys: Option<(u32, u32)>) -> Vec<MapSpec> {
         let size = distribution::size(buckets);
-        [
-            MapSpec::new(name, MapType::PercpuHash, key_size, size, max_keys),
-            MapSpec::new("zeros", MapType::Array, 4, size, 1),
+        let (map_type, key_size, max_keys) = match keys {
+            Some((key_size, max_keys)) => (MapType::PercpuHash, key_size, max_keys),
+            None => (MapType::PercpuArray, 4, 1),
+        };
+        let mut maps = vec![
+            MapSpec::new(name, map_type, key_size, size, max_keys),
             MapSpec::new("epoch", MapType::Array, 4, 8, 1),
-        ]
+        ];
+        if keys.is_some() {
+            maps.push(MapSpec::new("zeros", MapType::Array, 4, size, 1));
+        }
+        maps
     }
 
     /// Says in the epoch that an interval begins: it is 0 before the first.

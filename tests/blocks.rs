@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use rawbpf::counters::{Counters, KeyedCounters, words};
+use rawbpf::insn::blocks::slot;
 use rawbpf::insn::*;
 use rawbpf::sys::map::{Entries, Update};
 use rawbpf::sys::prog::TestRun;
@@ -305,6 +306,64 @@ fn what_is_updated_is_found_until_it_is_deleted() {
     a.mov(r0, 0);
     a.exit();
     assert_eq!(run(&load(ProgramType::SocketFilter, a, &[&keyed])), 1);
+}
+
+const SLOTS: MapRef = MapRef(1);
+
+/// Two threads want the same slots at the same time, for addresses that differ only in a half that the
+/// hash leaves out: each slot is one's and stays it, and both always find the same.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_slot_belongs_to_one_address_for_good() {
+    const ADDRESSES: u64 = 10_000;
+    let slots = one(slot::BYTES / 8);
+    let arrived = AtomicU64::new(0);
+    let claim = |half: u64| {
+        let input_map = one(1);
+        let mut a = Asm::new();
+        let (taken, wrong) = (a.label(), a.label());
+        input(&mut a, r6);
+        a.claim_slot(r7, r6, SLOTS, &taken);
+        // Found again, and its address is that.
+        a.load_slot(r8, r6, SLOTS);
+        a.jump_if(r7, Cond::Ne, r8, &wrong);
+        a.load(r1, u64_at(r8 + 0));
+        a.jump_if(r1, Cond::Ne, r6, &wrong);
+        a.mov(r0, 1);
+        a.exit();
+        a.place(taken);
+        a.mov(r0, 0);
+        a.exit();
+        a.place(wrong);
+        a.mov(r0, 2);
+        a.exit();
+        let prog = load(ProgramType::SocketFilter, a, &[&input_map, &slots]);
+        let mut rounds = [const { vec![] }; 2];
+        for (round, claimed) in rounds.iter_mut().enumerate() {
+            for address in 0..ADDRESSES {
+                set(&input_map, &[(half << 32) + 64 * (address + 1)]);
+                arrived.fetch_add(1, Ordering::SeqCst);
+                while arrived.load(Ordering::SeqCst) < 2 * (ADDRESSES * round as u64 + address + 1)
+                {
+                    std::thread::yield_now();
+                }
+                claimed.push(run(&prog));
+            }
+        }
+        rounds
+    };
+    let [[one, one_again], [two, two_again]] = std::thread::scope(|scope| {
+        [1, 2].map(|half| scope.spawn(move || claim(half))).map(|thread| thread.join().unwrap())
+    });
+    assert_eq!((&one, &two), (&one_again, &two_again));
+    assert!(
+        one.iter().zip(&two).all(|(one, two)| one + two <= 1),
+        "both have a slot, or a wrong one"
+    );
+    let claimed: u32 = one.iter().chain(&two).sum();
+    let used = get(&slots).iter().filter(|word| **word != 0).count();
+    assert_eq!(claimed as usize, used);
+    assert!(used as u32 > slot::BYTES / 64 / 2, "only {used} slots are used");
 }
 
 /// A raw tracepoint, since reading kernel memory is for tracing. The address is a map's value.

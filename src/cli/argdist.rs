@@ -50,7 +50,7 @@ pub struct Options {
 const USAGE: &str = "rawbpf argdist [OPTIONS] FUNCTION ARG|FIELD [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 752 bytes, and 2 KiB for each CPU.
+In the kernel its maps take 32 bytes, and 568 bytes for each CPU.
 
 Examples:
   rawbpf argdist blk_mq_start_request 'arg0->__data_len' 1 1  a field behind an argument
@@ -186,7 +186,7 @@ impl Tool for Argdist<'_> {
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {
-        let [values, _, epoch, not_counted] = &session.maps[..] else {
+        let [not_counted, values, epoch] = &session.maps[..] else {
             return Err(Error::failed("a map is missing"));
         };
         let taken = self.distributions.interval(values, epoch)?;

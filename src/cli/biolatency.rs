@@ -57,8 +57,8 @@ pub struct Options {
         value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     max_keys: u32,
 
-    /// Room in the kernel for so many requests between their start and their end; what does not fit is
-    /// counted and told
+    /// Room in the kernel for at least so many requests between their start and their end; what does
+    /// not fit is counted and told
     #[arg(long, value_name = "N", default_value = "32768",
         value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     max_requests: u32,
@@ -67,8 +67,8 @@ pub struct Options {
 const USAGE: &str = "rawbpf biolatency [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 2817 KiB, and 2 KiB for each CPU. With -D or -F they take
-2837 KiB, and 143 KiB for each CPU. --max-requests and --max-keys change that.
+In the kernel its maps take 2817 KiB, and 632 bytes for each CPU. With -D or -F they take
+3093 KiB, and 143 KiB for each CPU. --max-requests and --max-keys change that.
 
 Examples:
   rawbpf biolatency 1 10             ten histograms, one a second
@@ -217,21 +217,21 @@ impl Tool for Biolatency<'_> {
         }
         let at_end = if kind == AttachKind::RawTp { kind } else { AttachKind::TpBtf };
         let places = [request::issue(kind), request::end(at_end)];
-        let [(issue, issued), (complete, completed)] =
-            Request::find(places, types, options.with_disk())?;
+        let ([(issue, issued), (complete, completed)], by_slot) =
+            Request::find_with_cmpxchg(places, types, options.with_disk())?;
         // The end first: else starts would be remembered that nobody ends.
         Ok(vec![
-            Plan::new("request_end", complete, program::completed(&completed, options))?,
-            Plan::new("request_start", issue, program::issued(&issued, options))?,
+            Plan::new("request_end", complete, program::completed(&completed, options, by_slot))?,
+            Plan::new("request_start", issue, program::issued(&issued, options, by_slot))?,
         ])
     }
 
     fn started(&mut self, session: &Session) -> Result<(), Error> {
-        self.latencies.begin(&session.maps[3])
+        self.latencies.begin(&session.maps[4])
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {
-        let [_, latencies, _, epoch, missed] = &session.maps[..] else {
+        let [_, _, missed, latencies, epoch, ..] = &session.maps[..] else {
             return Err(Error::failed("a map is missing"));
         };
         let measured = self.latencies.interval(latencies, epoch)?.into_iter();

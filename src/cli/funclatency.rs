@@ -58,7 +58,7 @@ pub struct Options {
 const USAGE: &str = "rawbpf funclatency [OPTIONS] FUNCTION [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 977 KiB, and 2 KiB for each CPU. With --by pid they \
+In the kernel its maps take 977 KiB, and 568 bytes for each CPU. With --by pid they \
 take 1057 KiB, and 568 KiB for each CPU. --max-keys changes that.
 
 Examples:
@@ -239,7 +239,7 @@ impl Tool for Funclatency<'_> {
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {
-        let [starts, latencies, _, epoch, missed] = &session.maps[..] else {
+        let [starts, missed, latencies, epoch, ..] = &session.maps[..] else {
             return Err(Error::failed("a map is missing"));
         };
         let taken = self.distributions.interval(latencies, epoch)?;

@@ -137,17 +137,42 @@ impl Request {
         types: &KernelTypes,
         with_disk: bool,
     ) -> Result<[(Attach, Request); N], Error> {
-        let found = Request::find_all(&places, types, with_disk)?;
+        let (found, _) = Request::find_all(&places, types, with_disk, &[])?;
         found.try_into().map_err(|_| Error::failed("a place of a request is missing"))
     }
 
+    /// The same, and whether programs can compare and exchange in one step (`cmpxchg`): whether the types
+    /// are of Linux 5.19 or newer.
+    ///
+    /// # Errors
+    /// As for [`Request::find`].
+    pub fn find_with_cmpxchg<const N: usize>(
+        places: [Place; N],
+        types: &KernelTypes,
+        with_disk: bool,
+    ) -> Result<([(Attach, Request); N], bool), Error> {
+        // It came with Linux 5.12, but some architectures compiled it only later.
+        let since = [(Kind::Struct, "bpf_dynptr_kern")];
+        let (found, told) = Request::find_all(&places, types, with_disk, &since)?;
+        let found = found.try_into();
+        Ok((found.map_err(|_| Error::failed("a place of a request is missing"))?, told))
+    }
+
+    /// And whether the types tell the first of `more`.
     fn find_all(
         places: &[Place],
         types: &KernelTypes,
         with_disk: bool,
-    ) -> Result<Vec<(Attach, Request)>, Error> {
-        let mut found = Found::look_up(places, types, with_disk, &[])?;
-        places.iter().map(|place| place.request(found.as_mut(), types)).collect()
+        more: &[(Kind, &str)],
+    ) -> Result<(Vec<(Attach, Request)>, bool), Error> {
+        let mut found = Found::look_up(places, types, with_disk, more)?;
+        let told =
+            more.first().and_then(|(kind, name)| found.as_ref()?.find(*kind, name)).is_some();
+        let mut requests = vec![];
+        for place in places {
+            requests.push(place.request(found.as_mut(), types)?);
+        }
+        Ok((requests, told))
     }
 
     /// By the record of a tracepoint.

@@ -5,7 +5,7 @@ use super::asm::{Asm, Target};
 use super::buckets::Buckets;
 use super::helper::{MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROBE_READ_KERNEL};
 use super::instruction::Cond::{Eq, Ge, Le, Ne};
-use super::mem::{Addr, Load, Mem, Offset, Store, u64_at};
+use super::mem::{Addr, Load, Mem, Offset, Store, u32_at, u64_at};
 use super::program::MapRef;
 use super::reg::{R, fp, r0, r1, r2, r3, r4, w2};
 
@@ -176,11 +176,30 @@ impl Asm {
         self.place(found);
     }
 
+    /// `r0 = &array[0]`, on this CPU where each has its own. The index goes to `fp + index`; the verifier
+    /// wants to be told where the program goes on without a value, which never happens. Clobbers r1 to
+    /// r5.
+    #[track_caller]
+    pub fn lookup_first(&mut self, array: MapRef, index: i32, never: &impl Target) {
+        self.store(u32_at(fp + index), 0);
+        self.lookup(array, index);
+        self.jump_if(r0, Eq, 0, never);
+    }
+
     #[track_caller]
     fn lookup_at(&mut self, map: MapRef, key: Addr) {
         self.load_map(r1, map);
         self.load_address(r2, key);
         self.call(MAP_LOOKUP_ELEM);
+    }
+
+    #[track_caller]
+    fn update_with(&mut self, map: MapRef, key: i32, value: i32, flags: i32) {
+        self.load_map(r1, map);
+        self.load_address(r2, fp + key);
+        self.load_address(r3, fp + value);
+        self.mov(r4, flags);
+        self.call(MAP_UPDATE_ELEM);
     }
 
     /// `dst = ` the address.
@@ -202,21 +221,14 @@ impl Asm {
     /// `fp + key` and `fp + value`. Clobbers r1 to r5.
     #[track_caller]
     pub fn update(&mut self, map: MapRef, key: i32, value: i32) {
-        self.load_map(r1, map);
-        self.mov(r2, fp);
-        self.add(r2, key);
-        self.mov(r3, fp);
-        self.add(r3, value);
-        self.mov(r4, 0);
-        self.call(MAP_UPDATE_ELEM);
+        self.update_with(map, key, value, 0);
     }
 
     /// Removes the key at `fp + key`: r0 is 0 if it was there. Clobbers r1 to r5.
     #[track_caller]
     pub fn delete(&mut self, map: MapRef, key: i32) {
         self.load_map(r1, map);
-        self.mov(r2, fp);
-        self.add(r2, key);
+        self.load_address(r2, fp + key);
         self.call(MAP_DELETE_ELEM);
     }
 
@@ -252,17 +264,39 @@ impl Asm {
         self.place(last);
     }
 
+    /// `dst = ` the slot that this address leads to without a search, in the only value of the array map
+    /// `slots`, which has [`slot::BYTES`]. The first word of a slot is the address that it belongs to,
+    /// or 0; the others are free to use. Clobbers r1.
+    #[track_caller]
+    pub fn load_slot(&mut self, dst: R, address: R, slots: MapRef) {
+        // Half of a pointer is a number, with which any arithmetic is allowed.
+        self.mov(dst.low(), address.low());
+        self.mul(dst.low(), slot::MULTIPLIER as i32);
+        self.rsh(dst.low(), 32 - slot::BITS);
+        self.lsh(dst, slot::SIZE_BITS);
+        self.load_map_value(r1, slots, 0);
+        self.add(dst, r1);
+    }
+
+    /// The same; a slot that was nobody's is this address's for good. Goes on at `taken` if it is
+    /// another's: so an address has always its slot, or never. Clobbers r0 and r1. Requires Linux 5.12.
+    #[track_caller]
+    pub fn claim_slot(&mut self, dst: R, address: R, slots: MapRef, taken: &impl Target) {
+        let own = self.label();
+        self.load_slot(dst, address, slots);
+        self.load(r0, u64_at(dst + 0));
+        self.jump_if(r0, Eq, address, &own);
+        self.jump_if(r0, Ne, 0, taken);
+        self.cmpxchg(u64_at(dst + 0), address);
+        self.jump_if(r0, Ne, 0, taken);
+        self.place(own);
+    }
+
     /// `map[key] = value` for a key that is not there: r0 is 0, or negative: -EEXIST where it is, or
     /// what else prevents it. Key and value are at `fp + key` and `fp + value`. Clobbers r1 to r5.
     #[track_caller]
     pub fn insert(&mut self, map: MapRef, key: i32, value: i32) {
-        self.load_map(r1, map);
-        self.mov(r2, fp);
-        self.add(r2, key);
-        self.mov(r3, fp);
-        self.add(r3, value);
-        self.mov(r4, BPF_NOEXIST);
-        self.call(MAP_UPDATE_ELEM);
+        self.update_with(map, key, value, BPF_NOEXIST);
     }
 
     /// Adds `value` to the [`distribution`] that r0 points to, its bucket being that of
@@ -310,6 +344,18 @@ impl Asm {
         self.mov(r2, 1);
         self.lock_add(u64_at(r0 + 0), r2);
     }
+}
+
+/// The slots of [`Asm::load_slot`].
+pub mod slot {
+    /// As many bits of a hash choose a slot.
+    pub(super) const BITS: i32 = 12;
+    /// A cache line each, so that two CPUs do not wait for each other.
+    pub(super) const SIZE_BITS: i32 = 6;
+    /// The highest bits of a product with it are the hash.
+    pub(super) const MULTIPLIER: u32 = 0x9e37_79b1;
+    /// All of them.
+    pub const BYTES: u32 = 1 << (BITS + SIZE_BITS);
 }
 
 /// What lies where in a distribution: a counter a bucket, the sum of the values, and twice the

@@ -8,12 +8,12 @@ use rawbpf::programs::bioheat;
 use super::through;
 
 #[track_caller]
-fn check(name: &str, issued: &Request, completed: &Request, disk: Option<Disk>) {
+fn check(name: &str, by_slot: bool, issued: &Request, completed: &Request, disk: Option<Disk>) {
     let maps = bioheat::maps();
     let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();
-    let issue = bioheat::issue(issued, disk).unwrap();
+    let issue = bioheat::issue(issued, disk, by_slot).unwrap();
     super::check(&format!("bioheat-{name}-issue"), &issue, &maps);
-    let complete = bioheat::complete(completed, disk).unwrap();
+    let complete = bioheat::complete(completed, disk, by_slot).unwrap();
     super::check(&format!("bioheat-{name}-complete"), &complete, &maps);
 }
 
@@ -21,20 +21,20 @@ fn check(name: &str, issued: &Request, completed: &Request, disk: Option<Disk>) 
 fn kprobe() {
     let di = REGISTERS[0].arguments[0];
     let (issued, completed) = (through(di, Access::Probe, true), through(0, Access::Probe, true));
-    check("kprobe", &issued, &completed, None);
+    check("kprobe", false, &issued, &completed, None);
 }
 
 #[test]
 fn typed() {
     let request = through(0, Access::Typed, true);
-    check("typed", &request, &request, None);
-    check("typed-disk", &request, &request, Some(Disk { major: 259, minor: 3 }));
+    check("typed", true, &request, &request, None);
+    check("typed-disk", true, &request, &request, Some(Disk { major: 259, minor: 3 }));
 }
 
 #[test]
 fn probed() {
     let request = through(0, Access::Probe, true);
-    check("probed", &request, &request, None);
+    check("probed", true, &request, &request, None);
     let unknown = through(0, Access::Probe, false);
-    check("probed-without-btf", &unknown, &unknown, None);
+    check("probed-without-btf", false, &unknown, &unknown, None);
 }

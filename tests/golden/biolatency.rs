@@ -7,7 +7,6 @@ use rawbpf::programs::biolatency::{self, Options};
 
 use super::through;
 
-const MAPS: [&str; 5] = ["starts", "latencies", "zeros", "epoch", "missed"];
 const USECS: Options = Options {
     unit: 1000,
     queued: false,
@@ -19,37 +18,45 @@ const USECS: Options = Options {
 };
 
 #[track_caller]
-fn check(name: &str, issued: &Request, completed: &Request, options: Options) {
-    let start = biolatency::issued(issued, options).unwrap();
-    super::check(&format!("biolatency-{name}-start"), &start, &MAPS);
-    let end = biolatency::completed(completed, options).unwrap();
-    super::check(&format!("biolatency-{name}-end"), &end, &MAPS);
+fn check(name: &str, by_slot: bool, issued: &Request, completed: &Request, options: Options) {
+    let maps = biolatency::maps(&options);
+    let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();
+    let start = biolatency::issued(issued, options, by_slot).unwrap();
+    super::check(&format!("biolatency-{name}-start"), &start, &maps);
+    let end = biolatency::completed(completed, options, by_slot).unwrap();
+    super::check(&format!("biolatency-{name}-end"), &end, &maps);
 }
 
 #[test]
 fn kprobe() {
     let di = REGISTERS[0].arguments[0];
     let (issued, completed) = (through(di, Access::Probe, true), through(0, Access::Typed, true));
-    check("kprobe", &issued, &completed, USECS);
+    check("kprobe", false, &issued, &completed, USECS);
 }
 
 #[test]
 fn typed() {
     let request = through(0, Access::Typed, true);
     let disk = Some(Disk { major: 259, minor: 3 });
-    check("typed", &request, &request, USECS);
-    check("typed-disk", &request, &request, Options { by_disk: true, disk, ..USECS });
-    check("typed-queued", &request, &request, Options { unit: 1_000_000, queued: true, ..USECS });
+    check("typed", true, &request, &request, USECS);
+    check("typed-disk", true, &request, &request, Options { by_disk: true, disk, ..USECS });
+    check(
+        "typed-queued",
+        true,
+        &request,
+        &request,
+        Options { unit: 1_000_000, queued: true, ..USECS },
+    );
 }
 
 #[test]
 fn probed() {
     let request = through(0, Access::Probe, true);
-    check("probed", &request, &request, Options { by_disk: true, ..USECS });
+    check("probed", true, &request, &request, Options { by_disk: true, ..USECS });
 }
 
 #[test]
 fn flags() {
     let request = through(0, Access::Typed, true);
-    check("flags", &request, &request, Options { by_disk: true, by_flags: true, ..USECS });
+    check("flags", false, &request, &request, Options { by_disk: true, by_flags: true, ..USECS });
 }

@@ -1,5 +1,12 @@
 //! Every request's latency, once.
 
+use rawbpf::counters::Counters;
+use rawbpf::distributions::Distributions;
+use rawbpf::host::{AttachKind, KernelTypes, Request};
+use rawbpf::programs::{biolatency as program, request};
+use rawbpf::session;
+use rawbpf::sys::prog::TestRun;
+use rawbpf::sys::{Map, Prog, ProgramType};
 use serde_json::Value;
 
 use crate::disk::LoopDisk;
@@ -96,13 +103,12 @@ fn operations_and_their_flags_are_told_apart() {
     }
 }
 
-/// What finds no room is counted and told: with room for one request at a time and for one
-/// histogram, none is lost without a word.
+/// What finds no room is counted and told: with room for one histogram, none is lost without a word.
 #[test]
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
 fn what_is_beyond_the_room_is_counted_and_told() {
     let disk = LoopDisk::new();
-    let room = ["-F", "--max-keys", "1", "--max-requests", "1"];
+    let room = ["-F", "--max-keys", "1"];
     let tool =
         Tool::start("biolatency", &[&["-d", disk.name(), "--json"], &room[..], &["3600"]].concat());
     disk.read(4, 101);
@@ -111,23 +117,70 @@ fn what_is_beyond_the_room_is_counted_and_told() {
     let [line] = &lines(&output.stdout)[..] else { panic!("{}", output.stdout) };
     assert_eq!(line["beyond_max_keys"], 53, "{line}");
     assert_eq!(in_buckets(&line["data"]["Read, Sync"]), 101, "{line}");
+}
 
-    let tool = Tool::start("biolatency", &["-d", disk.name(), "--max-requests", "1", "3600"]);
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| disk.read(64, 503));
-        }
-    });
-    let text = tool.stop().stdout;
-    let number = |before: &str, behind: &str| {
-        let line =
-            text.lines().find(|line| line.contains(behind)).unwrap_or_else(|| panic!("{text}"));
-        let line = line.trim_start().strip_prefix(before).unwrap();
-        line.split([' ', ',']).next().unwrap().parse::<u64>().unwrap()
-    };
-    let beyond = number("", "more, beyond 1 requests at a time: --max-requests");
-    assert_eq!(beyond, number("", "more ends, of flushes"), "{text}");
-    assert_eq!(number("count ", ", average ") + beyond, 4 * 503, "{text}");
+/// The programs by themselves, on more requests than there are slots and places: each is measured or
+/// counted as one without a place, and so is its end.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
+    const REQUESTS: u64 = 10_007;
+    const PLACES: u64 = 100;
+    let types = KernelTypes::running();
+    let places = [request::issue(AttachKind::RawTp), request::end(AttachKind::RawTp)];
+    let ([(_, issued), (_, completed)], by_slot) =
+        Request::find_with_cmpxchg(places, &types, true).unwrap();
+    assert!(by_slot);
+    // Fields are read from a request: the kernel's code is as good.
+    let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap();
+    let start = symbols.lines().find_map(|line| line.strip_suffix(" T _stext")).unwrap();
+    let start = u64::from_str_radix(start, 16).unwrap();
+    for (by_slot, by_disk) in [(true, false), (true, true), (false, false), (false, true)] {
+        let options = program::Options {
+            unit: 1000,
+            queued: false,
+            by_disk,
+            by_flags: false,
+            disk: None,
+            max_requests: PLACES as u32,
+            max_keys: 16384,
+        };
+        let maps = program::maps(&options);
+        let maps: Vec<_> = maps.iter().map(|map| Map::create(map).unwrap()).collect();
+        let load = |program| {
+            session::load_alone("biolatency", &program, &maps, ProgramType::RawTracepoint).unwrap()
+        };
+        let issued = load(program::issued(&issued, options, by_slot).unwrap());
+        let completed = load(program::completed(&completed, options, by_slot).unwrap());
+        // Whatever is taken for its size, all of it ends.
+        let run_for_all = |program: &Prog| {
+            for request in 0..REQUESTS {
+                let words = [start + 64 * request, 0, u64::MAX];
+                let ctx: Vec<u8> = words.into_iter().flat_map(u64::to_ne_bytes).collect();
+                program.test_run(TestRun { ctx_in: &ctx, ..TestRun::default() }).unwrap();
+            }
+        };
+        let mut latencies = Distributions::new(&program::BUCKETS);
+        let mut missed = Counters::default();
+        let mut interval = || {
+            let counted = latencies.interval(&maps[3], &maps[4]).unwrap();
+            let counted = counted.values().flat_map(|one| &one.counts).sum::<u64>();
+            (counted, missed.interval(&maps[2]).unwrap())
+        };
+        run_for_all(&issued);
+        run_for_all(&completed);
+        let (counted, missed) = interval();
+        let room = if by_slot { PLACES + 2048..=PLACES + 4096 } else { PLACES..=PLACES };
+        assert!(room.contains(&counted), "{counted}");
+        let beyond = REQUESTS - counted;
+        assert_eq!(missed, [beyond, 0, beyond, 0, 0]);
+        run_for_all(&issued);
+        run_for_all(&issued);
+        run_for_all(&completed);
+        run_for_all(&completed);
+        let again = [beyond + REQUESTS, counted, 2 * beyond, 0, 0];
+        assert_eq!(interval(), (counted, again.to_vec()));
+    }
 }
 
 /// Two processes read while histograms come ten times a second. Some kernels run no programs while

@@ -15,14 +15,14 @@ const ZERO: [u8; 4] = [0; 4];
 
 /// A program that adds a value to a distribution.
 struct Adder {
-    /// The distributions, zeros, epoch and the value to add.
+    /// The value to add, and the distributions'.
     maps: Vec<Map>,
     prog: Prog,
     read: Distributions,
 }
 
 impl Adder {
-    fn new(unit: i32) -> Adder {
+    fn new(unit: i32, keys: Option<(u32, u32)>) -> Adder {
         let input = MapSpec {
             name: "input".into(),
             map_type: MapType::Array,
@@ -33,16 +33,19 @@ impl Adder {
             types: None,
             content: vec![],
         };
-        let specs = Distributions::maps("values", &Buckets::Log2, 4, 2);
-        let maps: Vec<_> =
-            specs.iter().chain([&input]).map(|spec| Map::create(spec).unwrap()).collect();
+        let specs = [vec![input], Distributions::maps("values", &Buckets::Log2, keys)].concat();
+        let maps: Vec<_> = specs.iter().map(|spec| Map::create(spec).unwrap()).collect();
 
         let mut a = Asm::new();
         let full = a.label();
-        a.load_map_value(r1, MapRef(3), 0);
+        a.load_map_value(r1, MapRef(0), 0);
         a.load(r6, u64_at(r1 + 0));
-        a.store(u32_at(fp - 8), 0);
-        a.lookup_or_insert(MapRef(0), fp - 8, MapRef(1), &full);
+        if keys.is_some() {
+            a.store(u32_at(fp - 8), 0);
+            a.lookup_or_insert(MapRef(1), fp - 8, MapRef(3), &full);
+        } else {
+            a.lookup_first(MapRef(1), -8, &full);
+        }
         a.add_to_distribution(r6, unit, &Buckets::Log2, MapRef(2));
         a.place(full);
         a.mov(w0, 0);
@@ -54,13 +57,13 @@ impl Adder {
     }
 
     fn add(&self, value: u64) {
-        self.maps[3].update(&ZERO, &value.to_ne_bytes(), Update::Any).unwrap();
+        self.maps[0].update(&ZERO, &value.to_ne_bytes(), Update::Any).unwrap();
         self.prog.test_run(TestRun { data_in: &[0; 14], ..TestRun::default() }).unwrap();
     }
 
     /// What the interval added.
     fn interval(&mut self) -> Option<Distribution> {
-        let all = self.read.interval(&self.maps[0], &self.maps[2]).unwrap();
+        let all = self.read.interval(&self.maps[1], &self.maps[2]).unwrap();
         assert!(all.len() <= 1);
         all.into_values().next()
     }
@@ -87,8 +90,8 @@ fn value() -> impl Strategy<Value = u64> {
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn every_interval_has_exactly_its_own_counts_sum_and_extremes() {
     let mut runner = TestRunner::deterministic();
-    for unit in [1, 1000, 1_000_000] {
-        let mut adder = Adder::new(unit);
+    for (unit, keys) in [(1, Some((4, 2))), (1000, None), (1_000_000, Some((4, 2))), (1, None)] {
+        let mut adder = Adder::new(unit, keys);
         for _ in 0..20 {
             let values = prop::collection::vec(value(), 0..60).new_tree(&mut runner).unwrap();
             let values = values.current();
@@ -101,7 +104,7 @@ fn every_interval_has_exactly_its_own_counts_sum_and_extremes() {
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn extremes_of_an_interval_do_not_stay_for_the_next_but_one() {
-    let mut adder = Adder::new(1);
+    let mut adder = Adder::new(1, None);
     for values in [&[1, 1000][..], &[500], &[500], &[], &[499, 501], &[0], &[u64::MAX]] {
         values.iter().for_each(|value| adder.add(*value));
         assert_eq!(adder.interval(), reference(values, 1), "{values:?}");
