@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::{SIGCONT, SIGSTOP};
 use serde_json::Value;
 
-use crate::disk::LoopDisk;
+use crate::disk::{LoopDisk, with_all_ends};
 use crate::tool::{self, Tool};
 
 fn rows(stdout: &str) -> Vec<Value> {
@@ -42,25 +42,19 @@ impl Drop for Folder {
     }
 }
 
-/// 997 reads while rows come five times a second, by this attach kind. Some kernels run no programs while
-/// process 1 does, and so hide an end that interrupts it: then the tool must say so, and the run is made
-/// again.
+/// 997 reads while rows come five times a second, by this attach kind.
 #[track_caller]
 fn counts_exactly(kind: &str) {
-    for _ in 0..3 {
-        let disk = LoopDisk::new();
+    with_all_ends(|disk| {
         let args = ["--attach", kind, "-d", disk.name(), "--json", "0.2"];
         let tool = Tool::start("bioheat", &args);
         disk.read(4, 997);
         let output = tool.stop();
         let rows = rows(&output.stdout);
         let sum = |of: &str| rows.iter().filter_map(|row| row[of].as_u64()).sum::<u64>();
-        assert_eq!(sum("total") + sum("reissued"), 997, "{}", output.stderr);
-        if sum("reissued") == 0 {
-            return;
-        }
-    }
-    panic!("the ends of requests are missing in three runs");
+        assert!(sum("total") + sum("reissued") <= 997, "{rows:?}");
+        997 - sum("total")
+    });
 }
 
 #[test]
@@ -74,20 +68,22 @@ fn each_kind_counts_exactly() {
 #[test]
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
 fn a_run_becomes_a_picture_with_its_numbers_inside() {
-    let (disk, folder) = (LoopDisk::new(), Folder::new("picture"));
-    let path = folder.file("heat.svg");
-    let tool = Tool::start("bioheat", &["-d", disk.name(), "--svg", &path, "--json", "3600"]);
-    assert_eq!(folder.files(), [""; 0], "before there is a picture");
-    disk.read(16, 211);
-    let output = tool.stop();
-    assert_eq!(output.code, Some(0), "{}", output.stderr);
-    let picture = fs::read_to_string(&path).unwrap();
-    assert!(picture.trim_end().ends_with("</svg>"), "{picture}");
-    let (_, numbers) = picture.split_once("<metadata>").unwrap();
-    let numbers: Value =
-        serde_json::from_str(numbers.split_once("</metadata>").unwrap().0).unwrap();
-    let cells = numbers["rows"][0]["counts"].as_array().unwrap();
-    assert_eq!(cells.iter().map(|cell| cell[1].as_u64().unwrap()).sum::<u64>(), 211, "{numbers}");
+    with_all_ends(|disk| {
+        let folder = Folder::new("picture");
+        let path = folder.file("heat.svg");
+        let tool = Tool::start("bioheat", &["-d", disk.name(), "--svg", &path, "--json", "3600"]);
+        assert_eq!(folder.files(), [""; 0], "before there is a picture");
+        disk.read(16, 211);
+        let output = tool.stop();
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        let picture = fs::read_to_string(&path).unwrap();
+        assert!(picture.trim_end().ends_with("</svg>"), "{picture}");
+        let (_, numbers) = picture.split_once("<metadata>").unwrap();
+        let numbers: Value =
+            serde_json::from_str(numbers.split_once("</metadata>").unwrap().0).unwrap();
+        let cells = numbers["rows"][0]["counts"].as_array().unwrap();
+        211 - cells.iter().map(|cell| cell[1].as_u64().unwrap()).sum::<u64>()
+    });
 }
 
 #[test]
@@ -139,8 +135,8 @@ fn a_picture_that_cannot_be_written_is_refused_before_anything_is_traced() {
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
 fn time_in_which_nobody_read_is_a_gap_in_text_json_and_picture() {
     let folder = Folder::new("gap");
-    for json in [false, true] {
-        let (disk, path) = (LoopDisk::new(), folder.file("heat.svg"));
+    let path = folder.file("heat.svg");
+    let run = |json: bool, disk: &LoopDisk| {
         let mut args = vec!["-t", "-d", disk.name(), "--svg", &path, "0.2"];
         args.extend(json.then_some("--json"));
         let tool = Tool::start("bioheat", &args);
@@ -151,23 +147,26 @@ fn time_in_which_nobody_read_is_a_gap_in_text_json_and_picture() {
         tool.signal(SIGCONT);
         sleep(Duration::from_millis(500));
         let output = tool.stop();
-        if json {
+        let missing = if json {
             let rows = rows(&output.stdout);
             let after = rows.iter().find(|row| !row["missed_intervals"].is_null());
             let after = after.unwrap_or_else(|| panic!("no gap: {}", output.stdout));
             assert!(after["missed_intervals"].as_u64().unwrap() >= 4, "{after}");
-            assert_eq!(after["total"], 211, "{after}");
+            211 - after["total"].as_u64().unwrap()
         } else {
             let mut lines = output.stdout.lines();
             let gap = lines.find(|line| line.trim().starts_with("- - - "));
             let gap = gap.unwrap_or_else(|| panic!("no gap: {}", output.stdout));
             assert!(gap.contains(" intervals missed: the next row has their counts"), "{gap}");
-            let after = lines.next().unwrap();
-            assert!(after.ends_with("# 211"), "{after}");
-        }
+            let (_, total) = lines.next().unwrap().rsplit_once("# ").unwrap();
+            211 - total.parse::<u64>().unwrap()
+        };
         let picture = fs::read_to_string(&path).unwrap();
         assert!(picture.contains("class=\"gap\""), "{picture}");
-    }
+        missing
+    };
+    with_all_ends(|disk| run(false, disk));
+    with_all_ends(|disk| run(true, disk));
 }
 
 #[test]

@@ -159,5 +159,5 @@ fn what_a_tool_dumps_can_be_run() {
     let dump = tool::run("biolatency", &["--attach", "raw_tp", "--dump-insns"]);
     let ended = run(&dump.stdout, &["0.2", "1"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stdout.contains("latencies (percpu_hash)"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("latencies (percpu_array)"), "{}", ended.stdout);
 }
