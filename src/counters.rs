@@ -31,8 +31,8 @@ impl Counters {
 
 /// The u64 counters in each value of a map.
 ///
-/// Keys of a hash that counted nothing during an interval, and so have been told in full, are taken out of the
-/// map once it is half full, so that a run of days goes on with new keys. What one counts until that
+/// Keys of a hash that counted nothing during an interval, and so have been told in full, are taken out
+/// of it once it is half full, so that a run of days goes on with new keys. What one counts until that
 /// moment is told too; lost is only what a program adds to a value that it looked up before.
 #[derive(Default)]
 pub struct KeyedCounters {
