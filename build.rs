@@ -24,7 +24,6 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());
     fs::write(out.join("texts.deflate"), packed()).unwrap();
-    let is = |variable: &str, value: &str| env::var(variable).is_ok_and(|found| found == value);
     if is("PROFILE", "release") && is("CARGO_CFG_TARGET_OS", "linux") {
         let script = out.join("no-unwinding.ld");
         let text = "SECTIONS { /DISCARD/ : {\n\
@@ -40,10 +39,13 @@ fn main() {
     }
 }
 
+fn is(variable: &str, value: &str) -> bool {
+    env::var(variable).is_ok_and(|found| found == value)
+}
+
 /// The folder with musl's library: $RAWBPF_MUSL, empty for none, or where Debian's package musl-dev has
 /// it. Only in a static file at a fixed address for glibc's target: musl's own needs no help.
 fn musl() -> Option<PathBuf> {
-    let is = |variable: &str, value: &str| env::var(variable).is_ok_and(|found| found == value);
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap();
     let is_static = ["-Ctarget-feature=+crt-static", "-Crelocation-model=static"]
         .iter()
