@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::error::Error;
-use crate::sys::map::{Entries, MapType};
+use crate::sys::map::Entries;
 use crate::sys::{Errno, Map};
 
 /// The u64 counters in the only value of an array map.
@@ -61,8 +61,8 @@ impl KeyedCounters {
     pub fn interval(&mut self, map: &Map) -> Result<Counts, Error> {
         map.read_all(&mut self.entries).map_err(|error| unreadable(&error))?;
         let spec = map.spec();
-        let crowded = self.entries.len() * 2 > spec.max_entries as usize
-            && !matches!(spec.map_type, MapType::Array | MapType::PercpuArray);
+        let crowded =
+            self.entries.len() * 2 > spec.max_entries as usize && !spec.map_type.is_array();
         let len = self.len.unwrap_or(spec.value_size as usize / 8);
         let before = std::mem::replace(&mut self.before, Counts::new(map.key_len(), len));
         let mut counted = Counts::new(map.key_len(), len);

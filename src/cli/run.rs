@@ -336,7 +336,7 @@ fn elements(maps: &[Map]) -> Result<Vec<Elements>, Error> {
             Error::failed(format!("the map {} cannot be read: {error}", map.spec().name))
         })?;
         let map_type = map.spec().map_type;
-        let array = matches!(map_type, MapType::Array | MapType::PercpuArray);
+        let array = map_type.is_array();
         let element =
             |(key, value): (&[u8], &[u8])| (Data::new(key), Data::of_cpus(map.cpu_values(value)));
         let elements = entries.iter().map(element);

@@ -50,6 +50,11 @@ kernel_enum! {
 }
 
 impl MapType {
+    /// Whether all of its elements are there from the beginning, by their index, and stay.
+    pub const fn is_array(self) -> bool {
+        matches!(self, MapType::Array | MapType::PercpuArray)
+    }
+
     /// Whether an element has one value for each possible CPU.
     pub const fn is_per_cpu(self) -> bool {
         matches!(
