@@ -75,12 +75,14 @@ impl Error {
         Error { refused: Some(Box::new(refused)), ..self }
     }
 
+    /// The same, with the name of what it is about in front.
+    pub fn of(self, name: impl fmt::Display) -> Error {
+        Error { what: format!("{name}: {}", self.what), ..self }
+    }
+
     /// The same, with the name of the program in front if there are several programs.
-    pub fn of(self, program: &str, programs: usize) -> Error {
-        match programs {
-            0 | 1 => self,
-            _ => Error { what: format!("{program}: {}", self.what), ..self },
-        }
+    pub fn of_program(self, name: &str, programs: usize) -> Error {
+        if programs > 1 { self.of(name) } else { self }
     }
 }
 

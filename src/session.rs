@@ -240,7 +240,9 @@ fn attach_all(
             Err(error) if many.can_do_without(plan) => {
                 attached.left_out.push((plan.attach.to_string(), error));
             }
-            Err(error) if error.refused.is_some() => return Err(error.of(plan.name, plans.len())),
+            Err(error) if error.refused.is_some() => {
+                return Err(error.of_program(plan.name, plans.len()));
+            }
             Err(error) => return Err(error),
         }
     }

@@ -179,8 +179,8 @@ fn test_one(
         return Err(Error::usage(format!("--ctx: a packet has at least {LINK_HEADER} bytes")));
     }
     let loaded = load_alone(dumped.name, dumped.program, maps, program_type);
-    let loaded =
-        loaded.map_err(|error| text.explained(error).of(dumped.name, text.programs.len()))?;
+    let loaded = loaded
+        .map_err(|error| text.explained(error).of_program(dumped.name, text.programs.len()))?;
     let zeros = [0; 64];
     let (data_in, ctx_in) = match takes_ctx {
         true => (&[][..], ctx.unwrap_or(&zeros)),

@@ -88,8 +88,7 @@ pub fn read_any(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
     if !bytes.starts_with(b"\x7fELF") {
         return of_bytes(path, bytes, types);
     }
-    let named = |error: Error| Error { what: format!("{}: {}", shown(path), error.what), ..error };
-    Ok(object::read(&bytes, types).map_err(named)?)
+    Ok(object::read(&bytes, types).map_err(|error| error.of(shown(path)))?)
 }
 
 /// A file's name in errors.

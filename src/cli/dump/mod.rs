@@ -138,7 +138,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let path = Path::new(file);
     let name =
         Path::new(if file == "-" { "standard input".as_ref() } else { file.as_os_str() }).display();
-    let named = |error: Error| Error { what: format!("{name}: {}", error.what), ..error };
+    let named = |error: Error| error.of(&name);
     let input = read(path).map_err(named)?;
     let format = options.format.unwrap_or(Format::Linum);
     let mut wrong = vec![];

@@ -145,7 +145,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
                 session::verify(&Plan { name, attach, program: dumped.program.clone() }, &maps)
             }
         };
-        let named = |error| text.explained(error).of(dumped.name, programs.len());
+        let named = |error| text.explained(error).of_program(dumped.name, programs.len());
         shown.program(dumped, verdict.map_err(named))?;
     }
     shown.end()
