@@ -69,6 +69,8 @@ macro_rules! commands {
         }
 
         impl Command {
+            const NAMES: &[&str] = &[$(stringify!($file)),*];
+
             /// The command that the arguments name, if they do. Only its own options are made: those of
             /// all would take a third of a millisecond.
             fn called(args: &[OsString]) -> Option<Result<Command, clap::Error>> {
@@ -239,8 +241,7 @@ fn matches(mut command: clap::Command, args: &[OsString]) -> Result<ArgMatches, 
 /// The arguments with the tool's name in front, if the program was called by it.
 fn named(mut args: Vec<OsString>) -> Vec<OsString> {
     let called = args.first().and_then(|first| Path::new(first).file_name()).map(OsString::from);
-    let tool = |name: &OsString| name != "rawbpf" && Cli::command().find_subcommand(name).is_some();
-    if let Some(name) = called.filter(tool) {
+    if let Some(name) = called.filter(|name| Command::NAMES.iter().any(|tool| name == tool)) {
         args.insert(1, name);
     }
     args
