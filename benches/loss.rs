@@ -35,7 +35,7 @@ type Tool<'a> = (&'a str, Vec<&'a str>);
 
 /// Runs the tools one after the other, each while these events are made.
 fn compare(what: &str, tools: &[Tool], make: &dyn Fn() -> Result<u64>) {
-    let asked = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let asked = asked();
     let tools = tools.iter().filter(|_| asked.as_ref().is_none_or(|asked| what.contains(asked)));
     for (name, command) in tools {
         print!("{what:<26} {name:<14} ");

@@ -1,9 +1,9 @@
 //! What an event costs: our program, the same written in C and compiled by clang, and one that does
 //! nothing, all on the same events. And the tools of libbpf-tools next to ours.
 //!
-//! `cargo bench --bench probes`, as root; `-- NAME` for the rows of one tool. The kernel measures (kernel.bpf_stats_enabled), and much of
-//! what it finds is the measurement itself: so the cost of the empty program is taken off. What this
-//! host lacks is named and left out.
+//! `cargo bench --bench probes`, as root; `-- NAME` for the rows of one tool. The kernel measures
+//! (kernel.bpf_stats_enabled), and much of what it finds is the measurement itself: so the cost of the
+//! empty program is taken off. What this host lacks is named and left out.
 
 use std::ffi::CStr;
 use std::fs;
@@ -21,7 +21,7 @@ use rawbpf::sys::{
 };
 
 mod common;
-use common::{LoopDisk, RAWBPF, Result, Running, info, median, text};
+use common::{LoopDisk, RAWBPF, Result, Running, asked, info, median, text};
 
 const ROUNDS: usize = 11;
 const PAIRS: usize = 5;
@@ -42,7 +42,7 @@ type Measure = fn(&[&str], &str, &LoopDisk) -> Result<String>;
 fn main() -> Result<()> {
     let _statistics = object::enable_stats().map_err(text)?;
     let disk = LoopDisk::new();
-    let asked = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let asked = asked();
     let is_asked = |name: &str| asked.as_ref().is_none_or(|asked| asked == name);
     println!(
         "ns an event above the empty program, medians of {ROUNDS} rounds; instructions, bytes of code"

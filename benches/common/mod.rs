@@ -42,6 +42,11 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// Which row the command line asks for, beside what cargo adds to it.
+pub fn asked() -> Option<String> {
+    std::env::args().skip(1).find(|argument| !argument.starts_with("--"))
+}
+
 pub fn info(id: u32) -> Result<ProgInfo> {
     object::prog_info(Prog::from_id(id).map_err(text)?.as_fd()).map_err(text)
 }
