@@ -125,6 +125,39 @@ fn what_is_beyond_the_room_is_counted_and_told() {
     });
 }
 
+/// By types that do not tell of slots, so that there is room for one request at a time.
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn without_slots_what_is_beyond_the_room_is_counted_and_told() {
+    let mut types = std::fs::read("/sys/kernel/btf/vmlinux").unwrap();
+    let at = types.windows(16).position(|name| name == b"bpf_dynptr_kern\0").unwrap();
+    types[at] = b'B';
+    let file = std::env::temp_dir().join(format!("rawbpf-older-{}.btf", std::process::id()));
+    std::fs::write(&file, types).unwrap();
+    let btf = file.to_str().unwrap();
+    with_all_ends(|disk| {
+        let args = ["-d", disk.name(), "--attach", "raw_tp", "--btf", btf];
+        let tool =
+            Tool::start("biolatency", &[&args[..], &["--max-requests", "1", "3600"]].concat());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| disk.read(64, 503));
+            }
+        });
+        let text = tool.stop().stdout;
+        let number = |before: &str, behind: &str| {
+            let line =
+                text.lines().find(|line| line.contains(behind)).unwrap_or_else(|| panic!("{text}"));
+            let line = line.trim_start().strip_prefix(before).unwrap();
+            line.split([' ', ',']).next().unwrap().parse::<u64>().unwrap()
+        };
+        let beyond = number("", "more, beyond 1 requests at a time: --max-requests");
+        let ends = number("", "more ends, of flushes");
+        (beyond - ends) + (4 * 503 - beyond - number("count ", ", average "))
+    });
+    std::fs::remove_file(&file).unwrap();
+}
+
 /// The programs by themselves, on more requests than there are slots and places: each is measured or
 /// counted as one without a place, and so is its end.
 #[test]
@@ -240,6 +273,7 @@ fn people_read_the_numbers_under_the_histogram() {
         let mut lines = text.lines().skip_while(|line| !line.starts_with("     count "));
         let [numbers, percentiles] = [lines.next().unwrap(), lines.next().unwrap()];
         assert!(numbers.contains(", min ") && percentiles.contains(", p99 <= "), "{text}");
+        assert_eq!(lines.next().filter(|more| !more.contains("issued again")), None, "{text}");
         let count = numbers.trim_start_matches("     count ").split(',').next().unwrap();
         101 - count.parse::<u64>().unwrap()
     });
