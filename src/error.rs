@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::insn::AsmError;
 use crate::verifier::verification::Verification;
 
 /// How a failed run ends, as the exit code tells it.
@@ -87,6 +88,13 @@ impl Error {
 }
 
 impl std::error::Error for Error {}
+
+/// A program that is not built right.
+impl From<AsmError> for Error {
+    fn from(error: AsmError) -> Error {
+        Error::failed(error.to_string())
+    }
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,14 +4,15 @@
 mod load;
 
 use std::ffi::CString;
+use std::fmt;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Failure};
 use crate::host::names::Function;
-use crate::host::{Attach, AttachKind, refusal};
-use crate::insn::{AsmError, Program};
+use crate::host::{Attach, AttachKind, KernelTypes, refusal};
+use crate::insn::Program;
 use crate::sys::link::{At, Functions};
 use crate::sys::{self, Link, LoadError, Map, MapSpec, Memory, PerfEvent, Prog, Tracefs};
 pub use load::{Walked, load_alone, program_btf, refused, verify, verify_alone};
@@ -19,43 +20,134 @@ use load::{load, resolved};
 
 /// A program and where it shall be attached.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Plan {
     /// The program's name as other tools see it in the kernel.
-    pub name: &'static str,
+    pub name: String,
     /// Where and how.
     pub attach: Attach,
     /// The program, made for that attach kind.
     pub program: Program,
+    /// Whether it may be left out if it cannot be attached there, as long as another program of its group
+    /// can.
+    pub optional: bool,
 }
 
 impl Plan {
-    /// A program as it came from the builder.
-    ///
-    /// # Errors
-    /// It was not built right.
-    pub fn new(
-        name: &'static str,
-        attach: Attach,
-        program: Result<Program, AsmError>,
-    ) -> Result<Plan, Error> {
-        let program = program.map_err(|error| Error::failed(error.to_string()))?;
-        Ok(Plan { name, attach, program })
+    /// A program that must be attached.
+    pub fn new(name: impl Into<String>, attach: Attach, program: Program) -> Plan {
+        Plan { name: name.into(), attach, program, optional: false }
     }
 }
 
-/// Of so many programs the kernel lets go while a child process could be made to do that.
-const MANY: usize = 8;
+/// Programs that are attached together, by the first of several kinds that works for them.
+pub struct Group<'a> {
+    kinds: Vec<AttachKind>,
+    plans: Box<Plans<'a>>,
+}
 
-/// What a running tool holds in the kernel.
+/// What makes a group's plans for a kind.
+type Plans<'a> = dyn Fn(AttachKind, &KernelTypes) -> Result<Vec<Plan>, Error> + 'a;
+
+impl<'a> Group<'a> {
+    /// The programs that `plans` makes for the first of `kinds` by which all of them can be attached
+    /// that are not optional. They are attached in that order.
+    pub fn new(
+        kinds: Vec<AttachKind>,
+        plans: impl Fn(AttachKind, &KernelTypes) -> Result<Vec<Plan>, Error> + 'a,
+    ) -> Group<'a> {
+        Group { kinds, plans: Box::new(plans) }
+    }
+
+    /// Programs that are attached in one way only. They may be of several kinds.
+    pub fn of(plans: Vec<Plan>) -> Group<'a> {
+        let kinds = plans.iter().take(1).map(|plan| plan.attach.kind()).collect();
+        Group::new(kinds, move |_, _| Ok(plans.clone()))
+    }
+
+    /// The plans for the first kind, whether this host has that or not.
+    ///
+    /// # Errors
+    /// They cannot be made.
+    pub fn first(&self, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
+        self.kinds.first().map_or(Ok(vec![]), |kind| (self.plans)(*kind, types))
+    }
+}
+
+/// How far a session's start has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// How many programs were attached or left out.
+    pub done: usize,
+    /// How many there are, as far as is known by now.
+    pub of: usize,
+}
+
+/// For those who do not watch a session's start and never break it off.
+pub fn unwatched(_: Progress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// A program that is attached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Attached {
+    /// The program's name.
+    pub name: String,
+    /// By which kind it is attached.
+    pub kind: AttachKind,
+    /// How and where: `kprobe blk_mq_start_request`.
+    pub place: String,
+}
+
+/// `kprobe blk_mq_start_request`.
+impl fmt::Display for Attached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place)
+    }
+}
+
+/// A kind by which a group could not be attached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Skipped {
+    /// The group's index among those of the session.
+    pub group: usize,
+    /// The kind.
+    pub kind: AttachKind,
+    /// Why it did not work.
+    pub error: Error,
+}
+
+/// An optional program that could not be attached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// The program's name.
+    pub name: String,
+    /// How and where it was to be attached.
+    pub place: String,
+    /// Why it could not be.
+    pub error: Error,
+}
+
+/// Up to this many programs are detached here; for more of them, a child process is made that does it
+/// after our end.
+const DETACH_HERE: usize = 8;
+
+/// Programs that are attached, and their maps.
+#[must_use = "the programs are detached when it is dropped"]
+#[derive(Default)]
+#[non_exhaustive]
 pub struct Session {
-    /// The tool's maps in their order.
+    /// The maps in their order.
     pub maps: Vec<Map>,
-    /// How and where each program is attached: `kprobe blk_mq_start_request`.
-    pub attached: Vec<String>,
+    /// The programs in the order in which they were attached.
+    pub attached: Vec<Attached>,
     /// The kinds that did not work, and why.
-    pub skipped: Vec<(AttachKind, Error)>,
-    /// The places that were left out, since a program could not be attached there, and why.
-    pub left_out: Vec<(String, Error)>,
+    pub skipped: Vec<Skipped>,
+    /// The optional programs that could not be attached, and why.
+    pub left_out: Vec<LeftOut>,
     /// The steps of the start and how long each took, failed tries included.
     pub steps: Vec<(&'static str, Duration)>,
     programs: Vec<(Prog, Link)>,
@@ -64,6 +156,65 @@ pub struct Session {
 }
 
 impl Session {
+    /// Makes the maps, and loads and attaches these programs in their order.
+    ///
+    /// # Errors
+    /// A map cannot be made, or a program that is not optional cannot be attached, and why.
+    pub fn attach(maps: &[MapSpec], plans: Vec<Plan>) -> Result<Session, Error> {
+        Session::start(maps, &[Group::of(plans)], &KernelTypes::running(), &mut unwatched)
+    }
+
+    /// Makes the maps, and loads and attaches the groups in their order, each by the first of its kinds
+    /// that works on this host. `progress` is called before each program and at the end of a group. It
+    /// breaks off the start when it returns [`ControlFlow::Break`]: the session then has what is
+    /// attached by then.
+    ///
+    /// # Errors
+    /// A map cannot be made; or for a group no kind works, and why; or a privilege is missing, which no
+    /// other kind would mend.
+    pub fn start(
+        maps: &[MapSpec],
+        groups: &[Group<'_>],
+        types: &KernelTypes,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Session, Error> {
+        let mut clock = Clock::default();
+        let maps = clock.step("maps", || create(maps))?;
+        let mut session = Session { maps, ..Session::default() };
+        let mut start = Start { types, progress, clock };
+        for (index, group) in groups.iter().enumerate() {
+            let mut tried = vec![];
+            let mut found = None;
+            for &kind in &group.kinds {
+                match start.attach_all(kind, group, &session) {
+                    Ok(all) => {
+                        found = Some(all);
+                        break;
+                    }
+                    Err(error) => tried.push((kind, error)),
+                }
+            }
+            let Some(found) = found else {
+                match tried.is_empty() {
+                    true => continue,
+                    false => return Err(none_works(tried)),
+                }
+            };
+            let skipped =
+                tried.into_iter().map(|(kind, error)| Skipped { group: index, kind, error });
+            session.skipped.extend(skipped);
+            session.attached.extend(found.attached);
+            session.left_out.extend(found.left_out);
+            session.programs.extend(found.programs);
+            session.slow |= found.slow;
+            if found.broken_off {
+                break;
+            }
+        }
+        session.steps = start.clock.steps;
+        Ok(session)
+    }
+
     /// What the maps take in the kernel of this host.
     pub fn memory(&self) -> Memory {
         self.maps.iter().map(|map| map.spec().memory()).sum::<Memory>().here()
@@ -73,7 +224,7 @@ impl Session {
     /// the kernel takes tens of milliseconds to let go of what is not at a bare tracepoint, and of a
     /// thousand programs that are. Until then the programs go on.
     pub fn leave(self) {
-        if self.slow || self.programs.len() > MANY {
+        if self.slow || self.programs.len() > DETACH_HERE {
             let links: Vec<_> = self.programs.iter().map(|(_, link)| link.as_fd()).collect();
             sys::link::leave_behind(&links);
         }
@@ -92,54 +243,6 @@ impl Session {
     }
 }
 
-/// What is to be done when a tool attaches in many places.
-pub trait Many {
-    /// Whether a place where it does not work can be left out, as long as another works.
-    fn can_do_without(&self, plan: &Plan) -> bool;
-
-    /// So many programs are attached of so many; [`ControlFlow::Break`] when that must do.
-    fn progress(&mut self, done: usize, of: usize) -> ControlFlow<()>;
-}
-
-/// All places must work, and none takes long.
-pub struct All;
-
-impl Many for All {
-    fn can_do_without(&self, _: &Plan) -> bool {
-        false
-    }
-
-    fn progress(&mut self, _: usize, _: usize) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-}
-
-/// Makes the maps, and loads and attaches the programs of the first of `kinds` for which all of them
-/// work on this host that `many` cannot do without.
-///
-/// # Errors
-/// None works, and why; or a privilege is missing, which no other kind would mend.
-pub fn start(
-    maps: &[MapSpec],
-    kinds: &[AttachKind],
-    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
-    many: &mut dyn Many,
-) -> Result<Session, Error> {
-    let mut clock = Clock::default();
-    let maps = clock.step("maps", || create(maps))?;
-    let mut skipped = vec![];
-    for &kind in kinds {
-        match attach_all(kind, &maps, plans, many, &mut clock) {
-            Ok(Attached { places, programs, left_out, slow }) => {
-                let (attached, steps) = (places, clock.steps);
-                return Ok(Session { maps, attached, skipped, left_out, steps, programs, slow });
-            }
-            Err(error) => skipped.push((kind, error)),
-        }
-    }
-    Err(none_works(skipped))
-}
-
 /// Makes the maps.
 ///
 /// # Errors
@@ -149,32 +252,49 @@ pub fn create(maps: &[MapSpec]) -> Result<Vec<Map>, Error> {
     maps.iter().map(create).collect()
 }
 
-/// The maps, and the plans of the first of `kinds` that can be made on this host and need nothing
-/// that it lacks.
+/// The maps, and for each group the plans of the first kind that can be made on this host and need
+/// nothing that it lacks.
 ///
 /// # Errors
-/// There is none, and why.
-pub fn first(
+/// For a group there is none, and why.
+pub fn plan_without_attaching(
     maps: &[MapSpec],
-    kinds: &[AttachKind],
-    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
+    groups: &[Group<'_>],
+    types: &KernelTypes,
 ) -> Result<(Vec<Map>, Vec<Plan>), Error> {
     let maps = create(maps)?;
-    let mut skipped = vec![];
-    for &kind in kinds {
-        // One that was asked for is shown even where it could not be attached.
-        let lacking = kinds.len() > 1 && kind == AttachKind::Kprobe && !sys::perf::has_kprobes();
-        match if lacking { Err(refusal::no_kprobes()) } else { plans(kind) } {
-            Ok(plans) => match plans.first().map(|plan| verify(plan, &maps)) {
-                Some(Err(error)) if error.failure == Failure::Lacking => {
-                    skipped.push((kind, error))
-                }
-                _ => return Ok((maps, plans)),
-            },
-            Err(error) => skipped.push((kind, error)),
+    let mut all = vec![];
+    for group in groups {
+        let mut skipped = vec![];
+        let mut found = None;
+        for &kind in &group.kinds {
+            // One that was asked for is shown even where it could not be attached.
+            let lacking =
+                group.kinds.len() > 1 && kind == AttachKind::Kprobe && !sys::perf::has_kprobes();
+            let plans = match lacking {
+                true => Err(refusal::no_kprobes()),
+                false => (group.plans)(kind, types),
+            };
+            match plans {
+                Ok(plans) => match plans.first().map(|plan| verify(plan, &maps)) {
+                    Some(Err(error)) if error.failure == Failure::Lacking => {
+                        skipped.push((kind, error));
+                    }
+                    _ => {
+                        found = Some(plans);
+                        break;
+                    }
+                },
+                Err(error) => skipped.push((kind, error)),
+            }
+        }
+        match found {
+            Some(plans) => all.extend(plans),
+            None if skipped.is_empty() => {}
+            None => return Err(none_works(skipped)),
         }
     }
-    Err(none_works(skipped))
+    Ok((maps, all))
 }
 
 /// The error of the only kind that was tried, or one that sums up all of them.
@@ -204,54 +324,69 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
     }
 }
 
-/// Where each program is attached, what holds it there, and where none is.
-#[derive(Default)]
-struct Attached {
-    places: Vec<String>,
-    programs: Vec<(Prog, Link)>,
-    left_out: Vec<(String, Error)>,
-    slow: bool,
+/// The start of a session.
+struct Start<'a> {
+    types: &'a KernelTypes,
+    progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+    clock: Clock,
 }
 
-fn attach_all(
-    kind: AttachKind,
-    maps: &[Map],
-    plans: &dyn Fn(AttachKind) -> Result<Vec<Plan>, Error>,
-    many: &mut dyn Many,
-    clock: &mut Clock,
-) -> Result<Attached, Error> {
-    if kind == AttachKind::Kprobe && !sys::perf::has_kprobes() {
-        return Err(refusal::no_kprobes());
-    }
-    let plans = clock.step("BTF and program", || plans(kind))?;
-    sys::file::want_descriptors(2 * plans.len() as u64);
-    let mut attached = Attached::default();
-    for (done, plan) in plans.iter().enumerate() {
-        if many.progress(done, plans.len()).is_break() {
-            break;
+/// The programs of a group that are attached, and those that are not.
+#[derive(Default)]
+struct Found {
+    attached: Vec<Attached>,
+    programs: Vec<(Prog, Link)>,
+    left_out: Vec<LeftOut>,
+    slow: bool,
+    broken_off: bool,
+}
+
+impl Start<'_> {
+    /// Attaches a group by a kind, after what the session has already.
+    fn attach_all(
+        &mut self,
+        kind: AttachKind,
+        group: &Group<'_>,
+        session: &Session,
+    ) -> Result<Found, Error> {
+        if kind == AttachKind::Kprobe && !sys::perf::has_kprobes() {
+            return Err(refusal::no_kprobes());
         }
-        match attach(plan, maps, clock) {
-            Ok((place, prog, link)) => {
-                attached.places.push(place);
-                attached.programs.push((prog, link));
-                let kind = plan.attach.kind();
-                attached.slow |= !matches!(kind, AttachKind::RawTp | AttachKind::TpBtf);
+        let plans = self.clock.step("BTF and program", || (group.plans)(kind, self.types))?;
+        sys::file::want_descriptors(2 * (session.programs.len() + plans.len()) as u64);
+        let before = session.attached.len() + session.left_out.len();
+        let mut progress =
+            |done| (self.progress)(Progress { done: before + done, of: before + plans.len() });
+        let mut found = Found::default();
+        for (done, plan) in plans.iter().enumerate() {
+            if progress(done).is_break() {
+                found.broken_off = true;
+                break;
             }
-            Err(error) if many.can_do_without(plan) => {
-                attached.left_out.push((plan.attach.to_string(), error));
+            match attach(plan, &session.maps, &mut self.clock) {
+                Ok((place, prog, link)) => {
+                    let (name, kind) = (plan.name.clone(), plan.attach.kind());
+                    found.slow |= !matches!(kind, AttachKind::RawTp | AttachKind::TpBtf);
+                    found.attached.push(Attached { name, kind, place });
+                    found.programs.push((prog, link));
+                }
+                Err(error) if plan.optional => {
+                    let (name, place) = (plan.name.clone(), plan.attach.to_string());
+                    found.left_out.push(LeftOut { name, place, error });
+                }
+                Err(error) if error.refused.is_some() => {
+                    return Err(error.of_program(&plan.name, plans.len()));
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) if error.refused.is_some() => {
-                return Err(error.of_program(plan.name, plans.len()));
-            }
-            Err(error) => return Err(error),
         }
-    }
-    let _ = many.progress(plans.len(), plans.len());
-    match (attached.places.is_empty(), attached.left_out.pop()) {
-        (true, Some((_, error))) => Err(error),
-        (_, last) => {
-            attached.left_out.extend(last);
-            Ok(attached)
+        let _ = progress(plans.len());
+        match (found.attached.is_empty(), found.left_out.pop()) {
+            (true, Some(LeftOut { error, .. })) => Err(error),
+            (_, last) => {
+                found.left_out.extend(last);
+                Ok(found)
+            }
         }
     }
 }
@@ -395,7 +530,7 @@ mod tests {
     const RAW_TRACEPOINT: u32 = 17;
 
     /// `r0 = 0; exit` for any kind.
-    fn plan(kind: AttachKind) -> Result<Vec<Plan>, Error> {
+    fn plan(kind: AttachKind, _: &KernelTypes) -> Result<Vec<Plan>, Error> {
         let mut a = Asm::new();
         a.mov(r0, 0);
         a.exit();
@@ -403,7 +538,20 @@ mod tests {
             AttachKind::TpBtf => Attach::TpBtf("t".into(), Some(1)),
             _ => Attach::RawTp("t".into()),
         };
-        Ok(vec![Plan { name: "test", attach, program: a.finish().unwrap() }])
+        Ok(vec![Plan::new("test", attach, a.finish().unwrap())])
+    }
+
+    /// A session without maps and with one group.
+    fn start(
+        kinds: &[AttachKind],
+        plans: impl Fn(AttachKind, &KernelTypes) -> Result<Vec<Plan>, Error>,
+    ) -> Result<Session, Error> {
+        let group = Group::new(kinds.to_vec(), plans);
+        Session::start(&[], &[group], &KernelTypes::running(), &mut unwatched)
+    }
+
+    fn places(session: &Session) -> Vec<&str> {
+        session.attached.iter().map(|one| &*one.place).collect()
     }
 
     /// A kernel that answers program loads so and everything else with success.
@@ -417,14 +565,16 @@ mod tests {
     const KINDS: [AttachKind; 2] = [AttachKind::TpBtf, AttachKind::RawTp];
 
     #[test]
-    fn the_first_kind_that_works_is_taken_and_the_others_are_told() {
+    fn the_first_kind_that_works_is_taken_and_the_others_are_skipped() {
         let _kernel = kernel(|kind| match kind {
             RAW_TRACEPOINT => Ok(hook::fd()),
             _ => Err(Errno::EINVAL),
         });
-        let session = start(&[], &KINDS, &plan, &mut All).unwrap();
-        assert_eq!(session.attached, ["raw_tp t"]);
-        let [(AttachKind::TpBtf, error)] = &session.skipped[..] else { panic!("one is skipped") };
+        let session = start(&KINDS, plan).unwrap();
+        assert_eq!(places(&session), ["raw_tp t"]);
+        let [Skipped { group: 0, kind: AttachKind::TpBtf, error }] = &session.skipped[..] else {
+            panic!("one is skipped")
+        };
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
     }
 
@@ -435,13 +585,13 @@ mod tests {
         let _host = sys::file::hook::install(move |path| {
             path.ends_with("status").then(|| Ok(root.as_bytes().to_vec()))
         });
-        let error = start(&[], &KINDS, &plan, &mut All).err().unwrap();
+        let error = start(&KINDS, plan).err().unwrap();
         assert_eq!(error.failure, Failure::Lacking);
         assert_eq!(error.what, "no way to attach works on this host");
         let detail = error.detail.unwrap();
         assert!(detail.contains("tp_btf: this kernel") && detail.contains("raw_tp: this kernel"));
         // Of one kind that was asked for, the reason itself.
-        let error = start(&[], &KINDS[..1], &plan, &mut All).err().unwrap();
+        let error = start(&KINDS[..1], plan).err().unwrap();
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
     }
 
@@ -457,48 +607,100 @@ mod tests {
         assert!(none_works(vec![missing(), missing()]).what.contains("no way to attach"));
     }
 
-    /// Those at the second tracepoint fail.
-    struct Most(bool, Vec<usize>);
-    impl Many for Most {
-        fn can_do_without(&self, _: &Plan) -> bool {
-            self.0
-        }
-        fn progress(&mut self, done: usize, _: usize) -> ControlFlow<()> {
-            self.1.push(done);
-            if done == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        }
+    /// A kernel whose `nth` raw tracepoint has no room for a program.
+    fn full(nth: u32) -> hook::Installed {
+        let opened = std::cell::Cell::new(0);
+        hook::install(move |call| match call {
+            Call::Bpf { command: Command::RawTracepointOpen, .. } => {
+                opened.set(opened.get() + 1);
+                Some(if opened.get() == nth { Err(Errno::ENOENT) } else { Ok(hook::fd()) })
+            }
+            _ => Some(Ok(hook::fd())),
+        })
+    }
+
+    /// Four programs, all of them optional.
+    fn optional(kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
+        let plan = Plan { optional: true, ..plan(kind, types)?.remove(0) };
+        Ok(vec![plan; 4])
     }
 
     #[test]
-    fn a_place_that_can_be_done_without_is_left_out_and_told() {
-        let opened = std::cell::Cell::new(0);
-        let _kernel = hook::install(move |call| match call {
-            Call::Bpf { command: Command::RawTracepointOpen, .. } => {
-                opened.set(opened.get() + 1);
-                Some(if opened.get() == 2 { Err(Errno::ENOENT) } else { Ok(hook::fd()) })
-            }
-            _ => Some(Ok(hook::fd())),
-        });
-        let plans = |kind| Ok([plan(kind)?, plan(kind)?, plan(kind)?, plan(kind)?].concat());
-        let mut most = Most(true, vec![]);
-        let session = start(&[], &[AttachKind::RawTp], &plans, &mut most).unwrap();
+    fn an_optional_program_is_left_out_and_named() {
+        let _kernel = full(2);
+        let mut seen = vec![];
+        let mut progress = |Progress { done, of }| {
+            seen.push((done, of));
+            if done == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let types = KernelTypes::running();
+        let groups = [Group::new(vec![AttachKind::RawTp], optional), Group::of(vec![])];
+        let session = Session::start(&[], &groups, &types, &mut progress).unwrap();
         // The fourth was not wanted any more.
         assert_eq!((session.attached.len(), session.left_out.len()), (2, 1));
-        assert_eq!(most.1, [0, 1, 2, 3, 4]);
-        drop(session);
+        assert_eq!(session.left_out[0].place, "raw_tp t");
+        assert_eq!(seen, [0, 1, 2, 3, 4].map(|done| (done, 4)));
+    }
+
+    #[test]
+    fn groups_find_their_kinds_by_themselves() {
+        let _kernel = kernel(|kind| match kind {
+            RAW_TRACEPOINT => Ok(hook::fd()),
+            _ => Err(Errno::EINVAL),
+        });
+        let mut seen = vec![];
+        let mut progress = |Progress { done, of }| {
+            seen.push((done, of));
+            ControlFlow::Continue(())
+        };
+        let types = KernelTypes::running();
+        let groups = [
+            Group::new(vec![AttachKind::RawTp], plan),
+            Group::of(vec![]),
+            Group::new(KINDS.to_vec(), plan),
+        ];
+        let session = Session::start(&[], &groups, &types, &mut progress).unwrap();
+        assert_eq!(places(&session), ["raw_tp t", "raw_tp t"]);
+        let [Skipped { group: 2, kind: AttachKind::TpBtf, .. }] = &session.skipped[..] else {
+            panic!("one is skipped")
+        };
+        assert_eq!(seen, [(0, 1), (1, 1), (1, 2), (1, 2), (2, 2)]);
+    }
+
+    #[test]
+    fn a_group_that_cannot_be_attached_ends_the_session_with_its_reason() {
+        let _kernel = full(2);
+        let types = KernelTypes::running();
+        let groups = [(); 3].map(|()| Group::new(vec![AttachKind::RawTp], plan));
+        let error = Session::start(&[], &groups, &types, &mut unwatched).err().unwrap();
+        assert_eq!(error.what, "this kernel has no tracepoint t");
+    }
+
+    #[test]
+    fn a_start_that_is_broken_off_leaves_later_groups_alone() {
+        let _kernel = kernel(|_| Ok(hook::fd()));
+        let types = KernelTypes::running();
+        let groups =
+            [Group::new(vec![AttachKind::RawTp], optional), Group::new(KINDS.to_vec(), plan)];
+        let mut progress = |Progress { done, .. }| match done {
+            2 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let session = Session::start(&[], &groups, &types, &mut progress).unwrap();
+        assert_eq!(places(&session), ["raw_tp t", "raw_tp t"]);
     }
 
     #[test]
     fn an_unknown_offset_never_reaches_the_kernel() {
         let _kernel = kernel(|_| panic!("loaded"));
-        let unresolved = |_| {
+        let unresolved = |_, _: &KernelTypes| {
             let mut a = Asm::new();
             a.add(r0, crate::insn::Field { of: "request", member: "x", offset: None });
             a.exit();
             let attach = Attach::RawTp("t".into());
-            Ok(vec![Plan { name: "test", attach, program: a.finish().unwrap() }])
+            Ok(vec![Plan::new("test", attach, a.finish().unwrap())])
         };
-        let error = start(&[], &[AttachKind::RawTp], &unresolved, &mut All).err().unwrap();
+        let error = start(&[AttachKind::RawTp], unresolved).err().unwrap();
         assert!(error.what.contains("offsetof(struct request, x) is not known"), "{error}");
     }
 }

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::host::names::Pattern;
 use crate::host::{self, AttachKind, Expression, KernelTypes, UserFunction};
 use crate::programs::argdist::{self as program, not_counted};
-use crate::session::{Plan, Session};
+use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 
 /// Show the values of a function's argument, its result or a tracepoint's field, as a histogram
@@ -143,6 +143,23 @@ impl Argdist<'_> {
     }
 }
 
+impl Argdist<'_> {
+    fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
+        let asked = &self.options.value;
+        let (attach, value) = match &self.traced {
+            Traced::Function(name) => host::Value::of_function(name, kind, asked, types),
+            Traced::Tracepoint(category, name) if kind == AttachKind::Tracepoint => {
+                host::Value::of_record(category, name, asked)
+            }
+            Traced::Tracepoint(category, name) => {
+                host::Value::of_tracepoint(category, name, kind, asked, types)
+            }
+            Traced::User(function) => host::Value::of_user_function(function, asked),
+        }?;
+        Ok(vec![Plan::new(Self::NAME, attach, program::program(&value, &self.program)?)])
+    }
+}
+
 impl Tool for Argdist<'_> {
     const NAME: &'static str = "argdist";
     const WHAT: &'static str = "values";
@@ -158,27 +175,12 @@ impl Tool for Argdist<'_> {
         &self.options.trace
     }
 
-    fn kinds(&self) -> Vec<AttachKind> {
-        self.kinds.clone()
+    fn groups(&self) -> Vec<Group<'_>> {
+        vec![Group::new(self.kinds.clone(), |kind, types| self.plans(kind, types))]
     }
 
     fn maps(&self) -> Vec<MapSpec> {
         program::maps(&self.program)
-    }
-
-    fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
-        let asked = &self.options.value;
-        let (attach, value) = match &self.traced {
-            Traced::Function(name) => host::Value::of_function(name, kind, asked, types),
-            Traced::Tracepoint(category, name) if kind == AttachKind::Tracepoint => {
-                host::Value::of_record(category, name, asked)
-            }
-            Traced::Tracepoint(category, name) => {
-                host::Value::of_tracepoint(category, name, kind, asked, types)
-            }
-            Traced::User(function) => host::Value::of_user_function(function, asked),
-        }?;
-        Ok(vec![Plan::new(Self::NAME, attach, program::program(&value, &self.program))?])
     }
 
     fn started(&mut self, session: &Session) -> Result<(), Error> {

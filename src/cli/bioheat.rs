@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
 use crate::programs::bioheat::{self as program, FULL, OVER, REISSUED, UNDER, UNMATCHED};
 use crate::programs::request;
-use crate::session::{Plan, Session};
+use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::color::{Palette, Terminal};
 use crate::view::heatmap::{FIRST, Layout, Row, SLOTS};
@@ -235,24 +235,13 @@ impl Svg {
 
 const ROWS_PER_BANNER: usize = 20;
 
-impl Tool for Bioheat<'_> {
-    const NAME: &'static str = "bioheat";
-    const WHAT: &'static str = "block device I/O latency";
-
-    fn options(&self) -> &TraceOptions {
-        &self.options.trace
-    }
-
+impl Bioheat<'_> {
     fn kinds(&self) -> Vec<AttachKind> {
         match self.options.block.attach {
             // Both ends of a request, and none is lost where a probe fires inside another.
             Choice::Auto => vec![AttachKind::TpBtf, AttachKind::RawTp],
             only => only.kinds(),
         }
-    }
-
-    fn maps(&self) -> Vec<MapSpec> {
-        program::maps()
     }
 
     /// The end is attached first: a request that was issued before is no harm, but one whose end
@@ -272,9 +261,26 @@ impl Tool for Bioheat<'_> {
         let ([(complete, completed), (issue, issued)], by_slot) =
             Request::find_with_cmpxchg(places, types, self.disk.is_some())?;
         Ok(vec![
-            Plan::new("complete", complete, program::complete(&completed, self.disk, by_slot))?,
-            Plan::new("issue", issue, program::issue(&issued, self.disk, by_slot))?,
+            Plan::new("complete", complete, program::complete(&completed, self.disk, by_slot)?),
+            Plan::new("issue", issue, program::issue(&issued, self.disk, by_slot)?),
         ])
+    }
+}
+
+impl Tool for Bioheat<'_> {
+    const NAME: &'static str = "bioheat";
+    const WHAT: &'static str = "block device I/O latency";
+
+    fn options(&self) -> &TraceOptions {
+        &self.options.trace
+    }
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        vec![Group::new(self.kinds(), |kind, types| self.plans(kind, types))]
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps()
     }
 
     fn started(&mut self, _session: &Session) -> Result<(), Error> {

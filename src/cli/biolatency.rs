@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Operations, Request};
 use crate::programs::biolatency::{self as program, missed};
 use crate::programs::request;
-use crate::session::{Plan, Session};
+use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
 use crate::view::summary::Summary;
@@ -181,20 +181,9 @@ impl Biolatency<'_> {
     }
 }
 
-impl Tool for Biolatency<'_> {
-    const NAME: &'static str = "biolatency";
-    const WHAT: &'static str = "block device I/O";
-
-    fn options(&self) -> &TraceOptions {
-        &self.options.trace
-    }
-
+impl Biolatency<'_> {
     fn kinds(&self) -> Vec<AttachKind> {
         self.options.block.attach.kinds_with_request()
-    }
-
-    fn maps(&self) -> Vec<MapSpec> {
-        program::maps(&self.programs)
     }
 
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
@@ -221,9 +210,26 @@ impl Tool for Biolatency<'_> {
             Request::find_with_cmpxchg(places, types, options.with_disk())?;
         // The end first: else starts would be remembered that nobody ends.
         Ok(vec![
-            Plan::new("request_end", complete, program::completed(&completed, options, by_slot))?,
-            Plan::new("request_start", issue, program::issued(&issued, options, by_slot))?,
+            Plan::new("request_end", complete, program::completed(&completed, options, by_slot)?),
+            Plan::new("request_start", issue, program::issued(&issued, options, by_slot)?),
         ])
+    }
+}
+
+impl Tool for Biolatency<'_> {
+    const NAME: &'static str = "biolatency";
+    const WHAT: &'static str = "block device I/O";
+
+    fn options(&self) -> &TraceOptions {
+        &self.options.trace
+    }
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        vec![Group::new(self.kinds(), |kind, types| self.plans(kind, types))]
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps(&self.programs)
     }
 
     fn started(&mut self, session: &Session) -> Result<(), Error> {

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
 use crate::programs::bitehist::{self as program, BUCKETS};
 use crate::programs::request;
-use crate::session::{Plan, Session};
+use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
 
@@ -76,20 +76,9 @@ impl Bitehist<'_> {
     }
 }
 
-impl Tool for Bitehist<'_> {
-    const NAME: &'static str = "bitehist";
-    const WHAT: &'static str = "block device I/O";
-
-    fn options(&self) -> &TraceOptions {
-        &self.options.trace
-    }
-
+impl Bitehist<'_> {
     fn kinds(&self) -> Vec<AttachKind> {
         self.options.block.attach.kinds()
-    }
-
-    fn maps(&self) -> Vec<MapSpec> {
-        program::maps()
     }
 
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
@@ -98,7 +87,24 @@ impl Tool for Bitehist<'_> {
         // Bucket 0 reaches to twice the unit: two kilobytes, or half of one.
         let shift = if self.options.bytes { 8 } else { 10 };
         let options = program::Options { shift, disk: self.disk };
-        Ok(vec![Plan::new(Self::NAME, attach, program::program(&request, options))?])
+        Ok(vec![Plan::new(Self::NAME, attach, program::program(&request, options)?)])
+    }
+}
+
+impl Tool for Bitehist<'_> {
+    const NAME: &'static str = "bitehist";
+    const WHAT: &'static str = "block device I/O";
+
+    fn options(&self) -> &TraceOptions {
+        &self.options.trace
+    }
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        vec![Group::new(self.kinds(), |kind, types| self.plans(kind, types))]
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps()
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::host::{AttachKind, Cgroups, Disk, Issue, KernelTypes, Operations};
 use crate::programs::bitesize::{self as program, BUCKETS, BYTES, FULL, Key, UNREADABLE};
 use crate::programs::request;
-use crate::session::{Plan, Session};
+use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
 
@@ -185,23 +185,12 @@ impl Bitesize<'_> {
     }
 }
 
-impl Tool for Bitesize<'_> {
-    const NAME: &'static str = "bitesize";
-    const WHAT: &'static str = "block device I/O";
-
-    fn options(&self) -> &TraceOptions {
-        &self.options.trace
-    }
-
+impl Bitesize<'_> {
     fn kinds(&self) -> Vec<AttachKind> {
         match self.options.flags {
             true => self.options.block.attach.kinds_with_request(),
             false => self.options.block.attach.kinds(),
         }
-    }
-
-    fn maps(&self) -> Vec<MapSpec> {
-        program::maps(self.options.max_keys)
     }
 
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
@@ -226,10 +215,27 @@ impl Tool for Bitesize<'_> {
         let mut plans = vec![];
         if let Some(submission) = &issue.submission {
             let remember = program::remember(submission, issue.task, &options);
-            plans.push(Plan::new("bitesize_submit", submission.attach.clone(), remember)?);
+            plans.push(Plan::new("bitesize_submit", submission.attach.clone(), remember?));
         }
-        plans.push(Plan::new(Self::NAME, issue.attach, count)?);
+        plans.push(Plan::new(Self::NAME, issue.attach, count?));
         Ok(plans)
+    }
+}
+
+impl Tool for Bitesize<'_> {
+    const NAME: &'static str = "bitesize";
+    const WHAT: &'static str = "block device I/O";
+
+    fn options(&self) -> &TraceOptions {
+        &self.options.trace
+    }
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        vec![Group::new(self.kinds(), |kind, types| self.plans(kind, types))]
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps(self.options.max_keys)
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {

@@ -12,9 +12,9 @@ use super::trace::{self, Tool};
 use crate::counters::{Counters, KeyedCounters};
 use crate::error::Error;
 use crate::host::names::{self, Function, Pattern};
-use crate::host::{Attach, AttachKind, KernelTypes, refusal};
+use crate::host::{Attach, AttachKind, refusal};
 use crate::programs::funccount::{self as program, By, Place};
-use crate::session::{Plan, Session};
+use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::sys::perf::has_kprobes;
 use crate::view::frequency::Frequencies;
@@ -181,7 +181,47 @@ impl FuncCount<'_> {
 
     fn plan(&self, attach: Attach, place: Place) -> Result<Plan, Error> {
         let options = program::Options { by: self.options.by, pid: self.options.pid };
-        Plan::new(Self::NAME, attach, program::program(place, options))
+        let optional = self.is_optional(&attach);
+        let plan = Plan::new(Self::NAME, attach, program::program(place, options)?);
+        Ok(Plan { optional, ..plan })
+    }
+
+    /// Whether a pattern found it. What was named must be counted.
+    fn is_optional(&self, attach: &Attach) -> bool {
+        let name = match attach {
+            Attach::KprobeMulti(_) => return false,
+            Attach::Kprobe(functions) => &functions[0],
+            Attach::Tracepoint(_, name) => name,
+            attach => &attach.place(),
+        };
+        !self.patterns.iter().any(|pattern| match pattern {
+            Pattern::Functions(exact) | Pattern::Tracepoints(_, exact) => exact == name,
+        })
+    }
+
+    fn functions(&self, kind: AttachKind) -> Result<Vec<Plan>, Error> {
+        if kind == AttachKind::KprobeMulti {
+            let attach = Attach::KprobeMulti(self.functions.clone());
+            return Ok(vec![self.plan(attach, Place::Cookie(self.functions.len() as u32))?]);
+        }
+        let functions = self.functions.iter().zip(0..);
+        let plans = functions.map(|(function, number)| {
+            self.plan(Attach::Kprobe(vec![function.name.clone()]), Place::Number(number))
+        });
+        plans.collect()
+    }
+
+    /// Each in the cheapest way that it has.
+    fn tracepoints(&self) -> Result<Vec<Plan>, Error> {
+        let tracepoints = self.tracepoints.iter().zip(self.functions.len() as u32..);
+        let plans = tracepoints.map(|((category, name), number)| {
+            let attach = match category == SYSCALLS {
+                true => Attach::Tracepoint(category.clone(), name.clone()),
+                false => Attach::RawTp(name.clone()),
+            };
+            self.plan(attach, Place::Number(number))
+        });
+        plans.collect()
     }
 
     fn header(&self) -> &'static str {
@@ -218,41 +258,16 @@ impl Tool for FuncCount<'_> {
         &self.trace
     }
 
-    fn kinds(&self) -> Vec<AttachKind> {
-        match self.functions.is_empty() {
-            true => vec![AttachKind::RawTp],
-            false => vec![AttachKind::KprobeMulti, AttachKind::Kprobe],
-        }
+    fn groups(&self) -> Vec<Group<'_>> {
+        let functions = vec![AttachKind::KprobeMulti, AttachKind::Kprobe];
+        let functions = Group::new(functions, |kind, _| self.functions(kind));
+        let tracepoints = Group::new(vec![AttachKind::RawTp], |_, _| self.tracepoints());
+        let groups = [(functions, self.functions.len()), (tracepoints, self.tracepoints.len())];
+        groups.into_iter().filter(|(_, places)| *places > 0).map(|(group, _)| group).collect()
     }
 
     fn maps(&self) -> Vec<MapSpec> {
         program::maps(self.options.by, self.places() as u32, self.options.max_keys)
-    }
-
-    /// Functions first, in the way of this kind; tracepoints always in the cheapest way they have.
-    fn plans(&self, kind: AttachKind, _: &KernelTypes) -> Result<Vec<Plan>, Error> {
-        let mut plans = vec![];
-        let functions = self.functions.len() as u32;
-        match kind {
-            AttachKind::KprobeMulti => {
-                let attach = Attach::KprobeMulti(self.functions.clone());
-                plans.push(self.plan(attach, Place::Cookie(functions))?);
-            }
-            _ => {
-                for (function, number) in self.functions.iter().zip(0..) {
-                    let attach = Attach::Kprobe(vec![function.name.clone()]);
-                    plans.push(self.plan(attach, Place::Number(number))?);
-                }
-            }
-        }
-        for ((category, name), number) in self.tracepoints.iter().zip(functions..) {
-            let attach = match category == SYSCALLS {
-                true => Attach::Tracepoint(category.clone(), name.clone()),
-                false => Attach::RawTp(name.clone()),
-            };
-            plans.push(self.plan(attach, Place::Number(number))?);
-        }
-        Ok(plans)
     }
 
     fn what(&self) -> String {
@@ -264,19 +279,6 @@ impl Tool for FuncCount<'_> {
         let what =
             [some(self.functions.len(), "function"), some(self.tracepoints.len(), "tracepoint")];
         what.into_iter().flatten().collect::<Vec<_>>().join(" and ")
-    }
-
-    /// What a pattern found, but not what was named.
-    fn can_do_without(&self, plan: &Plan) -> bool {
-        let name = match &plan.attach {
-            Attach::KprobeMulti(_) => return false,
-            Attach::Kprobe(functions) => &functions[0],
-            Attach::Tracepoint(_, name) => name,
-            attach => &attach.place(),
-        };
-        !self.patterns.iter().any(|pattern| match pattern {
-            Pattern::Functions(exact) | Pattern::Tracepoints(_, exact) => exact == name,
-        })
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {
@@ -378,10 +380,7 @@ mod tests {
             counts: vec![],
             not_counted: 0,
         };
-        let can = |attach| {
-            let plan = tool.plan(attach, Place::Number(0)).unwrap();
-            tool.can_do_without(&plan)
-        };
+        let can = |attach| tool.plan(attach, Place::Number(0)).unwrap().optional;
         assert!(can(Attach::Kprobe(vec!["vfs_write".into()])));
         assert!(!can(Attach::Kprobe(vec!["vfs_read".into()])));
         assert!(can(Attach::RawTp("block_rq_issue".into())));

@@ -17,7 +17,7 @@ use crate::distributions::{Distribution, Distributions};
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, Frame, KernelTypes, UserFunction, refusal};
 use crate::programs::funclatency::{self as program, missed};
-use crate::session::{Plan, Session};
+use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
 use crate::sys::map::Entries;
@@ -182,29 +182,7 @@ impl Funclatency<'_> {
 /// An interval without a call.
 const NOTHING: Distribution = Distribution { counts: vec![], sum: 0, extremes: None };
 
-impl Tool for Funclatency<'_> {
-    const NAME: &'static str = "funclatency";
-    const WHAT: &'static str = "a function";
-
-    fn what(&self) -> String {
-        match &self.user {
-            Some(function) => format!("the latency of {function}"),
-            None => format!("the latency of {}", self.options.function),
-        }
-    }
-
-    fn options(&self) -> &TraceOptions {
-        &self.options.trace
-    }
-
-    fn kinds(&self) -> Vec<AttachKind> {
-        self.kinds.clone()
-    }
-
-    fn maps(&self) -> Vec<MapSpec> {
-        program::maps(&self.program)
-    }
-
+impl Funclatency<'_> {
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
         let name = self.options.function.clone();
         let (entry, exit, frame) = match (&self.user, kind) {
@@ -229,9 +207,33 @@ impl Tool for Funclatency<'_> {
         };
         // The entry comes first, so that of every call whose return is seen the entry was.
         Ok(vec![
-            Plan::new("entered", entry, program::entered(frame, &self.program))?,
-            Plan::new("returned", exit, program::returned(frame, &self.program))?,
+            Plan::new("entered", entry, program::entered(frame, &self.program)?),
+            Plan::new("returned", exit, program::returned(frame, &self.program)?),
         ])
+    }
+}
+
+impl Tool for Funclatency<'_> {
+    const NAME: &'static str = "funclatency";
+    const WHAT: &'static str = "a function";
+
+    fn what(&self) -> String {
+        match &self.user {
+            Some(function) => format!("the latency of {function}"),
+            None => format!("the latency of {}", self.options.function),
+        }
+    }
+
+    fn options(&self) -> &TraceOptions {
+        &self.options.trace
+    }
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        vec![Group::new(self.kinds.clone(), |kind, types| self.plans(kind, types))]
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps(&self.program)
     }
 
     fn started(&mut self, session: &Session) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use time::{OffsetDateTime, UtcOffset};
 use super::options::TraceOptions;
 use crate::error::Error;
 use crate::host::refusal;
-use crate::session::Session;
+use crate::session::{Attached, LeftOut, Session, Skipped};
 use crate::view::color::{Palette, Terminal};
 use crate::view::duration::{milliseconds, seconds};
 
@@ -48,28 +48,28 @@ impl Bar {
 /// first, and in full with `-v`.
 pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
     if options.verbose {
-        for (kind, error) in &session.skipped {
+        for Skipped { kind, error, .. } in &session.skipped {
             say!("{tool}: {kind}: {error}");
             detail(error, "  ");
         }
         let steps = session.steps.iter();
         let steps = steps.map(|(step, took)| format!("{step} {}", milliseconds(*took)));
-        for (place, error) in &session.left_out {
+        for LeftOut { place, error, .. } in &session.left_out {
             say!("{tool}: left out {place}: {}", error.what);
         }
-        for place in &session.attached {
-            say!("{tool}: attached by {place}");
+        for attached in &session.attached {
+            say!("{tool}: attached by {attached}");
         }
         say!("{tool}: {} of maps", session.memory());
         say!("{tool}: {}", steps.collect::<Vec<_>>().join(", "));
         for error in session.without_lines() {
             say!("{tool}: the kernel took no source lines: {}", refusal::lines(error));
         }
-    } else if let Some((_, first)) = session.skipped.first() {
-        say!("{tool}: {}: attached by {}", first.what, some(&session.attached));
+    } else if let Some(first) = session.skipped.first() {
+        say!("{tool}: {}: attached by {}", first.error.what, some(&session.attached));
     }
-    let skipped = session.skipped.iter().map(|(_, error)| error);
-    if let Some(error) = skipped.into_iter().find(|error| error.refused.is_some()) {
+    let mut skipped = session.skipped.iter().map(|skipped| &skipped.error);
+    if let Some(error) = skipped.find(|error| error.refused.is_some()) {
         verifier_log(tool, error, options.verifier_log.as_deref());
     }
     if !options.verbose && !session.left_out.is_empty() {
@@ -124,10 +124,10 @@ pub fn colored(stream: &impl IsTerminal) -> bool {
 }
 
 /// The first of these, and how many more there are.
-fn some(places: &[String]) -> String {
-    match places {
-        [first, _, _, _, ..] => format!("{first} and {} more", places.len() - 1),
-        few => few.join(", "),
+fn some(attached: &[Attached]) -> String {
+    match attached {
+        [first, _, _, _, ..] => format!("{first} and {} more", attached.len() - 1),
+        few => few.iter().map(|one| &*one.place).collect::<Vec<_>>().join(", "),
     }
 }
 

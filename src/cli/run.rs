@@ -14,9 +14,9 @@ use super::text::{self, ProgramKind, Text};
 use super::trace::{self, Tool};
 use crate::btf::Kind;
 use crate::error::Error;
-use crate::host::{Attach, AttachKind, KernelTypes, UserFunction, names, refusal};
+use crate::host::{Attach, KernelTypes, UserFunction, names, refusal};
 use crate::insn::Endian;
-use crate::session::{self, Plan, Session, load_alone};
+use crate::session::{self, Group, Plan, Session, load_alone};
 use crate::sys::link::At;
 use crate::sys::map::Entries;
 use crate::sys::prog::{self, TestRun};
@@ -210,12 +210,8 @@ fn attached(options: &Options, text: &Text, programs: &[Dumped]) -> Result<(), S
     // Ids are the running kernel's, whatever file tells the offsets.
     let types = KernelTypes::running();
     let plan = |dumped: &Dumped| {
-        Ok(Plan {
-            // One name a program, once a run.
-            name: dumped.name.to_owned().leak(),
-            attach: attach(&dumped.kind, &dumped.place, &types)?,
-            program: dumped.program.clone(),
-        })
+        let attach = attach(&dumped.kind, &dumped.place, &types)?;
+        Ok(Plan::new(dumped.name, attach, dumped.program.clone()))
     };
     let plans = programs.iter().map(plan).collect::<Result<Vec<_>, Error>>()?;
     let mut run = Run { options, maps: &text.maps, plans, elements: vec![] };
@@ -289,16 +285,12 @@ impl Tool for Run<'_> {
         &self.options.trace
     }
 
-    fn kinds(&self) -> Vec<AttachKind> {
-        self.plans.iter().take(1).map(|plan| plan.attach.kind()).collect()
+    fn groups(&self) -> Vec<Group<'_>> {
+        vec![Group::of(self.plans.clone())]
     }
 
     fn maps(&self) -> Vec<MapSpec> {
         self.maps.to_vec()
-    }
-
-    fn plans(&self, _: AttachKind, _: &KernelTypes) -> Result<Vec<Plan>, Error> {
-        Ok(self.plans.clone())
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! What all tracing tools do: attach, wait, read, print.
 
 use std::io::{self, Write};
-use std::ops::ControlFlow;
+use std::ops::ControlFlow::{Break, Continue};
 
 use serde_json::{Map, Value};
 
@@ -11,10 +11,10 @@ use super::options::TraceOptions;
 use super::report::{self, Bar};
 use super::verify;
 use crate::error::Error;
-use crate::host::{AttachKind, KernelTypes, refusal};
+use crate::host::{KernelTypes, refusal};
 use crate::insn::Endian;
 use crate::interval::{Ended, Intervals};
-use crate::session::{self, Many, Plan, Session};
+use crate::session::{Group, Progress, Session, unwatched};
 use crate::sys::MapSpec;
 use crate::sys::signal::StopSignal;
 
@@ -28,14 +28,11 @@ pub trait Tool {
     /// When and what to print.
     fn options(&self) -> &TraceOptions;
 
-    /// The attach kinds to try, best first.
-    fn kinds(&self) -> Vec<AttachKind>;
-
     /// The maps, in the order in which the programs refer to them.
     fn maps(&self) -> Vec<MapSpec>;
 
-    /// The programs for an attach kind, in the order in which to attach them.
-    fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error>;
+    /// The programs, in the order in which to attach them.
+    fn groups(&self) -> Vec<Group<'_>>;
 
     /// The programs are attached: counting begins.
     ///
@@ -67,11 +64,6 @@ pub trait Tool {
         Self::WHAT.into()
     }
 
-    /// Whether it can do without a program that cannot be attached, as one of many.
-    fn can_do_without(&self, _: &Plan) -> bool {
-        false
-    }
-
     /// What was taken, for programs: the fields of an object. `type` is its first.
     fn to_json(&self) -> Map<String, Value>;
 }
@@ -84,18 +76,22 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
     let types = KernelTypes::new(tool.options().btf.as_deref())?;
     let mut out = io::stdout().lock();
     if let Some(format) = tool.options().dump_insns {
-        let kind = *tool.kinds().first().unwrap_or(&AttachKind::Kprobe);
-        let plans = tool.plans(kind, &types)?;
-        let programs: Vec<_> = plans.iter().map(Dumped::from).collect();
+        let plans =
+            tool.groups().iter().map(|group| group.first(&types)).collect::<Result<Vec<_>, _>>()?;
+        let programs: Vec<_> = plans.iter().flatten().map(Dumped::from).collect();
         return dump(&mut out, format, Endian::HOST, &programs, &tool.maps());
     }
     if let Some(show) = &tool.options().verify {
         return verify::tool(tool, &types, show);
     }
     let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
-    let mut attaching = Attaching { tool, signal: &signal, bar: Bar::new(T::NAME) };
-    let plans = |kind| tool.plans(kind, &types);
-    let session = session::start(&tool.maps(), &tool.kinds(), &plans, &mut attaching)?;
+    let mut bar = Bar::new(T::NAME);
+    // Ctrl-C ends the wait for more programs.
+    let mut progress = |Progress { done, of }| {
+        bar.draw(done, of);
+        if done > 0 && signal.came() { Break(()) } else { Continue(()) }
+    };
+    let session = Session::start(&tool.maps(), &tool.groups(), &types, &mut progress)?;
     // Before anybody is told that it counts.
     tool.started(&session)?;
     report::attached(T::NAME, tool.options(), &session);
@@ -129,34 +125,12 @@ fn print_all(
     }
 }
 
-/// Attaches a tool by the first kind that works.
+/// Attaches a tool.
 ///
 /// # Errors
-/// None does.
+/// It cannot be attached on this host.
 pub fn attach(tool: &impl Tool, types: &KernelTypes) -> Result<Session, Error> {
-    let plans = |kind| tool.plans(kind, types);
-    session::start(&tool.maps(), &tool.kinds(), &plans, &mut session::All)
-}
-
-/// What happens while programs are attached: a bar is drawn, and Ctrl-C ends the wait for more.
-struct Attaching<'a, T> {
-    tool: &'a T,
-    signal: &'a StopSignal,
-    bar: Bar,
-}
-
-impl<T: Tool> Many for Attaching<'_, T> {
-    fn can_do_without(&self, plan: &Plan) -> bool {
-        self.tool.can_do_without(plan)
-    }
-
-    fn progress(&mut self, done: usize, of: usize) -> ControlFlow<()> {
-        self.bar.draw(done, of);
-        match self.signal.came() {
-            true if done > 0 => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        }
-    }
+    Session::start(&tool.maps(), &tool.groups(), types, &mut unwatched)
 }
 
 fn print(tool: &mut impl Tool, out: &mut dyn Write) -> io::Result<()> {

@@ -17,7 +17,7 @@ use crate::verifier::verification::{Source, Verification};
 /// # Errors
 /// The kernel refuses it, and why.
 pub fn load(plan: &Plan, maps: &[Map]) -> Result<Prog, Error> {
-    load_program(plan.name, &plan.program, maps, loading(&plan.attach)?, &|error, refused| {
+    load_program(&plan.name, &plan.program, maps, loading(&plan.attach)?, &|error, refused| {
         refusal::of_program(plan.attach.kind(), error, refused)
     })
 }
@@ -63,7 +63,7 @@ pub struct Walked {
 pub fn verify(plan: &Plan, maps: &[Map]) -> Verdict {
     resolved(plan)?;
     let load = loading(&plan.attach)?;
-    verify_program(plan.name, &plan.program, maps, load, &|error, refused| {
+    verify_program(&plan.name, &plan.program, maps, load, &|error, refused| {
         refusal::of_program(plan.attach.kind(), error, refused)
     })
 }

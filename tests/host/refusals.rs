@@ -1,9 +1,9 @@
 //! Programs of ours that the running kernel's verifier refuses.
 
 use rawbpf::error::{Error, Failure};
-use rawbpf::host::{Attach, AttachKind};
+use rawbpf::host::Attach;
 use rawbpf::insn::*;
-use rawbpf::session::{self, All, Plan};
+use rawbpf::session::{Plan, Session};
 use rawbpf::sys::map::{MapSpec, MapType};
 
 use crate::tool;
@@ -12,13 +12,11 @@ use crate::tool;
 fn refused(write: impl Fn(&mut Asm)) -> Error {
     // A hash: the kernel knows of an array that a constant key in it is never missing.
     let maps = [MapSpec::new("counts", MapType::Hash, 4, 8, 4)];
-    let plans = |_| {
-        let mut a = Asm::new();
-        write(&mut a);
-        let attach = Attach::RawTp("sys_enter".into());
-        Ok(vec![Plan { name: "broken", attach, program: a.finish().unwrap() }])
-    };
-    session::start(&maps, &[AttachKind::RawTp], &plans, &mut All).err().unwrap()
+    let mut a = Asm::new();
+    write(&mut a);
+    let attach = Attach::RawTp("sys_enter".into());
+    let plan = Plan::new("broken", attach, a.finish().unwrap());
+    Session::attach(&maps, vec![plan]).err().unwrap()
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::btf::Kind;
 use crate::elf;
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, KernelTypes, refusal};
-use crate::session::{self, Plan, Session};
+use crate::session::{Plan, Session};
 use crate::sys::link::{self, At, Functions, Places};
 use crate::sys::perf::has_kprobes;
 use crate::sys::{AttachType, Errno, Link, PerfEvent, Prog, ProgramType, SysError, file};
@@ -63,11 +63,7 @@ fn alone(attach: Attach) -> Result<Session, Error> {
     if attach.kind() == AttachKind::Kprobe && !has_kprobes() {
         return Err(refusal::no_kprobes());
     }
-    let plans = |_| {
-        let attach = attach.clone();
-        Ok(vec![Plan { name: "doctor", attach, program: nothing() }])
-    };
-    session::start(&[], &[attach.kind()], &plans, &mut session::All)
+    Session::attach(&[], vec![Plan::new("doctor", attach, nothing())])
 }
 
 /// Detaches, or puts that off where a perf event makes it slow.

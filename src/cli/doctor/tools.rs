@@ -31,7 +31,8 @@ pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
     let tools = TOOLS.iter().map(|(name, attach)| match attach(types) {
         Err(error) => check(*name, Err(error)),
         Ok(session) => {
-            let place = session.attached.join(", ");
+            let places = session.attached.iter().map(|one| &*one.place).collect::<Vec<_>>();
+            let place = places.join(", ");
             let found = format!("{place}, {} of maps", session.memory());
             let detail = passed_over(&session);
             held.push(Box::new(session));
@@ -58,7 +59,8 @@ fn options<O: Args>(arguments: &[&str]) -> O {
 
 /// The kinds that were tried before and why they did not work, if there were any.
 fn passed_over(session: &Session) -> Option<String> {
-    let kinds = session.skipped.iter().map(|(kind, error)| format!("{kind}: {}", error.what));
+    let skipped = session.skipped.iter();
+    let kinds = skipped.map(|skipped| format!("{}: {}", skipped.kind, skipped.error.what));
     Some(kinds.collect::<Vec<_>>().join("\n")).filter(|kinds| !kinds.is_empty())
 }
 

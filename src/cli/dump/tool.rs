@@ -35,7 +35,7 @@ impl<'a> From<&'a Plan> for Dumped<'a> {
         let attach = plan.attach.to_string();
         let (kind, place) = attach.split_once(' ').unwrap_or((&attach, ""));
         let (kind, place) = (kind.to_owned(), place.to_owned());
-        Dumped { name: plan.name, kind, place, program: &plan.program }
+        Dumped { name: &plan.name, kind, place, program: &plan.program }
     }
 }
 

@@ -140,9 +140,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
             }
             ProgramKind::Attached(_) => {
                 let attach = attach(&dumped.kind, &dumped.place, &types)?;
-                // A name a program, once a run.
-                let name = dumped.name.to_owned().leak();
-                session::verify(&Plan { name, attach, program: dumped.program.clone() }, &maps)
+                session::verify(&Plan::new(dumped.name, attach, dumped.program.clone()), &maps)
             }
         };
         let named = |error| text.explained(error).of_program(dumped.name, programs.len());
@@ -159,8 +157,7 @@ pub fn tool<T: Tool>(tool: &T, types: &KernelTypes, show: &Show) -> Result<(), S
     if show.step {
         step::check(false)?;
     }
-    let plans = |kind| tool.plans(kind, types);
-    let (maps, plans) = session::first(&tool.maps(), &tool.kinds(), &plans)?;
+    let (maps, plans) = session::plan_without_attaching(&tool.maps(), &tool.groups(), types)?;
     programs(&maps, &plans, show)
 }
 
