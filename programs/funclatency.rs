@@ -5,7 +5,7 @@
 //! its thread and its place on the stack.
 
 use crate::distributions::Distributions;
-use crate::host::Frame;
+use crate::host::CallFrame;
 use crate::insn::helper::{GET_CURRENT_PID_TGID, KTIME_GET_NS};
 use crate::insn::{
     Cond::{Eq, Ne, Sge},
@@ -68,7 +68,7 @@ const KEY: i32 = -32;
 
 /// `starts[call] = now`, or 0 until both programs are attached: such a call is not counted, and not
 /// missed.
-pub fn entered(frame: Frame, options: &Options) -> Result<Program, AsmError> {
+pub fn entered(frame: CallFrame, options: &Options) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (other, again, too_many) = (a.label(), a.label(), a.label());
     let store = a.label();
@@ -105,7 +105,7 @@ pub fn entered(frame: Frame, options: &Options) -> Result<Program, AsmError> {
 }
 
 /// `latencies[pid].add(now - starts[call])`
-pub fn returned(frame: Frame, options: &Options) -> Result<Program, AsmError> {
+pub fn returned(frame: CallFrame, options: &Options) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (other, no_entry, too_many_keys) = (a.label(), a.label(), a.label());
 
@@ -153,7 +153,7 @@ pub fn returned(frame: Frame, options: &Options) -> Result<Program, AsmError> {
 
 /// Stores the thread and the place of the call whose context is in r6, at which the stack has
 /// `popped` bytes less, or goes on at `other` if its process is not the one asked for.
-fn load_call(a: &mut Asm, frame: Frame, popped: i32, options: &Options, other: &Label) {
+fn load_call(a: &mut Asm, frame: CallFrame, popped: i32, options: &Options, other: &Label) {
     a.call(GET_CURRENT_PID_TGID);
     a.store(u64_at(fp + CALL), r0);
     if let Some(pid) = options.pid {
@@ -161,7 +161,7 @@ fn load_call(a: &mut Asm, frame: Frame, popped: i32, options: &Options, other: &
         a.jump_if(w0, Ne, pid as i32, other);
     }
     match frame {
-        Frame::StackPointer { register, .. } => {
+        CallFrame::StackPointer { register, .. } => {
             a.load(r1, u64_at(r6 + register));
             if popped != 0 {
                 a.sub(r1, popped);
@@ -169,7 +169,7 @@ fn load_call(a: &mut Asm, frame: Frame, popped: i32, options: &Options, other: &
         }
         // The context lies on the stack, at one place for the entry and the return of a call. As it
         // is an address to the verifier, its distance to another one is taken.
-        Frame::Context => {
+        CallFrame::Context => {
             a.mov(r1, r6);
             a.load_map_value(r2, MISSED, 0);
             a.sub(r1, r2);

@@ -1,6 +1,5 @@
-//! CO-RE relocations in words: those of llvm-objdump.
+//! CO-RE relocations: their kinds and steps, and each in the words of llvm-objdump.
 
-use super::resolve::steps;
 use super::{Btf, BtfError, Kind, Relocation, Type};
 
 /// `enum bpf_core_relo_kind`.
@@ -21,6 +20,9 @@ pub(super) const KINDS: [&str; 13] = [
 ];
 const TYPES: [u32; 5] = [6, 7, 8, 9, 12];
 const VALUES: [u32; 2] = [10, 11];
+
+/// The number of steps that libbpf accepts.
+pub(super) const STEPS: usize = 64;
 
 /// No name in a true object is longer.
 const NAME: usize = 128;
@@ -117,4 +119,12 @@ impl<'a> Btf<'a> {
 
 fn shortened(name: &[u8]) -> String {
     String::from_utf8_lossy(&name[..name.len().min(NAME)]).into_owned()
+}
+
+/// The numbers of the steps that lead to a relocation's field; at least one.
+pub(super) fn steps(relocation: &Relocation<'_>) -> Result<Vec<u32>, BtfError> {
+    let access = std::str::from_utf8(relocation.access).unwrap_or_default();
+    let steps = access.split(':').take(STEPS + 1).map(|step| step.parse().ok());
+    let steps: Option<Vec<u32>> = steps.collect();
+    steps.filter(|steps| steps.len() <= STEPS).ok_or(BtfError::Endless(relocation.type_id))
 }

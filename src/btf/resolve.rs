@@ -1,10 +1,7 @@
 //! CO-RE relocations resolved: what the types of a kernel say to what an object asks of them.
 
-use super::relocation::KINDS;
+use super::relocation::{KINDS, STEPS, steps};
 use super::{Btf, BtfError, Kind, Relocation, Type};
-
-/// As many steps as libbpf takes.
-const STEPS: usize = 64;
 
 impl<'a> Btf<'a> {
     /// The number that `kernel` has for a relocation of these types: a field's offset or size in
@@ -131,12 +128,4 @@ impl<'a> Btf<'a> {
         }
         Err(BtfError::Endless(id))
     }
-}
-
-/// The numbers of a relocation's way, at least one.
-pub(super) fn steps(relocation: &Relocation<'_>) -> Result<Vec<u32>, BtfError> {
-    let access = std::str::from_utf8(relocation.access).unwrap_or_default();
-    let steps = access.split(':').take(STEPS + 1).map(|step| step.parse().ok());
-    let steps: Option<Vec<u32>> = steps.collect();
-    steps.filter(|steps| steps.len() <= STEPS).ok_or(BtfError::Endless(relocation.type_id))
 }

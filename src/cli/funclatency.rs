@@ -15,7 +15,7 @@ use crate::btf::Kind;
 use crate::counters::{Counters, unreadable};
 use crate::distributions::{Distribution, Distributions};
 use crate::error::Error;
-use crate::host::{Attach, AttachKind, Frame, KernelTypes, UserFunction, refusal};
+use crate::host::{Attach, AttachKind, CallFrame, KernelTypes, UserFunction, refusal};
 use crate::programs::funclatency::{self as program, missed};
 use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
@@ -189,7 +189,7 @@ impl Funclatency<'_> {
             (Some(user), _) => {
                 let [entry, exit] =
                     [At::Entry, At::Return].map(|at| Attach::Uprobe(user.clone(), at));
-                (entry, exit, Frame::of_probes()?)
+                (entry, exit, CallFrame::of_probes()?)
             }
             (None, AttachKind::Fentry) => {
                 let id = types.btf()?.map(|mut btf| btf.find_id(Kind::Func, &name)).transpose();
@@ -198,11 +198,11 @@ impl Funclatency<'_> {
                     return Err(refusal::no_function(&name));
                 }
                 let id = id.flatten().filter(|_| !types.are_from_file());
-                (Attach::Fentry(name.clone(), id), Attach::Fexit(name, id), Frame::Context)
+                (Attach::Fentry(name.clone(), id), Attach::Fexit(name, id), CallFrame::Context)
             }
             (None, _) => {
                 let entry = Attach::Kprobe(vec![name.clone()]);
-                (entry, Attach::Kretprobe(name), Frame::of_probes()?)
+                (entry, Attach::Kretprobe(name), CallFrame::of_probes()?)
             }
         };
         // The entry comes first, so that of every call whose return is seen the entry was.

@@ -2,9 +2,9 @@
 //! refuses.
 
 mod attach;
+mod call_frame;
 mod cgroups;
 mod disk;
-mod frame;
 pub mod holders;
 mod map_rules;
 pub mod names;
@@ -19,9 +19,9 @@ mod types;
 mod value;
 
 pub use attach::{Attach, AttachKind, UserFunction};
+pub use call_frame::CallFrame;
 pub use cgroups::Cgroups;
 pub use disk::Disk;
-pub use frame::Frame;
 pub use operations::Operations;
 pub use request::{Place, Request};
 pub use submission::{By, Issue, Submission};

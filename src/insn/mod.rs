@@ -3,6 +3,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`reg`] | registers as types: `r0`..`r9`, `w0`..`w9`, `fp` |
+//! | [`regs`] | [`Regs`]: sets of registers, and those that an instruction reads and writes |
 //! | [`mem`] | memory operands: `u32_at(r6 + 8)`, fields of kernel structs |
 //! | [`instruction`] | [`Insn`]: one instruction of any form |
 //! | [`helper`] | the kernel's helper functions |
@@ -50,6 +51,7 @@ mod opcode;
 pub mod parse;
 pub mod program;
 pub mod reg;
+pub mod regs;
 pub mod slot;
 pub mod translated;
 
@@ -66,4 +68,5 @@ pub use mem::{Addr, Field, Mem, s8_at, s16_at, s32_at, u8_at, u16_at, u32_at, u6
 pub use parse::{Source, parse};
 pub use program::{Line, Listed, MapRef, Note, Program, SourceLine};
 pub use reg::*;
+pub use regs::Regs;
 pub use slot::{Endian, Slot};

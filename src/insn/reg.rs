@@ -58,6 +58,11 @@ impl From<Fp> for Reg {
 }
 
 impl R {
+    /// 0 to 9.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+
     /// The same register's low 32 bits.
     pub const fn low(self) -> W {
         W(self.0)

@@ -1,14 +1,14 @@
 //! funclatency.
 
-use rawbpf::host::Frame;
+use rawbpf::host::CallFrame;
 use rawbpf::insn::Buckets;
 use rawbpf::programs::funclatency::{self, Options, entered, returned};
 
 /// As on x86_64.
-const STACK: Frame = Frame::StackPointer { register: 152, popped: 8 };
+const STACK: CallFrame = CallFrame::StackPointer { register: 152, popped: 8 };
 
 #[track_caller]
-fn check(name: &str, frame: Frame, options: &Options) {
+fn check(name: &str, frame: CallFrame, options: &Options) {
     let maps = funclatency::maps(options);
     let maps: Vec<_> = maps.iter().map(|map| map.name.as_str()).collect();
     super::check(&format!("{name}-entered"), &entered(frame, options).unwrap(), &maps);
@@ -28,7 +28,7 @@ fn probes() {
 fn trampoline_of_one_process_in_linear_nanoseconds() {
     let linear = Buckets::Linear { min: 100, step: 50, steps: 20 };
     let options = Options { unit: 1, pid: Some(4242), ..options(linear) };
-    check("funclatency-fentry-pid-linear", Frame::Context, &options);
+    check("funclatency-fentry-pid-linear", CallFrame::Context, &options);
 }
 
 #[test]

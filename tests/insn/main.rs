@@ -9,4 +9,5 @@ mod kernel;
 mod llvm;
 mod parse;
 mod properties;
+mod registers;
 mod rfc9669;

@@ -5,7 +5,7 @@ use crate::error::Error;
 
 /// Where a program finds the place on the stack of the call it runs for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Frame {
+pub enum CallFrame {
     /// In the stack pointer of its context, which is at the function's return `popped` bytes further
     /// than at its entry.
     StackPointer {
@@ -18,25 +18,25 @@ pub enum Frame {
     Context,
 }
 
-impl Frame {
+impl CallFrame {
     /// In the context of a kprobe or uprobe of this host.
     ///
     /// # Errors
     /// Nobody has looked where this architecture keeps it.
-    pub fn of_probes() -> Result<Frame, Error> {
+    pub fn of_probes() -> Result<CallFrame, Error> {
         let registers = registers::host().ok_or_else(|| {
             let arch = std::env::consts::ARCH;
             Error::lacking(format!("where {arch} keeps the stack pointer is not known"))
         })?;
         let (register, popped) = (registers.stack_pointer, registers.popped);
-        Ok(Frame::StackPointer { register, popped })
+        Ok(CallFrame::StackPointer { register, popped })
     }
 
     /// How many bytes further the place is at the return.
     pub fn popped(self) -> i32 {
         match self {
-            Frame::StackPointer { popped, .. } => popped,
-            Frame::Context => 0,
+            CallFrame::StackPointer { popped, .. } => popped,
+            CallFrame::Context => 0,
         }
     }
 }
