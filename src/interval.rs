@@ -14,7 +14,7 @@ use crate::sys::signal::StopSignal;
 pub enum Ended {
     /// The interval is over and another follows.
     Interval,
-    /// The last interval is over, or Ctrl-C or SIGTERM ended it early.
+    /// The last interval is over, or Ctrl-C, SIGTERM or SIGHUP ended it early.
     Last,
     /// Nobody reads the output any more.
     Unread,

@@ -189,6 +189,18 @@ pub struct Bioheat<'a> {
     svg: Option<Svg>,
 }
 
+/// Refuses a name that is a number: where the name was forgotten, the interval is in its place.
+fn check_name(path: &Path) -> Result<(), Error> {
+    let number = path.to_str().filter(|name| name.parse().is_ok_and(f64::is_finite));
+    number.map_or(Ok(()), |number| {
+        let what =
+            format!("--svg needs the name of a file before the interval, and {number} is a number");
+        let next =
+            format!("try: --svg heat.svg {number}; for a file of that name: --svg ./{number}");
+        Err(Error::usage(what).next(next))
+    })
+}
+
 /// The picture, and where it goes.
 struct Svg {
     path: PathBuf,
@@ -201,6 +213,7 @@ impl Svg {
     /// Tries at once whether the file can be written: at the end it would be too late to say that it
     /// cannot. What was not there is not there afterwards, and what was there stays as it is.
     fn open(path: &Path, options: &Options) -> Result<Svg, Error> {
+        check_name(path)?;
         let file = match OpenOptions::new().write(true).open(path) {
             Ok(file) => Some(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -1,29 +1,31 @@
 //! The signals that ask a run to end.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level;
 
 /// Signals this close together are one wish to end: a wrapper such as timeout(1) sends them to the
 /// process and to its group. Milliseconds.
 const TOGETHER: u64 = 250;
 
-/// SIGINT and SIGTERM, taken over: the first becomes readable here, so that a run can end in its own
-/// way; a later one ends the process at once, even when its output is stuck.
+/// SIGINT, SIGTERM and SIGHUP, taken over: the first becomes readable here, so that a run can end in
+/// its own way; a later one ends the process at once, even when its output is stuck.
 #[derive(Debug)]
 pub struct StopSignal {
     wake: Arc<EventFd>,
 }
 
 impl StopSignal {
-    /// Takes both signals over.
+    /// Takes the signals over, but for a SIGHUP that is ignored: nohup(1) asks for that.
     ///
     /// # Errors
     /// Out of file descriptors.
@@ -33,7 +35,8 @@ impl StopSignal {
         let first = Arc::new(AtomicU64::new(0));
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let wake = Arc::new(EventFd::from_value_and_flags(0, flags)?);
-        for signal in [SIGINT, SIGTERM] {
+        let signals = [SIGINT, SIGTERM].into_iter().chain((!is_ignored(SIGHUP)).then_some(SIGHUP));
+        for signal in signals {
             let (first, wake) = (first.clone(), wake.clone());
             let received = move || {
                 let now = start.elapsed().as_millis() as u64 + 1;
@@ -45,7 +48,7 @@ impl StopSignal {
                 let _ = wake.write(1);
             };
             // SAFETY: all that this does may be done in a signal handler: it reads the clock, works
-            // on an atomic, writes and exits.
+            // on an atomic, writes and exits, and nothing of it panics, locks or allocates.
             unsafe { low_level::register(signal, received) }?;
         }
         Ok(StopSignal { wake })
@@ -64,6 +67,15 @@ impl AsFd for StopSignal {
     }
 }
 
+/// Whether the process ignores this signal.
+fn is_ignored(signal: i32) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: there is no new action to read, and there is room for the present one.
+    let failed = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) } != 0;
+    // SAFETY: the call succeeded, so it has written all of the action.
+    !failed && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
 /// Signals that are noted instead of doing what they do; dropping this ends it.
 #[derive(Debug)]
 pub struct Noted {
@@ -79,21 +91,24 @@ impl Noted {
     /// Takes these signals over; each becomes readable here.
     ///
     /// # Errors
-    /// Out of file descriptors.
+    /// Out of file descriptors, or no such signal: they are 1 to 63 here.
     pub fn new(signals: &[i32]) -> io::Result<Noted> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let wake = Arc::new(EventFd::from_value_and_flags(0, flags)?);
         let came = Arc::<AtomicU64>::default();
         for &signal in signals {
             let (wake, came) = (wake.clone(), came.clone());
+            let shift = u32::try_from(signal).map_err(|_| io::ErrorKind::InvalidInput)?;
+            let bit = 1u64.checked_shl(shift).ok_or(io::ErrorKind::InvalidInput)?;
             let received = move || {
-                if came.fetch_or(1 << signal, Relaxed) & OVER != 0 {
+                if came.fetch_or(bit, Relaxed) & OVER != 0 {
                     let _ = low_level::emulate_default_handler(signal);
                 }
                 let _ = wake.write(1);
             };
             // SAFETY: all that this does may be done in a signal handler: it works on an atomic,
-            // writes, and calls what is made for handlers.
+            // writes, and calls what is made for handlers, and nothing of it panics, locks or
+            // allocates.
             unsafe { low_level::register(signal, received) }?;
         }
         Ok(Noted { wake, came })

@@ -36,12 +36,12 @@ pub struct Row {
 impl Row {
     /// All that was counted.
     pub fn total(&self) -> u64 {
-        self.counts.iter().sum::<u64>() + self.under + self.over
+        [self.under, self.over].iter().chain(&self.counts).fold(0, saturating_add)
     }
 
     /// What was counted left of a column.
     pub fn below(&self, first: usize) -> u64 {
-        self.counts[..first].iter().sum::<u64>() + self.under
+        self.counts[..first].iter().fold(self.under, saturating_add)
     }
 
     /// The end of the column that so many thousandths of all lie in or left of.
@@ -53,7 +53,7 @@ impl Row {
         let rank = (u128::from(total) * u128::from(thousandths)).div_ceil(1000) as u64;
         let mut seen = self.under;
         for (slot, count) in self.counts.iter().enumerate() {
-            seen += count;
+            seen = saturating_add(seen, count);
             if seen >= rank {
                 return Quantile::Below(lower(slot + 1));
             }
@@ -72,6 +72,10 @@ impl Row {
             .map(|(low, next, count)| json!({"min": low, "max": next - 1, "count": count}))
             .collect()
     }
+}
+
+fn saturating_add(sum: u64, count: &u64) -> u64 {
+    sum.saturating_add(*count)
 }
 
 /// Where a share of a row ends, in nanoseconds.
@@ -235,7 +239,7 @@ impl Layout {
         let _ = write!(text, "{:1$}", time.unwrap_or_default(), self.margin);
         let mut levels = vec![level(row.below(self.first))];
         let columns = row.counts[self.first..].chunks(self.merge);
-        levels.extend(columns.map(|merged| level(merged.iter().sum())));
+        levels.extend(columns.map(|merged| level(merged.iter().fold(0, saturating_add))));
         levels.push(level(row.over));
         let total = number(row.total(), self.total);
         let _ =

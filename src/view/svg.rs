@@ -36,13 +36,16 @@ const HEIGHT: (f64, f64) = (120.0, 720.0);
 impl Picture {
     /// An empty one, whose rows will be so long.
     pub fn new(title: String, first: usize, every: Duration) -> Picture {
+        // A row of no length would never become a longer one.
+        let every = every.max(Duration::from_nanos(1));
         Picture { title, first, every, rows: vec![] }
     }
 
     /// One row more.
     pub fn push(&mut self, row: Row) {
-        if self.rows.len() >= MAX_ROWS {
-            self.every *= 2;
+        while self.rows.len() >= MAX_ROWS {
+            // Once this is as long as a duration can be, all rows are one.
+            self.every = self.every.saturating_mul(2);
             for row in std::mem::take(&mut self.rows) {
                 self.append(row);
             }
@@ -50,19 +53,25 @@ impl Picture {
         self.append(row);
     }
 
-    /// Joins the row to the last as long as that makes none longer than a row is, save for gaps once
-    /// they fill the picture.
-    fn append(&mut self, row: Row) {
-        let crowded = self.rows.len() >= MAX_ROWS;
+    /// Joins the row to the last as long as that makes none longer than a row is, the gaps before both
+    /// counted in. The joined row has both gaps before it, as one: it keeps how long somebody was there
+    /// to read, and how long nobody was, but not in which order.
+    fn append(&mut self, mut row: Row) {
+        row.start = row.start.min(row.end);
         // What came a little late is no row of its own.
-        let longest = self.every + self.every / 8;
+        let longest = self.every.saturating_add(self.every / 8);
+        let before = self.rows.iter().nth_back(1).map_or(Duration::ZERO, |row| row.end);
         match self.rows.last_mut() {
-            Some(last) if crowded || last.end == row.start && row.end - last.start <= longest => {
-                last.end = row.end;
-                last.missed += row.missed;
-                last.counts.iter_mut().zip(row.counts).for_each(|(sum, count)| *sum += count);
-                last.under += row.under;
-                last.over += row.over;
+            Some(last) if row.end.saturating_sub(before) <= longest => {
+                let gap = row.start.saturating_sub(last.end);
+                last.end = last.end.max(row.end);
+                last.start = last.start.saturating_add(gap).min(last.end);
+                last.missed = last.missed.saturating_add(row.missed);
+                for (sum, count) in last.counts.iter_mut().zip(row.counts) {
+                    *sum = sum.saturating_add(count);
+                }
+                last.under = last.under.saturating_add(row.under);
+                last.over = last.over.saturating_add(row.over);
             }
             _ => self.rows.push(row),
         }
@@ -93,7 +102,7 @@ impl Picture {
 
     /// The file.
     pub fn to_svg(&self) -> String {
-        let last = self.rows.last().map_or(Duration::ZERO, |row| row.end);
+        let last = self.rows.iter().map(|row| row.end).max().unwrap_or_default();
         let seconds = last.as_secs_f64().max(0.001);
         let rows = seconds / self.every.as_secs_f64();
         let frame =
@@ -107,8 +116,8 @@ impl Picture {
             self.to_json().to_string().replace('&', "\\u0026").replace('<', "\\u003c"),
             style(),
         );
-        let total: u64 = self.rows.iter().map(Row::total).sum();
-        let every = latency(self.every.as_nanos() as u64);
+        let total = self.rows.iter().map(Row::total).fold(0, u64::saturating_add);
+        let every = latency(u64::try_from(self.every.as_nanos()).unwrap_or(u64::MAX));
         let _ = write!(
             svg,
             "<rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n\
@@ -190,7 +199,7 @@ impl Frame {
     }
 
     fn cell(&self, class: &str, x: f64, width: f64, y: (f64, f64), title: &str, svg: &mut String) {
-        let (top, height) = (y.0, y.1 - y.0);
+        let (top, height) = (y.0, (y.1 - y.0).max(0.0));
         let _ = writeln!(
             svg,
             "<rect class=\"{class}\" x=\"{x}\" y=\"{top:.2}\" width=\"{width}\" \
@@ -421,6 +430,74 @@ mod tests {
         assert_eq!(picture.rows.iter().map(Row::total).sum::<u64>(), rows);
         let ends = picture.rows.windows(2).all(|pair| pair[0].end == pair[1].start);
         assert!(ends, "a gap where there was none");
+    }
+
+    /// How long rows are in all, and the gaps before them.
+    fn read_and_unread(picture: &Picture) -> (Duration, Duration) {
+        let read: Duration = picture.rows.iter().map(|row| row.end - row.start).sum();
+        (read, picture.rows.last().unwrap().end - read)
+    }
+
+    #[test]
+    fn a_long_run_with_a_gap_before_every_row_stays_small_and_keeps_every_count_and_gap() {
+        let mut picture = Picture::new(String::new(), 29, Duration::from_secs(1));
+        let rows = 7 * MAX_ROWS as u64 + 3;
+        for number in 0..rows {
+            picture.push(Row { missed: 2, ..row(3 * number + 2, &[(59, 1)]) });
+            assert!(picture.rows.len() <= MAX_ROWS);
+        }
+        assert!(picture.every <= Duration::from_secs(64), "{:?}", picture.every);
+        assert!(picture.rows.len() > MAX_ROWS / 4, "{}", picture.rows.len());
+        assert_eq!(picture.rows.iter().map(Row::total).sum::<u64>(), rows);
+        assert_eq!(picture.rows.iter().map(|row| row.missed).sum::<u64>(), 2 * rows);
+        let expected = (Duration::from_secs(rows), Duration::from_secs(2 * rows));
+        assert_eq!(read_and_unread(&picture), expected);
+        let gaps = picture.to_svg().matches("class=\"gap\"").count();
+        assert_eq!(gaps, picture.rows.len(), "gaps that can be seen");
+    }
+
+    #[test]
+    fn rows_before_and_after_a_long_gap_do_not_become_one() {
+        let mut picture = Picture::new(String::new(), 29, Duration::from_secs(1));
+        let (evening, morning, night) = (MAX_ROWS as u64, MAX_ROWS as u64 / 2, 8 * 3600);
+        let seconds = (0..evening).chain(evening + night..evening + night + morning);
+        seconds.for_each(|second| picture.push(row(second, &[(59, 1)])));
+        // Two seconds each, but for that after the night.
+        assert_eq!(picture.rows.len(), 500 + 1 + 250);
+        let expected = (Duration::from_secs(evening + morning), Duration::from_secs(night));
+        assert_eq!(read_and_unread(&picture), expected);
+        let gaps = picture.rows.windows(2).filter(|pair| pair[0].end < pair[1].start);
+        assert_eq!(gaps.count(), 1);
+    }
+
+    #[test]
+    fn no_time_and_no_count_is_too_large_for_a_picture() {
+        let ends = [
+            Duration::ZERO,
+            Duration::from_nanos(1),
+            Duration::from_secs(1),
+            Duration::from_secs(u64::MAX),
+            Duration::MAX - Duration::from_nanos(1),
+            Duration::MAX,
+        ];
+        for every in ends {
+            let mut picture = Picture::new(String::new(), 29, every);
+            for number in 0..3 * MAX_ROWS {
+                // Backwards in time as well, and rows that end before they begin.
+                picture.push(Row {
+                    start: ends[number % 5],
+                    end: ends[number % 6],
+                    missed: u64::MAX,
+                    counts: [u64::MAX; SLOTS],
+                    under: u64::MAX,
+                    over: u64::MAX,
+                });
+            }
+            assert!(picture.rows.len() <= MAX_ROWS);
+            let svg = picture.to_svg();
+            assert!(!svg.contains("NaN") && !svg.contains("inf") && !svg.contains("=\"-"));
+            assert!(svg.contains(&format!("{} requests", u64::MAX)));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
-use nix::sys::signal::{SIGCONT, SIGSTOP};
+use nix::sys::signal::{SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM};
 use serde_json::Value;
 
 use crate::disk::{LoopDisk, with_all_ends};
@@ -84,6 +84,50 @@ fn a_run_becomes_a_picture_with_its_numbers_inside() {
         let cells = numbers["rows"][0]["counts"].as_array().unwrap();
         211 - cells.iter().map(|cell| cell[1].as_u64().unwrap()).sum::<u64>()
     });
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn each_signal_that_asks_for_the_end_leaves_a_picture() {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let folder = Folder::new(signal.as_str());
+        let path = folder.file("heat.svg");
+        let output = Tool::start("bioheat", &["--svg", &path, "3600"]).end(signal);
+        assert_eq!(output.code, Some(0), "{signal}: {}", output.stderr);
+        assert!(fs::read_to_string(&path).unwrap().ends_with("</svg>\n"), "{signal}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_hangup_does_not_end_what_nohup_started() {
+    let output = tool::shell(
+        "trap '' HUP; $RAWBPF bioheat --json 0.1 10 2>$OUT & \
+         until grep -q Tracing $OUT; do sleep 0.01; done; kill -HUP $!; wait $!; \
+         code=$?; cat $OUT >&2; rm $OUT; exit $code",
+    );
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(output.stdout.lines().count(), 10, "{}", output.stdout);
+}
+
+#[test]
+fn a_picture_whose_name_is_a_number_is_taken_for_a_forgotten_name() {
+    for number in ["0.3", "5", ".5", "1e3", "+2"] {
+        let output = tool::run("bioheat", &["--svg", number, "1"]);
+        assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""), "{}", output.stderr);
+        assert!(output.stderr.contains(&format!("--svg ./{number}")), "{}", output.stderr);
+        assert!(!fs::exists(number).unwrap());
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_picture_may_be_called_a_number_where_a_path_is_given() {
+    let folder = Folder::new("number");
+    let script = format!("cd {} && $RAWBPF bioheat --svg ./0.3 0.1 1", folder.0.display());
+    let output = tool::shell(&script);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(folder.files(), ["0.3"]);
 }
 
 #[test]
