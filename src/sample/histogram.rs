@@ -1,0 +1,159 @@
+//! How values are distributed.
+
+use std::sync::Arc;
+
+use super::Unit;
+
+/// Values that are counted together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bucket {
+    /// The lowest, in the table's unit.
+    pub low: u64,
+    /// The highest; None for no end. What a division into the unit cut off lies in the bucket too: in
+    /// microseconds, 1999 nanoseconds are 1.
+    pub high: Option<u64>,
+}
+
+/// Counts by bucket, and what the values come to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Histogram {
+    /// Rising, without gaps between them, in the table's unit.
+    pub buckets: Arc<[Bucket]>,
+    /// One for each bucket.
+    pub counts: Vec<u64>,
+    /// All values together, in the unit's base. None where it is not measured, or where it may have been
+    /// more than 64 bits hold.
+    pub sum: Option<u64>,
+    /// The smallest and the greatest value, in the unit's base. None where they are not measured, or
+    /// where the interval ended just then.
+    pub extremes: Option<(u64, u64)>,
+}
+
+impl Histogram {
+    /// Counts by bucket, of which nothing else is measured.
+    ///
+    /// # Panics
+    /// There is not a count for each bucket.
+    pub fn new(buckets: Arc<[Bucket]>, counts: Vec<u64>) -> Histogram {
+        assert_eq!(buckets.len(), counts.len(), "a count for each bucket");
+        Histogram { buckets, counts, sum: None, extremes: None }
+    }
+
+    /// With the values' sum and extremes in the base of `unit`.
+    #[must_use]
+    pub fn measured(self, unit: Unit, sum: u64, extremes: Option<(u64, u64)>) -> Histogram {
+        let greatest = extremes.map_or(0, |(_, max)| u128::from(max));
+        let fits = greatest * u128::from(self.count()) <= u128::from(u64::MAX);
+        let extremes = extremes.and_then(|extremes| self.within(unit, extremes));
+        Histogram { sum: fits.then_some(sum), extremes, ..self }
+    }
+
+    /// How many values there are.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// The mean, in the unit's base; None without values or without their sum.
+    pub fn average(&self) -> Option<f64> {
+        match (self.sum, self.count()) {
+            (Some(sum), count @ 1..) => Some(sum as f64 / count as f64),
+            _ => None,
+        }
+    }
+
+    /// The first bucket at whose end at least that share of all values has been passed; None without
+    /// values.
+    pub fn percentile(&self, percent: u64) -> Option<Bucket> {
+        let all: u128 = self.counts.iter().map(|count| u128::from(*count)).sum();
+        let rank = (all * u128::from(percent)).div_ceil(100);
+        let mut below = 0;
+        let mut reached = self.rows().skip_while(|(_, count)| {
+            below += u128::from(*count);
+            below < rank
+        });
+        reached.next().map(|(bucket, _)| bucket).filter(|_| all > 0)
+    }
+
+    /// Each bucket with its count; not those that no whole number of the unit falls into.
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = (Bucket, u64)> {
+        let rows = self.buckets.iter().copied().zip(self.counts.iter().copied());
+        rows.filter(|(bucket, _)| bucket.high.is_none_or(|high| bucket.low <= high))
+    }
+
+    /// The buckets from the first to the last that counted anything.
+    pub fn used(&self) -> Vec<(Bucket, u64)> {
+        let mut rows: Vec<_> = self.rows().skip_while(|(_, count)| *count == 0).collect();
+        let used = rows.iter().rposition(|(_, count)| *count > 0).map_or(0, |last| last + 1);
+        rows.truncate(used);
+        rows
+    }
+
+    /// Each extreme in its bucket: an event that came while the kernel's numbers were read may have its
+    /// extreme in another interval than its count.
+    fn within(&self, unit: Unit, (min, max): (u64, u64)) -> Option<(u64, u64)> {
+        let mut used = self.rows().filter(|(_, count)| *count > 0).map(|(bucket, _)| bucket);
+        let first = used.next()?;
+        let last = used.next_back().unwrap_or(first);
+        let clamp = |value: u64, bucket: Bucket| {
+            let start = bucket.low.saturating_mul(unit.in_base());
+            let end = bucket.high.map_or(u64::MAX, |high| {
+                high.saturating_add(1).saturating_mul(unit.in_base()).saturating_sub(1)
+            });
+            value.clamp(start, end.max(start))
+        };
+        Some((clamp(min, first), clamp(max, last)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn histogram(counts: &[u64]) -> Histogram {
+        let bucket = |(low, high)| Bucket { low, high };
+        let buckets = [(0, Some(9)), (10, Some(19)), (20, None)].map(bucket);
+        Histogram::new(Arc::new(buckets), counts.to_vec())
+    }
+
+    fn percentile(counts: &[u64], percent: u64) -> u64 {
+        histogram(counts).percentile(percent).unwrap().low
+    }
+
+    #[test]
+    fn percentiles_are_the_buckets_that_they_fall_into() {
+        assert_eq!([50, 90, 99].map(|p| percentile(&[50, 40, 10], p)), [0, 10, 20]);
+        assert_eq!([50, 90].map(|p| percentile(&[49, 41, 10], p)), [10, 10]);
+        assert_eq!(percentile(&[99, 1, 0], 99), 0);
+        assert_eq!([1, 50, 99].map(|p| percentile(&[0, 1, 0], p)), [10, 10, 10]);
+        assert_eq!(percentile(&[u64::MAX, u64::MAX, 1], 50), 0);
+        assert_eq!(histogram(&[0, 0, 0]).percentile(50), None);
+    }
+
+    #[test]
+    fn a_sum_that_may_not_fit_is_none() {
+        let measured = histogram(&[1, 0, 2]).measured(Unit::Number, 7, Some((1, u64::MAX / 2)));
+        assert_eq!((measured.sum, measured.average()), (None, None));
+        let measured = histogram(&[1, 0, 2]).measured(Unit::Number, 60, Some((1, 30)));
+        assert_eq!(measured.average(), Some(20.0));
+    }
+
+    #[test]
+    fn an_extreme_lies_in_the_bucket_of_its_count() {
+        let measured = histogram(&[0, 3, 0]).measured(Unit::Microseconds, 1, Some((0, 90_000)));
+        assert_eq!(measured.extremes, Some((10_000, 19_999)));
+        let none = histogram(&[0, 0, 0]).measured(Unit::Microseconds, 0, Some((1, 2)));
+        assert_eq!((none.extremes, none.average()), (None, None));
+        let last = histogram(&[0, 0, 1]).measured(Unit::Microseconds, 1, Some((5, u64::MAX)));
+        assert_eq!(last.extremes, Some((20_000, u64::MAX)));
+    }
+
+    #[test]
+    fn used_buckets_reach_from_the_first_count_to_the_last() {
+        let used = histogram(&[0, 4, 1]).used();
+        assert_eq!(
+            used.iter().map(|(bucket, count)| (bucket.low, *count)).collect::<Vec<_>>(),
+            [(10, 4), (20, 1)]
+        );
+        assert_eq!(histogram(&[0, 0, 0]).used(), []);
+    }
+}

@@ -1,0 +1,96 @@
+//! What was not counted: one vocabulary for all tools.
+
+use std::fmt;
+
+/// Events that a sample lacks, or has in another way than it should.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lost {
+    /// What happened to them.
+    pub what: LostKind,
+    /// How many, in the interval.
+    pub count: u64,
+    /// What they are, after their number: `more requests, beyond 256 histograms`.
+    pub sentence: String,
+    /// The option that makes room for them.
+    pub option: Option<&'static str>,
+}
+
+impl Lost {
+    /// So many events of a kind, if there are any.
+    pub fn some(what: LostKind, count: u64, sentence: impl Into<String>) -> Option<Lost> {
+        let lost = || Lost { what, count, sentence: sentence.into(), option: None };
+        (count > 0).then(lost)
+    }
+
+    /// Names the option that makes room for them.
+    #[must_use]
+    pub fn option(self, option: &'static str) -> Lost {
+        Lost { option: Some(option), ..self }
+    }
+}
+
+/// A line for people.
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.count, self.sentence)?;
+        self.option.map_or(Ok(()), |option| write!(f, ": {option}"))
+    }
+}
+
+/// Why events are missing from a sample.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LostKind {
+    /// The value could not be read in the kernel's memory.
+    Unreadable,
+    /// The value is below 0, and the histogram begins at 0.
+    Negative,
+    /// The map had no room for another key.
+    BeyondMaxKeys,
+    /// More requests or calls were open at once than the map of their starts has room for.
+    BeyondMaxOpen,
+    /// An end whose start was not seen.
+    NoStart,
+    /// A start whose end was not seen before the same place started again.
+    NoEnd,
+    /// A request that was issued again before it ended; it is measured from the last time.
+    Reissued,
+    /// A request whose disk does not record when it was queued.
+    NotTimed,
+    /// Calls that have not ended yet, at the end of the interval.
+    Open,
+    /// Events that came while the CPU was running another program of the same kind.
+    MissedEvents,
+}
+
+impl LostKind {
+    /// All of them.
+    pub const ALL: [LostKind; 10] = [
+        LostKind::Unreadable,
+        LostKind::Negative,
+        LostKind::BeyondMaxKeys,
+        LostKind::BeyondMaxOpen,
+        LostKind::NoStart,
+        LostKind::NoEnd,
+        LostKind::Reissued,
+        LostKind::NotTimed,
+        LostKind::Open,
+        LostKind::MissedEvents,
+    ];
+
+    /// The name for programs: `beyond_max_keys`.
+    pub fn name(self) -> &'static str {
+        match self {
+            LostKind::Unreadable => "unreadable",
+            LostKind::Negative => "negative",
+            LostKind::BeyondMaxKeys => "beyond_max_keys",
+            LostKind::BeyondMaxOpen => "beyond_max_open",
+            LostKind::NoStart => "no_start",
+            LostKind::NoEnd => "no_end",
+            LostKind::Reissued => "reissued",
+            LostKind::NotTimed => "not_timed",
+            LostKind::Open => "open",
+            LostKind::MissedEvents => "missed_events",
+        }
+    }
+}
