@@ -11,9 +11,12 @@ use crate::insn::{
 };
 use crate::sys::map::{MapSpec, MapType};
 
-const NOT_COUNTED: MapRef = MapRef(0);
-const VALUES: MapRef = MapRef(1);
-const EPOCH: MapRef = MapRef(2);
+/// A map.
+pub const NOT_COUNTED: MapRef = MapRef(0);
+/// A map.
+pub const VALUES: MapRef = MapRef(1);
+/// A map.
+pub const EPOCH: MapRef = MapRef(2);
 
 /// Words of the first map: what is not in the distribution.
 pub mod not_counted {

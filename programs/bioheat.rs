@@ -12,7 +12,8 @@ use crate::sys::map::{MapSpec, MapType};
 
 const STARTS: Starts =
     Starts { map: MapRef(0), slots: MapRef(1), words: 1, missed: HEAT, first: UNDER + 1 };
-const HEAT: MapRef = MapRef(2);
+/// A map.
+pub const HEAT: MapRef = MapRef(2);
 
 /// Requests that can be under way at a time beside those that have a slot: about a megabyte.
 pub const UNDER_WAY: u32 = 16384;

@@ -15,9 +15,12 @@ use crate::sys::map::{MapSpec, MapType};
 
 const STARTS: MapRef = MapRef(0);
 const SLOTS: MapRef = MapRef(1);
-const MISSED: MapRef = MapRef(2);
-const LATENCIES: MapRef = MapRef(3);
-const EPOCH: MapRef = MapRef(4);
+/// A map.
+pub const MISSED: MapRef = MapRef(2);
+/// A map.
+pub const LATENCIES: MapRef = MapRef(3);
+/// A map.
+pub const EPOCH: MapRef = MapRef(4);
 const ZEROS: MapRef = MapRef(5);
 
 /// How latencies are counted together.

@@ -8,7 +8,8 @@ use crate::insn::*;
 use crate::programs::request::only;
 use crate::sys::map::{MapSpec, MapType};
 
-const HIST: MapRef = MapRef(0);
+/// A map.
+pub const HIST: MapRef = MapRef(0);
 /// A request has at most 2^32 - 1 bytes.
 pub const BUCKETS: u32 = 32;
 /// Behind the buckets: requests whose size could not be read.

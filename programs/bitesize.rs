@@ -15,11 +15,13 @@ use crate::programs::request::{only, slots};
 use crate::sys::map::{MapSpec, MapType};
 
 /// A histogram for each task.
-const SIZES: MapRef = MapRef(0);
+/// A map.
+pub const SIZES: MapRef = MapRef(0);
 /// What a task's histogram begins with.
 const ZEROS: MapRef = MapRef(1);
 /// What is in no histogram.
-const LOST: MapRef = MapRef(2);
+/// A map.
+pub const LOST: MapRef = MapRef(2);
 /// Who submitted a request, by its address or its bio's.
 const SUBMITTED: MapRef = MapRef(3);
 /// The same, at a place that a request's address leads to without a search.
@@ -84,6 +86,19 @@ pub enum Key {
     Uid,
     /// Control group (version 2)
     Cgroup,
+}
+
+impl Key {
+    /// As the option that asks for it writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Key::Pid => "pid",
+            Key::Tid => "tid",
+            Key::Comm => "comm",
+            Key::Uid => "uid",
+            Key::Cgroup => "cgroup",
+        }
+    }
 }
 
 /// What is counted.

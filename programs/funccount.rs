@@ -13,9 +13,11 @@ use crate::insn::{
 };
 use crate::sys::map::{MapSpec, MapType};
 
-const COUNTS: MapRef = MapRef(0);
+/// A map.
+pub const COUNTS: MapRef = MapRef(0);
 const ZEROS: MapRef = MapRef(1);
-const FULL: MapRef = MapRef(2);
+/// A map.
+pub const FULL: MapRef = MapRef(2);
 
 /// What counts are kept by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -33,6 +35,17 @@ pub enum By {
 }
 
 impl By {
+    /// As the option that asks for it writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            By::Function => "function",
+            By::Pid => "pid",
+            By::Comm => "comm",
+            By::Uid => "uid",
+            By::Cpu => "cpu",
+        }
+    }
+
     /// Bytes of a key; none by function, where each place has a number.
     fn key_size(self) -> u32 {
         match self {

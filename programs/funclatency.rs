@@ -13,10 +13,14 @@ use crate::insn::{
 };
 use crate::sys::map::{MapSpec, MapType};
 
-const STARTS: MapRef = MapRef(0);
-const MISSED: MapRef = MapRef(1);
-const LATENCIES: MapRef = MapRef(2);
-const EPOCH: MapRef = MapRef(3);
+/// A map.
+pub const STARTS: MapRef = MapRef(0);
+/// A map.
+pub const MISSED: MapRef = MapRef(1);
+/// A map.
+pub const LATENCIES: MapRef = MapRef(2);
+/// A map.
+pub const EPOCH: MapRef = MapRef(3);
 const ZEROS: MapRef = MapRef(4);
 
 /// Calls that can be open at once.

@@ -14,18 +14,64 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// What was counted since the last call, or since the start.
+    /// What was counted since the last call, or since the start, and in all.
     ///
     /// # Errors
     /// The map could not be read.
-    pub fn interval(&mut self, map: &Map) -> Result<Vec<u64>, Error> {
+    pub fn read(&mut self, map: &Map) -> Result<Reading, Error> {
         let mut value = vec![0; map.value_len()];
         map.lookup(&0u32.to_ne_bytes(), &mut value).map_err(|error| unreadable(&error))?;
-        let now = words(&value);
-        self.before.resize(now.len(), 0);
-        let counts = difference(&now, &self.before).collect();
-        self.before = now;
-        Ok(counts)
+        let total = words(&value);
+        self.before.resize(total.len(), 0);
+        let interval = difference(&total, &self.before).collect();
+        self.before.clone_from(&total);
+        Ok(Reading { interval, total })
+    }
+}
+
+/// Counters as they were read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reading {
+    /// What each counted since the last reading.
+    pub interval: Vec<u64>,
+    /// What each counted since the map was made.
+    pub total: Vec<u64>,
+}
+
+/// The counters of a key as they were read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeyReading<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// What each counted since the last reading.
+    pub interval: &'a [u64],
+    /// What each counted since the key was added to the map.
+    pub total: &'a [u64],
+}
+
+/// The keys that counted anything, in the order in which they were read.
+#[derive(Clone, Debug, Default)]
+pub struct Readings {
+    interval: Counts,
+    /// The same keys.
+    total: Counts,
+}
+
+impl Readings {
+    fn new(key_len: usize, words: usize) -> Readings {
+        Readings { interval: Counts::new(key_len, words), total: Counts::new(key_len, words) }
+    }
+
+    /// Adds a key with what its counters are now and what they were before.
+    fn push(&mut self, key: &[u8], now: &[u64], before: &[u64]) {
+        self.interval.push(key, difference(now, before));
+        self.total.push(key, now.iter().copied());
+    }
+
+    /// Each key with its counters.
+    pub fn iter(&self) -> impl Iterator<Item = KeyReading<'_>> {
+        let readings = self.interval.iter().zip(self.total.iter());
+        readings.map(|((key, interval), (_, total))| KeyReading { key, interval, total })
     }
 }
 
@@ -58,14 +104,15 @@ impl KeyedCounters {
     ///
     /// # Errors
     /// The map could not be read.
-    pub fn interval(&mut self, map: &Map) -> Result<Counts, Error> {
+    pub fn read(&mut self, map: &Map) -> Result<Readings, Error> {
         map.read_all(&mut self.entries).map_err(|error| unreadable(&error))?;
         let spec = map.spec();
         let crowded =
             self.entries.len() * 2 > spec.max_entries as usize && !spec.map_type.is_array();
         let len = self.len.unwrap_or(spec.value_size as usize / 8);
         let before = std::mem::replace(&mut self.before, Counts::new(map.key_len(), len));
-        let mut counted = Counts::new(map.key_len(), len);
+        let mut counted = Readings::new(map.key_len(), len);
+        let zeros = vec![0; len];
         let mut walk = Walk::over(&before);
         let (mut now, mut last) = (vec![0; len], vec![0; map.value_len()]);
         for (key, value) in self.entries.iter() {
@@ -77,18 +124,18 @@ impl KeyedCounters {
                     } else if remove(map, key, &mut last)? {
                         sum_of_cpus(map, &last, &mut now);
                         if *then != now {
-                            counted.push(key, difference(&now, then));
+                            counted.push(key, &now, then);
                         }
                     }
                 }
                 Place::Known(then) => {
-                    counted.push(key, difference(&now, then));
+                    counted.push(key, &now, then);
                     self.before.push(key, now.iter().copied());
                 }
                 Place::New => {
                     // A program may have added the key, and be about to count.
                     if now.iter().any(|count| *count > 0) {
-                        counted.push(key, now.iter().copied());
+                        counted.push(key, &now, &zeros);
                     }
                     self.before.push(key, now.iter().copied());
                 }
@@ -116,7 +163,7 @@ fn remove(map: &Map, key: &[u8], value: &mut [u8]) -> Result<bool, Error> {
 
 /// Counters by key, in the order in which they were read.
 #[derive(Clone, Debug, Default)]
-pub struct Counts {
+struct Counts {
     keys: Vec<u8>,
     counts: Vec<u64>,
     key_len: usize,
@@ -141,17 +188,12 @@ impl Counts {
     }
 
     /// How many keys there are.
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.keys.len().checked_div(self.key_len).unwrap_or(0)
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
     /// Keys with their counters.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u64])> {
+    fn iter(&self) -> impl Iterator<Item = (&[u8], &[u64])> {
         (0..self.len()).map_while(|at| self.get(at))
     }
 }

@@ -1,7 +1,5 @@
 //! Distributions in the kernel by key: how often, how much in all, and the extremes of an interval.
 
-use std::collections::BTreeMap;
-
 use crate::counters::{KeyedCounters, unreadable, words};
 use crate::error::Error;
 use crate::insn::Buckets;
@@ -69,27 +67,41 @@ impl Distributions {
     ///
     /// # Errors
     /// The maps could not be read.
-    pub fn interval(
-        &mut self,
-        distributions: &Map,
-        epoch: &Map,
-    ) -> Result<BTreeMap<Vec<u8>, Distribution>, Error> {
+    pub fn read(&mut self, distributions: &Map, epoch: &Map) -> Result<Vec<Measured>, Error> {
         self.begin(epoch)?;
-        let counted = self.counters.interval(distributions)?;
-        let mut all: BTreeMap<_, _> = counted
+        let distribution = |words: &[u64]| {
+            let (counts, sum) = (words[..self.len - 1].to_vec(), words[self.len - 1]);
+            Distribution { counts, sum, extremes: None }
+        };
+        let readings = self.counters.read(distributions)?;
+        let mut all: Vec<_> = readings
             .iter()
-            .map(|(key, words)| {
-                let (counts, sum) = (words[..self.len - 1].to_vec(), words[self.len - 1]);
-                (key.to_vec(), Distribution { counts, sum, extremes: None })
+            .map(|reading| Measured {
+                key: reading.key.to_vec(),
+                interval: distribution(reading.interval),
+                total: distribution(reading.total),
             })
             .collect();
+        all.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         for (key, value) in self.counters.entries().iter() {
-            if let Some(found) = all.get_mut(key) {
-                found.extremes = extremes(distributions.cpu_values(value), self.len, self.epoch);
+            if let Ok(at) = all.binary_search_by(|measured| (*measured.key).cmp(key)) {
+                let cpus = distributions.cpu_values(value);
+                all[at].interval.extremes = extremes(cpus, self.len, self.epoch);
             }
         }
         Ok(all)
     }
+}
+
+/// The distribution of a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Measured {
+    /// The key.
+    pub key: Vec<u8>,
+    /// What was measured since the last reading.
+    pub interval: Distribution,
+    /// What was measured since the key was added, without extremes.
+    pub total: Distribution,
 }
 
 /// The extremes of this interval on any CPU.

@@ -42,7 +42,10 @@
 //! | [`distributions`] | read distributions of values: counts, sums and extremes |
 //! | [`interval`] | wait for the end of an interval, or for a signal |
 //! | [`verifier`] | what the verifier says: its log as values, a refused program diagnosed; pure |
-//! | [`view`] | pictures: data in, text out; pure |
+//! | [`sample`] | what a tool counted, as values; pure |
+//! | [`tools`] | the tools: their options, what they attach, and their samples |
+//! | [`view`] | samples as text and pictures; pure |
+//! | [`export`] | samples for other programs |
 //! | [`programs`] | the tools' programs |
 //! | [`lessons`] | the course: refused programs, their solutions and what these do |
 //! | [`cli`] | the command line |
@@ -58,14 +61,17 @@ pub mod counters;
 pub mod distributions;
 pub mod elf;
 pub mod error;
+pub mod export;
 pub mod host;
 pub mod insn;
 pub mod interval;
 pub mod lessons;
 pub mod programs;
+pub mod sample;
 pub mod session;
 #[allow(unsafe_code)] // The kernel boundary; every block there gives its reason.
 pub mod sys;
 mod texts;
+pub mod tools;
 pub mod verifier;
 pub mod view;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Failure};
 use crate::host::names::Function;
 use crate::host::{Attach, AttachKind, KernelTypes, refusal};
-use crate::insn::Program;
+use crate::insn::{MapRef, Program};
 use crate::sys::link::{At, Functions};
 use crate::sys::{self, Link, LoadError, Map, MapSpec, Memory, PerfEvent, Prog, Tracefs};
 pub use load::{Walked, load_alone, program_btf, refused, verify, verify_alone};
@@ -156,6 +156,14 @@ pub struct Session {
 }
 
 impl Session {
+    /// The map that the programs call by this name.
+    ///
+    /// # Errors
+    /// The session has no such map.
+    pub fn map(&self, map: MapRef) -> Result<&Map, Error> {
+        self.maps.get(usize::from(map.0)).ok_or_else(|| Error::failed("a map is missing"))
+    }
+
     /// Makes the maps, and loads and attaches these programs in their order.
     ///
     /// # Errors

@@ -1,24 +1,15 @@
-//! `rawbpf argdist`: from options to a distribution.
-
-use std::io::{self, Write};
-use std::path::Path;
+//! `rawbpf argdist`: its options.
 
 use clap::Args;
-use serde_json::{Map, Value, json};
 
-use super::Stop;
-use super::distribution::{DistributionOptions, Picture};
-use super::options::{Choice, TraceOptions, attach_kind};
-use super::report;
-use super::trace::{self, Tool};
-use crate::counters::Counters;
-use crate::distributions::{Distribution, Distributions};
+use super::distribution::DistributionOptions;
+use super::options::{TraceOptions, attach_kind};
+use super::tables::Tables;
+use super::trace::Traced;
 use crate::error::Error;
-use crate::host::names::Pattern;
-use crate::host::{self, AttachKind, Expression, KernelTypes, UserFunction};
-use crate::programs::argdist::{self as program, not_counted};
-use crate::session::{Group, Plan, Session};
-use crate::sys::MapSpec;
+use crate::host::Expression;
+use crate::tools::{Choice, argdist};
+use crate::view::tables::Titles;
 
 /// Show the values of a function's argument, its result or a tracepoint's field, as a histogram
 #[derive(Args)]
@@ -62,158 +53,20 @@ of a file, an argument is taken for a number of 64 bits without a sign. Numbers 
 errors, and what could not be read are counted beside the table. -p is who runs the function or \
 meets the tracepoint: in an interrupt, anybody.";
 
-pub fn run(options: &Options) -> Result<(), Stop> {
-    trace::run(&mut tool(options)?)
-}
-
-/// What is traced.
-enum Traced {
-    Function(String),
-    /// By category and name.
-    Tracepoint(String, String),
-    User(UserFunction),
-}
-
-/// The tool as these options want it.
-pub fn tool(options: &Options) -> Result<Argdist<'_>, Error> {
-    let pid = options.distribution.pid()?;
-    let in_file = options.function.split_once(':').filter(|(path, _)| path.contains('/'));
-    let traced = match (in_file, Pattern::parse(&options.function)) {
-        (Some((path, symbol)), _) => {
-            Traced::User(UserFunction::find(Path::new(path), symbol, pid)?)
-        }
-        (None, pattern) if !pattern.is_exact() => {
-            return Err(Error::usage("a pattern: one function or tracepoint is wanted"));
-        }
-        (None, Pattern::Functions(name)) => Traced::Function(name),
-        (None, Pattern::Tracepoints(category, name)) => Traced::Tracepoint(category, name),
-    };
-    let kinds = options.attach.among(match traced {
-        Traced::Function(_) => &[AttachKind::Kprobe, AttachKind::Fentry],
-        Traced::Tracepoint(..) if options.value.is_of_argument() => {
-            &[AttachKind::TpBtf, AttachKind::RawTp]
-        }
-        Traced::Tracepoint(..) => &[AttachKind::Tracepoint],
-        Traced::User(_) => &[AttachKind::Uprobe],
-    })?;
-    let buckets = options.distribution.buckets();
-    Ok(Argdist {
-        options,
-        traced,
-        kinds,
-        picture: Picture::new(options.value.last(), 1, buckets.clone(), false),
-        distributions: Distributions::new(&buckets),
-        program: program::Options { buckets, pid },
-        counters: Counters::default(),
-        taken: NOTHING,
-        not_counted: vec![],
-    })
-}
-
-pub struct Argdist<'a> {
-    options: &'a Options,
-    traced: Traced,
-    kinds: Vec<AttachKind>,
-    program: program::Options,
-    picture: Picture,
-    distributions: Distributions,
-    counters: Counters,
-    taken: Distribution,
-    not_counted: Vec<u64>,
-}
-
-/// An interval without a value.
-const NOTHING: Distribution = Distribution { counts: vec![], sum: 0, extremes: None };
-
-impl Argdist<'_> {
-    /// What is not in the histogram: how it is called in JSON, for people, and how often it was.
-    fn not_counted(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-        let all = [
-            (not_counted::NEGATIVE, "negative", "values below 0"),
-            (
-                not_counted::UNREADABLE,
-                "unreadable",
-                "values that could not be read: a pointer leads nowhere",
-            ),
-        ];
-        let counted = all.into_iter().map(|(word, name, text)| {
-            (name, text, self.not_counted.get(word as usize).copied().unwrap_or(0))
-        });
-        counted.filter(|(.., count)| *count > 0)
-    }
-}
-
-impl Argdist<'_> {
-    fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
-        let asked = &self.options.value;
-        let (attach, value) = match &self.traced {
-            Traced::Function(name) => host::Value::of_function(name, kind, asked, types),
-            Traced::Tracepoint(category, name) if kind == AttachKind::Tracepoint => {
-                host::Value::of_record(category, name, asked)
-            }
-            Traced::Tracepoint(category, name) => {
-                host::Value::of_tracepoint(category, name, kind, asked, types)
-            }
-            Traced::User(function) => host::Value::of_user_function(function, asked),
-        }?;
-        Ok(vec![Plan::new(Self::NAME, attach, program::program(&value, &self.program)?)])
-    }
-}
-
-impl Tool for Argdist<'_> {
-    const NAME: &'static str = "argdist";
-    const WHAT: &'static str = "values";
-
-    fn what(&self) -> String {
-        match &self.traced {
-            Traced::User(function) => format!("{} of {function}", self.options.value),
-            _ => format!("{} of {}", self.options.value, self.options.function),
-        }
-    }
-
-    fn options(&self) -> &TraceOptions {
-        &self.options.trace
-    }
-
-    fn groups(&self) -> Vec<Group<'_>> {
-        vec![Group::new(self.kinds.clone(), |kind, types| self.plans(kind, types))]
-    }
-
-    fn maps(&self) -> Vec<MapSpec> {
-        program::maps(&self.program)
-    }
-
-    fn started(&mut self, session: &Session) -> Result<(), Error> {
-        self.distributions.begin(&session.maps[2])
-    }
-
-    fn read(&mut self, session: &Session) -> Result<(), Error> {
-        let [not_counted, values, epoch] = &session.maps[..] else {
-            return Err(Error::failed("a map is missing"));
-        };
-        let taken = self.distributions.interval(values, epoch)?;
-        self.taken = taken.into_values().next().unwrap_or(NOTHING);
-        self.not_counted = self.counters.interval(not_counted)?;
-        Ok(())
-    }
-
-    fn show(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-        report::head(time, out)?;
-        write!(out, "{}", self.picture.of(&self.taken))?;
-        self.not_counted().try_for_each(|(_, text, count)| writeln!(out, "{count} {text}"))
-    }
-
-    fn to_json(&self) -> Map<String, Value> {
-        let mut fields = Map::new();
-        fields.insert("type".into(), "hist".into());
-        fields.insert("function".into(), self.options.function.clone().into());
-        fields.insert("value".into(), self.options.value.to_string().into());
-        let values = self.picture.table_json(&self.taken);
-        fields.insert("data".into(), json!({"values": values}));
-        fields.insert("summary".into(), self.picture.summary_json(&self.taken).into());
-        for (name, _, count) in self.not_counted() {
-            fields.insert(name.into(), count.into());
-        }
-        fields
+impl Options {
+    /// The tool that these options ask for.
+    ///
+    /// # Errors
+    /// There is no such process or user function, or it cannot be attached in that way.
+    pub fn traced(&self) -> Result<Traced, Error> {
+        let tool = argdist::Argdist::new(argdist::Options {
+            function: self.function.clone(),
+            value: self.value.clone(),
+            attach: self.attach,
+            pid: self.distribution.pid,
+            buckets: self.distribution.buckets(),
+        })?;
+        let output = Box::new(Tables::new(Titles::Named, true).above_lowest_used());
+        Ok(Traced { tool: Box::new(tool), options: self.trace.clone(), output })
     }
 }

@@ -1,28 +1,22 @@
-//! `rawbpf bioheat`: from options to rows.
+//! `rawbpf bioheat`: its options, and the heat map row by row.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
-use nix::time::{ClockId, clock_gettime};
-use serde_json::{Map, Value, json};
 
-use super::Stop;
-use super::options::{BlockOptions, Choice, TraceOptions};
+use super::options::{BlockOptions, TraceOptions};
 use super::report;
-use super::trace::{self, Tool};
-use crate::counters::Counters;
+use super::trace::{Output, Traced};
 use crate::error::Error;
-use crate::host::{AttachKind, Disk, KernelTypes, Request};
-use crate::programs::bioheat::{self as program, FULL, OVER, REISSUED, UNDER, UNMATCHED};
-use crate::programs::request;
-use crate::session::{Group, Plan, Session};
-use crate::sys::MapSpec;
+use crate::host::clock;
+use crate::sample::{Lost, LostKind, Sample};
+use crate::tools::bioheat;
 use crate::view::color::{Palette, Terminal};
-use crate::view::heatmap::{FIRST, Layout, Row, SLOTS};
+use crate::view::heatmap::{FIRST, Layout, Row};
 use crate::view::svg::Picture;
 
 /// Show block I/O latency over time as a heat map
@@ -84,44 +78,31 @@ Examples:
   rawbpf bioheat --svg heat.svg 0.2 100  a picture of twenty seconds
   rawbpf bioheat -d nvme0n1 --stats -T   one disk, with the time, p50, p99 and maximum";
 
-pub fn run(options: &Options) -> Result<(), Stop> {
-    trace::run(&mut tool(options)?)
-}
-
-/// The tool as these options want it.
-pub fn tool(options: &Options) -> Result<Bioheat<'_>, Error> {
-    let disk = options.block.disk()?;
-    let svg = options.svg.as_deref().map(|path| Svg::open(path, options)).transpose()?;
-    Ok(Bioheat {
-        options,
-        disk,
-        counters: Counters::default(),
-        start: Duration::ZERO,
-        row: Row {
-            start: Duration::ZERO,
-            end: Duration::ZERO,
-            missed: 0,
-            counts: [0; SLOTS],
-            under: 0,
-            over: 0,
-        },
-        uncounted: [0; 3],
-        uncounted_in_all: [0; 3],
-        palette: options.palette(),
-        layout: None,
-        below_banner: 0,
-        svg,
-    })
-}
-
-/// Goes on while the host sleeps, so that the time shows as a gap.
-fn now() -> Result<Duration, Error> {
-    let now = clock_gettime(ClockId::CLOCK_BOOTTIME);
-    let now = now.map_err(|error| Error::failed(format!("the time could not be read: {error}")))?;
-    Ok(Duration::from(now))
-}
-
 impl Options {
+    /// The tool that these options ask for.
+    ///
+    /// # Errors
+    /// There is no such disk, or the picture cannot be written.
+    pub fn traced(&self) -> Result<Traced, Error> {
+        let (disk, attach) = (self.block.disk()?, self.block.attach);
+        let tool = bioheat::Bioheat::new(bioheat::Options { disk, attach });
+        let svg = self.svg.as_deref().map(|path| Svg::open(path, self)).transpose()?;
+        let output = HeatMap {
+            interval: self.trace.interval,
+            first: self.first(),
+            timestamp: self.trace.timestamp,
+            stats: self.stats,
+            palette: self.palette(),
+            start: None,
+            row: Row::default(),
+            lost: vec![],
+            layout: None,
+            below_banner: 0,
+            svg,
+        };
+        Ok(Traced { tool: Box::new(tool), options: self.trace.clone(), output: Box::new(output) })
+    }
+
     fn palette(&self) -> Palette {
         let variable = |name| env::var(name).unwrap_or_default();
         let (no_color, term, colorterm) =
@@ -144,49 +125,6 @@ impl Options {
     fn first(&self) -> usize {
         if self.all { 0 } else { FIRST }
     }
-
-    /// As the terminal is now.
-    fn layout(&self) -> Layout {
-        let size = terminal_size::terminal_size_of(io::stdout());
-        let width = match size {
-            Some((width, _)) => Some(usize::from(width.0)),
-            // A serial line does not know its size.
-            None => io::stdout().is_terminal().then_some(80),
-        };
-        Layout::new(width, self.first(), self.trace.timestamp, self.stats)
-    }
-}
-
-/// What is not in the picture as it should be: its counter, its name, a sentence for it.
-const UNCOUNTED: [(u32, &str, &str); 3] = [
-    (
-        UNMATCHED,
-        "unmatched",
-        "completions belong to no request seen issued: from before the start, or steps of a flush",
-    ),
-    (
-        REISSUED,
-        "reissued",
-        "requests were issued again before they completed; the last time counts",
-    ),
-    (FULL, "too_many", "requests were not counted: more were under way than are remembered"),
-];
-
-pub struct Bioheat<'a> {
-    options: &'a Options,
-    disk: Option<Disk>,
-    counters: Counters,
-    start: Duration,
-    row: Row,
-    /// As [`UNCOUNTED`], in the last interval.
-    uncounted: [u64; 3],
-    /// The same since the start.
-    uncounted_in_all: [u64; 3],
-    palette: Palette,
-    /// That of the last banner.
-    layout: Option<Layout>,
-    below_banner: usize,
-    svg: Option<Svg>,
 }
 
 /// Refuses a name that is a number: where the name was forgotten, the interval is in its place.
@@ -224,7 +162,8 @@ impl Svg {
             Err(error) => return Err(report::unwritable(path, &error)),
         };
         let disk = options.block.disk.as_deref().unwrap_or("all disks");
-        let title = format!("Block I/O latency of {disk}, {}", report::date_and_time());
+        let title =
+            format!("Block I/O latency of {disk}, {}", clock::date_and_time(SystemTime::now()));
         let first = options.first();
         let picture = Picture::new(title, first, options.trace.interval);
         Ok(Svg { path: path.to_owned(), file, picture })
@@ -248,91 +187,55 @@ impl Svg {
 
 const ROWS_PER_BANNER: usize = 20;
 
-impl Bioheat<'_> {
-    fn kinds(&self) -> Vec<AttachKind> {
-        match self.options.block.attach {
-            // Both ends of a request, and none is lost where a probe fires inside another.
-            Choice::Auto => vec![AttachKind::TpBtf, AttachKind::RawTp],
-            only => only.kinds(),
-        }
-    }
+/// Prints a row for each sample, and writes the picture at the end.
+struct HeatMap {
+    interval: Duration,
+    /// The first column that is drawn.
+    first: usize,
+    timestamp: bool,
+    stats: bool,
+    palette: Palette,
+    /// When the first row began, by the monotonic clock.
+    start: Option<Duration>,
+    row: Row,
+    /// What was not counted since the start.
+    lost: Vec<Lost>,
+    /// That of the last banner.
+    layout: Option<Layout>,
+    below_banner: usize,
+    svg: Option<Svg>,
+}
 
-    /// The end is attached first: a request that was issued before is no harm, but one whose end
-    /// nobody saw would stay in the map.
-    fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
-        let end = match kind {
-            AttachKind::Kprobe | AttachKind::RawTp => AttachKind::RawTp,
-            AttachKind::Fentry | AttachKind::TpBtf => AttachKind::TpBtf,
-            AttachKind::Tracepoint | AttachKind::Uprobe | AttachKind::KprobeMulti => {
-                return Err(Error::lacking(
-                    "a tracepoint's record does not tell which request completes",
-                )
-                .next("try: --attach raw_tp"));
-            }
+impl HeatMap {
+    /// As the terminal is now.
+    fn layout(&self) -> Layout {
+        let size = terminal_size::terminal_size_of(io::stdout());
+        let width = match size {
+            Some((width, _)) => Some(usize::from(width.0)),
+            // A serial line does not know its size.
+            None => io::stdout().is_terminal().then_some(80),
         };
-        let places = [request::end(end), request::issue(kind)];
-        let ([(complete, completed), (issue, issued)], by_slot) =
-            Request::find_with_cmpxchg(places, types, self.disk.is_some())?;
-        Ok(vec![
-            Plan::new("complete", complete, program::complete(&completed, self.disk, by_slot)?),
-            Plan::new("issue", issue, program::issue(&issued, self.disk, by_slot)?),
-        ])
+        Layout::new(width, self.first, self.timestamp, self.stats)
     }
 }
 
-impl Tool for Bioheat<'_> {
-    const NAME: &'static str = "bioheat";
-    const WHAT: &'static str = "block device I/O latency";
-
-    fn options(&self) -> &TraceOptions {
-        &self.options.trace
-    }
-
-    fn groups(&self) -> Vec<Group<'_>> {
-        vec![Group::new(self.kinds(), |kind, types| self.plans(kind, types))]
-    }
-
-    fn maps(&self) -> Vec<MapSpec> {
-        program::maps()
-    }
-
-    fn started(&mut self, _session: &Session) -> Result<(), Error> {
-        self.start = now()?;
-        Ok(())
-    }
-
-    fn read(&mut self, session: &Session) -> Result<(), Error> {
-        let counts = self.counters.interval(&session.maps[2])?;
-        let end = now()?.saturating_sub(self.start);
-        let interval = self.options.trace.interval;
-        let span = end.saturating_sub(self.row.end).as_nanos();
-        let missed = (span / interval.as_nanos()).saturating_sub(1) as u64;
-        // Half an interval late is no gap.
-        let start = match missed {
-            0 => self.row.end,
-            _ => end.saturating_sub(interval),
-        };
-        let (columns, _) = counts.split_at(SLOTS);
-        self.row = Row {
-            start,
-            end,
-            missed,
-            counts: columns.try_into().unwrap_or([0; SLOTS]),
-            under: counts[UNDER as usize],
-            over: counts[OVER as usize],
-        };
+impl Output for HeatMap {
+    fn keep(&mut self, sample: &Sample) {
+        let start = *self.start.get_or_insert(sample.span.start.monotonic);
+        self.row = Row::of(sample, start, self.interval);
         if let Some(svg) = &mut self.svg {
             svg.picture.push(self.row.clone());
         }
-        self.uncounted = UNCOUNTED.map(|(index, ..)| counts[index as usize]);
-        for (sum, count) in self.uncounted_in_all.iter_mut().zip(self.uncounted) {
-            *sum += count;
+        for lost in &sample.lost {
+            match self.lost.iter_mut().find(|sum| sum.what == lost.what) {
+                Some(sum) => sum.count += lost.count,
+                None => self.lost.push(lost.clone()),
+            }
         }
-        Ok(())
     }
 
-    fn show(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-        let layout = self.options.layout();
+    fn print(&mut self, _: &Sample, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+        let layout = self.layout();
         if self.layout.is_none() {
             write!(out, "{}", layout.legend(self.palette))?;
         }
@@ -345,29 +248,10 @@ impl Tool for Bioheat<'_> {
         write!(out, "{}", layout.row(&self.row, time, self.palette))
     }
 
-    fn to_json(&self) -> Map<String, Value> {
-        let row = &self.row;
-        let mut fields = Map::new();
-        fields.insert("type".into(), "hist".into());
-        fields.insert("unit".into(), "ns".into());
-        fields.insert("start".into(), row.start.as_secs_f64().into());
-        fields.insert("end".into(), row.end.as_secs_f64().into());
-        fields.insert("total".into(), row.total().into());
-        fields.insert("data".into(), json!({"heat": row.to_json()}));
-        let beside = [("under", row.under), ("over", row.over), ("missed_intervals", row.missed)];
-        let uncounted = UNCOUNTED.iter().zip(self.uncounted);
-        let uncounted = uncounted.map(|((_, name, _), count)| (*name, count));
-        for (name, count) in beside.into_iter().chain(uncounted).filter(|(_, count)| *count > 0) {
-            fields.insert(name.into(), count.into());
-        }
-        fields
-    }
-
     fn finish(&mut self) -> Result<(), Error> {
-        for (count, (_, _, what)) in self.uncounted_in_all.iter().zip(UNCOUNTED) {
-            if *count > 0 {
-                say!("bioheat: {count} {what}");
-            }
+        // Misses of programs are reported with those of all tools.
+        for lost in self.lost.iter().filter(|lost| lost.what != LostKind::MissedEvents) {
+            say!("bioheat: {lost}");
         }
         self.svg.as_mut().map_or(Ok(()), Svg::write)
     }

@@ -1,23 +1,14 @@
-//! `rawbpf funccount`: from patterns to frequency counts.
-
-use std::io::{self, Write};
+//! `rawbpf funccount`: its options.
 
 use clap::{Arg, Args};
-use serde_json::{Map, Value, json};
 
-use super::Stop;
 use super::options::{self, TraceOptions};
-use super::report;
-use super::trace::{self, Tool};
-use crate::counters::{Counters, KeyedCounters};
+use super::tables::Tables;
+use super::trace::Traced;
 use crate::error::Error;
-use crate::host::names::{self, Function, Pattern};
-use crate::host::{Attach, AttachKind, refusal};
-use crate::programs::funccount::{self as program, By, Place};
-use crate::session::{Group, Plan, Session};
-use crate::sys::MapSpec;
-use crate::sys::perf::has_kprobes;
-use crate::view::frequency::Frequencies;
+use crate::programs::funccount::By;
+use crate::tools::funccount;
+use crate::view::tables::Titles;
 
 /// Count calls of kernel functions and hits of tracepoints, by function or by who makes them
 #[derive(Args)]
@@ -76,58 +67,23 @@ Examples:
   rawbpf funccount 'syscalls:sys_enter_*' -p 4242 --top 10
                                              the ten most frequent system calls of a process";
 
-pub fn run(options: &Options) -> Result<(), Stop> {
-    let mut tool = tool(options)?;
-    trace::run(&mut tool).map_err(|stop| match stop {
-        Stop::Error(error) if !tool.functions.is_empty() && !has_kprobes() => {
-            Stop::Error(without_kprobes(error))
-        }
-        stop => stop,
-    })
-}
-
-/// The tool as these options want it.
-pub fn tool(options: &Options) -> Result<FuncCount<'_>, Error> {
-    let (words, trace) = split(&options.words, &options.trace)?;
-    let patterns: Vec<Pattern> = words.iter().map(|word| Pattern::parse(word)).collect();
-    let (mut functions, mut tracepoints) = (vec![], vec![]);
-    for pattern in &patterns {
-        match pattern {
-            Pattern::Functions(name) => functions.push(&**name),
-            Pattern::Tracepoints(category, name) => tracepoints.push((&**category, &**name)),
-        }
+impl Options {
+    /// The tool that these options ask for.
+    ///
+    /// # Errors
+    /// A pattern matches nothing here, or the numbers after the patterns make no sense.
+    pub fn traced(&self) -> Result<Traced, Error> {
+        let (patterns, options) = split(&self.words, &self.trace)?;
+        let tool = funccount::Funccount::new(funccount::Options {
+            patterns: patterns.to_vec(),
+            by: self.by,
+            pid: self.pid,
+            top: self.top,
+            max_keys: self.max_keys,
+        })?;
+        let output = Box::new(Tables::new(Titles::Named, false));
+        Ok(Traced { tool: Box::new(tool), options, output })
     }
-    let functions = match functions.is_empty() {
-        true => vec![],
-        false => names::functions(&functions)?,
-    };
-    let tracepoints = match tracepoints.is_empty() {
-        true => vec![],
-        false => names::tracepoints(&tracepoints)?,
-    };
-    Ok(FuncCount {
-        options,
-        trace,
-        patterns,
-        functions,
-        tracepoints,
-        counters: Counters::default(),
-        keyed: KeyedCounters::default(),
-        no_room: Counters::default(),
-        counts: vec![],
-        not_counted: 0,
-    })
-}
-
-/// What to type on a host on which functions cannot be counted at all.
-fn without_kprobes(error: Error) -> Error {
-    if error.failure != refusal::no_kprobes().failure || refusal::privilege().is_some() {
-        return error;
-    }
-    let detail = error.detail.unwrap_or_default();
-    refusal::no_kprobes()
-        .next("try tracepoints, such as: rawbpf funccount 'sched:*' or 'syscalls:sys_enter_*'")
-        .detail(detail)
 }
 
 /// The patterns, and the options with the numbers that stand behind them.
@@ -154,171 +110,6 @@ fn split<'a>(
     match numbers.get(2) {
         Some(more) => Err(Error::usage(format!("what is {more}? INTERVAL and COUNT are there"))),
         None => Ok((patterns, options)),
-    }
-}
-
-pub struct FuncCount<'a> {
-    options: &'a Options,
-    trace: TraceOptions,
-    patterns: Vec<Pattern>,
-    functions: Vec<Function>,
-    /// Category and name.
-    tracepoints: Vec<(String, String)>,
-    counters: Counters,
-    keyed: KeyedCounters,
-    no_room: Counters,
-    counts: Vec<(String, u64)>,
-    not_counted: u64,
-}
-
-/// The category whose events are made of two tracepoints, which only perf tells apart.
-const SYSCALLS: &str = "syscalls";
-
-impl FuncCount<'_> {
-    fn places(&self) -> usize {
-        self.functions.len() + self.tracepoints.len()
-    }
-
-    fn plan(&self, attach: Attach, place: Place) -> Result<Plan, Error> {
-        let options = program::Options { by: self.options.by, pid: self.options.pid };
-        let optional = self.is_optional(&attach);
-        let plan = Plan::new(Self::NAME, attach, program::program(place, options)?);
-        Ok(Plan { optional, ..plan })
-    }
-
-    /// Whether a pattern found it. What was named must be counted.
-    fn is_optional(&self, attach: &Attach) -> bool {
-        let name = match attach {
-            Attach::KprobeMulti(_) => return false,
-            Attach::Kprobe(functions) => &functions[0],
-            Attach::Tracepoint(_, name) => name,
-            attach => &attach.place(),
-        };
-        !self.patterns.iter().any(|pattern| match pattern {
-            Pattern::Functions(exact) | Pattern::Tracepoints(_, exact) => exact == name,
-        })
-    }
-
-    fn functions(&self, kind: AttachKind) -> Result<Vec<Plan>, Error> {
-        if kind == AttachKind::KprobeMulti {
-            let attach = Attach::KprobeMulti(self.functions.clone());
-            return Ok(vec![self.plan(attach, Place::Cookie(self.functions.len() as u32))?]);
-        }
-        let functions = self.functions.iter().zip(0..);
-        let plans = functions.map(|(function, number)| {
-            self.plan(Attach::Kprobe(vec![function.name.clone()]), Place::Number(number))
-        });
-        plans.collect()
-    }
-
-    /// Each in the cheapest way that it has.
-    fn tracepoints(&self) -> Result<Vec<Plan>, Error> {
-        let tracepoints = self.tracepoints.iter().zip(self.functions.len() as u32..);
-        let plans = tracepoints.map(|((category, name), number)| {
-            let attach = match category == SYSCALLS {
-                true => Attach::Tracepoint(category.clone(), name.clone()),
-                false => Attach::RawTp(name.clone()),
-            };
-            self.plan(attach, Place::Number(number))
-        });
-        plans.collect()
-    }
-
-    fn header(&self) -> &'static str {
-        match self.options.by {
-            By::Function => "FUNC",
-            By::Pid => "PID",
-            By::Comm => "COMM",
-            By::Uid => "UID",
-            By::Cpu => "CPU",
-        }
-    }
-
-    fn frequencies(&self) -> Frequencies {
-        let top = self.options.top.map(|top| top as usize);
-        Frequencies::new(self.header(), self.counts.iter().cloned(), top)
-    }
-
-    fn label(&self, key: &[u8]) -> String {
-        match key.try_into() {
-            Ok(number) => u32::from_ne_bytes(number).to_string(),
-            Err(_) => {
-                let name = key.split(|byte| *byte == 0).next().unwrap_or_default();
-                String::from_utf8_lossy(name).into_owned()
-            }
-        }
-    }
-}
-
-impl Tool for FuncCount<'_> {
-    const NAME: &'static str = "funccount";
-    const WHAT: &'static str = "functions";
-
-    fn options(&self) -> &TraceOptions {
-        &self.trace
-    }
-
-    fn groups(&self) -> Vec<Group<'_>> {
-        let functions = vec![AttachKind::KprobeMulti, AttachKind::Kprobe];
-        let functions = Group::new(functions, |kind, _| self.functions(kind));
-        let tracepoints = Group::new(vec![AttachKind::RawTp], |_, _| self.tracepoints());
-        let groups = [(functions, self.functions.len()), (tracepoints, self.tracepoints.len())];
-        groups.into_iter().filter(|(_, places)| *places > 0).map(|(group, _)| group).collect()
-    }
-
-    fn maps(&self) -> Vec<MapSpec> {
-        program::maps(self.options.by, self.places() as u32, self.options.max_keys)
-    }
-
-    fn what(&self) -> String {
-        let some = |count: usize, what: &str| match count {
-            0 => None,
-            1 => Some(format!("1 {what}")),
-            _ => Some(format!("{count} {what}s")),
-        };
-        let what =
-            [some(self.functions.len(), "function"), some(self.tracepoints.len(), "tracepoint")];
-        what.into_iter().flatten().collect::<Vec<_>>().join(" and ")
-    }
-
-    fn read(&mut self, session: &Session) -> Result<(), Error> {
-        if self.options.by == By::Function {
-            let counts = self.counters.interval(&session.maps[0])?;
-            let functions = self.functions.iter().map(|function| function.name.clone());
-            let tracepoints = self.tracepoints.iter();
-            let tracepoints = tracepoints.map(|(category, name)| format!("{category}:{name}"));
-            self.counts = functions.chain(tracepoints).zip(counts).collect();
-            return Ok(());
-        }
-        let counts = self.keyed.interval(&session.maps[0])?;
-        self.counts = counts.iter().map(|(key, counts)| (self.label(key), counts[0])).collect();
-        self.not_counted = self.no_room.interval(&session.maps[2])?[0];
-        Ok(())
-    }
-
-    fn show(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-        report::head(time, out)?;
-        write!(out, "{}", self.frequencies())?;
-        match self.not_counted {
-            0 => Ok(()),
-            count => writeln!(out, "{count} more, for whose key there was no room: --max-keys"),
-        }
-    }
-
-    fn to_json(&self) -> Map<String, Value> {
-        let frequencies = self.frequencies();
-        let mut fields = Map::new();
-        fields.insert("type".into(), "map".into());
-        fields.insert("by".into(), self.header().to_lowercase().into());
-        fields.insert("data".into(), json!({"counts": frequencies.to_json()}));
-        let (names, counts) = frequencies.rest();
-        if names > 0 {
-            fields.insert("rest".into(), json!({"keys": names, "count": counts}));
-        }
-        if self.not_counted > 0 {
-            fields.insert("no_room".into(), self.not_counted.into());
-        }
-        fields
     }
 }
 
@@ -363,27 +154,5 @@ mod tests {
             let error = read(words).unwrap_err();
             assert!(error.what.contains(said), "{words}: {error}");
         }
-    }
-
-    #[test]
-    fn only_what_a_pattern_found_can_be_left_out() {
-        let line = Line::try_parse_from(["funccount", "x"]).unwrap();
-        let tool = FuncCount {
-            options: &line.options,
-            trace: line.options.trace.clone(),
-            patterns: ["vfs_*", "vfs_read", "block:*"].map(Pattern::parse).to_vec(),
-            functions: vec![],
-            tracepoints: vec![],
-            counters: Counters::default(),
-            keyed: KeyedCounters::default(),
-            no_room: Counters::default(),
-            counts: vec![],
-            not_counted: 0,
-        };
-        let can = |attach| tool.plan(attach, Place::Number(0)).unwrap().optional;
-        assert!(can(Attach::Kprobe(vec!["vfs_write".into()])));
-        assert!(!can(Attach::Kprobe(vec!["vfs_read".into()])));
-        assert!(can(Attach::RawTp("block_rq_issue".into())));
-        assert!(!can(Attach::KprobeMulti(vec![])));
     }
 }

@@ -4,17 +4,17 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
 use nix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value, json};
 
 use super::Stop;
-use super::{options, report};
+use super::options;
 use crate::error::Error;
 use crate::host::holders::{FdInfo, Holders};
-use crate::host::{KernelTypes, refusal};
+use crate::host::{KernelTypes, clock, refusal};
 use crate::sys::object::{self, Kind, LinkType, ProgInfo};
 use crate::sys::{Errno, MapType, ProgramType, SysError, file};
 use crate::view::duration::latency;
@@ -160,7 +160,9 @@ fn cell(object: &Fields, key: &str) -> String {
     let number = |key| object.get(key).and_then(Value::as_u64);
     let field = object.get(key).unwrap_or(&Value::Null);
     let text = match (key, number(key)) {
-        ("loaded_at", Some(time)) => report::date_and_time_of(Duration::from_secs(time)),
+        ("loaded_at", Some(time)) => {
+            clock::sortable(SystemTime::UNIX_EPOCH + Duration::from_secs(time))
+        }
         ("run_time_ns", Some(time)) => latency(time),
         ("flags", Some(flags)) => format!("{flags:#x}"),
         (AVERAGE, _) => match (number("run_time_ns"), number("run_cnt")) {

@@ -26,11 +26,12 @@ mod object;
 mod options;
 mod report;
 mod run;
+mod tables;
 mod text;
 mod trace;
 mod verify;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::mem::ManuallyDrop;
 use std::path::Path;
@@ -39,8 +40,9 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 
 use crate::error::Error;
 use crate::insn::parse::Mistakes;
+use dump::Format;
 pub use dump::LICENSE;
-use options::TraceOptions;
+use trace::Traced;
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
 #[derive(Parser)]
@@ -58,41 +60,70 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 77 this host lacks what is needed (a privilege too).
 Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./bitehist";
 
-/// The commands, each with the file that has its options and runs it.
+/// The commands, each with the file that has its options: first those that trace what a tool counts.
 macro_rules! commands {
-    ($($variant:ident $file:ident,)*) => {
+    (tools { $($tool:ident $tool_file:ident,)* } others { $($other:ident $other_file:ident,)* }) => {
         // The options of a command are made when it is called.
         #[derive(Subcommand)]
         #[command(defer = true)]
         enum Command {
-            $($variant($file::Options),)*
+            $($tool($tool_file::Options),)*
+            $($other($other_file::Options),)*
         }
 
         impl Command {
-            const NAMES: &[&str] = &[$(stringify!($file)),*];
+            const NAMES: &[&str] = &[$(stringify!($tool_file),)* $(stringify!($other_file)),*];
 
             /// The command that the arguments name, if they do. Only its own options are made: those of
             /// all would take a third of a millisecond.
             fn called(args: &[OsString]) -> Option<Result<Command, clap::Error>> {
                 let name = args.get(1)?;
-                $(if name == stringify!($file) {
-                    let command = $file::Options::augment_args(clap::Command::new(stringify!($file)));
-                    return Some(matches(command, args).and_then(|mut matches| {
-                        $file::Options::from_arg_matches_mut(&mut matches).map(Command::$variant)
-                    }));
+                $(if name == stringify!($tool_file) {
+                    return Some(called(stringify!($tool_file), args).map(Command::$tool));
+                })*
+                $(if name == stringify!($other_file) {
+                    return Some(called(stringify!($other_file), args).map(Command::$other));
                 })*
                 None
             }
 
             fn name(&self) -> &'static str {
                 match self {
-                    $(Command::$variant(_) => stringify!($file),)*
+                    $(Command::$tool(_) => stringify!($tool_file),)*
+                    $(Command::$other(_) => stringify!($other_file),)*
+                }
+            }
+
+            /// Whether a command of this name has programs of its own, or those of a text.
+            fn is_tool(name: &OsStr) -> bool {
+                name == "run" $(|| name == stringify!($tool_file))*
+            }
+
+            /// The tool that it asks for, if it is one's.
+            fn traced(&self) -> Option<Result<Traced, Error>> {
+                match self {
+                    $(Command::$tool(options) => Some(options.traced()),)*
+                    $(Command::$other(_) => None,)*
+                }
+            }
+
+            /// Whether the kernel's own words are shown too, and the file for the verifier's log.
+            fn reporting(&self) -> (bool, Option<&Path>) {
+                match self {
+                    $(Command::$tool(options) => options.trace.reporting(),)*
+                    Command::Run(options) => options.trace.reporting(),
+                    Command::Verify(_) => (true, None),
+                    Command::Lesson(options) => (false, options.verifier_log.as_deref()),
+                    Command::List(options) => (options.verbose, None),
+                    Command::Doctor(options) => (options.verbose, None),
+                    Command::Asm(_) | Command::Dump(_) => (false, None),
                 }
             }
 
             fn run(&self) -> Result<(), Stop> {
                 match self {
-                    $(Command::$variant(options) => $file::run(options),)*
+                    $(Command::$tool(options) => options.traced()?.run(),)*
+                    $(Command::$other(options) => $other_file::run(options),)*
                 }
             }
         }
@@ -100,20 +131,24 @@ macro_rules! commands {
 }
 
 commands! {
-    Bitehist bitehist,
-    Bitesize bitesize,
-    Biolatency biolatency,
-    Bioheat bioheat,
-    Funccount funccount,
-    Funclatency funclatency,
-    Argdist argdist,
-    Asm asm,
-    Dump dump,
-    Run run,
-    Verify verify,
-    Lesson lesson,
-    List list,
-    Doctor doctor,
+    tools {
+        Bitehist bitehist,
+        Bitesize bitesize,
+        Biolatency biolatency,
+        Bioheat bioheat,
+        Funccount funccount,
+        Funclatency funclatency,
+        Argdist argdist,
+    }
+    others {
+        Asm asm,
+        Dump dump,
+        Run run,
+        Verify verify,
+        Lesson lesson,
+        List list,
+        Doctor doctor,
+    }
 }
 
 /// The whole command line as clap knows it, for man pages and shell completions. What is in each
@@ -128,23 +163,30 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(command) => command,
         Err(error) => return usage(&error),
     };
-    if let Command::Dump(options) = &command
-        && let Some(args) = dump::as_tool(options, is_tool)
-    {
-        return run(args);
+    let of_tool = match &command {
+        Command::Dump(options) => {
+            options.of_tool().map(|(words, format)| (words, Show::Dump(format)))
+        }
+        Command::Verify(options) => {
+            options.of_tool().map(|(words, show)| (words, Show::Verify(show)))
+        }
+        _ => None,
+    };
+    let Some((words, show)) = of_tool else { return ended(&command, command.run()) };
+    let words = [OsString::from("rawbpf")].into_iter().chain(words.iter().cloned());
+    match parse(words.collect()) {
+        Ok(tool) => {
+            let shown = tool.show(&show);
+            ended(if matches!(show, Show::Verify(_)) { &command } else { &tool }, shown)
+        }
+        Err(error) => usage(&error),
     }
-    if let Command::Verify(options) = &command
-        && let Some((args, show)) = options.of_tool(is_tool)
-    {
-        return match parse(args) {
-            Ok(mut command) => {
-                command.verify(show);
-                run_command(command)
-            }
-            Err(error) => usage(&error),
-        };
-    }
-    run_command(command)
+}
+
+/// What is shown of a tool's programs instead of attaching them.
+enum Show<'a> {
+    Dump(Format),
+    Verify(&'a verify::Show),
 }
 
 /// What clap has to say, which may be the help.
@@ -156,46 +198,27 @@ fn usage(error: &clap::Error) -> u8 {
 }
 
 impl Command {
-    /// Its options for tracing, if it traces.
-    fn trace(&mut self) -> Option<&mut TraceOptions> {
-        match self {
-            Command::Bitehist(options) => Some(&mut options.trace),
-            Command::Bitesize(options) => Some(&mut options.trace),
-            Command::Biolatency(options) => Some(&mut options.trace),
-            Command::Bioheat(options) => Some(&mut options.trace),
-            Command::Funccount(options) => Some(&mut options.trace),
-            Command::Funclatency(options) => Some(&mut options.trace),
-            Command::Argdist(options) => Some(&mut options.trace),
-            Command::Run(options) => Some(&mut options.trace),
-            Command::Asm(_)
-            | Command::Dump(_)
-            | Command::Verify(_)
-            | Command::Lesson(_)
-            | Command::List(_)
-            | Command::Doctor(_) => None,
-        }
-    }
-
-    /// Makes a tool show how its programs are verified instead of attaching them.
-    fn verify(&mut self, show: verify::Show) {
-        if let Some(trace) = self.trace() {
-            trace.verbose = true;
-            trace.verify = Some(show);
+    /// Shows a tool's programs.
+    fn show(&self, show: &Show<'_>) -> Result<(), Stop> {
+        match (self, show) {
+            (Command::Run(options), Show::Dump(format)) => run::dump(options, *format),
+            (command, show) => {
+                let traced = command.traced().transpose()?;
+                let traced = traced.ok_or_else(|| Error::usage("it has no programs"))?;
+                match show {
+                    Show::Dump(format) => traced.dump(*format),
+                    Show::Verify(show) => traced.verify(show),
+                }
+            }
         }
     }
 }
 
-fn run_command(mut command: Command) -> u8 {
-    let traced = command.trace().map(|trace| (trace.verbose, trace.verifier_log.clone()));
-    let (verbose, log) = match &command {
-        Command::Verify(_) => (true, None),
-        Command::Lesson(options) => (false, options.verifier_log.clone()),
-        Command::List(options) => (options.verbose, None),
-        Command::Doctor(options) => (options.verbose, None),
-        _ => traced.unwrap_or_default(),
-    };
+/// The exit code of a command that ended so. What fails is said on stderr.
+fn ended(command: &Command, result: Result<(), Stop>) -> u8 {
     let name = command.name();
-    match command.run() {
+    let (verbose, log) = command.reporting();
+    match result {
         Ok(()) => 0,
         Err(Stop::Quietly) => 0,
         Err(Stop::Mistakes(mistakes)) => {
@@ -211,7 +234,7 @@ fn run_command(mut command: Command) -> u8 {
             if verbose {
                 report::detail(&error, "");
             }
-            report::verifier_log(name, &error, log.as_deref());
+            report::verifier_log(name, &error, log);
             error.failure.code()
         }
     }
@@ -225,6 +248,12 @@ fn parse(args: Vec<OsString>) -> Result<Command, clap::Error> {
     let mut all = command();
     all.build();
     Ok(Cli::from_arg_matches(&all.try_get_matches_from_mut(args)?)?.command)
+}
+
+/// The options of the command that is called by this name.
+fn called<O: Args>(name: &'static str, args: &[OsString]) -> Result<O, clap::Error> {
+    let command = O::augment_args(clap::Command::new(name));
+    O::from_arg_matches_mut(&mut matches(command, args)?)
 }
 
 /// What is given to the command, in the words of its help.
@@ -245,15 +274,6 @@ fn named(mut args: Vec<OsString>) -> Vec<OsString> {
         args.insert(1, name);
     }
     args
-}
-
-/// Whether a subcommand has bytecode of its own.
-fn is_tool(name: &str) -> bool {
-    let mut commands = command();
-    commands.find_subcommand_mut(name).is_some_and(|tool| {
-        tool.build();
-        tool.get_arguments().any(|arg| arg.get_id() == "dump_insns")
-    })
 }
 
 /// Why a run ends before its time.

@@ -1,17 +1,18 @@
 //! The options that tracing tools share. The same letter means the same everywhere.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::dump::Format;
-use super::verify::Show;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk};
+use crate::sample::Setting;
+use crate::tools::Choice;
 
-/// When and what to print.
+/// The options that all tracing tools share: when and what to print.
 #[derive(Args, Clone, Debug)]
 pub struct TraceOptions {
     /// Seconds between two tables; fractions work
@@ -53,10 +54,23 @@ pub struct TraceOptions {
     /// Write all that the verifier said of a program it refused to this file; - is stdout
     #[arg(long, value_name = "FILE")]
     pub verifier_log: Option<PathBuf>,
+}
 
-    /// Show how the programs are verified instead: `rawbpf verify`.
-    #[arg(skip)]
-    pub verify: Option<Show>,
+impl TraceOptions {
+    /// Whether the kernel's own words are shown too, and the file for the verifier's log.
+    pub fn reporting(&self) -> (bool, Option<&Path>) {
+        (self.verbose, self.verifier_log.as_deref())
+    }
+
+    /// Those that say what is counted and how often.
+    pub fn settings(&self) -> Vec<(&'static str, Setting)> {
+        let btf = self.btf.as_ref().map(|path| path.to_string_lossy().into_owned());
+        vec![
+            ("interval", Setting::Seconds(self.interval.as_secs_f64())),
+            ("count", self.count.into()),
+            ("btf", btf.into()),
+        ]
+    }
 }
 
 /// Which requests, for the tools of the block layer.
@@ -84,51 +98,6 @@ impl BlockOptions {
     /// There is none of that name, or it issues no requests.
     pub fn disk(&self) -> Result<Option<Disk>, Error> {
         self.disk.as_deref().map(Disk::find).transpose()
-    }
-}
-
-/// An attach kind, or the first that works.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Choice {
-    /// The first of [`AttachKind::ALL`] that works.
-    Auto,
-    /// This one.
-    Only(AttachKind),
-}
-
-impl Choice {
-    /// What to try, in this order.
-    pub fn kinds(self) -> Vec<AttachKind> {
-        match self {
-            Choice::Auto => AttachKind::ALL.to_vec(),
-            Choice::Only(kind) => vec![kind],
-        }
-    }
-
-    /// The same for programs that need the request itself, which a tracepoint's record does not have:
-    /// a tracepoint only if it was asked for.
-    pub fn kinds_with_request(self) -> Vec<AttachKind> {
-        let mut kinds = self.kinds();
-        if self == Choice::Auto {
-            kinds.retain(|kind| *kind != AttachKind::Tracepoint);
-        }
-        kinds
-    }
-
-    /// What to try of these kinds, which are all that can be.
-    ///
-    /// # Errors
-    /// Another one was asked for.
-    pub fn among(self, kinds: &[AttachKind]) -> Result<Vec<AttachKind>, Error> {
-        match self {
-            Choice::Auto => Ok(kinds.to_vec()),
-            Choice::Only(kind) if kinds.contains(&kind) => Ok(vec![kind]),
-            Choice::Only(kind) => {
-                let names: Vec<_> = kinds.iter().map(AttachKind::to_string).collect();
-                let what = format!("--attach {kind} cannot be here, but {}", names.join(" or "));
-                Err(Error::usage(what))
-            }
-        }
     }
 }
 

@@ -4,8 +4,6 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use time::{OffsetDateTime, UtcOffset};
-
 use super::options::TraceOptions;
 use crate::error::Error;
 use crate::host::refusal;
@@ -149,49 +147,10 @@ pub fn tracing(what: &str, options: &TraceOptions, out: &mut dyn Write) -> io::R
     out.flush()
 }
 
-/// What stands above a table: an empty line, and the time of day if it was asked for.
-///
-/// # Errors
-/// The output could not be written.
-pub fn head(time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out)?;
-    time.map_or(Ok(()), |time| writeln!(out, "{time}"))
-}
-
 /// Says on stderr how many events were not counted, if any.
 pub fn missed(tool: &str, session: &Session) {
     let missed = session.missed();
     if missed > 0 {
         say!("{tool}: {missed} events came inside another probe's and were not counted");
     }
-}
-
-/// The local time of day: `14:03:59`. UTC where the host does not tell its time zone.
-pub fn time_of_day() -> String {
-    let now = now();
-    format!("{:02}:{:02}:{:02}", now.hour(), now.minute(), now.second())
-}
-
-/// The local date and time as ctime() writes them: `Sun Nov  1 14:03:59 2026`.
-pub fn date_and_time() -> String {
-    let now = now();
-    // The names have no width of their own to be cut by.
-    let (weekday, month) = (now.weekday().to_string(), now.month().to_string());
-    let (day, year) = (now.day(), now.year());
-    format!("{weekday:.3} {month:.3} {day:2} {} {year}", time_of_day())
-}
-
-/// A time since 1970 as local date and time: `2026-11-01 14:03:59`. UTC as above.
-pub fn date_and_time_of(time: Duration) -> String {
-    let Ok(time) = OffsetDateTime::from_unix_timestamp(time.as_secs() as i64) else {
-        return String::new();
-    };
-    let time = time.to_offset(UtcOffset::local_offset_at(time).unwrap_or(UtcOffset::UTC));
-    let (date, hour, minute, second) = (time.date(), time.hour(), time.minute(), time.second());
-    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
-    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
-}
-
-fn now() -> OffsetDateTime {
-    OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc())
 }

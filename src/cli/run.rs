@@ -3,25 +3,25 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use serde_json::{Map as Fields, Value, json};
-
 use super::Stop;
-use super::dump::{Dumped, dump, resolved};
+use super::dump::{self, Dumped, Format, resolved};
 use super::options::TraceOptions;
-use super::report;
+use super::tables::Tables;
 use super::text::{self, ProgramKind, Text};
-use super::trace::{self, Tool};
+use super::trace::Traced;
 use crate::btf::Kind;
 use crate::error::Error;
+use crate::export::json::{self, Returned};
 use crate::host::{Attach, KernelTypes, UserFunction, names, refusal};
 use crate::insn::Endian;
-use crate::session::{self, Group, Plan, Session, load_alone};
+use crate::session::{self, Plan, load_alone};
 use crate::sys::link::At;
-use crate::sys::map::Entries;
 use crate::sys::prog::{self, TestRun};
-use crate::sys::{Errno, Map, MapSpec, MapType, ProgramType, SysError};
-use crate::view::elements::{Data, Elements};
+use crate::sys::{Errno, Map, ProgramType, SysError};
+use crate::tools::programs::{Programs, elements};
+use crate::view::elements::Elements;
+use crate::view::tables::Titles;
+use clap::Args;
 
 /// Run the programs of a text or of an ELF object, or attach them, and show their maps
 #[derive(Args)]
@@ -78,13 +78,23 @@ fn bytes(text: &str) -> Result<Bytes, String> {
     bytes.map(Bytes).ok_or_else(|| "it is not pairs of hexadecimal digits".into())
 }
 
+/// Prints the programs without loading them.
+///
+/// # Errors
+/// The file cannot be read or is wrong, or the output could not be written.
+pub fn dump(options: &Options, format: Format) -> Result<(), Stop> {
+    let types = KernelTypes::new(options.trace.btf.as_deref())?;
+    let text = text::read_any(&options.file, &types)?;
+    dump::dump(&mut io::stdout().lock(), format, Endian::HOST, &text.dumped(), &text.maps)
+}
+
 pub fn run(options: &Options) -> Result<(), Stop> {
+    if let Some(format) = options.trace.dump_insns {
+        return dump(options, format);
+    }
     let types = KernelTypes::new(options.trace.btf.as_deref())?;
     let text = text::read_any(&options.file, &types)?;
     let programs = text.dumped();
-    if let Some(format) = options.trace.dump_insns {
-        return dump(&mut io::stdout().lock(), format, Endian::HOST, &programs, &text.maps);
-    }
     for program in &programs {
         resolved(program.program)?;
     }
@@ -128,15 +138,13 @@ fn test_run(
         let result = test_one(options, text, dumped, program_type, &maps)?;
         let runs = options.repeat.unwrap_or(1);
         if options.trace.json {
-            let line = json!({
-                "type": "run",
-                "program": dumped.name,
-                "returned": result.retval,
-                "runs": runs,
-                "ns": result.duration_ns,
-                "data": to_json(&elements(&maps)?),
-            });
-            writeln!(out, "{line}")?;
+            let returned = Returned {
+                program: dumped.name,
+                value: result.retval,
+                runs,
+                nanoseconds: result.duration_ns,
+            };
+            writeln!(out, "{}", json::returned(&returned, &elements(&maps)?))?;
             continue;
         }
         let verdict = match program_type {
@@ -152,7 +160,7 @@ fn test_run(
         writeln!(out, "{} returned {}{verdict}{time}", dumped.name, result.retval)?;
     }
     if !options.trace.json {
-        elements(&maps)?.iter().try_for_each(|map| write!(out, "{map}"))?;
+        elements(&maps)?.iter().try_for_each(|map| write!(out, "{}", Elements(map)))?;
     }
     Ok(out.flush()?)
 }
@@ -214,8 +222,10 @@ fn attached(options: &Options, text: &Text, programs: &[Dumped]) -> Result<(), S
         Ok(Plan::new(dumped.name, attach, dumped.program.clone()))
     };
     let plans = programs.iter().map(plan).collect::<Result<Vec<_>, Error>>()?;
-    let mut run = Run { options, maps: &text.maps, plans, elements: vec![] };
-    trace::run(&mut run).map_err(|stop| match stop {
+    let tool = Box::new(Programs::new(text.maps.clone(), plans));
+    let output = Box::new(Tables::new(Titles::Named, false));
+    let traced = Traced { tool, options: options.trace.clone(), output };
+    traced.run().map_err(|stop| match stop {
         // What it is attached by is the text's to say.
         Stop::Error(error) => {
             let next = error.next.clone().filter(|next| !next.contains("--attach"));
@@ -267,83 +277,4 @@ pub fn attach(kind: &str, place: &str, types: &KernelTypes) -> Result<Attach, Er
             Attach::Uprobe(UserFunction::find(Path::new(path), symbol, None)?, at)
         }
     })
-}
-
-/// A text's programs while they are attached.
-struct Run<'a> {
-    options: &'a Options,
-    maps: &'a [MapSpec],
-    plans: Vec<Plan>,
-    elements: Vec<Elements>,
-}
-
-impl Tool for Run<'_> {
-    const NAME: &'static str = "run";
-    const WHAT: &'static str = "programs";
-
-    fn options(&self) -> &TraceOptions {
-        &self.options.trace
-    }
-
-    fn groups(&self) -> Vec<Group<'_>> {
-        vec![Group::of(self.plans.clone())]
-    }
-
-    fn maps(&self) -> Vec<MapSpec> {
-        self.maps.to_vec()
-    }
-
-    fn read(&mut self, session: &Session) -> Result<(), Error> {
-        self.elements = elements(&session.maps)?;
-        Ok(())
-    }
-
-    fn show(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-        report::head(time, out)?;
-        self.elements.iter().try_for_each(|map| write!(out, "{map}"))
-    }
-
-    fn what(&self) -> String {
-        self.plans.iter().map(|plan| plan.attach.to_string()).collect::<Vec<_>>().join(", ")
-    }
-
-    fn to_json(&self) -> Fields<String, Value> {
-        let mut fields = Fields::new();
-        fields.insert("type".into(), "maps".into());
-        fields.insert("data".into(), to_json(&self.elements));
-        fields
-    }
-}
-
-fn to_json(maps: &[Elements]) -> Value {
-    Value::Object(maps.iter().map(|map| (map.name.clone(), map.to_json())).collect())
-}
-
-/// What is in the maps whose elements are data.
-fn elements(maps: &[Map]) -> Result<Vec<Elements>, Error> {
-    let mut entries = Entries::new();
-    let maps = maps.iter().filter(|map| holds_data(map.spec().map_type));
-    let maps = maps.map(|map| {
-        map.read_all(&mut entries).map_err(|error| {
-            Error::failed(format!("the map {} cannot be read: {error}", map.spec().name))
-        })?;
-        let map_type = map.spec().map_type;
-        let array = map_type.is_array();
-        let element =
-            |(key, value): (&[u8], &[u8])| (Data::new(key), Data::of_cpus(map.cpu_values(value)));
-        let elements = entries.iter().map(element);
-        let mut elements: Vec<_> =
-            elements.filter(|(_, value)| !array || !value.is_zero()).collect();
-        // An array's are in order.
-        if !array {
-            elements.sort_unstable();
-        }
-        Ok(Elements { name: map.spec().name.clone(), kind: map_type.name(), elements })
-    });
-    maps.collect()
-}
-
-fn holds_data(map_type: MapType) -> bool {
-    map_type.is_per_cpu()
-        || matches!(map_type, MapType::Hash | MapType::Array | MapType::LruHash | MapType::LpmTrie)
 }

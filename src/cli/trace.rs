@@ -3,53 +3,33 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow::{Break, Continue};
 
-use serde_json::{Map, Value};
-
 use super::Stop;
-use super::dump::{Dumped, dump};
+use super::dump::{Dumped, Format, dump};
 use super::options::TraceOptions;
 use super::report::{self, Bar};
-use super::verify;
+use super::verify::{self, Show};
 use crate::error::Error;
-use crate::host::{KernelTypes, refusal};
+use crate::export::json;
+use crate::host::{KernelTypes, clock, refusal};
 use crate::insn::Endian;
 use crate::interval::{Ended, Intervals};
-use crate::session::{Group, Progress, Session, unwatched};
-use crate::sys::MapSpec;
+use crate::sample::Sample;
+use crate::session::Progress;
 use crate::sys::signal::StopSignal;
+use crate::tools::{Running, Tool};
 
-/// A tool that counts in the kernel and prints at the end of each interval.
-pub trait Tool {
-    /// Its name on the command line.
-    const NAME: &'static str;
-    /// What it traces, for the first line.
-    const WHAT: &'static str;
-
-    /// When and what to print.
-    fn options(&self) -> &TraceOptions;
-
-    /// The maps, in the order in which the programs refer to them.
-    fn maps(&self) -> Vec<MapSpec>;
-
-    /// The programs, in the order in which to attach them.
-    fn groups(&self) -> Vec<Group<'_>>;
-
-    /// The programs are attached: counting begins.
-    ///
-    /// # Errors
-    /// What has to be done by then could not be.
-    fn started(&mut self, _session: &Session) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// Takes what was counted since the last call, or since the start.
-    fn read(&mut self, session: &Session) -> Result<(), Error>;
-
-    /// Prints what was taken, for people, and the time of day if it was asked for.
+/// How a tool's samples are printed for people.
+pub trait Output {
+    /// Prints a sample, and the time of day if it was asked for.
     ///
     /// # Errors
     /// The output could not be written.
-    fn show(&mut self, time: Option<&str>, out: &mut dyn Write) -> io::Result<()>;
+    fn print(&mut self, sample: &Sample, time: Option<&str>, out: &mut dyn Write)
+    -> io::Result<()>;
+
+    /// Keeps what is printed only at the end. Called for each sample, whether it is printed for people
+    /// or for programs.
+    fn keep(&mut self, _: &Sample) {}
 
     /// After the last interval, or when the output was closed.
     ///
@@ -58,91 +38,106 @@ pub trait Tool {
     fn finish(&mut self) -> Result<(), Error> {
         Ok(())
     }
-
-    /// What it traces in this run, for the first line.
-    fn what(&self) -> String {
-        Self::WHAT.into()
-    }
-
-    /// What was taken, for programs: the fields of an object. `type` is its first.
-    fn to_json(&self) -> Map<String, Value>;
 }
 
-/// Runs a tool from its options to its last interval.
-///
-/// # Errors
-/// It could not be attached, read or printed.
-pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
-    let types = KernelTypes::new(tool.options().btf.as_deref())?;
-    let mut out = io::stdout().lock();
-    if let Some(format) = tool.options().dump_insns {
+/// A tool as the command line asks for it.
+pub struct Traced {
+    /// The tool.
+    pub tool: Box<dyn Tool>,
+    /// When and what to print.
+    pub options: TraceOptions,
+    /// How to print it.
+    pub output: Box<dyn Output>,
+}
+
+impl Traced {
+    fn types(&self) -> Result<KernelTypes, Error> {
+        KernelTypes::new(self.options.btf.as_deref())
+    }
+
+    /// Runs the tool to its last interval.
+    ///
+    /// # Errors
+    /// It could not be attached, read or printed.
+    pub fn run(self) -> Result<(), Stop> {
+        if let Some(format) = self.options.dump_insns {
+            return self.dump(format);
+        }
+        let types = self.types()?;
+        let Traced { tool, options, mut output } = self;
+        let mut out = io::stdout().lock();
+        let (name, what) = (tool.name(), tool.what());
+        let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
+        let mut bar = Bar::new(name);
+        // Ctrl-C ends the wait for more programs.
+        let mut progress = |Progress { done, of }| {
+            bar.draw(done, of);
+            if done > 0 && signal.came() { Break(()) } else { Continue(()) }
+        };
+        let mut running = Running::start_with(tool, &types, &mut progress)?;
+        report::attached(name, &options, running.session());
+        report::tracing(&what, &options, &mut out)?;
+        let printed = print_all(&mut running, &options, &mut *output, signal, &mut out);
+        output.finish()?;
+        printed?;
+        report::missed(name, running.session());
+        running.leave();
+        Ok(())
+    }
+
+    /// Prints the tool's programs, those for the first attach kind, without loading them.
+    ///
+    /// # Errors
+    /// They cannot be made, or the output could not be written.
+    pub fn dump(&self, format: Format) -> Result<(), Stop> {
+        let types = self.types()?;
+        let groups = self.tool.groups();
         let plans =
-            tool.groups().iter().map(|group| group.first(&types)).collect::<Result<Vec<_>, _>>()?;
+            groups.iter().map(|group| group.first(&types)).collect::<Result<Vec<_>, _>>()?;
         let programs: Vec<_> = plans.iter().flatten().map(Dumped::from).collect();
-        return dump(&mut out, format, Endian::HOST, &programs, &tool.maps());
+        let mut out = io::stdout().lock();
+        dump(&mut out, format, Endian::HOST, &programs, &self.tool.maps())
     }
-    if let Some(show) = &tool.options().verify {
-        return verify::tool(tool, &types, show);
+
+    /// Shows how the tool's programs are verified, without attaching them.
+    ///
+    /// # Errors
+    /// One is refused, or nothing of it works on this host.
+    pub fn verify(&self, show: &Show) -> Result<(), Stop> {
+        verify::tool(&*self.tool, &self.types()?, show)
     }
-    let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
-    let mut bar = Bar::new(T::NAME);
-    // Ctrl-C ends the wait for more programs.
-    let mut progress = |Progress { done, of }| {
-        bar.draw(done, of);
-        if done > 0 && signal.came() { Break(()) } else { Continue(()) }
-    };
-    let session = Session::start(&tool.maps(), &tool.groups(), &types, &mut progress)?;
-    // Before anybody is told that it counts.
-    tool.started(&session)?;
-    report::attached(T::NAME, tool.options(), &session);
-    report::tracing(&tool.what(), tool.options(), &mut out)?;
-    let printed = print_all(tool, &session, signal, &mut out);
-    tool.finish()?;
-    printed?;
-    report::missed(T::NAME, &session);
-    session.leave();
-    Ok(())
 }
 
 fn print_all(
-    tool: &mut impl Tool,
-    session: &Session,
+    running: &mut Running,
+    options: &TraceOptions,
+    output: &mut dyn Output,
     signal: StopSignal,
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
-    let options = tool.options();
+    if options.json {
+        let mut run = running.run();
+        run.options.splice(0..0, options.settings());
+        writeln!(out, "{}", json::run(&run))?;
+        out.flush()?;
+    }
     let mut intervals = Intervals::start(signal, options.interval, options.count);
     loop {
         let ended = intervals.wait().map_err(|error| Error::failed(error.to_string()))?;
         if ended == Ended::Unread {
             return Ok(());
         }
-        tool.read(session)?;
-        print(tool, out)?;
+        let sample = running.sample()?;
+        output.keep(&sample);
+        if options.json {
+            writeln!(out, "{}", json::sample(&sample))?;
+        } else {
+            let time = options.timestamp.then(|| clock::time_of_day(sample.span.end.wall));
+            output.print(&sample, time.as_deref(), out)?;
+        }
+        out.flush()?;
         if ended == Ended::Last {
             return Ok(());
         }
     }
-}
-
-/// Attaches a tool.
-///
-/// # Errors
-/// It cannot be attached on this host.
-pub fn attach(tool: &impl Tool, types: &KernelTypes) -> Result<Session, Error> {
-    Session::start(&tool.maps(), &tool.groups(), types, &mut unwatched)
-}
-
-fn print(tool: &mut impl Tool, out: &mut dyn Write) -> io::Result<()> {
-    let time = tool.options().timestamp.then(report::time_of_day);
-    if tool.options().json {
-        let mut line = tool.to_json();
-        if let Some(time) = time {
-            line.shift_insert(1, "time".into(), time.into());
-        }
-        writeln!(out, "{}", Value::from(line))?;
-    } else {
-        tool.show(time.as_deref(), out)?;
-    }
-    out.flush()
 }

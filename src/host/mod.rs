@@ -4,6 +4,7 @@
 mod attach;
 mod call_frame;
 mod cgroups;
+pub mod clock;
 mod disk;
 pub mod holders;
 mod map_rules;

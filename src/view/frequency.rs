@@ -1,72 +1,31 @@
-//! Frequency counts: what was counted how often, the most frequent last, where the eye is when the
-//! table has scrolled by.
+//! Counts by name: the most frequent last, where the eye is when the table has scrolled by.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::{Map, Value};
+use crate::sample::{Row, Table, Value};
 
-/// Counts by name.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Frequencies {
-    /// What the names are: `FUNC`.
-    pub header: &'static str,
-    /// Names and counts, ascending.
-    rows: Vec<(String, u64)>,
-    /// How many rows there are that are not shown, and their counts.
-    rest: (usize, u64),
-}
+/// A table of counts. Prints nothing where nothing was counted, else a header and a row a count.
+#[derive(Clone, Copy, Debug)]
+pub struct Frequencies<'a>(pub &'a Table);
 
-impl Frequencies {
-    /// The `top` highest of these counts, or all; those of one name are one, and zeros are none.
-    pub fn new(
-        header: &'static str,
-        counts: impl IntoIterator<Item = (String, u64)>,
-        top: Option<usize>,
-    ) -> Frequencies {
-        let mut sums = BTreeMap::new();
-        for (name, count) in counts {
-            *sums.entry(printable(&name)).or_default() += count;
-        }
-        sums.retain(|_, count| *count > 0);
-        // Equal counts stay in the order of their names.
-        let mut rows: Vec<(String, u64)> = sums.into_iter().collect();
-        rows.sort_by_key(|(_, count)| *count);
-        let hidden = rows.len().saturating_sub(top.unwrap_or(usize::MAX));
-        let rest = rows.drain(..hidden).fold((0, 0), |(n, sum), (_, count)| (n + 1, sum + count));
-        Frequencies { header, rows, rest }
-    }
-
-    /// Each name with its count.
-    pub fn to_json(&self) -> Value {
-        let rows = self.rows.iter().map(|(name, count)| (name.clone(), Value::from(*count)));
-        Value::from(rows.collect::<Map<_, _>>())
-    }
-
-    /// How many names are not shown, and their counts.
-    pub fn rest(&self) -> (usize, u64) {
-        self.rest
-    }
-}
-
-/// A thread may give itself a name that would move the cursor.
-fn printable(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
-/// Nothing where nothing was counted, else a header and a row a name.
-impl fmt::Display for Frequencies {
+impl fmt::Display for Frequencies<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.rows.is_empty() {
+        let Table { labels, rows, rest, .. } = self.0;
+        if rows.is_empty() {
             return Ok(());
         }
-        let (names, counts) = self.rest;
-        if names > 0 {
-            writeln!(f, "({names} more, counted {counts} times)")?;
+        if rest.rows > 0 {
+            writeln!(f, "({} more, counted {} times)", rest.rows, rest.count)?;
         }
-        writeln!(f, "{:<36} {:>8}", self.header, "COUNT")?;
-        for (name, count) in &self.rows {
-            writeln!(f, "{name:<36} {count:>8}")?;
+        let headings: Vec<_> = labels.iter().map(|label| &*label.heading).collect();
+        writeln!(f, "{:<36} {:>8}", headings.join(" "), "COUNT")?;
+        for Row { labels, value, .. } in rows {
+            let names: Vec<_> = labels.iter().map(ToString::to_string).collect();
+            let name = names.join(" ");
+            match value {
+                Value::Gauge(gauge) => writeln!(f, "{name:<36} {gauge:>8}")?,
+                value => writeln!(f, "{name:<36} {:>8}", value.count())?,
+            }
         }
         Ok(())
     }
@@ -75,41 +34,40 @@ impl fmt::Display for Frequencies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::{Label, LabelValue, Rest, Unit};
 
-    fn counts(counts: &[(&str, u64)], top: Option<usize>) -> Frequencies {
-        Frequencies::new("FUNC", counts.iter().map(|(name, n)| ((*name).to_owned(), *n)), top)
+    fn table(counts: &[(&str, u64)]) -> Table {
+        let row = |(name, count): &(&str, u64)| Row {
+            labels: vec![LabelValue::text(name)],
+            value: Value::Count(*count),
+            total: Value::Count(*count),
+        };
+        Table {
+            name: "calls".into(),
+            help: "Calls".into(),
+            unit: Unit::Count,
+            labels: vec![Label::new("function", "FUNC")],
+            rows: counts.iter().map(row).collect(),
+            rest: Rest::default(),
+        }
     }
 
     #[test]
-    fn the_most_frequent_is_last_and_what_was_not_counted_is_left_out() {
-        let table = counts(&[("vfs_read", 500), ("vfs_open", 7), ("vfs_x", 0), ("a", 7)], None);
+    fn names_and_counts_stand_in_columns() {
         assert_eq!(
-            table.to_string(),
+            Frequencies(&table(&[("vfs_open", 7), ("vfs_read", 500)])).to_string(),
             "FUNC                                    COUNT\n\
-             a                                           7\n\
              vfs_open                                    7\n\
              vfs_read                                  500\n"
         );
-        assert_eq!(table.to_json().to_string(), r#"{"a":7,"vfs_open":7,"vfs_read":500}"#);
-    }
-
-    #[test]
-    fn nothing_counted_is_no_table() {
-        assert_eq!(counts(&[("a", 0)], None).to_string(), "");
+        assert_eq!(Frequencies(&table(&[])).to_string(), "");
     }
 
     #[test]
     fn what_is_below_the_top_is_summed_up() {
-        let table = counts(&[("a", 1), ("b", 2), ("c", 3), ("d", 4)], Some(2));
-        assert_eq!(table.rest(), (2, 3));
-        let text = table.to_string();
+        let mut table = table(&[("a", 1), ("b", 2), ("c", 3), ("d", 4)]);
+        table.keep_last(Some(2));
+        let text = Frequencies(&table).to_string();
         assert!(text.starts_with("(2 more, counted 3 times)\nFUNC "), "{text}");
-        assert_eq!(table.to_json().to_string(), r#"{"c":3,"d":4}"#);
-    }
-
-    #[test]
-    fn a_name_cannot_move_the_cursor_and_names_that_look_the_same_are_one() {
-        let table = counts(&[("a\u{1b}", 1), ("a\n", 2)], None);
-        assert_eq!(table.to_json().to_string(), r#"{"a?":3}"#);
     }
 }

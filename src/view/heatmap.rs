@@ -6,10 +6,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use super::color::Palette;
 use super::duration::{latency, latency_above};
+use crate::sample::{Sample, Value};
 
 /// Columns, three to a power of two: 0 is a nanosecond, 99 eleven seconds.
 pub const SLOTS: usize = 100;
@@ -33,7 +32,42 @@ pub struct Row {
     pub over: u64,
 }
 
+impl Default for Row {
+    fn default() -> Row {
+        Row {
+            start: Duration::ZERO,
+            end: Duration::ZERO,
+            missed: 0,
+            counts: [0; SLOTS],
+            under: 0,
+            over: 0,
+        }
+    }
+}
+
 impl Row {
+    /// A sample of a histogram that has a bucket below the columns, one for each column and one above
+    /// them, in a picture that began at `start` by the monotonic clock and has a row each `interval`.
+    pub fn of(sample: &Sample, start: Duration, interval: Duration) -> Row {
+        let mut row = Row::default();
+        let first = sample.tables.first().and_then(|table| table.rows.first());
+        if let Some(Value::Histogram(histogram)) = first.map(|row| &row.value)
+            && let [under, columns @ .., over] = &histogram.counts[..]
+        {
+            (row.under, row.over) = (*under, *over);
+            row.counts.iter_mut().zip(columns).for_each(|(count, column)| *count = *column);
+        }
+        row.end = sample.span.end.monotonic.saturating_sub(start);
+        // Half an interval late is no gap.
+        let missed = sample.span.duration().as_nanos().checked_div(interval.as_nanos());
+        row.missed = missed.unwrap_or(0).saturating_sub(1) as u64;
+        row.start = match row.missed {
+            0 => sample.span.start.monotonic.saturating_sub(start),
+            _ => row.end.saturating_sub(interval),
+        };
+        row
+    }
+
     /// All that was counted.
     pub fn total(&self) -> u64 {
         [self.under, self.over].iter().chain(&self.counts).fold(0, saturating_add)
@@ -59,18 +93,6 @@ impl Row {
             }
         }
         Quantile::Above(lower(SLOTS))
-    }
-
-    /// The columns from the first to the last that counted anything, with zeros between.
-    pub fn to_json(&self) -> Value {
-        let used = self.counts.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
-        let columns = self.counts[..used].iter().enumerate().skip_while(|(_, count)| **count == 0);
-        let columns = columns.map(|(slot, count)| (lower(slot), lower(slot + 1), count));
-        // Between 1 and 8 nanoseconds there are fewer whole numbers than columns.
-        let columns = columns.filter(|(low, next, _)| low < next);
-        columns
-            .map(|(low, next, count)| json!({"min": low, "max": next - 1, "count": count}))
-            .collect()
     }
 }
 
@@ -280,14 +302,7 @@ mod tests {
     use super::*;
 
     fn row(counts: &[(usize, u64)]) -> Row {
-        let mut row = Row {
-            start: Duration::ZERO,
-            end: Duration::from_secs(1),
-            missed: 0,
-            counts: [0; SLOTS],
-            under: 0,
-            over: 0,
-        };
+        let mut row = Row { end: Duration::from_secs(1), ..Row::default() };
         counts.iter().for_each(|(slot, count)| row.counts[*slot] = *count);
         row
     }
@@ -398,14 +413,5 @@ mod tests {
         assert!(legend.lines().all(|line| line.len() <= 80), "{legend}");
         let shades = Layout::new(Some(80), FIRST, false, false).legend(Palette::Ansi256);
         assert_eq!(shades.matches("\x1b[48;5;").count(), 12);
-    }
-
-    #[test]
-    fn json_has_the_columns_between_the_first_and_the_last_used() {
-        assert_eq!(
-            row(&[(3, 1), (6, 2)]).to_json().to_string(),
-            r#"[{"min":2,"max":2,"count":1},{"min":3,"max":3,"count":0},{"min":4,"max":5,"count":2}]"#
-        );
-        assert_eq!(row(&[]).to_json().to_string(), "[]");
     }
 }

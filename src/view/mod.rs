@@ -12,6 +12,7 @@
 //! | [`graph`] | boxes and the jumps between them |
 //! | [`heatmap`] | latency over time, as tracex3 drew it |
 //! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
+//! | [`tables`] | a sample: its tables, and what is missing from them |
 //! | [`table`] | rows under a header, aligned |
 //! | [`summary`] | count, average, extremes and percentiles of a distribution |
 
@@ -26,3 +27,4 @@ pub mod histogram;
 pub mod summary;
 pub mod svg;
 pub mod table;
+pub mod tables;

@@ -1,60 +1,61 @@
 //! What each tool will use: it is attached as it would be, and detached.
 
-use clap::{Args, Command};
-
-use super::super::trace::{self, Tool};
-use super::super::{argdist, bioheat, biolatency, bitehist, bitesize, funccount, funclatency};
 use super::{Held, check};
 use crate::error::Error;
 use crate::host::KernelTypes;
-use crate::session::Session;
+use crate::session::{Session, unwatched};
+use crate::tools::{
+    Running, Tool, argdist, bioheat, biolatency, bitehist, bitesize, funccount, funclatency,
+};
 use crate::view::checks::Check;
 
-type Try = fn(&KernelTypes) -> Result<Session, Error>;
+type Made = Result<Box<dyn Tool>, Error>;
+type Make = fn() -> Made;
 
-/// Each tool with the arguments it cannot do without. Where functions cannot be probed, tracepoints may.
-const TOOLS: [(&str, Try); 9] = [
-    ("bitehist", |types| attach(types, &options(&[]), bitehist::tool)),
-    ("bitesize", |types| attach(types, &options(&[]), bitesize::tool)),
-    ("biolatency", |types| attach(types, &options(&[]), biolatency::tool)),
-    ("bioheat", |types| attach(types, &options(&[]), bioheat::tool)),
-    ("funccount", |types| attach(types, &options(&["ksys_sync"]), funccount::tool)),
-    ("funccount tracepoint", |types| attach(types, &options(&[TRACEPOINT]), funccount::tool)),
-    ("funclatency", |types| attach(types, &options(&["ksys_sync"]), funclatency::tool)),
-    ("argdist", |types| attach(types, &options(&["vfs_fallocate", "arg0"]), argdist::tool)),
-    ("argdist tracepoint", |types| attach(types, &options(&[TRACEPOINT, "pid"]), argdist::tool)),
+/// Each tool with the least that it needs. Where functions cannot be probed, tracepoints may.
+const TOOLS: [(&str, Make); 9] = [
+    ("bitehist", || Ok(Box::new(bitehist::Bitehist::new(bitehist::Options::default())))),
+    ("bitesize", || Ok(Box::new(bitesize::Bitesize::new(bitesize::Options::default())))),
+    ("biolatency", || Ok(Box::new(biolatency::Biolatency::new(biolatency::Options::default())))),
+    ("bioheat", || Ok(Box::new(bioheat::Bioheat::new(bioheat::Options::default())))),
+    ("funccount", || funccount("ksys_sync")),
+    ("funccount tracepoint", || funccount(TRACEPOINT)),
+    ("funclatency", || {
+        let function = "ksys_sync".into();
+        let options = funclatency::Options { function, ..funclatency::Options::default() };
+        Ok(Box::new(funclatency::Funclatency::new(options)?))
+    }),
+    ("argdist", || argdist("vfs_fallocate", "arg0")),
+    ("argdist tracepoint", || argdist(TRACEPOINT, "pid")),
 ];
 /// One that is passed now and then.
 const TRACEPOINT: &str = "sched:sched_process_exit";
 
+fn funccount(pattern: &str) -> Made {
+    let patterns = vec![pattern.into()];
+    let options = funccount::Options { patterns, ..funccount::Options::default() };
+    Ok(Box::new(funccount::Funccount::new(options)?))
+}
+
+fn argdist(function: &str, value: &str) -> Made {
+    let value = value.parse().map_err(Error::usage)?;
+    Ok(Box::new(argdist::Argdist::new(argdist::Options::new(function, value))?))
+}
+
 pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
-    let tools = TOOLS.iter().map(|(name, attach)| match attach(types) {
+    let attach = |tool: &Make| Running::start_with(tool()?, types, &mut unwatched);
+    let tools = TOOLS.iter().map(|(name, tool)| match attach(tool) {
         Err(error) => check(*name, Err(error)),
-        Ok(session) => {
+        Ok(running) => {
+            let session = running.session();
             let places = session.attached.iter().map(|one| &*one.place).collect::<Vec<_>>();
-            let place = places.join(", ");
-            let found = format!("{place}, {} of maps", session.memory());
-            let detail = passed_over(&session);
-            held.push(Box::new(session));
+            let found = format!("{}, {} of maps", places.join(", "), session.memory());
+            let detail = passed_over(session);
+            held.push(Box::new(running));
             Check { detail, ..check(*name, Ok(found)) }
         }
     });
     tools.collect()
-}
-
-fn attach<'a, O, T: Tool>(
-    types: &KernelTypes,
-    options: &'a O,
-    tool: fn(&'a O) -> Result<T, Error>,
-) -> Result<Session, Error> {
-    trace::attach(&tool(options)?, types)
-}
-
-/// A tool's options as the command line would give them.
-fn options<O: Args>(arguments: &[&str]) -> O {
-    let command = O::augment_args(Command::new("tool").no_binary_name(true));
-    O::from_arg_matches(&command.get_matches_from(arguments))
-        .expect("the matches of its own command")
 }
 
 /// The kinds that were tried before and why they did not work, if there were any.
@@ -66,40 +67,38 @@ fn passed_over(session: &Session) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Command;
+
     use super::*;
-    use crate::insn::Buckets;
-    use crate::programs;
+    use crate::programs::funccount::By;
     use crate::sys::{MapSpec, Memory};
 
     #[test]
     fn the_help_of_each_tool_states_the_memory_of_its_maps() {
         let mut commands = crate::cli::command();
         commands.build();
-        let states = |name: &str, maps: Vec<MapSpec>| {
+        let states = |tool: &dyn Tool| {
+            let (name, maps) = (tool.name(), tool.maps());
             let memory: Memory = maps.iter().map(MapSpec::memory).sum();
             let help = commands.find_subcommand(name).and_then(Command::get_after_help);
             let help = help.unwrap().to_string().replace('\n', " ");
             assert!(help.contains(&format!("{memory}.")), "{name}: {memory}: {help}");
         };
-        states("bitehist", bitehist::tool(&options(&[])).unwrap().maps());
-        states("bitesize", bitesize::tool(&options(&[])).unwrap().maps());
-        states("biolatency", biolatency::tool(&options(&[])).unwrap().maps());
-        states("biolatency", biolatency::tool(&options(&["-D", "-F"])).unwrap().maps());
-        states("bioheat", bioheat::tool(&options(&[])).unwrap().maps());
-        let options = programs::argdist::Options { buckets: Buckets::Log2, pid: None };
-        states("argdist", programs::argdist::maps(&options));
-        let by = programs::funccount::By::Comm;
-        states("funccount", programs::funccount::maps(by, 0, 10240));
-        let (unit, buckets) = (1000, Buckets::Log2);
-        for by_pid in [None, Some(1024)] {
-            let options = programs::funclatency::Options {
-                unit,
-                buckets: buckets.clone(),
-                pid: None,
-                by_pid,
-            };
-            states("funclatency", programs::funclatency::maps(&options));
+        for (_, tool) in &TOOLS[..4] {
+            states(&*tool().unwrap());
         }
+        let by = biolatency::Options { by_disk: true, by_flags: true, ..Default::default() };
+        states(&biolatency::Biolatency::new(by));
+        let user = "/proc/self/exe:main".to_owned();
+        for by_pid in [false, true] {
+            let function = user.clone();
+            let options = funclatency::Options { function, by_pid, ..Default::default() };
+            states(&funclatency::Funclatency::new(options).unwrap());
+        }
+        let value = "arg0".parse().unwrap();
+        states(&argdist::Argdist::new(argdist::Options::new(&user, value)).unwrap());
+        let by = funccount::Options { by: By::Comm, ..Default::default() };
+        states(&funccount::Funccount::new(by).unwrap());
     }
 
     #[test]

@@ -15,9 +15,9 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::Stop;
+use super::{Command, Stop};
 use crate::elf::clean;
 use crate::error::Error;
 use crate::insn::Endian;
@@ -115,14 +115,12 @@ fn endian(text: &str) -> Result<Endian, &'static str> {
 /// Files with more are refused. The longest program that a kernel takes has 8 MB.
 const MOST: u64 = 32 << 20;
 
-/// Arguments that stand for `dump` with a tool's name: the tool's own, with `--dump-insns`.
-pub fn as_tool(options: &Options, is_tool: impl Fn(&str) -> bool) -> Option<Vec<OsString>> {
-    let name = options.what.first()?.to_str().filter(|name| is_tool(name))?;
-    let format = options.format.unwrap_or(Format::Listing);
-    let format = format.to_possible_value()?.get_name().to_owned();
-    let mut args = vec!["rawbpf".into(), name.into(), format!("--dump-insns={format}").into()];
-    args.extend(options.what[1..].iter().cloned());
-    Some(args)
+impl Options {
+    /// The tool that is named, with its arguments, and the format.
+    pub fn of_tool(&self) -> Option<(&[OsString], Format)> {
+        Command::is_tool(self.what.first()?)
+            .then(|| (&self.what[..], self.format.unwrap_or(Format::Listing)))
+    }
 }
 
 pub fn run(options: &Options) -> Result<(), Stop> {

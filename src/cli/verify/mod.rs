@@ -17,16 +17,16 @@ use clap::Args;
 use against::Against;
 use logs::Logs;
 
-use super::Stop;
 use super::dump::{Dumped, resolved};
 use super::report;
 use super::run::attach;
 use super::text::{ProgramKind, read_any};
-use super::trace::Tool;
+use super::{Command, Stop};
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::session::{self, Plan, Walked};
 use crate::sys::Map;
+use crate::tools::Tool;
 use crate::verifier::page::Page;
 use crate::verifier::recording::Verdict;
 use crate::verifier::totals::Totals;
@@ -104,13 +104,11 @@ if the program is refused here, if a verdict there is another one, or if a log i
 const MOST: usize = 20_000;
 
 impl Options {
-    /// The command line of the tool that is named, and what to show of its programs.
-    pub fn of_tool(&self, is_tool: impl Fn(&str) -> bool) -> Option<(Vec<OsString>, Show)> {
+    /// The tool that is named, with its arguments, and what to show of its programs.
+    pub fn of_tool(&self) -> Option<(&[OsString], &Show)> {
         // A text is given by itself.
-        let tool = self.what.first()?.to_str().filter(|name| is_tool(name) && *name != "run")?;
-        let mut args = vec!["rawbpf".into(), tool.into()];
-        args.extend(self.what[1..].iter().cloned());
-        Some((args, self.show.clone()))
+        let name = self.what.first()?;
+        (Command::is_tool(name) && name != "run").then_some((&self.what[..], &self.show))
     }
 }
 
@@ -153,7 +151,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 ///
 /// # Errors
 /// One is refused, or nothing of it works on this host.
-pub fn tool<T: Tool>(tool: &T, types: &KernelTypes, show: &Show) -> Result<(), Stop> {
+pub fn tool(tool: &dyn Tool, types: &KernelTypes, show: &Show) -> Result<(), Stop> {
     if show.step {
         step::check(false)?;
     }

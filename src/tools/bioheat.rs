@@ -1,0 +1,135 @@
+//! Block I/O latency in the columns of a heat map.
+
+use super::{Choice, Tool};
+use crate::counters::Counters;
+use crate::error::Error;
+use crate::host::{AttachKind, Disk, Request};
+use crate::programs::bioheat::{self as program, FULL, HEAT, OVER, REISSUED, UNDER, UNMATCHED};
+use crate::programs::request;
+use crate::sample::{Bucket, Histogram, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
+use crate::session::{Group, Plan, Session};
+use crate::sys::MapSpec;
+use crate::view::heatmap as heat;
+
+/// What is measured.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Only this disk.
+    pub disk: Option<Disk>,
+    /// How to attach.
+    pub attach: Choice,
+}
+
+/// Measures how long block I/O takes, three columns to a power of two.
+pub struct Bioheat {
+    options: Options,
+    counters: Counters,
+}
+
+impl Bioheat {
+    /// The tool, not attached yet.
+    pub fn new(options: Options) -> Bioheat {
+        Bioheat { options, counters: Counters::default() }
+    }
+}
+
+impl Tool for Bioheat {
+    fn name(&self) -> &'static str {
+        "bioheat"
+    }
+
+    fn what(&self) -> String {
+        "block device I/O latency".into()
+    }
+
+    fn settings(&self) -> Vec<(&'static str, Setting)> {
+        let Options { disk, attach } = &self.options;
+        vec![("disk", disk.map(Disk::name).into()), ("attach", attach.name().into())]
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps()
+    }
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        let kinds = match self.options.attach {
+            // Both ends of a request, and none is lost where a probe fires inside another.
+            Choice::Auto => vec![AttachKind::TpBtf, AttachKind::RawTp],
+            only => only.kinds(),
+        };
+        vec![Group::new(kinds, |kind, types| {
+            let end = match kind {
+                AttachKind::Kprobe | AttachKind::RawTp => AttachKind::RawTp,
+                AttachKind::Fentry | AttachKind::TpBtf => AttachKind::TpBtf,
+                _ => {
+                    return Err(Error::lacking(
+                        "a tracepoint's record does not identify the request that completes",
+                    )
+                    .next("try: --attach raw_tp"));
+                }
+            };
+            let disk = self.options.disk;
+            let places = [request::end(end), request::issue(kind)];
+            let ([(complete, completed), (issue, issued)], by_slot) =
+                Request::find_with_cmpxchg(places, types, disk.is_some())?;
+            // The end is attached first: a request that was issued before is no harm, but one whose end
+            // nobody saw would stay in the map.
+            Ok(vec![
+                Plan::new("complete", complete, program::complete(&completed, disk, by_slot)?),
+                Plan::new("issue", issue, program::issue(&issued, disk, by_slot)?),
+            ])
+        })]
+    }
+
+    fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
+        let counted = self.counters.read(session.map(HEAT)?)?;
+        // What ended before it began, by the clocks of two CPUs, took no time.
+        let ends = (0..heat::SLOTS).map(|column| Bucket {
+            low: heat::lower(column),
+            high: Some(heat::lower(column + 1) - 1),
+        });
+        let under = Bucket { low: 0, high: Some(0) };
+        let over = Bucket { low: heat::lower(heat::SLOTS), high: None };
+        let buckets: std::sync::Arc<[_]> = [under].into_iter().chain(ends).chain([over]).collect();
+        let histogram = |counts: &[u64]| {
+            let (columns, over) = (&counts[..OVER as usize], counts[OVER as usize]);
+            let counts = [&[counts[UNDER as usize]], columns, &[over]].concat();
+            Value::Histogram(Histogram::new(buckets.clone(), counts))
+        };
+        let row = Row {
+            labels: vec![],
+            value: histogram(&counted.interval),
+            total: histogram(&counted.total),
+        };
+        let table = Table {
+            name: "latency".into(),
+            help: "Time from a request's issue to the driver to its completion".into(),
+            unit: Unit::Nanoseconds,
+            labels: vec![],
+            rows: vec![row],
+            rest: Rest::default(),
+        };
+        let some = |kind, word: u32, sentence: &str| {
+            Lost::some(kind, counted.interval[word as usize], sentence)
+        };
+        let lost = [
+            some(
+                LostKind::NoStart,
+                UNMATCHED,
+                "completions without a recorded start (issued before tracing began, or steps of a \
+                 flush); harmless",
+            ),
+            some(
+                LostKind::Reissued,
+                REISSUED,
+                "requests were issued again before they completed; the last time counts",
+            ),
+            some(
+                LostKind::BeyondMaxOpen,
+                FULL,
+                &format!("requests were not counted, beyond {} at a time", program::UNDER_WAY),
+            ),
+        ];
+        Ok((vec![table], lost.into_iter().flatten().collect()))
+    }
+}

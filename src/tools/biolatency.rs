@@ -1,0 +1,223 @@
+//! The distribution of block I/O latency.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use super::{Choice, Tool, distribution};
+use crate::counters::Counters;
+use crate::distributions::Distributions;
+use crate::error::Error;
+use crate::host::{AttachKind, Disk, Operations, Request};
+use crate::programs::biolatency::{self as program, EPOCH, LATENCIES, MISSED, missed};
+use crate::programs::request;
+use crate::sample::{Bucket, Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit};
+use crate::session::{Group, Plan, Session};
+use crate::sys::MapSpec;
+
+/// What is measured, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Only this disk.
+    pub disk: Option<Disk>,
+    /// How to attach.
+    pub attach: Choice,
+    /// Milliseconds instead of microseconds.
+    pub milliseconds: bool,
+    /// Include the time in the kernel's queue, before the driver got the request.
+    pub queued: bool,
+    /// A histogram for each disk.
+    pub by_disk: bool,
+    /// A histogram for each operation with its flags.
+    pub by_flags: bool,
+    /// For up to N disks and operations there are histograms in the kernel.
+    pub max_keys: u32,
+    /// Up to N requests are known between their start and their end, or more where slots are used.
+    pub max_requests: u32,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            disk: None,
+            attach: Choice::Auto,
+            milliseconds: false,
+            queued: false,
+            by_disk: false,
+            by_flags: false,
+            max_keys: 256,
+            max_requests: 32768,
+        }
+    }
+}
+
+/// Measures how long block I/O takes, from the issue to the driver to the completion.
+pub struct Biolatency {
+    options: Options,
+    programs: program::Options,
+    latencies: Distributions,
+    buckets: Arc<[Bucket]>,
+    missed: Counters,
+    operations: OnceCell<Operations>,
+}
+
+impl Biolatency {
+    /// The tool, not attached yet.
+    pub fn new(options: Options) -> Biolatency {
+        let programs = program::Options {
+            unit: Biolatency::unit(&options).in_base() as i32,
+            queued: options.queued,
+            by_disk: options.by_disk,
+            by_flags: options.by_flags,
+            disk: options.disk,
+            max_requests: options.max_requests,
+            max_keys: options.max_keys,
+        };
+        Biolatency {
+            options,
+            programs,
+            latencies: Distributions::new(&program::BUCKETS),
+            buckets: distribution::buckets(&program::BUCKETS),
+            missed: Counters::default(),
+            operations: OnceCell::new(),
+        }
+    }
+
+    fn unit(options: &Options) -> Unit {
+        if options.milliseconds { Unit::Milliseconds } else { Unit::Microseconds }
+    }
+
+    fn labels(&self) -> Vec<Label> {
+        let disk = self.options.by_disk.then(|| Label::new("disk", "disk"));
+        let flags = self.options.by_flags.then(|| Label::new("flags", "flags"));
+        disk.into_iter().chain(flags).collect()
+    }
+
+    fn label_values(&self, key: &[u8]) -> Vec<LabelValue> {
+        let (dev, flags) = program::key(key);
+        let disk = self.options.by_disk.then(|| Disk::from_dev(dev).name());
+        let flags = self.operations.get().map(|operations| operations.name(flags));
+        disk.into_iter().chain(flags).map(|name| LabelValue::text(&name)).collect()
+    }
+
+    fn lost(&self, missed: &[u64]) -> Vec<Lost> {
+        let Options { max_requests, max_keys, .. } = self.options;
+        let some =
+            |kind, word: u32, sentence: &str| Lost::some(kind, missed[word as usize], sentence);
+        let lost = [
+            some(
+                LostKind::NoStart,
+                missed::UNMATCHED,
+                "more ends, of flushes or of requests issued earlier",
+            ),
+            some(
+                LostKind::Reissued,
+                missed::REISSUED,
+                "issued again before an end was seen, and measured from then",
+            ),
+            some(
+                LostKind::BeyondMaxOpen,
+                missed::TOO_MANY,
+                &format!("more, beyond {max_requests} requests at a time"),
+            )
+            .map(|lost| lost.option("--max-requests")),
+            some(
+                LostKind::BeyondMaxKeys,
+                missed::TOO_MANY_KEYS,
+                &format!("more, beyond {max_keys} histograms"),
+            )
+            .map(|lost| lost.option("--max-keys")),
+            some(
+                LostKind::NotTimed,
+                missed::NOT_TIMED,
+                "more requests, whose disk has iostats off",
+            ),
+        ];
+        lost.into_iter().flatten().collect()
+    }
+}
+
+impl Tool for Biolatency {
+    fn name(&self) -> &'static str {
+        "biolatency"
+    }
+
+    fn what(&self) -> String {
+        "block device I/O".into()
+    }
+
+    fn settings(&self) -> Vec<(&'static str, Setting)> {
+        let options = &self.options;
+        vec![
+            ("disk", options.disk.map(Disk::name).into()),
+            ("attach", options.attach.name().into()),
+            ("milliseconds", options.milliseconds.into()),
+            ("queued", options.queued.into()),
+            ("disks", options.by_disk.into()),
+            ("flags", options.by_flags.into()),
+            ("max_keys", options.max_keys.into()),
+            ("max_requests", options.max_requests.into()),
+        ]
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps(&self.programs)
+    }
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        vec![Group::new(self.options.attach.kinds_with_request(), |kind, types| {
+            if kind == AttachKind::Tracepoint {
+                return Err(Error::usage(
+                    "a tracepoint's record does not identify its request, and a latency needs two events",
+                )
+                .next("try: --attach raw_tp"));
+            }
+            let options = self.programs;
+            if options.by_flags && self.operations.get().is_none() {
+                let _ = self.operations.set(Operations::find(types)?);
+            }
+            let at_end = if kind == AttachKind::RawTp { kind } else { AttachKind::TpBtf };
+            let places = [request::issue(kind), request::end(at_end)];
+            let ([(issue, issued), (complete, completed)], by_slot) =
+                Request::find_with_cmpxchg(places, types, options.with_disk())?;
+            let end = program::completed(&completed, options, by_slot)?;
+            let start = program::issued(&issued, options, by_slot)?;
+            // The end first: otherwise starts would be stored that nobody ends.
+            Ok(vec![
+                Plan::new("request_end", complete, end),
+                Plan::new("request_start", issue, start),
+            ])
+        })]
+    }
+
+    fn begin(&mut self, session: &Session) -> Result<(), Error> {
+        self.latencies.begin(session.map(EPOCH)?)
+    }
+
+    fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
+        let measured = self.latencies.read(session.map(LATENCIES)?, session.map(EPOCH)?)?;
+        let unit = Biolatency::unit(&self.options);
+        let mut rows: Vec<_> = measured
+            .iter()
+            .map(|measured| Row {
+                labels: self.label_values(&measured.key),
+                value: distribution::histogram(&self.buckets, unit, &measured.interval),
+                total: distribution::histogram(&self.buckets, unit, &measured.total),
+            })
+            .collect();
+        rows.sort_by(|one, other| one.labels.cmp(&other.labels));
+        let table = Table {
+            name: "latency".into(),
+            help: match self.options.queued {
+                true => "Time from a request's insertion into the queue to its completion",
+                false => "Time from a request's issue to the driver to its completion",
+            }
+            .into(),
+            unit,
+            labels: self.labels(),
+            rows,
+            rest: Rest::default(),
+        };
+        let missed = self.missed.read(session.map(MISSED)?)?;
+        Ok((vec![table], self.lost(&missed.interval)))
+    }
+}

@@ -1,0 +1,99 @@
+//! Block I/O sizes as a histogram.
+
+use super::{Choice, Tool, distribution};
+use crate::counters::Counters;
+use crate::error::Error;
+use crate::host::{Disk, Request};
+use crate::programs::bitehist::{self as program, BUCKETS, HIST};
+use crate::programs::request;
+use crate::sample::{Histogram, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
+use crate::session::{Group, Plan, Session};
+use crate::sys::MapSpec;
+
+/// What is counted, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Only this disk.
+    pub disk: Option<Disk>,
+    /// How to attach.
+    pub attach: Choice,
+    /// Bytes, from half a kilobyte on, instead of kilobytes.
+    pub bytes: bool,
+}
+
+/// Counts block I/O by size.
+pub struct Bitehist {
+    options: Options,
+    counters: Counters,
+}
+
+impl Bitehist {
+    /// The tool, not attached yet.
+    pub fn new(options: Options) -> Bitehist {
+        Bitehist { options, counters: Counters::default() }
+    }
+}
+
+impl Tool for Bitehist {
+    fn name(&self) -> &'static str {
+        "bitehist"
+    }
+
+    fn what(&self) -> String {
+        "block device I/O".into()
+    }
+
+    fn settings(&self) -> Vec<(&'static str, Setting)> {
+        let Options { disk, attach, bytes } = &self.options;
+        vec![
+            ("disk", disk.map(Disk::name).into()),
+            ("attach", attach.name().into()),
+            ("bytes", (*bytes).into()),
+        ]
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps()
+    }
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        vec![Group::new(self.options.attach.kinds(), |kind, types| {
+            let disk = self.options.disk;
+            let [(attach, request)] = Request::find([request::issue(kind)], types, disk.is_some())?;
+            // Bucket 0 reaches to twice the unit: two kilobytes, or half of one.
+            let shift = if self.options.bytes { 8 } else { 10 };
+            let options = program::Options { shift, disk };
+            Ok(vec![Plan::new(self.name(), attach, program::program(&request, options)?)])
+        })]
+    }
+
+    fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
+        let counted = self.counters.read(session.map(HIST)?)?;
+        let (first, unit) = match self.options.bytes {
+            true => (512, Unit::Bytes),
+            false => (2, Unit::Kibibytes),
+        };
+        let buckets = distribution::powers_of_two(first, BUCKETS);
+        let histogram = |counts: &[u64]| {
+            let counts = counts[..BUCKETS as usize].to_vec();
+            Value::Histogram(Histogram::new(buckets.clone(), counts))
+        };
+        let row = Row {
+            labels: vec![],
+            value: histogram(&counted.interval),
+            total: histogram(&counted.total),
+        };
+        let table = Table {
+            name: "size".into(),
+            help: "Sizes of block I/O requests, when they are issued to the driver".into(),
+            unit,
+            labels: vec![],
+            rows: vec![row],
+            rest: Rest::default(),
+        };
+        let unreadable = counted.interval[program::UNREADABLE as usize];
+        let lost =
+            Lost::some(LostKind::Unreadable, unreadable, "more, whose size could not be read");
+        Ok((vec![table], lost.into_iter().collect()))
+    }
+}

@@ -1,0 +1,59 @@
+//! Which attach kinds are tried.
+
+use crate::error::Error;
+use crate::host::AttachKind;
+
+/// An attach kind, or the first that works.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Choice {
+    /// The first that works of those that the tool has.
+    #[default]
+    Auto,
+    /// Only this one.
+    Only(AttachKind),
+}
+
+impl Choice {
+    /// What to try, in this order.
+    pub fn kinds(self) -> Vec<AttachKind> {
+        match self {
+            Choice::Auto => AttachKind::ALL.to_vec(),
+            Choice::Only(kind) => vec![kind],
+        }
+    }
+
+    /// What to try for programs that need the request itself, which a tracepoint's record does not have:
+    /// a tracepoint only if it was asked for.
+    pub fn kinds_with_request(self) -> Vec<AttachKind> {
+        let mut kinds = self.kinds();
+        if self == Choice::Auto {
+            kinds.retain(|kind| *kind != AttachKind::Tracepoint);
+        }
+        kinds
+    }
+
+    /// What to try of these kinds, which are all that are possible.
+    ///
+    /// # Errors
+    /// Another one was asked for.
+    pub fn among(self, kinds: &[AttachKind]) -> Result<Vec<AttachKind>, Error> {
+        match self {
+            Choice::Auto => Ok(kinds.to_vec()),
+            Choice::Only(kind) if kinds.contains(&kind) => Ok(vec![kind]),
+            Choice::Only(kind) => {
+                let names: Vec<_> = kinds.iter().map(AttachKind::to_string).collect();
+                let what =
+                    format!("--attach {kind} is not possible here, but {}", names.join(" or "));
+                Err(Error::usage(what))
+            }
+        }
+    }
+
+    /// `auto`, or the kind.
+    pub fn name(self) -> String {
+        match self {
+            Choice::Auto => "auto".into(),
+            Choice::Only(kind) => kind.to_string(),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What tools that measure distributions share.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::distributions::Distribution;
+use crate::error::Error;
+use crate::insn::Buckets;
+use crate::sample::{Bucket, Histogram, Unit, Value};
+
+/// Buckets by powers of two: the first holds all below `first`, each further one reaches twice as far.
+pub fn powers_of_two(first: u64, count: u32) -> Arc<[Bucket]> {
+    let bucket = |index: u32| match index {
+        0 => Bucket { low: 0, high: Some(first - 1) },
+        _ => {
+            let low = first << (index - 1);
+            Bucket { low, high: Some(low - 1 + low) }
+        }
+    };
+    (0..count).map(bucket).collect()
+}
+
+/// The buckets that a program counts in.
+pub fn buckets(buckets: &Buckets) -> Arc<[Bucket]> {
+    let ranges = (0..buckets.len()).map(|index| buckets.range(index));
+    ranges.map(|(low, high)| Bucket { low, high }).collect()
+}
+
+/// What was measured as a value in `unit`.
+pub fn histogram(buckets: &Arc<[Bucket]>, unit: Unit, measured: &Distribution) -> Value {
+    let histogram = Histogram::new(buckets.clone(), measured.counts.clone());
+    Value::Histogram(histogram.measured(unit, measured.sum, measured.extremes))
+}
+
+/// A process that is asked for is there.
+///
+/// # Errors
+/// It is not.
+pub fn check_pid(pid: Option<u32>) -> Result<(), Error> {
+    match pid {
+        Some(pid) if !Path::new(&format!("/proc/{pid}")).exists() => {
+            Err(Error::usage(format!("no process {pid}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Buckets as the option that asks for them has them: `log2`, `linear 0,100,10`, `custom 1,10`.
+pub fn name(buckets: &Buckets) -> String {
+    match buckets {
+        Buckets::Log2 => "log2".into(),
+        Buckets::Linear { min, step, steps } => {
+            format!("linear {min},{},{step}", min + step * u64::from(*steps))
+        }
+        Buckets::Custom(bounds) => {
+            let bounds = bounds.iter().map(u64::to_string).collect::<Vec<_>>();
+            format!("custom {}", bounds.join(","))
+        }
+    }
+}

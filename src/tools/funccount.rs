@@ -1,0 +1,269 @@
+//! Calls of kernel functions and hits of tracepoints.
+
+use std::collections::BTreeMap;
+
+use super::Tool;
+use crate::counters::{Counters, KeyedCounters};
+use crate::error::{Error, Failure};
+use crate::host::names::{self, Function, Pattern};
+use crate::host::{Attach, AttachKind, refusal};
+use crate::programs::funccount::{self as program, By, COUNTS, FULL, Place};
+use crate::sample::{Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
+use crate::session::{Group, Plan, Session};
+use crate::sys::MapSpec;
+use crate::sys::perf::has_kprobes;
+
+/// What is counted, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Functions (`vfs_read`) and tracepoints (`sched:sched_switch`), by name or pattern.
+    pub patterns: Vec<String>,
+    /// What a count is kept for.
+    pub by: By,
+    /// Only this process.
+    pub pid: Option<i32>,
+    /// Only the N highest counts.
+    pub top: Option<u32>,
+    /// For up to N processes, names, users or CPUs there is room in the kernel.
+    pub max_keys: u32,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { patterns: vec![], by: By::Function, pid: None, top: None, max_keys: 10240 }
+    }
+}
+
+/// Counts calls of functions and hits of tracepoints, by place or by who makes them.
+pub struct Funccount {
+    options: Options,
+    patterns: Vec<Pattern>,
+    functions: Vec<Function>,
+    /// Category and name.
+    tracepoints: Vec<(String, String)>,
+    counters: Counters,
+    keyed: KeyedCounters,
+    full: Counters,
+}
+
+/// The category whose events are made of two tracepoints, which only perf tells apart.
+const SYSCALLS: &str = "syscalls";
+
+impl Funccount {
+    /// The tool, not attached yet.
+    ///
+    /// # Errors
+    /// A pattern matches nothing on this host, or what there is cannot be read.
+    pub fn new(options: Options) -> Result<Funccount, Error> {
+        let patterns: Vec<_> = options.patterns.iter().map(|word| Pattern::parse(word)).collect();
+        let (mut functions, mut tracepoints) = (vec![], vec![]);
+        for pattern in &patterns {
+            match pattern {
+                Pattern::Functions(name) => functions.push(&**name),
+                Pattern::Tracepoints(category, name) => tracepoints.push((&**category, &**name)),
+            }
+        }
+        let functions = match functions.is_empty() {
+            true => vec![],
+            false => names::functions(&functions)?,
+        };
+        let tracepoints = match tracepoints.is_empty() {
+            true => vec![],
+            false => names::tracepoints(&tracepoints)?,
+        };
+        Ok(Funccount {
+            options,
+            patterns,
+            functions,
+            tracepoints,
+            counters: Counters::default(),
+            keyed: KeyedCounters::default(),
+            full: Counters::default(),
+        })
+    }
+
+    /// A function or tracepoint is optional that a pattern found, but not one that was named.
+    fn plan(&self, name: &str, attach: Attach, place: Place) -> Result<Plan, Error> {
+        let options = program::Options { by: self.options.by, pid: self.options.pid };
+        let named = |pattern: &Pattern| match pattern {
+            Pattern::Functions(exact) | Pattern::Tracepoints(_, exact) => exact == name,
+        };
+        let optional = !self.patterns.iter().any(named);
+        let plan = Plan::new(self.name(), attach, program::program(place, options)?);
+        Ok(Plan { optional, ..plan })
+    }
+
+    fn function_plans(&self, kind: AttachKind) -> Result<Vec<Plan>, Error> {
+        if kind == AttachKind::KprobeMulti {
+            let options = program::Options { by: self.options.by, pid: self.options.pid };
+            let attach = Attach::KprobeMulti(self.functions.clone());
+            let places = Place::Cookie(self.functions.len() as u32);
+            let program = program::program(places, options);
+            return Ok(vec![Plan::new(self.name(), attach, program?)]);
+        }
+        let functions = self.functions.iter().zip(0..);
+        let plan = |(function, number): (&Function, u32)| {
+            let attach = Attach::Kprobe(vec![function.name.clone()]);
+            self.plan(&function.name, attach, Place::Number(number))
+        };
+        functions.map(plan).collect()
+    }
+
+    /// Tracepoints are attached in the cheapest way they have.
+    fn tracepoint_plans(&self) -> Result<Vec<Plan>, Error> {
+        let tracepoints = self.tracepoints.iter().zip(self.functions.len() as u32..);
+        let plan = |((category, name), number): (&(String, String), u32)| {
+            let attach = match category == SYSCALLS {
+                true => Attach::Tracepoint(category.clone(), name.clone()),
+                false => Attach::RawTp(name.clone()),
+            };
+            self.plan(name, attach, Place::Number(number))
+        };
+        tracepoints.map(plan).collect()
+    }
+
+    fn label(&self) -> Label {
+        match self.options.by {
+            By::Function => Label::new("function", "FUNC"),
+            By::Pid => Label::new("pid", "PID"),
+            By::Comm => Label::new("comm", "COMM"),
+            By::Uid => Label::new("uid", "UID"),
+            By::Cpu => Label::new("cpu", "CPU"),
+        }
+    }
+}
+
+/// A key of the hash: a number of 4 bytes, or a name.
+fn label_value(key: &[u8]) -> LabelValue {
+    match key.try_into() {
+        Ok(number) => LabelValue::Number(u32::from_ne_bytes(number).into()),
+        Err(_) => LabelValue::of_bytes(key),
+    }
+}
+
+impl Tool for Funccount {
+    fn name(&self) -> &'static str {
+        "funccount"
+    }
+
+    fn what(&self) -> String {
+        let some = |count: usize, what: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {what}")),
+            _ => Some(format!("{count} {what}s")),
+        };
+        let what =
+            [some(self.functions.len(), "function"), some(self.tracepoints.len(), "tracepoint")];
+        what.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+    }
+
+    fn settings(&self) -> Vec<(&'static str, Setting)> {
+        let options = &self.options;
+        vec![
+            ("patterns", options.patterns.clone().into()),
+            ("by", options.by.name().into()),
+            ("pid", options.pid.map(|pid| pid as u32).into()),
+            ("top", options.top.into()),
+            ("max_keys", options.max_keys.into()),
+        ]
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        let places = (self.functions.len() + self.tracepoints.len()) as u32;
+        program::maps(self.options.by, places, self.options.max_keys)
+    }
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        let mut groups = vec![];
+        if !self.functions.is_empty() {
+            let kinds = vec![AttachKind::KprobeMulti, AttachKind::Kprobe];
+            groups.push(Group::new(kinds, |kind, _| self.function_plans(kind)));
+        }
+        if !self.tracepoints.is_empty() {
+            groups.push(Group::new(vec![AttachKind::RawTp], |_, _| self.tracepoint_plans()));
+        }
+        groups
+    }
+
+    /// Where functions cannot be counted at all, tracepoints may be.
+    fn explain(&self, error: Error) -> Error {
+        let kprobes = self.functions.is_empty() || has_kprobes();
+        if kprobes || error.failure != Failure::Lacking || refusal::privilege().is_some() {
+            return error;
+        }
+        let detail = error.detail.unwrap_or_default();
+        refusal::no_kprobes()
+            .next("try tracepoints, such as: rawbpf funccount 'sched:*' or 'syscalls:sys_enter_*'")
+            .detail(detail)
+    }
+
+    fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
+        // What looks the same is one row: functions of one name, names with control characters.
+        let mut counts = BTreeMap::<LabelValue, (u64, u64)>::new();
+        let mut add = |label, interval, total| {
+            let (sum, all) = counts.entry(label).or_default();
+            (*sum, *all) = (*sum + interval, *all + total);
+        };
+        let mut lost = None;
+        if self.options.by == By::Function {
+            let counted = self.counters.read(session.map(COUNTS)?)?;
+            let functions = self.functions.iter().map(|function| function.name.clone());
+            let tracepoints = self.tracepoints.iter();
+            let tracepoints = tracepoints.map(|(category, name)| format!("{category}:{name}"));
+            let counted = counted.interval.into_iter().zip(counted.total);
+            for (name, (interval, total)) in functions.chain(tracepoints).zip(counted) {
+                add(LabelValue::text(&name), interval, total);
+            }
+        } else {
+            for counted in self.keyed.read(session.map(COUNTS)?)?.iter() {
+                add(label_value(counted.key), counted.interval[0], counted.total[0]);
+            }
+            let full = self.full.read(session.map(FULL)?)?.interval[0];
+            let beyond = format!("more, beyond {} keys", self.options.max_keys);
+            lost = Lost::some(LostKind::BeyondMaxKeys, full, beyond);
+        }
+        counts.retain(|_, (interval, _)| *interval > 0);
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        // Equal counts stay in the order of their names.
+        counts.sort_by_key(|(_, (interval, _))| *interval);
+        let row = |(label, (interval, total))| Row {
+            labels: vec![label],
+            value: Value::Count(interval),
+            total: Value::Count(total),
+        };
+        let mut table = Table {
+            name: "calls".into(),
+            help: "Calls of functions and hits of tracepoints".into(),
+            unit: Unit::Count,
+            labels: vec![self.label()],
+            rows: counts.into_iter().map(row).collect(),
+            rest: Rest::default(),
+        };
+        table.keep_last(self.options.top);
+        let lost = lost.map(|lost| lost.option("--max-keys"));
+        Ok((vec![table], lost.into_iter().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_pattern_found_can_be_left_out() {
+        let tool = Funccount {
+            patterns: ["vfs_*", "vfs_read", "block:*"].map(Pattern::parse).to_vec(),
+            functions: ["vfs_write", "vfs_read"]
+                .map(|name| Function { name: name.into(), addresses: vec![] })
+                .to_vec(),
+            tracepoints: vec![("block".into(), "block_rq_issue".into())],
+            ..Funccount::new(Options::default()).unwrap()
+        };
+        let optional = |plans: Result<Vec<Plan>, Error>| {
+            plans.unwrap().iter().map(|plan| plan.optional).collect::<Vec<_>>()
+        };
+        assert_eq!(optional(tool.function_plans(AttachKind::Kprobe)), [true, false]);
+        assert_eq!(optional(tool.function_plans(AttachKind::KprobeMulti)), [false]);
+        assert_eq!(optional(tool.tracepoint_plans()), [true]);
+    }
+}

@@ -1,0 +1,237 @@
+//! How long a function takes.
+
+use std::cmp::Reverse;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Choice, Tool, distribution};
+use crate::btf::Kind;
+use crate::counters::{Counters, unreadable};
+use crate::distributions::Distributions;
+use crate::error::Error;
+use crate::host::{Attach, AttachKind, CallFrame, UserFunction, refusal};
+use crate::insn::Buckets;
+use crate::programs::funclatency::{
+    self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
+};
+use crate::sample::{Bucket, Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit};
+use crate::session::{Group, Plan, Session};
+use crate::sys::MapSpec;
+use crate::sys::link::At;
+use crate::sys::map::Entries;
+
+/// What is measured, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A function of the kernel, or `PATH:SYMBOL` for one of an executable or a library.
+    pub function: String,
+    /// How to attach to a function of the kernel.
+    pub attach: Choice,
+    /// Only calls by this process.
+    pub pid: Option<u32>,
+    /// Which latencies are counted together, in `unit`.
+    pub buckets: Buckets,
+    /// The unit of latencies: nanoseconds, microseconds or milliseconds.
+    pub unit: Unit,
+    /// A histogram for each process.
+    pub by_pid: bool,
+    /// For up to N processes there are histograms in the kernel.
+    pub max_keys: u32,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            function: String::new(),
+            attach: Choice::Auto,
+            pid: None,
+            buckets: Buckets::Log2,
+            unit: Unit::Microseconds,
+            by_pid: false,
+            max_keys: 1024,
+        }
+    }
+}
+
+/// Measures the time from a function's entry to its return.
+pub struct Funclatency {
+    options: Options,
+    user: Option<UserFunction>,
+    kinds: Vec<AttachKind>,
+    program: program::Options,
+    buckets: Arc<[Bucket]>,
+    distributions: Distributions,
+    missed: Counters,
+    starts: Entries,
+}
+
+impl Funclatency {
+    /// The tool, not attached yet.
+    ///
+    /// # Errors
+    /// There is no such process or user function, or it cannot be attached in that way.
+    pub fn new(options: Options) -> Result<Funclatency, Error> {
+        distribution::check_pid(options.pid)?;
+        let user = options.function.split_once(':');
+        let user =
+            user.map(|(path, symbol)| UserFunction::find(Path::new(path), symbol, options.pid));
+        let user = user.transpose()?;
+        let kinds = options.attach.among(match user {
+            Some(_) => &[AttachKind::Uprobe],
+            None => &[AttachKind::Kprobe, AttachKind::Fentry],
+        })?;
+        let program = program::Options {
+            unit: options.unit.in_base() as i32,
+            buckets: options.buckets.clone(),
+            pid: options.pid,
+            by_pid: options.by_pid.then_some(options.max_keys),
+        };
+        Ok(Funclatency {
+            user,
+            kinds,
+            program,
+            buckets: distribution::buckets(&options.buckets),
+            distributions: Distributions::new(&options.buckets),
+            missed: Counters::default(),
+            starts: Entries::new(),
+            options,
+        })
+    }
+
+    /// Calls that were entered and have not returned, as far as was seen.
+    fn open(&mut self, session: &Session) -> Result<u64, Error> {
+        let starts = session.map(STARTS)?;
+        starts.read_all(&mut self.starts).map_err(|error| unreadable(&error))?;
+        // Those from before tracing began have the start 0.
+        let open = self.starts.iter().filter(|(_, start)| start.iter().any(|byte| *byte != 0));
+        Ok(open.count() as u64)
+    }
+
+    fn lost(&self, missed: &[u64], open: u64) -> Vec<Lost> {
+        let some =
+            |kind, word: u32, sentence: &str| Lost::some(kind, missed[word as usize], sentence);
+        let lost = [
+            some(LostKind::NoStart, missed::NO_ENTRY, "returns without an entry, which was missed"),
+            some(
+                LostKind::NoEnd,
+                missed::NO_RETURN,
+                "calls without a return: it was missed, or never came",
+            ),
+            some(
+                LostKind::BeyondMaxOpen,
+                missed::TOO_MANY,
+                &format!("more calls, beyond {OPEN} open at once"),
+            ),
+            some(
+                LostKind::BeyondMaxKeys,
+                missed::TOO_MANY_KEYS,
+                &format!("more calls, beyond {} processes", self.options.max_keys),
+            )
+            .map(|lost| lost.option("--max-keys")),
+            Lost::some(
+                LostKind::Open,
+                open,
+                "calls open: not over yet, or their return was missed",
+            ),
+        ];
+        lost.into_iter().flatten().collect()
+    }
+}
+
+impl Tool for Funclatency {
+    fn name(&self) -> &'static str {
+        "funclatency"
+    }
+
+    fn what(&self) -> String {
+        match &self.user {
+            Some(function) => format!("the latency of {function}"),
+            None => format!("the latency of {}", self.options.function),
+        }
+    }
+
+    fn settings(&self) -> Vec<(&'static str, Setting)> {
+        let options = &self.options;
+        vec![
+            ("function", options.function.clone().into()),
+            ("attach", options.attach.name().into()),
+            ("pid", options.pid.into()),
+            ("buckets", distribution::name(&options.buckets).into()),
+            ("unit", options.unit.name().into()),
+            ("by", options.by_pid.then_some("pid").into()),
+            ("max_keys", options.max_keys.into()),
+        ]
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        program::maps(&self.program)
+    }
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        vec![Group::new(self.kinds.clone(), |kind, types| {
+            let name = self.options.function.clone();
+            let (entry, exit, frame) = match (&self.user, kind) {
+                (Some(user), _) => {
+                    let [entry, exit] =
+                        [At::Entry, At::Return].map(|at| Attach::Uprobe(user.clone(), at));
+                    (entry, exit, CallFrame::of_probes()?)
+                }
+                (None, AttachKind::Fentry) => {
+                    let id = types.btf()?.map(|mut btf| btf.find_id(Kind::Func, &name)).transpose();
+                    let id = id.map_err(|error| types.error(&error))?;
+                    if id == Some(None) {
+                        return Err(refusal::no_function(&name));
+                    }
+                    let id = id.flatten().filter(|_| !types.are_from_file());
+                    (Attach::Fentry(name.clone(), id), Attach::Fexit(name, id), CallFrame::Context)
+                }
+                (None, _) => {
+                    let entry = Attach::Kprobe(vec![name.clone()]);
+                    (entry, Attach::Kretprobe(name), CallFrame::of_probes()?)
+                }
+            };
+            // The entry comes first, so that of every call whose return is seen the entry was.
+            Ok(vec![
+                Plan::new("entered", entry, program::entered(frame, &self.program)?),
+                Plan::new("returned", exit, program::returned(frame, &self.program)?),
+            ])
+        })]
+    }
+
+    fn begin(&mut self, session: &Session) -> Result<(), Error> {
+        self.distributions.begin(session.map(EPOCH)?)
+    }
+
+    fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
+        let measured = self.distributions.read(session.map(LATENCIES)?, session.map(EPOCH)?)?;
+        let unit = self.options.unit;
+        let pid = |key: &[u8]| key.try_into().map_or(0, u32::from_ne_bytes);
+        let mut rows: Vec<_> = measured
+            .iter()
+            .map(|measured| Row {
+                labels: match self.options.by_pid {
+                    true => vec![LabelValue::Number(pid(&measured.key).into())],
+                    false => vec![],
+                },
+                value: distribution::histogram(&self.buckets, unit, &measured.interval),
+                total: distribution::histogram(&self.buckets, unit, &measured.total),
+            })
+            .collect();
+        // Who called most comes first.
+        rows.sort_by_cached_key(|row| (Reverse(row.value.count()), row.labels.clone()));
+        let table = Table {
+            name: "latency".into(),
+            help: "Time from the function's entry to its return".into(),
+            unit,
+            labels: match self.options.by_pid {
+                true => vec![Label::new("pid", "PID")],
+                false => vec![],
+            },
+            rows,
+            rest: Rest::default(),
+        };
+        let missed = self.missed.read(session.map(MISSED)?)?;
+        let open = self.open(session)?;
+        Ok((vec![table], self.lost(&missed.interval, open)))
+    }
+}

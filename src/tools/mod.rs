@@ -1,0 +1,68 @@
+//! The tools, a file each: its options as plain values, what it attaches, and how its maps become a
+//! [`Sample`].
+//!
+//! ```no_run
+//! use rawbpf::tools::{Running, bitehist};
+//!
+//! let mut running = Running::start(bitehist::Bitehist::new(bitehist::Options::default()))?;
+//! std::thread::sleep(std::time::Duration::from_secs(1));
+//! println!("{:?}", running.sample()?.tables);
+//! # Ok::<(), rawbpf::error::Error>(())
+//! ```
+
+pub mod argdist;
+pub mod bioheat;
+pub mod biolatency;
+pub mod bitehist;
+pub mod bitesize;
+mod choice;
+mod distribution;
+pub mod funccount;
+pub mod funclatency;
+pub mod programs;
+mod running;
+
+pub use choice::Choice;
+pub use running::Running;
+
+use crate::error::Error;
+use crate::sample::{Lost, Setting, Table};
+use crate::session::{Group, Session};
+use crate::sys::MapSpec;
+
+/// What counts in the kernel and is read at the end of each interval.
+pub trait Tool {
+    /// Its name: `bitehist`.
+    fn name(&self) -> &'static str;
+
+    /// What it traces in this run: `block device I/O`.
+    fn what(&self) -> String;
+
+    /// Its options, each with its value.
+    fn settings(&self) -> Vec<(&'static str, Setting)>;
+
+    /// Its maps, in the order in which its programs refer to them.
+    fn maps(&self) -> Vec<MapSpec>;
+
+    /// What it attaches.
+    fn groups(&self) -> Vec<Group<'_>>;
+
+    /// The error of a start that failed, with what to do about it with this tool.
+    fn explain(&self, error: Error) -> Error {
+        error
+    }
+
+    /// Called once all programs are attached: counting begins.
+    ///
+    /// # Errors
+    /// A map could not be written.
+    fn begin(&mut self, _: &Session) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// What was counted since the last call, or since the start, and what was not.
+    ///
+    /// # Errors
+    /// A map could not be read.
+    fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error>;
+}

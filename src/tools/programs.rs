@@ -1,0 +1,91 @@
+//! Programs of anybody's, and what is in their maps.
+
+use super::Tool;
+use crate::error::Error;
+use crate::sample::{Data, Label, LabelValue, Lost, Rest, Row, Setting, Table, Unit, Value};
+use crate::session::{Group, Plan, Session};
+use crate::sys::map::Entries;
+use crate::sys::{Map, MapSpec, MapType};
+
+/// Programs, each attached in its only way, and their maps.
+pub struct Programs {
+    maps: Vec<MapSpec>,
+    plans: Vec<Plan>,
+}
+
+impl Programs {
+    /// These programs, not attached yet.
+    pub fn new(maps: Vec<MapSpec>, plans: Vec<Plan>) -> Programs {
+        Programs { maps, plans }
+    }
+}
+
+impl Tool for Programs {
+    fn name(&self) -> &'static str {
+        "run"
+    }
+
+    fn what(&self) -> String {
+        self.plans.iter().map(|plan| plan.attach.to_string()).collect::<Vec<_>>().join(", ")
+    }
+
+    fn settings(&self) -> Vec<(&'static str, Setting)> {
+        vec![]
+    }
+
+    fn maps(&self) -> Vec<MapSpec> {
+        self.maps.clone()
+    }
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        vec![Group::of(self.plans.clone())]
+    }
+
+    fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
+        Ok((elements(&session.maps)?, vec![]))
+    }
+}
+
+/// A table for each map whose elements are data, with all that it holds. Elements of arrays that are zero
+/// are left out; numbers of several CPUs are added up.
+///
+/// # Errors
+/// A map could not be read.
+pub fn elements(maps: &[Map]) -> Result<Vec<Table>, Error> {
+    let mut entries = Entries::new();
+    let maps = maps.iter().filter(|map| holds_data(map.spec().map_type));
+    let maps = maps.map(|map| {
+        map.read_all(&mut entries).map_err(|error| {
+            Error::failed(format!("the map {} cannot be read: {error}", map.spec().name))
+        })?;
+        let map_type = map.spec().map_type;
+        let array = map_type.is_array();
+        let element =
+            |(key, value): (&[u8], &[u8])| (Data::new(key), Data::of_cpus(map.cpu_values(value)));
+        let elements = entries.iter().map(element);
+        let mut elements: Vec<_> =
+            elements.filter(|(_, value)| !array || !value.is_zero()).collect();
+        // An array's are in order.
+        if !array {
+            elements.sort_unstable();
+        }
+        let row = |(key, value)| {
+            let value = Value::Data(value);
+            Row { labels: vec![LabelValue::Data(key)], total: value.clone(), value }
+        };
+        Ok(Table {
+            name: map.spec().name.clone().into(),
+            help: map_type.name().into(),
+            unit: Unit::Data,
+            labels: vec![Label::new("key", "KEY")],
+            rows: elements.into_iter().map(row).collect(),
+            rest: Rest::default(),
+        })
+    });
+    maps.collect()
+}
+
+fn holds_data(map_type: MapType) -> bool {
+    map_type.is_per_cpu()
+        || matches!(map_type, MapType::Hash | MapType::Array | MapType::LruHash | MapType::LpmTrie)
+}

@@ -1,0 +1,124 @@
+//! A tool while it is attached.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use nix::time::{ClockId, clock_gettime};
+
+use super::Tool;
+use crate::error::Error;
+use crate::host::KernelTypes;
+use crate::sample::{Attached, LeftOut, Lost, LostKind, Run, Sample, Skipped, Span, Time};
+use crate::session::{self, Progress, Session, unwatched};
+use crate::sys::file;
+
+/// A tool that is attached and counts. Dropping it detaches.
+#[must_use = "dropping it detaches"]
+pub struct Running {
+    tool: Box<dyn Tool>,
+    session: Session,
+    start: Time,
+    /// When the last sample ended.
+    last: Time,
+    missed: u64,
+}
+
+impl Running {
+    /// Attaches a tool by what the running kernel offers.
+    ///
+    /// # Errors
+    /// It cannot be attached on this host, and why.
+    pub fn start(tool: impl Tool + 'static) -> Result<Running, Error> {
+        Running::start_with(Box::new(tool), &KernelTypes::running(), &mut unwatched)
+    }
+
+    /// Attaches a tool by these types, and reports how far that is.
+    ///
+    /// # Errors
+    /// It cannot be attached on this host, and why.
+    pub fn start_with(
+        mut tool: Box<dyn Tool>,
+        types: &KernelTypes,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Running, Error> {
+        let session = Session::start(&tool.maps(), &tool.groups(), types, progress);
+        let session = session.map_err(|error| tool.explain(error))?;
+        tool.begin(&session)?;
+        let start = now()?;
+        Ok(Running { tool, session, start, last: start, missed: 0 })
+    }
+
+    /// What this run is.
+    pub fn run(&self) -> Run {
+        let system = |name: &str| {
+            let text = file::read_text(&Path::new("/proc/sys/kernel").join(name));
+            text.map_or(String::new(), |text| text.trim().to_owned())
+        };
+        let attached = self.session.attached.iter().map(|attached| {
+            // A return probe is of the kind of its entry probe, but has a name of its own.
+            let (kind, place) = attached.place.split_once(' ').unwrap_or((&attached.place, ""));
+            let (kind, place) = (kind.to_owned(), place.to_owned());
+            Attached { program: attached.name.clone(), kind, place }
+        });
+        let skipped =
+            self.session.skipped.iter().map(|session::Skipped { kind, error, .. }| Skipped {
+                kind: kind.to_string(),
+                reason: error.what.clone(),
+            });
+        let left_out =
+            self.session.left_out.iter().map(|session::LeftOut { place, error, .. }| LeftOut {
+                place: place.clone(),
+                reason: error.what.clone(),
+            });
+        Run {
+            start: self.start,
+            tool: self.tool.name(),
+            host: system("hostname"),
+            kernel: system("osrelease"),
+            options: self.tool.settings(),
+            attached: attached.collect(),
+            skipped: skipped.collect(),
+            left_out: left_out.collect(),
+        }
+    }
+
+    /// What was counted since the last sample, or since the start.
+    ///
+    /// # Errors
+    /// A map or a clock could not be read.
+    pub fn sample(&mut self) -> Result<Sample, Error> {
+        let (tables, mut lost) = self.tool.read(&self.session)?;
+        let end = now()?;
+        let span = Span { start: std::mem::replace(&mut self.last, end), end };
+        let missed = self.session.missed();
+        let since = missed.saturating_sub(std::mem::replace(&mut self.missed, missed));
+        lost.extend(Lost::some(
+            LostKind::MissedEvents,
+            since,
+            "events came inside another probe's and were not counted",
+        ));
+        Ok(Sample::new(span, tables, lost))
+    }
+
+    /// The tool.
+    pub fn tool(&self) -> &dyn Tool {
+        &*self.tool
+    }
+
+    /// What it holds in the kernel.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Detaches once this process has ended: see [`Session::leave`].
+    pub fn leave(self) {
+        self.session.leave();
+    }
+}
+
+fn now() -> Result<Time, Error> {
+    let monotonic = clock_gettime(ClockId::CLOCK_BOOTTIME)
+        .map_err(|error| Error::failed(format!("the time could not be read: {error}")))?;
+    Ok(Time { wall: SystemTime::now(), monotonic: Duration::from(monotonic) })
+}
