@@ -14,7 +14,7 @@ use super::Stop;
 use super::options::{BlockOptions, Choice, TraceOptions};
 use super::report;
 use super::trace::{self, Tool};
-use crate::counters::Counters;
+use crate::aggregate::Counters;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
 use crate::programs::bioheat::{self as program, FULL, OVER, REISSUED, UNDER, UNMATCHED};

@@ -9,7 +9,7 @@ use super::Stop;
 use super::options::{BlockOptions, TraceOptions};
 use super::report;
 use super::trace::{self, Tool};
-use crate::counters::Counters;
+use crate::aggregate::Counters;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
 use crate::programs::bitehist::{self as program, BUCKETS};

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::options::{BlockOptions, TraceOptions};
 use super::trace::{self, Tool};
 use super::{Stop, report};
-use crate::counters::{Counters, KeyedCounters};
+use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::Error;
 use crate::host::{AttachKind, Cgroups, Disk, Issue, KernelTypes, Operations};
 use crate::programs::bitesize::{self as program, BUCKETS, BYTES, FULL, Key, UNREADABLE};

@@ -6,9 +6,9 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use crate::distributions::Distribution;
+use crate::aggregate::Buckets;
+use crate::aggregate::Distribution;
 use crate::error::Error;
-use crate::insn::Buckets;
 use crate::view::histogram::{Log2Histogram, RangeHistogram};
 use crate::view::summary::Summary;
 

@@ -9,7 +9,7 @@ use super::Stop;
 use super::options::{self, TraceOptions};
 use super::report;
 use super::trace::{self, Tool};
-use crate::counters::{Counters, KeyedCounters};
+use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::Error;
 use crate::host::names::{self, Function, Pattern};
 use crate::host::{Attach, AttachKind, KernelTypes, refusal};

@@ -65,7 +65,7 @@ fn passed_over(session: &Session) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::insn::Buckets;
+    use crate::aggregate::Buckets;
     use crate::programs;
     use crate::sys::{MapSpec, Memory};
 
