@@ -5,8 +5,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use rawbpf::aggregate::KeyedCounters;
+use rawbpf::aggregate::counters::{count, lookup_or_insert};
 use rawbpf::btf;
-use rawbpf::counters::KeyedCounters;
 use rawbpf::host::KernelTypes;
 use rawbpf::insn::{Cond::*, *};
 use rawbpf::sys::map::{Entries, Update};
@@ -122,7 +123,7 @@ fn add(c: &mut Criterion) {
 
     let direct = for_each_value(|a| {
         index(a);
-        a.count(COUNTS, 0, r7);
+        count(a, COUNTS, r7);
     });
     let prog = load(direct, &[&values, &value]);
     group.bench_function("ours: in one value", |b| b.iter_custom(|count| runs(&prog, count)));
@@ -131,7 +132,7 @@ fn add(c: &mut Criterion) {
         let none = a.label();
         index(a);
         a.store(u32_at(fp - 4), r7);
-        a.lookup(COUNTS, -4);
+        a.lookup(COUNTS, fp - 4);
         a.jump_if(r0, Eq, 0, &none);
         a.mov(r1, 1);
         a.lock_add(u64_at(r0 + 0), r1);
@@ -144,7 +145,7 @@ fn add(c: &mut Criterion) {
         let (none, done) = (a.label(), a.label());
         index(a);
         a.store(u32_at(fp - 4), r7);
-        a.lookup_or_insert(COUNTS, fp - 4, MapRef(2), &none);
+        lookup_or_insert(a, COUNTS, fp - 4, MapRef(2), &none);
         a.mov(r1, 1);
         a.lock_add(u64_at(r0 + 0), r1);
         a.goto(&done);
@@ -172,11 +173,11 @@ fn read(c: &mut Criterion) {
         let read = || {
             let mut counters = KeyedCounters::first(1);
             fill(&hash);
-            counters.interval(&hash).unwrap();
+            counters.read(&hash).unwrap();
             counters
         };
         group.bench_function(format!("ours, and dropping {keys} idle keys"), |b| {
-            let drop = |mut counters: KeyedCounters| counters.interval(&hash).unwrap().len();
+            let drop = |mut counters: KeyedCounters| counters.read(&hash).unwrap().iter().count();
             b.iter_batched(read, drop, BatchSize::PerIteration);
         });
         group.bench_function(format!("one at a time, and dropping {keys}"), |b| {

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rawbpf::counters::KeyedCounters;
+use rawbpf::aggregate::KeyedCounters;
 use rawbpf::sys::map::{Entries, Update};
 use rawbpf::sys::{Map, MapSpec, MapType, Tracefs, object};
 

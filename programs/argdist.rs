@@ -1,7 +1,8 @@
 //! The distribution of a number that a program finds at a function or a tracepoint.
 
+use crate::aggregate::counters::{self, count_one};
+use crate::aggregate::{Buckets, Distributions, distribution};
 use crate::btf::Number;
-use crate::distributions::Distributions;
 use crate::host::{Origin, Value};
 use crate::insn::helper::GET_CURRENT_PID_TGID;
 use crate::insn::{
@@ -9,7 +10,7 @@ use crate::insn::{
     Cond::{Eq, Ne, Sge},
     *,
 };
-use crate::sys::map::{MapSpec, MapType};
+use crate::sys::map::MapSpec;
 
 /// A map.
 pub const NOT_COUNTED: MapRef = MapRef(0);
@@ -39,7 +40,7 @@ pub struct Options {
 
 /// What is not in the distribution, and that.
 pub fn maps(options: &Options) -> Vec<MapSpec> {
-    let mut maps = vec![MapSpec::new("not_counted", MapType::Array, 4, 8 * not_counted::WORDS, 1)];
+    let mut maps = vec![counters::map("not_counted", not_counted::WORDS)];
     maps.append(&mut Distributions::maps("values", &options.buckets, None));
     maps
 }
@@ -99,18 +100,18 @@ pub fn program(value: &Value, options: &Options) -> Result<Program, AsmError> {
     if signed {
         let positive = a.label();
         a.jump_if(r7, Sge, 0, &positive);
-        a.count_one(NOT_COUNTED, not_counted::NEGATIVE);
+        count_one(&mut a, NOT_COUNTED, not_counted::NEGATIVE);
         a.goto(&other);
         a.place(positive);
     }
-    a.lookup_first(VALUES, INDEX, &unreadable);
-    a.add_to_distribution(r7, 1, &options.buckets, EPOCH);
+    a.lookup_first(VALUES, fp + INDEX, &unreadable);
+    distribution::add(&mut a, r7, 1, &options.buckets, EPOCH);
     let done = a.place(other);
     a.mov(w0, 0);
     a.exit();
 
     a.place(unreadable);
-    a.count_one(NOT_COUNTED, not_counted::UNREADABLE);
+    count_one(&mut a, NOT_COUNTED, not_counted::UNREADABLE);
     a.goto(&done);
     a.finish()
 }

@@ -4,11 +4,13 @@
 //! block_rq_complete. That tracepoint sees each request also where completions come in batches, which
 //! the functions that end a request do not.
 
+use crate::aggregate::counters::{self, count, count_one};
+use crate::aggregate::{Starts, heat, starts};
 use crate::host::{Disk, Request};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{Cond::Slt, *};
-use crate::programs::request::{self, Starts, only};
-use crate::sys::map::{MapSpec, MapType};
+use crate::programs::request::{load_ended, skip_other_disks};
+use crate::sys::map::MapSpec;
 
 const STARTS: Starts =
     Starts { map: MapRef(0), slots: MapRef(1), words: 1, missed: HEAT, first: UNDER + 1 };
@@ -17,18 +19,16 @@ pub const HEAT: MapRef = MapRef(2);
 
 /// Requests that can be under way at a time beside those that have a slot: about a megabyte.
 pub const UNDER_WAY: u32 = 16384;
-/// Columns, from 1 nanosecond to 11 seconds.
-pub const SLOTS: u32 = 100;
-/// Behind the columns: slower than the last.
-pub const OVER: u32 = SLOTS;
+/// After the columns: slower than the last.
+pub const OVER: u32 = heat::COLUMNS;
 /// Completed before it was issued, by the clocks of two CPUs.
 pub const UNDER: u32 = OVER + 1;
 /// Completions of requests that nobody saw issued.
-pub const UNMATCHED: u32 = STARTS.first + request::UNMATCHED;
+pub const UNMATCHED: u32 = STARTS.first + starts::UNMATCHED;
 /// Requests that were issued again before they completed.
-pub const REISSUED: u32 = STARTS.first + request::REISSUED;
+pub const REISSUED: u32 = STARTS.first + starts::REISSUED;
 /// Requests that found no room in the hash.
-pub const FULL: u32 = STARTS.first + request::TOO_MANY;
+pub const FULL: u32 = STARTS.first + starts::TOO_MANY;
 /// How many counters that makes.
 pub const COUNTERS: u32 = OVER + 5;
 
@@ -36,7 +36,7 @@ pub const COUNTERS: u32 = OVER + 5;
 /// them all.
 pub fn maps() -> Vec<MapSpec> {
     let mut maps = STARTS.maps(UNDER_WAY);
-    maps.push(MapSpec::new("heat", MapType::Array, 4, 8 * COUNTERS, 1));
+    maps.push(counters::map("heat", COUNTERS));
     maps
 }
 
@@ -47,7 +47,7 @@ pub fn issue(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<Pro
     let Request::Struct { argument, .. } = *request else { return a.finish() };
 
     a.load(r6, u64_at(r1 + argument));
-    only(&mut a, disk, request, &other);
+    skip_other_disks(&mut a, disk, request, &other);
     a.call(KTIME_GET_NS);
     a.mov(r9, r0);
     STARTS.begin(&mut a, by_slot);
@@ -57,7 +57,7 @@ pub fn issue(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<Pro
     a.finish()
 }
 
-/// `heat[slot(now - starts[rq])] += 1`
+/// `heat[column(now - starts[rq])] += 1`
 pub fn complete(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (unmatched, under) = (a.label(), a.label());
@@ -66,23 +66,24 @@ pub fn complete(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<
 
     // A kernel without types does not tell the size, which is no reason to show nothing.
     let size = data_len.offset.map(|_| data_len);
-    STARTS.end(&mut a, by_slot, request, size, &unmatched, &going_on);
+    load_ended(&mut a, request, size, &going_on);
+    STARTS.end(&mut a, by_slot, &unmatched);
     a.sub(r9, r7);
     a.jump_if(r9, Slt, 0, &under);
-    a.heat_slot(r8, r9, [r1, r2]);
-    a.count(HEAT, 0, r8);
+    heat::column(&mut a, r8, r9, [r1, r2]);
+    count(&mut a, HEAT, r8);
     let done = a.place(going_on);
     a.mov(w0, 0);
     a.exit();
 
     a.place(under);
-    a.count_one(HEAT, UNDER);
+    count_one(&mut a, HEAT, UNDER);
     a.goto(&done);
 
     // Of another disk it would have no start either.
     a.place(unmatched);
-    only(&mut a, disk, request, &other);
-    a.count_one(HEAT, UNMATCHED);
+    skip_other_disks(&mut a, disk, request, &other);
+    count_one(&mut a, HEAT, UNMATCHED);
     a.place(other);
     a.mov(w0, 0);
     a.exit();

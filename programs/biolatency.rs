@@ -3,15 +3,17 @@
 //! One program remembers when a request was issued to the driver, the other finds out at the
 //! request's end how long ago that was.
 
-use crate::distributions::Distributions;
+use crate::aggregate::counters::{self, count_one, lookup_or_insert};
+use crate::aggregate::starts::SECOND;
+use crate::aggregate::{Buckets, Distributions, Starts, distribution};
 use crate::host::{Disk, Request};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{
     Cond::{Eq, Ne, Sge},
     *,
 };
-use crate::programs::request::{SECOND, Starts, load_disk, only};
-use crate::sys::map::{MapSpec, MapType};
+use crate::programs::request::{load_disk, load_ended, skip_other_disks};
+use crate::sys::map::MapSpec;
 
 const STARTS: MapRef = MapRef(0);
 const SLOTS: MapRef = MapRef(1);
@@ -28,7 +30,7 @@ pub const BUCKETS: Buckets = Buckets::Log2;
 
 /// Words of the counters of what is not in the picture.
 pub mod missed {
-    pub use crate::programs::request::{REISSUED, TOO_MANY, UNMATCHED};
+    pub use crate::aggregate::starts::{REISSUED, TOO_MANY, UNMATCHED};
     /// Requests of keys that did not fit the map.
     pub const TOO_MANY_KEYS: u32 = 3;
     /// Requests without a time at which they were queued.
@@ -40,7 +42,7 @@ pub mod missed {
 /// The starts by request, what is not in the distributions, and those by key.
 pub fn maps(options: &Options) -> Vec<MapSpec> {
     let mut maps = options.starts().maps(options.max_requests);
-    maps.push(MapSpec::new("missed", MapType::Array, 4, 8 * missed::WORDS, 1));
+    maps.push(counters::map("missed", missed::WORDS));
     let keys = options.with_key().then_some((8, options.max_keys));
     maps.append(&mut Distributions::maps("latencies", &BUCKETS, keys));
     maps
@@ -104,7 +106,7 @@ pub fn issued(request: &Request, options: Options, by_slot: bool) -> Result<Prog
     };
 
     a.load(r6, u64_at(r1 + argument));
-    only(&mut a, options.disk, request, &out);
+    skip_other_disks(&mut a, options.disk, request, &out);
     if options.with_key() {
         a.mov(r8, 0);
     }
@@ -143,7 +145,8 @@ pub fn completed(request: &Request, options: Options, by_slot: bool) -> Result<P
     let (out, other) = (a.label(), a.label());
     let Request::Struct { data_len, .. } = *request else { return a.finish() };
 
-    options.starts().end(&mut a, by_slot, request, Some(data_len), &unmatched, &out);
+    load_ended(&mut a, request, Some(data_len), &out);
+    options.starts().end(&mut a, by_slot, &unmatched);
     // Clocks of two CPUs can differ by a little.
     let forward = a.label();
     if options.queued {
@@ -154,32 +157,32 @@ pub fn completed(request: &Request, options: Options, by_slot: bool) -> Result<P
     a.mov(r9, 0);
     a.place(forward);
     if options.with_key() {
-        a.lookup_or_insert(LATENCIES, fp + KEY, ZEROS, &too_many);
+        lookup_or_insert(&mut a, LATENCIES, fp + KEY, ZEROS, &too_many);
     } else {
-        a.lookup_first(LATENCIES, KEY, &out);
+        a.lookup_first(LATENCIES, fp + KEY, &out);
     }
-    a.add_to_distribution(r9, options.unit, &BUCKETS, EPOCH);
+    distribution::add(&mut a, r9, options.unit, &BUCKETS, EPOCH);
     let done = a.place(out);
     a.mov(w0, 0);
     a.exit();
 
     if options.with_key() {
         a.place(too_many);
-        a.count_one(MISSED, missed::TOO_MANY_KEYS);
+        count_one(&mut a, MISSED, missed::TOO_MANY_KEYS);
         a.goto(&done);
     }
 
     if options.queued {
         a.place(not_timed);
-        a.count_one(MISSED, missed::NOT_TIMED);
+        count_one(&mut a, MISSED, missed::NOT_TIMED);
         a.goto(&done);
     }
 
     // A flush ends twice, once for the disk and once for who asked; some were issued before the
     // first program ran; the others are of other disks.
     a.place(unmatched);
-    only(&mut a, options.disk, request, &other);
-    a.count_one(MISSED, missed::UNMATCHED);
+    skip_other_disks(&mut a, options.disk, request, &other);
+    count_one(&mut a, MISSED, missed::UNMATCHED);
     a.place(other);
     a.mov(w0, 0);
     a.exit();

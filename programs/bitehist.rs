@@ -3,10 +3,11 @@
 //! A request's size is final when it is issued to the driver: merging and splitting are over.
 //! So the program counts there, in an array of counters that the other side reads.
 
+use crate::aggregate::counters::{self, count, count_one};
 use crate::host::{Disk, Request};
 use crate::insn::*;
-use crate::programs::request::only;
-use crate::sys::map::{MapSpec, MapType};
+use crate::programs::request::skip_other_disks;
+use crate::sys::map::MapSpec;
 
 /// A map.
 pub const HIST: MapRef = MapRef(0);
@@ -17,7 +18,7 @@ pub const UNREADABLE: u32 = BUCKETS;
 
 /// The counters: one value, so that one lookup reads them all.
 pub fn maps() -> Vec<MapSpec> {
-    vec![MapSpec::new("hist", MapType::Array, 4, 8 * (BUCKETS + 1), 1)]
+    vec![counters::map("hist", BUCKETS + 1)]
 }
 
 /// What is counted.
@@ -37,7 +38,7 @@ pub fn program(request: &Request, options: Options) -> Result<Program, AsmError>
     match *request {
         // The context is the tracepoint's record.
         Request::Record { bytes, .. } => {
-            only(&mut a, options.disk, request, &other);
+            skip_other_disks(&mut a, options.disk, request, &other);
             a.load(r7, u32_at(r1 + bytes));
         }
         // The context leads to the struct request.
@@ -45,21 +46,21 @@ pub fn program(request: &Request, options: Options) -> Result<Program, AsmError>
             // It outlives the calls below in r6, and needs to only if there is more than one.
             let rq = if options.disk.is_some() { r6 } else { r3 };
             a.load(rq, u64_at(r1 + argument));
-            only(&mut a, options.disk, request, &other);
+            skip_other_disks(&mut a, options.disk, request, &other);
             a.read(access, r7, u32_at(rq + data_len), &unreadable);
         }
     }
 
     a.rsh(r7, options.shift);
     a.log2(r8, r7, r1);
-    a.count(HIST, 0, r8);
+    count(&mut a, HIST, r8);
     let done = a.place(other);
     a.mov(w0, 0);
     a.exit();
 
     if matches!(request, Request::Struct { access: Access::Probe, .. }) {
         a.place(unreadable);
-        a.count_one(HIST, UNREADABLE);
+        count_one(&mut a, HIST, UNREADABLE);
         a.goto(&done);
     }
     a.finish()

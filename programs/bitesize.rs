@@ -3,15 +3,16 @@
 //! The process is known when I/O is submitted, its size when the request is issued to the driver, often
 //! by another task. So one program remembers who submitted, and one counts.
 
+use crate::aggregate::counters::{self, count_one, lookup_or_insert};
+use crate::aggregate::slots;
 use crate::host::{By, Disk, Issue, Request, Submission, Task};
 use crate::insn::{
     Cond::{Eq, Ne},
-    asm::Target,
     helper::*,
     mem::{Load, Store},
     *,
 };
-use crate::programs::request::{only, slots};
+use crate::programs::request::skip_other_disks;
 use crate::sys::map::{MapSpec, MapType};
 
 /// A histogram for each task.
@@ -56,8 +57,6 @@ pub const CGROUP: i32 = PID;
 /// Requests that can be on their way to the driver at once; of more, the oldest are forgotten.
 const ON_THE_WAY: u32 = 16384;
 
-/// Where in a slot the key is, behind the request's address.
-const SLOT_KEY: i32 = 8;
 /// On the stack: what is known again at the issue, and a key.
 const SEEN: i32 = -8;
 const OWN_KEY: i32 = SEEN - KEY as i32;
@@ -66,10 +65,10 @@ const OWN_KEY: i32 = SEEN - KEY as i32;
 pub fn maps(max_keys: u32) -> Vec<MapSpec> {
     vec![
         MapSpec::new("sizes", MapType::Hash, KEY, 8 * (BUCKETS + 1), max_keys),
-        MapSpec::new("zeros", MapType::Array, 4, 8 * (BUCKETS + 1), 1),
-        MapSpec::new("lost", MapType::Array, 4, 8 * 2, 1),
+        counters::map("zeros", BUCKETS + 1),
+        counters::map("lost", 2),
         MapSpec::new("submitted", MapType::LruHash, 8, KEY, ON_THE_WAY),
-        slots(),
+        slots::map(),
     ]
 }
 
@@ -151,18 +150,18 @@ pub fn remember(
     if submission.by == By::Request {
         // Requests are used again and again, at the same address. One that finds its slot taken is
         // always in the hash.
-        a.claim_slot(r7, r6, SLOTS, &taken);
-        a.add(r7, SLOT_KEY);
+        slots::claim(&mut a, r7, r6, SLOTS, &taken);
+        a.add(r7, slots::VALUE);
         a.goto(&known);
     }
     a.place(taken);
     a.store(u64_at(fp + SEEN), r6);
     // Nearly always there is one at that address, to write over, which takes a fifth of the time of an
     // update.
-    a.lookup(SUBMITTED, SEEN);
+    a.lookup(SUBMITTED, fp + SEEN);
     a.mov(r7, r0);
     a.jump_if(r7, Ne, 0, &known);
-    a.update(SUBMITTED, SEEN, OWN_KEY);
+    a.update(SUBMITTED, fp + SEEN, fp + OWN_KEY);
     a.goto(&done);
     a.place(known);
     for word in (0..KEY as i32).step_by(8) {
@@ -188,7 +187,7 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     match *request {
         // The context is the tracepoint's record, which has the name of who issues.
         Request::Record { bytes, comm, .. } => {
-            only(&mut a, options.disk, request, &other);
+            skip_other_disks(&mut a, options.disk, request, &other);
             a.load(r9, u32_at(r1 + bytes));
             a.mov(r6, r1);
             name = comm.offset;
@@ -196,16 +195,16 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
         // The context leads to the struct request, which stays in r6.
         Request::Struct { argument, access, data_len, cmd_flags, .. } => {
             a.load(r6, u64_at(r1 + argument));
-            only(&mut a, options.disk, request, &other);
+            skip_other_disks(&mut a, options.disk, request, &other);
             a.read(access, r9, u32_at(r6 + data_len), &unreadable);
             if options.by_flags {
                 a.read(access, r8, u32_at(r6 + cmd_flags), &unreadable);
             }
             match by {
                 Some(By::Request) => {
-                    a.load_slot(r7, r6, SLOTS);
+                    slots::load(&mut a, r7, r6, SLOTS);
                     a.load(r0, u64_at(r7 + 0));
-                    a.add(r7, SLOT_KEY);
+                    a.add(r7, slots::VALUE);
                     a.jump_if(r0, Eq, r6, &known);
                     a.store(u64_at(fp + SEEN), r6);
                 }
@@ -216,7 +215,7 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
                 None => {}
             }
             if by.is_some() {
-                a.lookup(SUBMITTED, SEEN);
+                a.lookup(SUBMITTED, fp + SEEN);
                 a.mov(r7, r0);
                 a.jump_if(r7, Ne, 0, &known);
             }
@@ -242,7 +241,7 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
         a.mov(r7, fp);
         a.add(r7, OWN_KEY);
     }
-    a.lookup_or_insert(SIZES, r7 + 0, ZEROS, &full);
+    lookup_or_insert(&mut a, SIZES, r7 + 0, ZEROS, &full);
     a.lock_add(u64_at(r0 + 8 * BYTES as i32), r9);
     a.rsh(r9, 10);
     a.log2(r8, r9, r1);
@@ -255,11 +254,11 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     a.exit();
 
     a.place(full);
-    a.count_one(LOST, FULL);
+    count_one(&mut a, LOST, FULL);
     a.goto(&done);
     if matches!(request, Request::Struct { access: Access::Probe, .. }) {
         a.place(unreadable);
-        a.count_one(LOST, UNREADABLE);
+        count_one(&mut a, LOST, UNREADABLE);
         a.goto(&done);
     }
     a.finish()

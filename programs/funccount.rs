@@ -3,6 +3,7 @@
 //! One program is attached everywhere. By function it adds to the counter that its place has by a
 //! number; by anything else it adds to the counter of a key in a hash.
 
+use crate::aggregate::counters::{self, count, count_one, lookup_or_insert};
 use crate::insn::helper::{
     GET_ATTACH_COOKIE, GET_CURRENT_COMM, GET_CURRENT_PID_TGID, GET_CURRENT_UID_GID,
     GET_SMP_PROCESSOR_ID,
@@ -78,11 +79,11 @@ pub struct Options {
 /// `max_keys` keys, the value a new key begins with, and how often a key found no room.
 pub fn maps(by: By, places: u32, max_keys: u32) -> Vec<MapSpec> {
     match by {
-        By::Function => vec![MapSpec::new("counts", MapType::Array, 4, 8 * places, 1)],
+        By::Function => vec![counters::map("counts", places)],
         _ => vec![
             MapSpec::new("counts", MapType::Hash, by.key_size(), 8, max_keys),
-            MapSpec::new("zeros", MapType::Array, 4, 8, 1),
-            MapSpec::new("full", MapType::Array, 4, 8, 1),
+            counters::map("zeros", 1),
+            counters::map("full", 1),
         ],
     }
 }
@@ -109,12 +110,12 @@ pub fn program(place: Place, options: Options) -> Result<Program, AsmError> {
 
     match options.by {
         By::Function => match place {
-            Place::Number(number) => a.count_one(COUNTS, number),
+            Place::Number(number) => count_one(&mut a, COUNTS, number),
             Place::Cookie(places) => {
                 a.call(GET_ATTACH_COOKIE);
                 // It is always below; this is for the verifier.
                 a.jump_if(r0, Ge, places as i32, &other);
-                a.count(COUNTS, 0, r0);
+                count(&mut a, COUNTS, r0);
             }
         },
         By::Pid => {
@@ -138,7 +139,7 @@ pub fn program(place: Place, options: Options) -> Result<Program, AsmError> {
         }
     }
     if options.by != By::Function {
-        a.lookup_or_insert(COUNTS, fp + key, ZEROS, &full);
+        lookup_or_insert(&mut a, COUNTS, fp + key, ZEROS, &full);
         a.mov(r1, 1);
         a.lock_add(u64_at(r0 + 0), r1);
     }
@@ -148,7 +149,7 @@ pub fn program(place: Place, options: Options) -> Result<Program, AsmError> {
 
     if options.by != By::Function {
         a.place(full);
-        a.count_one(FULL, 0);
+        count_one(&mut a, FULL, 0);
         a.goto(&done);
     }
     a.finish()

@@ -4,7 +4,8 @@
 //! ago that was. A function that calls itself has several calls open at once, so a call is known by
 //! its thread and its place on the stack.
 
-use crate::distributions::Distributions;
+use crate::aggregate::counters::{self, count_one, lookup_or_insert};
+use crate::aggregate::{Buckets, Distributions, distribution};
 use crate::host::CallFrame;
 use crate::insn::helper::{GET_CURRENT_PID_TGID, KTIME_GET_NS};
 use crate::insn::{
@@ -57,7 +58,7 @@ pub struct Options {
 pub fn maps(options: &Options) -> Vec<MapSpec> {
     // A thread that ends inside the function leaves its start behind. The oldest go first.
     let starts = MapSpec::new("starts", MapType::LruHash, 16, 8, OPEN);
-    let missed = MapSpec::new("missed", MapType::Array, 4, 8 * missed::WORDS, 1);
+    let missed = counters::map("missed", missed::WORDS);
     let mut maps = vec![starts, missed];
     let keys = options.by_pid.map(|max_keys| (4, max_keys));
     maps.append(&mut Distributions::maps("latencies", &options.buckets, keys));
@@ -79,7 +80,7 @@ pub fn entered(frame: CallFrame, options: &Options) -> Result<Program, AsmError>
 
     a.mov(r6, r1);
     load_call(&mut a, frame, 0, options, &other);
-    a.lookup(STARTS, CALL);
+    a.lookup(STARTS, fp + CALL);
     a.jump_if(r0, Ne, 0, &again);
     let start = a.here();
     a.load_map_value(r1, EPOCH, 0);
@@ -88,7 +89,7 @@ pub fn entered(frame: CallFrame, options: &Options) -> Result<Program, AsmError>
     a.call(KTIME_GET_NS);
     a.place(store);
     a.store(u64_at(fp + START), r0);
-    a.update(STARTS, CALL, START);
+    a.update(STARTS, fp + CALL, fp + START);
     a.jump_if(r0, Ne, 0, &too_many);
     let done = a.place(other);
     a.mov(w0, 0);
@@ -99,11 +100,11 @@ pub fn entered(frame: CallFrame, options: &Options) -> Result<Program, AsmError>
     a.place(again);
     a.load(r1, u64_at(r0 + 0));
     a.jump_if(r1, Eq, 0, &start);
-    a.count_one(MISSED, missed::NO_RETURN);
+    count_one(&mut a, MISSED, missed::NO_RETURN);
     a.goto(&start);
 
     a.place(too_many);
-    a.count_one(MISSED, missed::TOO_MANY);
+    count_one(&mut a, MISSED, missed::TOO_MANY);
     a.goto(&done);
     a.finish()
 }
@@ -117,10 +118,10 @@ pub fn returned(frame: CallFrame, options: &Options) -> Result<Program, AsmError
     a.call(KTIME_GET_NS);
     a.mov(r7, r0);
     load_call(&mut a, frame, frame.popped(), options, &other);
-    a.lookup(STARTS, CALL);
+    a.lookup(STARTS, fp + CALL);
     a.jump_if(r0, Eq, 0, &no_entry);
     a.load(r8, u64_at(r0 + 0));
-    a.delete(STARTS, CALL);
+    a.delete(STARTS, fp + CALL);
     a.jump_if(r8, Eq, 0, &other);
     a.sub(r7, r8);
 
@@ -134,22 +135,22 @@ pub fn returned(frame: CallFrame, options: &Options) -> Result<Program, AsmError
             a.load(r1, u64_at(fp + CALL));
             a.rsh(r1, 32);
             a.store(u32_at(fp + KEY), r1);
-            a.lookup_or_insert(LATENCIES, fp + KEY, ZEROS, &too_many_keys);
+            lookup_or_insert(&mut a, LATENCIES, fp + KEY, ZEROS, &too_many_keys);
         }
-        None => a.lookup_first(LATENCIES, KEY, &other),
+        None => a.lookup_first(LATENCIES, fp + KEY, &other),
     }
-    a.add_to_distribution(r7, options.unit, &options.buckets, EPOCH);
+    distribution::add(&mut a, r7, options.unit, &options.buckets, EPOCH);
     let done = a.place(other);
     a.mov(w0, 0);
     a.exit();
 
     a.place(no_entry);
-    a.count_one(MISSED, missed::NO_ENTRY);
+    count_one(&mut a, MISSED, missed::NO_ENTRY);
     a.goto(&done);
 
     if options.by_pid.is_some() {
         a.place(too_many_keys);
-        a.count_one(MISSED, missed::TOO_MANY_KEYS);
+        count_one(&mut a, MISSED, missed::TOO_MANY_KEYS);
         a.goto(&done);
     }
     a.finish()

@@ -38,8 +38,7 @@
 //! | [`sys`] | the kernel boundary: `bpf(2)`, `perf_event_open(2)`, tracefs; the only `unsafe` |
 //! | [`host`] | what this kernel offers: attach kinds, registers, fields, and why it refuses |
 //! | [`session`] | load and attach a tool's programs; dropping it leaves nothing behind |
-//! | [`counters`] | read counters that are never cleared |
-//! | [`distributions`] | read distributions of values: counts, sums and extremes |
+//! | [`aggregate`] | count in the kernel and read it here: counters, distributions, slots |
 //! | [`interval`] | wait for the end of an interval, or for a signal |
 //! | [`verifier`] | what the verifier says: its log as values, a refused program diagnosed; pure |
 //! | [`sample`] | what a tool counted, as values; pure |
@@ -55,10 +54,9 @@
 // They panic where the stream cannot be written.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod aggregate;
 pub mod btf;
 pub mod cli;
-pub mod counters;
-pub mod distributions;
 pub mod elf;
 pub mod error;
 pub mod export;

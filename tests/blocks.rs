@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use rawbpf::counters::{Counters, KeyedCounters, words};
-use rawbpf::insn::blocks::slot;
+use rawbpf::aggregate::counters::{count, count_one, lookup_or_insert, words};
+use rawbpf::aggregate::{Counters, KeyedCounters, heat, slots};
 use rawbpf::insn::*;
 use rawbpf::sys::map::{Entries, Update};
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Load, Map, MapSpec, MapType, Prog, ProgramType, prog};
-use rawbpf::view::heatmap;
 
 fn map(map_type: MapType, key_size: u32, value_size: u32, max_entries: u32) -> Map {
     let name = map_type.to_string();
@@ -139,18 +138,19 @@ fn end_at_nul_leaves_zeros_behind_the_first() {
 /// At each end of each column too.
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
-fn heat_slot_is_the_column_that_the_picture_draws() {
+fn a_latency_is_counted_in_the_column_that_has_it() {
     let input_map = one(1);
     let mut a = Asm::new();
     input(&mut a, r7);
-    a.heat_slot(r8, r7, [r1, r2]);
+    heat::column(&mut a, r8, r7, [r1, r2]);
     a.mov(r0, r8);
     a.exit();
     let prog = load(ProgramType::SocketFilter, a, &[&input_map]);
-    let ends = (0..=heatmap::SLOTS).map(heatmap::lower).flat_map(|ns| [ns - 1, ns]);
+    let ends = heat::BOUNDS.into_iter().flat_map(|ns| [ns - 1, ns]);
     for ns in ends.chain([u64::MAX]).chain(numbers(64)) {
         set(&input_map, &[ns]);
-        assert_eq!(run(&prog) as usize, heatmap::slot(ns), "{ns}");
+        let column = heat::BOUNDS.partition_point(|bound| *bound <= ns.max(1)) - 1;
+        assert_eq!(run(&prog) as usize, column, "{ns}");
     }
 }
 
@@ -159,9 +159,7 @@ fn heat_slot_is_the_column_that_the_picture_draws() {
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn count_counts_each_number_in_its_bucket_from_two_threads() {
     const COUNTERS: MapRef = MapRef(1);
-    // Two words before the buckets stay as they are.
-    let counters = one(2 + 64);
-    set(&counters, &[&[77, 78][..], &[0; 64]].concat());
+    let counters = one(64);
     let mut interval = Counters::default();
     interval.interval(&counters).unwrap();
     let numbers = numbers(64);
@@ -172,7 +170,7 @@ fn count_counts_each_number_in_its_bucket_from_two_threads() {
                 let mut a = Asm::new();
                 input(&mut a, r7);
                 a.log2_u64(r8, r7, r1);
-                a.count(COUNTERS, 16, r8);
+                count(&mut a, COUNTERS, r8);
                 a.mov(r0, 0);
                 a.exit();
                 let prog = load(ProgramType::SocketFilter, a, &[&input_map, &counters]);
@@ -183,10 +181,9 @@ fn count_counts_each_number_in_its_bucket_from_two_threads() {
             });
         }
     });
-    let mut expected = vec![0; 66];
-    numbers.iter().for_each(|number| expected[2 + log2_of(*number) as usize] += 2);
+    let mut expected = vec![0; 64];
+    numbers.iter().for_each(|number| expected[log2_of(*number) as usize] += 2);
     assert_eq!(interval.interval(&counters).unwrap(), expected);
-    assert_eq!(get(&counters)[..2], [77, 78]);
 }
 
 #[test]
@@ -194,7 +191,7 @@ fn count_counts_each_number_in_its_bucket_from_two_threads() {
 fn count_one_counts_at_its_index() {
     let counters = one(3);
     let mut a = Asm::new();
-    a.count_one(MapRef(0), 1);
+    count_one(&mut a, MapRef(0), 1);
     a.mov(r0, 0);
     a.exit();
     let prog = load(ProgramType::SocketFilter, a, &[&counters]);
@@ -212,14 +209,14 @@ fn counts_by_key() -> Asm {
     let full = a.label();
     input(&mut a, r6);
     a.store(u64_at(fp - 8), r6);
-    a.lookup_or_insert(KEYED, fp - 8, ZEROS, &full);
+    lookup_or_insert(&mut a, KEYED, fp - 8, ZEROS, &full);
     a.mov(r1, 1);
     a.lock_add(u64_at(r0 + 0), r1);
     let end = a.here();
     a.mov(r0, 0);
     a.exit();
     a.place(full);
-    a.count_one(FULL, 0);
+    count_one(&mut a, FULL, 0);
     a.goto(&end);
     a
 }
@@ -289,13 +286,13 @@ fn what_is_updated_is_found_until_it_is_deleted() {
     a.mov(r1, 55);
     a.store(u64_at(fp - 16), r1);
     for found in [false, true] {
-        a.delete(MapRef(0), -8);
+        a.delete(MapRef(0), fp - 8);
         a.jump_if(r0, if found { Cond::Ne } else { Cond::Eq }, 0, &wrong);
-        a.lookup(MapRef(0), -8);
+        a.lookup(MapRef(0), fp - 8);
         a.jump_if(r0, Cond::Ne, 0, &wrong);
-        a.update(MapRef(0), -8, -16);
+        a.update(MapRef(0), fp - 8, fp - 16);
         a.jump_if(r0, Cond::Ne, 0, &wrong);
-        a.lookup(MapRef(0), -8);
+        a.lookup(MapRef(0), fp - 8);
         a.jump_if(r0, Cond::Eq, 0, &wrong);
         a.load(r1, u64_at(r0 + 0));
         a.jump_if(r1, Cond::Ne, 55, &wrong);
@@ -316,16 +313,16 @@ const SLOTS: MapRef = MapRef(1);
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn a_slot_belongs_to_one_address_for_good() {
     const ADDRESSES: u64 = 10_000;
-    let slots = one(slot::BYTES / 8);
+    let map = one(slots::BYTES / 8);
     let arrived = AtomicU64::new(0);
     let claim = |half: u64| {
         let input_map = one(1);
         let mut a = Asm::new();
         let (taken, wrong) = (a.label(), a.label());
         input(&mut a, r6);
-        a.claim_slot(r7, r6, SLOTS, &taken);
+        slots::claim(&mut a, r7, r6, SLOTS, &taken);
         // Found again, and its address is that.
-        a.load_slot(r8, r6, SLOTS);
+        slots::load(&mut a, r8, r6, SLOTS);
         a.jump_if(r7, Cond::Ne, r8, &wrong);
         a.load(r1, u64_at(r8 + 0));
         a.jump_if(r1, Cond::Ne, r6, &wrong);
@@ -337,7 +334,7 @@ fn a_slot_belongs_to_one_address_for_good() {
         a.place(wrong);
         a.mov(r0, 2);
         a.exit();
-        let prog = load(ProgramType::SocketFilter, a, &[&input_map, &slots]);
+        let prog = load(ProgramType::SocketFilter, a, &[&input_map, &map]);
         let mut rounds = [const { vec![] }; 2];
         for (round, claimed) in rounds.iter_mut().enumerate() {
             for address in 0..ADDRESSES {
@@ -361,9 +358,9 @@ fn a_slot_belongs_to_one_address_for_good() {
         "both have a slot, or a wrong one"
     );
     let claimed: u32 = one.iter().chain(&two).sum();
-    let used = get(&slots).iter().filter(|word| **word != 0).count();
+    let used = get(&map).iter().filter(|word| **word != 0).count();
     assert_eq!(claimed as usize, used);
-    assert!(used as u32 > slot::BYTES / 64 / 2, "only {used} slots are used");
+    assert!(used as u32 > slots::COUNT / 2, "only {used} slots are used");
 }
 
 /// A raw tracepoint, since reading kernel memory is for tracing. The address is a map's value.

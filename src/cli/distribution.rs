@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::insn::Buckets;
+use crate::aggregate::Buckets;
 
 /// Which values, and in which buckets.
 #[derive(Args)]

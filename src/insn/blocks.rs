@@ -1,11 +1,10 @@
-//! What programs are made of. Every instruction of a block is blamed on the line that asked for
-//! the block.
+//! Blocks of instructions that any program may need: log2, reads of kernel memory, maps. All instructions
+//! of a block are blamed on the line that asked for the block.
 
 use super::asm::{Asm, Target};
-use super::buckets::Buckets;
 use super::helper::{MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROBE_READ_KERNEL};
-use super::instruction::Cond::{Eq, Ge, Le, Ne};
-use super::mem::{Addr, Load, Mem, Offset, Store, u32_at, u64_at};
+use super::instruction::Cond::{Eq, Ne};
+use super::mem::{Addr, Load, Mem, Offset, Store, u32_at};
 use super::program::MapRef;
 use super::reg::{R, fp, r0, r1, r2, r3, r4, w2};
 
@@ -101,8 +100,8 @@ impl Asm {
         self.load(dst, Mem::<T>::at(fp - 8));
     }
 
-    /// Zeros behind the first zero of 16 bytes, which two registers hold as they are loaded from memory:
-    /// so a name is the same key whatever an older one left behind it. Clobbers the scratch registers.
+    /// Zeros after the first zero of 16 bytes, which two registers hold as they are loaded from memory:
+    /// so a name is the same key whatever an older one left after it. Clobbers the scratch registers.
     #[track_caller]
     pub fn end_at_nul(&mut self, [first, second]: [R; 2], scratch: [R; 2]) {
         let (long, done) = (self.label(), self.label());
@@ -145,236 +144,69 @@ impl Asm {
         self.and(bytes, nul);
     }
 
-    /// `counters[index] += 1`, on all CPUs at once without a loss. The counters are u64 in the
-    /// only value of the array map `counters`, from `offset` bytes on; the verifier must see that
-    /// `index` stays inside. Clobbers `index`, r1 and r2.
+    /// `dst = ` the address.
     #[track_caller]
-    pub fn count(&mut self, counters: MapRef, offset: u32, index: R) {
-        self.load_map_value(r1, counters, offset);
-        self.lsh(index, 3);
-        self.add(r1, index);
-        self.mov(r2, 1);
-        self.lock_add(u64_at(r1 + 0), r2);
+    pub fn load_address(&mut self, dst: R, address: impl Into<Addr>) {
+        let address = address.into();
+        self.mov(dst, address.base);
+        if address.offset != Offset::Bytes(0) {
+            self.add(dst, address.offset);
+        }
     }
 
-    /// `r0 = &map[*key]`, where the key is on the stack or in a map's value. A key that is new begins
-    /// with the value that `zeros` holds, an array map of one such value; where the map is full the
-    /// program goes on at `full`. Clobbers r1 to r5; the key's address is not in those.
+    /// `r0 = &map[*key]`, or 0 if there is no such key. Clobbers r1 to r5.
     #[track_caller]
-    pub fn lookup_or_insert(&mut self, map: MapRef, key: Addr, zeros: MapRef, full: &impl Target) {
-        let found = self.label();
-        self.lookup_at(map, key);
-        self.jump_if(r0, Ne, 0, &found);
-        self.load_map(r1, map);
-        self.load_address(r2, key);
-        self.load_map_value(r3, zeros, 0);
-        // Another CPU may have been faster: its value must stay.
-        self.mov(r4, BPF_NOEXIST);
-        self.call(MAP_UPDATE_ELEM);
-        self.lookup_at(map, key);
-        self.jump_if(r0, Eq, 0, full);
-        self.place(found);
-    }
-
-    /// `r0 = &array[0]`, on this CPU where each has its own. The index goes to `fp + index`; the verifier
-    /// wants to be told where the program goes on without a value, which never happens. Clobbers r1 to
-    /// r5.
-    #[track_caller]
-    pub fn lookup_first(&mut self, array: MapRef, index: i32, never: &impl Target) {
-        self.store(u32_at(fp + index), 0);
-        self.lookup(array, index);
-        self.jump_if(r0, Eq, 0, never);
-    }
-
-    #[track_caller]
-    fn lookup_at(&mut self, map: MapRef, key: Addr) {
+    pub fn lookup(&mut self, map: MapRef, key: impl Into<Addr>) {
         self.load_map(r1, map);
         self.load_address(r2, key);
         self.call(MAP_LOOKUP_ELEM);
     }
 
+    /// `r0 = &array[0]`, on this CPU where each has its own. The index is written to `index`. The
+    /// verifier requires a place to go on at `if_missing`, which is never reached. Clobbers r1 to r5.
     #[track_caller]
-    fn update_with(&mut self, map: MapRef, key: i32, value: i32, flags: i32) {
+    pub fn lookup_first(
+        &mut self,
+        array: MapRef,
+        index: impl Into<Addr>,
+        if_missing: &impl Target,
+    ) {
+        let index = index.into();
+        self.store(u32_at(index), 0);
+        self.lookup(array, index);
+        self.jump_if(r0, Eq, 0, if_missing);
+    }
+
+    /// `map[*key] = *value`, or nothing if the map is full: r0 is 0 if it worked. Clobbers r1 to r5.
+    #[track_caller]
+    pub fn update(&mut self, map: MapRef, key: impl Into<Addr>, value: impl Into<Addr>) {
+        self.update_with(map, key.into(), value.into(), 0);
+    }
+
+    /// `map[*key] = *value` for a key that is not there: r0 is 0, or negative: -EEXIST where the key is,
+    /// or another error. Clobbers r1 to r5.
+    #[track_caller]
+    pub fn insert(&mut self, map: MapRef, key: impl Into<Addr>, value: impl Into<Addr>) {
+        self.update_with(map, key.into(), value.into(), BPF_NOEXIST);
+    }
+
+    #[track_caller]
+    fn update_with(&mut self, map: MapRef, key: Addr, value: Addr, flags: i32) {
         self.load_map(r1, map);
-        self.load_address(r2, fp + key);
-        self.load_address(r3, fp + value);
+        self.load_address(r2, key);
+        self.load_address(r3, value);
         self.mov(r4, flags);
         self.call(MAP_UPDATE_ELEM);
     }
 
-    /// `dst = ` the address.
+    /// Removes a key: r0 is 0 if it was there. Clobbers r1 to r5.
     #[track_caller]
-    fn load_address(&mut self, dst: R, addr: Addr) {
-        self.mov(dst, addr.base);
-        if addr.offset != Offset::Bytes(0) {
-            self.add(dst, addr.offset);
-        }
-    }
-
-    /// `r0 = &map[key]`, or 0 if there is none, where the key is at `fp + key`. Clobbers r1 to r5.
-    #[track_caller]
-    pub fn lookup(&mut self, map: MapRef, key: i32) {
-        self.lookup_at(map, fp + key);
-    }
-
-    /// `map[key] = value`, or nothing if the map is full: r0 is 0 if it worked. Key and value are at
-    /// `fp + key` and `fp + value`. Clobbers r1 to r5.
-    #[track_caller]
-    pub fn update(&mut self, map: MapRef, key: i32, value: i32) {
-        self.update_with(map, key, value, 0);
-    }
-
-    /// Removes the key at `fp + key`: r0 is 0 if it was there. Clobbers r1 to r5.
-    #[track_caller]
-    pub fn delete(&mut self, map: MapRef, key: i32) {
+    pub fn delete(&mut self, map: MapRef, key: impl Into<Addr>) {
         self.load_map(r1, map);
-        self.load_address(r2, fp + key);
+        self.load_address(r2, key);
         self.call(MAP_DELETE_ELEM);
     }
-
-    /// One more of what is not in the picture: `counters[index] += 1` for a constant index. Clobbers
-    /// r1 and r2.
-    #[track_caller]
-    pub fn count_one(&mut self, counters: MapRef, index: u32) {
-        self.load_map_value(r1, counters, 8 * index);
-        self.mov(r2, 1);
-        self.lock_add(u64_at(r1 + 0), r2);
-    }
-
-    /// `dst = ` the column of a heat map for `ns` nanoseconds: three to a power of two, or 100 for
-    /// all above the last, which is 99. Clobbers `ns` and the scratch registers.
-    #[track_caller]
-    pub fn heat_slot(&mut self, dst: R, ns: R, scratch: [R; 2]) {
-        let [copy, more] = scratch;
-        self.mov(copy, ns);
-        self.log2_u64(dst, copy, more);
-        // The six bits below the highest: how far it is to the next power of two, in 64ths.
-        self.mov(copy, 63);
-        self.sub(copy, dst);
-        self.lsh(ns, copy);
-        self.lsh(ns, 1);
-        self.rsh(ns, 58);
-        self.lsh(dst, 6);
-        self.add(dst, ns);
-        self.mul(dst, 3);
-        self.rsh(dst, 6);
-        let last = self.label();
-        self.jump_if(dst, Le, 100, &last);
-        self.mov(dst, 100);
-        self.place(last);
-    }
-
-    /// `dst = ` the slot that this address leads to without a search, in the only value of the array map
-    /// `slots`, which has [`slot::BYTES`]. The first word of a slot is the address that it belongs to,
-    /// or 0; the others are free to use. Clobbers r1.
-    #[track_caller]
-    pub fn load_slot(&mut self, dst: R, address: R, slots: MapRef) {
-        // Half of a pointer is a number, with which any arithmetic is allowed.
-        self.mov(dst.low(), address.low());
-        self.mul(dst.low(), slot::MULTIPLIER as i32);
-        self.rsh(dst.low(), 32 - slot::BITS);
-        self.lsh(dst, slot::SIZE_BITS);
-        self.load_map_value(r1, slots, 0);
-        self.add(dst, r1);
-    }
-
-    /// The same; a slot that was nobody's is this address's for good. Goes on at `taken` if it is
-    /// another's: so an address has always its slot, or never. Clobbers r0 and r1. Requires Linux 5.12.
-    #[track_caller]
-    pub fn claim_slot(&mut self, dst: R, address: R, slots: MapRef, taken: &impl Target) {
-        let own = self.label();
-        self.load_slot(dst, address, slots);
-        self.load(r0, u64_at(dst + 0));
-        self.jump_if(r0, Eq, address, &own);
-        self.jump_if(r0, Ne, 0, taken);
-        self.cmpxchg(u64_at(dst + 0), address);
-        self.jump_if(r0, Ne, 0, taken);
-        self.place(own);
-    }
-
-    /// `map[key] = value` for a key that is not there: r0 is 0, or negative: -EEXIST where it is, or
-    /// what else prevents it. Key and value are at `fp + key` and `fp + value`. Clobbers r1 to r5.
-    #[track_caller]
-    pub fn insert(&mut self, map: MapRef, key: i32, value: i32) {
-        self.update_with(map, key, value, BPF_NOEXIST);
-    }
-
-    /// Adds `value` to the [`distribution`] that r0 points to, its bucket being that of
-    /// `value / unit`. The distribution is this CPU's own: its smallest and greatest value are
-    /// kept without atomic operations, which kernels before 5.12 do not have for them. `epoch` is an
-    /// array map of one u64 that the other side adds one to at the end of each interval.
-    /// Clobbers `value` and r0 to r3.
-    #[track_caller]
-    pub fn add_to_distribution(&mut self, value: R, unit: i32, buckets: &Buckets, epoch: MapRef) {
-        let (first, not_less, done) = (self.label(), self.label(), self.label());
-        let sum = 8 * buckets.len() as i32;
-        let (interval, min, max) = (sum + 8, sum + 16, sum + 24);
-        // The extremes of an interval are read while those of the next are taken: they take turns.
-        // A place that was not used in this interval yet holds another interval's number.
-        self.load_map_value(r1, epoch, 0);
-        self.load(r1, u64_at(r1 + 0));
-        self.add(r1, 1);
-        self.mov(r2, r1);
-        self.and(r2, 1);
-        self.mul(r2, distribution::EXTREMES_SIZE);
-        self.add(r2, r0);
-        self.load(r3, u64_at(r2 + interval));
-        self.jump_if(r3, Ne, r1, &first);
-        self.load(r3, u64_at(r2 + min));
-        self.jump_if(r3, Le, value, &not_less);
-        self.store(u64_at(r2 + min), value);
-        self.place(not_less);
-        self.load(r3, u64_at(r2 + max));
-        self.jump_if(r3, Ge, value, &done);
-        self.store(u64_at(r2 + max), value);
-        self.goto(&done);
-        self.place(first);
-        self.store(u64_at(r2 + min), value);
-        self.store(u64_at(r2 + max), value);
-        self.store(u64_at(r2 + interval), r1);
-        self.place(done);
-        // On one CPU, yet atomic: an interrupt may bring the next value in between.
-        self.lock_add(u64_at(r0 + sum), value);
-        if unit != 1 {
-            self.div(value, unit);
-        }
-        self.bucket(r1, value, r2, buckets);
-        self.lsh(r1, 3);
-        self.add(r0, r1);
-        self.mov(r2, 1);
-        self.lock_add(u64_at(r0 + 0), r2);
-    }
 }
 
-/// The slots of [`Asm::load_slot`].
-pub mod slot {
-    /// As many bits of a hash choose a slot.
-    pub(super) const BITS: i32 = 12;
-    /// A cache line each, so that two CPUs do not wait for each other.
-    pub(super) const SIZE_BITS: i32 = 6;
-    /// The highest bits of a product with it are the hash.
-    pub(super) const MULTIPLIER: u32 = 0x9e37_79b1;
-    /// All of them.
-    pub const BYTES: u32 = 1 << (BITS + SIZE_BITS);
-}
-
-/// What lies where in a distribution: a counter a bucket, the sum of the values, and twice the
-/// extremes of an interval with its number. All are u64.
-pub mod distribution {
-    use super::Buckets;
-
-    /// How many of the words are counters, which only grow: the buckets and the sum.
-    pub fn counters(buckets: &Buckets) -> usize {
-        buckets.len() + 1
-    }
-
-    /// Bytes in all.
-    pub fn size(buckets: &Buckets) -> u32 {
-        8 * counters(buckets) as u32 + 2 * EXTREMES_SIZE as u32
-    }
-
-    pub(super) const EXTREMES_SIZE: i32 = 3 * 8;
-}
-
-/// For bpf_map_update_elem: add the key, or fail if it is there.
-const BPF_NOEXIST: i32 = 1;
+/// The flag of bpf_map_update_elem that adds a key, or fails if it is there.
+pub const BPF_NOEXIST: i32 = 1;

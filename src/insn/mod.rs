@@ -8,8 +8,7 @@
 //! | [`instruction`] | [`Insn`]: one instruction of any form |
 //! | [`helper`] | the kernel's helper functions |
 //! | [`asm`] | [`Asm`]: writes a program, an instruction a line |
-//! | [`blocks`] | what programs are made of: log2, reads of kernel memory, counters |
-//! | [`buckets`] | values by powers of two, by steps of one width, by bounds |
+//! | [`blocks`] | what many programs need: log2, reads of kernel memory, maps |
 //! | [`slot`], [`encode()`], [`decode()`] | bytes, in either byte order |
 //! | [`listing`] | the verifier's own text |
 //! | [`parse()`](parse()) | programs from that text, or from one written by hand |
@@ -39,7 +38,6 @@
 
 pub mod asm;
 pub mod blocks;
-pub mod buckets;
 pub mod decode;
 pub mod encode;
 pub mod graph;
@@ -55,9 +53,8 @@ pub mod regs;
 pub mod slot;
 pub mod translated;
 
-pub use asm::{Asm, AsmError, Here, Isa, Label};
+pub use asm::{Asm, AsmError, Here, Isa, Label, Target};
 pub use blocks::Access;
-pub use buckets::Buckets;
 pub use decode::{DecodeError, decode, instructions};
 pub use encode::encode;
 pub use helper::Helper;

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Choice, Tool, distribution};
-use crate::counters::Counters;
-use crate::distributions::{Distributions, Measured};
+use crate::aggregate::Buckets;
+use crate::aggregate::Counters;
+use crate::aggregate::{Distributions, Measured};
 use crate::error::Error;
 use crate::host::names::Pattern;
 use crate::host::{self, AttachKind, Expression, UserFunction};
-use crate::insn::Buckets;
 use crate::programs::argdist::{self as program, EPOCH, NOT_COUNTED, VALUES, not_counted};
 use crate::sample::{Bucket, Lost, LostKind, Rest, Row, Setting, Table, Unit};
 use crate::session::{Group, Plan, Session};

@@ -1,7 +1,10 @@
 //! Block I/O latency in the columns of a heat map.
 
+use std::sync::Arc;
+
 use super::{Choice, Tool};
-use crate::counters::Counters;
+use crate::aggregate::Counters;
+use crate::aggregate::heat;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk, Request};
 use crate::programs::bioheat::{self as program, FULL, HEAT, OVER, REISSUED, UNDER, UNMATCHED};
@@ -9,7 +12,6 @@ use crate::programs::request;
 use crate::sample::{Bucket, Histogram, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
 use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
-use crate::view::heatmap as heat;
 
 /// What is measured.
 #[derive(Clone, Debug, Default)]
@@ -84,13 +86,11 @@ impl Tool for Bioheat {
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
         let counted = self.counters.read(session.map(HEAT)?)?;
         // What ended before it began, by the clocks of two CPUs, took no time.
-        let ends = (0..heat::SLOTS).map(|column| Bucket {
-            low: heat::lower(column),
-            high: Some(heat::lower(column + 1) - 1),
-        });
+        let columns = heat::BOUNDS.windows(2);
+        let columns = columns.map(|ends| Bucket { low: ends[0], high: Some(ends[1] - 1) });
         let under = Bucket { low: 0, high: Some(0) };
-        let over = Bucket { low: heat::lower(heat::SLOTS), high: None };
-        let buckets: std::sync::Arc<[_]> = [under].into_iter().chain(ends).chain([over]).collect();
+        let over = Bucket { low: heat::BOUNDS[heat::COLUMNS as usize], high: None };
+        let buckets: Arc<[_]> = [under].into_iter().chain(columns).chain([over]).collect();
         let histogram = |counts: &[u64]| {
             let (columns, over) = (&counts[..OVER as usize], counts[OVER as usize]);
             let counts = [&[counts[UNDER as usize]], columns, &[over]].concat();

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::{Choice, Tool, distribution};
-use crate::counters::Counters;
-use crate::distributions::Distributions;
+use crate::aggregate::Counters;
+use crate::aggregate::Distributions;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk, Operations, Request};
 use crate::programs::biolatency::{self as program, EPOCH, LATENCIES, MISSED, missed};

@@ -1,7 +1,7 @@
 //! Block I/O sizes as a histogram.
 
 use super::{Choice, Tool, distribution};
-use crate::counters::Counters;
+use crate::aggregate::Counters;
 use crate::error::Error;
 use crate::host::{Disk, Request};
 use crate::programs::bitehist::{self as program, BUCKETS, HIST};

@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::cmp::Reverse;
 
 use super::{Choice, Tool, distribution};
-use crate::counters::{Counters, KeyedCounters};
+use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::Error;
 use crate::host::{AttachKind, Cgroups, Disk, Issue, Operations};
 use crate::programs::bitesize::{

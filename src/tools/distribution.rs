@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::distributions::Distribution;
+use crate::aggregate::Buckets;
+use crate::aggregate::Distribution;
 use crate::error::Error;
-use crate::insn::Buckets;
 use crate::sample::{Bucket, Histogram, Unit, Value};
 
 /// Buckets by powers of two: the first holds all below `first`, each further one reaches twice as far.

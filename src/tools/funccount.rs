@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Tool;
-use crate::counters::{Counters, KeyedCounters};
+use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::{Error, Failure};
 use crate::host::names::{self, Function, Pattern};
 use crate::host::{Attach, AttachKind, refusal};

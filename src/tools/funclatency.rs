@@ -5,12 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Choice, Tool, distribution};
+use crate::aggregate::Buckets;
+use crate::aggregate::{Counters, Distributions, counters::unreadable};
 use crate::btf::Kind;
-use crate::counters::{Counters, unreadable};
-use crate::distributions::Distributions;
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, CallFrame, UserFunction, refusal};
-use crate::insn::Buckets;
 use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
 };

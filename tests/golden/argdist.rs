@@ -1,8 +1,8 @@
 //! argdist.
 
+use rawbpf::aggregate::Buckets;
 use rawbpf::btf::Number;
 use rawbpf::host::{Origin, Value};
-use rawbpf::insn::Buckets;
 use rawbpf::programs::argdist::{self, Options, program};
 
 #[track_caller]

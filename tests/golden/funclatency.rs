@@ -1,7 +1,7 @@
 //! funclatency.
 
+use rawbpf::aggregate::Buckets;
 use rawbpf::host::CallFrame;
-use rawbpf::insn::Buckets;
 use rawbpf::programs::funclatency::{self, Options, entered, returned};
 
 /// As on x86_64.

@@ -1,7 +1,7 @@
 //! Every request's latency, once.
 
-use rawbpf::counters::Counters;
-use rawbpf::distributions::Distributions;
+use rawbpf::aggregate::Counters;
+use rawbpf::aggregate::Distributions;
 use rawbpf::host::{AttachKind, KernelTypes, Request};
 use rawbpf::programs::{biolatency as program, request};
 use rawbpf::session;

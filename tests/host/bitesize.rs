@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use rawbpf::counters::KeyedCounters;
+use rawbpf::aggregate::KeyedCounters;
 use rawbpf::host::{AttachKind, By, Issue, KernelTypes};
 use rawbpf::programs::bitesize::{self as program, Key};
 use rawbpf::programs::request;

@@ -1,6 +1,7 @@
 //! The blocks that find a value's bucket, run by the kernel, against a reference.
 
-use rawbpf::insn::{Asm, Buckets, Endian, MapRef, encode, r0, r6, r7, r8, u64_at};
+use rawbpf::aggregate::{Buckets, counters::count};
+use rawbpf::insn::{Asm, Endian, MapRef, encode, r0, r6, r7, r8, u64_at};
 use rawbpf::sys::map::Update;
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Load, Map, MapSpec, MapType, Prog, ProgramType};
@@ -36,9 +37,9 @@ impl Finder {
         let mut a = Asm::new();
         a.load_map_value(r6, VALUE, 0);
         a.load(r7, u64_at(r6 + 0));
-        a.bucket(r8, r7, r6, buckets);
+        buckets.find(&mut a, r8, r7, r6);
         a.mov(r0, r8);
-        a.count(COUNTERS, 0, r8);
+        count(&mut a, COUNTERS, r8);
         a.exit();
         let program = a.finish().unwrap();
         let fds = [&value, &counters].map(|map| map.as_fd().as_raw_fd());

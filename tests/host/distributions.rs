@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, AsRawFd};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use rawbpf::distributions::{Distribution, Distributions};
+use rawbpf::aggregate::counters::lookup_or_insert;
+use rawbpf::aggregate::{Buckets, Distribution, Distributions, distribution};
 use rawbpf::insn::*;
 use rawbpf::sys::map::Update;
 use rawbpf::sys::prog::{self, TestRun};
@@ -42,11 +43,11 @@ impl Adder {
         a.load(r6, u64_at(r1 + 0));
         if keys.is_some() {
             a.store(u32_at(fp - 8), 0);
-            a.lookup_or_insert(MapRef(1), fp - 8, MapRef(3), &full);
+            lookup_or_insert(&mut a, MapRef(1), fp - 8, MapRef(3), &full);
         } else {
-            a.lookup_first(MapRef(1), -8, &full);
+            a.lookup_first(MapRef(1), fp - 8, &full);
         }
-        a.add_to_distribution(r6, unit, &Buckets::Log2, MapRef(2));
+        distribution::add(&mut a, r6, unit, &Buckets::Log2, MapRef(2));
         a.place(full);
         a.mov(w0, 0);
         a.exit();

@@ -285,7 +285,7 @@ fn all_of_a_block_is_blamed_on_the_line_that_asked_for_it() {
     let unreadable = a.label();
     let first = line!() + 1;
     a.log2(r1, r2, r3);
-    a.count(MapRef(0), 0, r4);
+    rawbpf::aggregate::counters::count(&mut a, MapRef(0), r4);
     a.read(Access::Probe, r1, u32_at(r6 + FIELD), &unreadable);
     a.read(Access::Typed, r1, u64_at(r6 + FIELD), &unreadable);
     a.place(unreadable);

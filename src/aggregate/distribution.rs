@@ -1,11 +1,75 @@
 //! Distributions in the kernel by key: how often, how much in all, and the extremes of an interval.
+//!
+//! A distribution is a map's value: a counter for each bucket, the sum of the values, and twice the
+//! extremes of an interval with its number. All are u64. The counters and the sum only grow; the extremes
+//! cannot be the difference of two reads, so that those of an interval are read while the next ones are
+//! measured: they take turns. The number of the interval is in a map of its own, the epoch, to which the
+//! reader adds one at the end of each interval.
 
-use crate::counters::{KeyedCounters, unreadable, words};
+use super::buckets::Buckets;
+use super::counters::{KeyedCounters, unreadable, words};
 use crate::error::Error;
-use crate::insn::Buckets;
-use crate::insn::blocks::distribution;
+use crate::insn::Cond::{Ge, Le, Ne};
+use crate::insn::{Asm, MapRef, R, r0, r1, r2, r3, u64_at};
 use crate::sys::Map;
 use crate::sys::map::{MapSpec, MapType, Update};
+
+/// The number of an interval and its extremes, as words.
+const EXTREMES: usize = 3;
+
+/// The number of a distribution's words that are counters: the buckets and the sum.
+fn counters(buckets: &Buckets) -> usize {
+    buckets.len() + 1
+}
+
+/// The size of a distribution in bytes.
+fn size(buckets: &Buckets) -> u32 {
+    8 * (counters(buckets) + 2 * EXTREMES) as u32
+}
+
+/// Adds `value` to the distribution that r0 points to, its bucket being that of `value / unit`. The
+/// distribution is this CPU's own: its smallest and greatest value are kept without atomic operations,
+/// which kernels before 5.12 do not have for them. `epoch` is one of [`Distributions::maps`]. Clobbers
+/// `value` and r0 to r3.
+#[track_caller]
+pub fn add(a: &mut Asm, value: R, unit: i32, buckets: &Buckets, epoch: MapRef) {
+    let (first, not_less, done) = (a.label(), a.label(), a.label());
+    let sum = 8 * buckets.len() as i32;
+    let (interval, min, max) = (sum + 8, sum + 16, sum + 24);
+    // A place that was not used in this interval yet holds another interval's number.
+    a.load_map_value(r1, epoch, 0);
+    a.load(r1, u64_at(r1 + 0));
+    a.add(r1, 1);
+    a.mov(r2, r1);
+    a.and(r2, 1);
+    a.mul(r2, 8 * EXTREMES as i32);
+    a.add(r2, r0);
+    a.load(r3, u64_at(r2 + interval));
+    a.jump_if(r3, Ne, r1, &first);
+    a.load(r3, u64_at(r2 + min));
+    a.jump_if(r3, Le, value, &not_less);
+    a.store(u64_at(r2 + min), value);
+    a.place(not_less);
+    a.load(r3, u64_at(r2 + max));
+    a.jump_if(r3, Ge, value, &done);
+    a.store(u64_at(r2 + max), value);
+    a.goto(&done);
+    a.place(first);
+    a.store(u64_at(r2 + min), value);
+    a.store(u64_at(r2 + max), value);
+    a.store(u64_at(r2 + interval), r1);
+    a.place(done);
+    // On one CPU, yet atomic: an interrupt may bring the next value in between.
+    a.lock_add(u64_at(r0 + sum), value);
+    if unit != 1 {
+        a.div(value, unit);
+    }
+    buckets.find(a, r1, value, r2);
+    a.lsh(r1, 3);
+    a.add(r0, r1);
+    a.mov(r2, 1);
+    a.lock_add(u64_at(r0 + 0), r2);
+}
 
 /// What was measured during an interval.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,8 +82,8 @@ pub struct Distribution {
     pub extremes: Option<(u64, u64)>,
 }
 
-/// The distributions in a per-CPU hash, or the only one in a per-CPU array, each made by
-/// [`add_to_distribution`](crate::insn::Asm::add_to_distribution).
+/// Reads the distributions in a per-CPU hash, or the only one in a per-CPU array, which programs [`add`]
+/// to.
 pub struct Distributions {
     counters: KeyedCounters,
     /// How many words of a value are counters.
@@ -30,25 +94,25 @@ pub struct Distributions {
 impl Distributions {
     /// Distributions over these buckets.
     pub fn new(buckets: &Buckets) -> Distributions {
-        let len = distribution::counters(buckets);
+        let len = counters(buckets);
         Distributions { counters: KeyedCounters::first(len), len, epoch: 0 }
     }
 
-    /// The maps: the distributions and the epoch, and with `keys` of so many bytes, at most so many, an
-    /// empty distribution for a new key to begin with. Without keys there is one distribution, an
-    /// array's only value, which is found without a search.
+    /// The maps: the distributions, the epoch and, with `keys`, an empty distribution that a new key
+    /// begins with. `keys` are the size of a key in bytes and the maximum number of keys. Without keys
+    /// there is one distribution, an array's only value, which is found without a search.
     pub fn maps(name: &str, buckets: &Buckets, keys: Option<(u32, u32)>) -> Vec<MapSpec> {
-        let size = distribution::size(buckets);
+        let size = size(buckets);
         let (map_type, key_size, max_keys) = match keys {
             Some((key_size, max_keys)) => (MapType::PercpuHash, key_size, max_keys),
             None => (MapType::PercpuArray, 4, 1),
         };
         let mut maps = vec![
             MapSpec::new(name, map_type, key_size, size, max_keys),
-            MapSpec::new("epoch", MapType::Array, 4, 8, 1),
+            super::counters::map("epoch", 1),
         ];
         if keys.is_some() {
-            maps.push(MapSpec::new("zeros", MapType::Array, 4, size, 1));
+            maps.push(super::counters::map("zeros", size / 8));
         }
         maps
     }
@@ -63,7 +127,7 @@ impl Distributions {
         epoch.map_err(|error| unreadable(&error))
     }
 
-    /// The keys that measured anything since the last call, and what.
+    /// The keys that measured anything since the last call, and what, by key.
     ///
     /// # Errors
     /// The maps could not be read.
@@ -111,7 +175,7 @@ fn extremes<'a>(
     interval: u64,
 ) -> Option<(u64, u64)> {
     let places: Vec<u64> = cpus.flat_map(|value| words(value).split_off(counters)).collect();
-    let (places, _) = places.as_chunks::<3>();
+    let (places, _) = places.as_chunks::<EXTREMES>();
     let these = places.iter().filter(|[of, ..]| *of == interval);
     these.map(|[_, min, max]| (*min, *max)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }

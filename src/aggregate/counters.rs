@@ -1,11 +1,66 @@
-//! Counters in the kernel that are never cleared: an interval is the difference of two reads, so that
-//! no count falls between them.
+//! Counters in the kernel: u64 words in the only value of an array map, or in each value of a hash.
+//!
+//! They are never cleared: an interval is the difference of two reads, so that no count falls between
+//! them.
 
 use std::collections::HashMap;
 
 use crate::error::Error;
-use crate::sys::map::Entries;
+use crate::insn::blocks::BPF_NOEXIST;
+use crate::insn::helper::MAP_UPDATE_ELEM;
+use crate::insn::{Addr, Asm, Cond, MapRef, R, Target, r0, r1, r2, r3, r4, u64_at};
+use crate::sys::map::{Entries, MapSpec, MapType};
 use crate::sys::{Errno, Map};
+
+/// An array map of so many counters in its only value, so that one lookup reads them all.
+pub fn map(name: &str, counters: u32) -> MapSpec {
+    MapSpec::new(name, MapType::Array, 4, 8 * counters, 1)
+}
+
+/// `counters[index] += 1`, on all CPUs at once without a loss. The counters are in the only value of the
+/// array map `counters`; the verifier must see that `index` stays inside. Clobbers `index`, r1 and r2.
+#[track_caller]
+pub fn count(a: &mut Asm, counters: MapRef, index: R) {
+    a.load_map_value(r1, counters, 0);
+    a.lsh(index, 3);
+    a.add(r1, index);
+    a.mov(r2, 1);
+    a.lock_add(u64_at(r1 + 0), r2);
+}
+
+/// `counters[index] += 1` for an index that is known, as of what is not in the picture. Clobbers r1 and
+/// r2.
+#[track_caller]
+pub fn count_one(a: &mut Asm, counters: MapRef, index: u32) {
+    a.load_map_value(r1, counters, 8 * index);
+    a.mov(r2, 1);
+    a.lock_add(u64_at(r1 + 0), r2);
+}
+
+/// `r0 = &map[*key]`, where the key is on the stack or in a map's value. A key that is new begins with
+/// the value that `zeros` holds, an array map of one such value; where the map is full the program goes
+/// on at `full`. Clobbers r1 to r5; the key's address is not in those.
+#[track_caller]
+pub fn lookup_or_insert(
+    a: &mut Asm,
+    map: MapRef,
+    key: impl Into<Addr>,
+    zeros: MapRef,
+    full: &impl Target,
+) {
+    let (key, found) = (key.into(), a.label());
+    a.lookup(map, key);
+    a.jump_if(r0, Cond::Ne, 0, &found);
+    a.load_map(r1, map);
+    a.load_address(r2, key);
+    a.load_map_value(r3, zeros, 0);
+    // Another CPU may have been faster: its value must stay.
+    a.mov(r4, BPF_NOEXIST);
+    a.call(MAP_UPDATE_ELEM);
+    a.lookup(map, key);
+    a.jump_if(r0, Cond::Eq, 0, full);
+    a.place(found);
+}
 
 /// The u64 counters in the only value of an array map.
 #[derive(Default)]

@@ -1,8 +1,7 @@
 //! What ranges of values are counted together.
 
-use super::asm::Asm;
-use super::instruction::Cond::{Ge, Lt};
-use super::reg::R;
+use crate::insn::Cond::{Ge, Lt};
+use crate::insn::{Asm, R};
 
 /// How values are put into buckets.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,51 +45,50 @@ impl Buckets {
     }
 }
 
-impl Asm {
+impl Buckets {
     /// `dst = ` index of the bucket that `value` is in, below [`Buckets::len`] as the verifier sees it.
     /// Clobbers `value` and `scratch`.
     #[track_caller]
-    pub fn bucket(&mut self, dst: R, value: R, scratch: R, buckets: &Buckets) {
-        match buckets {
-            Buckets::Log2 => self.log2_u64(dst, value, scratch),
+    pub fn find(&self, a: &mut Asm, dst: R, value: R, scratch: R) {
+        match self {
+            Buckets::Log2 => a.log2_u64(dst, value, scratch),
             Buckets::Linear { min, step, steps } => {
-                self.linear(dst, value, scratch, *min, *step, *steps);
+                linear(a, dst, value, scratch, *min, *step, *steps);
             }
-            Buckets::Custom(bounds) => self.custom(dst, value, scratch, bounds),
+            Buckets::Custom(bounds) => custom(a, dst, value, scratch, bounds),
         }
     }
+}
 
-    /// `dst = 0` if `value` is below `min`, else `1 + (value - min) / step`, but at most `steps + 1`.
-    /// Clobbers `value` and `scratch`.
-    #[track_caller]
-    pub fn linear(&mut self, dst: R, value: R, scratch: R, min: u64, step: u64, steps: u16) {
-        let done = self.label();
-        let above = i32::from(steps) + 1;
-        self.mov(dst, 0);
-        self.load_imm64(scratch, min);
-        self.jump_if(value, Lt, scratch, &done);
-        self.sub(value, scratch);
-        self.load_imm64(scratch, step);
-        self.div(value, scratch);
-        self.mov(dst, above);
-        self.jump_if(value, Ge, above - 1, &done);
-        self.mov(dst, value);
-        self.add(dst, 1);
-        self.place(done);
-    }
+/// `dst = 0` if `value` is below `min`, else `1 + (value - min) / step`, but at most `steps + 1`.
+#[track_caller]
+fn linear(a: &mut Asm, dst: R, value: R, scratch: R, min: u64, step: u64, steps: u16) {
+    let done = a.label();
+    let above = i32::from(steps) + 1;
+    a.mov(dst, 0);
+    a.load_imm64(scratch, min);
+    a.jump_if(value, Lt, scratch, &done);
+    a.sub(value, scratch);
+    a.load_imm64(scratch, step);
+    a.div(value, scratch);
+    a.mov(dst, above);
+    a.jump_if(value, Ge, above - 1, &done);
+    a.mov(dst, value);
+    a.add(dst, 1);
+    a.place(done);
+}
 
-    /// `dst = ` how many of `bounds`, which rise, are at most `value`. Clobbers `scratch`.
-    #[track_caller]
-    pub fn custom(&mut self, dst: R, value: R, scratch: R, bounds: &[u64]) {
-        let done = self.label();
-        self.mov(dst, 0);
-        for bound in bounds {
-            self.load_imm64(scratch, *bound);
-            self.jump_if(value, Lt, scratch, &done);
-            self.add(dst, 1);
-        }
-        self.place(done);
+/// `dst = ` how many of `bounds`, which rise, are at most `value`.
+#[track_caller]
+fn custom(a: &mut Asm, dst: R, value: R, scratch: R, bounds: &[u64]) {
+    let done = a.label();
+    a.mov(dst, 0);
+    for bound in bounds {
+        a.load_imm64(scratch, *bound);
+        a.jump_if(value, Lt, scratch, &done);
+        a.add(dst, 1);
     }
+    a.place(done);
 }
 
 #[cfg(test)]
