@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 const TEXTS: [&str; 5] = [
     "programs/lessons",
     "src/verifier/causes.txt",
-    "src/verifier/page/page.css",
-    "src/verifier/page/page.js",
-    "src/verifier/page/panel.html",
+    "src/verifier/draw/page/page.css",
+    "src/verifier/draw/page/page.js",
+    "src/verifier/draw/page/panel.html",
 ];
 
 /// Of these the standard library calls variants for large files; musl 1.2.4 and later have only such,

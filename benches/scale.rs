@@ -161,12 +161,12 @@ fn read(keys: &str, map: &str, what: &str) -> Result<()> {
     for round in 1..=rounds {
         fill(&map, keys, round)?;
         if what == "drop" {
-            counters.interval(&map).map_err(text)?;
+            counters.read(&map).map_err(text)?;
         }
         let begin = Instant::now();
         let read = match what {
             "kernel" => map.read_all(&mut entries).map(|()| entries.len()).map_err(text)?,
-            _ => counters.interval(&map).map_err(text)?.len(),
+            _ => counters.read(&map).map_err(text)?.iter().count(),
         };
         times.push(begin.elapsed().as_secs_f64() * 1e3);
         assert_eq!(read, if what == "drop" { 0 } else { keys as usize });

@@ -8,15 +8,12 @@
 //! | [`walk`] | all that was walked over, in its order, and what each instruction changed |
 //! | [`history`] | how a value came about: back over the path |
 //! | [`diagnose`] | from a program and its log to the cause, the place, the history, the remedy |
-//! | [`render`] | a diagnosis as text |
-//! | [`page`] | the walk as a web page |
+//! | [`draw`] | a diagnosis and a walk drawn: as text, as JSON, as a web page, on a terminal |
 //! | [`totals`] | how much there was to do |
 //! | [`trail`] | the whole walk, to go about in |
-//! | [`stepper`] | a walk stepped through: from keys to a screen |
 //! | [`compare`] | a program in the logs of two kernels: what they know, which paths they walk |
 //! | [`recording`] | the files that hold logs |
 //! | [`verification`] | a program with what the verifier said of it |
-//! | [`wording`] | the parts of a walk in words |
 //!
 //! Nothing here does I/O. A log is text from outside: whatever it holds, reading it ends, in time
 //! linear in its length, and never panics.
@@ -24,15 +21,12 @@
 pub mod causes;
 pub mod compare;
 pub mod diagnose;
+pub mod draw;
 pub mod history;
 pub mod log;
-pub mod page;
 pub mod path;
 pub mod recording;
-pub mod render;
-pub mod stepper;
 pub mod totals;
 pub mod trail;
 pub mod verification;
 pub mod walk;
-pub mod wording;

@@ -6,8 +6,8 @@ use std::io::Cursor;
 use std::sync::OnceLock;
 
 use rawbpf::verifier::diagnose::words;
+use rawbpf::verifier::draw::page::{About, Page, Section};
 use rawbpf::verifier::log::Value;
-use rawbpf::verifier::page::{About, Page, Section};
 use rawbpf::verifier::path::Code;
 use rawbpf::verifier::verification::{Source, Verification};
 use rawbpf::verifier::walk::{Entry, Step, name, walk};

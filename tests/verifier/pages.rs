@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 
 use proptest::prelude::*;
-use rawbpf::verifier::page::{About, Page, Section};
+use rawbpf::verifier::draw::page::{About, Page, Section};
 use rawbpf::verifier::path::Code;
 use rawbpf::verifier::verification::Verification;
 use rawbpf::verifier::walk::walk;

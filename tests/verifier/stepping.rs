@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use proptest::prelude::*;
-use rawbpf::verifier::stepper::{Key, Stepper, Style, Walked};
+use rawbpf::verifier::draw::stepper::{Key, Stepper, Style, Walked};
 use rawbpf::verifier::trail::Trail;
 use rawbpf::verifier::verification::{Source, Verification};
 use rawbpf::verifier::walk::{Entry, walk};
@@ -334,7 +334,7 @@ fn where_one_is_differs_without_colours_too() {
     let (one, program) = said("6.18", "ok_return0");
     let mut stepper = stepper(one, &program);
     let lines = stepper.screen(80, 24);
-    let current = |line: &&rawbpf::verifier::stepper::Line| {
+    let current = |line: &&rawbpf::verifier::draw::stepper::Line| {
         line.0.iter().any(|span| span.style == Style::Current)
     };
     let current: Vec<_> = lines.iter().filter(current).collect();

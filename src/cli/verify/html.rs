@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Verified;
 use crate::cli::{Stop, report};
-use crate::verifier::page::{About, Page, Section};
+use crate::verifier::draw::page::{About, Page, Section};
 
 /// Adds a program's walk and its verdict to a page.
 ///

@@ -27,7 +27,7 @@ use crate::host::KernelTypes;
 use crate::session::{self, Plan, Walked};
 use crate::sys::Map;
 use crate::tools::Tool;
-use crate::verifier::page::Page;
+use crate::verifier::draw::page::Page;
 use crate::verifier::recording::Verdict;
 use crate::verifier::totals::Totals;
 use crate::verifier::verification::Verification;

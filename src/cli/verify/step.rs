@@ -6,7 +6,7 @@ use super::terminal::{Pressed, Terminal};
 use super::{MOST, Verified};
 use crate::cli::{Stop, report};
 use crate::error::Error;
-use crate::verifier::stepper::{Stepper, Walked};
+use crate::verifier::draw::stepper::{Stepper, Walked};
 
 /// Whether there is a terminal to step on. stdin may be the program.
 ///

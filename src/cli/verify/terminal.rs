@@ -16,7 +16,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SI
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::sys::signal::Noted;
-use crate::verifier::stepper::{Key, Line, Style};
+use crate::verifier::draw::stepper::{Key, Line, Style};
 
 /// The other screen, without a cursor and without lines that go on in the next.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";

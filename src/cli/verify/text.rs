@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use super::Verified;
+use crate::verifier::draw::wording::{self, Line};
 use crate::verifier::verification::{Source, Verification};
 use crate::verifier::walk::{Entry, Step};
-use crate::verifier::wording::{self, Line};
 
 /// Writes a program's walk and its verdict.
 ///

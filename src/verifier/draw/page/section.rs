@@ -3,22 +3,33 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::{About, escape};
 use crate::insn::{Callee, Insn, Reg};
 use crate::verifier::diagnose::{Diagnosis, words};
+use crate::verifier::draw::diagnosis::underlined;
+use crate::verifier::draw::wording::{self, CUT, DEEPEST, branch, learnt, marked_exact};
 use crate::verifier::history::{effect, slot_at};
 use crate::verifier::log::{Place, Value};
-use crate::verifier::render::underlined;
 use crate::verifier::totals::Totals;
 use crate::verifier::verification::{Source, Verification};
 use crate::verifier::walk::{Entry, Known, Step, name};
-use crate::verifier::wording::{self, CUT, DEEPEST, branch, learnt, marked_exact};
 
 /// Rows that a browser lays out together, once they are to be seen.
 const TOGETHER: usize = 64;
 
 /// So many rows after each other tell what has changed; the next tells all that is known.
 const WHOLE: usize = 256;
+
+/// What is said of a program beside its walk.
+pub struct About<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// How it is attached or its type, and where.
+    pub attached: &'a str,
+    /// Whether it was refused.
+    pub refused: bool,
+    /// What of the walk is not shown; may be empty.
+    pub missing: &'a str,
+}
 
 /// A program's rows.
 pub struct Section<'a> {
@@ -431,4 +442,21 @@ fn bold(place: Place) -> String {
 
 fn is(value: Value) -> String {
     escape(&wording::is(value))
+}
+
+/// What may be in a text or in an attribute's quotes. What cannot be seen is shown as what it is.
+pub(super) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\t' => out.push_str("    "),
+            c if c.is_control() => out.push(char::REPLACEMENT_CHARACTER),
+            c => out.push(c),
+        }
+    }
+    out
 }

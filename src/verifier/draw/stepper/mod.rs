@@ -1,16 +1,16 @@
 //! A walk stepped through, as a debugger does with a program: from keys to a state, and from that and
 //! a size to a screen. What is a terminal, and what its keys send, is not known here.
 
+mod line;
 mod panel;
 mod screen;
 
-use super::totals::Totals;
-use super::trail::{Made, Trail};
-use super::verification::Verification;
-use super::walk::Entry;
 use super::wording;
-
-pub use screen::{Line, Span, Style};
+use crate::verifier::totals::Totals;
+use crate::verifier::trail::{Made, Trail};
+use crate::verifier::verification::Verification;
+use crate::verifier::walk::Entry;
+pub use line::{Line, Span, Style};
 
 /// A key that was pressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

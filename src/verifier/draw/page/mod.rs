@@ -10,29 +10,18 @@
 
 mod section;
 
-pub use section::Section;
+pub use section::{About, Section};
 
 use std::fmt::Write;
 
 use crate::texts::text;
+use section::escape;
 
 /// A page of programs.
 #[derive(Default)]
 pub struct Page {
     names: Vec<String>,
     sections: String,
-}
-
-/// What is said of a program beside its walk.
-pub struct About<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// How it is attached or its type, and where.
-    pub attached: &'a str,
-    /// Whether it was refused.
-    pub refused: bool,
-    /// What of the walk is not shown; may be empty.
-    pub missing: &'a str,
 }
 
 impl Page {
@@ -73,35 +62,18 @@ impl Page {
              style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n<title>",
             &title,
             ": the verifier's walk</title>\n<style>\n",
-            text("src/verifier/page/page.css"),
+            text("src/verifier/draw/page/page.css"),
             "</style>\n<main>\n<h1>The verifier's walk</h1>\n",
             &contents,
             &self.sections,
             "</main>\n",
-            text("src/verifier/page/panel.html"),
+            text("src/verifier/draw/page/panel.html"),
             "<script type=module>\n",
-            text("src/verifier/page/page.js"),
+            text("src/verifier/draw/page/page.js"),
             "</script>\n</html>\n",
         ] {
             html.push_str(part);
         }
         html
     }
-}
-
-/// What may be in a text or in an attribute's quotes. What cannot be seen is shown as what it is.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\t' => out.push_str("    "),
-            c if c.is_control() => out.push(char::REPLACEMENT_CHARACTER),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -1,8 +1,8 @@
 //! A diagnosis as text, laid out as compilers do.
 
-use super::diagnose::{Diagnosis, words};
-use super::verification::{Source, Verification};
 use crate::insn::Insn;
+use crate::verifier::diagnose::{Diagnosis, words};
+use crate::verifier::verification::{Source, Verification};
 
 impl Verification {
     /// The diagnosis as text, with colours or without; the log as it is, if nothing can be told of it.

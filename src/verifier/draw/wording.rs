@@ -1,9 +1,9 @@
 //! The parts of a walk in words, for a line each.
 
-use super::diagnose::words;
-use super::log::{Place, Value};
-use super::verification::Verification;
-use super::walk::{Change, Entry, Exact, Step, name};
+use crate::verifier::diagnose::words;
+use crate::verifier::log::{Place, Value};
+use crate::verifier::verification::Verification;
+use crate::verifier::walk::{Change, Entry, Exact, Step, name};
 
 /// Deeper branches are not indented further.
 pub const DEEPEST: usize = 12;

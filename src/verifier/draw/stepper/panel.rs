@@ -1,10 +1,10 @@
 //! What is said of a row: why it is refused, what is known behind it, how it was come to.
 
-use super::screen::{Line, Style, wrap};
+use super::line::{Line, Style, wrap};
 use super::{Page, Walked};
+use crate::verifier::draw::wording;
 use crate::verifier::log::Place;
 use crate::verifier::walk::{Entry, name};
-use crate::verifier::wording;
 
 impl Walked<'_> {
     /// All that is said of the row, in lines of this width; on a `page` there is room for the whole

@@ -1,0 +1,99 @@
+//! A line of the screen.
+
+/// How a text looks.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[allow(missing_docs)] // What each is for.
+pub enum Style {
+    #[default]
+    Plain,
+    Dim,
+    Bold,
+    /// The first line and the last.
+    Bar,
+    /// Where one is.
+    Current,
+    /// A line of the program's source.
+    Source,
+    /// What a step changed.
+    Changed,
+    /// What made the register that is followed.
+    Chain,
+    Error,
+}
+
+/// A text of one style.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Span {
+    /// How it looks.
+    pub style: Style,
+    /// The text: characters of one column each, and no control characters.
+    pub text: String,
+}
+
+/// A line of the screen.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Line(pub Vec<Span>);
+
+impl Line {
+    /// A line of one style.
+    pub(super) fn of(style: Style, text: &str) -> Line {
+        Line(vec![Span { style, text: plain(text) }])
+    }
+
+    /// The line without its looks.
+    pub fn text(&self) -> String {
+        self.0.iter().map(|span| span.text.as_str()).collect()
+    }
+
+    /// The line cut or filled to a width.
+    pub(super) fn fit(mut self, width: usize) -> Line {
+        let mut left = width;
+        for span in &mut self.0 {
+            if let Some((end, _)) = span.text.char_indices().nth(left) {
+                span.text.truncate(end);
+            }
+            left -= span.text.chars().count();
+        }
+        if left > 0 {
+            // A bar reaches to the end.
+            let style = match self.0.last() {
+                Some(Span { style: style @ (Style::Bar | Style::Current), .. }) => *style,
+                _ => Style::Plain,
+            };
+            self.0.push(Span { style, text: " ".repeat(left) });
+        }
+        self
+    }
+}
+
+/// A text whose characters take a column each: what is not known to do so is a question mark.
+fn plain(text: &str) -> String {
+    let known = |c: char| match c {
+        '\t' => ' ',
+        ' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{2ff}' | '\u{370}'..='\u{3ff}' => c,
+        '\u{2010}'..='\u{2027}' | '\u{2190}'..='\u{21ff}' | '\u{2500}'..='\u{257f}' => c,
+        _ => '?',
+    };
+    text.chars().map(known).collect()
+}
+
+/// A paragraph in lines of a width, all but the first behind an indentation.
+pub(super) fn wrap(text: &str, width: usize, indent: &str) -> Vec<String> {
+    let indent = if indent.len() + 16 > width { "" } else { indent };
+    let width = width.max(1);
+    let mut lines = vec![];
+    let mut line: Vec<char> = plain(text).trim_end().chars().collect();
+    while line.len() > width {
+        // At a space, but not in the indentation.
+        let space = line[..=width].iter().rposition(|c| *c == ' ').filter(|at| *at > indent.len());
+        let rest = line.split_off(space.unwrap_or(width));
+        lines.push(line.iter().collect());
+        let rest = rest.into_iter().skip_while(|c| *c == ' ');
+        line = indent.chars().chain(rest).collect();
+        if line.len() == indent.len() {
+            return lines;
+        }
+    }
+    lines.push(line.into_iter().collect());
+    lines
+}
