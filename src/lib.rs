@@ -37,10 +37,9 @@
 //! | [`elf`] | read the objects that clang makes, write some that libbpf takes; pure |
 //! | [`sys`] | the kernel boundary: `bpf(2)`, `perf_event_open(2)`, tracefs; the only `unsafe` |
 //! | [`host`] | what this kernel offers: attach kinds, registers, fields, and why it refuses |
-//! | [`session`] | load and attach a tool's programs; dropping it leaves nothing behind |
+//! | [`run`] | load and attach programs, wait for what comes; dropping a session leaves nothing behind |
 //! | [`counters`] | read counters that are never cleared |
 //! | [`distributions`] | read distributions of values: counts, sums and extremes |
-//! | [`interval`] | wait for the end of an interval, or for a signal |
 //! | [`verifier`] | what the verifier says: its log as values, a refused program diagnosed; pure |
 //! | [`view`] | pictures: data in, text out; pure |
 //! | [`programs`] | the tools' programs |
@@ -60,10 +59,9 @@ pub mod elf;
 pub mod error;
 pub mod host;
 pub mod insn;
-pub mod interval;
 pub mod lessons;
 pub mod programs;
-pub mod session;
+pub mod run;
 #[allow(unsafe_code)] // The kernel boundary; every block there gives its reason.
 pub mod sys;
 mod texts;

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::host::names::Pattern;
 use crate::host::{self, AttachKind, Expression, KernelTypes, UserFunction};
 use crate::programs::argdist::{self as program, not_counted};
-use crate::session::{Group, Plan, Session};
+use crate::run::{Group, Plan, Session};
 use crate::sys::MapSpec;
 
 /// Show the values of a function's argument, its result or a tracepoint's field, as a histogram

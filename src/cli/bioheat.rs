@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
 use crate::programs::bioheat::{self as program, FULL, OVER, REISSUED, UNDER, UNMATCHED};
 use crate::programs::request;
-use crate::session::{Group, Plan, Session};
+use crate::run::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::color::{Palette, Terminal};
 use crate::view::heatmap::{FIRST, Layout, Row, SLOTS};

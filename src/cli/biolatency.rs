@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Operations, Request};
 use crate::programs::biolatency::{self as program, missed};
 use crate::programs::request;
-use crate::session::{Group, Plan, Session};
+use crate::run::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
 use crate::view::summary::Summary;

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::host::{AttachKind, Disk, KernelTypes, Request};
 use crate::programs::bitehist::{self as program, BUCKETS};
 use crate::programs::request;
-use crate::session::{Group, Plan, Session};
+use crate::run::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
 

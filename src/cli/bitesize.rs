@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::host::{AttachKind, Cgroups, Disk, Issue, KernelTypes, Operations};
 use crate::programs::bitesize::{self as program, BUCKETS, BYTES, FULL, Key, UNREADABLE};
 use crate::programs::request;
-use crate::session::{Group, Plan, Session};
+use crate::run::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::view::histogram::Log2Histogram;
 

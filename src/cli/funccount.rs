@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::host::names::{self, Function, Pattern};
 use crate::host::{Attach, AttachKind, refusal};
 use crate::programs::funccount::{self as program, By, Place};
-use crate::session::{Group, Plan, Session};
+use crate::run::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::sys::perf::has_kprobes;
 use crate::view::frequency::Frequencies;

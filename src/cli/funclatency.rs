@@ -17,7 +17,7 @@ use crate::distributions::{Distribution, Distributions};
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, Frame, KernelTypes, UserFunction, refusal};
 use crate::programs::funclatency::{self as program, missed};
-use crate::session::{Group, Plan, Session};
+use crate::run::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
 use crate::sys::map::Entries;

@@ -16,7 +16,7 @@ use crate::btf::Kind;
 use crate::error::Error;
 use crate::host::{Attach, KernelTypes, UserFunction, names, refusal};
 use crate::insn::Endian;
-use crate::session::{self, Group, Plan, Session, load_alone};
+use crate::run::{Group, Plan, Session, create, load_alone};
 use crate::sys::link::At;
 use crate::sys::map::Entries;
 use crate::sys::prog::{self, TestRun};
@@ -122,7 +122,7 @@ fn test_run(
     programs: &[Dumped],
     types: &[ProgramType],
 ) -> Result<(), Stop> {
-    let maps = session::create(&text.maps)?;
+    let maps = create(&text.maps)?;
     let mut out = io::stdout().lock();
     for (dumped, &program_type) in programs.iter().zip(types) {
         let result = test_one(options, text, dumped, program_type, &maps)?;

@@ -13,8 +13,7 @@ use super::verify;
 use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::insn::Endian;
-use crate::interval::{Ended, Intervals};
-use crate::session::{Group, Progress, Session, unwatched};
+use crate::run::{Event, Events, Group, Progress, Session, unwatched};
 use crate::sys::MapSpec;
 use crate::sys::signal::StopSignal;
 
@@ -96,7 +95,7 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
     tool.started(&session)?;
     report::attached(T::NAME, tool.options(), &session);
     report::tracing(&tool.what(), tool.options(), &mut out)?;
-    let printed = print_all(tool, &session, signal, &mut out);
+    let printed = print_all(tool, &session, &signal, &mut out);
     tool.finish()?;
     printed?;
     report::missed(T::NAME, &session);
@@ -107,19 +106,21 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
 fn print_all(
     tool: &mut impl Tool,
     session: &Session,
-    signal: StopSignal,
+    signal: &StopSignal,
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
     let options = tool.options();
-    let mut intervals = Intervals::start(signal, options.interval, options.count);
+    let stdout = io::stdout();
+    let events = Events::every(options.interval, options.count);
+    let mut events = events.until(signal).while_read(&stdout);
     loop {
-        let ended = intervals.wait().map_err(|error| Error::failed(error.to_string()))?;
-        if ended == Ended::Unread {
+        let event = events.wait().map_err(|error| Error::failed(error.to_string()))?;
+        if event == Event::Unread {
             return Ok(());
         }
         tool.read(session)?;
         print(tool, out)?;
-        if ended == Ended::Last {
+        if event == Event::Last {
             return Ok(());
         }
     }

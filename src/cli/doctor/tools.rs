@@ -7,7 +7,7 @@ use super::super::{argdist, bioheat, biolatency, bitehist, bitesize, funccount, 
 use super::{Held, check};
 use crate::error::Error;
 use crate::host::KernelTypes;
-use crate::session::Session;
+use crate::run::Session;
 use crate::view::checks::Check;
 
 type Try = fn(&KernelTypes) -> Result<Session, Error>;
