@@ -37,9 +37,8 @@
 //! | [`elf`] | read the objects that clang makes, write some that libbpf takes; pure |
 //! | [`sys`] | the kernel boundary: `bpf(2)`, `perf_event_open(2)`, tracefs; the only `unsafe` |
 //! | [`host`] | what this kernel offers: attach kinds, registers, fields, and why it refuses |
-//! | [`session`] | load and attach a tool's programs; dropping it leaves nothing behind |
 //! | [`aggregate`] | count in the kernel and read it here: counters, distributions, slots |
-//! | [`interval`] | wait for the end of an interval, or for a signal |
+//! | [`run`] | load and attach programs, wait for what comes; dropping a session leaves nothing behind |
 //! | [`verifier`] | what the verifier says: its log as values, a refused program diagnosed; pure |
 //! | [`sample`] | what a tool counted, as values; pure |
 //! | [`tools`] | the tools: their options, what they attach, and their samples |
@@ -62,11 +61,10 @@ pub mod error;
 pub mod export;
 pub mod host;
 pub mod insn;
-pub mod interval;
 pub mod lessons;
 pub mod programs;
+pub mod run;
 pub mod sample;
-pub mod session;
 #[allow(unsafe_code)] // The kernel boundary; every block there gives its reason.
 pub mod sys;
 mod texts;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::options::TraceOptions;
 use crate::error::Error;
 use crate::host::refusal;
-use crate::session::{Attached, LeftOut, Session, Skipped};
+use crate::run::{Attached, LeftOut, Session, Skipped};
 use crate::view::color::{Palette, Terminal};
 use crate::view::duration::{milliseconds, seconds};
 

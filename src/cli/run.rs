@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use clap::Args;
+
 use super::Stop;
 use super::dump::{self, Dumped, Format, resolved};
 use super::options::TraceOptions;
@@ -14,14 +16,13 @@ use crate::error::Error;
 use crate::export::json::{self, Returned};
 use crate::host::{Attach, KernelTypes, UserFunction, names, refusal};
 use crate::insn::Endian;
-use crate::session::{self, Plan, load_alone};
+use crate::run::{Plan, create, load_alone};
 use crate::sys::link::At;
 use crate::sys::prog::{self, TestRun};
 use crate::sys::{Errno, Map, ProgramType, SysError};
 use crate::tools::programs::{Programs, elements};
 use crate::view::elements::Elements;
 use crate::view::tables::Titles;
-use clap::Args;
 
 /// Run the programs of a text or of an ELF object, or attach them, and show their maps
 #[derive(Args)]
@@ -132,7 +133,7 @@ fn test_run(
     programs: &[Dumped],
     types: &[ProgramType],
 ) -> Result<(), Stop> {
-    let maps = session::create(&text.maps)?;
+    let maps = create(&text.maps)?;
     let mut out = io::stdout().lock();
     for (dumped, &program_type) in programs.iter().zip(types) {
         let result = test_one(options, text, dumped, program_type, &maps)?;

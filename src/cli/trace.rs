@@ -12,9 +12,8 @@ use crate::error::Error;
 use crate::export::json;
 use crate::host::{KernelTypes, clock, refusal};
 use crate::insn::Endian;
-use crate::interval::{Ended, Intervals};
+use crate::run::{Event, Events, Progress};
 use crate::sample::Sample;
-use crate::session::Progress;
 use crate::sys::signal::StopSignal;
 use crate::tools::{Running, Tool};
 
@@ -77,7 +76,7 @@ impl Traced {
         let mut running = Running::start_with(tool, &types, &mut progress)?;
         report::attached(name, &options, running.session());
         report::tracing(&what, &options, &mut out)?;
-        let printed = print_all(&mut running, &options, &mut *output, signal, &mut out);
+        let printed = print_all(&mut running, &options, &mut *output, &signal, &mut out);
         output.finish()?;
         printed?;
         report::missed(name, running.session());
@@ -112,7 +111,7 @@ fn print_all(
     running: &mut Running,
     options: &TraceOptions,
     output: &mut dyn Output,
-    signal: StopSignal,
+    signal: &StopSignal,
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
     if options.json {
@@ -121,10 +120,12 @@ fn print_all(
         writeln!(out, "{}", json::run(&run))?;
         out.flush()?;
     }
-    let mut intervals = Intervals::start(signal, options.interval, options.count);
+    let stdout = io::stdout();
+    let events = Events::every(options.interval, options.count);
+    let mut events = events.until(signal).while_read(&stdout);
     loop {
-        let ended = intervals.wait().map_err(|error| Error::failed(error.to_string()))?;
-        if ended == Ended::Unread {
+        let event = events.wait().map_err(|error| Error::failed(error.to_string()))?;
+        if event == Event::Unread {
             return Ok(());
         }
         let sample = running.sample()?;
@@ -136,7 +137,7 @@ fn print_all(
             output.print(&sample, time.as_deref(), out)?;
         }
         out.flush()?;
-        if ended == Ended::Last {
+        if event == Event::Last {
             return Ok(());
         }
     }

@@ -295,16 +295,16 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
     Err(error)
 }
 
-/// Loads a program as [`load`] does, lets go of it, and tells what the verifier says of it when it is
-/// accepted: all paths, the statistics behind them; or only those, and `true`, where it walked over so
-/// many instructions that nobody could read it.
+/// Loads a program as [`load`] does, discards it, and returns the verifier's log of it: all paths, and
+/// the statistics after them; or only the statistics, and `true`, if the verifier walked over more than
+/// 20000 instructions.
 ///
 /// # Errors
 /// As [`load`].
 ///
 /// # Panics
 /// As [`load`].
-pub fn load_and_tell(load: &Load<'_>) -> Result<(String, bool), LoadError> {
+pub fn verify(load: &Load<'_>) -> Result<(String, bool), LoadError> {
     let loaded = self::load(load)?;
     let load = Load { btf: load.btf.filter(|_| loaded.btf_refused().is_none()), ..*load };
     let (_, statistics) = load_with_log(&load, ERRORS_ONLY);

@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::host::names::Pattern;
 use crate::host::{self, AttachKind, Expression, UserFunction};
 use crate::programs::argdist::{self as program, EPOCH, NOT_COUNTED, VALUES, not_counted};
+use crate::run::{Group, Plan, Session};
 use crate::sample::{Bucket, Lost, LostKind, Rest, Row, Setting, Table, Unit};
-use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 
 /// What is measured, and how.

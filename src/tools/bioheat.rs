@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::host::{AttachKind, Disk, Request};
 use crate::programs::bioheat::{self as program, FULL, HEAT, OVER, REISSUED, UNDER, UNMATCHED};
 use crate::programs::request;
+use crate::run::{Group, Plan, Session};
 use crate::sample::{Bucket, Histogram, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
-use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 
 /// What is measured.

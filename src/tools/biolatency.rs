@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::host::{AttachKind, Disk, Operations, Request};
 use crate::programs::biolatency::{self as program, EPOCH, LATENCIES, MISSED, missed};
 use crate::programs::request;
+use crate::run::{Group, Plan, Session};
 use crate::sample::{Bucket, Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit};
-use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 
 /// What is measured, and how.

@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::host::{Disk, Request};
 use crate::programs::bitehist::{self as program, BUCKETS, HIST};
 use crate::programs::request;
+use crate::run::{Group, Plan, Session};
 use crate::sample::{Histogram, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
-use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 
 /// What is counted, and how.

@@ -11,10 +11,10 @@ use crate::programs::bitesize::{
     self as program, BUCKETS, BYTES, FULL, Key, LOST, SIZES, UNREADABLE,
 };
 use crate::programs::request;
+use crate::run::{Group, Plan, Session};
 use crate::sample::{
     Histogram, Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value,
 };
-use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 
 /// What is counted, and how.

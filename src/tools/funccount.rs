@@ -8,8 +8,8 @@ use crate::error::{Error, Failure};
 use crate::host::names::{self, Function, Pattern};
 use crate::host::{Attach, AttachKind, refusal};
 use crate::programs::funccount::{self as program, By, COUNTS, FULL, Place};
+use crate::run::{Group, Plan, Session};
 use crate::sample::{Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
-use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::sys::perf::has_kprobes;
 

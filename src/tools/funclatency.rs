@@ -13,8 +13,8 @@ use crate::host::{Attach, AttachKind, CallFrame, UserFunction, refusal};
 use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
 };
+use crate::run::{Group, Plan, Session};
 use crate::sample::{Bucket, Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit};
-use crate::session::{Group, Plan, Session};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
 use crate::sys::map::Entries;

@@ -26,8 +26,8 @@ pub use choice::Choice;
 pub use running::Running;
 
 use crate::error::Error;
+use crate::run::{Group, Session};
 use crate::sample::{Lost, Setting, Table};
-use crate::session::{Group, Session};
 use crate::sys::MapSpec;
 
 /// What counts in the kernel and is read at the end of each interval.

@@ -2,8 +2,8 @@
 
 use super::Tool;
 use crate::error::Error;
+use crate::run::{Group, Plan, Session};
 use crate::sample::{Data, Label, LabelValue, Lost, Rest, Row, Setting, Table, Unit, Value};
-use crate::session::{Group, Plan, Session};
 use crate::sys::map::Entries;
 use crate::sys::{Map, MapSpec, MapType};
 

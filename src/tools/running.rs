@@ -9,8 +9,8 @@ use nix::time::{ClockId, clock_gettime};
 use super::Tool;
 use crate::error::Error;
 use crate::host::KernelTypes;
+use crate::run::{self, Progress, Session, unwatched};
 use crate::sample::{Attached, LeftOut, Lost, LostKind, Run, Sample, Skipped, Span, Time};
-use crate::session::{self, Progress, Session, unwatched};
 use crate::sys::file;
 
 /// A tool that is attached and counts. Dropping it detaches.
@@ -61,16 +61,13 @@ impl Running {
             let (kind, place) = (kind.to_owned(), place.to_owned());
             Attached { program: attached.name.clone(), kind, place }
         });
-        let skipped =
-            self.session.skipped.iter().map(|session::Skipped { kind, error, .. }| Skipped {
-                kind: kind.to_string(),
-                reason: error.what.clone(),
-            });
-        let left_out =
-            self.session.left_out.iter().map(|session::LeftOut { place, error, .. }| LeftOut {
-                place: place.clone(),
-                reason: error.what.clone(),
-            });
+        let skipped = self.session.skipped.iter().map(|run::Skipped { kind, error, .. }| Skipped {
+            kind: kind.to_string(),
+            reason: error.what.clone(),
+        });
+        let left_out = self.session.left_out.iter().map(|run::LeftOut { place, error, .. }| {
+            LeftOut { place: place.clone(), reason: error.what.clone() }
+        });
         Run {
             start: self.start,
             tool: self.tool.name(),

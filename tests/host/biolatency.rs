@@ -4,7 +4,7 @@ use rawbpf::aggregate::Counters;
 use rawbpf::aggregate::Distributions;
 use rawbpf::host::{AttachKind, KernelTypes, Request};
 use rawbpf::programs::{biolatency as program, request};
-use rawbpf::session;
+use rawbpf::run::load_alone;
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Map, Prog, ProgramType};
 use serde_json::Value;
@@ -187,7 +187,7 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
         let maps = program::maps(&options);
         let maps: Vec<_> = maps.iter().map(|map| Map::create(map).unwrap()).collect();
         let load = |program| {
-            session::load_alone("biolatency", &program, &maps, ProgramType::RawTracepoint).unwrap()
+            load_alone("biolatency", &program, &maps, ProgramType::RawTracepoint).unwrap()
         };
         let issued = load(program::issued(&issued, options, by_slot).unwrap());
         let completed = load(program::completed(&completed, options, by_slot).unwrap());

@@ -9,7 +9,7 @@ use rawbpf::aggregate::KeyedCounters;
 use rawbpf::host::{AttachKind, By, Issue, KernelTypes};
 use rawbpf::programs::bitesize::{self as program, Key};
 use rawbpf::programs::request;
-use rawbpf::session;
+use rawbpf::run::load_alone;
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Map, Prog, ProgramType};
 use serde_json::Value;
@@ -316,9 +316,8 @@ fn a_request_is_known_again_whether_its_slot_was_free_or_not() {
         program::Options { disk: None, pid: None, comm: None, by: Key::Tid, by_flags: false };
     let maps = program::maps(16);
     let maps: Vec<_> = maps.iter().map(|map| Map::create(map).unwrap()).collect();
-    let load = |program| {
-        session::load_alone("bitesize", &program, &maps, ProgramType::RawTracepoint).unwrap()
-    };
+    let load =
+        |program| load_alone("bitesize", &program, &maps, ProgramType::RawTracepoint).unwrap();
     let submit = load(program::remember(submission, issue.task, &options).unwrap());
     let count = load(program::count(&issue, &options).unwrap());
     // The size is read from a request: the kernel's code is as good.

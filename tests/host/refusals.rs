@@ -3,7 +3,7 @@
 use rawbpf::error::{Error, Failure};
 use rawbpf::host::Attach;
 use rawbpf::insn::*;
-use rawbpf::session::{Plan, Session};
+use rawbpf::run::{Plan, Session};
 use rawbpf::sys::map::{MapSpec, MapType};
 
 use crate::tool;

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::os::fd::{AsFd, AsRawFd};
 
 use rawbpf::insn::*;
-use rawbpf::session::program_btf;
+use rawbpf::run::program_btf;
 use rawbpf::sys::map::Update;
 use rawbpf::sys::prog::{TestRun, load};
 use rawbpf::sys::{Load, Map, MapSpec, MapType, ProgramBtf, ProgramType};

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rawbpf::insn::{Source, parse::parse};
 use rawbpf::lessons::{LESSONS, Lesson};
-use rawbpf::session::refused;
+use rawbpf::run::verification;
 use reasons::REASONS;
 
 fn source(lesson: &Lesson, text: &str) -> Source {
@@ -70,7 +70,8 @@ fn each_recorded_verdict_is_diagnosed_and_names_the_reason() {
         );
         assert!(!lesson.log().contains("0xffff"), "{name}: an address of some kernel's");
         let source = source(lesson, lesson.broken());
-        let refused = refused(&source.programs[0].program, [].into_iter(), lesson.log().to_owned());
+        let refused =
+            verification(&source.programs[0].program, [].into_iter(), lesson.log().to_owned());
         let diagnosis = refused.diagnose().expect(name);
         assert!(diagnosis.at.is_some() && !diagnosis.remedy.is_empty(), "{name}: {diagnosis:?}");
     }

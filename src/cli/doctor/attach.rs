@@ -11,7 +11,7 @@ use crate::btf::Kind;
 use crate::elf;
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, KernelTypes, refusal};
-use crate::session::{Plan, Session};
+use crate::run::{Plan, Session};
 use crate::sys::link::{self, At, Functions, Places};
 use crate::sys::perf::has_kprobes;
 use crate::sys::{AttachType, Errno, Link, PerfEvent, Prog, ProgramType, SysError, file};

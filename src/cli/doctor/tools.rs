@@ -3,7 +3,7 @@
 use super::{Held, check};
 use crate::error::Error;
 use crate::host::KernelTypes;
-use crate::session::{Session, unwatched};
+use crate::run::{Session, unwatched};
 use crate::tools::{
     Running, Tool, argdist, bioheat, biolatency, bitehist, bitesize, funccount, funclatency,
 };

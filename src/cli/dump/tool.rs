@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::insn::parse::{ProgramLine, Word};
 use crate::insn::{Endian, Program, encode};
 use crate::programs;
-use crate::session::Plan;
+use crate::run::Plan;
 use crate::sys::map::MapSpec;
 
 /// The licence programs are loaded under: the kernel takes it as compatible with the GPL, which

@@ -15,7 +15,7 @@ use super::text::{ProgramKind, Text};
 use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::lessons::{LESSONS, Lesson, RECORDED};
-use crate::session::{create, load_alone, refused};
+use crate::run::{create, load_alone, verification};
 use crate::sys::{Map, Prog, ProgramType, capability, file};
 use crate::verifier::verification::Verification;
 
@@ -220,6 +220,6 @@ impl Program {
     }
 
     fn refused(&self, log: String) -> Verification {
-        refused(&self.text.programs[0].program, self.text.maps.iter(), log)
+        verification(&self.text.programs[0].program, self.text.maps.iter(), log)
     }
 }

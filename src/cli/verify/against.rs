@@ -113,7 +113,7 @@ impl<'a> Pair<'a> {
             (rank, one.attach.is_some_and(|other| other != attach))
         });
         let found = found.map(|there| {
-            let log = if verified.long { "" } else { verified.program.log.as_str() };
+            let log = if verified.totals_only { "" } else { verified.program.log.as_str() };
             let other = if there.log.len() > LONGEST { "" } else { there.log };
             let comparison = compare(code, log, other);
             Found { there, totals: Totals::of(there.log), comparison }
@@ -314,7 +314,7 @@ fn limits(verified: &Verified, there: &Recording, comparison: &Comparison) -> Ve
             return vec!["it shows no instructions: the walks cannot be compared".into()];
         }
     }
-    if verified.long {
+    if verified.totals_only {
         lines.push(format!("more than {MOST} instructions here: the walks are not compared"));
         return lines;
     }

@@ -24,7 +24,7 @@ use super::text::{ProgramKind, read_any};
 use super::{Command, Stop};
 use crate::error::Error;
 use crate::host::KernelTypes;
-use crate::session::{self, Plan, Walked};
+use crate::run::{self, Plan, Walked};
 use crate::sys::Map;
 use crate::tools::Tool;
 use crate::verifier::draw::page::Page;
@@ -129,16 +129,16 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let text = read_any(Path::new(file), &types)?;
     let programs = text.dumped();
     programs.iter().try_for_each(|dumped| resolved(dumped.program))?;
-    let maps = session::create(&text.maps)?;
+    let maps = run::create(&text.maps)?;
     let mut shown = Shown::new(&options.show)?;
     for (dumped, kind) in programs.iter().zip(&text.kinds) {
         let verdict = match kind {
             ProgramKind::Type(program_type) => {
-                session::verify_alone(dumped.name, dumped.program, &maps, *program_type)
+                run::verify_alone(dumped.name, dumped.program, &maps, *program_type)
             }
             ProgramKind::Attached(_) => {
                 let attach = attach(&dumped.kind, &dumped.place, &types)?;
-                session::verify(&Plan::new(dumped.name, attach, dumped.program.clone()), &maps)
+                run::verify(&Plan::new(dumped.name, attach, dumped.program.clone()), &maps)
             }
         };
         let named = |error| text.explained(error).of_program(dumped.name, programs.len());
@@ -155,7 +155,7 @@ pub fn tool(tool: &dyn Tool, types: &KernelTypes, show: &Show) -> Result<(), Sto
     if show.step {
         step::check(false)?;
     }
-    let (maps, plans) = session::plan_without_attaching(&tool.maps(), &tool.groups(), types)?;
+    let (maps, plans) = run::plan_without_attaching(&tool.maps(), &tool.groups(), types)?;
     programs(&maps, &plans, show)
 }
 
@@ -170,7 +170,7 @@ fn programs(maps: &[Map], plans: &[Plan], show: &Show) -> Result<(), Stop> {
             same += 1;
             continue;
         }
-        shown.program(&Dumped::from(plan), session::verify(plan, maps))?;
+        shown.program(&Dumped::from(plan), run::verify(plan, maps))?;
     }
     if same > 0 {
         say!("verify: {same} more have the same instructions and are not shown again");
@@ -186,8 +186,8 @@ struct Verified {
     /// Where it is attached; may be empty.
     place: String,
     program: Verification,
-    /// Whether the verifier went over more than is shown, and the log is only the totals.
-    long: bool,
+    /// Whether the verifier went over more than is shown, and the log has only the totals.
+    totals_only: bool,
     refused: bool,
 }
 
@@ -213,7 +213,8 @@ impl Verified {
     /// Why there is nothing to show of the walk, if the verifier went over more than that.
     fn too_long(&self) -> Option<String> {
         let insns = self.totals().processed.map_or(0, |processed| processed.insns);
-        self.long.then(|| format!("{insns} instructions are too many to show, {MOST} the most"))
+        self.totals_only
+            .then(|| format!("{insns} instructions are too many to show, {MOST} the most"))
     }
 
     /// Tells the last parts of the walk, as many as are shown, and gives how many are not.
@@ -263,8 +264,8 @@ impl<'a> Shown<'a> {
     }
 
     fn program(&mut self, dumped: &Dumped, verdict: Result<Walked, Error>) -> Result<(), Stop> {
-        let (program, long, error) = match verdict {
-            Ok(Walked { program, long }) => (program, long, None),
+        let (program, totals_only, error) = match verdict {
+            Ok(Walked { program, totals_only }) => (program, totals_only, None),
             Err(error) => match &error.refused {
                 // It never came to the verifier.
                 None => return Err(error.into()),
@@ -273,7 +274,7 @@ impl<'a> Shown<'a> {
         };
         let (name, kind) = (dumped.name.to_owned(), dumped.kind.clone());
         let (place, refused) = (dumped.place.clone(), error.is_some());
-        let verified = Verified { name, kind, place, program, long, refused };
+        let verified = Verified { name, kind, place, program, totals_only, refused };
         if let Some(logs) = &mut self.logs {
             logs.write(&verified, &mut self.out)?;
         }

@@ -1,7 +1,4 @@
-//! A tool's run in the kernel: its maps, its program, its attachment. Dropping it leaves nothing
-//! behind, and neither does killing the process: file descriptors are all that holds it.
-
-mod load;
+//! Programs in the kernel: their maps are made, and they are loaded and attached.
 
 use std::ffi::CString;
 use std::fmt;
@@ -9,71 +6,14 @@ use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use super::load::{load, resolved, verify};
+use super::plan::{Group, Plan};
 use crate::error::{Error, Failure};
 use crate::host::names::Function;
 use crate::host::{Attach, AttachKind, KernelTypes, refusal};
-use crate::insn::{MapRef, Program};
+use crate::insn::MapRef;
 use crate::sys::link::{At, Functions};
 use crate::sys::{self, Link, LoadError, Map, MapSpec, Memory, PerfEvent, Prog, Tracefs};
-pub use load::{Walked, load_alone, program_btf, refused, verify, verify_alone};
-use load::{load, resolved};
-
-/// A program and where it shall be attached.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Plan {
-    /// The program's name as other tools see it in the kernel.
-    pub name: String,
-    /// Where and how.
-    pub attach: Attach,
-    /// The program, made for that attach kind.
-    pub program: Program,
-    /// Whether it may be left out if it cannot be attached there, as long as another program of its group
-    /// can.
-    pub optional: bool,
-}
-
-impl Plan {
-    /// A program that must be attached.
-    pub fn new(name: impl Into<String>, attach: Attach, program: Program) -> Plan {
-        Plan { name: name.into(), attach, program, optional: false }
-    }
-}
-
-/// Programs that are attached together, by the first of several kinds that works for them.
-pub struct Group<'a> {
-    kinds: Vec<AttachKind>,
-    plans: Box<Plans<'a>>,
-}
-
-/// What makes a group's plans for a kind.
-type Plans<'a> = dyn Fn(AttachKind, &KernelTypes) -> Result<Vec<Plan>, Error> + 'a;
-
-impl<'a> Group<'a> {
-    /// The programs that `plans` makes for the first of `kinds` by which all of them can be attached
-    /// that are not optional. They are attached in that order.
-    pub fn new(
-        kinds: Vec<AttachKind>,
-        plans: impl Fn(AttachKind, &KernelTypes) -> Result<Vec<Plan>, Error> + 'a,
-    ) -> Group<'a> {
-        Group { kinds, plans: Box::new(plans) }
-    }
-
-    /// Programs that are attached in one way only. They may be of several kinds.
-    pub fn of(plans: Vec<Plan>) -> Group<'a> {
-        let kinds = plans.iter().take(1).map(|plan| plan.attach.kind()).collect();
-        Group::new(kinds, move |_, _| Ok(plans.clone()))
-    }
-
-    /// The plans for the first kind, whether this host has that or not.
-    ///
-    /// # Errors
-    /// They cannot be made.
-    pub fn first(&self, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
-        self.kinds.first().map_or(Ok(vec![]), |kind| (self.plans)(*kind, types))
-    }
-}
-
 /// How far a session's start has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Progress {
@@ -281,7 +221,7 @@ pub fn plan_without_attaching(
                 group.kinds.len() > 1 && kind == AttachKind::Kprobe && !sys::perf::has_kprobes();
             let plans = match lacking {
                 true => Err(refusal::no_kprobes()),
-                false => (group.plans)(kind, types),
+                false => group.plans(kind, types),
             };
             match plans {
                 Ok(plans) => match plans.first().map(|plan| verify(plan, &maps)) {
@@ -360,7 +300,7 @@ impl Start<'_> {
         if kind == AttachKind::Kprobe && !sys::perf::has_kprobes() {
             return Err(refusal::no_kprobes());
         }
-        let plans = self.clock.step("BTF and program", || (group.plans)(kind, self.types))?;
+        let plans = self.clock.step("BTF and program", || group.plans(kind, self.types))?;
         sys::file::want_descriptors(2 * (session.programs.len() + plans.len()) as u64);
         let before = session.attached.len() + session.left_out.len();
         let mut progress =

@@ -2,13 +2,14 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
-use super::Plan;
+use super::plan::Plan;
 use crate::btf::{self, ProgramBtf};
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, refusal};
 use crate::insn::{Endian, Program, encode};
 use crate::programs;
 use crate::sys::{self, AttachType, Load, LoadError, Map, MapSpec, Prog, ProgramType};
+use crate::verifier::diagnose::{Diagnosis, diagnose};
 use crate::verifier::path::Code;
 use crate::verifier::verification::{Source, Verification};
 
@@ -49,14 +50,15 @@ fn loading(attach: &Attach) -> Result<Load<'static>, Error> {
 type Verdict = Result<Walked, Error>;
 
 /// A program and how the verifier went over it.
+#[non_exhaustive]
 pub struct Walked {
-    /// The program with the log; of one that it walked over for long the log is only the totals.
+    /// The program with the log.
     pub program: Verification,
-    /// Whether that is so.
-    pub long: bool,
+    /// Whether the log has only the totals, since the verifier walked over very many instructions.
+    pub totals_only: bool,
 }
 
-/// Loads a program of a plan at a log level that tells all, and lets go of it.
+/// Loads a program of a plan with the most detailed log, and discards it.
 ///
 /// # Errors
 /// The kernel refuses it, and why.
@@ -88,12 +90,12 @@ fn verify_program(
     program: &Program,
     maps: &[Map],
     load: Load<'_>,
-    why: &dyn Fn(&LoadError, Verification) -> Error,
+    explain: &dyn Fn(&LoadError, Verification) -> Error,
 ) -> Verdict {
     // The statistics too.
     let load = Load { log_level: 2 | 4, ..load };
-    let (log, long) = prepared(name, program, maps, load, why, &mut sys::prog::load_and_tell)?;
-    Ok(Walked { program: refused(program, maps.iter().map(Map::spec), log), long })
+    let (log, totals_only) = prepared(name, program, maps, load, explain, &mut sys::prog::verify)?;
+    Ok(Walked { program: verification(program, maps.iter().map(Map::spec), log), totals_only })
 }
 
 /// Loads a program that is not attached, but run by itself.
@@ -122,27 +124,28 @@ fn load_program(
     program: &Program,
     maps: &[Map],
     load: Load<'_>,
-    why: &dyn Fn(&LoadError, Verification) -> Error,
+    explain: &dyn Fn(&LoadError, Verification) -> Error,
 ) -> Result<Prog, Error> {
     let load = Load { log_level: 2, ..load };
-    prepared(name, program, maps, load, why, &mut sys::prog::load)
+    prepared(name, program, maps, load, explain, &mut sys::prog::load)
 }
 
-/// Hands on what is to be loaded with this program in it; `why` tells why that was refused.
+/// Completes `load` by the program, its maps and its types, and runs `load_with` on it. `explain` makes an
+/// error of a refusal.
 fn prepared<T>(
     name: &str,
     program: &Program,
     maps: &[Map],
     load: Load<'_>,
-    why: &dyn Fn(&LoadError, Verification) -> Error,
-    then: &mut dyn FnMut(&Load) -> Result<T, LoadError>,
+    explain: &dyn Fn(&LoadError, Verification) -> Error,
+    load_with: &mut dyn FnMut(&Load) -> Result<T, LoadError>,
 ) -> Result<T, Error> {
     let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
     let insns = program.with_map_fds(&fds);
     let insns =
         insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
     let types = program_btf(name, program);
-    let loaded = then(&Load {
+    let loaded = load_with(&Load {
         name,
         insns: &encode(&insns, Endian::HOST),
         btf: Some(sys::ProgramBtf {
@@ -155,12 +158,12 @@ fn prepared<T>(
     });
     loaded.map_err(|error| {
         let maps = maps.iter().map(Map::spec);
-        why(&error, refused(program, maps, error.log.clone()))
+        explain(&error, verification(program, maps, error.log.clone()))
     })
 }
 
-/// A program that was refused with this log, and the lines that wrote it.
-pub fn refused<'a>(
+/// A program, the lines that wrote it, and the log that the verifier gave of it.
+pub fn verification<'a>(
     program: &Program,
     maps: impl Iterator<Item = &'a MapSpec>,
     log: String,
@@ -220,5 +223,13 @@ pub fn resolved(plan: &Plan) -> Result<(), Error> {
         (None, _) => Ok(()),
         (Some(_), AttachKind::Tracepoint) => Err(refusal::no_tracefs()),
         (Some(field), _) => Err(refusal::no_btf(field)),
+    }
+}
+
+impl LoadError {
+    /// Why the verifier refused this program, which was to be loaded; `None` if the kernel refused it
+    /// before the verifier saw it.
+    pub fn diagnosis(&self, program: &Program) -> Option<Diagnosis<'_>> {
+        diagnose(&Code::of(program.insns()), &self.log)
     }
 }
