@@ -19,7 +19,7 @@
 //! | [`capability`] | do something with fewer capabilities |
 //! | [`cpu`] | how many CPUs a per-CPU map has values for |
 //! | [`tracefs`], [`kallsyms`] | what can be traced, by name |
-//! | [`process`], [`signal`] | how a process begins, and how it is asked to end |
+//! | [`signal`] | how a process is asked to end |
 //! | [`mod@file`] | reading files the kernel writes for us |
 
 #![deny(clippy::undocumented_unsafe_blocks)]
@@ -39,7 +39,6 @@ pub mod map;
 mod memory;
 pub mod object;
 pub mod perf;
-pub mod process;
 pub mod prog;
 pub mod signal;
 pub mod tracefs;
