@@ -45,13 +45,12 @@ pub fn maps(options: &Options) -> Vec<MapSpec> {
     maps
 }
 
-/// On the stack, behind what reads take: the index of the only value.
-const INDEX: i32 = -16;
-
 /// `values.add(value)`
 pub fn program(value: &Value, options: &Options) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (other, unreadable) = (a.label(), a.label());
+    a.frame.place_for_reads();
+    let index = a.frame.place(4);
 
     a.mov(r6, r1);
     if let Some(pid) = options.pid {
@@ -104,7 +103,7 @@ pub fn program(value: &Value, options: &Options) -> Result<Program, AsmError> {
         a.goto(&other);
         a.place(positive);
     }
-    a.lookup_first(VALUES, fp + INDEX, &unreadable);
+    a.lookup_first(VALUES, index, &unreadable);
     distribution::add(&mut a, r7, 1, &options.buckets, EPOCH);
     let done = a.place(other);
     a.mov(w0, 0);

@@ -44,6 +44,7 @@ pub fn maps() -> Vec<MapSpec> {
 pub fn issue(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let other = a.label();
+    a.frame.place_for_reads();
     let Request::Struct { argument, .. } = *request else { return a.finish() };
 
     a.load(r6, u64_at(r1 + argument));
@@ -62,6 +63,7 @@ pub fn complete(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<
     let mut a = Asm::new();
     let (unmatched, under) = (a.label(), a.label());
     let (going_on, other) = (a.label(), a.label());
+    a.frame.place_for_reads();
     let Request::Struct { data_len, .. } = *request else { return a.finish() };
 
     // A kernel without types does not tell the size, which is no reason to show nothing.

@@ -4,7 +4,6 @@
 //! request's end how long ago that was.
 
 use crate::aggregate::counters::{self, count_one, lookup_or_insert};
-use crate::aggregate::starts::SECOND;
 use crate::aggregate::{Buckets, Distributions, Starts, distribution};
 use crate::host::{Disk, Request};
 use crate::insn::helper::KTIME_GET_NS;
@@ -91,9 +90,6 @@ pub fn key(bytes: &[u8]) -> (u32, u32) {
     (key as u32, (key >> 32) as u32)
 }
 
-/// On the stack: what the request is told apart by, as it was remembered beside its start. One number,
-/// the flags in its high half.
-const KEY: i32 = SECOND;
 /// Stands for a time that is not known, where 0 stands for none.
 const UNKNOWN: i32 = 1;
 
@@ -101,6 +97,7 @@ const UNKNOWN: i32 = 1;
 pub fn issued(request: &Request, options: Options, by_slot: bool) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (no_disk, timed, out) = (a.label(), a.label(), a.label());
+    a.frame.place_for_reads();
     let Request::Struct { argument, access, cmd_flags, start_time, .. } = *request else {
         return a.finish();
     };
@@ -143,10 +140,12 @@ pub fn completed(request: &Request, options: Options, by_slot: bool) -> Result<P
     let mut a = Asm::new();
     let (unmatched, not_timed, too_many) = (a.label(), a.label(), a.label());
     let (out, other) = (a.label(), a.label());
+    a.frame.place_for_reads();
     let Request::Struct { data_len, .. } = *request else { return a.finish() };
 
     load_ended(&mut a, request, Some(data_len), &out);
-    options.starts().end(&mut a, by_slot, &unmatched);
+    // The disk in its low half, the flags in its high half, as the other program remembered them.
+    let key = options.starts().end(&mut a, by_slot, &unmatched);
     // Clocks of two CPUs can differ by a little.
     let forward = a.label();
     if options.queued {
@@ -157,9 +156,9 @@ pub fn completed(request: &Request, options: Options, by_slot: bool) -> Result<P
     a.mov(r9, 0);
     a.place(forward);
     if options.with_key() {
-        lookup_or_insert(&mut a, LATENCIES, fp + KEY, ZEROS, &too_many);
+        lookup_or_insert(&mut a, LATENCIES, key, ZEROS, &too_many);
     } else {
-        a.lookup_first(LATENCIES, fp + KEY, &out);
+        a.lookup_first(LATENCIES, key, &out);
     }
     distribution::add(&mut a, r9, options.unit, &BUCKETS, EPOCH);
     let done = a.place(out);

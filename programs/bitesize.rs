@@ -57,10 +57,6 @@ pub const CGROUP: i32 = PID;
 /// Requests that can be on their way to the driver at once; of more, the oldest are forgotten.
 const ON_THE_WAY: u32 = 16384;
 
-/// On the stack: what is known again at the issue, and a key.
-const SEEN: i32 = -8;
-const OWN_KEY: i32 = SEEN - KEY as i32;
-
 /// The maps, with room for so many keys.
 pub fn maps(max_keys: u32) -> Vec<MapSpec> {
     vec![
@@ -131,13 +127,14 @@ pub fn remember(
     let mut a = Asm::new();
     let (other, written) = (a.label(), a.label());
     let (taken, known, done) = (a.label(), a.label(), a.label());
+    // What is known again at the issue, needed only until the next read, and a key.
+    let (seen, own_key) = (a.frame.place_for_reads(), a.frame.place(KEY));
     a.load(r6, u64_at(r1 + submission.argument));
-    a.mov(r7, fp);
-    a.add(r7, OWN_KEY);
+    a.load_address(r7, own_key);
     if options.filters() {
         // Whatever is left out below.
         for word in (0..KEY as i32).step_by(8) {
-            a.store(u64_at(fp + (OWN_KEY + word)), 0);
+            a.store(u64_at(own_key + word), 0);
         }
     }
     load_key(&mut a, task, None, options, &other);
@@ -155,17 +152,17 @@ pub fn remember(
         a.goto(&known);
     }
     a.place(taken);
-    a.store(u64_at(fp + SEEN), r6);
+    a.store(u64_at(seen), r6);
     // Nearly always there is one at that address, to write over, which takes a fifth of the time of an
     // update.
-    a.lookup(SUBMITTED, fp + SEEN);
+    a.lookup(SUBMITTED, seen);
     a.mov(r7, r0);
     a.jump_if(r7, Ne, 0, &known);
-    a.update(SUBMITTED, fp + SEEN, fp + OWN_KEY);
+    a.update(SUBMITTED, seen, own_key);
     a.goto(&done);
     a.place(known);
     for word in (0..KEY as i32).step_by(8) {
-        a.load(r1, u64_at(fp + (OWN_KEY + word)));
+        a.load(r1, u64_at(own_key + word));
         a.store(u64_at(r7 + word), r1);
     }
     a.place(done);
@@ -182,6 +179,8 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (other, unreadable, full) = (a.label(), a.label(), a.label());
     let (unknown, known) = (a.label(), a.label());
+    // What is known again at the issue, needed only until the next read, and a key.
+    let (seen, own_key) = (a.frame.place_for_reads(), a.frame.place(KEY));
 
     let mut name = None;
     match *request {
@@ -206,24 +205,23 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
                     a.load(r0, u64_at(r7 + 0));
                     a.add(r7, slots::VALUE);
                     a.jump_if(r0, Eq, r6, &known);
-                    a.store(u64_at(fp + SEEN), r6);
+                    a.store(u64_at(seen), r6);
                 }
                 Some(By::Bio(bio)) => {
                     a.read(access, r7, u64_at(r6 + bio), &unknown);
-                    a.store(u64_at(fp + SEEN), r7);
+                    a.store(u64_at(seen), r7);
                 }
                 None => {}
             }
             if by.is_some() {
-                a.lookup(SUBMITTED, fp + SEEN);
+                a.lookup(SUBMITTED, seen);
                 a.mov(r7, r0);
                 a.jump_if(r7, Ne, 0, &known);
             }
         }
     }
     a.place(unknown);
-    a.mov(r7, fp);
-    a.add(r7, OWN_KEY);
+    a.load_address(r7, own_key);
     // Seldom where submissions are seen, and without them there are no types to go by.
     load_key(&mut a, None, name, options, &other);
     a.place(known);
@@ -235,11 +233,10 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     if options.by_flags {
         for word in (0..KEY as i32).step_by(8) {
             a.load(r1, u64_at(r7 + word));
-            a.store(u64_at(fp + (OWN_KEY + word)), r1);
+            a.store(u64_at(own_key + word), r1);
         }
-        a.store(u32_at(fp + (OWN_KEY + FLAGS)), r8);
-        a.mov(r7, fp);
-        a.add(r7, OWN_KEY);
+        a.store(u32_at(own_key + FLAGS), r8);
+        a.load_address(r7, own_key);
     }
     lookup_or_insert(&mut a, SIZES, r7 + 0, ZEROS, &full);
     a.lock_add(u64_at(r0 + 8 * BYTES as i32), r9);

@@ -92,7 +92,7 @@ pub fn maps(by: By, places: u32, max_keys: u32) -> Vec<MapSpec> {
 pub fn program(place: Place, options: Options) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (other, full) = (a.label(), a.label());
-    let key = -16;
+    let key = a.frame.place(16);
 
     // The context outlives a call only in r6.
     let cookie = matches!((options.by, place), (By::Function, Place::Cookie(_)));
@@ -121,25 +121,24 @@ pub fn program(place: Place, options: Options) -> Result<Program, AsmError> {
         By::Pid => {
             a.call(GET_CURRENT_PID_TGID);
             a.rsh(r0, 32);
-            a.store(u32_at(fp + key), r0);
+            a.store(u32_at(key), r0);
         }
         By::Uid => {
             a.call(GET_CURRENT_UID_GID);
-            a.store(u32_at(fp + key), r0);
+            a.store(u32_at(key), r0);
         }
         By::Cpu => {
             a.call(GET_SMP_PROCESSOR_ID);
-            a.store(u32_at(fp + key), r0);
+            a.store(u32_at(key), r0);
         }
         By::Comm => {
-            a.mov(r1, fp);
-            a.add(r1, key);
+            a.load_address(r1, key);
             a.mov(w2, By::Comm.key_size() as i32);
             a.call(GET_CURRENT_COMM);
         }
     }
     if options.by != By::Function {
-        lookup_or_insert(&mut a, COUNTS, fp + key, ZEROS, &full);
+        lookup_or_insert(&mut a, COUNTS, key, ZEROS, &full);
         a.mov(r1, 1);
         a.lock_add(u64_at(r0 + 0), r1);
     }

@@ -65,11 +65,10 @@ pub fn maps(options: &Options) -> Vec<MapSpec> {
     maps
 }
 
-// On the stack: a call, when it began, and whose distribution it belongs to.
-const CALL: i32 = -16;
-const CALL_PLACE: i32 = CALL + 8;
-const START: i32 = -24;
-const KEY: i32 = -32;
+/// On the stack of both programs: a call, when it began, and whose distribution it belongs to.
+fn places(a: &mut Asm) -> [StackPlace; 3] {
+    [16, 8, 4].map(|bytes| a.frame.place(bytes))
+}
 
 /// `starts[call] = now`, or 0 until both programs are attached: such a call is not counted, and not
 /// missed.
@@ -77,19 +76,20 @@ pub fn entered(frame: CallFrame, options: &Options) -> Result<Program, AsmError>
     let mut a = Asm::new();
     let (other, again, too_many) = (a.label(), a.label(), a.label());
     let store = a.label();
+    let [call, start, _] = places(&mut a);
 
     a.mov(r6, r1);
-    load_call(&mut a, frame, 0, options, &other);
-    a.lookup(STARTS, fp + CALL);
+    load_call(&mut a, call, frame, 0, options, &other);
+    a.lookup(STARTS, call);
     a.jump_if(r0, Ne, 0, &again);
-    let start = a.here();
+    let begin = a.here();
     a.load_map_value(r1, EPOCH, 0);
     a.load(r0, u64_at(r1 + 0));
     a.jump_if(r0, Eq, 0, &store);
     a.call(KTIME_GET_NS);
     a.place(store);
-    a.store(u64_at(fp + START), r0);
-    a.update(STARTS, fp + CALL, fp + START);
+    a.store(u64_at(start), r0);
+    a.update(STARTS, call, start);
     a.jump_if(r0, Ne, 0, &too_many);
     let done = a.place(other);
     a.mov(w0, 0);
@@ -99,9 +99,9 @@ pub fn entered(frame: CallFrame, options: &Options) -> Result<Program, AsmError>
     // away, or its return was missed.
     a.place(again);
     a.load(r1, u64_at(r0 + 0));
-    a.jump_if(r1, Eq, 0, &start);
+    a.jump_if(r1, Eq, 0, &begin);
     count_one(&mut a, MISSED, missed::NO_RETURN);
-    a.goto(&start);
+    a.goto(&begin);
 
     a.place(too_many);
     count_one(&mut a, MISSED, missed::TOO_MANY);
@@ -113,15 +113,16 @@ pub fn entered(frame: CallFrame, options: &Options) -> Result<Program, AsmError>
 pub fn returned(frame: CallFrame, options: &Options) -> Result<Program, AsmError> {
     let mut a = Asm::new();
     let (other, no_entry, too_many_keys) = (a.label(), a.label(), a.label());
+    let [call, _, key] = places(&mut a);
 
     a.mov(r6, r1);
     a.call(KTIME_GET_NS);
     a.mov(r7, r0);
-    load_call(&mut a, frame, frame.popped(), options, &other);
-    a.lookup(STARTS, fp + CALL);
+    load_call(&mut a, call, frame, frame.popped(), options, &other);
+    a.lookup(STARTS, call);
     a.jump_if(r0, Eq, 0, &no_entry);
     a.load(r8, u64_at(r0 + 0));
-    a.delete(STARTS, fp + CALL);
+    a.delete(STARTS, call);
     a.jump_if(r8, Eq, 0, &other);
     a.sub(r7, r8);
 
@@ -132,12 +133,12 @@ pub fn returned(frame: CallFrame, options: &Options) -> Result<Program, AsmError
     a.place(forward);
     match options.by_pid {
         Some(_) => {
-            a.load(r1, u64_at(fp + CALL));
+            a.load(r1, u64_at(call));
             a.rsh(r1, 32);
-            a.store(u32_at(fp + KEY), r1);
-            lookup_or_insert(&mut a, LATENCIES, fp + KEY, ZEROS, &too_many_keys);
+            a.store(u32_at(key), r1);
+            lookup_or_insert(&mut a, LATENCIES, key, ZEROS, &too_many_keys);
         }
-        None => a.lookup_first(LATENCIES, fp + KEY, &other),
+        None => a.lookup_first(LATENCIES, key, &other),
     }
     distribution::add(&mut a, r7, options.unit, &options.buckets, EPOCH);
     let done = a.place(other);
@@ -156,11 +157,18 @@ pub fn returned(frame: CallFrame, options: &Options) -> Result<Program, AsmError
     a.finish()
 }
 
-/// Stores the thread and the place of the call whose context is in r6, at which the stack has
-/// `popped` bytes less, or goes on at `other` if its process is not the one asked for.
-fn load_call(a: &mut Asm, frame: CallFrame, popped: i32, options: &Options, other: &Label) {
+/// `*call = ` the thread and the place of the call whose context is in r6, at which the stack has
+/// `popped` bytes less. Goes on at `other` if its process is not the one asked for.
+fn load_call(
+    a: &mut Asm,
+    call: StackPlace,
+    frame: CallFrame,
+    popped: i32,
+    options: &Options,
+    other: &Label,
+) {
     a.call(GET_CURRENT_PID_TGID);
-    a.store(u64_at(fp + CALL), r0);
+    a.store(u64_at(call), r0);
     if let Some(pid) = options.pid {
         a.rsh(r0, 32);
         a.jump_if(w0, Ne, pid as i32, other);
@@ -180,5 +188,5 @@ fn load_call(a: &mut Asm, frame: CallFrame, popped: i32, options: &Options, othe
             a.sub(r1, r2);
         }
     }
-    a.store(u64_at(fp + CALL_PLACE), r1);
+    a.store(u64_at(call + 8), r1);
 }

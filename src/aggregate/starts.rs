@@ -7,7 +7,7 @@
 use super::counters::count_one;
 use super::slots;
 use crate::insn::Cond::{Eq, Ne};
-use crate::insn::{Asm, MapRef, Target, fp, r0, r1, r2, r6, r7, r8, r9, u64_at};
+use crate::insn::{Asm, MapRef, StackPlace, Target, r0, r1, r2, r6, r7, r8, r9, u64_at};
 use crate::sys::map::{MapSpec, MapType};
 
 /// Where the starts are.
@@ -31,13 +31,6 @@ pub const REISSUED: u32 = 1;
 /// Requests that found no room beside all those under way.
 pub const TOO_MANY: u32 = 2;
 
-/// On the stack, behind what reads take: a key of the hash.
-const KEY: i32 = -16;
-/// A value.
-const VALUE: i32 = KEY - 16;
-/// Its second word, also of the request that ended.
-pub const SECOND: i32 = VALUE + 8;
-
 impl Starts {
     /// The hash, for so many requests, and the slots.
     pub fn maps(&self, max_requests: u32) -> Vec<MapSpec> {
@@ -51,6 +44,7 @@ impl Starts {
     pub fn begin(&self, a: &mut Asm, by_slot: bool) {
         let (done, taken) = (a.label(), a.label());
         let (again, full) = (a.label(), a.label());
+        let (key, value) = (a.frame.place(8), a.frame.place(16));
         if by_slot {
             slots::claim(a, r7, r6, self.slots, &taken);
             a.load(r2, u64_at(r7 + slots::VALUE));
@@ -62,14 +56,14 @@ impl Starts {
             a.goto(&again);
         }
         a.place(taken);
-        a.store(u64_at(fp + KEY), r6);
-        a.store(u64_at(fp + VALUE), r9);
+        a.store(u64_at(key), r6);
+        a.store(u64_at(value), r9);
         if self.words == 2 {
-            a.store(u64_at(fp + SECOND), r8);
+            a.store(u64_at(value + 8), r8);
         }
-        a.insert(self.map, fp + KEY, fp + VALUE);
+        a.insert(self.map, key, value);
         a.jump_if(r0, Eq, 0, &done);
-        a.update(self.map, fp + KEY, fp + VALUE);
+        a.update(self.map, key, value);
         a.jump_if(r0, Ne, 0, &full);
         // Either the driver could not accept it and gave it back, or its end was not seen: the newest
         // start is the one that its end belongs to.
@@ -81,11 +75,13 @@ impl Starts {
         a.place(done);
     }
 
-    /// `r7 = starts[r6]`, which is forgotten; a second word is stored at `fp + `[`SECOND`]. Goes on at
-    /// `unmatched` if there is none. Clobbers r0 to r5 and r8.
+    /// `r7 = starts[r6]`, which is forgotten. A second word is stored at the place that it returns, which
+    /// is free to use if starts have one word. Goes on at `unmatched` if there is no start. Clobbers r0 to
+    /// r5 and r8.
     #[track_caller]
-    pub fn end(&self, a: &mut Asm, by_slot: bool, unmatched: &impl Target) {
+    pub fn end(&self, a: &mut Asm, by_slot: bool, unmatched: &impl Target) -> StackPlace {
         let (taken, found) = (a.label(), a.label());
+        let (key, second) = (a.frame.place(8), a.frame.place(8));
         if by_slot {
             slots::load(a, r8, r6, self.slots);
             a.load(r1, u64_at(r8 + 0));
@@ -95,21 +91,22 @@ impl Starts {
             a.jump_if(r7, Eq, 0, unmatched);
             if self.words == 2 {
                 a.load(r1, u64_at(r8 + (slots::VALUE + 8)));
-                a.store(u64_at(fp + SECOND), r1);
+                a.store(u64_at(second), r1);
             }
             a.store(u64_at(r8 + slots::VALUE), 0);
             a.goto(&found);
         }
         a.place(taken);
-        a.store(u64_at(fp + KEY), r6);
-        a.lookup(self.map, fp + KEY);
+        a.store(u64_at(key), r6);
+        a.lookup(self.map, key);
         a.jump_if(r0, Eq, 0, unmatched);
         a.load(r7, u64_at(r0 + 0));
         if self.words == 2 {
             a.load(r1, u64_at(r0 + 8));
-            a.store(u64_at(fp + SECOND), r1);
+            a.store(u64_at(second), r1);
         }
-        a.delete(self.map, fp + KEY);
+        a.delete(self.map, key);
         a.place(found);
+        second
     }
 }

@@ -3,8 +3,8 @@
 use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use thiserror::Error;
-
+use super::error::AsmError;
+use super::frame::Frame;
 use super::helper::Helper;
 use super::instruction::*;
 use super::mem::{self, Addr, AtomicWidth, Field, Mem, Offset};
@@ -132,26 +132,6 @@ pub enum Isa {
     V4,
 }
 
-/// The first mistake in a program, with the line that made it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[allow(missing_docs)] // The sentence of each says what its fields are.
-pub enum AsmError {
-    #[error("the program has no instructions")]
-    Empty,
-    #[error("{last}: the program runs past its last instruction, which must be an exit or a goto")]
-    MissingExit { last: Line<'static> },
-    #[error("{made}: this label is jumped to from {jump} but never placed")]
-    Unplaced { made: Line<'static>, jump: Line<'static> },
-    #[error("{jump}: this jumps to the end of the program, where there is no instruction")]
-    PastEnd { jump: Line<'static> },
-    #[error("{jump}: this label belongs to another program")]
-    ForeignLabel { jump: Line<'static> },
-    #[error("{from}: the jump to {to} spans {distance} instruction slots, more than 16 bits hold")]
-    JumpTooFar { from: Line<'static>, to: Line<'static>, distance: i64 },
-    #[error("{at}: the offset {offset} is out of range, which is -32768 to 32767")]
-    OffsetOutOfRange { at: Line<'static>, offset: i32 },
-}
-
 #[derive(Clone, Copy)]
 struct LabelState {
     made: Line<'static>,
@@ -164,6 +144,8 @@ struct LabelState {
 /// The first mistake is kept and returned by [`Asm::finish`], so that no line needs a `?`.
 /// Each instruction remembers the line that wrote it.
 pub struct Asm {
+    /// The program's stack.
+    pub frame: Frame,
     id: usize,
     isa: Isa,
     insns: Vec<Insn>,
@@ -477,6 +459,7 @@ impl Asm {
     pub fn with_isa(isa: Isa) -> Asm {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         Asm {
+            frame: Frame::new(),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             isa,
             insns: vec![],
@@ -502,7 +485,7 @@ impl Asm {
     pub fn finish(mut self) -> Result<Program, AsmError> {
         self.check_end();
         self.resolve_jumps();
-        match self.error {
+        match self.error.or(self.frame.error()) {
             Some(error) => Err(error),
             None => {
                 let named = |(index, field): (usize, Field)| (index, field.to_string());
@@ -616,6 +599,6 @@ impl Asm {
     }
 
     fn fail(&mut self, error: AsmError) {
-        self.error.get_or_insert(error);
+        self.error.get_or_insert(self.frame.error().unwrap_or(error));
     }
 }

@@ -6,7 +6,7 @@ use super::helper::{MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROBE_REA
 use super::instruction::Cond::{Eq, Ne};
 use super::mem::{Addr, Load, Mem, Offset, Store, u32_at};
 use super::program::MapRef;
-use super::reg::{R, fp, r0, r1, r2, r3, r4, w2};
+use super::reg::{R, r0, r1, r2, r3, r4, w2};
 
 /// How a program may read through a pointer into the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,9 +72,9 @@ impl Asm {
     }
 
     /// `dst = *(T *)(mem)`, as [`Asm::load`] but through a pointer into the kernel. With
-    /// [`Access::Probe`] r0 to r5 and the last 8 bytes of the stack are clobbered, so that the base
-    /// lives on only in r6 to r9; where the address is bad the program goes on at `unreadable`. The
-    /// base may be r3, which saves an instruction, but not r1 or r2.
+    /// [`Access::Probe`] r0 to r5 and [the last 8 bytes of the stack](super::Frame::place_for_reads) are
+    /// clobbered, so that the base lives on only in r6 to r9; where the address is bad the program goes on
+    /// at `unreadable`. The base may be r3, which saves an instruction, but not r1 or r2.
     #[track_caller]
     pub fn read<T: Load + Store>(
         &mut self,
@@ -86,8 +86,8 @@ impl Asm {
         if access == Access::Typed {
             return self.load(dst, mem);
         }
-        self.mov(r1, fp);
-        self.add(r1, -8);
+        let copy = self.frame.place_for_reads();
+        self.load_address(r1, copy);
         self.mov(w2, T::SIZE.bytes());
         if mem.addr.base != r3.into() {
             self.mov(r3, mem.addr.base);
@@ -97,7 +97,7 @@ impl Asm {
         }
         self.call(PROBE_READ_KERNEL);
         self.jump_if(r0, Ne, 0, unreadable);
-        self.load(dst, Mem::<T>::at(fp - 8));
+        self.load(dst, Mem::<T>::at(copy.into()));
     }
 
     /// Zeros after the first zero of 16 bytes, which two registers hold as they are loaded from memory:

@@ -32,7 +32,8 @@ pub(super) enum Offset {
     Field(Field),
 }
 
-/// `base + offset`, made by adding to a register: `r6 + 8`, `fp - 16`, `r6 + data_len`.
+/// `base + offset`, made by adding to a register: `r6 + 8`, `fp - 16`, `r6 + data_len`; or from a
+/// [`StackPlace`](super::StackPlace).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Addr {
     pub(super) base: Reg,
@@ -109,8 +110,8 @@ macro_rules! memory_types {
             const SIZE: Size = Size::$size;
         })?
         #[doc = concat!($doc, " at this address.")]
-        pub fn $at(addr: Addr) -> Mem<$type_> {
-            Mem::at(addr)
+        pub fn $at(address: impl Into<Addr>) -> Mem<$type_> {
+            Mem::at(address.into())
         }
     )* };
 }

@@ -8,6 +8,7 @@
 //! | [`instruction`] | [`Insn`]: one instruction of any form |
 //! | [`helper`] | the kernel's helper functions |
 //! | [`asm`] | [`Asm`]: writes a program, an instruction a line |
+//! | [`frame`] | [`Frame`]: places on a program's stack |
 //! | [`blocks`] | what many programs need: log2, reads of kernel memory, maps |
 //! | [`slot`], [`encode()`], [`decode()`] | bytes, in either byte order |
 //! | [`listing`] | the verifier's own text |
@@ -40,6 +41,8 @@ pub mod asm;
 pub mod blocks;
 pub mod decode;
 pub mod encode;
+pub mod error;
+pub mod frame;
 pub mod graph;
 pub mod helper;
 pub mod instruction;
@@ -53,10 +56,12 @@ pub mod regs;
 pub mod slot;
 pub mod translated;
 
-pub use asm::{Asm, AsmError, Here, Isa, Label, Target};
+pub use asm::{Asm, Here, Isa, Label, Target};
 pub use blocks::Access;
 pub use decode::{DecodeError, decode, instructions};
 pub use encode::encode;
+pub use error::AsmError;
+pub use frame::{Frame, StackPlace};
 pub use helper::Helper;
 pub use instruction::{
     Alu, Atomic, Bits, Callee, Cond, Imm64, Insn, LoadType, Operand, Size, Width,

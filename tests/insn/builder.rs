@@ -360,3 +360,67 @@ fn the_offset_of_a_field_must_fit_too() {
     a.exit();
     assert!(mistake(a).starts_with(&format!("{}: the offset 40000", at(mistaken))));
 }
+
+#[test]
+fn places_on_the_stack_do_not_overlap_and_are_aligned() {
+    let mut a = Asm::new();
+    a.frame.place_for_reads();
+    let (four, sixteen, one) = (a.frame.place(4), a.frame.place(16), a.frame.place(1));
+    a.store(u32_at(four), 1);
+    a.store(u64_at(sixteen), 2);
+    a.store(u64_at(sixteen + 8), 3);
+    a.store(u8_at(one), 4);
+    a.load_address(r1, sixteen);
+    a.exit();
+    assert_eq!(
+        listed(a),
+        "0: (62) *(u32 *)(r10 -16) = 1\n\
+         1: (7a) *(u64 *)(r10 -32) = 2\n\
+         2: (7a) *(u64 *)(r10 -24) = 3\n\
+         3: (72) *(u8 *)(r10 -40) = 4\n\
+         4: (bf) r1 = r10\n\
+         5: (07) r1 += -32\n\
+         6: (95) exit\n"
+    );
+}
+
+#[test]
+fn more_than_the_stack_holds_is_a_mistake_of_the_line_that_wants_it() {
+    for (bytes, fits) in [(8, true), (9, false), (u32::MAX, false)] {
+        let mut a = Asm::new();
+        a.frame.place(504);
+        let mistaken = line!() + 1;
+        a.frame.place(bytes);
+        a.exit();
+        match fits {
+            true => drop(a.finish().expect("512 bytes")),
+            false => assert!(mistake(a).starts_with(&format!("{}: with this", at(mistaken)))),
+        }
+    }
+}
+
+#[test]
+fn a_read_never_overwrites_another_place() {
+    let mut a = Asm::new();
+    let key = a.frame.place(8);
+    let mistaken = line!() + 1;
+    read(&mut a);
+    a.store(u64_at(key), r1);
+    a.exit();
+    assert!(mistake(a).starts_with(&format!("{}: reads copy", at(mistaken))));
+
+    let mut a = Asm::new();
+    read(&mut a);
+    let key = a.frame.place(8);
+    a.store(u64_at(key), r1);
+    a.exit();
+    assert!(listed(a).contains("*(u64 *)(r10 -16) = r1\n"));
+}
+
+/// `r1 = *(u32 *)(r6 +0)`
+#[track_caller]
+fn read(a: &mut Asm) {
+    let unreadable = a.label();
+    a.read(Access::Probe, r1, u32_at(r6 + 0), &unreadable);
+    a.place(unreadable);
+}
