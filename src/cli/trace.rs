@@ -90,7 +90,8 @@ pub fn run<T: Tool>(tool: &mut T) -> Result<(), Stop> {
         return dump(&mut out, format, Endian::HOST, &programs, &tool.maps());
     }
     if let Some(show) = &tool.options().verify {
-        return verify::tool(tool, &types, show);
+        let plans = |kind| tool.plans(kind, &types);
+        return verify::programs(&tool.maps(), &tool.kinds(), &plans, show);
     }
     let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
     let mut attaching = Attaching { tool, signal: &signal, bar: Bar::new(T::NAME) };
