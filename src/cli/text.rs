@@ -92,7 +92,7 @@ pub fn read_any(path: &Path, types: &KernelTypes) -> Result<Text, Stop> {
 }
 
 /// A file's name in errors.
-fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     if path == "-" { "<stdin>".into() } else { path.display().to_string() }
 }
 

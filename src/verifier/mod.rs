@@ -12,8 +12,10 @@
 //! | [`totals`] | how much there was to do |
 //! | [`trail`] | the whole walk, to go about in |
 //! | [`compare`] | a program in the logs of two kernels: what they know, which paths they walk |
+//! | [`pair`] | a program here and in a file of another kernel's logs |
 //! | [`recording`] | the files that hold logs |
 //! | [`verification`] | a program with what the verifier said of it |
+//! | [`verified`] | that with the program's name and verdict |
 //!
 //! Nothing here does I/O. A log is text from outside: whatever it holds, reading it ends, in time
 //! linear in its length, and never panics.
@@ -24,9 +26,11 @@ pub mod diagnose;
 pub mod draw;
 pub mod history;
 pub mod log;
+pub mod pair;
 pub mod path;
 pub mod recording;
 pub mod totals;
 pub mod trail;
 pub mod verification;
+pub mod verified;
 pub mod walk;

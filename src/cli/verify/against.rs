@@ -3,22 +3,13 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value as Json;
-
-use super::json::{attach_to_json, totals_to_json, value_to_json};
 use super::logs::release;
-use super::{MOST, Verified};
-use crate::cli::text::bytes;
+use crate::cli::text::{bytes, shown};
 use crate::error::Error;
-use crate::verifier::compare::{
-    Comparison, Differing, Parting, Program, Side, Told, Why, compare, is_of,
-};
-use crate::verifier::diagnose::{diagnose, words};
-use crate::verifier::log::Value;
-use crate::verifier::recording::{Recording, Verdict, recordings};
-use crate::verifier::totals::Totals;
-use crate::verifier::walk::name;
-use crate::view::table::{Side as Column, table};
+use crate::verifier::draw::comparison;
+use crate::verifier::pair::Pair;
+use crate::verifier::recording::recordings;
+use crate::verifier::verified::Verified;
 
 /// The logs of other kernels.
 pub struct Against<'a> {
@@ -28,12 +19,6 @@ pub struct Against<'a> {
     /// Whether an empty line goes before the next.
     more: bool,
 }
-
-/// So many values and so many paths are told; a program's JSON has all.
-const FIRST: usize = 8;
-
-/// Of a longer log the walk is not compared: we ask no kernel for more.
-const LONGEST: usize = 16 << 20;
 
 impl<'a> Against<'a> {
     /// Reads the files.
@@ -64,15 +49,17 @@ impl<'a> Against<'a> {
         as_json: bool,
         out: &mut dyn Write,
     ) -> io::Result<()> {
+        let kernel = release();
         let pairs: Vec<_> =
-            self.files.iter().map(|(path, text)| Pair::new(verified, path, text)).collect();
+            self.files.iter().map(|(path, text)| Pair::new(verified, shown(path), text)).collect();
         if as_json {
-            pairs.iter().try_for_each(|pair| writeln!(out, "{}", pair.to_json(verified)))?;
+            let line = |pair| comparison::json(verified, pair, &kernel);
+            pairs.iter().try_for_each(|pair| writeln!(out, "{}", line(pair)))?;
         } else {
             if std::mem::replace(&mut self.more, true) {
                 writeln!(out)?;
             }
-            write!(out, "{}", text(verified, &pairs))?;
+            write!(out, "{}", comparison::text(verified, &pairs, &kernel))?;
         }
         self.unlike.extend(pairs.iter().filter_map(|pair| pair.unlike(verified)));
         Ok(())
@@ -82,326 +69,4 @@ impl<'a> Against<'a> {
     pub fn unlike(self) -> Option<Error> {
         (!self.unlike.is_empty()).then(|| Error::failed(self.unlike.join("\n  ")))
     }
-}
-
-/// A program here and in a file.
-struct Pair<'a> {
-    file: String,
-    found: Option<Found<'a>>,
-}
-
-struct Found<'a> {
-    there: Recording<'a>,
-    totals: Totals<'a>,
-    comparison: Comparison<'a>,
-}
-
-impl<'a> Pair<'a> {
-    fn new(verified: &'a Verified, path: &Path, text: &'a str) -> Pair<'a> {
-        let code = &verified.program.code;
-        let mut all = recordings(text);
-        all.retain(|one| one.program.is_none_or(|name| name == verified.name));
-        // One name may stand for several programs, or several ways to attach one.
-        let attach = verified.attach();
-        let found = all.into_iter().min_by_key(|one| {
-            let rank = match is_of(code, one.log) {
-                Program::Same => 0,
-                Program::Numbers(_) => 1,
-                Program::Untold => 2,
-                Program::Other(..) => 3,
-            };
-            (rank, one.attach.is_some_and(|other| other != attach))
-        });
-        let found = found.map(|there| {
-            let log = if verified.totals_only { "" } else { verified.program.log.as_str() };
-            let other = if there.log.len() > LONGEST { "" } else { there.log };
-            let comparison = compare(code, log, other);
-            Found { there, totals: Totals::of(there.log), comparison }
-        });
-        let file = if path == "-" { "<stdin>".into() } else { path.display().to_string() };
-        Pair { file, found }
-    }
-
-    fn unlike(&self, verified: &Verified) -> Option<String> {
-        let (file, program) = (&self.file, &verified.name);
-        let Some(Found { there, comparison, .. }) = &self.found else {
-            return Some(format!("{file}: it says nothing of {program}"));
-        };
-        if let Program::Other(at, text) = comparison.program {
-            let by = match there.attach {
-                Some(other) if other != verified.attach() => format!(", attached by {other}"),
-                _ => String::new(),
-            };
-            return Some(format!(
-                "{file}: it is of another program than {program}: instruction {at} is `{text}` there{by}"
-            ));
-        }
-        let (here, there) = (verified.verdict(), there.verdict);
-        (here != there)
-            .then(|| format!("{file}: {program} is {} there, {} here", there.word(), here.word()))
-    }
-
-    fn to_json(&self, verified: &Verified) -> Json {
-        let here = side_to_json(verified.verdict(), &release(), verified.totals());
-        let mut fields = vec![
-            ("type", "compare".into()),
-            ("program", verified.name.as_str().into()),
-            ("attach", attach_to_json(verified)),
-            ("log", self.file.as_str().into()),
-            ("here", here),
-        ];
-        let Some(Found { there, totals, comparison }) = &self.found else {
-            fields.push(("there", Json::Null));
-            return object(fields);
-        };
-        let mut other = side_to_json(there.verdict, there.kernel.unwrap_or("?"), *totals);
-        if let Some(why) = refusal(verified, there) {
-            other["sentence"] = why.into();
-        }
-        let is_of = match &comparison.program {
-            Program::Same => "this program",
-            Program::Numbers(_) => "this program with other numbers",
-            Program::Other(..) => "another program",
-            Program::Untold => "not told",
-        };
-        let whole = comparison.here.whole && comparison.there.whole;
-        fields.extend([
-            ("there", other),
-            ("is_of", is_of.into()),
-            ("whole", whole.into()),
-            ("values", comparison.values.iter().map(differing_to_json).collect()),
-            ("paths", comparison.paths.iter().map(parting_to_json).collect()),
-        ]);
-        object(fields)
-    }
-}
-
-fn object(fields: Vec<(&str, Json)>) -> Json {
-    Json::Object(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
-}
-
-fn side_to_json(verdict: Verdict, kernel: &str, totals: Totals) -> Json {
-    let mut side = object(vec![("verdict", verdict.word().into()), ("kernel", kernel.into())]);
-    if let Json::Object(side) = &mut side {
-        side.extend(totals_to_json(totals));
-    }
-    side
-}
-
-fn differing_to_json(it: &Differing) -> Json {
-    object(vec![
-        ("at", it.at.into()),
-        ("to", it.to.into()),
-        ("place", name(it.place).into()),
-        ("here", value_to_json(it.here)),
-        ("there", value_to_json(it.there)),
-        ("times", it.times.into()),
-    ])
-}
-
-fn parting_to_json(it: &Parting) -> Json {
-    let other = match it.why {
-        Why::Safe => "safe",
-        Why::NeverTaken => "never taken",
-        Why::Ended => "refused before",
-    };
-    object(vec![
-        ("from", it.from.into()),
-        ("at", it.at.into()),
-        ("walked", side(it.walked).into()),
-        ("other", other.into()),
-        ("times", it.times.into()),
-        ("insns", it.insns.into()),
-    ])
-}
-
-fn side(side: Side) -> &'static str {
-    match side {
-        Side::Here => "here",
-        Side::There => "there",
-    }
-}
-
-/// Why the program is refused there.
-fn refusal(verified: &Verified, there: &Recording) -> Option<String> {
-    if there.verdict != Verdict::Refused {
-        return None;
-    }
-    diagnose(&verified.program.code, there.log).map(|why| why.sentence)
-}
-
-/// All of a program as text.
-fn text(verified: &Verified, pairs: &[Pair]) -> String {
-    let mut text = format!(".program {}\n", verified.title());
-    text += &totals(verified, pairs);
-    for pair in pairs {
-        let Some(Found { there, comparison, .. }) = &pair.found else { continue };
-        let mut lines = vec![];
-        if let Some(why) = refusal(verified, there) {
-            lines.push(format!("refused there: {why}"));
-        }
-        lines.extend(limits(verified, there, comparison));
-        lines.extend(values(verified, &comparison.values));
-        lines.extend(paths(&comparison.paths));
-        let compared = comparison.here.insns > 0 && comparison.there.insns > 0;
-        if lines.is_empty() && compared {
-            lines.push("the same paths, and of each value the same is known".into());
-        }
-        text += &lines.iter().map(|line| format!("{}: {line}\n", pair.file)).collect::<String>();
-    }
-    text
-}
-
-/// A number of the totals.
-type Number = fn(&Totals) -> Option<u32>;
-
-const NUMBERS: [(&str, Number); 5] = [
-    ("instructions processed", |it| Some(it.processed?.insns)),
-    ("states", |it| Some(it.processed?.states)),
-    ("states at once", |it| Some(it.processed?.peak_states)),
-    ("states at one instruction", |it| Some(it.processed?.states_per_insn)),
-    // Of all functions, as newer kernels tell it of a chain of calls.
-    ("stack, bytes", |it| it.stack?.split('+').map(|part| part.parse::<u32>().ok()).sum()),
-];
-
-/// The verdicts and totals, a column each.
-fn totals(verified: &Verified, pairs: &[Pair]) -> String {
-    let mut columns = vec![("", Column::Left), ("here", Column::Right)];
-    columns.extend(pairs.iter().map(|pair| (pair.file.as_str(), Column::Right)));
-    let row = |label: &str, here: String, there: &dyn Fn(&Found) -> String| {
-        let cells = pairs.iter().map(|pair| pair.found.as_ref().map_or("-".into(), there));
-        [label.to_owned(), here].into_iter().chain(cells).collect::<Vec<_>>()
-    };
-    let mut rows = vec![
-        row("kernel", release(), &|it| it.there.kernel.unwrap_or("?").to_owned()),
-        row("verdict", verified.verdict().word().into(), &|it| it.there.verdict.word().into()),
-    ];
-    let told = |number: Option<u32>| number.map_or("-".to_owned(), |number| number.to_string());
-    for (label, number) in NUMBERS {
-        let here = number(&verified.totals());
-        rows.push(row(label, told(here), &|it| {
-            let there = number(&it.totals);
-            match here.zip(there) {
-                Some((here, there)) if here != there => {
-                    format!("{there} ({:+})", i64::from(there) - i64::from(here))
-                }
-                _ => told(there),
-            }
-        }));
-    }
-    table(&columns, &rows)
-}
-
-/// What cannot be compared, and why.
-fn limits(verified: &Verified, there: &Recording, comparison: &Comparison) -> Vec<String> {
-    if there.log.len() > LONGEST {
-        return vec!["it has more than 16 MiB: the walks are not compared".into()];
-    }
-    let mut lines = vec![];
-    match &comparison.program {
-        Program::Same => {}
-        Program::Numbers(others) => {
-            let (at, text) = others[0];
-            // Behind its opcode, which is the same.
-            let ours = verified.program.text(at).split_off(5);
-            lines.push(format!(
-                "the same instructions, {} with other numbers there: {at}: {text}, here {ours}",
-                others.len()
-            ));
-        }
-        Program::Other(..) => return vec!["of another program: the walks are not compared".into()],
-        Program::Untold => {
-            return vec!["it shows no instructions: the walks cannot be compared".into()];
-        }
-    }
-    if verified.totals_only {
-        lines.push(format!("more than {MOST} instructions here: the walks are not compared"));
-        return lines;
-    }
-    if comparison.here.insns == 0 {
-        lines.push("no instruction was walked over here".into());
-    }
-    for (told, where_) in [(comparison.here, "here"), (comparison.there, "there")] {
-        let Told { insns, whole, missing } = told;
-        let lost = match (missing.head, missing.tail) {
-            (true, _) => "the log's beginning is missing",
-            (_, true) => "the log's end is missing",
-            _ => "of the walk only a part is told, as at log level 1",
-        };
-        if !whole && insns > 0 {
-            lines.push(format!("{lost} {where_}: paths that it lacks are not compared"));
-        }
-    }
-    lines
-}
-
-fn values(verified: &Verified, all: &[Differing]) -> Vec<String> {
-    let mut lines = vec![];
-    for it in all.iter().take(FIRST) {
-        let Differing { at, to, place, here, there, times } = it;
-        let (mut ours, mut theirs) = (words(*here), words(*there));
-        if ours == theirs {
-            (ours, theirs) = (attributes(here, &ours), attributes(there, &theirs));
-        }
-        let to = to.map_or(String::new(), |to| format!(", going on at {to}"));
-        let times = match times {
-            1 => String::new(),
-            _ => format!(" ({times} times)"),
-        };
-        let place = name(*place);
-        lines.push(format!(
-            "behind {at}: {}{to}: {place} is {ours}; there {theirs}{times}",
-            verified.program.text(*at)
-        ));
-    }
-    lines.extend(more(all.len(), "values that differ"));
-    lines
-}
-
-/// What the kernel prints of a value, where words do not tell two apart.
-fn attributes(value: &Value, words: &str) -> String {
-    let all: Vec<_> = value.attributes().map(|(key, number)| format!("{key}={number}")).collect();
-    format!("{words} ({})", all.join(","))
-}
-
-fn paths(all: &[Parting]) -> Vec<String> {
-    let mut lines = vec![];
-    let mut most = vec![];
-    for it in all {
-        // Those that take the most.
-        let place = most.iter().position(|other: &&Parting| other.insns < it.insns);
-        most.insert(place.unwrap_or(most.len()), it);
-        most.truncate(FIRST);
-    }
-    for Parting { from, at, walked, why, times, insns } in most {
-        let from = from.map_or(String::new(), |from| format!("from {from} "));
-        let other = side(if *walked == Side::Here { Side::There } else { Side::Here });
-        let walked = side(*walked);
-        let times = match times {
-            1 => String::new(),
-            _ => format!(", {times} times"),
-        };
-        let insns = match insns {
-            1 => "1 instruction".to_owned(),
-            _ => format!("{insns} instructions"),
-        };
-        lines.push(match why {
-            Why::Safe => format!(
-                "{from}to {at}: found safe {other}, walked on {walked}: {insns} more{times}"
-            ),
-            Why::NeverTaken => format!(
-                "{from}to {at}: walked only {walked}, {insns}{times}: {other} it goes the other way always"
-            ),
-            Why::Ended => {
-                format!("{from}to {at}: walked only {walked}, {insns}{times}: refused before {other}")
-            }
-        });
-    }
-    lines.extend(more(all.len(), "paths that only one walks"));
-    lines
-}
-
-fn more(count: usize, what: &str) -> Option<String> {
-    let more = count.saturating_sub(FIRST);
-    (more > 0).then(|| format!("{more} more {what}: --json"))
 }

@@ -4,9 +4,10 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::Verified;
+use super::walk::last;
 use crate::cli::{Stop, report};
 use crate::verifier::draw::page::{About, Page, Section};
+use crate::verifier::verified::Verified;
 
 /// Adds a program's walk and its verdict to a page.
 ///
@@ -15,7 +16,7 @@ use crate::verifier::draw::page::{About, Page, Section};
 pub fn add(verified: &Verified, page: &mut Page) -> io::Result<()> {
     let Verified { name, program, refused, .. } = verified;
     let mut section = Section::new(page.count(), program);
-    let left_out = verified.last(&mut |entry| {
+    let left_out = last(program, &mut |entry| {
         section.entry(&entry);
         Ok(())
     })?;

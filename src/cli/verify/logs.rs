@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::Verified;
 use crate::cli::{Stop, report};
 use crate::error::Error;
 use crate::sys::file;
 use crate::verifier::recording;
+use crate::verifier::verified::Verified;
 
 /// A file of logs, or stdout.
 pub struct Logs {

@@ -3,10 +3,10 @@
 use std::io::{self, IsTerminal};
 
 use super::terminal::{Pressed, Terminal};
-use super::{MOST, Verified};
 use crate::cli::{Stop, report};
 use crate::error::Error;
 use crate::verifier::draw::stepper::{Stepper, Walked};
+use crate::verifier::verified::{MOST, Verified};
 
 /// Whether there is a terminal to step on. stdin may be the program.
 ///

@@ -16,7 +16,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SI
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::sys::signal::Noted;
-use crate::verifier::draw::stepper::{Key, Line, Style};
+use crate::verifier::draw::stepper::{Key, Line, escapes};
 
 /// The other screen, without a cursor and without lines that go on in the next.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
@@ -87,20 +87,7 @@ impl Terminal {
     /// # Errors
     /// The terminal is gone.
     pub fn draw(&self, lines: &[Line]) -> io::Result<()> {
-        let mut text = String::from("\x1b[H");
-        for (index, line) in lines.iter().enumerate() {
-            if index > 0 {
-                text.push_str("\r\n");
-            }
-            for span in &line.0 {
-                text.push_str(escape(span.style, self.color));
-                text.push_str(&span.text);
-                text.push_str("\x1b[0m");
-            }
-            text.push_str("\x1b[K");
-        }
-        text.push_str("\x1b[J");
-        (&self.device.screen).write_all(text.as_bytes())
+        (&self.device.screen).write_all(escapes(lines, self.color).as_bytes())
     }
 
     /// Waits for keys, or for anything else that makes a new screen necessary.
@@ -190,20 +177,6 @@ impl Device {
     fn leave(&self) {
         let _ = (&self.screen).write_all(LEAVE);
         let _ = tcsetattr(&self.keys, SetArg::TCSADRAIN, &self.saved.into());
-    }
-}
-
-fn escape(style: Style, color: bool) -> &'static str {
-    match (style, color) {
-        (Style::Plain, _) => "",
-        (Style::Dim, _) => "\x1b[2m",
-        (Style::Bar | Style::Current, _) => "\x1b[7m",
-        (Style::Source, true) => "\x1b[36m",
-        (Style::Changed, true) => "\x1b[32m",
-        (Style::Chain, true) => "\x1b[35m",
-        (Style::Error, true) => "\x1b[1;31m",
-        (Style::Source, false) => "\x1b[2m",
-        (Style::Bold | Style::Changed | Style::Chain | Style::Error, _) => "\x1b[1m",
     }
 }
 

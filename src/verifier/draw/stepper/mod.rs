@@ -1,6 +1,8 @@
-//! A walk stepped through, as a debugger does with a program: from keys to a state, and from that and
-//! a size to a screen. What is a terminal, and what its keys send, is not known here.
+//! A walk stepped through, as a debugger does with a program: from keys to a state, from that and a size
+//! to a screen, and from that to a terminal's escape sequences. What a terminal's keys send is not known
+//! here.
 
+mod escapes;
 mod line;
 mod panel;
 mod screen;
@@ -10,6 +12,7 @@ use crate::verifier::totals::Totals;
 use crate::verifier::trail::{Made, Trail};
 use crate::verifier::verification::Verification;
 use crate::verifier::walk::Entry;
+pub use escapes::escapes;
 pub use line::{Line, Span, Style};
 
 /// A key that was pressed.

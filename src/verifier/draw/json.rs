@@ -1,23 +1,17 @@
 //! The walk as JSON: a line for each instruction, and one for the verdict.
 
-use std::io::{self, Write};
-
 use serde_json::{Map as Fields, Value as Json, json};
 
-use super::Verified;
 use crate::verifier::diagnose::words;
 use crate::verifier::log::{Place, Value};
 use crate::verifier::totals::Totals;
 use crate::verifier::verification::{Source, Verification};
+use crate::verifier::verified::Verified;
 use crate::verifier::walk::{Entry, Exact, name};
 
-/// Writes a program's walk and its verdict.
-///
-/// # Errors
-/// It could not be written.
-pub fn write(verified: &Verified, all: bool, out: &mut dyn Write) -> io::Result<()> {
+/// A program's verdict as an object on a line, without the line's end.
+pub fn verdict(verified: &Verified) -> String {
     let Verified { name, program, .. } = verified;
-    verified.last(&mut |entry| writeln!(out, "{}", entry_to_json(program, name, &entry, all)))?;
     let mut line = json!({
         "type": "verdict",
         "program": name,
@@ -39,7 +33,13 @@ pub fn write(verified: &Verified, all: bool, out: &mut dyn Write) -> io::Result<
             line.extend(is.map(str::to_owned).into_iter().zip(values));
         }
     }
-    writeln!(out, "{line}")
+    line.to_string()
+}
+
+/// A part of a program's walk as an object on a line, without the line's end; `all` asks of an
+/// instruction for all that is known after it too.
+pub fn entry(verified: &Verified, entry: &Entry, all: bool) -> String {
+    entry_to_json(&verified.program, &verified.name, entry, all).to_string()
 }
 
 fn entry_to_json(program: &Verification, name: &str, entry: &Entry, all: bool) -> Json {
@@ -101,12 +101,12 @@ fn changed(changes: &[(Place, Option<Value>)]) -> Json {
 }
 
 /// How and where a program is attached.
-pub fn attach_to_json(verified: &Verified) -> Json {
+pub(super) fn attach_to_json(verified: &Verified) -> Json {
     json!({"kind": verified.kind, "to": verified.place})
 }
 
 /// What is known of a value.
-pub fn value_to_json(value: Value) -> Json {
+pub(super) fn value_to_json(value: Value) -> Json {
     let mut fields = json!({"is": words(value), "type": value.type_, "precise": value.precise});
     if let Some(known) = value.known {
         fields["value"] = known.into();
@@ -118,7 +118,7 @@ pub fn value_to_json(value: Value) -> Json {
 }
 
 /// How much there was to do.
-pub fn totals_to_json(totals: Totals) -> Fields<String, Json> {
+pub(super) fn totals_to_json(totals: Totals) -> Fields<String, Json> {
     let mut fields = Fields::new();
     if let Some(processed) = totals.processed {
         for (name, number) in [

@@ -1,33 +1,23 @@
 //! The walk as text: a line for each instruction.
 
-use std::io::{self, Write};
-
-use super::Verified;
-use crate::verifier::draw::wording::{self, Line};
+use super::wording::{self, Line};
 use crate::verifier::verification::{Source, Verification};
+use crate::verifier::verified::Verified;
 use crate::verifier::walk::{Entry, Step};
 
-/// Writes a program's walk and its verdict.
-///
-/// # Errors
-/// It could not be written.
-pub fn write(verified: &Verified, all: bool, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, ".program {}", verified.title())?;
-    if let Some(long) = verified.too_long() {
-        writeln!(out, "; {long}")?;
-    }
-    let mut lines = Lines { program: &verified.program, all, source: None, text: String::new() };
-    verified.last(&mut |entry| {
-        lines.entry(&entry);
-        out.write_all(lines.text.as_bytes())?;
-        lines.text.clear();
-        Ok(())
-    })?;
-    writeln!(out, "{}: {}", verified.verdict().word(), verified.totals())
+/// The lines above a program's walk.
+pub fn head(verified: &Verified) -> String {
+    let long = verified.too_long().map(|long| format!("; {long}\n")).unwrap_or_default();
+    format!(".program {}\n{long}", verified.title())
 }
 
-/// The walk as text.
-struct Lines<'a> {
+/// The line below a program's walk: its verdict.
+pub fn end(verified: &Verified) -> String {
+    format!("{}: {}\n", verified.verdict().word(), verified.totals())
+}
+
+/// A walk that is drawn part by part.
+pub struct Lines<'a> {
     program: &'a Verification,
     all: bool,
     /// The source line that was shown last.
@@ -38,8 +28,15 @@ struct Lines<'a> {
 /// What is known stands from this column on.
 const COLUMN: usize = 48;
 
-impl Lines<'_> {
-    fn entry(&mut self, entry: &Entry) {
+impl<'a> Lines<'a> {
+    /// The walk over this program; `all` asks of an instruction for all that is known after it, not only
+    /// for what it changed.
+    pub fn new(program: &'a Verification, all: bool) -> Lines<'a> {
+        Lines { program, all, source: None, text: String::new() }
+    }
+
+    /// The lines of the next part.
+    pub fn entry(&mut self, entry: &Entry) -> String {
         let Line { text, behind } = wording::line(self.program, entry, self.all);
         let depth = entry.depth();
         match entry {
@@ -53,6 +50,7 @@ impl Lines<'_> {
                 self.line(depth, &format!("      ; {}", wording::exact(exact)), "");
             }
         }
+        std::mem::take(&mut self.text)
     }
 
     fn source(&mut self, step: &Step) {

@@ -1,0 +1,146 @@
+//! What is shown of the programs that the verifier went over.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::against::Against;
+use super::logs::Logs;
+use super::show::Show;
+use super::{html, step, walk};
+use crate::cli::dump::Dumped;
+use crate::cli::{Stop, report};
+use crate::error::Error;
+use crate::run::{self, Plan, Walked};
+use crate::sys::Map;
+use crate::verifier::draw::page::Page;
+use crate::verifier::verified::Verified;
+
+/// Shows these programs instead of attaching them.
+///
+/// # Errors
+/// One is refused.
+pub fn programs(maps: &[Map], plans: &[Plan], show: &Show) -> Result<(), Stop> {
+    let mut shown = Shown::new(show)?;
+    let mut same = 0;
+    for (index, plan) in plans.iter().enumerate() {
+        // One program in many places is verified once.
+        let insns = plan.program.insns();
+        let kind = plan.attach.kind();
+        if plans[..index].iter().any(|p| p.attach.kind() == kind && p.program.insns() == insns) {
+            same += 1;
+            continue;
+        }
+        shown.program(&Dumped::from(plan), run::verify(plan, maps))?;
+    }
+    if same > 0 {
+        say!("verify: {same} more have the same instructions and are not shown again");
+    }
+    shown.end()
+}
+
+/// What is shown on stdout, program by program.
+pub struct Shown<'a> {
+    show: &'a Show,
+    logs: Option<Logs>,
+    against: Against<'a>,
+    out: io::StdoutLock<'static>,
+    page: Page,
+    refused: Option<Error>,
+    /// What is stepped through at the end.
+    stepped: Vec<Verified>,
+    /// Whether an empty line goes before the next.
+    more: bool,
+}
+
+impl<'a> Shown<'a> {
+    /// Nothing is shown yet.
+    ///
+    /// # Errors
+    /// A file of the options cannot be read or written.
+    pub fn new(show: &'a Show) -> Result<Shown<'a>, Error> {
+        let stdout = Some(Path::new("-"));
+        let others = [
+            ("--html", show.html.as_deref() == stdout),
+            ("--json", show.json),
+            ("--against", !show.against.is_empty()),
+        ];
+        let other = others.into_iter().find(|(_, is_on_stdout)| *is_on_stdout);
+        if let (Some((other, _)), true) = (other, show.verifier_log.as_deref() == stdout) {
+            let what = format!("{other} and --verifier-log would both be on stdout");
+            return Err(Error::usage(what).next("try: a file for --verifier-log"));
+        }
+        let logs = show.verifier_log.as_deref().map(Logs::create).transpose()?;
+        let against = Against::read(&show.against)?;
+        let (out, page, stepped) = (io::stdout().lock(), Page::new(), vec![]);
+        Ok(Shown { show, logs, against, out, page, refused: None, stepped, more: false })
+    }
+
+    /// Shows a program and the verdict on it.
+    ///
+    /// # Errors
+    /// It never came to the verifier, or the output could not be written.
+    pub fn program(&mut self, dumped: &Dumped, verdict: Result<Walked, Error>) -> Result<(), Stop> {
+        let (program, totals_only, error) = match verdict {
+            Ok(Walked { program, totals_only }) => (program, totals_only, None),
+            Err(error) => match &error.refused {
+                // It never came to the verifier.
+                None => return Err(error.into()),
+                Some(program) => ((**program).clone(), false, Some(error)),
+            },
+        };
+        let (name, kind) = (dumped.name.to_owned(), dumped.kind.clone());
+        let (place, refused) = (dumped.place.clone(), error.is_some());
+        let verified = Verified { name, kind, place, program, totals_only, refused };
+        if let Some(logs) = &mut self.logs {
+            logs.write(&verified, &mut self.out)?;
+        }
+        if self.show.step {
+            self.stepped.push(verified);
+        } else if self.show.html.is_some() {
+            html::add(&verified, &mut self.page)?;
+        } else if self.logs.as_ref().is_some_and(Logs::is_stdout) {
+            // That is all.
+        } else if !self.show.against.is_empty() {
+            self.against.program(&verified, self.show.json, &mut self.out)?;
+        } else if self.show.json {
+            walk::json(&verified, self.show.all, &mut self.out)?;
+        } else {
+            if std::mem::replace(&mut self.more, true) {
+                writeln!(self.out)?;
+            }
+            walk::text(&verified, self.show.all, &mut self.out)?;
+        }
+        self.out.flush()?;
+        if let Some(error) = error
+            && let Some(earlier) = self.refused.replace(error)
+        {
+            say!("verify: {}", report::without_cause(&earlier));
+            report::detail(&earlier, "");
+        }
+        Ok(())
+    }
+
+    /// After the last program.
+    ///
+    /// # Errors
+    /// A program was refused, or is not alike elsewhere; or the output could not be written.
+    pub fn end(mut self) -> Result<(), Stop> {
+        if self.show.step {
+            step::run(&self.stepped)?;
+        }
+        let written = match &self.show.html {
+            Some(file) => html::write(&self.page, file, &mut self.out),
+            None => Ok(()),
+        };
+        // The refusal is the more important of two failures.
+        match (&self.refused, written) {
+            (Some(_), Err(Stop::Error(error))) => say!("verify: {}", error.what),
+            (Some(_), _) => {}
+            (None, written) => written?,
+        }
+        match self.refused.or(self.against.unlike()) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A program in the log of this kernel and in a file of another kernel's logs.
+
+use super::compare::{Comparison, Program, compare, is_of};
+use super::recording::{Recording, recordings};
+use super::totals::Totals;
+use super::verified::Verified;
+
+/// A longer log is not compared: we ask no kernel for more.
+pub(super) const LONGEST: usize = 16 << 20;
+
+/// A program here and in a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pair<'a> {
+    /// The file's name.
+    pub file: String,
+    /// The program there, if the file has it.
+    pub found: Option<Found<'a>>,
+}
+
+/// A program in a file, and how it compares.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found<'a> {
+    /// The program there.
+    pub there: Recording<'a>,
+    /// How much there was to do there.
+    pub totals: Totals<'a>,
+    /// The walk here beside the walk there; of a log of more than 16 MiB there is none.
+    pub comparison: Comparison<'a>,
+}
+
+impl<'a> Pair<'a> {
+    /// The recording in this text of a file that is most likely of the program.
+    pub fn new(verified: &'a Verified, file: String, text: &'a str) -> Pair<'a> {
+        let code = &verified.program.code;
+        let mut all = recordings(text);
+        all.retain(|one| one.program.is_none_or(|name| name == verified.name));
+        // One name may stand for several programs, or several ways to attach one.
+        let attach = verified.attach();
+        let found = all.into_iter().min_by_key(|one| {
+            let rank = match is_of(code, one.log) {
+                Program::Same => 0,
+                Program::Numbers(_) => 1,
+                Program::Untold => 2,
+                Program::Other(..) => 3,
+            };
+            (rank, one.attach.is_some_and(|other| other != attach))
+        });
+        let found = found.map(|there| {
+            let log = if verified.totals_only { "" } else { verified.program.log.as_str() };
+            let other = if there.log.len() > LONGEST { "" } else { there.log };
+            let comparison = compare(code, log, other);
+            Found { there, totals: Totals::of(there.log), comparison }
+        });
+        Pair { file, found }
+    }
+
+    /// What is not alike, if anything is not: the verdicts, or the programs themselves.
+    pub fn unlike(&self, verified: &Verified) -> Option<String> {
+        let (file, program) = (&self.file, &verified.name);
+        let Some(Found { there, comparison, .. }) = &self.found else {
+            return Some(format!("{file}: it says nothing of {program}"));
+        };
+        if let Program::Other(at, text) = comparison.program {
+            let by = match there.attach {
+                Some(other) if other != verified.attach() => format!(", attached by {other}"),
+                _ => String::new(),
+            };
+            return Some(format!(
+                "{file}: it is of another program than {program}: instruction {at} is `{text}` there{by}"
+            ));
+        }
+        let (here, there) = (verified.verdict(), there.verdict);
+        (here != there)
+            .then(|| format!("{file}: {program} is {} there, {} here", there.word(), here.word()))
+    }
+}
