@@ -81,3 +81,28 @@ pub fn load_ended(a: &mut Asm, request: &Request, size: Option<Field>, going_on:
         a.jump_if(w8, Gt, w7, going_on);
     }
 }
+
+/// The registers that each block overwrites beside those of its result.
+pub mod clobbers {
+    use super::*;
+
+    /// [`skip_other_disks`](super::skip_other_disks).
+    pub fn skip_other_disks(disk: Option<Disk>, request: &Request) -> Regs {
+        match *request {
+            _ if disk.is_none() => Regs::NONE,
+            Request::Record { .. } => Regs::of([r2]),
+            Request::Struct { access, .. } => Regs::of([r7, r8]) | blocks::clobbers::read(access),
+        }
+    }
+
+    /// [`load_disk`](super::load_disk), whose result is in r8.
+    pub const fn load_disk(access: Access) -> Regs {
+        Regs::of([r7, r9]).or(blocks::clobbers::read(access))
+    }
+
+    /// [`load_ended`](super::load_ended), whose results are in r6 and r9.
+    pub const fn load_ended(with_size: bool) -> Regs {
+        let size = if with_size { Regs::of([r8]) } else { Regs::NONE };
+        Regs::of([r7]).or(Regs::CALL).or(size)
+    }
+}

@@ -9,8 +9,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use rawbpf::aggregate::counters::{count, count_one, lookup_or_insert, words};
-use rawbpf::aggregate::{Counters, KeyedCounters, heat, slots};
+use rawbpf::aggregate::{Buckets, Counters, KeyedCounters, Starts};
+use rawbpf::aggregate::{counters, distribution, heat, slots, starts};
+use rawbpf::host::{AttachKind, Disk, KernelTypes, Request};
 use rawbpf::insn::*;
+use rawbpf::programs::request::{self, load_disk, load_ended, skip_other_disks};
 use rawbpf::sys::map::{Entries, Update};
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Load, Map, MapSpec, MapType, Prog, ProgramType, prog};
@@ -361,6 +364,90 @@ fn a_slot_belongs_to_one_address_for_good() {
     let used = get(&map).iter().filter(|word| **word != 0).count();
     assert_eq!(claimed as usize, used);
     assert!(used as u32 > slots::COUNT / 2, "only {used} slots are used");
+}
+
+/// What a block writes beside its results is what it declares: neither more nor less.
+#[track_caller]
+fn clobbers(
+    results: impl IntoIterator<Item = R>,
+    declared: Regs,
+    block: impl FnOnce(&mut Asm, &Label),
+) {
+    let mut a = Asm::new();
+    let elsewhere = a.label();
+    block(&mut a, &elsewhere);
+    a.place(elsewhere);
+    a.exit();
+    let written: Regs = a.finish().unwrap().insns().iter().map(Insn::writes).collect();
+    let results: Regs = results.into_iter().map(Regs::from).collect();
+    assert_eq!(written, results | declared);
+}
+
+#[test]
+fn every_block_of_the_instruction_set_writes_what_it_declares() {
+    use blocks::clobbers as declared;
+    clobbers([r9], declared::log2(r8, r7), |a, _| a.log2(r9, r8, r7));
+    clobbers([r9], declared::log2(r8, r7), |a, _| a.log2_u64(r9, r8, r7));
+    for access in [Access::Typed, Access::Probe] {
+        clobbers([r9], declared::read(access), |a, out| a.read(access, r9, u32_at(r6 + 4), out));
+    }
+    clobbers([r9, r8], declared::end_at_nul([r7, r6]), |a, _| a.end_at_nul([r9, r8], [r7, r6]));
+    let (key, value) = (fp - 8, fp - 16);
+    clobbers([r0], declared::OF_MAPS, |a, _| a.lookup(KEYED, key));
+    clobbers([r0], declared::OF_MAPS, |a, out| a.lookup_first(KEYED, key, out));
+    clobbers([r0], declared::OF_MAPS, |a, _| a.update(KEYED, key, value));
+    clobbers([r0], declared::OF_MAPS, |a, _| a.insert(KEYED, key, value));
+    clobbers([r0], declared::OF_MAPS, |a, _| a.delete(KEYED, key));
+    clobbers([r9], Regs::NONE, |a, _| a.load_address(r9, key));
+}
+
+#[test]
+fn every_block_that_counts_writes_what_it_declares() {
+    clobbers([], counters::clobbers::count(r9), |a, _| count(a, FULL, r9));
+    clobbers([], counters::clobbers::COUNT_ONE, |a, _| count_one(a, FULL, 1));
+    clobbers([r0], counters::clobbers::LOOKUP_OR_INSERT, |a, full| {
+        lookup_or_insert(a, KEYED, fp - 8, ZEROS, full);
+    });
+    let linear = Buckets::Linear { min: 1, step: 2, steps: 3 };
+    for buckets in [Buckets::Log2, linear, Buckets::Custom(vec![1, 2])] {
+        clobbers([r9], buckets.clobbers(r8, r7), |a, _| buckets.find(a, r9, r8, r7));
+        for unit in [1, 1000] {
+            let declared = distribution::clobbers(r9, unit, &buckets);
+            clobbers([], declared, |a, _| distribution::add(a, r9, unit, &buckets, ZEROS));
+        }
+    }
+    clobbers([r9], heat::clobbers(r8, [r7, r6]), |a, _| heat::column(a, r9, r8, [r7, r6]));
+    clobbers([r9], slots::clobbers::LOAD, |a, _| slots::load(a, r9, r8, SLOTS));
+    clobbers([r9], slots::clobbers::CLAIM, |a, taken| slots::claim(a, r9, r8, SLOTS, taken));
+    for (words, by_slot) in [(1, false), (2, false), (1, true), (2, true)] {
+        let starts = Starts { map: KEYED, slots: SLOTS, words, missed: FULL, first: 0 };
+        clobbers([], starts::clobbers::begin(by_slot), |a, _| starts.begin(a, by_slot));
+        clobbers([r7], starts::clobbers::end(by_slot), |a, unmatched| {
+            starts.end(a, by_slot, unmatched);
+        });
+    }
+}
+
+#[test]
+fn every_block_that_the_block_tools_share_writes_what_it_declares() {
+    use request::clobbers as declared;
+    let types = KernelTypes::running();
+    let disk = Some(Disk { major: 259, minor: 3 });
+    for kind in [AttachKind::Tracepoint, AttachKind::TpBtf, AttachKind::RawTp] {
+        let [(_, request)] = Request::find([request::issue(kind)], &types, true).unwrap();
+        for disk in [None, disk] {
+            clobbers([], declared::skip_other_disks(disk, &request), |a, other| {
+                skip_other_disks(a, disk, &request, other);
+            });
+        }
+        let Request::Struct { access, data_len, .. } = request else { continue };
+        clobbers([r8], declared::load_disk(access), |a, none| load_disk(a, &request, none));
+        for size in [None, Some(data_len)] {
+            clobbers([r6, r9], declared::load_ended(size.is_some()), |a, going_on| {
+                load_ended(a, &request, size, going_on);
+            });
+        }
+    }
 }
 
 /// A raw tracepoint, since reading kernel memory is for tracing. The address is a map's value.

@@ -1,7 +1,7 @@
 //! What ranges of values are counted together.
 
 use crate::insn::Cond::{Ge, Lt};
-use crate::insn::{Asm, R};
+use crate::insn::{Asm, R, Regs};
 
 /// How values are put into buckets.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,6 +56,14 @@ impl Buckets {
                 linear(a, dst, value, scratch, *min, *step, *steps);
             }
             Buckets::Custom(bounds) => custom(a, dst, value, scratch, bounds),
+        }
+    }
+
+    /// The registers that [`Buckets::find`] overwrites beside `dst`.
+    pub const fn clobbers(&self, value: R, scratch: R) -> Regs {
+        match self {
+            Buckets::Log2 | Buckets::Linear { .. } => Regs::of([value, scratch]),
+            Buckets::Custom(_) => Regs::of([scratch]),
         }
     }
 }

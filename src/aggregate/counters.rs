@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use crate::error::Error;
 use crate::insn::blocks::BPF_NOEXIST;
 use crate::insn::helper::MAP_UPDATE_ELEM;
-use crate::insn::{Addr, Asm, Cond, MapRef, R, Target, r0, r1, r2, r3, r4, u64_at};
+use crate::insn::{Addr, Asm, Cond, MapRef, R, Regs, Target, r0, r1, r2, r3, r4, u64_at};
 use crate::sys::map::{Entries, MapSpec, MapType};
 use crate::sys::{Errno, Map};
 
@@ -60,6 +60,22 @@ pub fn lookup_or_insert(
     a.lookup(map, key);
     a.jump_if(r0, Cond::Eq, 0, full);
     a.place(found);
+}
+
+/// The registers that each block overwrites beside those of its result.
+pub mod clobbers {
+    use super::{R, Regs, r1, r2};
+
+    /// [`count`](super::count).
+    pub const fn count(index: R) -> Regs {
+        Regs::of([index, r1, r2])
+    }
+
+    /// [`count_one`](super::count_one).
+    pub const COUNT_ONE: Regs = Regs::of([r1, r2]);
+
+    /// [`lookup_or_insert`](super::lookup_or_insert), whose result is in r0.
+    pub const LOOKUP_OR_INSERT: Regs = Regs::ARGUMENTS;
 }
 
 /// The u64 counters in the only value of an array map.

@@ -10,7 +10,7 @@ use super::buckets::Buckets;
 use super::counters::{KeyedCounters, unreadable, words};
 use crate::error::Error;
 use crate::insn::Cond::{Ge, Le, Ne};
-use crate::insn::{Asm, MapRef, R, r0, r1, r2, r3, u64_at};
+use crate::insn::{Asm, MapRef, R, Regs, r0, r1, r2, r3, u64_at};
 use crate::sys::Map;
 use crate::sys::map::{MapSpec, MapType, Update};
 
@@ -69,6 +69,12 @@ pub fn add(a: &mut Asm, value: R, unit: i32, buckets: &Buckets, epoch: MapRef) {
     a.add(r0, r1);
     a.mov(r2, 1);
     a.lock_add(u64_at(r0 + 0), r2);
+}
+
+/// The registers that [`add`] overwrites.
+pub const fn clobbers(value: R, unit: i32, buckets: &Buckets) -> Regs {
+    let divided = if unit == 1 { Regs::NONE } else { Regs::of([value]) };
+    Regs::of([r0, r1, r2, r3]).or(divided).or(buckets.clobbers(value, r2))
 }
 
 /// What was measured during an interval.

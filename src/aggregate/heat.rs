@@ -2,7 +2,7 @@
 //! them.
 
 use crate::insn::Cond::Le;
-use crate::insn::{Asm, R};
+use crate::insn::{Asm, R, Regs};
 
 /// The number of columns: the first is a nanosecond, the last ends at eleven seconds.
 pub const COLUMNS: u32 = 100;
@@ -44,6 +44,11 @@ pub fn column(a: &mut Asm, dst: R, ns: R, scratch: [R; 2]) {
     a.jump_if(dst, Le, COLUMNS as i32, &last);
     a.mov(dst, COLUMNS as i32);
     a.place(last);
+}
+
+/// The registers that [`column`] overwrites beside `dst`.
+pub const fn clobbers(ns: R, [copy, more]: [R; 2]) -> Regs {
+    Regs::of([ns, copy, more])
 }
 
 #[cfg(test)]

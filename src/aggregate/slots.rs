@@ -4,7 +4,7 @@
 //! The first word of a slot is the address that it belongs to, or 0; the others are free to use.
 
 use crate::insn::Cond::{Eq, Ne};
-use crate::insn::{Asm, MapRef, R, Target, r0, r1, u64_at};
+use crate::insn::{Asm, MapRef, R, Regs, Target, r0, r1, u64_at};
 use crate::sys::map::{MapSpec, MapType};
 
 /// The highest bits of a hash that choose a slot.
@@ -51,4 +51,15 @@ pub fn claim(a: &mut Asm, dst: R, address: R, slots: MapRef, taken: &impl Target
     a.cmpxchg(u64_at(dst + 0), address);
     a.jump_if(r0, Ne, 0, taken);
     a.place(own);
+}
+
+/// The registers that each block overwrites beside `dst`.
+pub mod clobbers {
+    use super::{Regs, r0, r1};
+
+    /// [`load`](super::load).
+    pub const LOAD: Regs = Regs::of([r1]);
+
+    /// [`claim`](super::claim).
+    pub const CLAIM: Regs = Regs::of([r0, r1]);
 }

@@ -7,7 +7,7 @@
 use super::counters::count_one;
 use super::slots;
 use crate::insn::Cond::{Eq, Ne};
-use crate::insn::{Asm, MapRef, StackPlace, Target, r0, r1, r2, r6, r7, r8, r9, u64_at};
+use crate::insn::{Asm, MapRef, Regs, StackPlace, Target, r0, r1, r2, r6, r7, r8, r9, u64_at};
 use crate::sys::map::{MapSpec, MapType};
 
 /// Where the starts are.
@@ -108,5 +108,20 @@ impl Starts {
         a.delete(self.map, key);
         a.place(found);
         second
+    }
+}
+
+/// The registers that each block overwrites beside those of its result.
+pub mod clobbers {
+    use super::{Regs, r7, r8};
+
+    /// [`Starts::begin`](super::Starts::begin).
+    pub const fn begin(by_slot: bool) -> Regs {
+        if by_slot { Regs::CALL.or(Regs::of([r7])) } else { Regs::CALL }
+    }
+
+    /// [`Starts::end`](super::Starts::end), whose result is in r7.
+    pub const fn end(by_slot: bool) -> Regs {
+        if by_slot { Regs::CALL.or(Regs::of([r8])) } else { Regs::CALL }
     }
 }

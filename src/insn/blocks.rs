@@ -7,6 +7,7 @@ use super::instruction::Cond::{Eq, Ne};
 use super::mem::{Addr, Load, Mem, Offset, Store, u32_at};
 use super::program::MapRef;
 use super::reg::{R, r0, r1, r2, r3, r4, w2};
+use super::regs::Regs;
 
 /// How a program may read through a pointer into the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -206,6 +207,32 @@ impl Asm {
         self.load_address(r2, key);
         self.call(MAP_DELETE_ELEM);
     }
+}
+
+/// The registers that each block overwrites beside those of its result.
+pub mod clobbers {
+    use super::{Access, R, Regs};
+
+    /// [`Asm::log2`](super::Asm::log2) and [`Asm::log2_u64`](super::Asm::log2_u64).
+    pub const fn log2(value: R, scratch: R) -> Regs {
+        Regs::of([value, scratch])
+    }
+
+    /// [`Asm::read`](super::Asm::read).
+    pub const fn read(access: Access) -> Regs {
+        match access {
+            Access::Typed => Regs::NONE,
+            Access::Probe => Regs::CALL,
+        }
+    }
+
+    /// [`Asm::end_at_nul`](super::Asm::end_at_nul).
+    pub const fn end_at_nul(scratch: [R; 2]) -> Regs {
+        Regs::of(scratch)
+    }
+
+    /// The blocks that look a key up, update or delete it; their result is in r0.
+    pub const OF_MAPS: Regs = Regs::ARGUMENTS;
 }
 
 /// The flag of bpf_map_update_elem that adds a key, or fails if it is there.
