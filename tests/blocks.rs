@@ -164,7 +164,7 @@ fn count_counts_each_number_in_its_bucket_from_two_threads() {
     const COUNTERS: MapRef = MapRef(1);
     let counters = one(64);
     let mut interval = Counters::default();
-    interval.interval(&counters).unwrap();
+    interval.read(&counters).unwrap();
     let numbers = numbers(64);
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -186,7 +186,7 @@ fn count_counts_each_number_in_its_bucket_from_two_threads() {
     });
     let mut expected = vec![0; 64];
     numbers.iter().for_each(|number| expected[log2_of(*number) as usize] += 2);
-    assert_eq!(interval.interval(&counters).unwrap(), expected);
+    assert_eq!(interval.read(&counters).unwrap().interval, expected);
 }
 
 #[test]
@@ -519,13 +519,13 @@ fn tells_all_under_churn(map_type: MapType) {
     };
     let (mut counters, mut told) = (KeyedCounters::default(), HashMap::<u64, u64>::new());
     let mut tell = || {
-        let counted = counters.interval(&keyed).unwrap();
-        for (key, counts) in counted.iter() {
+        let counted = counters.read(&keyed).unwrap();
+        for reading in counted.iter() {
             // A count that is wrong may be a huge one: let the end tell, not an overflow here.
-            let sum = told.entry(words(key)[0]).or_default();
-            *sum = sum.wrapping_add(counts[0]);
+            let sum = told.entry(words(reading.key)[0]).or_default();
+            *sum = sum.wrapping_add(reading.interval[0]);
         }
-        counted.iter().map(|(key, _)| words(key)[0]).collect::<HashSet<_>>()
+        counted.iter().map(|reading| words(reading.key)[0]).collect::<HashSet<_>>()
     };
     let (mut comings, mut before) = (0, HashSet::new());
     let made = std::thread::scope(|scope| {

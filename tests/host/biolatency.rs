@@ -202,9 +202,9 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
         let mut latencies = Distributions::new(&program::BUCKETS);
         let mut missed = Counters::default();
         let mut interval = || {
-            let counted = latencies.interval(&maps[3], &maps[4]).unwrap();
-            let counted = counted.values().flat_map(|one| &one.counts).sum::<u64>();
-            (counted, missed.interval(&maps[2]).unwrap())
+            let measured = latencies.read(&maps[3], &maps[4]).unwrap();
+            let counted = measured.iter().flat_map(|one| &one.interval.counts).sum::<u64>();
+            (counted, missed.read(&maps[2]).unwrap().interval)
         };
         run_for_all(&issued);
         run_for_all(&completed);

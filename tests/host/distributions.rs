@@ -64,9 +64,9 @@ impl Adder {
 
     /// What the interval added.
     fn interval(&mut self) -> Option<Distribution> {
-        let all = self.read.interval(&self.maps[1], &self.maps[2]).unwrap();
+        let all = self.read.read(&self.maps[1], &self.maps[2]).unwrap();
         assert!(all.len() <= 1);
-        all.into_values().next()
+        all.into_iter().next().map(|measured| measured.interval)
     }
 }
 
