@@ -5,14 +5,14 @@
 
 use crate::aggregate::counters::{self, count_one, lookup_or_insert};
 use crate::aggregate::slots;
-use crate::host::{By, Disk, Issue, Request, Submission, Task};
+use crate::host::{By, Disk, Issue, Request, StructRequest, Submission, Task};
 use crate::insn::{
     Cond::{Eq, Ne},
     helper::*,
     mem::{Load, Store},
     *,
 };
-use crate::programs::request::skip_other_disks;
+use crate::programs::request::{skip_other_disks, skip_records_of_other_disks};
 use crate::sys::map::{MapSpec, MapType};
 
 /// A histogram for each task.
@@ -92,7 +92,8 @@ pub struct Options {
     pub comm: Option<[u8; 16]>,
     /// What has a histogram of its own.
     pub by: Key,
-    /// A histogram for each operation with its flags too.
+    /// A histogram for each operation with its flags too. Tracepoints' records have none: there the
+    /// flags are 0.
     pub by_flags: bool,
 }
 
@@ -161,6 +162,7 @@ pub fn remember(
 pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     let request = &issue.request;
     let by = issue.submission.as_ref().map(|submission| submission.by);
+    let by_flags = options.by_flags && matches!(request, Request::Struct(_));
     let mut a = Asm::new();
     let (other, unreadable, full) = (a.label(), a.label(), a.label());
     let (unknown, known) = (a.label(), a.label());
@@ -170,18 +172,19 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     let mut name = None;
     match *request {
         // The context is the tracepoint's record, which has the name of who issues.
-        Request::Record { bytes, comm, .. } => {
-            skip_other_disks(&mut a, options.disk, request, &other);
-            a.load(r9, u32_at(r1 + bytes));
+        Request::Record(record) => {
+            skip_records_of_other_disks(&mut a, options.disk, &record, &other);
+            a.load(r9, u32_at(r1 + record.bytes));
             a.mov(r6, r1);
-            name = comm.offset;
+            name = record.comm.offset;
         }
         // The context leads to the struct request, which stays in r6.
-        Request::Struct { argument, access, data_len, cmd_flags, .. } => {
+        Request::Struct(request) => {
+            let StructRequest { argument, access, data_len, cmd_flags, .. } = request;
             a.load(r6, u64_at(r1 + argument));
-            skip_other_disks(&mut a, options.disk, request, &other);
+            skip_other_disks(&mut a, options.disk, &request, &other);
             a.read(access, r9, u32_at(r6 + data_len), &unreadable);
-            if options.by_flags {
+            if by_flags {
                 a.read(access, r8, u32_at(r6 + cmd_flags), &unreadable);
             }
             match by {
@@ -215,7 +218,7 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
         a.load(r1, u32_at(r7 + FLAGS));
         a.jump_if(r1, Ne, 0, &other);
     }
-    if options.by_flags {
+    if by_flags {
         for word in (0..KEY as i32).step_by(8) {
             a.load(r1, u64_at(r7 + word));
             a.store(u64_at(own_key + word), r1);
@@ -238,7 +241,7 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     a.place(full);
     count_one(&mut a, LOST, FULL);
     a.goto(&done);
-    if matches!(request, Request::Struct { access: Access::Probe, .. }) {
+    if matches!(request, Request::Struct(StructRequest { access: Access::Probe, .. })) {
         a.place(unreadable);
         count_one(&mut a, LOST, UNREADABLE);
         a.goto(&done);

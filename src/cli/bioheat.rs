@@ -16,7 +16,7 @@ use super::report;
 use super::trace::{self, Tool};
 use crate::aggregate::Counters;
 use crate::error::Error;
-use crate::host::{AttachKind, Disk, KernelTypes, Request};
+use crate::host::{AttachKind, Disk, KernelTypes, StructRequest};
 use crate::programs::bioheat::{self as program, FULL, OVER, REISSUED, UNDER, UNMATCHED};
 use crate::programs::request;
 use crate::session::{Plan, Session};
@@ -270,7 +270,7 @@ impl Tool for Bioheat<'_> {
         };
         let places = [request::end(end), request::issue(kind)];
         let ([(complete, completed), (issue, issued)], by_slot) =
-            Request::find_with_cmpxchg(places, types, self.disk.is_some())?;
+            StructRequest::find_with_cmpxchg(places, types, self.disk.is_some())?;
         Ok(vec![
             Plan::new("complete", complete, program::complete(&completed, self.disk, by_slot))?,
             Plan::new("issue", issue, program::issue(&issued, self.disk, by_slot))?,

@@ -14,7 +14,7 @@ use super::trace::{self, Tool};
 use crate::aggregate::Counters;
 use crate::aggregate::{Distribution, Distributions};
 use crate::error::Error;
-use crate::host::{AttachKind, Disk, KernelTypes, Operations, Request};
+use crate::host::{AttachKind, Disk, KernelTypes, Operations, StructRequest};
 use crate::programs::biolatency::{self as program, missed};
 use crate::programs::request;
 use crate::session::{Plan, Session};
@@ -218,7 +218,7 @@ impl Tool for Biolatency<'_> {
         let at_end = if kind == AttachKind::RawTp { kind } else { AttachKind::TpBtf };
         let places = [request::issue(kind), request::end(at_end)];
         let ([(issue, issued), (complete, completed)], by_slot) =
-            Request::find_with_cmpxchg(places, types, options.with_disk())?;
+            StructRequest::find_with_cmpxchg(places, types, options.with_disk())?;
         // The end first: else starts would be remembered that nobody ends.
         Ok(vec![
             Plan::new("request_end", complete, program::completed(&completed, options, by_slot))?,

@@ -93,8 +93,7 @@ impl Tool for Bitehist<'_> {
     }
 
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
-        let [(attach, request)] =
-            Request::find([request::issue(kind)], types, self.disk.is_some())?;
+        let (attach, request) = Request::find(request::issue(kind), types, self.disk.is_some())?;
         // Bucket 0 reaches to twice the unit: two kilobytes, or half of one.
         let shift = if self.options.bytes { 8 } else { 10 };
         let options = program::Options { shift, disk: self.disk };

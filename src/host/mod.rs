@@ -23,7 +23,7 @@ pub use call_frame::CallFrame;
 pub use cgroups::Cgroups;
 pub use disk::Disk;
 pub use operations::Operations;
-pub use request::{Place, Request};
+pub use request::{Place, RecordRequest, Request, StructRequest};
 pub use submission::{By, Issue, Submission};
 pub use task::Task;
 pub use types::KernelTypes;

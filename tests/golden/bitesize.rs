@@ -22,7 +22,7 @@ fn issue(request: Request, by: Option<By>, task: Option<Task>) -> Issue {
 }
 
 fn typed() -> Issue {
-    issue(through(0, Access::Typed, true), Some(By::Request), Some(TASK))
+    issue(Request::Struct(through(0, Access::Typed, true)), Some(By::Request), Some(TASK))
 }
 
 #[track_caller]
@@ -48,14 +48,14 @@ fn by_request() {
 fn by_bio() {
     let di = REGISTERS[0].arguments[0];
     let bio = By::Bio(field("request", "bio", 56, true));
-    let issue = issue(through(di, Access::Probe, true), Some(bio), None);
+    let issue = issue(Request::Struct(through(di, Access::Probe, true)), Some(bio), None);
     check_submission("bitesize-submit-bio", &issue, ALL);
     check("bitesize-kprobe-bio", &issue, ALL);
 }
 
 #[test]
 fn tracepoint() {
-    check("bitesize-tracepoint", &issue(record(), None, None), ALL);
+    check("bitesize-tracepoint", &issue(Request::Record(record()), None, None), ALL);
 }
 
 #[test]
@@ -78,4 +78,14 @@ fn flags_and_cgroup() {
     let options = Options { by: Key::Cgroup, by_flags: true, ..ALL };
     check_submission("bitesize-submit-cgroup", &typed(), options);
     check("bitesize-by-cgroup-flags", &typed(), options);
+}
+
+#[test]
+fn records_have_no_flags_to_be_told_apart_by() {
+    let issue = issue(Request::Record(record()), None, None);
+    let [with, without] = [true, false].map(|by_flags| {
+        let program = bitesize::count(&issue, &Options { by_flags, ..ALL }).unwrap();
+        program.listing(&MAPS).to_string()
+    });
+    assert_eq!(with, without);
 }
