@@ -5,7 +5,7 @@
 
 use crate::aggregate::counters::{self, count_one, lookup_or_insert};
 use crate::aggregate::slots;
-use crate::host::{By, Disk, Issue, Request, StructRequest, Submission, Task};
+use crate::host::{Disk, Identity, Issue, Request, StructRequest, Submission, Task};
 use crate::insn::{
     Cond::{Eq, Ne},
     helper::*,
@@ -130,7 +130,7 @@ pub fn remember(
         a.store(u32_at(r7 + FLAGS), 1);
         a.place(written);
     }
-    if submission.by == By::Request {
+    if submission.identity == Identity::Request {
         // Requests are used again and again, at the same address. One that finds its slot taken is
         // always in the hash.
         slots::claim(&mut a, r7, r6, SLOTS, &taken);
@@ -161,7 +161,7 @@ pub fn remember(
 /// seen, who issues it.
 pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     let request = &issue.request;
-    let by = issue.submission.as_ref().map(|submission| submission.by);
+    let identity = issue.submission.as_ref().map(|submission| submission.identity);
     let by_flags = options.by_flags && matches!(request, Request::Struct(_));
     let mut a = Asm::new();
     let (other, unreadable, full) = (a.label(), a.label(), a.label());
@@ -187,21 +187,21 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
             if by_flags {
                 a.read(access, r8, u32_at(r6 + cmd_flags), &unreadable);
             }
-            match by {
-                Some(By::Request) => {
+            match identity {
+                Some(Identity::Request) => {
                     slots::load(&mut a, r7, r6, SLOTS);
                     a.load(r0, u64_at(r7 + 0));
                     a.add(r7, slots::VALUE);
                     a.jump_if(r0, Eq, r6, &known);
                     a.store(u64_at(seen), r6);
                 }
-                Some(By::Bio(bio)) => {
+                Some(Identity::Bio(bio)) => {
                     a.read(access, r7, u64_at(r6 + bio), &unknown);
                     a.store(u64_at(seen), r7);
                 }
                 None => {}
             }
-            if by.is_some() {
+            if identity.is_some() {
                 a.lookup(SUBMITTED, seen);
                 a.mov(r7, r0);
                 a.jump_if(r7, Ne, 0, &known);
@@ -214,7 +214,7 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     load_key(&mut a, None, name, options, &other);
     a.place(known);
     // The key is at r7.
-    if by.is_some() && options.filters() {
+    if identity.is_some() && options.filters() {
         a.load(r1, u32_at(r7 + FLAGS));
         a.jump_if(r1, Ne, 0, &other);
     }

@@ -24,7 +24,7 @@ pub use cgroups::Cgroups;
 pub use disk::Disk;
 pub use operations::Operations;
 pub use request::{Place, RecordRequest, Request, StructRequest};
-pub use submission::{By, Issue, Submission};
+pub use submission::{Identity, Issue, Submission};
 pub use task::Task;
 pub use types::KernelTypes;
 pub use value::{Expression, Origin, Value};
