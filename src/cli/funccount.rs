@@ -12,11 +12,11 @@ use super::trace::{self, Tool};
 use crate::counters::{Counters, KeyedCounters};
 use crate::error::Error;
 use crate::host::names::{self, Function, Pattern};
-use crate::host::{Attach, AttachKind, refusal};
+use crate::host::{Attach, AttachKind, Kprobe, KprobeMulti, RawTp, Tracepoint, refusal};
 use crate::programs::funccount::{self as program, By, Place};
 use crate::run::{Group, Plan, Session};
 use crate::sys::MapSpec;
-use crate::sys::perf::has_kprobes;
+use crate::sys::link::At;
 use crate::view::frequency::Frequencies;
 
 /// Count calls of kernel functions and hits of tracepoints, by function or by who makes them
@@ -78,11 +78,11 @@ Examples:
 
 pub fn run(options: &Options) -> Result<(), Stop> {
     let mut tool = tool(options)?;
-    trace::run(&mut tool).map_err(|stop| match stop {
-        Stop::Error(error) if !tool.functions.is_empty() && !has_kprobes() => {
-            Stop::Error(without_kprobes(error))
+    trace::run(&mut tool).map_err(|stop| match (stop, AttachKind::Kprobe.missing()) {
+        (Stop::Error(error), Some(missing)) if !tool.functions.is_empty() => {
+            Stop::Error(without_kprobes(error, missing))
         }
-        stop => stop,
+        (stop, _) => stop,
     })
 }
 
@@ -120,12 +120,12 @@ pub fn tool(options: &Options) -> Result<FuncCount<'_>, Error> {
 }
 
 /// What to type on a host on which functions cannot be counted at all.
-fn without_kprobes(error: Error) -> Error {
-    if error.failure != refusal::no_kprobes().failure || refusal::privilege().is_some() {
+fn without_kprobes(error: Error, missing: Error) -> Error {
+    if error.failure != missing.failure || refusal::privilege().is_some() {
         return error;
     }
     let detail = error.detail.unwrap_or_default();
-    refusal::no_kprobes()
+    missing
         .next("try tracepoints, such as: rawbpf funccount 'sched:*' or 'syscalls:sys_enter_*'")
         .detail(detail)
 }
@@ -179,34 +179,29 @@ impl FuncCount<'_> {
         self.functions.len() + self.tracepoints.len()
     }
 
-    fn plan(&self, attach: Attach, place: Place) -> Result<Plan, Error> {
+    /// A program at a place that has this name. What a pattern found may be left out; what was named must
+    /// be counted.
+    fn plan(&self, name: &str, attach: impl Into<Attach>, place: Place) -> Result<Plan, Error> {
         let options = program::Options { by: self.options.by, pid: self.options.pid };
-        let optional = self.is_optional(&attach);
-        let plan = Plan::new(Self::NAME, attach, program::program(place, options)?);
-        Ok(Plan { optional, ..plan })
-    }
-
-    /// Whether a pattern found it. What was named must be counted.
-    fn is_optional(&self, attach: &Attach) -> bool {
-        let name = match attach {
-            Attach::KprobeMulti(_) => return false,
-            Attach::Kprobe(functions) => &functions[0],
-            Attach::Tracepoint(_, name) => name,
-            attach => &attach.place(),
-        };
-        !self.patterns.iter().any(|pattern| match pattern {
+        let mut plan = Plan::new(Self::NAME, attach, program::program(place, options)?);
+        plan.optional = !self.patterns.iter().any(|pattern| match pattern {
             Pattern::Functions(exact) | Pattern::Tracepoints(_, exact) => exact == name,
-        })
+        });
+        Ok(plan)
     }
 
     fn functions(&self, kind: AttachKind) -> Result<Vec<Plan>, Error> {
         if kind == AttachKind::KprobeMulti {
-            let attach = Attach::KprobeMulti(self.functions.clone());
-            return Ok(vec![self.plan(attach, Place::Cookie(self.functions.len() as u32))?]);
+            let options = program::Options { by: self.options.by, pid: self.options.pid };
+            let attach = KprobeMulti::new(self.functions.clone());
+            let place = Place::Cookie(self.functions.len() as u32);
+            let program = program::program(place, options)?;
+            return Ok(vec![Plan::new(Self::NAME, attach, program)]);
         }
         let functions = self.functions.iter().zip(0..);
         let plans = functions.map(|(function, number)| {
-            self.plan(Attach::Kprobe(vec![function.name.clone()]), Place::Number(number))
+            let attach = Kprobe::new(&*function.name, At::Entry);
+            self.plan(&function.name, attach, Place::Number(number))
         });
         plans.collect()
     }
@@ -216,10 +211,10 @@ impl FuncCount<'_> {
         let tracepoints = self.tracepoints.iter().zip(self.functions.len() as u32..);
         let plans = tracepoints.map(|((category, name), number)| {
             let attach = match category == SYSCALLS {
-                true => Attach::Tracepoint(category.clone(), name.clone()),
-                false => Attach::RawTp(name.clone()),
+                true => Attach::from(Tracepoint::new(&**category, &**name)),
+                false => RawTp::new(&**name).into(),
             };
-            self.plan(attach, Place::Number(number))
+            self.plan(name, attach, Place::Number(number))
         });
         plans.collect()
     }
@@ -380,10 +375,10 @@ mod tests {
             counts: vec![],
             not_counted: 0,
         };
-        let can = |attach| tool.plan(attach, Place::Number(0)).unwrap().optional;
-        assert!(can(Attach::Kprobe(vec!["vfs_write".into()])));
-        assert!(!can(Attach::Kprobe(vec!["vfs_read".into()])));
-        assert!(can(Attach::RawTp("block_rq_issue".into())));
-        assert!(!can(Attach::KprobeMulti(vec![])));
+        let can =
+            |name: &str| tool.plan(name, RawTp::new(name), Place::Number(0)).unwrap().optional;
+        assert!(can("vfs_write"));
+        assert!(!can("vfs_read"));
+        assert!(can("block_rq_issue"));
     }
 }

@@ -15,7 +15,9 @@ use crate::btf::Kind;
 use crate::counters::{Counters, unreadable};
 use crate::distributions::{Distribution, Distributions};
 use crate::error::Error;
-use crate::host::{Attach, AttachKind, Frame, KernelTypes, UserFunction, refusal};
+use crate::host::{
+    Attach, AttachKind, Fentry, Frame, KernelTypes, Kprobe, Uprobe, UserFunction, refusal,
+};
 use crate::programs::funclatency::{self as program, missed};
 use crate::run::{Group, Plan, Session};
 use crate::sys::MapSpec;
@@ -182,13 +184,15 @@ impl Funclatency<'_> {
 /// An interval without a call.
 const NOTHING: Distribution = Distribution { counts: vec![], sum: 0, extremes: None };
 
+/// The entry comes first, so that of every call whose return is seen the entry was.
+const AT: [At; 2] = [At::Entry, At::Return];
+
 impl Funclatency<'_> {
     fn plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
         let name = self.options.function.clone();
         let (entry, exit, frame) = match (&self.user, kind) {
             (Some(user), _) => {
-                let [entry, exit] =
-                    [At::Entry, At::Return].map(|at| Attach::Uprobe(user.clone(), at));
+                let [entry, exit] = AT.map(|at| Attach::from(Uprobe::new(user.clone(), at)));
                 (entry, exit, Frame::of_probes()?)
             }
             (None, AttachKind::Fentry) => {
@@ -198,14 +202,14 @@ impl Funclatency<'_> {
                     return Err(refusal::no_function(&name));
                 }
                 let id = id.flatten().filter(|_| !types.are_from_file());
-                (Attach::Fentry(name.clone(), id), Attach::Fexit(name, id), Frame::Context)
+                let [entry, exit] = AT.map(|at| Attach::from(Fentry::new(&*name, id, at)));
+                (entry, exit, Frame::Context)
             }
             (None, _) => {
-                let entry = Attach::Kprobe(vec![name.clone()]);
-                (entry, Attach::Kretprobe(name), Frame::of_probes()?)
+                let [entry, exit] = AT.map(|at| Attach::from(Kprobe::new(&*name, at)));
+                (entry, exit, Frame::of_probes()?)
             }
         };
-        // The entry comes first, so that of every call whose return is seen the entry was.
         Ok(vec![
             Plan::new("entered", entry, program::entered(frame, &self.program)?),
             Plan::new("returned", exit, program::returned(frame, &self.program)?),

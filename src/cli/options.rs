@@ -90,7 +90,7 @@ impl BlockOptions {
 /// An attach kind, or the first that works.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Choice {
-    /// The first of [`AttachKind::ALL`] that works.
+    /// The first of [`AttachKind::AUTO`] that works.
     Auto,
     /// This one.
     Only(AttachKind),
@@ -100,7 +100,7 @@ impl Choice {
     /// What to try, in this order.
     pub fn kinds(self) -> Vec<AttachKind> {
         match self {
-            Choice::Auto => AttachKind::ALL.to_vec(),
+            Choice::Auto => AttachKind::AUTO.to_vec(),
             Choice::Only(kind) => vec![kind],
         }
     }
@@ -136,7 +136,7 @@ impl Choice {
 pub fn attach_kind() -> impl TypedValueParser<Value = Choice> {
     PossibleValuesParser::new(["auto", "kprobe", "fentry", "tp_btf", "raw_tp", "tracepoint"]).map(
         |name| {
-            let kind = AttachKind::ALL.into_iter().find(|kind| kind.to_string() == name);
+            let kind = AttachKind::AUTO.into_iter().find(|kind| kind.to_string() == name);
             kind.map_or(Choice::Auto, Choice::Only)
         },
     )

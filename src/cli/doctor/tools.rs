@@ -7,7 +7,7 @@ use super::super::{argdist, bioheat, biolatency, bitehist, bitesize, funccount, 
 use super::{Held, check};
 use crate::error::Error;
 use crate::host::KernelTypes;
-use crate::run::Session;
+use crate::run::{Attached, Session};
 use crate::view::checks::Check;
 
 type Try = fn(&KernelTypes) -> Result<Session, Error>;
@@ -31,7 +31,7 @@ pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
     let tools = TOOLS.iter().map(|(name, attach)| match attach(types) {
         Err(error) => check(*name, Err(error)),
         Ok(session) => {
-            let places = session.attached.iter().map(|one| &*one.place).collect::<Vec<_>>();
+            let places = session.attached.iter().map(Attached::to_string).collect::<Vec<_>>();
             let place = places.join(", ");
             let found = format!("{place}, {} of maps", session.memory());
             let detail = passed_over(&session);

@@ -20,11 +20,10 @@ use logs::Logs;
 use super::Stop;
 use super::dump::{Dumped, resolved};
 use super::report;
-use super::run::attach;
 use super::text::{ProgramKind, read_any};
 use super::trace::Tool;
 use crate::error::Error;
-use crate::host::KernelTypes;
+use crate::host::{Attach, KernelTypes};
 use crate::run::{self, Plan, Walked};
 use crate::sys::Map;
 use crate::verifier::page::Page;
@@ -139,7 +138,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
                 run::verify_alone(dumped.name, dumped.program, &maps, *program_type)
             }
             ProgramKind::Attached(_) => {
-                let attach = attach(&dumped.kind, &dumped.place, &types)?;
+                let attach = Attach::parse(&dumped.kind, &dumped.place, &types)?;
                 run::verify(&Plan::new(dumped.name, attach, dumped.program.clone()), &maps)
             }
         };
