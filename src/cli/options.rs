@@ -105,7 +105,7 @@ impl BlockOptions {
 pub fn attach_kind() -> impl TypedValueParser<Value = Choice> {
     PossibleValuesParser::new(["auto", "kprobe", "fentry", "tp_btf", "raw_tp", "tracepoint"]).map(
         |name| {
-            let kind = AttachKind::ALL.into_iter().find(|kind| kind.to_string() == name);
+            let kind = AttachKind::AUTO.into_iter().find(|kind| kind.to_string() == name);
             kind.map_or(Choice::Auto, Choice::Only)
         },
     )

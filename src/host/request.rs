@@ -1,12 +1,13 @@
 //! Where a program that runs when a block request is issued or ends finds the request.
 
-use super::attach::{Attach, AttachKind};
+use super::probe::{Attach, AttachKind, Fentry, Kprobe, RawTp, TpBtf, Tracepoint};
 use super::registers;
 use super::types::KernelTypes;
 use crate::btf::{Btf, BtfError, Kind, TraceArgs, Type};
 use crate::error::Error;
 use crate::insn::{Access, Field};
 use crate::sys::Tracefs;
+use crate::sys::link::At;
 
 /// A block request as a program's context leads to it.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +89,7 @@ impl Place {
             return Ok((attach, Request::Struct(request)));
         }
         let (category, name) = self.tracepoint;
-        let attach = Attach::Tracepoint(category.to_owned(), name.to_owned());
+        let attach = Tracepoint::new(category, name).into();
         Ok((attach, Request::Record(RecordRequest::find(category, name, types)?)))
     }
 
@@ -116,7 +117,7 @@ impl Place {
                     .next("try: --attach tp_btf")
                 })?;
                 let functions = functions.iter().map(|name| (*name).to_owned()).collect();
-                (Attach::Kprobe(functions), registers.arguments[0], Access::Probe)
+                (Attach::from(Kprobe::first_of(functions)), registers.arguments[0], Access::Probe)
             }
             AttachKind::Fentry => {
                 let id = |name: &str| Some(found.as_ref()?.find(Kind::Func, name)?.0);
@@ -125,8 +126,8 @@ impl Place {
                     (functions.first().copied().unwrap_or_default(), None),
                     |(name, id)| (name, Some(id)),
                 );
-                let attach = Attach::Fentry(name.to_owned(), id.filter(|_| own));
-                (attach, 0, Access::Typed)
+                let attach = Fentry::new(name, id.filter(|_| own), At::Entry);
+                (attach.into(), 0, Access::Typed)
             }
             _ => {
                 let trace = found.as_mut().map(|found| found.trace_args(self.tracepoint.1));
@@ -135,9 +136,9 @@ impl Place {
                 let argument = if trace.is_some_and(|trace| trace.args == 2) { 8 } else { 0 };
                 if self.kind == AttachKind::TpBtf {
                     let id = trace.map(|trace| trace.type_id).filter(|_| own);
-                    (Attach::TpBtf(name.to_owned(), id), argument, Access::Typed)
+                    (TpBtf::new(name, id).into(), argument, Access::Typed)
                 } else {
-                    (Attach::RawTp(name.to_owned()), argument, Access::Probe)
+                    (RawTp::new(name).into(), argument, Access::Probe)
                 }
             }
         };

@@ -1,6 +1,6 @@
 //! Where a block request's process can be told.
 
-use super::attach::Attach;
+use super::probe::{Attach, RawTp};
 use super::request::{Found, Place, Request, field};
 use super::task::Task;
 use super::types::KernelTypes;
@@ -70,7 +70,7 @@ impl Submission {
     /// `block_io_start`, which knows the request (Linux 6.5), else `block_getrq`, which knows the bio
     /// that it is made for.
     fn among(found: &mut Found) -> Result<Option<Submission>, BtfError> {
-        let raw_tp = |name: &str| Attach::RawTp(name.into());
+        let raw_tp = |name: &str| Attach::from(RawTp::new(name));
         if found.trace_args(START)?.is_some() {
             return Ok(Some(Submission {
                 attach: raw_tp(START),

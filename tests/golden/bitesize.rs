@@ -1,7 +1,7 @@
 //! bitesize.
 
 use rawbpf::host::registers::REGISTERS;
-use rawbpf::host::{Attach, Disk, Identity, Issue, Request, Submission, Task};
+use rawbpf::host::{Attach, Disk, Identity, Issue, RawTp, Request, Submission, Task};
 use rawbpf::insn::Access;
 use rawbpf::programs::bitesize::{self, Key, Options};
 
@@ -16,7 +16,7 @@ const TASK: Task = Task { pid: 2436, tid: 2432, comm: 2976, cred: 2960, uid: 8 }
 
 fn issue(request: Request, identity: Option<Identity>, task: Option<Task>) -> Issue {
     // Only where the request is counts.
-    let attach = Attach::RawTp(String::new());
+    let attach = Attach::from(RawTp::new(""));
     let submission =
         identity.map(|identity| Submission { attach: attach.clone(), argument: 0, identity });
     Issue { attach, request, submission, task }

@@ -32,9 +32,7 @@ pub struct Dumped<'a> {
 
 impl<'a> From<&'a Plan> for Dumped<'a> {
     fn from(plan: &'a Plan) -> Dumped<'a> {
-        let attach = plan.attach.to_string();
-        let (kind, place) = attach.split_once(' ').unwrap_or((&attach, ""));
-        let (kind, place) = (kind.to_owned(), place.to_owned());
+        let (kind, place) = (plan.attach.word().to_owned(), plan.attach.place());
         Dumped { name: &plan.name, kind, place, program: &plan.program }
     }
 }
