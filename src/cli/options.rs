@@ -6,10 +6,10 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::dump::Format;
 use super::verify::Show;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk};
+use crate::view::dump::Format;
 
 /// When and what to print.
 #[derive(Args, Clone, Debug)]
