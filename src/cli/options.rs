@@ -6,11 +6,11 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::dump::Format;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk};
 use crate::sample::Setting;
 use crate::tools::Choice;
+use crate::view::dump::Format;
 
 /// The options that all tracing tools share: when and what to print.
 #[derive(Args, Clone, Debug)]

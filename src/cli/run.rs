@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Stop;
-use super::dump::{self, Dumped, Format, resolved};
+use super::dump::{self, Dumped, resolved};
 use super::options::TraceOptions;
 use super::tables::Tables;
 use super::text::{self, ProgramKind, Text};
@@ -19,6 +19,7 @@ use crate::run::{Plan, create, load_alone};
 use crate::sys::prog::{self, TestRun};
 use crate::sys::{Errno, Map, ProgramType, SysError};
 use crate::tools::programs::{Programs, elements};
+use crate::view::dump::Format;
 use crate::view::elements::Elements;
 use crate::view::tables::Titles;
 
