@@ -7,7 +7,6 @@ use crate::btf::{self, ProgramBtf};
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, refusal};
 use crate::insn::{Endian, Program, encode};
-use crate::programs;
 use crate::sys::{self, AttachType, Load, LoadError, Map, MapSpec, Prog, ProgramType};
 use crate::verifier::path::Code;
 use crate::verifier::verification::{Source, Verification};
@@ -180,7 +179,7 @@ fn source_lines(program: &Program) -> impl Iterator<Item = Source> + '_ {
         slot: slot as u32,
         file: line.file.to_owned(),
         line: line.line,
-        text: programs::source(&line).trim().to_owned(),
+        text: line.text.unwrap_or_default().to_owned(),
     })
 }
 
@@ -206,7 +205,7 @@ pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
         file: line.file,
         line: line.line,
         column: line.column,
-        text: programs::source(&line),
+        text: line.text.unwrap_or_default(),
     });
     ProgramBtf::new(&functions, &lines.collect::<Vec<_>>())
 }
