@@ -10,7 +10,10 @@ use crate::host::{Disk, StructRequest};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{Cond::Slt, *};
 use crate::programs::request::{load_ended, skip_other_disks};
+use crate::source_text;
 use crate::sys::map::MapSpec;
+
+static SOURCE: SourceText = source_text!("bioheat.rs");
 
 const STARTS: Starts =
     Starts { map: MapRef(0), slots: MapRef(1), words: 1, missed: HEAT, first: UNDER + 1 };
@@ -46,7 +49,7 @@ pub fn issue(
     disk: Option<Disk>,
     by_slot: bool,
 ) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let other = a.label();
     a.frame.place_for_reads();
 
@@ -67,7 +70,7 @@ pub fn complete(
     disk: Option<Disk>,
     by_slot: bool,
 ) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let (unmatched, under) = (a.label(), a.label());
     let (going_on, other) = (a.label(), a.label());
     a.frame.place_for_reads();

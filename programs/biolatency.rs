@@ -12,7 +12,10 @@ use crate::insn::{
     *,
 };
 use crate::programs::request::{load_disk, load_ended, skip_other_disks};
+use crate::source_text;
 use crate::sys::map::MapSpec;
+
+static SOURCE: SourceText = source_text!("biolatency.rs");
 
 const STARTS: MapRef = MapRef(0);
 const SLOTS: MapRef = MapRef(1);
@@ -99,7 +102,7 @@ pub fn issued(
     options: Options,
     by_slot: bool,
 ) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let (no_disk, timed, out) = (a.label(), a.label(), a.label());
     a.frame.place_for_reads();
     let StructRequest { argument, access, cmd_flags, start_time, .. } = *request;
@@ -143,7 +146,7 @@ pub fn completed(
     options: Options,
     by_slot: bool,
 ) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let (unmatched, not_timed, too_many) = (a.label(), a.label(), a.label());
     let (out, other) = (a.label(), a.label());
     a.frame.place_for_reads();

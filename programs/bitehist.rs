@@ -7,7 +7,10 @@ use crate::aggregate::counters::{self, count, count_one};
 use crate::host::{Disk, Request, StructRequest};
 use crate::insn::*;
 use crate::programs::request::{skip_other_disks, skip_records_of_other_disks};
+use crate::source_text;
 use crate::sys::map::MapSpec;
+
+static SOURCE: SourceText = source_text!("bitehist.rs");
 
 /// A map.
 pub const HIST: MapRef = MapRef(0);
@@ -32,7 +35,7 @@ pub struct Options {
 
 /// `hist[log2(size >> shift)] += 1`
 pub fn program(request: &Request, options: Options) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let (other, unreadable) = (a.label(), a.label());
 
     match *request {

@@ -13,7 +13,10 @@ use crate::insn::{
     *,
 };
 use crate::programs::request::{skip_other_disks, skip_records_of_other_disks};
+use crate::source_text;
 use crate::sys::map::{MapSpec, MapType};
+
+static SOURCE: SourceText = source_text!("bitesize.rs");
 
 /// A histogram for each task.
 /// A map.
@@ -125,7 +128,7 @@ pub fn remember(
     task: Option<Task>,
     options: &Options,
 ) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let (other, written) = (a.label(), a.label());
     let (taken, known, done) = (a.label(), a.label(), a.label());
     // What is known again at the issue, needed only until the next read, and a key.
@@ -178,7 +181,7 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     let request = &issue.request;
     let identity = issue.submission.as_ref().map(|submission| submission.identity);
     let by_flags = options.by_flags && matches!(request, Request::Struct(_));
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let (other, unreadable, full) = (a.label(), a.label(), a.label());
     let (unknown, known) = (a.label(), a.label());
     // What is known again at the issue, needed only until the next read, and a key.

@@ -15,6 +15,7 @@ use rawbpf::host::{Disk, RecordRequest, StructRequest};
 use rawbpf::insn::*;
 use rawbpf::programs::request::{self, load_disk, load_ended};
 use rawbpf::programs::request::{skip_other_disks, skip_records_of_other_disks};
+use rawbpf::session;
 use rawbpf::sys::map::{Entries, Update};
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Load, Map, MapSpec, MapType, Prog, ProgramType, prog};
@@ -574,4 +575,18 @@ fn counters_by_key_tell_all_under_churn() {
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn counters_by_key_and_cpu_tell_all_under_churn() {
     tells_all_under_churn(MapType::PercpuHash);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn the_verifier_prints_the_lines_of_whoever_wrote_the_program() {
+    static SOURCE: SourceText = rawbpf::source_text!("blocks.rs");
+    let mut a = Asm::with_source(&SOURCE);
+    a.mov(r0, 42); // The answer.
+    a.exit();
+    let program = a.finish().unwrap();
+    let verified =
+        session::verify_alone("answer", &program, &[], ProgramType::SocketFilter).unwrap();
+    let log = verified.program.log;
+    assert!(log.contains("; a.mov(r0, 42); // The answer."), "{log}");
 }

@@ -7,7 +7,6 @@ use crate::btf::{self, ProgramBtf};
 use crate::error::Error;
 use crate::host::refusal;
 use crate::insn::{Endian, Program, encode};
-use crate::programs;
 use crate::sys::{self, Load, LoadError, Map, MapSpec, Prog, ProgramType};
 use crate::verifier::diagnose::{Diagnosis, diagnose};
 use crate::verifier::path::Code;
@@ -160,7 +159,7 @@ fn source_lines(program: &Program) -> impl Iterator<Item = Source> + '_ {
         slot: slot as u32,
         file: line.file.to_owned(),
         line: line.line,
-        text: programs::source(&line).trim().to_owned(),
+        text: line.text.unwrap_or_default().to_owned(),
     })
 }
 
@@ -186,7 +185,7 @@ pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
         file: line.file,
         line: line.line,
         column: line.column,
-        text: programs::source(&line),
+        text: line.text.unwrap_or_default(),
     });
     ProgramBtf::new(&functions, &lines.collect::<Vec<_>>())
 }

@@ -51,6 +51,19 @@ fn check(name: &str, program: &Program, maps: &[&str]) {
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(listing, golden, "{name}: BLESS=1 accepts the change");
     reads_back(program, maps, &listing);
+    carries_its_lines(name, program);
+}
+
+/// The text of each line is that of the tool's file, as it stands in this tree.
+#[track_caller]
+fn carries_its_lines(name: &str, program: &Program) {
+    let tool = name.split('-').next().unwrap();
+    let file = format!("programs/{tool}.rs");
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file)).unwrap();
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    for (.., line) in program.lines() {
+        assert_eq!((line.file, line.text), (&*file, Some(lines[line.line as usize - 1])));
+    }
 }
 
 /// What is listed is read as the same program.

@@ -7,7 +7,6 @@ use super::super::Stop;
 use crate::error::Error;
 use crate::insn::parse::{ProgramLine, Word};
 use crate::insn::{Endian, Program, encode};
-use crate::programs;
 use crate::run::Plan;
 use crate::sys::map::MapSpec;
 use crate::view::dump::{Dump, Format, MapRow, Origin, Row, SourceLine};
@@ -77,7 +76,7 @@ fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Dump {
     let rows = program.lines().zip(program.texts(&names)).map(|((slot, insn, line), listed)| {
         let text = listed.line.split_once(") ").map_or("", |(_, text)| text).to_owned();
         let (before, behind) = (listed.before, listed.behind);
-        let source = programs::source(&line).to_owned();
+        let source = line.text.unwrap_or_default().to_owned();
         let source = SourceLine { file: line.file.to_owned(), line: line.line, text: source };
         let source = Some(Rc::new(source)).filter(|source| source.line > 0);
         Row { slot, insn: Some(*insn), text, note: None, label: None, source, before, behind }
