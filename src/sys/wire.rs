@@ -247,7 +247,7 @@ fn btf_load() {
 fn prog_test_run() {
     let (_hook, calls) = record();
     let prog = prog();
-    let (data_in, ctx_in, mut data_out, mut ctx_out) = ([0; 14], [0; 16], [0; 64], [0; 24]);
+    let (data_in, mut data_out) = ([0; 14], [0; 64]);
     let fields = [
         (0, 4, fd(&prog)),
         (8, 4, 14),
@@ -257,16 +257,16 @@ fn prog_test_run() {
         (32, 4, 1000),
         (40, 4, 16),
         (44, 4, 24),
-        (48, 8, ctx_in.as_ptr() as u64),
-        (56, 8, ctx_out.as_ptr() as u64),
+        (48, 8, ADDRESS),
+        (56, 8, ADDRESS),
         (64, 4, 1),
         (68, 4, 3),
     ];
     let run = TestRun {
         data_in: &data_in,
         data_out: &mut data_out,
-        ctx_in: &ctx_in,
-        ctx_out: &mut ctx_out,
+        ctx_in: &[0; 16],
+        ctx_out_len: 24,
         repeat: 1000,
         flags: 1,
         cpu: 3,
