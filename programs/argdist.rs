@@ -15,9 +15,12 @@ use crate::sys::map::MapSpec;
 
 static SOURCE: SourceText = source_text!("argdist.rs");
 
-const NOT_COUNTED: MapRef = MapRef(0);
-const VALUES: MapRef = MapRef(1);
-const EPOCH: MapRef = MapRef(2);
+/// Counters of what is not in the distribution: [`not_counted`].
+pub const NOT_COUNTED: MapRef = MapRef(0);
+/// The distribution.
+pub const VALUES: MapRef = MapRef(1);
+/// The number of the interval.
+pub const EPOCH: MapRef = MapRef(2);
 
 /// Words of the first map: what is not in the distribution.
 pub mod not_counted {

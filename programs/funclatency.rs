@@ -17,11 +17,16 @@ use crate::sys::map::{MapSpec, MapType};
 
 static SOURCE: SourceText = source_text!("funclatency.rs");
 
-const STARTS: MapRef = MapRef(0);
-const MISSED: MapRef = MapRef(1);
-const LATENCIES: MapRef = MapRef(2);
-const EPOCH: MapRef = MapRef(3);
-const ZEROS: MapRef = MapRef(4);
+/// When the open calls began.
+pub const STARTS: MapRef = MapRef(0);
+/// Counters of what is not in the distributions: [`missed`].
+pub const MISSED: MapRef = MapRef(1);
+/// A distribution for each process, or the only one.
+pub const LATENCIES: MapRef = MapRef(2);
+/// The number of the interval.
+pub const EPOCH: MapRef = MapRef(3);
+/// The distribution that a new process begins with.
+pub const ZEROS: MapRef = MapRef(4);
 
 /// Calls that can be open at once.
 pub const OPEN: u32 = 10240;

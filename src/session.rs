@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Failure};
 use crate::host::names::Function;
 use crate::host::{Attach, AttachKind, refusal};
-use crate::insn::{AsmError, Program};
+use crate::insn::{AsmError, MapRef, Program};
 use crate::sys::link::{At, Functions};
 use crate::sys::{self, Link, LoadError, Map, MapSpec, Memory, PerfEvent, Prog, Tracefs};
 pub use load::{Walked, load_alone, program_btf, refused, verify, verify_alone};
@@ -64,6 +64,14 @@ pub struct Session {
 }
 
 impl Session {
+    /// One of the tool's maps, by the name that its programs have for it.
+    ///
+    /// # Errors
+    /// The tool has no such map in this run.
+    pub fn map(&self, map: MapRef) -> Result<&Map, Error> {
+        map.of(&self.maps).ok_or_else(|| Error::failed("a map is missing"))
+    }
+
     /// What the maps take in the kernel of this host.
     pub fn memory(&self) -> Memory {
         self.maps.iter().map(|map| map.spec().memory()).sum::<Memory>().here()

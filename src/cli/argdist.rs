@@ -182,16 +182,14 @@ impl Tool for Argdist<'_> {
     }
 
     fn started(&mut self, session: &Session) -> Result<(), Error> {
-        self.distributions.begin(&session.maps[2])
+        self.distributions.begin(session.map(program::EPOCH)?)
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {
-        let [not_counted, values, epoch] = &session.maps[..] else {
-            return Err(Error::failed("a map is missing"));
-        };
+        let (values, epoch) = (session.map(program::VALUES)?, session.map(program::EPOCH)?);
         let taken = self.distributions.interval(values, epoch)?;
         self.taken = taken.into_values().next().unwrap_or(NOTHING);
-        self.not_counted = self.counters.interval(not_counted)?;
+        self.not_counted = self.counters.interval(session.map(program::NOT_COUNTED)?)?;
         Ok(())
     }
 

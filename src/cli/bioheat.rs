@@ -283,7 +283,7 @@ impl Tool for Bioheat<'_> {
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {
-        let counts = self.counters.interval(&session.maps[2])?;
+        let counts = self.counters.interval(session.map(program::HEAT)?)?;
         let end = now()?.saturating_sub(self.start);
         let interval = self.options.trace.interval;
         let span = end.saturating_sub(self.row.end).as_nanos();

@@ -227,13 +227,11 @@ impl Tool for Biolatency<'_> {
     }
 
     fn started(&mut self, session: &Session) -> Result<(), Error> {
-        self.latencies.begin(&session.maps[4])
+        self.latencies.begin(session.map(program::EPOCH)?)
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {
-        let [_, _, missed, latencies, epoch, ..] = &session.maps[..] else {
-            return Err(Error::failed("a map is missing"));
-        };
+        let (latencies, epoch) = (session.map(program::LATENCIES)?, session.map(program::EPOCH)?);
         let measured = self.latencies.interval(latencies, epoch)?.into_iter();
         let name = |key: &[u8]| {
             let (dev, flags) = program::key(key);
@@ -242,7 +240,7 @@ impl Tool for Biolatency<'_> {
             (disk.unwrap_or_default(), flags.unwrap_or_default())
         };
         self.measured = measured.map(|(key, measured)| (name(&key), measured)).collect();
-        self.not_measured = self.missed.interval(missed)?;
+        self.not_measured = self.missed.interval(session.map(program::MISSED)?)?;
         Ok(())
     }
 

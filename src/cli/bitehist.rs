@@ -101,7 +101,7 @@ impl Tool for Bitehist<'_> {
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {
-        self.counts = self.counters.interval(&session.maps[0])?;
+        self.counts = self.counters.interval(session.map(program::HIST)?)?;
         Ok(())
     }
 

@@ -233,8 +233,8 @@ impl Tool for Bitesize<'_> {
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {
-        let sizes = self.sizes.interval(&session.maps[0])?;
-        let lost = self.lost.interval(&session.maps[2])?;
+        let sizes = self.sizes.interval(session.map(program::SIZES)?)?;
+        let lost = self.lost.interval(session.map(program::LOST)?)?;
         (self.unreadable, self.full) = (lost[UNREADABLE as usize], lost[FULL as usize]);
         let tasks = sizes.iter().map(|(key, counts)| Task::new(key.to_vec(), counts.to_vec()));
         self.tasks = tasks.collect();

@@ -281,16 +281,16 @@ impl Tool for FuncCount<'_> {
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {
         if self.options.by == By::Function {
-            let counts = self.counters.interval(&session.maps[0])?;
+            let counts = self.counters.interval(session.map(program::COUNTS)?)?;
             let functions = self.functions.iter().map(|function| function.name.clone());
             let tracepoints = self.tracepoints.iter();
             let tracepoints = tracepoints.map(|(category, name)| format!("{category}:{name}"));
             self.counts = functions.chain(tracepoints).zip(counts).collect();
             return Ok(());
         }
-        let counts = self.keyed.interval(&session.maps[0])?;
+        let counts = self.keyed.interval(session.map(program::COUNTS)?)?;
         self.counts = counts.iter().map(|(key, counts)| (self.label(key), counts[0])).collect();
-        self.not_counted = self.no_room.interval(&session.maps[2])?[0];
+        self.not_counted = self.no_room.interval(session.map(program::FULL)?)?[0];
         Ok(())
     }
 

@@ -235,20 +235,21 @@ impl Tool for Funclatency<'_> {
     }
 
     fn started(&mut self, session: &Session) -> Result<(), Error> {
-        self.distributions.begin(&session.maps[3])
+        self.distributions.begin(session.map(program::EPOCH)?)
     }
 
     fn read(&mut self, session: &Session) -> Result<(), Error> {
-        let [starts, missed, latencies, epoch, ..] = &session.maps[..] else {
-            return Err(Error::failed("a map is missing"));
-        };
+        let (latencies, epoch) = (session.map(program::LATENCIES)?, session.map(program::EPOCH)?);
         let taken = self.distributions.interval(latencies, epoch)?;
         let pid = |key: Vec<u8>| key.try_into().map_or(0, u32::from_ne_bytes);
         self.taken = taken.into_iter().map(|(key, one)| (pid(key), one)).collect();
         self.taken
             .sort_by_key(|(pid, one)| (std::cmp::Reverse(one.counts.iter().sum::<u64>()), *pid));
-        self.not_counted = self.missed.interval(missed)?;
-        starts.read_all(&mut self.starts).map_err(|error| unreadable(&error))?;
+        self.not_counted = self.missed.interval(session.map(program::MISSED)?)?;
+        session
+            .map(program::STARTS)?
+            .read_all(&mut self.starts)
+            .map_err(|error| unreadable(&error))?;
         // Those from before tracing began have the start 0.
         let open = self.starts.iter().filter(|(_, start)| start.iter().any(|byte| *byte != 0));
         self.open = open.count() as u64;

@@ -3,6 +3,7 @@
 use rawbpf::aggregate::Counters;
 use rawbpf::aggregate::Distributions;
 use rawbpf::host::{AttachKind, KernelTypes, StructRequest};
+use rawbpf::insn::MapRef;
 use rawbpf::programs::{biolatency as program, request};
 use rawbpf::session;
 use rawbpf::sys::prog::TestRun;
@@ -209,10 +210,11 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
         };
         let mut latencies = Distributions::new(&program::BUCKETS);
         let mut missed = Counters::default();
+        let map = |map: MapRef| map.of(&maps).unwrap();
         let mut interval = || {
-            let counted = latencies.interval(&maps[3], &maps[4]).unwrap();
+            let counted = latencies.interval(map(program::LATENCIES), map(program::EPOCH)).unwrap();
             let counted = counted.values().flat_map(|one| &one.counts).sum::<u64>();
-            (counted, missed.interval(&maps[2]).unwrap())
+            (counted, missed.interval(map(program::MISSED)).unwrap())
         };
         run_for_all(&issued);
         run_for_all(&completed);

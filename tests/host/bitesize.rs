@@ -338,7 +338,7 @@ fn a_request_is_known_again_whether_its_slot_was_free_or_not() {
         let submitter =
             std::thread::scope(|scope| scope.spawn(|| run_for_all(&submit)).join().unwrap());
         assert_ne!(run_for_all(&count), submitter);
-        let counts = sizes.interval(&maps[0]).unwrap();
+        let counts = sizes.interval(program::SIZES.of(&maps).unwrap()).unwrap();
         let counted: Vec<_> = counts.iter().collect();
         let [(key, counts)] = &counted[..] else { panic!("{counted:?}") };
         assert_eq!(key[program::TID as usize..][..4], submitter.to_ne_bytes());
