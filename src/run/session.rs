@@ -101,7 +101,7 @@ impl Session {
     /// # Errors
     /// The session has no such map.
     pub fn map(&self, map: MapRef) -> Result<&Map, Error> {
-        self.maps.get(usize::from(map.0)).ok_or_else(|| Error::failed("a map is missing"))
+        map.of(&self.maps).ok_or_else(|| Error::failed("a map is missing"))
     }
 
     /// Makes the maps, and loads and attaches these programs in their order.

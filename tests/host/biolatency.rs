@@ -3,6 +3,7 @@
 use rawbpf::aggregate::Counters;
 use rawbpf::aggregate::Distributions;
 use rawbpf::host::{AttachKind, KernelTypes, StructRequest};
+use rawbpf::insn::MapRef;
 use rawbpf::programs::{biolatency as program, request};
 use rawbpf::run::load_alone;
 use rawbpf::sys::prog::TestRun;
@@ -209,10 +210,11 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
         };
         let mut latencies = Distributions::new(&program::BUCKETS);
         let mut missed = Counters::default();
+        let map = |map: MapRef| map.of(&maps).unwrap();
         let mut interval = || {
-            let measured = latencies.read(&maps[3], &maps[4]).unwrap();
+            let measured = latencies.read(map(program::LATENCIES), map(program::EPOCH)).unwrap();
             let counted = measured.iter().flat_map(|one| &one.interval.counts).sum::<u64>();
-            (counted, missed.read(&maps[2]).unwrap().interval)
+            (counted, missed.read(map(program::MISSED)).unwrap().interval)
         };
         run_for_all(&issued);
         run_for_all(&completed);

@@ -337,7 +337,7 @@ fn a_request_is_known_again_whether_its_slot_was_free_or_not() {
         let submitter =
             std::thread::scope(|scope| scope.spawn(|| run_for_all(&submit)).join().unwrap());
         assert_ne!(run_for_all(&count), submitter);
-        let readings = sizes.read(&maps[0]).unwrap();
+        let readings = sizes.read(program::SIZES.of(&maps).unwrap()).unwrap();
         let counted: Vec<_> = readings.iter().collect();
         let [counted] = &counted[..] else { panic!("{counted:?}") };
         assert_eq!(counted.key[program::TID as usize..][..4], submitter.to_ne_bytes());
