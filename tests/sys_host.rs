@@ -678,7 +678,7 @@ fn a_kernel_without_kprobes_says_so() {
     let event = PerfEvent::kprobe(c"vfs_read", 0, At::Entry);
     if std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists() {
         let (prog, _map) = counter(Load::new(ProgramType::Kprobe), Add::One);
-        event.unwrap().attach(&prog).unwrap();
+        let _ = event.unwrap().attach(&prog).unwrap();
         assert_eq!(PerfEvent::kprobe(c"no_such", 0, At::Entry).unwrap_err().errno, Errno::ENOENT);
     } else {
         let error = event.unwrap_err();

@@ -18,6 +18,7 @@ mod list;
 mod objects;
 mod refusals;
 mod run;
+mod session;
 mod step;
 mod tool;
 mod verify;
