@@ -14,6 +14,7 @@ mod dump;
 mod funccount;
 mod funclatency;
 mod lesson;
+mod lines;
 mod list;
 mod objects;
 mod refusals;
