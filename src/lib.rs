@@ -37,6 +37,7 @@
 //! | [`elf`] | read the objects that clang makes, write some that libbpf takes; pure |
 //! | [`sys`] | the kernel boundary: `bpf(2)`, `perf_event_open(2)`, tracefs; the only `unsafe` |
 //! | [`host`] | what this kernel offers: attach kinds, registers, fields, and why it refuses |
+//! | [`source`] | programs and maps from a text or an ELF object |
 //! | [`session`] | load and attach a tool's programs; dropping it leaves nothing behind |
 //! | [`counters`] | read counters that are never cleared |
 //! | [`distributions`] | read distributions of values: counts, sums and extremes |
@@ -64,6 +65,7 @@ pub mod interval;
 pub mod lessons;
 pub mod programs;
 pub mod session;
+pub mod source;
 #[allow(unsafe_code)] // The kernel boundary; every block there gives its reason.
 pub mod sys;
 mod texts;

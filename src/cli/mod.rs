@@ -20,13 +20,12 @@ mod doctor;
 mod dump;
 mod funccount;
 mod funclatency;
+mod input;
 mod lesson;
 mod list;
-mod object;
 mod options;
 mod report;
 mod run;
-mod text;
 mod trace;
 mod verify;
 
@@ -39,6 +38,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 
 use crate::error::Error;
 use crate::insn::parse::Mistakes;
+use crate::source::SourceError;
 pub use dump::LICENSE;
 use options::TraceOptions;
 
@@ -204,7 +204,7 @@ fn run_command(mut command: Command) -> u8 {
         }
         Err(Stop::Error(error)) => {
             if verbose && error.refused.is_some() {
-                say!("{name}: {}", report::without_cause(&error));
+                say!("{name}: {}", error.without_cause());
             } else {
                 say!("{name}: {error}");
             }
@@ -265,9 +265,12 @@ enum Stop {
     Mistakes(Mistakes),
 }
 
-impl From<Mistakes> for Stop {
-    fn from(mistakes: Mistakes) -> Stop {
-        Stop::Mistakes(mistakes)
+impl From<SourceError> for Stop {
+    fn from(error: SourceError) -> Stop {
+        match error {
+            SourceError::Mistakes(mistakes) => Stop::Mistakes(mistakes),
+            SourceError::Error(error) => Stop::Error(error),
+        }
     }
 }
 

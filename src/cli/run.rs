@@ -7,16 +7,17 @@ use clap::Args;
 use serde_json::{Map as Fields, Value, json};
 
 use super::Stop;
-use super::dump::{Dumped, dump, resolved};
+use super::dump::{Dumped, dump};
+use super::input;
 use super::options::TraceOptions;
 use super::report;
-use super::text::{self, ProgramKind, Text};
 use super::trace::{self, Tool};
 use crate::btf::Kind;
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, KernelTypes, UserFunction, names, refusal};
 use crate::insn::Endian;
 use crate::session::{self, Plan, Session, load_alone};
+use crate::source::{Collection, ProgramKind, resolved};
 use crate::sys::link::At;
 use crate::sys::map::Entries;
 use crate::sys::prog::{self, TestRun};
@@ -80,8 +81,8 @@ fn bytes(text: &str) -> Result<Bytes, String> {
 
 pub fn run(options: &Options) -> Result<(), Stop> {
     let types = KernelTypes::new(options.trace.btf.as_deref())?;
-    let text = text::read_any(&options.file, &types)?;
-    let programs = text.dumped();
+    let text = input::read_any(&options.file, &types)?;
+    let programs = Dumped::all(&text);
     if let Some(format) = options.trace.dump_insns {
         return dump(&mut io::stdout().lock(), format, Endian::HOST, &programs, &text.maps);
     }
@@ -94,11 +95,12 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         ProgramKind::Attached("raw_tp") if once => Some(ProgramType::RawTracepoint),
         ProgramKind::Attached(_) => None,
     };
-    let tests: Vec<_> = text.kinds.iter().filter_map(test).collect();
+    let kinds: Vec<_> = text.programs.iter().map(|spec| spec.kind).collect();
+    let tests: Vec<_> = kinds.iter().filter_map(test).collect();
     if tests.len() == programs.len() {
         return test_run(options, &text, &programs, &tests);
     }
-    if let Some(program) = programs.iter().zip(&text.kinds).find(|(_, kind)| test(kind).is_some()) {
+    if let Some(program) = programs.iter().zip(&kinds).find(|(_, kind)| test(kind).is_some()) {
         return Err(Error::usage(format!(
             "{} is of type {}, which is run once, and others of this file are attached",
             program.0.name, program.0.kind
@@ -118,7 +120,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 /// Runs each program once, on the same maps.
 fn test_run(
     options: &Options,
-    text: &Text,
+    text: &Collection,
     programs: &[Dumped],
     types: &[ProgramType],
 ) -> Result<(), Stop> {
@@ -165,7 +167,7 @@ const LINK_HEADER: usize = 14;
 
 fn test_one(
     options: &Options,
-    text: &Text,
+    text: &Collection,
     dumped: &Dumped,
     program_type: ProgramType,
     maps: &[Map],
@@ -206,7 +208,7 @@ pub(super) fn not_run(program_type: ProgramType, error: &SysError) -> Error {
 }
 
 /// Attaches all programs and shows the maps after each interval.
-fn attached(options: &Options, text: &Text, programs: &[Dumped]) -> Result<(), Stop> {
+fn attached(options: &Options, text: &Collection, programs: &[Dumped]) -> Result<(), Stop> {
     // Ids are the running kernel's, whatever file tells the offsets.
     let types = KernelTypes::running();
     let plan = |dumped: &Dumped| {

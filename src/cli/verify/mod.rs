@@ -15,12 +15,13 @@ use std::path::Path;
 use clap::Args;
 
 use super::Stop;
-use super::dump::resolved;
+use super::dump::Dumped;
+use super::input::read_any;
 use super::run::attach;
-use super::text::{ProgramKind, read_any};
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::session::{self, Plan};
+use crate::source::{ProgramKind, resolved};
 pub use show::Show;
 use shown::Shown;
 pub use shown::programs;
@@ -88,14 +89,14 @@ pub fn run(options: &Options) -> Result<(), Stop> {
             .into());
     }
     let text = read_any(Path::new(file), &types)?;
-    let programs = text.dumped();
-    programs.iter().try_for_each(|dumped| resolved(dumped.program))?;
+    text.programs.iter().try_for_each(|spec| resolved(&spec.program))?;
     let maps = session::create(&text.maps)?;
     let mut shown = Shown::new(&options.show)?;
-    for (dumped, kind) in programs.iter().zip(&text.kinds) {
-        let verdict = match kind {
+    for spec in &text.programs {
+        let dumped = Dumped::from(spec);
+        let verdict = match spec.kind {
             ProgramKind::Type(program_type) => {
-                session::verify_alone(dumped.name, dumped.program, &maps, *program_type)
+                session::verify_alone(dumped.name, dumped.program, &maps, program_type)
             }
             ProgramKind::Attached(_) => {
                 let attach = attach(&dumped.kind, &dumped.place, &types)?;
@@ -104,8 +105,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
                 session::verify(&Plan { name, attach, program: dumped.program.clone() }, &maps)
             }
         };
-        let named = |error| text.explained(error).of_program(dumped.name, programs.len());
-        shown.program(dumped, verdict.map_err(named))?;
+        let named = |error| text.explained(error).of_program(&spec.name, text.programs.len());
+        shown.program(&dumped, verdict.map_err(named))?;
     }
     shown.end()
 }
