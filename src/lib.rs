@@ -37,6 +37,7 @@
 //! | [`elf`] | read the objects that clang makes, write some that libbpf takes; pure |
 //! | [`sys`] | the kernel boundary: `bpf(2)`, `perf_event_open(2)`, tracefs; the only `unsafe` |
 //! | [`host`] | what this kernel offers: attach kinds, registers, fields, and why it refuses |
+//! | [`source`] | programs and maps from a text or an ELF object |
 //! | [`aggregate`] | count in the kernel and read it here: counters, distributions, slots |
 //! | [`run`] | load and attach programs, wait for what comes; dropping a session leaves nothing behind |
 //! | [`verifier`] | what the verifier says: its log as values, a refused program diagnosed; pure |
@@ -65,6 +66,7 @@ pub mod lessons;
 pub mod programs;
 pub mod run;
 pub mod sample;
+pub mod source;
 #[allow(unsafe_code)] // The kernel boundary; every block there gives its reason.
 pub mod sys;
 mod texts;
