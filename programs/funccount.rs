@@ -18,21 +18,35 @@ const ZEROS: MapRef = MapRef(1);
 const FULL: MapRef = MapRef(2);
 
 /// What counts are kept by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum By {
-    /// The function or tracepoint
+    /// The function or tracepoint.
     Function,
-    /// The process
+    /// The process.
     Pid,
-    /// The name of the thread
+    /// The name of the thread.
     Comm,
-    /// The user
+    /// The user.
     Uid,
-    /// The CPU
+    /// The CPU.
     Cpu,
 }
 
 impl By {
+    /// Every one, the default first.
+    pub const ALL: [By; 5] = [By::Function, By::Pid, By::Comm, By::Uid, By::Cpu];
+
+    /// As it is spelled on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            By::Function => "function",
+            By::Pid => "pid",
+            By::Comm => "comm",
+            By::Uid => "uid",
+            By::Cpu => "cpu",
+        }
+    }
+
     /// Bytes of a key; none by function, where each place has a number.
     fn key_size(self) -> u32 {
         match self {

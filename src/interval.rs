@@ -7,33 +7,32 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::sys::signal::StopSignal;
-
 /// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ended {
     /// The interval is over and another follows.
     Interval,
-    /// The last interval is over, or Ctrl-C or SIGTERM ended it early.
+    /// The last interval is over, or was asked to end early.
     Last,
     /// Nobody reads the output any more.
     Unread,
 }
 
 /// Intervals of one length on a fixed grid, so that printing does not stretch them.
-pub struct Intervals {
-    signal: StopSignal,
+pub struct Intervals<Stop> {
+    stop: Stop,
     length: Duration,
     /// How many are left; None for no end.
     left: Option<u64>,
     deadline: Instant,
 }
 
-impl Intervals {
-    /// The first interval begins now.
-    pub fn start(signal: StopSignal, length: Duration, count: Option<u64>) -> Intervals {
+impl<Stop: AsFd> Intervals<Stop> {
+    /// The first interval begins now. A descriptor that is readable ends the current one early, as the
+    /// last: `sys::signal::StopSignal` is one, for Ctrl-C and SIGTERM.
+    pub fn start(stop: Stop, length: Duration, count: Option<u64>) -> Intervals<Stop> {
         let deadline = Instant::now() + length;
-        Intervals { signal, length, left: count, deadline }
+        Intervals { stop, length, left: count, deadline }
     }
 
     /// Waits for the end of the current interval.
@@ -61,7 +60,7 @@ impl Intervals {
             let timeout =
                 PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX);
             let mut fds = [
-                PollFd::new(self.signal.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.stop.as_fd(), PollFlags::POLLIN),
                 // Nothing to wait for: a reader that has gone is told all the same.
                 PollFd::new(stdout.as_fd(), PollFlags::empty()),
             ];

@@ -4,10 +4,11 @@ use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
+use clap::builder::TypedValueParser;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use super::options::{BlockOptions, TraceOptions};
+use super::options::{self, BlockOptions, TraceOptions};
 use super::trace::{self, Tool};
 use super::{Stop, report};
 use crate::counters::{Counters, KeyedCounters};
@@ -43,7 +44,8 @@ pub struct Options {
     comm: Option<String>,
 
     /// A histogram for each: pid (with user and name), tid (threads), comm, uid or cgroup
-    #[arg(long, value_name = "KEY", default_value = "pid", hide_possible_values = true)]
+    #[arg(long, value_name = "KEY", default_value = "pid", hide_possible_values = true,
+        value_parser = key())]
     by: Key,
 
     /// And for each operation with its flags
@@ -70,6 +72,10 @@ pub struct Options {
 enum Sort {
     Bytes,
     Count,
+}
+
+fn key() -> impl TypedValueParser<Value = Key> {
+    options::one_of(Key::ALL, |key| key.name().into())
 }
 
 const USAGE: &str = "rawbpf bitesize [OPTIONS] [INTERVAL [COUNT]]";

@@ -8,8 +8,7 @@ use crate::sys::link::At;
 use super::names::Function;
 
 /// How a program is attached. Its context, and with it its instructions, differ by kind.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AttachKind {
     /// One link at the entries of many functions; needs fprobes (Linux 5.18)
     KprobeMulti,
