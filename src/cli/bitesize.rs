@@ -1,8 +1,9 @@
 //! `rawbpf bitesize`: its options.
 
+use clap::builder::TypedValueParser;
 use clap::{Args, ValueEnum};
 
-use super::options::{BlockOptions, TraceOptions};
+use super::options::{self, BlockOptions, TraceOptions};
 use super::tables::Tables;
 use super::trace::Traced;
 use crate::error::Error;
@@ -34,7 +35,8 @@ pub struct Options {
     comm: Option<String>,
 
     /// A histogram for each: pid (with user and name), tid (threads), comm, uid or cgroup
-    #[arg(long, value_name = "KEY", default_value = "pid", hide_possible_values = true)]
+    #[arg(long, value_name = "KEY", default_value = "pid", hide_possible_values = true,
+        value_parser = key())]
     by: Key,
 
     /// And for each operation with its flags
@@ -61,6 +63,10 @@ pub struct Options {
 enum Sort {
     Bytes,
     Count,
+}
+
+fn key() -> impl TypedValueParser<Value = Key> {
+    options::one_of(Key::ALL, |key| key.name().into())
 }
 
 const USAGE: &str = "rawbpf bitesize [OPTIONS] [INTERVAL [COUNT]]";

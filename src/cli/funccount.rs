@@ -1,5 +1,6 @@
 //! `rawbpf funccount`: its options.
 
+use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args};
 
 use super::options::{self, TraceOptions};
@@ -24,7 +25,7 @@ pub struct Options {
     pub trace: TraceOptions,
 
     /// A count for each of these
-    #[arg(long, value_name = "KEY", default_value = "function")]
+    #[arg(long, value_name = "KEY", default_value = "function", value_parser = by())]
     by: By,
 
     /// Only this process
@@ -43,6 +44,18 @@ pub struct Options {
         value_parser = clap::value_parser!(u32).range(1..=1 << 24)
     )]
     max_keys: u32,
+}
+
+fn by() -> impl TypedValueParser<Value = By> {
+    options::one_of(By::ALL, |by| {
+        PossibleValue::new(by.name()).help(match by {
+            By::Function => "The function or tracepoint",
+            By::Pid => "The process",
+            By::Comm => "The name of the thread",
+            By::Uid => "The user",
+            By::Cpu => "The CPU",
+        })
+    })
 }
 
 /// The numbers behind the patterns can be options too, as in bcc's tool.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::error::Error;
@@ -109,6 +109,20 @@ pub fn attach_kind() -> impl TypedValueParser<Value = Choice> {
             kind.map_or(Choice::Auto, Choice::Only)
         },
     )
+}
+
+/// Reads one of these by its spelling.
+pub fn one_of<T, const N: usize>(
+    all: [T; N],
+    spelling: fn(T) -> PossibleValue,
+) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(all.map(spelling)).map(move |text| {
+        let spelled = |one: &T| spelling(*one).matches(&text, false);
+        all.into_iter().find(spelled).expect("the parser lets only these through")
+    })
 }
 
 fn count(text: &str) -> Result<u64, String> {
