@@ -4,7 +4,7 @@ use clap::builder::TypedValueParser;
 use clap::{Args, ValueEnum};
 
 use super::options::{self, BlockOptions, TraceOptions};
-use super::tables::Tables;
+use super::tables::{Head, Tables};
 use super::trace::Traced;
 use crate::error::Error;
 use crate::programs::bitesize::Key;
@@ -101,9 +101,9 @@ impl Options {
             top: self.top,
             max_keys: self.max_keys,
         });
-        let output = Tables::new(Titles::Indented, false).above_lowest_used();
         // Of several tables each has its time, as the tool of 2015 printed them.
-        let output = if self.trace.count == Some(1) { output } else { output.dated() };
+        let head = if self.trace.count == Some(1) { Head::Nothing } else { Head::Date };
+        let output = Tables::new(Titles::Indented, false).above_lowest_used().below(head);
         Ok(Traced { tool: Box::new(tool), options: self.trace.clone(), output: Box::new(output) })
     }
 }
