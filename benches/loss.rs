@@ -60,7 +60,7 @@ fn count(command: &[&str], make: &dyn Fn() -> Result<u64>) -> Result<(u64, u64, 
     let (_, lines) = tool.end()?;
     wait_for_end(&before);
     let notes = lines.iter().filter(|line| line.starts_with(command.get(1).unwrap_or(&"")));
-    let notes = notes.filter(|_| command[0] == RAWBPF).cloned().collect();
+    let notes = notes.filter(|_| command[0] == *RAWBPF).cloned().collect();
     Ok((made, counted(&lines) + counted_in_text(&lines), notes))
 }
 
@@ -219,7 +219,7 @@ fn calls() -> Result<String> {
 }
 
 fn ours(arguments: &[&str]) -> (&'static str, Vec<String>) {
-    other("rawbpf", &[&[RAWBPF], arguments, &["--json", "0.1"]].concat())
+    other("rawbpf", &[&[*RAWBPF], arguments, &["--json", "0.1"]].concat())
 }
 
 /// As its users write it.

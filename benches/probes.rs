@@ -72,7 +72,7 @@ fn main() -> Result<()> {
 fn same_events(kind: &str, disk: &LoopDisk) -> Result<String> {
     let (_empty, empty) = in_process(kind, empty())?;
     let (_clang, clang) = in_process(kind, clang(kind)?)?;
-    let tool = Running::start(&[RAWBPF, "bitehist", "--attach", kind, "3600"])?;
+    let tool = Running::start(&[*RAWBPF, "bitehist", "--attach", kind, "3600"])?;
     let ours = *tool.programs.first().ok_or("no program")?;
     let rounds = rounds(&[empty, ours, clang], disk, |before, after| {
         (after.run_time_ns - before.run_time_ns) as f64
@@ -158,7 +158,7 @@ impl Cost {
 }
 
 fn our_tool(command: &[&str]) -> Result<Running> {
-    Running::start(&[&[RAWBPF], command, &["3600"]].concat())
+    Running::start(&[&[*RAWBPF], command, &["3600"]].concat())
 }
 
 /// By its name and its options.

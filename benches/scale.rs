@@ -237,7 +237,7 @@ fn attached() -> Result<Chart> {
 fn run(events: &[String], count: usize, rounds: usize) -> Result<[f64; 3]> {
     let names =
         events.get(..count).ok_or_else(|| format!("it has {} tracepoints", events.len()))?;
-    let command: Vec<&str> = [RAWBPF, "funccount"]
+    let command: Vec<&str> = [*RAWBPF, "funccount"]
         .into_iter()
         .chain(names.iter().map(|name| &**name))
         .chain(["3600"])
@@ -350,7 +350,7 @@ fn rates(
     chart.head();
     for rate in rates {
         let before = programs();
-        let tool = Running::start(&[&[RAWBPF], tool, &["--json", "0.1"]].concat())?;
+        let tool = Running::start(&[&[*RAWBPF], tool, &["--json", "0.1"]].concat())?;
         let begin = Instant::now();
         let mut made = 0;
         while begin.elapsed() < LONG {

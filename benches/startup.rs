@@ -68,7 +68,7 @@ fn contestant(command: &[&str], live: &'static str) -> Contestant {
 }
 
 fn rawbpf(arguments: &[&str]) -> Contestant {
-    contestant(&[&[RAWBPF], arguments].concat(), "Tracing")
+    contestant(&[&[*RAWBPF], arguments].concat(), "Tracing")
 }
 
 fn installed(contestant: Contestant) -> Result<Contestant> {
@@ -85,7 +85,7 @@ fn floor(kind: &str) -> Result<String> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let (program, binary) =
         (folder.join(format!("{kind}.h")), folder.join(format!("floor_{kind}")));
-    let insns = Command::new(RAWBPF)
+    let insns = Command::new(*RAWBPF)
         .args(["bitehist", "--attach", kind, "--dump-insns=c"])
         .output()
         .map_err(text)?;

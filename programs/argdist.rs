@@ -10,7 +10,10 @@ use crate::insn::{
     Cond::{Eq, Ne, Sge},
     *,
 };
+use crate::source_text;
 use crate::sys::map::MapSpec;
+
+static SOURCE: SourceText = source_text!("argdist.rs");
 
 /// A map.
 pub const NOT_COUNTED: MapRef = MapRef(0);
@@ -47,7 +50,7 @@ pub fn maps(options: &Options) -> Vec<MapSpec> {
 
 /// `values.add(value)`
 pub fn program(value: &Value, options: &Options) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let (other, unreadable) = (a.label(), a.label());
     a.frame.place_for_reads();
     let index = a.frame.place(4);

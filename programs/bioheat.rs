@@ -6,11 +6,14 @@
 
 use crate::aggregate::counters::{self, count, count_one};
 use crate::aggregate::{Starts, heat, starts};
-use crate::host::{Disk, Request};
+use crate::host::{Disk, StructRequest};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{Cond::Slt, *};
 use crate::programs::request::{load_ended, skip_other_disks};
+use crate::source_text;
 use crate::sys::map::MapSpec;
+
+static SOURCE: SourceText = source_text!("bioheat.rs");
 
 const STARTS: Starts =
     Starts { map: MapRef(0), slots: MapRef(1), words: 1, missed: HEAT, first: UNDER + 1 };
@@ -41,13 +44,16 @@ pub fn maps() -> Vec<MapSpec> {
 }
 
 /// `starts[rq] = now`
-pub fn issue(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+pub fn issue(
+    request: &StructRequest,
+    disk: Option<Disk>,
+    by_slot: bool,
+) -> Result<Program, AsmError> {
+    let mut a = Asm::with_source(&SOURCE);
     let other = a.label();
     a.frame.place_for_reads();
-    let Request::Struct { argument, .. } = *request else { return a.finish() };
 
-    a.load(r6, u64_at(r1 + argument));
+    a.load(r6, u64_at(r1 + request.argument));
     skip_other_disks(&mut a, disk, request, &other);
     a.call(KTIME_GET_NS);
     a.mov(r9, r0);
@@ -59,15 +65,18 @@ pub fn issue(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<Pro
 }
 
 /// `heat[column(now - starts[rq])] += 1`
-pub fn complete(request: &Request, disk: Option<Disk>, by_slot: bool) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+pub fn complete(
+    request: &StructRequest,
+    disk: Option<Disk>,
+    by_slot: bool,
+) -> Result<Program, AsmError> {
+    let mut a = Asm::with_source(&SOURCE);
     let (unmatched, under) = (a.label(), a.label());
     let (going_on, other) = (a.label(), a.label());
     a.frame.place_for_reads();
-    let Request::Struct { data_len, .. } = *request else { return a.finish() };
 
     // A kernel without types does not tell the size, which is no reason to show nothing.
-    let size = data_len.offset.map(|_| data_len);
+    let size = request.data_len.offset.map(|_| request.data_len);
     load_ended(&mut a, request, size, &going_on);
     STARTS.end(&mut a, by_slot, &unmatched);
     a.sub(r9, r7);

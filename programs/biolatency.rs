@@ -5,14 +5,17 @@
 
 use crate::aggregate::counters::{self, count_one, lookup_or_insert};
 use crate::aggregate::{Buckets, Distributions, Starts, distribution};
-use crate::host::{Disk, Request};
+use crate::host::{Disk, StructRequest};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{
     Cond::{Eq, Ne, Sge},
     *,
 };
 use crate::programs::request::{load_disk, load_ended, skip_other_disks};
+use crate::source_text;
 use crate::sys::map::MapSpec;
+
+static SOURCE: SourceText = source_text!("biolatency.rs");
 
 const STARTS: MapRef = MapRef(0);
 const SLOTS: MapRef = MapRef(1);
@@ -94,13 +97,15 @@ pub fn key(bytes: &[u8]) -> (u32, u32) {
 const UNKNOWN: i32 = 1;
 
 /// `starts[rq] = now`
-pub fn issued(request: &Request, options: Options, by_slot: bool) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+pub fn issued(
+    request: &StructRequest,
+    options: Options,
+    by_slot: bool,
+) -> Result<Program, AsmError> {
+    let mut a = Asm::with_source(&SOURCE);
     let (no_disk, timed, out) = (a.label(), a.label(), a.label());
     a.frame.place_for_reads();
-    let Request::Struct { argument, access, cmd_flags, start_time, .. } = *request else {
-        return a.finish();
-    };
+    let StructRequest { argument, access, cmd_flags, start_time, .. } = *request;
 
     a.load(r6, u64_at(r1 + argument));
     skip_other_disks(&mut a, options.disk, request, &out);
@@ -136,14 +141,17 @@ pub fn issued(request: &Request, options: Options, by_slot: bool) -> Result<Prog
 }
 
 /// `latencies[key].add(now - starts[rq])`
-pub fn completed(request: &Request, options: Options, by_slot: bool) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+pub fn completed(
+    request: &StructRequest,
+    options: Options,
+    by_slot: bool,
+) -> Result<Program, AsmError> {
+    let mut a = Asm::with_source(&SOURCE);
     let (unmatched, not_timed, too_many) = (a.label(), a.label(), a.label());
     let (out, other) = (a.label(), a.label());
     a.frame.place_for_reads();
-    let Request::Struct { data_len, .. } = *request else { return a.finish() };
 
-    load_ended(&mut a, request, Some(data_len), &out);
+    load_ended(&mut a, request, Some(request.data_len), &out);
     // The disk in its low half, the flags in its high half, as the other program remembered them.
     let key = options.starts().end(&mut a, by_slot, &unmatched);
     // Clocks of two CPUs can differ by a little.

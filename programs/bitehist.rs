@@ -4,10 +4,13 @@
 //! So the program counts there, in an array of counters that the other side reads.
 
 use crate::aggregate::counters::{self, count, count_one};
-use crate::host::{Disk, Request};
+use crate::host::{Disk, Request, StructRequest};
 use crate::insn::*;
-use crate::programs::request::skip_other_disks;
+use crate::programs::request::{skip_other_disks, skip_records_of_other_disks};
+use crate::source_text;
 use crate::sys::map::MapSpec;
+
+static SOURCE: SourceText = source_text!("bitehist.rs");
 
 /// A map.
 pub const HIST: MapRef = MapRef(0);
@@ -32,21 +35,22 @@ pub struct Options {
 
 /// `hist[log2(size >> shift)] += 1`
 pub fn program(request: &Request, options: Options) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let (other, unreadable) = (a.label(), a.label());
 
     match *request {
         // The context is the tracepoint's record.
-        Request::Record { bytes, .. } => {
-            skip_other_disks(&mut a, options.disk, request, &other);
-            a.load(r7, u32_at(r1 + bytes));
+        Request::Record(record) => {
+            skip_records_of_other_disks(&mut a, options.disk, &record, &other);
+            a.load(r7, u32_at(r1 + record.bytes));
         }
         // The context leads to the struct request.
-        Request::Struct { argument, access, data_len, .. } => {
+        Request::Struct(request) => {
+            let StructRequest { argument, access, data_len, .. } = request;
             // It outlives the calls below in r6, and needs to only if there is more than one.
             let rq = if options.disk.is_some() { r6 } else { r3 };
             a.load(rq, u64_at(r1 + argument));
-            skip_other_disks(&mut a, options.disk, request, &other);
+            skip_other_disks(&mut a, options.disk, &request, &other);
             a.read(access, r7, u32_at(rq + data_len), &unreadable);
         }
     }
@@ -58,7 +62,7 @@ pub fn program(request: &Request, options: Options) -> Result<Program, AsmError>
     a.mov(w0, 0);
     a.exit();
 
-    if matches!(request, Request::Struct { access: Access::Probe, .. }) {
+    if matches!(request, Request::Struct(StructRequest { access: Access::Probe, .. })) {
         a.place(unreadable);
         count_one(&mut a, HIST, UNREADABLE);
         a.goto(&done);

@@ -5,15 +5,18 @@
 
 use crate::aggregate::counters::{self, count_one, lookup_or_insert};
 use crate::aggregate::slots;
-use crate::host::{By, Disk, Issue, Request, Submission, Task};
+use crate::host::{Disk, Identity, Issue, Request, StructRequest, Submission, Task};
 use crate::insn::{
     Cond::{Eq, Ne},
     helper::*,
     mem::{Load, Store},
     *,
 };
-use crate::programs::request::skip_other_disks;
+use crate::programs::request::{skip_other_disks, skip_records_of_other_disks};
+use crate::source_text;
 use crate::sys::map::{MapSpec, MapType};
+
+static SOURCE: SourceText = source_text!("bitesize.rs");
 
 /// A histogram for each task.
 /// A map.
@@ -107,7 +110,8 @@ pub struct Options {
     pub comm: Option<[u8; 16]>,
     /// What has a histogram of its own.
     pub by: Key,
-    /// A histogram for each operation with its flags too.
+    /// A histogram for each operation with its flags too. Tracepoints' records have none: there the
+    /// flags are 0.
     pub by_flags: bool,
 }
 
@@ -124,7 +128,7 @@ pub fn remember(
     task: Option<Task>,
     options: &Options,
 ) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let (other, written) = (a.label(), a.label());
     let (taken, known, done) = (a.label(), a.label(), a.label());
     // What is known again at the issue, needed only until the next read, and a key.
@@ -144,7 +148,7 @@ pub fn remember(
         a.store(u32_at(r7 + FLAGS), 1);
         a.place(written);
     }
-    if submission.by == By::Request {
+    if submission.identity == Identity::Request {
         // Requests are used again and again, at the same address. One that finds its slot taken is
         // always in the hash.
         slots::claim(&mut a, r7, r6, SLOTS, &taken);
@@ -175,8 +179,9 @@ pub fn remember(
 /// seen, who issues it.
 pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     let request = &issue.request;
-    let by = issue.submission.as_ref().map(|submission| submission.by);
-    let mut a = Asm::new();
+    let identity = issue.submission.as_ref().map(|submission| submission.identity);
+    let by_flags = options.by_flags && matches!(request, Request::Struct(_));
+    let mut a = Asm::with_source(&SOURCE);
     let (other, unreadable, full) = (a.label(), a.label(), a.label());
     let (unknown, known) = (a.label(), a.label());
     // What is known again at the issue, needed only until the next read, and a key.
@@ -185,35 +190,36 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     let mut name = None;
     match *request {
         // The context is the tracepoint's record, which has the name of who issues.
-        Request::Record { bytes, comm, .. } => {
-            skip_other_disks(&mut a, options.disk, request, &other);
-            a.load(r9, u32_at(r1 + bytes));
+        Request::Record(record) => {
+            skip_records_of_other_disks(&mut a, options.disk, &record, &other);
+            a.load(r9, u32_at(r1 + record.bytes));
             a.mov(r6, r1);
-            name = comm.offset;
+            name = record.comm.offset;
         }
         // The context leads to the struct request, which stays in r6.
-        Request::Struct { argument, access, data_len, cmd_flags, .. } => {
+        Request::Struct(request) => {
+            let StructRequest { argument, access, data_len, cmd_flags, .. } = request;
             a.load(r6, u64_at(r1 + argument));
-            skip_other_disks(&mut a, options.disk, request, &other);
+            skip_other_disks(&mut a, options.disk, &request, &other);
             a.read(access, r9, u32_at(r6 + data_len), &unreadable);
-            if options.by_flags {
+            if by_flags {
                 a.read(access, r8, u32_at(r6 + cmd_flags), &unreadable);
             }
-            match by {
-                Some(By::Request) => {
+            match identity {
+                Some(Identity::Request) => {
                     slots::load(&mut a, r7, r6, SLOTS);
                     a.load(r0, u64_at(r7 + 0));
                     a.add(r7, slots::VALUE);
                     a.jump_if(r0, Eq, r6, &known);
                     a.store(u64_at(seen), r6);
                 }
-                Some(By::Bio(bio)) => {
+                Some(Identity::Bio(bio)) => {
                     a.read(access, r7, u64_at(r6 + bio), &unknown);
                     a.store(u64_at(seen), r7);
                 }
                 None => {}
             }
-            if by.is_some() {
+            if identity.is_some() {
                 a.lookup(SUBMITTED, seen);
                 a.mov(r7, r0);
                 a.jump_if(r7, Ne, 0, &known);
@@ -226,11 +232,11 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     load_key(&mut a, None, name, options, &other);
     a.place(known);
     // The key is at r7.
-    if by.is_some() && options.filters() {
+    if identity.is_some() && options.filters() {
         a.load(r1, u32_at(r7 + FLAGS));
         a.jump_if(r1, Ne, 0, &other);
     }
-    if options.by_flags {
+    if by_flags {
         for word in (0..KEY as i32).step_by(8) {
             a.load(r1, u64_at(r7 + word));
             a.store(u64_at(own_key + word), r1);
@@ -253,7 +259,7 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     a.place(full);
     count_one(&mut a, LOST, FULL);
     a.goto(&done);
-    if matches!(request, Request::Struct { access: Access::Probe, .. }) {
+    if matches!(request, Request::Struct(StructRequest { access: Access::Probe, .. })) {
         a.place(unreadable);
         count_one(&mut a, LOST, UNREADABLE);
         a.goto(&done);

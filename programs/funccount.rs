@@ -12,7 +12,10 @@ use crate::insn::{
     Cond::{Ge, Ne},
     *,
 };
+use crate::source_text;
 use crate::sys::map::{MapSpec, MapType};
+
+static SOURCE: SourceText = source_text!("funccount.rs");
 
 /// A map.
 pub const COUNTS: MapRef = MapRef(0);
@@ -90,7 +93,7 @@ pub fn maps(by: By, places: u32, max_keys: u32) -> Vec<MapSpec> {
 
 /// `counts[place] += 1` or `counts[key] += 1`
 pub fn program(place: Place, options: Options) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let (other, full) = (a.label(), a.label());
     let key = a.frame.place(16);
 

@@ -12,7 +12,10 @@ use crate::insn::{
     Cond::{Eq, Ne, Sge},
     *,
 };
+use crate::source_text;
 use crate::sys::map::{MapSpec, MapType};
+
+static SOURCE: SourceText = source_text!("funclatency.rs");
 
 /// A map.
 pub const STARTS: MapRef = MapRef(0);
@@ -73,7 +76,7 @@ fn places(a: &mut Asm) -> [StackPlace; 3] {
 /// `starts[call] = now`, or 0 until both programs are attached: such a call is not counted, and not
 /// missed.
 pub fn entered(frame: CallFrame, options: &Options) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let (other, again, too_many) = (a.label(), a.label(), a.label());
     let store = a.label();
     let [call, start, _] = places(&mut a);
@@ -111,7 +114,7 @@ pub fn entered(frame: CallFrame, options: &Options) -> Result<Program, AsmError>
 
 /// `latencies[pid].add(now - starts[call])`
 pub fn returned(frame: CallFrame, options: &Options) -> Result<Program, AsmError> {
-    let mut a = Asm::new();
+    let mut a = Asm::with_source(&SOURCE);
     let (other, no_entry, too_many_keys) = (a.label(), a.label(), a.label());
     let [call, _, key] = places(&mut a);
 

@@ -1,7 +1,7 @@
 //! What the programs of the block tools have in common: where they meet a request, whether it is of
 //! the disk that was asked for, and whether it is over.
 
-use crate::host::{AttachKind, Disk, Place, Request};
+use crate::host::{AttachKind, Disk, Place, RecordRequest, StructRequest};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{
     Cond::{Gt, Ne},
@@ -21,31 +21,42 @@ pub fn end(kind: AttachKind) -> Place {
     Place { kind, functions: &[], tracepoint: ("block", "block_rq_complete") }
 }
 
-/// Goes on at `other` unless the request is of this disk; one without a disk, such as a driver's own,
-/// is of none. The request is in r6, or its record where r1 points to. Clobbers r0 to r5, r7 and r8.
+/// Goes on at `other` unless the request in r6 is of this disk; one without a disk, such as a driver's own,
+/// is of none. Clobbers r0 to r5, r7 and r8.
 #[track_caller]
-pub fn skip_other_disks(a: &mut Asm, disk: Option<Disk>, request: &Request, other: &impl Target) {
+pub fn skip_other_disks(
+    a: &mut Asm,
+    disk: Option<Disk>,
+    request: &StructRequest,
+    other: &impl Target,
+) {
     let Some(disk) = disk else { return };
-    match *request {
-        Request::Record { dev, .. } => {
-            a.load(r2, u32_at(r1 + dev));
-            a.jump_if(w2, Ne, disk.dev() as i32, other);
-        }
-        Request::Struct { access, major, first_minor, .. } => {
-            load_gendisk(a, request, other);
-            a.read(access, r8, u32_at(r7 + major), other);
-            a.jump_if(w8, Ne, disk.major as i32, other);
-            a.read(access, r8, u32_at(r7 + first_minor), other);
-            a.jump_if(w8, Ne, disk.minor as i32, other);
-        }
-    }
+    let StructRequest { access, major, first_minor, .. } = *request;
+    load_gendisk(a, request, other);
+    a.read(access, r8, u32_at(r7 + major), other);
+    a.jump_if(w8, Ne, disk.major as i32, other);
+    a.read(access, r8, u32_at(r7 + first_minor), other);
+    a.jump_if(w8, Ne, disk.minor as i32, other);
+}
+
+/// Goes on at `other` unless the record at r1 is of this disk's request. Clobbers r2.
+#[track_caller]
+pub fn skip_records_of_other_disks(
+    a: &mut Asm,
+    disk: Option<Disk>,
+    record: &RecordRequest,
+    other: &impl Target,
+) {
+    let Some(disk) = disk else { return };
+    a.load(r2, u32_at(r1 + record.dev));
+    a.jump_if(w2, Ne, disk.dev() as i32, other);
 }
 
 /// `r8 = ` the disk of the request in r6, as the kernel numbers it. Goes on at `none`, with r8 as it
 /// was, for a request without a disk. Clobbers r0 to r5, r7 and r9.
 #[track_caller]
-pub fn load_disk(a: &mut Asm, request: &Request, none: &impl Target) {
-    let Request::Struct { access, major, first_minor, .. } = *request else { return };
+pub fn load_disk(a: &mut Asm, request: &StructRequest, none: &impl Target) {
+    let StructRequest { access, major, first_minor, .. } = *request;
     load_gendisk(a, request, none);
     a.read(access, r9, u32_at(r7 + first_minor), none);
     a.read(access, r8, u32_at(r7 + major), none);
@@ -55,8 +66,8 @@ pub fn load_disk(a: &mut Asm, request: &Request, none: &impl Target) {
 
 /// `r7 = ` the `struct gendisk` of the request in r6.
 #[track_caller]
-fn load_gendisk(a: &mut Asm, request: &Request, none: &impl Target) {
-    let Request::Struct { access, disk, .. } = *request else { return };
+fn load_gendisk(a: &mut Asm, request: &StructRequest, none: &impl Target) {
+    let StructRequest { access, disk, .. } = *request;
     let mut from = r6;
     for pointer in disk.iter().flatten() {
         a.read(access, r7, u64_at(from + *pointer), none);
@@ -68,8 +79,13 @@ fn load_gendisk(a: &mut Asm, request: &Request, none: &impl Target) {
 /// at `going_on` if by the request's size only a part of it ends; without a size each part counts as the
 /// end. Clobbers r0 to r5, r7 and r8.
 #[track_caller]
-pub fn load_ended(a: &mut Asm, request: &Request, size: Option<Field>, going_on: &impl Target) {
-    let Request::Struct { argument, access, .. } = *request else { return };
+pub fn load_ended(
+    a: &mut Asm,
+    request: &StructRequest,
+    size: Option<Field>,
+    going_on: &impl Target,
+) {
+    let StructRequest { argument, access, .. } = *request;
     a.load(r6, u64_at(r1 + argument));
     // The third argument: how many bytes end.
     a.load(r7, u64_at(r1 + (argument + 16)));
@@ -87,12 +103,16 @@ pub mod clobbers {
     use super::*;
 
     /// [`skip_other_disks`](super::skip_other_disks).
-    pub fn skip_other_disks(disk: Option<Disk>, request: &Request) -> Regs {
-        match *request {
-            _ if disk.is_none() => Regs::NONE,
-            Request::Record { .. } => Regs::of([r2]),
-            Request::Struct { access, .. } => Regs::of([r7, r8]) | blocks::clobbers::read(access),
+    pub const fn skip_other_disks(disk: Option<Disk>, access: Access) -> Regs {
+        match disk {
+            Some(_) => Regs::of([r7, r8]).or(blocks::clobbers::read(access)),
+            None => Regs::NONE,
         }
+    }
+
+    /// [`skip_records_of_other_disks`](super::skip_records_of_other_disks).
+    pub const fn skip_records_of_other_disks(disk: Option<Disk>) -> Regs {
+        if disk.is_some() { Regs::of([r2]) } else { Regs::NONE }
     }
 
     /// [`load_disk`](super::load_disk), whose result is in r8.

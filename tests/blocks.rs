@@ -11,9 +11,11 @@ use proptest::test_runner::TestRunner;
 use rawbpf::aggregate::counters::{count, count_one, lookup_or_insert, words};
 use rawbpf::aggregate::{Buckets, Counters, KeyedCounters, Starts};
 use rawbpf::aggregate::{counters, distribution, heat, slots, starts};
-use rawbpf::host::{AttachKind, Disk, KernelTypes, Request};
+use rawbpf::host::{Disk, RecordRequest, StructRequest};
 use rawbpf::insn::*;
-use rawbpf::programs::request::{self, load_disk, load_ended, skip_other_disks};
+use rawbpf::programs::request::{self, load_disk, load_ended};
+use rawbpf::programs::request::{skip_other_disks, skip_records_of_other_disks};
+use rawbpf::session;
 use rawbpf::sys::map::{Entries, Update};
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Load, Map, MapSpec, MapType, Prog, ProgramType, prog};
@@ -431,18 +433,30 @@ fn every_block_that_counts_writes_what_it_declares() {
 #[test]
 fn every_block_that_the_block_tools_share_writes_what_it_declares() {
     use request::clobbers as declared;
-    let types = KernelTypes::running();
-    let disk = Some(Disk { major: 259, minor: 3 });
-    for kind in [AttachKind::Tracepoint, AttachKind::TpBtf, AttachKind::RawTp] {
-        let [(_, request)] = Request::find([request::issue(kind)], &types, true).unwrap();
-        for disk in [None, disk] {
-            clobbers([], declared::skip_other_disks(disk, &request), |a, other| {
+    let field = |member| Field { of: "request", member, offset: Some(8) };
+    let [bytes, dev, comm] = ["bytes", "dev", "comm"].map(field);
+    let record = RecordRequest { bytes, dev, comm };
+    for access in [Access::Typed, Access::Probe] {
+        let request = StructRequest {
+            argument: 0,
+            access,
+            data_len: field("__data_len"),
+            cmd_flags: field("cmd_flags"),
+            disk: [Some(field("q")), Some(field("disk"))],
+            major: field("major"),
+            first_minor: field("first_minor"),
+            start_time: field("start_time_ns"),
+        };
+        for disk in [None, Some(Disk { major: 259, minor: 3 })] {
+            clobbers([], declared::skip_other_disks(disk, access), |a, other| {
                 skip_other_disks(a, disk, &request, other);
             });
+            clobbers([], declared::skip_records_of_other_disks(disk), |a, other| {
+                skip_records_of_other_disks(a, disk, &record, other);
+            });
         }
-        let Request::Struct { access, data_len, .. } = request else { continue };
         clobbers([r8], declared::load_disk(access), |a, none| load_disk(a, &request, none));
-        for size in [None, Some(data_len)] {
+        for size in [None, Some(request.data_len)] {
             clobbers([r6, r9], declared::load_ended(size.is_some()), |a, going_on| {
                 load_ended(a, &request, size, going_on);
             });
@@ -561,4 +575,18 @@ fn counters_by_key_tell_all_under_churn() {
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn counters_by_key_and_cpu_tell_all_under_churn() {
     tells_all_under_churn(MapType::PercpuHash);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn the_verifier_prints_the_lines_of_whoever_wrote_the_program() {
+    static SOURCE: SourceText = rawbpf::source_text!("blocks.rs");
+    let mut a = Asm::with_source(&SOURCE);
+    a.mov(r0, 42); // The answer.
+    a.exit();
+    let program = a.finish().unwrap();
+    let verified =
+        session::verify_alone("answer", &program, &[], ProgramType::SocketFilter).unwrap();
+    let log = verified.program.log;
+    assert!(log.contains("; a.mov(r0, 42); // The answer."), "{log}");
 }

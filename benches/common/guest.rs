@@ -32,7 +32,7 @@ pub fn run(kernel: &str, possible_cpus: u32, files: &[PathBuf], arguments: &str)
         fs::create_dir_all(root.join(folder)).map_err(text)?;
     }
     let copy = |from: &Path, to: &str| fs::copy(from, root.join(to)).map_err(text);
-    copy(Path::new(RAWBPF), "bin/rawbpf")?;
+    copy(Path::new(*RAWBPF), "bin/rawbpf")?;
     copy(&std::env::current_exe().map_err(text)?, "bin/benchmark")?;
     copy(&here.join("tests/vm/guest/init.sh"), "init")?;
     fs::set_permissions(root.join("init"), PermissionsExt::from_mode(0o755)).map_err(text)?;

@@ -8,7 +8,9 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -30,7 +32,22 @@ pub use disk::LoopDisk;
 
 pub type Result<T> = std::result::Result<T, String>;
 
-pub const RAWBPF: &str = env!("CARGO_BIN_EXE_rawbpf");
+/// The file that people copy: the one for musl, built now, or where that cannot be built cargo's own.
+pub static RAWBPF: LazyLock<&str> = LazyLock::new(|| {
+    let own = env!("CARGO_BIN_EXE_rawbpf");
+    let musl = own.replace("-linux-gnu/", "-linux-musl/");
+    let target = Path::new(&musl).components().nth_back(2).unwrap();
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--release", "--bin", "rawbpf", "--target"])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    if built.is_ok_and(|status| status.success()) {
+        return musl.leak();
+    }
+    println!("musl: skipped: measuring {own}");
+    own
+});
 
 pub fn text(error: impl ToString) -> String {
     error.to_string()

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Stop;
-use super::dump::{Dumped, Format, LICENSE, dump, resolved};
+use super::dump::{Dumped, LICENSE, dump, resolved};
 use super::text::{self, ProgramKind, Text};
 use crate::btf::ObjectMap;
 use crate::elf::write::{Object, ObjectProgram, write};
@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::insn::Endian;
 use crate::sys::ProgramType;
+use crate::view::dump::Format;
 
 /// Assemble a program from text: what --dump-insns prints, or what you write
 #[derive(Args)]

@@ -40,7 +40,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 
 use crate::error::Error;
 use crate::insn::parse::Mistakes;
-use dump::Format;
+use crate::view::dump::Format;
 pub use dump::LICENSE;
 use trace::Traced;
 

@@ -4,26 +4,10 @@ use super::text::{ProgramKind, Text};
 use crate::btf::{Btf, ObjectMap, identifier};
 use crate::elf::{ElfError, Function, Linker, Notes, Object, clean};
 use crate::error::Error;
-use crate::host::KernelTypes;
+use crate::host::{AttachKind, KernelTypes};
 use crate::insn::Endian;
 use crate::insn::parse::{NamedProgram, ProgramLine, Word};
 use crate::sys::{MapSpec, MapType, ProgramType, cpu};
-
-/// The ways to attach by libbpf's names of sections, where there is a place behind the slash.
-const ATTACHED: [(&str, &str); 12] = [
-    ("kprobe", "kprobe"),
-    ("kretprobe", "kretprobe"),
-    ("kprobe.multi", "kprobe.multi"),
-    ("uprobe", "uprobe"),
-    ("uretprobe", "uretprobe"),
-    ("fentry", "fentry"),
-    ("fexit", "fexit"),
-    ("tracepoint", "tracepoint"),
-    ("tp", "tracepoint"),
-    ("raw_tracepoint", "raw_tp"),
-    ("raw_tp", "raw_tp"),
-    ("tp_btf", "tp_btf"),
-];
 
 /// The types by libbpf's names of sections; what stands behind a slash says no more here.
 const TYPES: [(&str, ProgramType); 26] = [
@@ -64,7 +48,7 @@ pub fn kind(section: &str) -> Option<(ProgramKind, &str)> {
     // A question mark says that the program need not be loaded.
     let section = section.strip_prefix('?').unwrap_or(section);
     let (word, place) = section.split_once('/').unwrap_or((section, ""));
-    let attached = ATTACHED.iter().find(|(name, _)| *name == word);
+    let attached = AttachKind::word_of_section(word);
     let is = |name: &str| {
         section.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
@@ -78,9 +62,9 @@ pub fn kind(section: &str) -> Option<(ProgramKind, &str)> {
         })
     };
     match (attached, by_type) {
-        (Some((_, kind)), None) => Some((ProgramKind::Attached(kind), place)),
+        (Some(kind), None) => Some((ProgramKind::Attached(kind), place)),
         // Of raw tracepoints both are known.
-        (Some((_, kind)), _) if !place.is_empty() => Some((ProgramKind::Attached(kind), place)),
+        (Some(kind), _) if !place.is_empty() => Some((ProgramKind::Attached(kind), place)),
         (_, Some(program_type)) => Some((ProgramKind::Type(program_type), "")),
         _ => Some((ProgramKind::Type(by_name()?), "")),
     }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::dump::Format;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk};
 use crate::sample::Setting;
 use crate::tools::Choice;
+use crate::view::dump::Format;
 
 /// The options that all tracing tools share: when and what to print.
 #[derive(Args, Clone, Debug)]
@@ -105,7 +105,7 @@ impl BlockOptions {
 pub fn attach_kind() -> impl TypedValueParser<Value = Choice> {
     PossibleValuesParser::new(["auto", "kprobe", "fentry", "tp_btf", "raw_tp", "tracepoint"]).map(
         |name| {
-            let kind = AttachKind::ALL.into_iter().find(|kind| kind.to_string() == name);
+            let kind = AttachKind::AUTO.into_iter().find(|kind| kind.to_string() == name);
             kind.map_or(Choice::Auto, Choice::Only)
         },
     )

@@ -52,8 +52,8 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
         }
         let steps = session.steps.iter();
         let steps = steps.map(|(step, took)| format!("{step} {}", milliseconds(*took)));
-        for LeftOut { place, error, .. } in &session.left_out {
-            say!("{tool}: left out {place}: {}", error.what);
+        for LeftOut { attach, error, .. } in &session.left_out {
+            say!("{tool}: left out {attach}: {}", error.what);
         }
         for attached in &session.attached {
             say!("{tool}: attached by {attached}");
@@ -125,7 +125,7 @@ pub fn colored(stream: &impl IsTerminal) -> bool {
 fn some(attached: &[Attached]) -> String {
     match attached {
         [first, _, _, _, ..] => format!("{first} and {} more", attached.len() - 1),
-        few => few.iter().map(|one| &*one.place).collect::<Vec<_>>().join(", "),
+        few => few.iter().map(Attached::to_string).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -1,26 +1,25 @@
 //! `rawbpf run`: programs from text or an object, run once or attached, and what is then in its maps.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::Stop;
-use super::dump::{self, Dumped, Format, resolved};
+use super::dump::{self, Dumped, resolved};
 use super::options::TraceOptions;
 use super::tables::Tables;
 use super::text::{self, ProgramKind, Text};
 use super::trace::Traced;
-use crate::btf::Kind;
 use crate::error::Error;
 use crate::export::json::{self, Returned};
-use crate::host::{Attach, KernelTypes, UserFunction, names, refusal};
+use crate::host::{Attach, KernelTypes};
 use crate::insn::Endian;
 use crate::run::{Plan, create, load_alone};
-use crate::sys::link::At;
 use crate::sys::prog::{self, TestRun};
 use crate::sys::{Errno, Map, ProgramType, SysError};
 use crate::tools::programs::{Programs, elements};
+use crate::view::dump::Format;
 use crate::view::elements::Elements;
 use crate::view::tables::Titles;
 
@@ -219,7 +218,7 @@ fn attached(options: &Options, text: &Text, programs: &[Dumped]) -> Result<(), S
     // Ids are the running kernel's, whatever file tells the offsets.
     let types = KernelTypes::running();
     let plan = |dumped: &Dumped| {
-        let attach = attach(&dumped.kind, &dumped.place, &types)?;
+        let attach = Attach::parse(&dumped.kind, &dumped.place, &types)?;
         Ok(Plan::new(dumped.name, attach, dumped.program.clone()))
     };
     let plans = programs.iter().map(plan).collect::<Result<Vec<_>, Error>>()?;
@@ -233,49 +232,5 @@ fn attached(options: &Options, text: &Text, programs: &[Dumped]) -> Result<(), S
             Stop::Error(text.explained(Error { next, ..error }))
         }
         stop => stop,
-    })
-}
-
-/// Where a program is attached, as its text says.
-pub fn attach(kind: &str, place: &str, types: &KernelTypes) -> Result<Attach, Error> {
-    let name = || place.to_owned();
-    Ok(match kind {
-        "kprobe" => Attach::Kprobe(place.split('|').map(str::to_owned).collect()),
-        "kretprobe" => Attach::Kretprobe(name()),
-        "kprobe.multi" => {
-            Attach::KprobeMulti(names::functions(&place.split(',').collect::<Vec<_>>())?)
-        }
-        "fentry" | "fexit" => {
-            let id = types.btf()?.map(|mut btf| btf.find_id(Kind::Func, place)).transpose();
-            let id = id.map_err(|error| types.error(&error))?;
-            match (kind, id) {
-                (_, Some(None)) => return Err(refusal::no_function(place)),
-                ("fentry", id) => Attach::Fentry(name(), id.flatten()),
-                (_, id) => Attach::Fexit(name(), id.flatten()),
-            }
-        }
-        "tp_btf" => {
-            let args = types.btf()?.map(|mut btf| btf.trace_args(place)).transpose();
-            match args.map_err(|error| types.error(&error))? {
-                Some(None) => {
-                    return Err(Error::lacking(format!("this kernel has no tracepoint {place}")));
-                }
-                args => Attach::TpBtf(name(), args.flatten().map(|args| args.type_id)),
-            }
-        }
-        "raw_tp" => Attach::RawTp(name()),
-        "tracepoint" => match place.split_once(['/', ':']) {
-            Some((category, name)) => Attach::Tracepoint(category.into(), name.into()),
-            None => {
-                return Err(Error::usage(format!("{place}: a tracepoint is CATEGORY/NAME")));
-            }
-        },
-        _ => {
-            let Some((path, symbol)) = place.rsplit_once(':') else {
-                return Err(Error::usage(format!("{place}: a user function is PATH:SYMBOL")));
-            };
-            let at = if kind == "uprobe" { At::Entry } else { At::Return };
-            Attach::Uprobe(UserFunction::find(Path::new(path), symbol, None)?, at)
-        }
     })
 }

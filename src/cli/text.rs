@@ -13,7 +13,7 @@ use crate::btf;
 use crate::btf::{Btf, BtfError, Kind, identifier};
 use crate::elf;
 use crate::error::{Error, Failure};
-use crate::host::KernelTypes;
+use crate::host::{AttachKind, KernelTypes};
 use crate::insn::Source;
 use crate::insn::parse::{Mistakes, NamedProgram, Word, like, parse};
 use crate::sys::{MapSpec, MapType, MapTypes, ProgramType};
@@ -52,20 +52,6 @@ impl fmt::Display for ProgramKind {
         }
     }
 }
-
-/// The ways to attach, as the listing names them.
-const ATTACHED: [&str; 10] = [
-    "kprobe",
-    "kretprobe",
-    "kprobe.multi",
-    "fentry",
-    "fexit",
-    "tp_btf",
-    "raw_tp",
-    "tracepoint",
-    "uprobe",
-    "uretprobe",
-];
 
 /// A text of the largest program that the kernel takes is half of this.
 const LARGEST: u64 = 64 << 20;
@@ -202,7 +188,7 @@ fn kind(source: &Source, program: &NamedProgram) -> Result<ProgramKind, Mistakes
     if line.kind.text.is_empty() {
         return Ok(ProgramKind::Type(ProgramType::SocketFilter));
     }
-    if let Some(attached) = ATTACHED.into_iter().find(|name| *name == line.kind.text) {
+    if let Some(attached) = AttachKind::words().find(|name| *name == line.kind.text) {
         if line.place.text.is_empty() {
             let what = format!("where is this {attached} to be attached?");
             let help = format!(".program {} {attached} PLACE", line.name.text);
@@ -212,7 +198,7 @@ fn kind(source: &Source, program: &NamedProgram) -> Result<ProgramKind, Mistakes
     }
     let program_type = number(&line.kind, ProgramType::NAMES).and_then(ProgramType::from_raw);
     let Some(program_type) = program_type else {
-        let mut types = ProgramType::NAMES.iter().chain(&ATTACHED).copied();
+        let mut types = ProgramType::NAMES.iter().copied().chain(AttachKind::words());
         return Err(no_such(source, &line.kind, "program type or way to attach", &mut types));
     };
     if !line.place.text.is_empty() {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow::{Break, Continue};
 
 use super::Stop;
-use super::dump::{Dumped, Format, dump};
+use super::dump::{Dumped, dump};
 use super::options::TraceOptions;
 use super::report::{self, Bar};
 use super::verify::{self, Show};
@@ -16,6 +16,7 @@ use crate::run::{Event, Events, Progress};
 use crate::sample::Sample;
 use crate::sys::signal::StopSignal;
 use crate::tools::{Running, Tool};
+use crate::view::dump::Format;
 
 /// How a tool's samples are printed for people.
 pub trait Output {

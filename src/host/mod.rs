@@ -1,7 +1,6 @@
 //! What this kernel offers: where programs attach, where arguments and fields are, and why it
 //! refuses.
 
-mod attach;
 mod call_frame;
 mod cgroups;
 pub mod clock;
@@ -10,6 +9,7 @@ pub mod holders;
 mod map_rules;
 pub mod names;
 mod operations;
+mod probe;
 pub mod refusal;
 pub mod registers;
 mod request;
@@ -19,13 +19,17 @@ mod task;
 mod types;
 mod value;
 
-pub use attach::{Attach, AttachKind, UserFunction};
 pub use call_frame::CallFrame;
 pub use cgroups::Cgroups;
 pub use disk::Disk;
 pub use operations::Operations;
-pub use request::{Place, Request};
-pub use submission::{By, Issue, Submission};
+pub(crate) use probe::Attachment;
+pub use probe::{
+    Attach, AttachKind, Facts, Fentry, Kprobe, KprobeMulti, RawTp, TpBtf, Tracepoint, Uprobe,
+};
+pub use request::{Place, RecordRequest, Request, StructRequest};
+pub use submission::{Identity, Issue, Submission};
+pub use symbol::UserFunction;
 pub use task::Task;
 pub use types::KernelTypes;
 pub use value::{Expression, Origin, Value};

@@ -6,10 +6,10 @@ mod privilege;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::attach::{AttachKind, UserFunction};
 use super::map_rules;
 use crate::error::Error;
 use crate::sys::{Errno, MapSpec, SysError, Tracefs, file, kallsyms};
+pub(super) use load::reason;
 pub use load::{lines, load, of_program, of_type};
 use privilege::policy;
 pub use privilege::{capabilities, in_user_namespace, privilege};
@@ -18,7 +18,7 @@ pub use privilege::{capabilities, in_user_namespace, privilege};
 pub fn map(error: &SysError) -> Error {
     let detail = error.to_string();
     match error.errno {
-        Errno::EPERM => privilege().unwrap_or_else(|| policy(error)).detail(detail),
+        Errno::EPERM => denied(error).detail(detail),
         Errno::ENOSYS => no_bpf().detail(detail),
         Errno::EMFILE | Errno::ENFILE => descriptors(error),
         Errno::ENOMEM => no_memory("the map").detail(detail),
@@ -95,6 +95,11 @@ fn cgroup_limit() -> Option<(u64, String)> {
     limits.min()
 }
 
+/// This process may not do it, or nobody may: which of them, and why.
+pub fn denied(error: &SysError) -> Error {
+    privilege().unwrap_or_else(|| policy(error))
+}
+
 /// The errors that mean the same whatever was to be loaded, made or attached; `what` is that.
 fn general(what: &str, error: &SysError) -> Option<Error> {
     Some(match error.errno {
@@ -123,7 +128,7 @@ pub fn objects(error: &SysError) -> Error {
             "not permitted: CAP_SYS_ADMIN is missing, which it takes to see what others loaded",
         )
         .next("try it with sudo"),
-        _ => privilege().unwrap_or_else(|| policy(error)),
+        _ => self::denied(error),
     };
     match error.errno {
         Errno::EPERM => denied().detail(detail),
@@ -133,27 +138,8 @@ pub fn objects(error: &SysError) -> Error {
     }
 }
 
-/// Why the kernel refused a probe at the entry of `function`.
-pub fn kprobe(function: &str, error: &SysError) -> Error {
-    let detail = error.to_string();
-    let refused = match error.errno {
-        Errno::ENOENT | Errno::ENODEV if error.call.starts_with("read") => no_kprobes(),
-        Errno::ENOENT => no_function(function),
-        Errno::EINVAL | Errno::EILSEQ => {
-            Error::failed(format!("{function} cannot be probed: the kernel forbids it there"))
-        }
-        Errno::EADDRNOTAVAIL => {
-            Error::failed(format!("this kernel has several functions named {function}"))
-        }
-        Errno::EPERM | Errno::EACCES => privilege().unwrap_or_else(|| policy(error)),
-        _ => occupied(function, error)
-            .unwrap_or_else(|| Error::failed(format!("{function} was not probed: {error}"))),
-    };
-    refused.detail(detail)
-}
-
 /// There is no room for another program at a place, or this one is there already.
-fn occupied(place: &str, error: &SysError) -> Option<Error> {
+pub(super) fn occupied(place: &str, error: &SysError) -> Option<Error> {
     let next = "end one of them: rawbpf list shows what is attached where";
     match error.errno {
         Errno::E2BIG => Some(
@@ -204,36 +190,6 @@ pub fn misspelt<'a>(what: String, word: &str, names: impl Iterator<Item = &'a st
     Error::failed(what).next(format!("{meant}{there}")).detail(all.join(" "))
 }
 
-/// Why the kernel refused a probe in a file.
-pub fn uprobe(function: &UserFunction, error: &SysError) -> Error {
-    let detail = error.to_string();
-    let refused = match error.errno {
-        Errno::ENOENT | Errno::ENODEV if error.call.starts_with("read") => {
-            Error::lacking("this kernel has no uprobes (CONFIG_UPROBE_EVENTS)")
-        }
-        Errno::ESRCH => Error::usage(format!("no process {}", function.pid.unwrap_or_default())),
-        Errno::EINVAL | Errno::EILSEQ | Errno::ENOTSUPP | Errno::EOPNOTSUPP => {
-            Error::failed(format!("{function} cannot be probed: the kernel forbids it there"))
-        }
-        Errno::EPERM | Errno::EACCES => privilege().unwrap_or_else(|| policy(error)),
-        _ => occupied(&function.to_string(), error)
-            .unwrap_or_else(|| Error::failed(format!("{function} was not probed: {error}"))),
-    };
-    refused.detail(detail)
-}
-
-/// Why the kernel refused a link to many functions. Each by itself may still be probed.
-pub fn kprobe_multi(error: &SysError) -> Error {
-    let refused = match error.errno {
-        Errno::EPERM | Errno::EACCES => privilege().unwrap_or_else(|| policy(error)),
-        Errno::EINVAL | Errno::EOPNOTSUPP => {
-            Error::lacking("this kernel has no kprobe.multi (CONFIG_FPROBE)")
-        }
-        _ => Error::lacking(format!("kprobe.multi is refused: {error}")),
-    };
-    refused.detail(error.to_string())
-}
-
 /// There is no tracepoint of that name.
 pub fn no_tracepoint(category: &str, name: &str) -> Error {
     let asked = format!("{category}:{name}");
@@ -248,11 +204,11 @@ pub fn no_tracepoint(category: &str, name: &str) -> Error {
     }
 }
 
-/// Why a tracepoint's event could not be opened or its program attached.
-pub fn attach(kind: AttachKind, place: &str, error: &SysError) -> Error {
+/// Why a program of this kind could not be attached to a tracepoint or by a trampoline.
+pub(super) fn attach(kind: &str, place: &str, error: &SysError) -> Error {
     let detail = error.to_string();
     let refused = match error.errno {
-        Errno::EPERM | Errno::EACCES => privilege().unwrap_or_else(|| policy(error)),
+        Errno::EPERM | Errno::EACCES => denied(error),
         Errno::ENOENT => Error::lacking(format!("this kernel has no tracepoint {place}")),
         Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTSUPP => {
             Error::lacking(format!("this kernel does not attach {kind} programs to {place}"))
@@ -261,14 +217,6 @@ pub fn attach(kind: AttachKind, place: &str, error: &SysError) -> Error {
             .unwrap_or_else(|| Error::failed(format!("{place} was not attached to: {error}"))),
     };
     refused.detail(detail)
-}
-
-/// This kernel has no kprobes.
-pub fn no_kprobes() -> Error {
-    no_sysfs().unwrap_or_else(|| {
-        Error::lacking("this kernel has no kprobes (CONFIG_KPROBE_EVENTS)")
-            .next("try: --attach auto")
-    })
 }
 
 /// The kernel tells what it has in sysfs, and that is not mounted.
@@ -296,7 +244,7 @@ pub fn no_btf(needed: &str) -> Error {
 }
 
 /// The kernel's own ids are needed, and it has none to offer or they were to come from a file.
-pub fn no_ids(kind: AttachKind) -> Error {
+pub(super) fn no_ids(kind: &str) -> Error {
     Error::lacking(format!("{kind} needs the kernel's own BTF (CONFIG_DEBUG_INFO_BTF), with this hook"))
         .next("try: --attach raw_tp or tracepoint; a file's BTF (--btf) does not do for tp_btf and fentry")
 }
@@ -364,17 +312,17 @@ impl MostLike<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::load::{length, load_type};
     use super::*;
     use crate::error::Failure;
     use crate::sys::{LoadError, ProgramType};
 
-    const ROOT: &str = "CapEff:\t000001ffffffffff\n";
+    pub const ROOT: &str = "CapEff:\t000001ffffffffff\n";
     const NOBODY: &str = "CapEff:\t0000000000000000\n";
 
     /// A host that has these files, among those that are asked for an explanation.
-    fn host<const N: usize>(files: [(&'static str, &'static str); N]) -> file::hook::Installed {
+    pub fn host<const N: usize>(files: [(&'static str, &'static str); N]) -> file::hook::Installed {
         file::hook::install(move |path| {
             let found = files.iter().find(|(name, _)| Path::new(name) == path);
             let missing = || std::io::Error::from_raw_os_error(libc::ENOENT);
@@ -382,7 +330,7 @@ mod tests {
         })
     }
 
-    fn perf(errno: Errno) -> SysError {
+    pub fn perf(errno: Errno) -> SysError {
         SysError { call: "perf_event_open()", errno }
     }
 
@@ -391,7 +339,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn says(error: &Error, what: &str, next: &str) {
+    pub fn says(error: &Error, what: &str, next: &str) {
         assert_eq!(error.failure, Failure::Lacking, "{error}");
         assert!(error.what.contains(what), "{error}");
         assert!(error.next.as_ref().is_some_and(|text| text.contains(next)), "{error}");
@@ -403,9 +351,9 @@ mod tests {
         let bpf = SysError { call: "bpf(BPF_MAP_CREATE)", errno: Errno::EPERM };
         for error in [
             map(&bpf),
-            load(AttachKind::TpBtf, &refused(Errno::EPERM, "")),
-            kprobe("f", &perf(Errno::EACCES)),
-            attach(AttachKind::Tracepoint, "t", &perf(Errno::EACCES)),
+            load(&"tp_btf", None, &refused(Errno::EPERM, "")),
+            denied(&perf(Errno::EACCES)),
+            attach("tracepoint", "t", &perf(Errno::EACCES)),
             no_tracefs(),
         ] {
             says(&error, "CAP_BPF and CAP_PERFMON are missing", "setcap cap_bpf,cap_perfmon+ep");
@@ -428,7 +376,7 @@ mod tests {
     #[test]
     fn root_of_a_container_is_not_the_hosts() {
         let _host = host([("/proc/self/status", ROOT), ("/proc/self/uid_map", "0 100000 65536\n")]);
-        says(&kprobe("f", &perf(Errno::EPERM)), "root of a user namespace", "container");
+        says(&denied(&perf(Errno::EPERM)), "root of a user namespace", "container");
     }
 
     #[test]
@@ -437,11 +385,10 @@ mod tests {
             ("/proc/self/status", ROOT),
             ("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n"),
         ]);
-        let denied = "program of this type cannot use helper bpf_probe_read_kernel#113\n";
-        for error in [
-            kprobe("f", &perf(Errno::EPERM)),
-            load(AttachKind::Kprobe, &refused(Errno::EINVAL, denied)),
-        ] {
+        let helper = "program of this type cannot use helper bpf_probe_read_kernel#113\n";
+        for error in
+            [denied(&perf(Errno::EPERM)), load(&"kprobe", None, &refused(Errno::EINVAL, helper))]
+        {
             says(&error, "locked down (mode confidentiality)", "at boot");
         }
     }
@@ -452,14 +399,14 @@ mod tests {
             ("/proc/self/status", ROOT),
             ("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n"),
         ]);
-        says(&kprobe("f", &perf(Errno::EPERM)), "no capability is missing", "seccomp");
+        says(&denied(&perf(Errno::EPERM)), "no capability is missing", "seccomp");
     }
 
     #[test]
     fn the_paranoid_sysctl_is_named() {
         let _host =
             host([("/proc/self/status", ROOT), ("/proc/sys/kernel/perf_event_paranoid", "4\n")]);
-        says(&kprobe("f", &perf(Errno::EPERM)), "perf_event_paranoid", "sysctl");
+        says(&denied(&perf(Errno::EPERM)), "perf_event_paranoid", "sysctl");
     }
 
     #[test]
@@ -519,9 +466,9 @@ mod tests {
         for (errno, said) in numbers {
             let error = SysError { call: "bpf(BPF_RAW_TRACEPOINT_OPEN)", errno };
             let errors = [
-                load(AttachKind::RawTp, &refused(errno, "")),
+                load(&"raw_tp", None, &refused(errno, "")),
                 load_type(ProgramType::Xdp, &refused(errno, "")),
-                attach(AttachKind::RawTp, "sys_enter", &error),
+                attach("raw_tp", "sys_enter", &error),
             ];
             for (error, said) in errors.iter().zip(said) {
                 assert!(error.what.contains(said), "{errno}: {error}");
@@ -534,11 +481,8 @@ mod tests {
             [(Errno::EEXIST, "attached to sys_enter already"), (Errno::EBUSY, "does not share it")]
         {
             let error = SysError { call: "ioctl(PERF_EVENT_IOC_SET_BPF)", errno };
-            for error in
-                [attach(AttachKind::RawTp, "sys_enter", &error), kprobe("sys_enter", &error)]
-            {
-                assert!(error.what.contains(said) && error.next.is_some(), "{error}");
-            }
+            let error = attach("raw_tp", "sys_enter", &error);
+            assert!(error.what.contains(said) && error.next.is_some(), "{error}");
         }
     }
 
@@ -578,12 +522,10 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_without_the_syscall_or_kprobes_or_btf_is_named() {
+    fn a_kernel_without_the_syscall_or_btf_is_named() {
         let _host = host([("/proc/self/status", ROOT)]);
         let bpf = SysError { call: "bpf(BPF_MAP_CREATE)", errno: Errno::ENOSYS };
         assert!(map(&bpf).what.contains("CONFIG_BPF_SYSCALL"));
-        let pmu = SysError { call: "read(/sys/bus/..)", errno: Errno::ENOENT };
-        says(&kprobe("f", &pmu), "no kprobes", "--attach auto");
         says(&no_btf("x"), "no BTF", "--btf FILE");
     }
 
@@ -599,41 +541,14 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_function_finds_the_one_that_was_meant() {
-        let _host = host([
-            ("/sys/kernel/tracing/available_filter_functions", "vfs_read\nvfs_write [m]\nx\n"),
-            ("/proc/kallsyms", "0 T vfs_read\n0 T vfs_write\n0 D vfs_writ\n"),
-        ]);
-        let error = kprobe("vfs_wirte", &perf(Errno::ENOENT));
-        assert_eq!(error.what, "this kernel has no function vfs_wirte");
-        assert_eq!(error.next.as_deref(), Some("did you mean vfs_write?"));
-        let error = kprobe("something_else_altogether", &perf(Errno::ENOENT));
-        assert_eq!(error.next, None);
-    }
-
-    #[test]
-    fn a_function_that_must_not_be_probed_is_not_called_missing() {
-        let error = kprobe("blk_account_io_start", &perf(Errno::EINVAL));
-        assert!(error.what.contains("cannot be probed"), "{error}");
-    }
-
-    #[test]
-    fn a_kernel_older_than_kprobe_multi_is_not_called_a_refusing_verifier() {
-        let log = "0: (85) call unknown#174\ninvalid func unknown#174\nprocessed 1 insns\n";
-        let error = load(AttachKind::KprobeMulti, &refused(Errno::EINVAL, log));
-        assert_eq!(error.what, "this kernel has no kprobe.multi (Linux 5.18)");
-        assert_eq!(error.failure, Failure::Lacking);
-    }
-
-    #[test]
     fn of_a_verifiers_log_the_reason_is_shown() {
         let log = "0: (bf) r0 = r7\nR7 !read_ok\nprocessed 1 insns (limit 1000000)\n";
-        let error = load(AttachKind::Kprobe, &refused(Errno::EACCES, log));
+        let error = load(&"kprobe", None, &refused(Errno::EACCES, log));
         assert_eq!(error.what, "the verifier refused the kprobe program: R7 !read_ok");
         assert!(error.detail.unwrap().contains(log));
         // Linux 7.3 goes on behind it.
         let log = "0: (bf) r0 = r7\nR7 !read_ok\nVerification failed: Bad: x\nReason: y\n";
-        let error = load(AttachKind::Kprobe, &refused(Errno::EACCES, log));
+        let error = load(&"kprobe", None, &refused(Errno::EACCES, log));
         assert_eq!(error.what, "the verifier refused the kprobe program: R7 !read_ok");
     }
 }

@@ -1,45 +1,53 @@
-//! Where a program that runs when a block request is issued finds the request.
+//! Where a program that runs when a block request is issued or ends finds the request.
 
-use super::attach::{Attach, AttachKind};
+use super::probe::{Attach, AttachKind, Fentry, Kprobe, RawTp, TpBtf, Tracepoint};
 use super::registers;
 use super::types::KernelTypes;
 use crate::btf::{Btf, BtfError, Kind, TraceArgs, Type};
 use crate::error::Error;
 use crate::insn::{Access, Field};
 use crate::sys::Tracefs;
+use crate::sys::link::At;
 
 /// A block request as a program's context leads to it.
 #[derive(Clone, Copy, Debug)]
 pub enum Request {
-    /// By a pointer to a `struct request`.
-    Struct {
-        /// Where in the context the pointer is.
-        argument: i32,
-        /// How to read through it.
-        access: Access,
-        /// The size in bytes, u32.
-        data_len: Field,
-        /// What it does: operation and flags, u32.
-        cmd_flags: Field,
-        /// The pointers to follow to the `struct gendisk`.
-        disk: [Option<Field>; 2],
-        /// The disk's driver, u32.
-        major: Field,
-        /// The disk's number, u32.
-        first_minor: Field,
-        /// When it was made, u64 nanoseconds of the monotonic clock; 0 where the disk's `iostats` is
-        /// off.
-        start_time: Field,
-    },
-    /// By a copy of what matters of it, in a tracepoint's record.
-    Record {
-        /// The size in bytes, u32.
-        bytes: Field,
-        /// The disk's number in the kernel's own form, u32.
-        dev: Field,
-        /// The name of the task that runs, 16 bytes.
-        comm: Field,
-    },
+    /// By a pointer to it.
+    Struct(StructRequest),
+    /// By a tracepoint's record.
+    Record(RecordRequest),
+}
+
+/// A `struct request` that a program's context has a pointer to.
+#[derive(Clone, Copy, Debug)]
+pub struct StructRequest {
+    /// Where in the context the pointer is.
+    pub argument: i32,
+    /// How to read through it.
+    pub access: Access,
+    /// The size in bytes, u32.
+    pub data_len: Field,
+    /// What it does: operation and flags, u32.
+    pub cmd_flags: Field,
+    /// The pointers to follow to the `struct gendisk`.
+    pub disk: [Option<Field>; 2],
+    /// The disk's driver, u32.
+    pub major: Field,
+    /// The disk's number, u32.
+    pub first_minor: Field,
+    /// When it was made, u64 nanoseconds of the monotonic clock; 0 where the disk's `iostats` is off.
+    pub start_time: Field,
+}
+
+/// A copy of what matters of a request, in a tracepoint's record. It does not say which request it is.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordRequest {
+    /// The size in bytes, u32.
+    pub bytes: Field,
+    /// The disk's number in the kernel's own form, u32.
+    pub dev: Field,
+    /// The name of the task that runs, 16 bytes.
+    pub comm: Field,
 }
 
 const RECORD: &str = "trace_event_raw_block_rq";
@@ -73,15 +81,32 @@ impl Place {
     /// How a program is attached there and finds the request, as far as the types tell.
     pub(super) fn request(
         &self,
-        mut found: Option<&mut Found>,
+        found: Option<&mut Found>,
         types: &KernelTypes,
     ) -> Result<(Attach, Request), Error> {
+        if self.kind != AttachKind::Tracepoint {
+            let (attach, request) = self.struct_request(found, types)?;
+            return Ok((attach, Request::Struct(request)));
+        }
+        let (category, name) = self.tracepoint;
+        let attach = Tracepoint::new(category, name).into();
+        Ok((attach, Request::Record(RecordRequest::find(category, name, types)?)))
+    }
+
+    /// The same for a program that needs the request itself, which no record leads to.
+    fn struct_request(
+        &self,
+        mut found: Option<&mut Found>,
+        types: &KernelTypes,
+    ) -> Result<(Attach, StructRequest), Error> {
         let own = !types.are_from_file();
-        let (functions, (category, name)) = (self.functions, self.tracepoint);
+        let (functions, (_, name)) = (self.functions, self.tracepoint);
         let (attach, argument, access) = match self.kind {
             AttachKind::Tracepoint => {
-                let attach = Attach::Tracepoint(category.to_owned(), name.to_owned());
-                return Ok((attach, Request::record(category, name, types)?));
+                return Err(Error::lacking(
+                    "a tracepoint's record does not tell which request it is of",
+                )
+                .next("try: --attach raw_tp"));
             }
             AttachKind::Kprobe => {
                 let registers = registers::host().ok_or_else(|| {
@@ -92,7 +117,7 @@ impl Place {
                     .next("try: --attach tp_btf")
                 })?;
                 let functions = functions.iter().map(|name| (*name).to_owned()).collect();
-                (Attach::Kprobe(functions), registers.arguments[0], Access::Probe)
+                (Attach::from(Kprobe::first_of(functions)), registers.arguments[0], Access::Probe)
             }
             AttachKind::Fentry => {
                 let id = |name: &str| Some(found.as_ref()?.find(Kind::Func, name)?.0);
@@ -101,8 +126,8 @@ impl Place {
                     (functions.first().copied().unwrap_or_default(), None),
                     |(name, id)| (name, Some(id)),
                 );
-                let attach = Attach::Fentry(name.to_owned(), id.filter(|_| own));
-                (attach, 0, Access::Typed)
+                let attach = Fentry::new(name, id.filter(|_| own), At::Entry);
+                (attach.into(), 0, Access::Typed)
             }
             _ => {
                 let trace = found.as_mut().map(|found| found.trace_args(self.tracepoint.1));
@@ -111,13 +136,13 @@ impl Place {
                 let argument = if trace.is_some_and(|trace| trace.args == 2) { 8 } else { 0 };
                 if self.kind == AttachKind::TpBtf {
                     let id = trace.map(|trace| trace.type_id).filter(|_| own);
-                    (Attach::TpBtf(name.to_owned(), id), argument, Access::Typed)
+                    (TpBtf::new(name, id).into(), argument, Access::Typed)
                 } else {
-                    (Attach::RawTp(name.to_owned()), argument, Access::Probe)
+                    (RawTp::new(name).into(), argument, Access::Probe)
                 }
             }
         };
-        let mut request = Request::through(argument, access);
+        let mut request = StructRequest::through(argument, access);
         if let Some(found) = found {
             found.place(&mut request).map_err(|error| types.error(&error))?;
         }
@@ -126,57 +151,23 @@ impl Place {
 }
 
 impl Request {
-    /// Where a program finds the request when it is attached in this way, for each of these places by
-    /// one walk over the types. The disk is looked up only `with_disk`. What this host does not tell
-    /// stays unknown.
+    /// Where a program finds the request when it is attached there. The disk is looked up only
+    /// `with_disk`. What this host does not tell stays unknown.
     ///
     /// # Errors
     /// The kernel's types cannot be read, or this architecture's registers are not known.
-    pub fn find<const N: usize>(
-        places: [Place; N],
+    pub fn find(
+        place: Place,
         types: &KernelTypes,
         with_disk: bool,
-    ) -> Result<[(Attach, Request); N], Error> {
-        let (found, _) = Request::find_all(&places, types, with_disk, &[])?;
-        found.try_into().map_err(|_| Error::failed("a place of a request is missing"))
+    ) -> Result<(Attach, Request), Error> {
+        let mut found = Found::look_up(&[place], types, with_disk, &[])?;
+        place.request(found.as_mut(), types)
     }
+}
 
-    /// The same, and whether programs can compare and exchange in one step (`cmpxchg`): whether the types
-    /// are of Linux 5.19 or newer.
-    ///
-    /// # Errors
-    /// As for [`Request::find`].
-    pub fn find_with_cmpxchg<const N: usize>(
-        places: [Place; N],
-        types: &KernelTypes,
-        with_disk: bool,
-    ) -> Result<([(Attach, Request); N], bool), Error> {
-        // It came with Linux 5.12, but some architectures compiled it only later.
-        let since = [(Kind::Struct, "bpf_dynptr_kern")];
-        let (found, told) = Request::find_all(&places, types, with_disk, &since)?;
-        let found = found.try_into();
-        Ok((found.map_err(|_| Error::failed("a place of a request is missing"))?, told))
-    }
-
-    /// And whether the types tell the first of `more`.
-    fn find_all(
-        places: &[Place],
-        types: &KernelTypes,
-        with_disk: bool,
-        more: &[(Kind, &str)],
-    ) -> Result<(Vec<(Attach, Request)>, bool), Error> {
-        let mut found = Found::look_up(places, types, with_disk, more)?;
-        let told =
-            more.first().and_then(|(kind, name)| found.as_ref()?.find(*kind, name)).is_some();
-        let mut requests = vec![];
-        for place in places {
-            requests.push(place.request(found.as_mut(), types)?);
-        }
-        Ok((requests, told))
-    }
-
-    /// By the record of a tracepoint.
-    fn record(category: &str, name: &str, types: &KernelTypes) -> Result<Request, Error> {
+impl RecordRequest {
+    fn find(category: &str, name: &str, types: &KernelTypes) -> Result<RecordRequest, Error> {
         let [mut bytes, mut dev, mut comm] =
             ["bytes", "dev", "comm"].map(|member| field(RECORD, member));
         // Only root may read tracefs; the types tell everybody the same.
@@ -192,12 +183,34 @@ impl Request {
                 field.offset = place.map(|place| place.offset as i32);
             }
         }
-        Ok(Request::Record { bytes, dev, comm })
+        Ok(RecordRequest { bytes, dev, comm })
+    }
+}
+
+impl StructRequest {
+    /// As [`Request::find`] for programs that need the request itself, at each of these places by one
+    /// walk over the types; and whether programs can compare and exchange in one step (`cmpxchg`): whether
+    /// the types are of Linux 5.19 or newer.
+    ///
+    /// # Errors
+    /// As for [`Request::find`]; or a place is a tracepoint with a record, which does not tell the request.
+    pub fn find_with_cmpxchg<const N: usize>(
+        places: [Place; N],
+        types: &KernelTypes,
+        with_disk: bool,
+    ) -> Result<([(Attach, StructRequest); N], bool), Error> {
+        // It came with Linux 5.12, but some architectures compiled it only later.
+        let (kind, name) = (Kind::Struct, "bpf_dynptr_kern");
+        let mut found = Found::look_up(&places, types, with_disk, &[(kind, name)])?;
+        let told = found.as_ref().is_some_and(|found| found.find(kind, name).is_some());
+        let requests = places.iter().map(|place| place.struct_request(found.as_mut(), types));
+        let requests = requests.collect::<Result<Vec<_>, Error>>()?.try_into();
+        Ok((requests.map_err(|_| Error::failed("a place of a request is missing"))?, told))
     }
 
     /// By a pointer `argument` bytes into the context, its fields yet to be placed.
-    fn through(argument: i32, access: Access) -> Request {
-        Request::Struct {
+    fn through(argument: i32, access: Access) -> StructRequest {
+        StructRequest {
             argument,
             access,
             data_len: field("request", "__data_len"),
@@ -271,12 +284,9 @@ impl<'a> Found<'a> {
         Ok(place.and_then(|place| i32::try_from(place.offset).ok()))
     }
 
-    fn place(&mut self, request: &mut Request) -> Result<(), BtfError> {
-        let Request::Struct { data_len, cmd_flags, disk, major, first_minor, start_time, .. } =
-            request
-        else {
-            return Ok(());
-        };
+    fn place(&mut self, request: &mut StructRequest) -> Result<(), BtfError> {
+        let StructRequest { data_len, cmd_flags, disk, major, first_minor, start_time, .. } =
+            request;
         // Until 5.15 the request knew its disk.
         let direct = field("request", "rq_disk");
         if self.offset(direct)?.is_some() {

@@ -1,6 +1,6 @@
 //! Where a block request's process can be told.
 
-use super::attach::Attach;
+use super::probe::{Attach, RawTp};
 use super::request::{Found, Place, Request, field};
 use super::task::Task;
 use super::types::KernelTypes;
@@ -30,13 +30,13 @@ pub struct Submission {
     pub attach: Attach,
     /// Where in its context the pointer is by which the I/O is known again.
     pub argument: i32,
-    /// What the pointer leads to.
-    pub by: By,
+    /// What the pointer leads to, which the issue has too.
+    pub identity: Identity,
 }
 
-/// What is the same at submission and at issue.
+/// How a request is recognised again at its issue: what its submission had a pointer to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum By {
+pub enum Identity {
     /// The `struct request`.
     Request,
     /// The `struct bio` that a request begins with, by this member of it.
@@ -70,9 +70,13 @@ impl Submission {
     /// `block_io_start`, which knows the request (Linux 6.5), else `block_getrq`, which knows the bio
     /// that it is made for.
     fn among(found: &mut Found) -> Result<Option<Submission>, BtfError> {
-        let raw_tp = |name: &str| Attach::RawTp(name.into());
+        let raw_tp = |name: &str| Attach::from(RawTp::new(name));
         if found.trace_args(START)?.is_some() {
-            return Ok(Some(Submission { attach: raw_tp(START), argument: 0, by: By::Request }));
+            return Ok(Some(Submission {
+                attach: raw_tp(START),
+                argument: 0,
+                identity: Identity::Request,
+            }));
         }
         let Some(trace) = found.trace_args(GETRQ)? else { return Ok(None) };
         let mut bio = field("request", "bio");
@@ -81,7 +85,7 @@ impl Submission {
             attach: raw_tp(GETRQ),
             // Until 5.11 the request's queue comes first.
             argument: if trace.args > 1 { 8 } else { 0 },
-            by: By::Bio(bio),
+            identity: Identity::Bio(bio),
         }))
     }
 }

@@ -1,12 +1,12 @@
 //! Functions of executables and libraries, by their symbols.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
-use goblin::elf::program_header::PT_LOAD;
+use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 use goblin::elf::section_header::{SHT_DYNSYM, SHT_GNU_VERSYM, SHT_SYMTAB};
 use goblin::elf::sym::{STT_FUNC, STT_GNU_IFUNC};
 
-use super::attach::UserFunction;
 use crate::elf::{ElfError, File};
 use crate::error::Error;
 use crate::sys::file::map_or_read;
@@ -14,7 +14,41 @@ use crate::sys::file::map_or_read;
 /// Marks the old version of a symbol, kept for programs that were linked long ago.
 const HIDDEN: u8 = 0x80;
 
+/// A function in an executable or a library.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UserFunction {
+    /// The file.
+    pub path: PathBuf,
+    /// Its name.
+    pub symbol: String,
+    /// Where in the file its first instruction is, in bytes.
+    pub offset: u64,
+    /// Only in this process.
+    pub pid: Option<u32>,
+}
+
+impl fmt::Display for UserFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.path.display(), self.symbol)
+    }
+}
+
 impl UserFunction {
+    /// Where this program itself began, in this process: an instruction that has run by now.
+    ///
+    /// # Errors
+    /// The program cannot read its own file.
+    pub fn own_entry() -> Result<UserFunction, Error> {
+        let unreadable = || Error::failed("this program cannot read its own file");
+        let path = Path::new("/proc/self/exe");
+        let bytes = map_or_read(path).map_err(|_| unreadable())?;
+        let elf = File::parse(&bytes).map_err(|_| unreadable())?;
+        let segments = elf.segments().map_err(|_| unreadable())?;
+        let offset = offset_of(&segments, elf.header.e_entry).ok_or_else(unreadable)?;
+        let (symbol, pid) = ("_start".to_owned(), Some(std::process::id()));
+        Ok(UserFunction { path: path.to_owned(), symbol, offset, pid })
+    }
+
     /// The function called `symbol` in the ELF object at `path`, or as Rust's source calls it:
     /// `alloc::vec::Vec<T>::push`.
     ///
@@ -77,15 +111,19 @@ fn file_offset(bytes: &[u8], symbol: &str) -> Result<u64, Error> {
             "{symbol} is chosen when a program starts (IFUNC), among functions for several CPUs"
         )));
     }
-    let address = function.address;
     let segments = elf.segments().map_err(broken)?;
+    offset_of(&segments, function.address)
+        .ok_or_else(|| Error::usage(format!("{symbol} is not in the code that processes run")))
+}
+
+/// Where in the file the code at this address is.
+fn offset_of(segments: &[ProgramHeader], address: u64) -> Option<u64> {
     let loaded = segments.iter().filter(|segment| segment.p_type == PT_LOAD);
     let mut code = loaded.filter(|segment| segment.is_executable());
-    let inside = code.find_map(|segment| {
+    code.find_map(|segment| {
         let within = address.checked_sub(segment.p_vaddr)?;
         (within < segment.p_filesz).then(|| segment.p_offset.checked_add(within))?
-    });
-    inside.ok_or_else(|| Error::usage(format!("{symbol} is not in the code that processes run")))
+    })
 }
 
 /// Every function that the object itself defines, under the names that programs of today use.

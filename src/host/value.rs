@@ -4,7 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::attach::{Attach, AttachKind, UserFunction};
+use super::probe::{Attach, AttachKind, Fentry, Kprobe, RawTp, TpBtf, Tracepoint, Uprobe};
+use super::symbol::UserFunction;
 use super::types::KernelTypes;
 use super::{refusal, registers};
 use crate::btf::{Btf, BtfError, Kind, Number, Parameter, Signature, Type};
@@ -147,13 +148,10 @@ impl Value {
         if of.signature.is_none() && (kind == AttachKind::Fentry || expression.needs_types()) {
             return Err(of.unknown(expression));
         }
-        let name = function.to_owned();
         let id = of.id.filter(|_| !types.are_from_file());
-        let attach = match (kind, expression.is_of_result()) {
-            (AttachKind::Fentry, false) => Attach::Fentry(name, id),
-            (AttachKind::Fentry, true) => Attach::Fexit(name, id),
-            (_, false) => Attach::Kprobe(vec![name]),
-            (_, true) => Attach::Kretprobe(name),
+        let attach = match kind {
+            AttachKind::Fentry => Fentry::new(function, id, expression.at()).into(),
+            _ => Kprobe::new(function, expression.at()).into(),
         };
         Ok((attach, of.value(kind, expression)?))
     }
@@ -179,10 +177,8 @@ impl Value {
             None => {}
         }
         let attach = match kind {
-            AttachKind::TpBtf => {
-                Attach::TpBtf(name.into(), of.id.filter(|_| !types.are_from_file()))
-            }
-            _ => Attach::RawTp(name.into()),
+            AttachKind::TpBtf => TpBtf::new(name, of.id.filter(|_| !types.are_from_file())).into(),
+            _ => RawTp::new(name).into(),
         };
         Ok((attach, of.value(kind, expression)?))
     }
@@ -218,8 +214,8 @@ impl Value {
             return Err(Error::failed(format!("{asked} is no number: {}", field.declaration)));
         }
         let origin = Origin::Field(field.offset as i32);
-        let attach = Attach::Tracepoint(category.into(), name.into());
-        Ok((attach, Value { origin, path: vec![], number }))
+        let attach = Tracepoint::new(category, name);
+        Ok((attach.into(), Value { origin, path: vec![], number }))
     }
 
     /// Of a function of a file, whose types are not known: a register.
@@ -235,14 +231,19 @@ impl Value {
                 "{expression}: of a function of a file only arg0 to arg5 and retval can be read"
             )));
         }
-        let at = if expression.is_of_result() { At::Return } else { At::Entry };
         let mut of =
             Typed { name: &function.symbol, btf: None, id: None, signature: None, types: None };
-        Ok((Attach::Uprobe(function.clone(), at), of.value(AttachKind::Uprobe, expression)?))
+        let attach = Uprobe::new(function.clone(), expression.at());
+        Ok((attach.into(), of.value(AttachKind::Uprobe, expression)?))
     }
 }
 
 impl Expression {
+    /// Where its function has it.
+    fn at(&self) -> At {
+        if self.is_of_result() { At::Return } else { At::Entry }
+    }
+
     fn needs_types(&self) -> bool {
         !self.path.is_empty() || matches!(self.root, Root::Name(_))
     }

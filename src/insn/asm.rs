@@ -11,6 +11,7 @@ use super::mem::{self, Addr, AtomicWidth, Field, Mem, Offset};
 use super::program::{Line, MapRef, Program, Written};
 use super::reg::{Fp, R, Reg, W};
 use super::slot::Endian;
+use super::source_text::SourceText;
 
 /// A register that an operation may write: `r0`..`r9` or `w0`..`w9`.
 pub trait Dst: Copy + Into<Reg> {
@@ -148,6 +149,7 @@ pub struct Asm {
     pub frame: Frame,
     id: usize,
     isa: Isa,
+    source: Option<&'static SourceText>,
     insns: Vec<Insn>,
     lines: Vec<&'static Location<'static>>,
     labels: Vec<LabelState>,
@@ -455,6 +457,12 @@ impl Asm {
         Asm::with_isa(Isa::default())
     }
 
+    /// An empty program that carries the text of the file that writes it, so that its lines are shown
+    /// beside the instructions, also in the kernel's log.
+    pub fn with_source(source: &'static SourceText) -> Asm {
+        Asm { source: Some(source), ..Asm::new() }
+    }
+
     /// An empty program whose too long `goto`s may become instructions of this set.
     pub fn with_isa(isa: Isa) -> Asm {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -462,6 +470,7 @@ impl Asm {
             frame: Frame::new(),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             isa,
+            source: None,
             insns: vec![],
             lines: vec![],
             labels: vec![],
@@ -491,7 +500,7 @@ impl Asm {
                 let named = |(index, field): (usize, Field)| (index, field.to_string());
                 Ok(Program {
                     insns: self.insns,
-                    written: Written::Rust(self.lines),
+                    written: Written::Rust(self.lines, self.source),
                     unresolved: self.unresolved.into_iter().map(named).collect(),
                     notes: vec![],
                     license: None,

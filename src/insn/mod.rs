@@ -10,6 +10,7 @@
 //! | [`asm`] | [`Asm`]: writes a program, an instruction a line |
 //! | [`frame`] | [`Frame`]: places on a program's stack |
 //! | [`blocks`] | what many programs need: log2, reads of kernel memory, maps |
+//! | [`source_text`] | the lines of Rust that write a program, shown beside it |
 //! | [`slot`], [`encode()`], [`decode()`] | bytes, in either byte order |
 //! | [`listing`] | the verifier's own text |
 //! | [`parse()`](parse()) | programs from that text, or from one written by hand |
@@ -54,6 +55,7 @@ pub mod program;
 pub mod reg;
 pub mod regs;
 pub mod slot;
+pub mod source_text;
 pub mod translated;
 
 pub use asm::{Asm, Here, Isa, Label, Target};
@@ -72,3 +74,4 @@ pub use program::{Line, Listed, MapRef, Note, Program, SourceLine};
 pub use reg::*;
 pub use regs::Regs;
 pub use slot::{Endian, Slot};
+pub use source_text::SourceText;

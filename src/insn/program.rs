@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::instruction::{Callee, Imm64, Insn};
 use super::listing::{self, Names};
+use super::source_text::SourceText;
 
 /// A map by its place among the program's maps. It becomes a file descriptor when the program
 /// is loaded, so that assembling and listing need no kernel.
@@ -22,7 +23,7 @@ pub struct Line<'a> {
     pub line: u32,
     /// From 1.
     pub column: u32,
-    /// The line itself, where the program was made from text.
+    /// The line itself, where it is known: that of Rust by [`Asm::with_source`](super::Asm::with_source).
     pub text: Option<&'a str>,
 }
 
@@ -50,8 +51,8 @@ impl fmt::Display for Line<'_> {
 /// Where a program's instructions were written, one place each.
 #[derive(Clone, Debug)]
 pub(super) enum Written {
-    /// In Rust.
-    Rust(Vec<&'static Location<'static>>),
+    /// In Rust, and the text of the file.
+    Rust(Vec<&'static Location<'static>>, Option<&'static SourceText>),
     /// In a text, by line and column from 1.
     Text(Arc<Text>, Vec<(u32, u32)>),
     /// In the source of an object, by its lines and the number of one for each instruction.
@@ -135,7 +136,11 @@ impl Program {
 
     fn line(&self, index: usize) -> Line<'_> {
         match &self.written {
-            Written::Rust(lines) => Line::at(lines[index]),
+            Written::Rust(lines, source) => {
+                let source = source.filter(|source| source.file == lines[index].file());
+                let text = source.and_then(|source| source.line(lines[index].line()));
+                Line { text, ..Line::at(lines[index]) }
+            }
             Written::Text(text, places) => {
                 let (line, column) = places[index];
                 let text_of = text.lines.get(line as usize - 1).map(|line| line.trim());

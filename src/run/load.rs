@@ -5,10 +5,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use super::plan::Plan;
 use crate::btf::{self, ProgramBtf};
 use crate::error::Error;
-use crate::host::{Attach, AttachKind, refusal};
+use crate::host::refusal;
 use crate::insn::{Endian, Program, encode};
-use crate::programs;
-use crate::sys::{self, AttachType, Load, LoadError, Map, MapSpec, Prog, ProgramType};
+use crate::sys::{self, Load, LoadError, Map, MapSpec, Prog, ProgramType};
 use crate::verifier::diagnose::{Diagnosis, diagnose};
 use crate::verifier::path::Code;
 use crate::verifier::verification::{Source, Verification};
@@ -18,32 +17,9 @@ use crate::verifier::verification::{Source, Verification};
 /// # Errors
 /// The kernel refuses it, and why.
 pub fn load(plan: &Plan, maps: &[Map]) -> Result<Prog, Error> {
-    load_program(&plan.name, &plan.program, maps, loading(&plan.attach)?, &|error, refused| {
-        refusal::of_program(plan.attach.kind(), error, refused)
+    load_program(&plan.name, &plan.program, maps, plan.attach.load()?, &|error, refused| {
+        plan.attach.kind().explain_program(error, refused)
     })
-}
-
-/// What a program is loaded as, to be attached so.
-fn loading(attach: &Attach) -> Result<Load<'static>, Error> {
-    let tracing = |attach_type, id: Option<u32>| {
-        let attach_btf_id = id.ok_or_else(|| refusal::no_ids(attach.kind()))?;
-        let expected_attach_type = Some(attach_type);
-        Ok(Load { expected_attach_type, attach_btf_id, ..Load::new(ProgramType::Tracing) })
-    };
-    match attach {
-        Attach::KprobeMulti(_) => Ok(Load {
-            expected_attach_type: Some(AttachType::TraceKprobeMulti),
-            ..Load::new(ProgramType::Kprobe)
-        }),
-        Attach::Kprobe(_) | Attach::Kretprobe(_) | Attach::Uprobe(..) => {
-            Ok(Load::new(ProgramType::Kprobe))
-        }
-        Attach::Tracepoint(..) => Ok(Load::new(ProgramType::Tracepoint)),
-        Attach::RawTp(_) => Ok(Load::new(ProgramType::RawTracepoint)),
-        Attach::Fentry(_, id) => tracing(AttachType::TraceFentry, *id),
-        Attach::Fexit(_, id) => tracing(AttachType::TraceFexit, *id),
-        Attach::TpBtf(_, id) => tracing(AttachType::TraceRawTp, *id),
-    }
 }
 
 /// What the verifier says of a program that it accepts, or why it refuses it.
@@ -64,9 +40,9 @@ pub struct Walked {
 /// The kernel refuses it, and why.
 pub fn verify(plan: &Plan, maps: &[Map]) -> Verdict {
     resolved(plan)?;
-    let load = loading(&plan.attach)?;
+    let load = plan.attach.load()?;
     verify_program(&plan.name, &plan.program, maps, load, &|error, refused| {
-        refusal::of_program(plan.attach.kind(), error, refused)
+        plan.attach.kind().explain_program(error, refused)
     })
 }
 
@@ -183,7 +159,7 @@ fn source_lines(program: &Program) -> impl Iterator<Item = Source> + '_ {
         slot: slot as u32,
         file: line.file.to_owned(),
         line: line.line,
-        text: programs::source(&line).trim().to_owned(),
+        text: line.text.unwrap_or_default().to_owned(),
     })
 }
 
@@ -209,7 +185,7 @@ pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
         file: line.file,
         line: line.line,
         column: line.column,
-        text: programs::source(&line),
+        text: line.text.unwrap_or_default(),
     });
     ProgramBtf::new(&functions, &lines.collect::<Vec<_>>())
 }
@@ -219,10 +195,9 @@ pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
 /// # Errors
 /// One is not, and what would tell it.
 pub fn resolved(plan: &Plan) -> Result<(), Error> {
-    match (plan.program.unresolved(), plan.attach.kind()) {
-        (None, _) => Ok(()),
-        (Some(_), AttachKind::Tracepoint) => Err(refusal::no_tracefs()),
-        (Some(field), _) => Err(refusal::no_btf(field)),
+    match plan.program.unresolved() {
+        None => Ok(()),
+        Some(field) => Err(plan.attach.kind().unresolved(field)),
     }
 }
 

@@ -21,8 +21,8 @@ pub struct Plan {
 
 impl Plan {
     /// A program that must be attached.
-    pub fn new(name: impl Into<String>, attach: Attach, program: Program) -> Plan {
-        Plan { name: name.into(), attach, program, optional: false }
+    pub fn new(name: impl Into<String>, attach: impl Into<Attach>, program: Program) -> Plan {
+        Plan { name: name.into(), attach: attach.into(), program, optional: false }
     }
 }
 

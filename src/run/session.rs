@@ -1,6 +1,5 @@
 //! Programs in the kernel: their maps are made, and they are loaded and attached.
 
-use std::ffi::CString;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
@@ -9,11 +8,10 @@ use std::time::{Duration, Instant};
 use super::load::{load, resolved, verify};
 use super::plan::{Group, Plan};
 use crate::error::{Error, Failure};
-use crate::host::names::Function;
-use crate::host::{Attach, AttachKind, KernelTypes, refusal};
+use crate::host::{Attach, AttachKind, Attachment, KernelTypes, refusal};
 use crate::insn::MapRef;
-use crate::sys::link::{At, Functions};
-use crate::sys::{self, Link, LoadError, Map, MapSpec, Memory, PerfEvent, Prog, Tracefs};
+use crate::sys::{self, Link, LoadError, Map, MapSpec, Memory, Prog};
+
 /// How far a session's start has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Progress {
@@ -36,14 +34,16 @@ pub struct Attached {
     pub name: String,
     /// By which kind it is attached.
     pub kind: AttachKind,
-    /// How and where: `kprobe blk_mq_start_request`.
+    /// The same, and whether it is at an entry or a return: `kretprobe`.
+    pub word: &'static str,
+    /// Where: `blk_mq_start_request`, `1024 functions`.
     pub place: String,
 }
 
 /// `kprobe blk_mq_start_request`.
 impl fmt::Display for Attached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.place)
+        write!(f, "{} {}", self.word, self.place)
     }
 }
 
@@ -65,8 +65,8 @@ pub struct Skipped {
 pub struct LeftOut {
     /// The program's name.
     pub name: String,
-    /// How and where it was to be attached.
-    pub place: String,
+    /// Where it was to be attached, and how.
+    pub attach: Attach,
     /// Why it could not be.
     pub error: Error,
 }
@@ -217,12 +217,8 @@ pub fn plan_without_attaching(
         let mut found = None;
         for &kind in &group.kinds {
             // One that was asked for is shown even where it could not be attached.
-            let lacking =
-                group.kinds.len() > 1 && kind == AttachKind::Kprobe && !sys::perf::has_kprobes();
-            let plans = match lacking {
-                true => Err(refusal::no_kprobes()),
-                false => group.plans(kind, types),
-            };
+            let missing = (group.kinds.len() > 1).then(|| kind.missing()).flatten();
+            let plans = missing.map_or_else(|| group.plans(kind, types), Err);
             match plans {
                 Ok(plans) => match plans.first().map(|plan| verify(plan, &maps)) {
                     Some(Err(error)) if error.failure == Failure::Lacking => {
@@ -297,30 +293,30 @@ impl Start<'_> {
         group: &Group<'_>,
         session: &Session,
     ) -> Result<Found, Error> {
-        if kind == AttachKind::Kprobe && !sys::perf::has_kprobes() {
-            return Err(refusal::no_kprobes());
+        if let Some(missing) = kind.missing() {
+            return Err(missing);
         }
         let plans = self.clock.step("BTF and program", || group.plans(kind, self.types))?;
         sys::file::want_descriptors(2 * (session.programs.len() + plans.len()) as u64);
         let before = session.attached.len() + session.left_out.len();
-        let mut progress =
-            |done| (self.progress)(Progress { done: before + done, of: before + plans.len() });
+        let of = before + plans.len();
+        let mut progress = |done| (self.progress)(Progress { done: before + done, of });
         let mut found = Found::default();
         for (done, plan) in plans.iter().enumerate() {
             if progress(done).is_break() {
                 found.broken_off = true;
                 break;
             }
-            match attach(plan, &session.maps, &mut self.clock) {
-                Ok((place, prog, link)) => {
+            match self.clock.attach(plan, &session.maps) {
+                Ok(Attachment { place, prog, link }) => {
                     let (name, kind) = (plan.name.clone(), plan.attach.kind());
-                    found.slow |= !matches!(kind, AttachKind::RawTp | AttachKind::TpBtf);
-                    found.attached.push(Attached { name, kind, place });
+                    found.slow |= !kind.facts().detaches_at_once;
+                    found.attached.push(Attached { name, kind, word: plan.attach.word(), place });
                     found.programs.push((prog, link));
                 }
                 Err(error) if plan.optional => {
-                    let (name, place) = (plan.name.clone(), plan.attach.to_string());
-                    found.left_out.push(LeftOut { name, place, error });
+                    let (name, attach) = (plan.name.clone(), plan.attach.clone());
+                    found.left_out.push(LeftOut { name, attach, error });
                 }
                 Err(error) if error.refused.is_some() => {
                     return Err(error.of_program(&plan.name, plans.len()));
@@ -339,116 +335,6 @@ impl Start<'_> {
     }
 }
 
-fn attach(plan: &Plan, maps: &[Map], clock: &mut Clock) -> Result<(String, Prog, Link), Error> {
-    let kind = plan.attach.kind();
-    resolved(plan)?;
-    match &plan.attach {
-        Attach::KprobeMulti(functions) => {
-            let prog = clock.step("load", || load(plan, maps))?;
-            let link = clock.step("attach", || kprobe_multi(&prog, functions))?;
-            let place = match &functions[..] {
-                [function] => function.name.clone(),
-                _ => format!("{} functions", functions.len()),
-            };
-            Ok((format!("{kind} {place}"), prog, link))
-        }
-        Attach::Kprobe(functions) => {
-            let (function, event) = clock.step("attach", || probe(functions))?;
-            let prog = clock.step("load", || load(plan, maps))?;
-            let link = clock.step("attach", || event.attach(&prog));
-            let link = link.map_err(|error| refusal::kprobe(&function, &error))?;
-            Ok((format!("kprobe {function}"), prog, link))
-        }
-        Attach::Kretprobe(function) => {
-            let event = clock.step("attach", || {
-                let name = c_string(function)?;
-                PerfEvent::kprobe(&name, 0, At::Return)
-                    .map_err(|error| refusal::kprobe(function, &error))
-            })?;
-            let prog = clock.step("load", || load(plan, maps))?;
-            let link = clock.step("attach", || event.attach(&prog));
-            let link = link.map_err(|error| refusal::kprobe(function, &error))?;
-            Ok((plan.attach.to_string(), prog, link))
-        }
-        Attach::Uprobe(function, at) => {
-            let event = clock.step("attach", || {
-                let path = c_string(&function.path.to_string_lossy())?;
-                PerfEvent::uprobe(&path, function.offset, *at, function.pid)
-                    .map_err(|error| refusal::uprobe(function, &error))
-            })?;
-            let prog = clock.step("load", || load(plan, maps))?;
-            let link = clock.step("attach", || event.attach(&prog));
-            let link = link.map_err(|error| refusal::uprobe(function, &error))?;
-            Ok((plan.attach.to_string(), prog, link))
-        }
-        Attach::Tracepoint(category, name) => {
-            let event = clock.step("attach", || {
-                let tracefs = Tracefs::find().ok_or_else(refusal::no_tracefs)?;
-                let id = tracefs.tracepoint_id(category, name);
-                let id = id.map_err(|error| Error::lacking(error.to_string()))?;
-                PerfEvent::tracepoint(id).map_err(|error| refusal::attach(kind, name, &error))
-            })?;
-            let prog = clock.step("load", || load(plan, maps))?;
-            let link = clock.step("attach", || event.attach(&prog));
-            let link = link.map_err(|error| refusal::attach(kind, name, &error))?;
-            Ok((plan.attach.to_string(), prog, link))
-        }
-        Attach::RawTp(name) => {
-            let prog = clock.step("load", || load(plan, maps))?;
-            let link = clock.step("attach", || {
-                let name = c_string(name)?;
-                sys::link::raw_tracepoint(&prog, &name)
-                    .map_err(|error| refusal::attach(kind, &name.to_string_lossy(), &error))
-            })?;
-            Ok((plan.attach.to_string(), prog, link))
-        }
-        Attach::Fentry(name, _) | Attach::Fexit(name, _) | Attach::TpBtf(name, _) => {
-            let prog = clock.step("load", || load(plan, maps))?;
-            let link = clock.step("attach", || sys::link::tracing(&prog));
-            let link = link.map_err(|error| refusal::attach(kind, name, &error))?;
-            Ok((plan.attach.to_string(), prog, link))
-        }
-    }
-}
-
-/// One link for all of these functions, by address where all are known: of several functions that
-/// have one name, a name means only the first.
-fn kprobe_multi(prog: &Prog, functions: &[Function]) -> Result<Link, Error> {
-    let places = || {
-        let indexed = functions.iter().zip(0u64..);
-        indexed.flat_map(|(function, index)| function.addresses.iter().map(move |a| (*a, index)))
-    };
-    let link = if functions.iter().all(|function| !function.addresses.is_empty()) {
-        let (addresses, cookies): (Vec<_>, Vec<_>) = places().unzip();
-        sys::link::kprobe_multi(prog, Functions::Addresses(&addresses), At::Entry, &cookies)
-    } else {
-        let names = functions.iter().map(|function| c_string(&function.name));
-        let names = names.collect::<Result<Vec<_>, _>>()?;
-        let names: Vec<_> = names.iter().map(|name| name.as_c_str()).collect();
-        let cookies: Vec<_> = (0..names.len() as u64).collect();
-        sys::link::kprobe_multi(prog, Functions::Names(&names), At::Entry, &cookies)
-    };
-    link.map_err(|error| refusal::kprobe_multi(&error))
-}
-
-/// A probe at the first of these functions that the kernel has.
-fn probe(functions: &[String]) -> Result<(String, PerfEvent), Error> {
-    let mut first = None;
-    for function in functions {
-        match PerfEvent::kprobe(&c_string(function)?, 0, At::Entry) {
-            Ok(event) => return Ok((function.clone(), event)),
-            Err(error) => first = first.or(Some((function, error))),
-        }
-    }
-    let (function, error) = first.ok_or_else(|| Error::failed("no function to probe"))?;
-    Err(refusal::kprobe(function, &error))
-}
-
-/// A name as the kernel takes it.
-fn c_string(name: &str) -> Result<CString, Error> {
-    CString::new(name).map_err(|_| Error::usage(format!("{name:?} is no name: it holds a NUL")))
-}
-
 /// Times the steps of a start.
 #[derive(Default)]
 struct Clock {
@@ -460,17 +346,38 @@ impl Clock {
         let start = Instant::now();
         let result = run();
         let took = start.elapsed();
+        self.add(name, took);
+        result
+    }
+
+    fn add(&mut self, name: &'static str, took: Duration) {
         match self.steps.iter_mut().find(|(step, _)| *step == name) {
             Some((_, sum)) => *sum += took,
             None => self.steps.push((name, took)),
         }
-        result
+    }
+
+    /// Attaches a program, which is loaded on the way there.
+    fn attach(&mut self, plan: &Plan, maps: &[Map]) -> Result<Attachment, Error> {
+        resolved(plan)?;
+        let start = Instant::now();
+        let mut loading = Duration::ZERO;
+        let attached = plan.attach.attach(&mut || {
+            let start = Instant::now();
+            let loaded = load(plan, maps);
+            loading = start.elapsed();
+            loaded
+        });
+        self.add("load", loading);
+        self.add("attach", start.elapsed().saturating_sub(loading));
+        attached
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::{RawTp, TpBtf};
     use crate::insn::{Asm, r0};
     use crate::sys::Errno;
     use crate::sys::call::{Call, Command, hook};
@@ -483,8 +390,8 @@ mod tests {
         a.mov(r0, 0);
         a.exit();
         let attach = match kind {
-            AttachKind::TpBtf => Attach::TpBtf("t".into(), Some(1)),
-            _ => Attach::RawTp("t".into()),
+            AttachKind::TpBtf => Attach::from(TpBtf::new("t", Some(1))),
+            _ => RawTp::new("t").into(),
         };
         Ok(vec![Plan::new("test", attach, a.finish().unwrap())])
     }
@@ -498,8 +405,8 @@ mod tests {
         Session::start(&[], &[group], &KernelTypes::running(), &mut unwatched)
     }
 
-    fn places(session: &Session) -> Vec<&str> {
-        session.attached.iter().map(|one| &*one.place).collect()
+    fn places(session: &Session) -> Vec<String> {
+        session.attached.iter().map(Attached::to_string).collect()
     }
 
     /// A kernel that answers program loads so and everything else with success.
@@ -586,7 +493,7 @@ mod tests {
         let session = Session::start(&[], &groups, &types, &mut progress).unwrap();
         // The fourth was not wanted any more.
         assert_eq!((session.attached.len(), session.left_out.len()), (2, 1));
-        assert_eq!(session.left_out[0].place, "raw_tp t");
+        assert_eq!(session.left_out[0].attach.to_string(), "raw_tp t");
         assert_eq!(seen, [0, 1, 2, 3, 4].map(|done| (done, 4)));
     }
 
@@ -645,8 +552,7 @@ mod tests {
             let mut a = Asm::new();
             a.add(r0, crate::insn::Field { of: "request", member: "x", offset: None });
             a.exit();
-            let attach = Attach::RawTp("t".into());
-            Ok(vec![Plan::new("test", attach, a.finish().unwrap())])
+            Ok(vec![Plan::new("test", RawTp::new("t"), a.finish().unwrap())])
         };
         let error = start(&[AttachKind::RawTp], unresolved).err().unwrap();
         assert!(error.what.contains("offsetof(struct request, x) is not known"), "{error}");

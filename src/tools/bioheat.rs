@@ -6,7 +6,7 @@ use super::{Choice, Tool};
 use crate::aggregate::Counters;
 use crate::aggregate::heat;
 use crate::error::Error;
-use crate::host::{AttachKind, Disk, Request};
+use crate::host::{AttachKind, Disk, StructRequest};
 use crate::programs::bioheat::{self as program, FULL, HEAT, OVER, REISSUED, UNDER, UNMATCHED};
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
@@ -73,7 +73,7 @@ impl Tool for Bioheat {
             let disk = self.options.disk;
             let places = [request::end(end), request::issue(kind)];
             let ([(complete, completed), (issue, issued)], by_slot) =
-                Request::find_with_cmpxchg(places, types, disk.is_some())?;
+                StructRequest::find_with_cmpxchg(places, types, disk.is_some())?;
             // The end is attached first: a request that was issued before is no harm, but one whose end
             // nobody saw would stay in the map.
             Ok(vec![

@@ -7,7 +7,7 @@ use super::{Choice, Tool, distribution};
 use crate::aggregate::Counters;
 use crate::aggregate::Distributions;
 use crate::error::Error;
-use crate::host::{AttachKind, Disk, Operations, Request};
+use crate::host::{AttachKind, Disk, Operations, StructRequest};
 use crate::programs::biolatency::{self as program, EPOCH, LATENCIES, MISSED, missed};
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
@@ -178,7 +178,7 @@ impl Tool for Biolatency {
             let at_end = if kind == AttachKind::RawTp { kind } else { AttachKind::TpBtf };
             let places = [request::issue(kind), request::end(at_end)];
             let ([(issue, issued), (complete, completed)], by_slot) =
-                Request::find_with_cmpxchg(places, types, options.with_disk())?;
+                StructRequest::find_with_cmpxchg(places, types, options.with_disk())?;
             let end = program::completed(&completed, options, by_slot)?;
             let start = program::issued(&issued, options, by_slot)?;
             // The end first: otherwise starts would be stored that nobody ends.

@@ -59,7 +59,7 @@ impl Tool for Bitehist {
     fn groups(&self) -> Vec<Group<'_>> {
         vec![Group::new(self.options.attach.kinds(), |kind, types| {
             let disk = self.options.disk;
-            let [(attach, request)] = Request::find([request::issue(kind)], types, disk.is_some())?;
+            let (attach, request) = Request::find(request::issue(kind), types, disk.is_some())?;
             // Bucket 0 reaches to twice the unit: two kilobytes, or half of one.
             let shift = if self.options.bytes { 8 } else { 10 };
             let options = program::Options { shift, disk };

@@ -6,7 +6,7 @@ use crate::host::AttachKind;
 /// An attach kind, or the first that works.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Choice {
-    /// The first that works of those that the tool has.
+    /// The first that works of those that the tool has; of most tools, of [`AttachKind::AUTO`].
     #[default]
     Auto,
     /// Only this one.
@@ -17,7 +17,7 @@ impl Choice {
     /// What to try, in this order.
     pub fn kinds(self) -> Vec<AttachKind> {
         match self {
-            Choice::Auto => AttachKind::ALL.to_vec(),
+            Choice::Auto => AttachKind::AUTO.to_vec(),
             Choice::Only(kind) => vec![kind],
         }
     }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::Tool;
 use crate::aggregate::{Counters, KeyedCounters};
-use crate::error::{Error, Failure};
+use crate::error::Error;
 use crate::host::names::{self, Function, Pattern};
-use crate::host::{Attach, AttachKind, refusal};
+use crate::host::{Attach, AttachKind, Kprobe, KprobeMulti, RawTp, Tracepoint, refusal};
 use crate::programs::funccount::{self as program, By, COUNTS, FULL, Place};
 use crate::run::{Group, Plan, Session};
 use crate::sample::{Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
 use crate::sys::MapSpec;
-use crate::sys::perf::has_kprobes;
+use crate::sys::link::At;
 
 /// What is counted, and how.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl Funccount {
     }
 
     /// A function or tracepoint is optional that a pattern found, but not one that was named.
-    fn plan(&self, name: &str, attach: Attach, place: Place) -> Result<Plan, Error> {
+    fn plan(&self, name: &str, attach: impl Into<Attach>, place: Place) -> Result<Plan, Error> {
         let options = program::Options { by: self.options.by, pid: self.options.pid };
         let named = |pattern: &Pattern| match pattern {
             Pattern::Functions(exact) | Pattern::Tracepoints(_, exact) => exact == name,
@@ -96,14 +96,14 @@ impl Funccount {
     fn function_plans(&self, kind: AttachKind) -> Result<Vec<Plan>, Error> {
         if kind == AttachKind::KprobeMulti {
             let options = program::Options { by: self.options.by, pid: self.options.pid };
-            let attach = Attach::KprobeMulti(self.functions.clone());
+            let attach = KprobeMulti::new(self.functions.clone());
             let places = Place::Cookie(self.functions.len() as u32);
             let program = program::program(places, options);
             return Ok(vec![Plan::new(self.name(), attach, program?)]);
         }
         let functions = self.functions.iter().zip(0..);
         let plan = |(function, number): (&Function, u32)| {
-            let attach = Attach::Kprobe(vec![function.name.clone()]);
+            let attach = Kprobe::new(&*function.name, At::Entry);
             self.plan(&function.name, attach, Place::Number(number))
         };
         functions.map(plan).collect()
@@ -114,8 +114,8 @@ impl Funccount {
         let tracepoints = self.tracepoints.iter().zip(self.functions.len() as u32..);
         let plan = |((category, name), number): (&(String, String), u32)| {
             let attach = match category == SYSCALLS {
-                true => Attach::Tracepoint(category.clone(), name.clone()),
-                false => Attach::RawTp(name.clone()),
+                true => Attach::from(Tracepoint::new(&**category, &**name)),
+                false => RawTp::new(&**name).into(),
             };
             self.plan(name, attach, Place::Number(number))
         };
@@ -187,14 +187,19 @@ impl Tool for Funccount {
 
     /// Where functions cannot be counted at all, tracepoints may be.
     fn explain(&self, error: Error) -> Error {
-        let kprobes = self.functions.is_empty() || has_kprobes();
-        if kprobes || error.failure != Failure::Lacking || refusal::privilege().is_some() {
-            return error;
+        match AttachKind::Kprobe.missing() {
+            Some(missing)
+                if !self.functions.is_empty()
+                    && error.failure == missing.failure
+                    && refusal::privilege().is_none() =>
+            {
+                let detail = error.detail.unwrap_or_default();
+                let next = "try tracepoints, such as: rawbpf funccount 'sched:*' or \
+                    'syscalls:sys_enter_*'";
+                missing.next(next).detail(detail)
+            }
+            _ => error,
         }
-        let detail = error.detail.unwrap_or_default();
-        refusal::no_kprobes()
-            .next("try tracepoints, such as: rawbpf funccount 'sched:*' or 'syscalls:sys_enter_*'")
-            .detail(detail)
     }
 
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {

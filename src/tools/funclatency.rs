@@ -9,7 +9,7 @@ use crate::aggregate::Buckets;
 use crate::aggregate::{Counters, Distributions, counters::unreadable};
 use crate::btf::Kind;
 use crate::error::Error;
-use crate::host::{Attach, AttachKind, CallFrame, UserFunction, refusal};
+use crate::host::{Attach, AttachKind, CallFrame, Fentry, Kprobe, Uprobe, UserFunction, refusal};
 use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
 };
@@ -51,6 +51,9 @@ impl Default for Options {
         }
     }
 }
+
+/// The entry is attached first, so that of every call whose return is seen the entry was.
+const AT: [At; 2] = [At::Entry, At::Return];
 
 /// Measures the time from a function's entry to its return.
 pub struct Funclatency {
@@ -171,8 +174,7 @@ impl Tool for Funclatency {
             let name = self.options.function.clone();
             let (entry, exit, frame) = match (&self.user, kind) {
                 (Some(user), _) => {
-                    let [entry, exit] =
-                        [At::Entry, At::Return].map(|at| Attach::Uprobe(user.clone(), at));
+                    let [entry, exit] = AT.map(|at| Attach::from(Uprobe::new(user.clone(), at)));
                     (entry, exit, CallFrame::of_probes()?)
                 }
                 (None, AttachKind::Fentry) => {
@@ -182,14 +184,14 @@ impl Tool for Funclatency {
                         return Err(refusal::no_function(&name));
                     }
                     let id = id.flatten().filter(|_| !types.are_from_file());
-                    (Attach::Fentry(name.clone(), id), Attach::Fexit(name, id), CallFrame::Context)
+                    let [entry, exit] = AT.map(|at| Attach::from(Fentry::new(&*name, id, at)));
+                    (entry, exit, CallFrame::Context)
                 }
                 (None, _) => {
-                    let entry = Attach::Kprobe(vec![name.clone()]);
-                    (entry, Attach::Kretprobe(name), CallFrame::of_probes()?)
+                    let [entry, exit] = AT.map(|at| Attach::from(Kprobe::new(&*name, at)));
+                    (entry, exit, CallFrame::of_probes()?)
                 }
             };
-            // The entry comes first, so that of every call whose return is seen the entry was.
             Ok(vec![
                 Plan::new("entered", entry, program::entered(frame, &self.program)?),
                 Plan::new("returned", exit, program::returned(frame, &self.program)?),

@@ -55,19 +55,20 @@ impl Running {
             let text = file::read_text(&Path::new("/proc/sys/kernel").join(name));
             text.map_or(String::new(), |text| text.trim().to_owned())
         };
-        let attached = self.session.attached.iter().map(|attached| {
-            // A return probe is of the kind of its entry probe, but has a name of its own.
-            let (kind, place) = attached.place.split_once(' ').unwrap_or((&attached.place, ""));
-            let (kind, place) = (kind.to_owned(), place.to_owned());
-            Attached { program: attached.name.clone(), kind, place }
+        let attached = self.session.attached.iter().map(|attached| Attached {
+            program: attached.name.clone(),
+            kind: attached.word.to_owned(),
+            place: attached.place.clone(),
         });
         let skipped = self.session.skipped.iter().map(|run::Skipped { kind, error, .. }| Skipped {
             kind: kind.to_string(),
             reason: error.what.clone(),
         });
-        let left_out = self.session.left_out.iter().map(|run::LeftOut { place, error, .. }| {
-            LeftOut { place: place.clone(), reason: error.what.clone() }
-        });
+        let left_out =
+            self.session.left_out.iter().map(|run::LeftOut { attach, error, .. }| LeftOut {
+                place: attach.to_string(),
+                reason: error.what.clone(),
+            });
         Run {
             start: self.start,
             tool: self.tool.name(),

@@ -3,6 +3,8 @@
 //! The table is `causes.txt`, which covers the messages of Linux 5.10 to 7.3. What it does not know
 //! is shown as the kernel said it.
 
+use std::sync::OnceLock;
+
 use crate::texts::text;
 
 /// One row of the table.
@@ -31,12 +33,17 @@ const TABLE: &str = "src/verifier/causes.txt";
 
 /// All rows, each with its patterns.
 pub fn table() -> impl Iterator<Item = (Cause, impl Iterator<Item = &'static str>)> {
-    text(TABLE).split("\n\n").map(|row| {
-        let find = |mark| row.lines().find_map(|line| line.strip_prefix(mark)).unwrap_or("");
-        let cause = Cause { class: find("= "), explanation: find("- "), remedy: find("+ ") };
-        let marks = |line: &&str| ["= ", "- ", "+ "].iter().any(|mark| line.starts_with(mark));
-        (cause, row.lines().filter(move |line| !marks(line)))
-    })
+    // A log may have a message in every line, and each is looked for here.
+    static ROWS: OnceLock<Vec<(Cause, Vec<&'static str>)>> = OnceLock::new();
+    let rows = ROWS.get_or_init(|| text(TABLE).split("\n\n").map(row).collect());
+    rows.iter().map(|(cause, patterns)| (*cause, patterns.iter().copied()))
+}
+
+fn row(row: &'static str) -> (Cause, Vec<&'static str>) {
+    let find = |mark| row.lines().find_map(|line| line.strip_prefix(mark)).unwrap_or("");
+    let cause = Cause { class: find("= "), explanation: find("- "), remedy: find("+ ") };
+    let marks = |line: &&str| ["= ", "- ", "+ "].iter().any(|mark| line.starts_with(mark));
+    (cause, row.lines().filter(|line| !marks(line)).collect())
 }
 
 /// What the table knows of a message.
@@ -101,14 +108,40 @@ impl<'a> Known<'a> {
         self.field(name)?.parse().ok()
     }
 
+    /// A named place that is a number of bytes, at least one and not more than there can be.
+    pub fn size(&self, name: &str) -> Option<i64> {
+        self.number(name).filter(|size| (1..=u32::MAX.into()).contains(size))
+    }
+
     /// What the verifier found.
     pub fn explanation(&self) -> String {
         self.fill(self.cause.explanation)
     }
 
-    /// What to do about it, in general.
+    /// What to do about it, in general; empty where that takes numbers that make no sense.
     pub fn remedy(&self) -> String {
-        self.fill(self.cause.remedy)
+        let numbers = ["reg", "size", "vs", "n", "last", "end"].into_iter();
+        let mut used = numbers.filter(|name| self.cause.remedy.contains(&format!("{{{name}}}")));
+        match used.all(|name| self.makes_sense(name)) {
+            true => self.fill(self.cause.remedy),
+            false => String::new(),
+        }
+    }
+
+    /// Whether a number of the remedy can be one. Where the message has none, a word stands for it.
+    fn makes_sense(&self, name: &str) -> bool {
+        let most = i64::from(u32::MAX);
+        let (made_of, number, range): (&[&str], _, _) = match name {
+            "last" => (&["vs", "size"], self.difference("vs", "size"), 0..=most),
+            "end" => (&["size"], self.sum(), 1..=most),
+            "reg" => (&[], self.number(name), 0..=10),
+            "n" => (&[], self.number(name), 0..=most),
+            _ => (&[], self.number(name), 1..=most),
+        };
+        let unnamed = made_of.iter().chain([&name]).all(|name| self.field(name).is_none());
+        unnamed
+            || made_of.iter().all(|name| self.makes_sense(name))
+                && number.is_some_and(|number| range.contains(&number))
     }
 
     fn fill(&self, template: &str) -> String {
@@ -123,7 +156,7 @@ impl<'a> Known<'a> {
                 (None, "last" | "end") => {
                     let sum = match name {
                         "last" => self.difference("vs", "size"),
-                        _ => self.difference("off", "size").and_then(|_| self.sum()),
+                        _ => self.sum(),
                     };
                     text.push_str(&sum.map_or("its size".into(), |sum| sum.to_string()));
                 }

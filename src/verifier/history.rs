@@ -170,7 +170,8 @@ pub fn before<'a>(
 
 /// How a register came to its value before a step, and what was found out about it on the way.
 pub fn history<'a>(code: &Code, steps: &[Step<'a>], index: usize, register: u8) -> History<'a> {
-    let Some(here) = steps.get(index) else { return History::default() };
+    let here = steps.get(index).filter(|_| register <= 10);
+    let Some(here) = here else { return History::default() };
     let mut frame = here.frame;
     let (mut registers, mut slots) = (1u16 << register, Vec::<i32>::new());
     let mut found = History::default();

@@ -434,8 +434,8 @@ impl Exact {
 /// Registers first, then the stack from its top.
 pub(super) fn in_order(mut known: Known) -> Known {
     known.sort_by_key(|(place, _)| match place {
-        Place::Register(number) => (false, i32::from(*number)),
-        Place::Stack(offset) => (true, -offset),
+        Place::Register(number) => (false, i64::from(*number)),
+        Place::Stack(offset) => (true, -i64::from(*offset)),
     });
     known
 }

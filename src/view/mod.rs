@@ -4,9 +4,9 @@
 //! |---|---|
 //! | [`checks`] | what was looked for, and whether it is there |
 //! | [`color`] | the shades of a heat map, by what the terminal can |
-//! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
 //! | [`frequency`] | counts by name |
 //! | [`svg`] | a heat map as a picture for a browser |
+//! | [`dump`] | a program as text, bytes, JSON or a graph |
 //! | [`duration`] | how an interval is written |
 //! | [`elements`] | a map's elements, of which only the sizes are known |
 //! | [`graph`] | boxes and the jumps between them |
@@ -18,6 +18,7 @@
 
 pub mod checks;
 pub mod color;
+pub mod dump;
 pub mod duration;
 pub mod elements;
 pub mod frequency;

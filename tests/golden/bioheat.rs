@@ -1,14 +1,20 @@
 //! bioheat.
 
 use rawbpf::host::registers::REGISTERS;
-use rawbpf::host::{Disk, Request};
+use rawbpf::host::{Disk, StructRequest};
 use rawbpf::insn::Access;
 use rawbpf::programs::bioheat;
 
 use super::through;
 
 #[track_caller]
-fn check(name: &str, by_slot: bool, issued: &Request, completed: &Request, disk: Option<Disk>) {
+fn check(
+    name: &str,
+    by_slot: bool,
+    issued: &StructRequest,
+    completed: &StructRequest,
+    disk: Option<Disk>,
+) {
     let maps = bioheat::maps();
     let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();
     let issue = bioheat::issue(issued, disk, by_slot).unwrap();

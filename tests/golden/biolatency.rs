@@ -1,7 +1,7 @@
 //! biolatency.
 
 use rawbpf::host::registers::REGISTERS;
-use rawbpf::host::{Disk, Request};
+use rawbpf::host::{Disk, StructRequest};
 use rawbpf::insn::Access;
 use rawbpf::programs::biolatency::{self, Options};
 
@@ -18,7 +18,13 @@ const USECS: Options = Options {
 };
 
 #[track_caller]
-fn check(name: &str, by_slot: bool, issued: &Request, completed: &Request, options: Options) {
+fn check(
+    name: &str,
+    by_slot: bool,
+    issued: &StructRequest,
+    completed: &StructRequest,
+    options: Options,
+) {
     let maps = biolatency::maps(&options);
     let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();
     let start = biolatency::issued(issued, options, by_slot).unwrap();

@@ -18,24 +18,28 @@ const ONE_DISK: Options = Options { shift: 10, disk: Some(Disk { major: 259, min
 #[test]
 fn kprobe() {
     let di = REGISTERS[0].arguments[0];
-    check("bitehist-kprobe", &through(di, Access::Probe, true), KBYTES);
-    check("bitehist-kprobe-disk", &through(di, Access::Probe, true), ONE_DISK);
-    check("bitehist-kprobe-without-btf", &through(di, Access::Probe, false), KBYTES);
+    check("bitehist-kprobe", &Request::Struct(through(di, Access::Probe, true)), KBYTES);
+    check("bitehist-kprobe-disk", &Request::Struct(through(di, Access::Probe, true)), ONE_DISK);
+    check(
+        "bitehist-kprobe-without-btf",
+        &Request::Struct(through(di, Access::Probe, false)),
+        KBYTES,
+    );
 }
 
 #[test]
 fn typed() {
-    check("bitehist-typed", &through(0, Access::Typed, true), KBYTES);
-    check("bitehist-typed-disk", &through(0, Access::Typed, true), ONE_DISK);
+    check("bitehist-typed", &Request::Struct(through(0, Access::Typed, true)), KBYTES);
+    check("bitehist-typed-disk", &Request::Struct(through(0, Access::Typed, true)), ONE_DISK);
 }
 
 #[test]
 fn tracepoint() {
-    check("bitehist-tracepoint", &record(), KBYTES);
-    check("bitehist-tracepoint-disk", &record(), ONE_DISK);
+    check("bitehist-tracepoint", &Request::Record(record()), KBYTES);
+    check("bitehist-tracepoint-disk", &Request::Record(record()), ONE_DISK);
 }
 
 #[test]
 fn bytes() {
-    check("bitehist-bytes", &record(), Options { shift: 8, disk: None });
+    check("bitehist-bytes", &Request::Record(record()), Options { shift: 8, disk: None });
 }

@@ -1,7 +1,7 @@
 //! bitesize.
 
 use rawbpf::host::registers::REGISTERS;
-use rawbpf::host::{Attach, By, Disk, Issue, Request, Submission, Task};
+use rawbpf::host::{Attach, Disk, Identity, Issue, RawTp, Request, Submission, Task};
 use rawbpf::insn::Access;
 use rawbpf::programs::bitesize::{self, Key, Options};
 
@@ -14,15 +14,16 @@ const DD: [u8; 16] = *b"dd\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 /// Offsets of Linux 6.12.
 const TASK: Task = Task { pid: 2436, tid: 2432, comm: 2976, cred: 2960, uid: 8 };
 
-fn issue(request: Request, by: Option<By>, task: Option<Task>) -> Issue {
+fn issue(request: Request, identity: Option<Identity>, task: Option<Task>) -> Issue {
     // Only where the request is counts.
-    let attach = Attach::RawTp(String::new());
-    let submission = by.map(|by| Submission { attach: attach.clone(), argument: 0, by });
+    let attach = Attach::from(RawTp::new(""));
+    let submission =
+        identity.map(|identity| Submission { attach: attach.clone(), argument: 0, identity });
     Issue { attach, request, submission, task }
 }
 
 fn typed() -> Issue {
-    issue(through(0, Access::Typed, true), Some(By::Request), Some(TASK))
+    issue(Request::Struct(through(0, Access::Typed, true)), Some(Identity::Request), Some(TASK))
 }
 
 #[track_caller]
@@ -47,15 +48,15 @@ fn by_request() {
 #[test]
 fn by_bio() {
     let di = REGISTERS[0].arguments[0];
-    let bio = By::Bio(field("request", "bio", 56, true));
-    let issue = issue(through(di, Access::Probe, true), Some(bio), None);
+    let bio = Identity::Bio(field("request", "bio", 56, true));
+    let issue = issue(Request::Struct(through(di, Access::Probe, true)), Some(bio), None);
     check_submission("bitesize-submit-bio", &issue, ALL);
     check("bitesize-kprobe-bio", &issue, ALL);
 }
 
 #[test]
 fn tracepoint() {
-    check("bitesize-tracepoint", &issue(record(), None, None), ALL);
+    check("bitesize-tracepoint", &issue(Request::Record(record()), None, None), ALL);
 }
 
 #[test]
@@ -78,4 +79,14 @@ fn flags_and_cgroup() {
     let options = Options { by: Key::Cgroup, by_flags: true, ..ALL };
     check_submission("bitesize-submit-cgroup", &typed(), options);
     check("bitesize-by-cgroup-flags", &typed(), options);
+}
+
+#[test]
+fn records_have_no_flags_to_be_told_apart_by() {
+    let issue = issue(Request::Record(record()), None, None);
+    let [with, without] = [true, false].map(|by_flags| {
+        let program = bitesize::count(&issue, &Options { by_flags, ..ALL }).unwrap();
+        program.listing(&MAPS).to_string()
+    });
+    assert_eq!(with, without);
 }

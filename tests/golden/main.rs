@@ -11,7 +11,7 @@ mod funclatency;
 
 use std::path::Path;
 
-use rawbpf::host::Request;
+use rawbpf::host::{RecordRequest, StructRequest};
 use rawbpf::insn::{Access, Field, Program, parse};
 
 /// Offsets of Linux 6.12, where `placed`.
@@ -19,8 +19,8 @@ fn field(of: &'static str, member: &'static str, offset: i32, placed: bool) -> F
     Field { of, member, offset: placed.then_some(offset) }
 }
 
-fn through(argument: i32, access: Access, placed: bool) -> Request {
-    Request::Struct {
+fn through(argument: i32, access: Access, placed: bool) -> StructRequest {
+    StructRequest {
         argument,
         access,
         data_len: field("request", "__data_len", 44, placed),
@@ -35,10 +35,10 @@ fn through(argument: i32, access: Access, placed: bool) -> Request {
     }
 }
 
-fn record() -> Request {
+fn record() -> RecordRequest {
     let of = "trace_event_raw_block_rq";
     let field = |member, offset| field(of, member, offset, true);
-    Request::Record { bytes: field("bytes", 28), dev: field("dev", 8), comm: field("comm", 42) }
+    RecordRequest { bytes: field("bytes", 28), dev: field("dev", 8), comm: field("comm", 42) }
 }
 
 #[track_caller]
@@ -51,6 +51,19 @@ fn check(name: &str, program: &Program, maps: &[&str]) {
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(listing, golden, "{name}: BLESS=1 accepts the change");
     reads_back(program, maps, &listing);
+    carries_its_lines(name, program);
+}
+
+/// The text of each line is that of the tool's file, as it stands in this tree.
+#[track_caller]
+fn carries_its_lines(name: &str, program: &Program) {
+    let tool = name.split('-').next().unwrap();
+    let file = format!("programs/{tool}.rs");
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file)).unwrap();
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    for (.., line) in program.lines() {
+        assert_eq!((line.file, line.text), (&*file, Some(lines[line.line as usize - 1])));
+    }
 }
 
 /// What is listed is read as the same program.

@@ -2,7 +2,7 @@
 
 use rawbpf::aggregate::Counters;
 use rawbpf::aggregate::Distributions;
-use rawbpf::host::{AttachKind, KernelTypes, Request};
+use rawbpf::host::{AttachKind, KernelTypes, StructRequest};
 use rawbpf::programs::{biolatency as program, request};
 use rawbpf::run::load_alone;
 use rawbpf::sys::prog::TestRun;
@@ -158,6 +158,14 @@ fn without_slots_what_is_beyond_the_room_is_counted_and_told() {
     std::fs::remove_file(&file).unwrap();
 }
 
+#[test]
+fn no_program_that_needs_the_request_gets_a_record_of_it() {
+    let places = [request::issue(AttachKind::Tracepoint), request::end(AttachKind::RawTp)];
+    let refused = StructRequest::find_with_cmpxchg(places, &KernelTypes::running(), false);
+    let error = refused.err().unwrap();
+    assert!(error.what.contains("does not tell which request"), "{error}");
+}
+
 /// The programs by themselves, on more requests than there are slots and places: each is measured or
 /// counted as one without a place, and so is its end.
 #[test]
@@ -168,7 +176,7 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
     let types = KernelTypes::running();
     let places = [request::issue(AttachKind::RawTp), request::end(AttachKind::RawTp)];
     let ([(_, issued), (_, completed)], by_slot) =
-        Request::find_with_cmpxchg(places, &types, true).unwrap();
+        StructRequest::find_with_cmpxchg(places, &types, true).unwrap();
     assert!(by_slot);
     // Fields are read from a request: the kernel's code is as good.
     let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap();

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use rawbpf::aggregate::KeyedCounters;
-use rawbpf::host::{AttachKind, By, Issue, KernelTypes};
+use rawbpf::host::{AttachKind, Identity, Issue, KernelTypes};
 use rawbpf::programs::bitesize::{self as program, Key};
 use rawbpf::programs::request;
 use rawbpf::run::load_alone;
@@ -311,7 +311,7 @@ fn a_request_is_known_again_whether_its_slot_was_free_or_not() {
     let types = KernelTypes::running();
     let issue = Issue::find(request::issue(AttachKind::RawTp), &types, false).unwrap();
     let submission = issue.submission.as_ref().unwrap();
-    assert_eq!(submission.by, By::Request);
+    assert_eq!(submission.identity, Identity::Request);
     let options =
         program::Options { disk: None, pid: None, comm: None, by: Key::Tid, by_flags: false };
     let maps = program::maps(16);

@@ -1,7 +1,7 @@
 //! Programs of ours that the running kernel's verifier refuses.
 
 use rawbpf::error::{Error, Failure};
-use rawbpf::host::Attach;
+use rawbpf::host::RawTp;
 use rawbpf::insn::*;
 use rawbpf::run::{Plan, Session};
 use rawbpf::sys::map::{MapSpec, MapType};
@@ -14,8 +14,7 @@ fn refused(write: impl Fn(&mut Asm)) -> Error {
     let maps = [MapSpec::new("counts", MapType::Hash, 4, 8, 4)];
     let mut a = Asm::new();
     write(&mut a);
-    let attach = Attach::RawTp("sys_enter".into());
-    let plan = Plan::new("broken", attach, a.finish().unwrap());
+    let plan = Plan::new("broken", RawTp::new("sys_enter"), a.finish().unwrap());
     Session::attach(&maps, vec![plan]).err().unwrap()
 }
 

@@ -279,6 +279,39 @@ fn each_instruction_knows_its_slot_and_its_line() {
 }
 
 #[test]
+fn a_program_shows_the_lines_of_the_file_that_it_is_given() {
+    static SOURCE: SourceText = rawbpf::source_text!("builder.rs");
+    let mut a = Asm::with_source(&SOURCE);
+    a.load_imm64(r1, 1); // And a comment.
+    rawbpf::aggregate::counters::count_one(&mut a, MapRef(0), 7);
+    a.exit();
+    let program = a.finish().expect("no mistake");
+    let mut texts: Vec<_> = program.lines().map(|(.., line)| line.text).collect();
+    texts.dedup();
+    let lines = [
+        "a.load_imm64(r1, 1); // And a comment.",
+        "rawbpf::aggregate::counters::count_one(&mut a, MapRef(0), 7);",
+        "a.exit();",
+    ];
+    assert_eq!(texts, lines.map(Some));
+}
+
+#[test]
+fn a_source_text_must_be_of_the_file_it_stands_in() {
+    use rawbpf::insn::source_text::is_named;
+    assert!(["a.rs", "src/a.rs", "src\\a.rs"].into_iter().all(|path| is_named(path, "a.rs")));
+    assert!(["b.rs", "src/ba.rs", ".rs", ""].into_iter().all(|path| !is_named(path, "a.rs")));
+}
+
+#[test]
+fn lines_of_another_file_than_the_given_one_have_no_text() {
+    let mut a = Asm::with_source(&super::registers::SOURCE);
+    a.exit();
+    let program = a.finish().expect("no mistake");
+    assert!(program.lines().all(|(.., line)| line.text.is_none()));
+}
+
+#[test]
 fn all_of_a_block_is_blamed_on_the_line_that_asked_for_it() {
     const FIELD: Field = Field { of: "request", member: "__data_len", offset: Some(44) };
     let mut a = Asm::new();

@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::mem::discriminant;
 
-use rawbpf::insn::{Callee, Insn, Regs, parse, r0, r1, r9};
+use rawbpf::insn::{Callee, Insn, Regs, SourceText, parse, r0, r1, r9};
 
 use super::forms::every_form;
+
+/// For a test of programs that are written elsewhere.
+pub static SOURCE: SourceText = rawbpf::source_text!("registers.rs");
 
 const CALL: &str = "r0, r1, r2, r3, r4, r5";
 

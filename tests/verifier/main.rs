@@ -6,6 +6,7 @@
 
 mod compare;
 mod diagnoses;
+mod hostile;
 mod logs;
 mod messages;
 mod pages;

@@ -13,21 +13,30 @@ use rawbpf::verifier::log::{Event, events};
 struct Message {
     class: &'static str,
     kernels: &'static str,
-    /// As the kernel prints it, with 8 for every number.
+    /// As the kernel prints it.
     line: String,
 }
 
 fn messages() -> impl Iterator<Item = Message> {
-    include_str!("messages.txt").lines().map(|row| {
+    messages_with("8")
+}
+
+/// Every message as the kernels print it with this text in the place of every number.
+pub fn lines_with(number: &str) -> impl Iterator<Item = String> {
+    messages_with(number).map(|message| message.line)
+}
+
+fn messages_with(number: &str) -> impl Iterator<Item = Message> {
+    include_str!("messages.txt").lines().map(move |row| {
         let mut columns = row.split('\t');
         let mut column = || columns.next().unwrap();
         let (class, kernels, format) = (column(), column(), column());
-        Message { class, kernels, line: print(format, columns) }
+        Message { class, kernels, line: print(format, columns, number) }
     })
 }
 
-/// What printf makes of the format, with these strings and 8 for numbers.
-fn print<'a>(format: &str, mut strings: impl Iterator<Item = &'a str>) -> String {
+/// What printf makes of the format, with these strings and this for every number.
+fn print<'a>(format: &str, mut strings: impl Iterator<Item = &'a str>, number: &str) -> String {
     let mut line = String::new();
     let mut rest = format;
     while let Some((before, spec)) = rest.split_once('%') {
@@ -38,9 +47,11 @@ fn print<'a>(format: &str, mut strings: impl Iterator<Item = &'a str>) -> String
             "%" => line.push('%'),
             "s" => line.push_str(strings.next().unwrap()),
             "c" => line.push(' '),
-            _ if spec.starts_with('+') => line.push_str("+8"),
-            _ if spec.starts_with('#') => line.push_str("0x8"),
-            _ => line.push('8'),
+            _ if spec.starts_with('+') && !number.starts_with('-') => {
+                line.push_str(&format!("+{number}"));
+            }
+            _ if spec.starts_with('#') => line.push_str(&format!("0x{number}")),
+            _ => line.push_str(number),
         }
         rest = &spec[end + 1..];
     }

@@ -2,7 +2,7 @@
 
 use super::check;
 use crate::error::Error;
-use crate::host::{AttachKind, refusal};
+use crate::host::AttachKind;
 use crate::insn::helper::*;
 use crate::insn::{Cond::Lt, *};
 use crate::sys::{self, AttachType, Errno, Load, LoadError, Prog, ProgramType};
@@ -129,7 +129,7 @@ fn refused_or_ok(
 ) -> Check {
     let tried = load(program_type, program).map(|_| String::new()).map_err(|error| {
         let forbidden = matches!(error.errno, Errno::EPERM | Errno::ENOSYS);
-        match refusal::load(AttachKind::Kprobe, &error) {
+        match AttachKind::Kprobe.explain(&error) {
             refused if forbidden || refused.what.contains("locked down") => refused,
             refused => Error { detail: refused.detail, ..Error::lacking(missing).next(needs) },
         }

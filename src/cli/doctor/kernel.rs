@@ -50,7 +50,7 @@ fn jit() -> Check {
     let prog = load(ProgramType::SocketFilter, &nothing());
     let prog = match prog {
         Ok(prog) => prog,
-        Err(error) => return check("JIT", Err(refusal::load(AttachKind::RawTp, &error))),
+        Err(error) => return check("JIT", Err(AttachKind::RawTp.explain(&error))),
     };
     match object::prog_info(prog.as_fd()) {
         Ok(object::ProgInfo { jited_len: 1.., .. }) => check("JIT", Ok(String::new())),

@@ -48,7 +48,7 @@ pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
         Err(error) => check(*name, Err(error)),
         Ok(running) => {
             let session = running.session();
-            let places = session.attached.iter().map(|one| &*one.place).collect::<Vec<_>>();
+            let places = session.attached.iter().map(ToString::to_string).collect::<Vec<_>>();
             let found = format!("{}, {} of maps", places.join(", "), session.memory());
             let detail = passed_over(session);
             held.push(Box::new(running));

@@ -10,14 +10,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::format::{Format, Shown};
+use super::bytes;
 use super::object::Functions;
-use super::{Stop, bytes};
 use crate::cli::object::read;
 use crate::elf::Object;
 use crate::host::KernelTypes;
 use crate::insn::Endian;
 use crate::insn::translated::{Kernel, translated};
+use crate::view::dump::{Dump, Format};
 
 const LITTLE: &[u8] = include_bytes!("../../../tests/dump/objects/all.o");
 const BIG: &[u8] = include_bytes!("../../../tests/dump/objects/all-big.o");
@@ -37,11 +37,9 @@ impl Write for Counted {
     }
 }
 
-fn print(shown: &Shown, out: &mut Counted) {
+fn print(shown: &Dump, out: &mut Counted) {
     for format in Format::value_variants() {
-        if let Err(Stop::Error(error)) = shown.print(out, *format) {
-            panic!("{error}");
-        }
+        shown.print(out, *format).unwrap();
     }
 }
 
@@ -151,7 +149,7 @@ proptest! {
     #[test]
     fn any_bytes_are_listed(file in vec(any::<u8>(), 0..400), big in any::<bool>()) {
         let endian = if big { Endian::Big } else { Endian::Little };
-        if let Ok(shown) = Shown::new("any", file.clone(), endian) {
+        if let Ok(shown) = Dump::new("any", file.clone(), endian) {
             print(&shown, &mut Counted(0));
         }
         let _ = translated(&file, &NoNames);
@@ -168,7 +166,7 @@ proptest! {
             let [c, d, e, f] = low.to_le_bytes();
             [*code, 0, a, b, c, d, e, f]
         });
-        let shown = Shown::new("any", bytes.collect(), Endian::Little).unwrap();
+        let shown = Dump::new("any", bytes.collect(), Endian::Little).unwrap();
         print(&shown, &mut Counted(0));
     }
 
@@ -206,7 +204,7 @@ fn a_long_program_is_drawn_in_time() {
         let [a, b] = ((slot % 977) as i16 - 300).to_le_bytes();
         [0x15, 1, a, b, 0, 0, 0, 0]
     });
-    let shown = Shown::new("long", slots.collect(), Endian::Little).unwrap();
+    let shown = Dump::new("long", slots.collect(), Endian::Little).unwrap();
     let mut out = Counted(0);
     assert!(shown.print(&mut out, Format::Visual).is_ok());
     assert!(out.0 > 1 << 20);

@@ -6,12 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
 
-use serde_json::Map;
-
 use super::super::Stop;
-use super::format::{Format, MapShown, Row, Shown, Source, hex_lines};
-use super::{Loaded, clean, map_type};
+use super::{Loaded, map_type};
 use crate::btf::Btf;
+use crate::elf::clean;
 use crate::error::Error;
 use crate::host::refusal;
 use crate::insn::translated::{Kernel, translated};
@@ -19,6 +17,7 @@ use crate::insn::{Endian, Slot};
 use crate::sys::code::{Code, code};
 use crate::sys::object::{self, Kind, MapInfo, ProgInfo};
 use crate::sys::{Errno, ProgramType, SysError, file, kallsyms};
+use crate::view::dump::{Dump, Format, MapRow, Origin, Row, SourceLine, hex_lines};
 
 /// Prints the programs that are meant: instructions, or machine code.
 ///
@@ -69,7 +68,7 @@ fn find(which: &Loaded) -> Result<Vec<(ProgInfo, OwnedFd)>, Error> {
     }
 }
 
-fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
+fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Dump, Error> {
     if code.translated.is_empty() {
         return Err(withheld(info, "instructions"));
     }
@@ -94,7 +93,7 @@ fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
             let string = |at| btf.as_ref().and_then(|btf| btf.string(at).ok()).map(clean);
             source = string(line.file)
                 .zip(string(line.text))
-                .map(|(file, text)| Rc::new(Source { file, line: line.number, text }));
+                .map(|(file, text)| Rc::new(SourceLine { file, line: line.number, text }));
         }
         let function = code.functions.iter().find(|function| function.slot == slot);
         let label = function.and_then(|function| {
@@ -123,12 +122,14 @@ fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
     ];
     directives.extend(names.symbols.base.is_none().then(|| hidden.to_owned()));
     let maps = maps.iter().map(|map| {
+        let &MapInfo { id, key_size, value_size, max_entries, flags, .. } = map;
         let (name, map_type) = (name_of(map, &maps), map_type(map.map_type));
-        let sizes = [map.key_size, map.value_size, map.max_entries, map.flags];
-        MapShown::new(Some(map.id), &name, &map_type, sizes)
+        let (id, lock) = (Some(id), None);
+        MapRow { id, name, map_type, key_size, value_size, max_entries, flags, lock }
     });
-    Ok(Shown {
+    Ok(Dump {
         name: name.clone(),
+        origin: Origin::Kernel { id: *id, tag, program_type: kind.to_owned() },
         directives,
         maps: maps.collect(),
         shows_maps: true,
@@ -136,11 +137,6 @@ fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Shown, Error> {
         end: String::new(),
         bytes: code.translated.clone(),
         endian: Endian::HOST,
-        fields: Map::from_iter([
-            ("id".to_owned(), (*id).into()),
-            ("tag".to_owned(), tag.into()),
-            ("type".to_owned(), kind.into()),
-        ]),
         wrong: vec![],
     })
 }

@@ -23,8 +23,7 @@ use crate::error::Error;
 use crate::insn::Endian;
 use crate::sys::MapType;
 use crate::sys::object::ProgInfo;
-pub use format::Format;
-use format::Shown;
+use crate::view::dump::{Dump, Format};
 use object::Functions;
 pub use tool::{Dumped, LICENSE, dump, resolved};
 
@@ -164,7 +163,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     }
 }
 
-fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Shown, Error> {
+fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Dump, Error> {
     if bytes.is_empty() {
         return Err(Error::usage("there is nothing in it"));
     }
@@ -172,7 +171,8 @@ fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Shown, Err
         Some(stem) if stem != "-" => stem.to_string_lossy(),
         _ => "program".into(),
     };
-    Shown::new(&clean(name.as_bytes()), bytes, options.endian.unwrap_or(Endian::HOST))
+    Dump::new(&clean(name.as_bytes()), bytes, options.endian.unwrap_or(Endian::HOST))
+        .map_err(|error| Error::usage(error.to_string()))
 }
 
 /// What a file or standard input holds.

@@ -3,22 +3,20 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use serde_json::Map;
-
 use super::super::object::{is_called, kind};
-use super::format::{MapShown, Row, Shown, Source};
-use super::{clean, map_type};
+use super::map_type;
 use crate::btf::{Btf, ObjectMap};
-use crate::elf::{ElfError, Function, Linker, Notes, Object, Reference};
+use crate::elf::{ElfError, Function, Linker, Notes, Object, Reference, clean};
 use crate::error::Error;
 use crate::insn::Insn;
 use crate::sys::MapType;
+use crate::view::dump::{Dump, MapRow, Origin, Row, SourceLine};
 
 /// What an object holds, made ready to be shown function by function.
 pub struct Functions<'a> {
     object: Object<'a>,
     license: Option<String>,
-    maps: Rc<[MapShown]>,
+    maps: Rc<[MapRow]>,
     notes: Notes<'a>,
     btf: Option<Btf<'a>>,
 }
@@ -59,11 +57,11 @@ impl<'a> Functions<'a> {
     ///
     /// # Errors
     /// Its bytes are not whole slots.
-    pub fn shown(&mut self, function: &Function<'a>, first: bool) -> Result<Shown, Error> {
+    pub fn shown(&mut self, function: &Function<'a>, first: bool) -> Result<Dump, Error> {
         let name = clean(function.name.as_bytes());
         let bytes = function.bytes.to_vec();
-        let mut shown = Shown::new(&name, bytes, self.object.endian)
-            .map_err(|error| Error { what: format!("{name}: {}", error.what), ..error })?;
+        let mut shown = Dump::new(&name, bytes, self.object.endian)
+            .map_err(|error| Error::usage(format!("{name}: {error}")))?;
         let mut source = None;
         for row in &mut shown.rows {
             if let Some(reference) = self.object.reference(function, row.slot) {
@@ -71,7 +69,7 @@ impl<'a> Functions<'a> {
             }
             if let Some(line) = self.notes.line(function, row.slot) {
                 let (file, text) = (clean(line.file), clean(line.text));
-                source = Some(Rc::new(Source { file, line: line.line, text }));
+                source = Some(Rc::new(SourceLine { file, line: line.line, text }));
             }
             row.source.clone_from(&source);
             let relocation = self.notes.relocation(function, row.slot);
@@ -97,26 +95,28 @@ impl<'a> Functions<'a> {
             };
             shown.directives.push(format!(".program {name} {kind}"));
         }
-        let license = self.license.clone().into();
-        shown.fields = Map::from_iter([
-            ("section".to_owned(), section.into()),
-            ("license".to_owned(), license),
-        ]);
+        shown.origin = Origin::Object { section, license: self.license.clone() };
         Ok(shown)
     }
 }
 
 /// A map that the object defines.
-fn map(map: &ObjectMap<'_>) -> MapShown {
+fn map(map: &ObjectMap<'_>) -> MapRow {
     let &ObjectMap { name, key_size, value_size, max_entries, flags, .. } = map;
     let (name, map_type) = (clean(name.as_bytes()), map_type(map.map_type));
-    MapShown::new(None, &name, &map_type, [key_size, value_size, max_entries, flags])
+    MapRow { name, map_type, key_size, value_size, max_entries, flags, ..MapRow::default() }
 }
 
 /// The map that a section of variables becomes.
-fn variables((section, size, _): (&str, u64, &[u8])) -> MapShown {
-    let name = clean(section.as_bytes());
-    MapShown::new(None, &name, MapType::Array.name(), [4, size as u32, 1, 0])
+fn variables((section, size, _): (&str, u64, &[u8])) -> MapRow {
+    MapRow {
+        name: clean(section.as_bytes()),
+        map_type: MapType::Array.name().to_owned(),
+        key_size: 4,
+        value_size: size as u32,
+        max_entries: 1,
+        ..MapRow::default()
+    }
 }
 
 /// Shows by name what an instruction refers to.

@@ -3,16 +3,13 @@
 use std::io::Write;
 use std::rc::Rc;
 
-use serde_json::{Map, json};
-
 use super::super::Stop;
-use super::format::{Format, MapShown, Row, Shown, Source};
 use crate::error::Error;
 use crate::insn::parse::{ProgramLine, Word};
 use crate::insn::{Endian, Program, encode};
-use crate::programs;
 use crate::run::Plan;
 use crate::sys::map::MapSpec;
+use crate::view::dump::{Dump, Format, MapRow, Origin, Row, SourceLine};
 
 /// The licence programs are loaded under: the kernel takes it as compatible with the GPL, which
 /// bpf_probe_read_kernel demands.
@@ -32,9 +29,7 @@ pub struct Dumped<'a> {
 
 impl<'a> From<&'a Plan> for Dumped<'a> {
     fn from(plan: &'a Plan) -> Dumped<'a> {
-        let attach = plan.attach.to_string();
-        let (kind, place) = attach.split_once(' ').unwrap_or((&attach, ""));
-        let (kind, place) = (kind.to_owned(), place.to_owned());
+        let (kind, place) = (plan.attach.word().to_owned(), plan.attach.place());
         Dumped { name: &plan.name, kind, place, program: &plan.program }
     }
 }
@@ -60,7 +55,7 @@ pub fn dump(
         if matches!(format, Format::Opcodes | Format::Hex | Format::C | Format::Raw) {
             resolved(dumped.program)?;
         }
-        shown(dumped, endian, maps).print(out, format)
+        Ok(shown(dumped, endian, maps).print(out, format)?)
     })
 }
 
@@ -75,29 +70,33 @@ pub fn resolved(program: &Program) -> Result<(), Error> {
     }
 }
 
-fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Shown {
+fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Dump {
     let program = dumped.program;
     let names: Vec<&str> = maps.iter().map(|map| map.name.as_str()).collect();
     let rows = program.lines().zip(program.texts(&names)).map(|((slot, insn, line), listed)| {
         let text = listed.line.split_once(") ").map_or("", |(_, text)| text).to_owned();
         let (before, behind) = (listed.before, listed.behind);
-        let source = programs::source(&line).to_owned();
-        let source = Source { file: line.file.to_owned(), line: line.line, text: source };
+        let source = line.text.unwrap_or_default().to_owned();
+        let source = SourceLine { file: line.file.to_owned(), line: line.line, text: source };
         let source = Some(Rc::new(source)).filter(|source| source.line > 0);
         Row { slot, insn: Some(*insn), text, note: None, label: None, source, before, behind }
     });
     let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
     let (kind, place) = (word(&dumped.kind), word(&dumped.place));
     let program_line = ProgramLine { name: word(dumped.name), kind, place };
-    let attach = json!({"kind": dumped.kind, "to": dumped.place});
     let maps = maps.iter().map(|map| {
-        let MapSpec { name, map_type, key_size, value_size, max_entries, flags, types, .. } = map;
-        let map_type = map_type.name();
-        MapShown::new(None, name, map_type, [*key_size, *value_size, *max_entries, *flags])
-            .lock(types.as_ref().map(|types| types.lock))
+        let &MapSpec { key_size, value_size, max_entries, flags, .. } = map;
+        let (name, map_type) = (map.name.clone(), map.map_type.name().to_owned());
+        let lock = map.types.as_ref().map(|types| types.lock);
+        MapRow { id: None, name, map_type, key_size, value_size, max_entries, flags, lock }
     });
-    Shown {
+    Dump {
         name: dumped.name.to_owned(),
+        origin: Origin::Attachable {
+            kind: dumped.kind.clone(),
+            place: dumped.place.clone(),
+            license: dumped.license().to_owned(),
+        },
         directives: vec![program_line.to_string(), format!(".license \"{}\"", dumped.license())],
         maps: maps.collect(),
         shows_maps: true,
@@ -105,10 +104,6 @@ fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Shown {
         end: program.end(),
         bytes: encode(program.insns(), endian),
         endian,
-        fields: Map::from_iter([
-            ("attach".to_owned(), attach),
-            ("license".to_owned(), dumped.license().into()),
-        ]),
         wrong: vec![],
     }
 }

@@ -15,11 +15,10 @@ use std::path::Path;
 use clap::Args;
 
 use super::dump::resolved;
-use super::run::attach;
 use super::text::{ProgramKind, read_any};
 use super::{Command, Stop};
 use crate::error::Error;
-use crate::host::KernelTypes;
+use crate::host::{Attach, KernelTypes};
 use crate::run::{self, Plan};
 use crate::tools::Tool;
 pub use show::Show;
@@ -96,7 +95,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
                 run::verify_alone(dumped.name, dumped.program, &maps, *program_type)
             }
             ProgramKind::Attached(_) => {
-                let attach = attach(&dumped.kind, &dumped.place, &types)?;
+                let attach = Attach::parse(&dumped.kind, &dumped.place, &types)?;
                 run::verify(&Plan::new(dumped.name, attach, dumped.program.clone()), &maps)
             }
         };

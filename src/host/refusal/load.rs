@@ -2,17 +2,23 @@
 
 use std::fmt::Display;
 
-use super::privilege::{capabilities, lockdown, policy, privilege};
-use super::{AttachKind, general};
+use super::privilege::{capabilities, lockdown};
+use super::{denied, general};
 use crate::error::{Error, Failure};
-use crate::insn::helper::{GET_ATTACH_COOKIE, PROBE_READ_KERNEL};
+use crate::insn::helper::PROBE_READ_KERNEL;
 use crate::sys::{Errno, LoadError, ProgramType, SysError};
 use crate::verifier::log::{Event, events};
 use crate::verifier::verification::Verification;
 
-/// Why the kernel refused to load this program of ours.
-pub fn of_program(kind: AttachKind, error: &LoadError, refused: Verification) -> Error {
-    diagnosed(load(kind, error), &kind, error, refused)
+/// Why the kernel refused to load this program, which is attached by this kind; `own` is what the error
+/// means for this kind alone.
+pub fn of_program(
+    kind: &dyn Display,
+    own: Option<Error>,
+    error: &LoadError,
+    refused: Verification,
+) -> Error {
+    diagnosed(load(kind, own, error), kind, error, refused)
 }
 
 /// Why the kernel refused to load this program, which is run by itself.
@@ -39,34 +45,18 @@ fn diagnosed(said: Error, kind: &dyn Display, error: &LoadError, refused: Verifi
     }
 }
 
-/// Why the kernel refused to load a program of this kind.
-pub fn load(kind: AttachKind, error: &LoadError) -> Error {
+/// Why the kernel refused to load a program that is attached by this kind; `own` is what the error means
+/// for this kind alone.
+pub fn load(kind: &dyn Display, own: Option<Error>, error: &LoadError) -> Error {
     let detail = format!("{error}\n{}", error.log);
-    if error.log.contains(PROBE_READ_KERNEL.name)
-        && let Some(locked) = lockdown()
-    {
-        return locked.detail(detail);
+    let locked = error.log.contains(PROBE_READ_KERNEL.name).then(lockdown).flatten();
+    if let Some(own) = locked.or(own) {
+        return own.detail(detail);
     }
-    // Kernels that do not know the helper do not know what it is for either.
-    let cookie = format!("#{}\n", GET_ATTACH_COOKIE.id);
-    if kind == AttachKind::KprobeMulti
-        && error.log.contains(&cookie)
-        && error.log.contains("unknown")
-    {
-        return Error::lacking("this kernel has no kprobe.multi (Linux 5.18)").detail(detail);
-    }
-    let own = match error.errno {
-        Errno::EPERM if kind == AttachKind::Fentry && privilege().is_none() => Some(
-            Error::lacking("this kernel refuses fentry programs: it has no trampolines for them")
-                .next("try: --attach tp_btf"),
-        ),
-        Errno::EINVAL => Some(
-            Error::lacking(format!("this kernel knows no {kind} programs"))
-                .next("try: --attach auto"),
-        ),
-        _ => None,
-    };
-    not_loaded(&kind, error, own)
+    let unknown = (error.errno == Errno::EINVAL).then(|| {
+        Error::lacking(format!("this kernel knows no {kind} programs")).next("try: --attach auto")
+    });
+    not_loaded(kind, error, unknown)
 }
 
 /// Why the kernel refused a program of a type that is not attached here.
@@ -84,16 +74,15 @@ pub(super) fn load_type(program_type: ProgramType, error: &LoadError) -> Error {
 /// Why the kernel refused a program of this kind: the verifier's reason, or what the error number means
 /// for all; `own` is what it means for this one.
 fn not_loaded(kind: &dyn Display, error: &LoadError, own: Option<Error>) -> Error {
-    let accepted = matches!(error.errno, Errno::EMFILE | Errno::ENFILE);
     let call = SysError { call: error.call, errno: error.errno };
-    let refused = if !accepted && let Some(reason) = decisive(&error.log) {
+    let refused = if let Some(reason) = reason(error) {
         Error::failed(format!("the verifier refused the {kind} program: {reason}"))
             .next("its whole log: -v")
     } else if let Some(refused) = general(&format!("the {kind} program"), &call).or(own) {
         refused
     } else {
         match error.errno {
-            Errno::EPERM => privilege().unwrap_or_else(|| policy(&call)),
+            Errno::EPERM => denied(&call),
             Errno::EACCES => security_module(kind),
             Errno::E2BIG => too_old(),
             _ => Error::failed(format!("the kernel did not load the {kind} program: {error}")),
@@ -152,9 +141,14 @@ fn security_module(kind: &dyn Display) -> Error {
         .next("its log says which rule: journalctl -k, or ausearch -m avc")
 }
 
-/// The line of a verifier's log that says why, if it says so.
-fn decisive(log: &str) -> Option<&str> {
+/// The line of the verifier's log that says why, if it says so.
+pub fn reason(error: &LoadError) -> Option<&str> {
+    // The verifier accepted the program.
+    if matches!(error.errno, Errno::EMFILE | Errno::ENFILE) {
+        return None;
+    }
     // Linux 7.3 adds a report of its own behind the reason.
+    let log = &*error.log;
     let log = log.find("\nVerification failed:").map_or(log, |at| &log[..=at]);
     let said = events(log).filter_map(|event| match event {
         Event::Message(text) if !text.starts_with("processed ") => Some(text.trim()),

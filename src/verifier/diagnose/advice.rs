@@ -21,8 +21,8 @@ pub(super) struct Stack {
 impl<'a> Case<'a, '_> {
     /// Where in the frame an access is that the message calls wrong.
     pub(super) fn stack(&self) -> Option<Stack> {
-        let (off, size) = (self.number("off")?, self.number("size")?);
-        let inside = off >= -512 && off.checked_add(size)? <= 0 && size > 0;
+        let (off, size) = (self.number("off")?, self.size("size")?);
+        let inside = off >= -512 && off.checked_add(size)? <= 0;
         let reads = self.first.contains("read");
         Some(Stack { off, size, inside: inside && reads })
     }
@@ -233,8 +233,10 @@ impl<'a> Case<'a, '_> {
         let load = format!("load a pointer into {r} before instruction {at}");
         let (from, remedy) = match (origin.did, self.code.insn(made)?) {
             (Did::Stored(slot), _) => (
-                format!("loaded from r10{slot}, where instruction {made} stored no whole pointer"),
-                format!("store all 8 bytes of the pointer at r10{slot}, and nothing else there"),
+                format!(
+                    "loaded from r10{slot:+}, where instruction {made} stored no whole pointer"
+                ),
+                format!("store all 8 bytes of the pointer at r10{slot:+}, and nothing else there"),
             ),
             (_, Insn::Load { .. }) => {
                 (format!("which instruction {made} loaded from memory"), read)
@@ -275,16 +277,21 @@ impl<'a> Case<'a, '_> {
                 "begins below the frame, which ends at r10-512",
                 "use r10-512 or higher; what is larger belongs in a map".to_owned(),
             )
-        } else {
+        } else if off.checked_add(size)? > 0 {
+            let lower = format!("point to r10-{size} or lower");
             (
                 "ends above the frame, whose last byte is at r10-1",
                 match self.helper(at?) {
-                    Some(_) => {
-                        format!("point to r10-{size} or lower, or pass a size of at most {}", -off)
+                    _ if size > 512 => {
+                        "the frame has 512 bytes: what is larger belongs in a map".into()
                     }
+                    Some(_) if off < 0 => format!("{lower}, or pass a size of at most {}", -off),
+                    Some(_) => lower,
                     None => format!("use r10-{} or lower", (size + 7) / 8 * 8),
                 },
             )
+        } else {
+            return None;
         };
         Some((format!("{what} uses {} at r10{off:+}, which {wrong}", bytes(size)), remedy))
     }
@@ -297,9 +304,18 @@ impl<'a> Case<'a, '_> {
         history: &History<'a>,
     ) -> Option<Advice> {
         if let (Some(vs), Some(off), Some(size)) =
-            (self.number("vs"), self.number("off"), self.number("size"))
+            (self.size("vs"), self.number("off"), self.size("size"))
         {
-            let last = vs.checked_sub(size).filter(|last| *last >= 0)?;
+            let object = if self.first.contains("map value") { "a map value" } else { "an object" };
+            let last = vs - size;
+            if last < 0 {
+                let (uses, has) = (bytes(size), bytes(vs));
+                return Some((
+                    format!("instruction {at} uses {uses} of {object} that has {has}"),
+                    format!("use at most {has}"),
+                ));
+            }
+            let reached = off.checked_add(size - 1)?;
             let added = history.events.iter().rev().find_map(|event| {
                 let slot = self.path.steps[event.step].at;
                 match self.code.insn(slot)? {
@@ -316,9 +332,7 @@ impl<'a> Case<'a, '_> {
                     _ => None,
                 }
             });
-            let object = if self.first.contains("map value") { "a map value" } else { "an object" };
-            let reach =
-                format!("which reaches byte {} of {object} of {}", off + size - 1, bytes(vs));
+            let reach = format!("which reaches byte {reached} of {object} of {}", bytes(vs));
             let uses = format!("{} from byte {off} on", bytes(size));
             return Some(match added {
                 Some((slot, index, value)) if value.known.is_none() => {
@@ -362,8 +376,8 @@ impl<'a> Case<'a, '_> {
         });
         if let Some(Insn::Call(_)) = self.code.insn(at) {
             let buffer = self.value(register.checked_sub(1)).filter(|value| value.type_ == "fp");
-            let room =
-                buffer.and_then(|value| value.known).map(|off| -off).filter(|room| *room > 0);
+            let off = buffer.and_then(|value| value.known);
+            let room = off.filter(|off| (-512..0).contains(off)).map(|off| -off);
             return Some((
                 format!(
                     "r{register}, the length that {} at {at} is given, is {}",
@@ -379,7 +393,7 @@ impl<'a> Case<'a, '_> {
         if !self.first.contains("unbounded min value") {
             return None;
         }
-        let last = size.and_then(|size| size.checked_sub(1));
+        let last = size.filter(|size| *size > 0).map(|size| size - 1);
         let checked = history.events.iter().rev().find(|e| matches!(e.did, Did::Compared { .. }));
         let checked = match (checked, self.compared_copy(register)) {
             (Some(event), _) => {
@@ -427,7 +441,7 @@ impl<'a> Case<'a, '_> {
     }
 
     fn aligned(&self, at: u32, register: u8) -> Option<Advice> {
-        let size = self.number("size")?;
+        let size = self.number("size").filter(|size| matches!(size, 2 | 4 | 8))?;
         let offset: i64 = match self.code.insn(at)? {
             Insn::Load { offset, .. } | Insn::Store { offset, .. } => offset.into(),
             _ => return None,
@@ -466,8 +480,8 @@ impl<'a> Case<'a, '_> {
     }
 
     fn packet(&self, at: u32, register: u8) -> Option<Advice> {
-        let (off, size, r) = (self.number("off")?, self.number("size")?, self.number("r")?);
-        let end = off.checked_add(size)?;
+        let (off, size, r) = (self.number("off")?, self.size("size")?, self.number("r")?);
+        let end = off.checked_add(size).filter(|end| *end > 0)?;
         Some((
             format!(
                 "instruction {at} uses {} from byte {off} of the packet on, and only {r} are known to exist",
@@ -484,7 +498,7 @@ impl<'a> Case<'a, '_> {
         let off = self.number("off")?;
         if !self.first.starts_with("dereference of modified") {
             let known = self.known.as_ref()?;
-            let size = self.number("size")?;
+            let size = self.size("size")?;
             let does = match self.code.insn(at)? {
                 Insn::Store { .. } | Insn::Atomic { .. } => "writes",
                 _ => "reads",
@@ -507,7 +521,8 @@ impl<'a> Case<'a, '_> {
         let by = self.path.steps[moved.step].at;
         let sum = match self.code.insn(at)? {
             Insn::Load { offset, .. } | Insn::Store { offset, .. } => {
-                Some(off.checked_add(offset.into())?)
+                // What an instruction has no room for cannot be its offset.
+                Some(i16::try_from(off.checked_add(offset.into())?).ok()?)
             }
             _ => None,
         };
@@ -593,7 +608,7 @@ impl<'a> Case<'a, '_> {
     }
 
     fn reference(&self, at: Option<u32>) -> Option<Advice> {
-        let taken = self.slot("i")?;
+        let taken = self.slot("i").filter(|at| self.code.insn(*at).is_some())?;
         let by = self.callee(taken);
         let back = match self.helper(taken).map(|helper| helper.name) {
             Some("bpf_ringbuf_reserve") => "bpf_ringbuf_submit or bpf_ringbuf_discard",
@@ -638,21 +653,25 @@ impl<'a> Case<'a, '_> {
     fn returned(&self, at: Option<u32>, value: Option<Value>) -> Option<Advice> {
         let known = self.known.as_ref()?;
         let want = known.field("want")?;
-        let (from, to) = want.get(1..want.len() - 1)?.split_once([',', ';'])?;
-        let want = match want.strip_prefix("(0x") {
+        let (from, to) = want.get(1..want.len().checked_sub(1)?)?.split_once([',', ';'])?;
+        let (from, to): (i64, i64) = match want.strip_prefix("(0x") {
             // Up to Linux 6.8 the bits that are known, and those that are not.
             Some(_) => {
                 let bits = |hex: &str| i64::from_str_radix(hex.trim().trim_start_matches("0x"), 16);
                 let (known, unknown) = (bits(from).ok()?, bits(to).ok()?);
-                format!("{known} to {}", known | unknown)
+                (known, known | unknown)
             }
-            None => format!("{from} to {}", to.trim()),
+            None => (from.trim().parse().ok()?, to.trim().parse().ok()?),
         };
+        if from > to {
+            return None;
+        }
+        let allowed = i32::try_from(0.clamp(from, to)).ok()?;
         let is = value.map_or("any number".into(), words);
         let end = at.map_or(String::new(), |at| format!(" at {at}"));
         Some((
-            format!("the program returns r0{end}, which is {is}; it may be {want}"),
-            format!("before instruction {}: r0 = 0", at?),
+            format!("the program returns r0{end}, which is {is}; it may be {from} to {to}"),
+            format!("before instruction {}: r0 = {allowed}", at?),
         ))
     }
 

@@ -80,9 +80,8 @@ pub struct Told<'a> {
 /// `None` if the log says nothing: then the kernel refused before its verifier saw the program.
 pub fn diagnose<'a>(code: &Code, log: &'a str) -> Option<Diagnosis<'a>> {
     let path = path(code, log);
-    let said = said(&path);
+    let (said, known) = said(&path);
     let first = *said.first()?;
-    let known = said.iter().find_map(|line| causes::find(line)).filter(|known| !known.is_remark());
     let mut case = Case { code, path: &path, first, known, index: None, register: None };
     let at = case.place();
     case.register = case.register();
@@ -115,16 +114,27 @@ pub fn diagnose<'a>(code: &Code, log: &'a str) -> Option<Diagnosis<'a>> {
     })
 }
 
-/// The lines that say why, without those that only remark something.
-fn said<'a>(path: &Path<'a>) -> Vec<&'a str> {
-    let remark = |line: &&&str| {
-        causes::find(line).is_some_and(|known| known.is_remark())
+/// The lines that say why, without those that only remark something; and what is known of the first that
+/// anything is known of.
+fn said<'a>(path: &Path<'a>) -> (Vec<&'a str>, Option<Known<'a>>) {
+    let mut known = None;
+    let mut reasons = path.messages.clone();
+    reasons.retain(|line| {
+        let found = causes::find(line);
+        let remark = found.as_ref().is_some_and(Known::is_remark)
             || line.starts_with("Unrecognized arg#")
             || line.starts_with("arg#") && line.ends_with("is not a struct")
-            || line.starts_with("reg type unsupported for arg#")
-    };
-    let reasons: Vec<&str> = path.messages.iter().filter(|line| !remark(line)).copied().collect();
-    if reasons.is_empty() { path.messages.clone() } else { reasons }
+            || line.starts_with("reg type unsupported for arg#");
+        if !remark && known.is_none() {
+            known = found;
+        }
+        !remark
+    });
+    if reasons.is_empty() {
+        known = path.messages.iter().find_map(|line| causes::find(line));
+        return (path.messages.clone(), known.filter(|known| !known.is_remark()));
+    }
+    (reasons, known)
 }
 
 struct Case<'a, 'c> {
@@ -149,6 +159,10 @@ impl<'a> Case<'a, '_> {
 
     fn number(&self, name: &str) -> Option<i64> {
         self.known.as_ref()?.number(name)
+    }
+
+    fn size(&self, name: &str) -> Option<i64> {
+        self.known.as_ref()?.size(name)
     }
 
     fn slot(&self, name: &str) -> Option<u32> {
@@ -182,6 +196,7 @@ impl<'a> Case<'a, '_> {
             "loop" => self.slot("a").or(self.slot("i")),
             _ => None,
         };
+        let named = named.filter(|at| (*at as usize) < self.code.slots().len());
         let at = named.or_else(|| match last {
             Some(step) if walked => Some(step.at),
             // A call that goes too deep, or one of which only the whole chain is too large.
@@ -420,7 +435,7 @@ pub fn tell<'a>(code: &Code, steps: &[Step<'a>], event: &Event<'a>) -> Told<'a> 
             Some(Insn::Call(_)) => format!("r0{is}, the result of {}", callee(code, at)),
             _ => format!("r{register}{is}"),
         },
-        Did::Stored(slot) => format!("kept on the stack at r10{slot}{is}"),
+        Did::Stored(slot) => format!("kept on the stack at r10{slot:+}{is}"),
         Did::Compared { register, held } => {
             let way = if held { "taken" } else { "not taken" };
             let is = event

@@ -2,10 +2,12 @@
 
 use super::super::log::{Bounds, Value};
 
-/// How to hold an index from 0 to `last`.
+/// How to hold an index from 0 to `last`, which is not negative.
 pub(super) fn at_most(before: u32, register: u8, last: i64) -> String {
-    let mask =
-        if (last + 1) & last == 0 { format!("r{register} &= {last}, or ") } else { String::new() };
+    let mask = match (last as u64 + 1).is_power_of_two() {
+        true => format!("r{register} &= {last}, or "),
+        false => String::new(),
+    };
     format!(
         "before instruction {before}: {mask}if r{register} > {last:#x} goto where it is not used"
     )
@@ -30,17 +32,18 @@ pub(super) fn kind(kernel: &str) -> String {
 
 /// What a value is, in words.
 pub fn words(value: Value) -> String {
-    let off = value.number("off").unwrap_or(0) + value.number("imm").unwrap_or(0);
+    let number_of = |key| value.number(key).unwrap_or(0);
+    let off = number_of("off").checked_add(number_of("imm"));
     let bounds = value.bounds();
     let moved = match (off, bounds == Bounds::UNKNOWN || value.known.is_some()) {
-        (0, true) => String::new(),
-        (_, true) => format!(", {off:+} bytes"),
+        (Some(0), true) => String::new(),
+        (Some(off), true) => format!(", {off:+} bytes"),
         // A number was added that is not known.
-        (_, false) if bounds.umax <= i64::MAX as u64 => {
+        (Some(off), false) if bounds.umax <= i64::MAX as u64 => {
             let (from, to) = (off.saturating_add(bounds.smin), off.saturating_add(bounds.smax));
             format!(", {from:+} to {to:+} bytes")
         }
-        (_, false) => ", moved by an unknown number of bytes".into(),
+        _ => ", moved by an unknown number of bytes".into(),
     };
     if let Some(bytes) = value.bytes {
         return format!("bytes {bytes}");

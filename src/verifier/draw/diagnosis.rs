@@ -90,7 +90,7 @@ impl<'a> Page<'a> {
         refusal: bool,
         what: &str,
     ) {
-        if self.last.is_some_and(|last| !(last..=last + 2).contains(&at)) {
+        if self.last.is_some_and(|last| !(last..=last.saturating_add(2)).contains(&at)) {
             let gap = "...\n".to_owned();
             self.paint(BLUE, &gap);
         }

@@ -139,3 +139,39 @@ pub(super) fn totals_to_json(totals: Totals) -> Fields<String, Json> {
     }
     fields
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::insn::{Callee, Insn};
+    use crate::verifier::path::Code;
+
+    #[test]
+    fn a_log_with_numbers_that_no_kernel_prints_is_json_too() {
+        for n in
+            ["0", "-1", "-9223372036854775808", "9223372036854775807", "", "18446744073709551615"]
+        {
+            let log = format!(
+                "0: R1=ctx(off={n},imm={n}) R10=fp{n} fp{n}=scalar(umin={n},umax={n})\n\
+                 0: (85) call bpf_ktime_get_ns#5 ; R0=map_value(off={n},imm={n},vs={n},umax={n}) \
+                 fp-2147483648={n}\n\
+                 1: (95) exit\n\
+                 invalid access to map value, value_size={n} off={n} size={n}\n\
+                 processed {n} insns\n"
+            );
+            let code = Code::of(&[Insn::Call(Callee::Helper(5)), Insn::Exit]);
+            let program = Verification { code, maps: vec![], lines: vec![], log };
+            let (name, kind, place) = ("any".into(), "kprobe".into(), String::new());
+            let verified = Verified { name, kind, place, program, long: false, refused: true };
+            let mut out = vec![];
+            write(&verified, true, &mut out).unwrap();
+            let lines = String::from_utf8(out).unwrap();
+            let lines = lines.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+            let types: Vec<_> = lines.map(|line| line["type"].clone()).collect();
+            assert!(
+                types.contains(&json!("insn")) && types.contains(&json!("verdict")),
+                "{types:?}"
+            );
+        }
+    }
+}

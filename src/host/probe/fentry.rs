@@ -1,0 +1,104 @@
+//! fentry and fexit: a trampoline at the entry or the return of a function of the kernel, by its BTF id.
+
+use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, tracing};
+use crate::btf::Kind;
+use crate::error::Error;
+use crate::host::refusal;
+use crate::host::types::KernelTypes;
+use crate::sys::link::{self, At};
+use crate::sys::{AttachType, Errno, Load, LoadError};
+
+/// The entry or the return of a function of the kernel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fentry {
+    function: String,
+    id: Option<u32>,
+    at: At,
+}
+
+impl Fentry {
+    /// The entry or the return of this function, whose BTF id is `id`, if the kernel's BTF was there to
+    /// tell it.
+    pub fn new(function: impl Into<String>, id: Option<u32>, at: At) -> Fentry {
+        Fentry { function: function.into(), id, at }
+    }
+}
+
+impl Probe for Fentry {
+    const FACTS: Facts = Facts {
+        words: &["fentry", "fexit"],
+        sections: &[("fentry", "fentry"), ("fexit", "fexit")],
+        needs: "needs BTF and CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS",
+        privileges: PRIVILEGES,
+        misses_since: Some((5, 12)),
+        detaches_at_once: false,
+    };
+
+    fn refused(error: &LoadError) -> Option<Error> {
+        let forbidden = error.errno == Errno::EPERM && refusal::reason(error).is_none();
+        (forbidden && refusal::privilege().is_none()).then(|| {
+            Error::lacking("this kernel refuses fentry programs: it has no trampolines for them")
+                .next("try: --attach tp_btf")
+        })
+    }
+
+    fn parse(word: &str, place: &str, types: &KernelTypes) -> Result<Fentry, Error> {
+        let id = types.btf()?.map(|mut btf| btf.find_id(Kind::Func, place)).transpose();
+        let id = id.map_err(|error| types.error(&error))?;
+        if id == Some(None) {
+            return Err(refusal::no_function(place));
+        }
+        let at = if word == "fentry" { At::Entry } else { At::Return };
+        Ok(Fentry::new(place, id.flatten(), at))
+    }
+
+    fn trials(types: &KernelTypes) -> Vec<(&'static str, Result<Fentry, Error>)> {
+        let entry = Fentry::parse("fentry", QUIET_FUNCTION, types);
+        let exit = entry.clone().map(|entry| Fentry { at: At::Return, ..entry });
+        vec![("fentry", entry), ("fexit", exit)]
+    }
+
+    fn word(&self) -> &'static str {
+        match self.at {
+            At::Entry => "fentry",
+            At::Return => "fexit",
+        }
+    }
+
+    fn place(&self) -> String {
+        self.function.clone()
+    }
+
+    fn load(&self) -> Result<Load<'static>, Error> {
+        let attach_type = match self.at {
+            At::Entry => AttachType::TraceFentry,
+            At::Return => AttachType::TraceFexit,
+        };
+        tracing("fentry", attach_type, self.id)
+    }
+
+    fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
+        let prog = load()?;
+        let link = link::tracing(&prog);
+        let link = link.map_err(|error| refusal::attach("fentry", &self.function, &error))?;
+        Ok(Attachment { place: self.place(), prog, link })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::refusal::tests::{ROOT, host, says};
+
+    #[test]
+    fn a_host_without_trampolines_is_named_unless_the_verifier_has_a_reason() {
+        let _host = host([("/proc/self/status", ROOT)]);
+        let refused = |log: &str| {
+            let (call, errno) = ("bpf(BPF_PROG_LOAD)", Errno::EPERM);
+            let error = LoadError { call, errno, log: log.into(), log_truncated: false };
+            <Fentry as Probe>::refused(&error)
+        };
+        says(&refused("processed 0 insns\n").unwrap(), "no trampolines", "--attach tp_btf");
+        assert_eq!(refused("0: (bf) r0 = r7\nR7 !read_ok\n"), None);
+    }
+}

@@ -1,0 +1,169 @@
+//! kprobe and kretprobe: a breakpoint at the entry or the return of a function of the kernel, by a perf
+//! event.
+
+use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, c_string};
+use crate::error::Error;
+use crate::host::refusal;
+use crate::host::types::KernelTypes;
+use crate::sys::link::At;
+use crate::sys::perf::has_kprobes;
+use crate::sys::{Errno, Load, PerfEvent, ProgramType, SysError};
+
+/// The entry or the return of a function of the kernel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kprobe {
+    functions: Vec<String>,
+    at: At,
+}
+
+impl Kprobe {
+    /// The entry or the return of this function.
+    pub fn new(function: impl Into<String>, at: At) -> Kprobe {
+        Kprobe { functions: vec![function.into()], at }
+    }
+
+    /// The entry of the first of these functions that the kernel can probe.
+    pub fn first_of(functions: Vec<String>) -> Kprobe {
+        Kprobe { functions, at: At::Entry }
+    }
+
+    /// A probe at the first of the functions that the kernel can probe, and which one that is.
+    fn open(&self) -> Result<(&str, PerfEvent), Error> {
+        let mut first = None;
+        for function in &self.functions {
+            match PerfEvent::kprobe(&c_string(function)?, 0, self.at) {
+                Ok(event) => return Ok((function, event)),
+                Err(error) => first = first.or(Some((function, error))),
+            }
+        }
+        let (function, error) = first.ok_or_else(|| Error::failed("no function to probe"))?;
+        Err(refused(function, &error))
+    }
+}
+
+impl Probe for Kprobe {
+    const FACTS: Facts = Facts {
+        words: &["kprobe", "kretprobe"],
+        sections: &[("kprobe", "kprobe"), ("kretprobe", "kretprobe")],
+        needs: "the block tools use tp_btf then",
+        privileges: PRIVILEGES,
+        misses_since: Some((6, 7)),
+        detaches_at_once: false,
+    };
+
+    fn missing() -> Option<Error> {
+        (!has_kprobes()).then(no_kprobes)
+    }
+
+    fn parse(word: &str, place: &str, _: &KernelTypes) -> Result<Kprobe, Error> {
+        Ok(match word {
+            "kprobe" => Kprobe::first_of(place.split('|').map(str::to_owned).collect()),
+            _ => Kprobe::new(place, At::Return),
+        })
+    }
+
+    fn trials(_: &KernelTypes) -> Vec<(&'static str, Result<Kprobe, Error>)> {
+        let trial = |at| Ok(Kprobe::new(QUIET_FUNCTION, at));
+        vec![("kprobe", trial(At::Entry)), ("kretprobe", trial(At::Return))]
+    }
+
+    fn word(&self) -> &'static str {
+        match self.at {
+            At::Entry => "kprobe",
+            At::Return => "kretprobe",
+        }
+    }
+
+    fn place(&self) -> String {
+        self.functions.join("|")
+    }
+
+    fn load(&self) -> Result<Load<'static>, Error> {
+        Ok(Load::new(ProgramType::Kprobe))
+    }
+
+    fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
+        let (function, event) = self.open()?;
+        let prog = load()?;
+        let link = event.attach(&prog).map_err(|error| refused(function, &error))?;
+        Ok(Attachment { place: function.to_owned(), prog, link })
+    }
+}
+
+/// Why the kernel refused a probe at `function`.
+fn refused(function: &str, error: &SysError) -> Error {
+    let refused = match error.errno {
+        Errno::ENOENT | Errno::ENODEV if error.call.starts_with("read") => no_kprobes(),
+        Errno::ENOENT => refusal::no_function(function),
+        Errno::EINVAL | Errno::EILSEQ => {
+            Error::failed(format!("{function} cannot be probed: the kernel forbids it there"))
+        }
+        Errno::EADDRNOTAVAIL => {
+            Error::failed(format!("this kernel has several functions named {function}"))
+        }
+        Errno::EPERM | Errno::EACCES => refusal::denied(error),
+        _ => refusal::occupied(function, error)
+            .unwrap_or_else(|| Error::failed(format!("{function} was not probed: {error}"))),
+    };
+    refused.detail(error.to_string())
+}
+
+/// This kernel has no kprobes.
+fn no_kprobes() -> Error {
+    refusal::no_sysfs().unwrap_or_else(|| {
+        Error::lacking("this kernel has no kprobes (CONFIG_KPROBE_EVENTS)")
+            .next("try: --attach auto")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::refusal::tests::{ROOT, host, perf, says};
+
+    #[test]
+    fn a_kernel_without_kprobes_is_named() {
+        let _host = host([("/proc/self/status", ROOT)]);
+        let pmu = SysError { call: "read(/sys/bus/..)", errno: Errno::ENOENT };
+        says(&refused("f", &pmu), "no kprobes", "--attach auto");
+    }
+
+    #[test]
+    fn what_forbids_a_probe_is_named() {
+        let _host =
+            host([("/proc/self/status", ROOT), ("/proc/sys/kernel/perf_event_paranoid", "4\n")]);
+        says(&refused("f", &perf(Errno::EPERM)), "perf_event_paranoid", "sysctl");
+    }
+
+    #[test]
+    fn a_misspelt_function_finds_the_one_that_was_meant() {
+        let _host = host([
+            ("/sys/kernel/tracing/available_filter_functions", "vfs_read\nvfs_write [m]\nx\n"),
+            ("/proc/kallsyms", "0 T vfs_read\n0 T vfs_write\n0 D vfs_writ\n"),
+        ]);
+        let error = refused("vfs_wirte", &perf(Errno::ENOENT));
+        assert_eq!(error.what, "this kernel has no function vfs_wirte");
+        assert_eq!(error.next.as_deref(), Some("did you mean vfs_write?"));
+        let error = refused("something_else_altogether", &perf(Errno::ENOENT));
+        assert_eq!(error.next, None);
+    }
+
+    #[test]
+    fn a_function_that_must_not_be_probed_is_not_called_missing() {
+        let error = refused("blk_account_io_start", &perf(Errno::EINVAL));
+        assert!(error.what.contains("cannot be probed"), "{error}");
+    }
+
+    #[test]
+    fn a_function_whose_place_is_taken_says_by_what() {
+        for (errno, said) in [
+            (Errno::EEXIST, "attached to sys_enter already"),
+            (Errno::EBUSY, "does not share it"),
+            (Errno::E2BIG, "as many programs as"),
+        ] {
+            let error = SysError { call: "ioctl(PERF_EVENT_IOC_SET_BPF)", errno };
+            let error = refused("sys_enter", &error);
+            assert!(error.what.contains(said) && error.next.is_some(), "{error}");
+        }
+    }
+}

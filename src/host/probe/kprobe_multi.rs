@@ -1,0 +1,125 @@
+//! kprobe.multi: one program at the entries of many functions of the kernel, by one link.
+
+use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, c_string};
+use crate::error::Error;
+use crate::host::names::{self, Function};
+use crate::host::refusal;
+use crate::host::types::KernelTypes;
+use crate::insn::helper::GET_ATTACH_COOKIE;
+use crate::sys::link::{self, At, Functions};
+use crate::sys::{AttachType, Errno, Link, Load, LoadError, Prog, ProgramType, SysError};
+
+/// The entries of functions of the kernel. The program gets the index of the one it runs at as its cookie.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KprobeMulti {
+    functions: Vec<Function>,
+}
+
+impl KprobeMulti {
+    /// The entries of these functions.
+    pub fn new(functions: Vec<Function>) -> KprobeMulti {
+        KprobeMulti { functions }
+    }
+
+    /// By address where all are known: of several functions that have one name, a name means only the
+    /// first.
+    fn link(&self, prog: &Prog) -> Result<Link, Error> {
+        let functions = &self.functions;
+        let link = if functions.iter().all(|function| !function.addresses.is_empty()) {
+            let indexed = functions.iter().zip(0u64..);
+            let places = indexed
+                .flat_map(|(function, index)| function.addresses.iter().map(move |a| (*a, index)));
+            let (addresses, cookies): (Vec<_>, Vec<_>) = places.unzip();
+            link::kprobe_multi(prog, Functions::Addresses(&addresses), At::Entry, &cookies)
+        } else {
+            let names = functions.iter().map(|function| c_string(&function.name));
+            let names = names.collect::<Result<Vec<_>, _>>()?;
+            let names: Vec<_> = names.iter().map(|name| name.as_c_str()).collect();
+            let cookies: Vec<_> = (0..names.len() as u64).collect();
+            link::kprobe_multi(prog, Functions::Names(&names), At::Entry, &cookies)
+        };
+        link.map_err(|error| refused(&error))
+    }
+}
+
+impl Probe for KprobeMulti {
+    const FACTS: Facts = Facts {
+        words: &["kprobe.multi"],
+        sections: &[("kprobe.multi", "kprobe.multi")],
+        needs: "needs Linux 5.18 with CONFIG_FPROBE",
+        privileges: PRIVILEGES,
+        misses_since: Some((6, 7)),
+        detaches_at_once: false,
+    };
+
+    /// Kernels that do not know the helper do not know what it is for either.
+    fn refused(error: &LoadError) -> Option<Error> {
+        let cookie = format!("#{}\n", GET_ATTACH_COOKIE.id);
+        let unknown = error.log.contains(&cookie) && error.log.contains("unknown");
+        unknown.then(|| Error::lacking("this kernel has no kprobe.multi (Linux 5.18)"))
+    }
+
+    fn parse(_: &str, place: &str, _: &KernelTypes) -> Result<KprobeMulti, Error> {
+        let functions = names::functions(&place.split(',').collect::<Vec<_>>())?;
+        Ok(KprobeMulti { functions })
+    }
+
+    fn trials(_: &KernelTypes) -> Vec<(&'static str, Result<KprobeMulti, Error>)> {
+        let function = Function { name: QUIET_FUNCTION.to_owned(), addresses: vec![] };
+        vec![("kprobe.multi", Ok(KprobeMulti { functions: vec![function] }))]
+    }
+
+    fn word(&self) -> &'static str {
+        "kprobe.multi"
+    }
+
+    fn place(&self) -> String {
+        let names = self.functions.iter().map(|function| &*function.name);
+        names.collect::<Vec<_>>().join(",")
+    }
+
+    fn load(&self) -> Result<Load<'static>, Error> {
+        let expected_attach_type = Some(AttachType::TraceKprobeMulti);
+        Ok(Load { expected_attach_type, ..Load::new(ProgramType::Kprobe) })
+    }
+
+    fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
+        let prog = load()?;
+        let link = self.link(&prog)?;
+        let place = match &self.functions[..] {
+            [function] => function.name.clone(),
+            functions => format!("{} functions", functions.len()),
+        };
+        Ok(Attachment { place, prog, link })
+    }
+}
+
+/// Why the kernel refused a link to many functions. Each by itself may still be probed.
+fn refused(error: &SysError) -> Error {
+    let refused = match error.errno {
+        Errno::EPERM | Errno::EACCES => refusal::denied(error),
+        Errno::EINVAL | Errno::EOPNOTSUPP => {
+            Error::lacking("this kernel has no kprobe.multi (CONFIG_FPROBE)")
+        }
+        _ => Error::lacking(format!("kprobe.multi is refused: {error}")),
+    };
+    refused.detail(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Failure;
+
+    #[test]
+    fn a_kernel_older_than_kprobe_multi_is_not_called_a_refusing_verifier() {
+        let log = "0: (85) call unknown#174\ninvalid func unknown#174\nprocessed 1 insns\n";
+        let call = "bpf(BPF_PROG_LOAD)";
+        let error = LoadError { call, errno: Errno::EINVAL, log: log.into(), log_truncated: false };
+        let own = <KprobeMulti as Probe>::refused(&error);
+        let error = refusal::load(&"kprobe.multi", own, &error);
+        assert_eq!(error.what, "this kernel has no kprobe.multi (Linux 5.18)");
+        assert_eq!(error.failure, Failure::Lacking);
+        assert!(error.detail.unwrap().contains(log));
+    }
+}

@@ -1,0 +1,73 @@
+//! The parts of a dump: instructions, their lines of source, and maps.
+
+use std::fmt;
+use std::rc::Rc;
+
+use crate::insn::Insn;
+use crate::insn::parse::{MapLine, Word};
+
+/// An instruction made ready to be printed.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its first slot.
+    pub slot: usize,
+    /// What it is; `None` for what only the kernel makes of a program.
+    pub insn: Option<Insn>,
+    /// The instruction in the verifier's words.
+    pub text: String,
+    /// What is known of it besides, shown after a semicolon.
+    pub note: Option<String>,
+    /// The function that begins here.
+    pub label: Option<String>,
+    /// The line of source that it was made from.
+    pub source: Option<Rc<SourceLine>>,
+    /// The labels and comments that a text has above it, whole lines. Its source lines show the same.
+    pub before: String,
+    /// The comment that a text has after it. Its source lines show the same.
+    pub behind: String,
+}
+
+/// A line of source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SourceLine {
+    /// The file.
+    pub file: String,
+    /// The line's number in it.
+    pub line: u32,
+    /// The line.
+    pub text: String,
+}
+
+/// A map made ready to be printed. Sizes are in bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[allow(missing_docs)] // As of [`MapLine`].
+pub struct MapRow {
+    /// Its id, if it is in the kernel.
+    pub id: Option<u32>,
+    pub name: String,
+    pub map_type: String,
+    pub key_size: u32,
+    pub value_size: u32,
+    pub max_entries: u32,
+    pub flags: u32,
+    /// Where in a value there is a lock.
+    pub lock: Option<u32>,
+}
+
+/// The line that defines it.
+impl fmt::Display for MapRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
+        let line = MapLine {
+            name: word(&self.name),
+            map_type: word(&self.map_type),
+            key_size: self.key_size,
+            value_size: self.value_size,
+            max_entries: self.max_entries,
+            flags: self.flags,
+            lock: self.lock,
+        };
+        line.fmt(f)?;
+        self.id.map_or(Ok(()), |id| write!(f, " ; id {id}"))
+    }
+}
