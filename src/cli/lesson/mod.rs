@@ -24,7 +24,7 @@ use crate::verifier::verification::Verification;
 #[command(after_help = EXAMPLES)]
 pub struct Options {
     /// The lesson's number [default: list all lessons]
-    #[arg(value_name = "N")]
+    #[arg(value_name = "N", value_parser = number)]
     number: Option<usize>,
 
     /// Edit a copy of the program with $VISUAL, $EDITOR or vi, then check it
@@ -57,6 +57,10 @@ it on several inputs. Your copies and the list of finished lessons are kept in
 $XDG_STATE_HOME/rawbpf or ~/.local/state/rawbpf.
 Exit codes: 0 success or passed, 1 not passed, 2 wrong usage, 77 --check where you may not load
 programs.";
+
+fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("it must be a lesson's number, from 1 to {}", LESSONS.len()))
+}
 
 pub fn run(options: &Options) -> Result<(), Stop> {
     let Some(number) = options.number else { return list() };
