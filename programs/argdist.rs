@@ -15,11 +15,11 @@ use crate::sys::map::MapSpec;
 
 static SOURCE: SourceText = source_text!("argdist.rs");
 
-/// A map.
+/// Counters of what is not in the distribution: [`not_counted`].
 pub const NOT_COUNTED: MapRef = MapRef(0);
-/// A map.
+/// The distribution.
 pub const VALUES: MapRef = MapRef(1);
-/// A map.
+/// The number of the interval.
 pub const EPOCH: MapRef = MapRef(2);
 
 /// Words of the first map: what is not in the distribution.

@@ -15,9 +15,10 @@ use crate::sys::map::MapSpec;
 
 static SOURCE: SourceText = source_text!("bioheat.rs");
 
-const STARTS: Starts =
+/// When requests were issued that have not completed.
+pub const STARTS: Starts =
     Starts { map: MapRef(0), slots: MapRef(1), words: 1, missed: HEAT, first: UNDER + 1 };
-/// A map.
+/// A counter for each column, and those of what is in none.
 pub const HEAT: MapRef = MapRef(2);
 
 /// Requests that can be under way at a time beside those that have a slot: about a megabyte.

@@ -17,15 +17,18 @@ use crate::sys::map::MapSpec;
 
 static SOURCE: SourceText = source_text!("biolatency.rs");
 
-const STARTS: MapRef = MapRef(0);
-const SLOTS: MapRef = MapRef(1);
-/// A map.
+/// When requests were issued that have no slot and have not ended.
+pub const STARTS: MapRef = MapRef(0);
+/// The same of those that have a slot.
+pub const SLOTS: MapRef = MapRef(1);
+/// Counters of what is not in the distributions: [`missed`].
 pub const MISSED: MapRef = MapRef(2);
-/// A map.
+/// A distribution for each key, or the only one.
 pub const LATENCIES: MapRef = MapRef(3);
-/// A map.
+/// The number of the interval.
 pub const EPOCH: MapRef = MapRef(4);
-const ZEROS: MapRef = MapRef(5);
+/// The distribution that a new key begins with.
+pub const ZEROS: MapRef = MapRef(5);
 
 /// How latencies are counted together.
 pub const BUCKETS: Buckets = Buckets::Log2;

@@ -12,7 +12,7 @@ use crate::sys::map::MapSpec;
 
 static SOURCE: SourceText = source_text!("bitehist.rs");
 
-/// A map.
+/// A counter for each bucket, and one for what is in none.
 pub const HIST: MapRef = MapRef(0);
 /// A request has at most 2^32 - 1 bytes.
 pub const BUCKETS: u32 = 32;

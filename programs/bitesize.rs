@@ -19,17 +19,15 @@ use crate::sys::map::{MapSpec, MapType};
 static SOURCE: SourceText = source_text!("bitesize.rs");
 
 /// A histogram for each task.
-/// A map.
 pub const SIZES: MapRef = MapRef(0);
 /// What a task's histogram begins with.
-const ZEROS: MapRef = MapRef(1);
-/// What is in no histogram.
-/// A map.
+pub const ZEROS: MapRef = MapRef(1);
+/// Counters of requests that no histogram has: size unreadable, map full.
 pub const LOST: MapRef = MapRef(2);
 /// Who submitted a request, by its address or its bio's.
-const SUBMITTED: MapRef = MapRef(3);
-/// The same, at a place that a request's address leads to without a search.
-const SLOTS: MapRef = MapRef(4);
+pub const SUBMITTED: MapRef = MapRef(3);
+/// The same of requests that have a slot.
+pub const SLOTS: MapRef = MapRef(4);
 
 /// A request has at most 2^32 - 1 bytes.
 pub const BUCKETS: u32 = 32;

@@ -17,10 +17,11 @@ use crate::sys::map::{MapSpec, MapType};
 
 static SOURCE: SourceText = source_text!("funccount.rs");
 
-/// A map.
+/// A counter for each place or key.
 pub const COUNTS: MapRef = MapRef(0);
-const ZEROS: MapRef = MapRef(1);
-/// A map.
+/// The counter that a new key begins with; not by function.
+pub const ZEROS: MapRef = MapRef(1);
+/// The counter of calls for whose key there was no room; not by function.
 pub const FULL: MapRef = MapRef(2);
 
 /// What counts are kept by.

@@ -17,15 +17,16 @@ use crate::sys::map::{MapSpec, MapType};
 
 static SOURCE: SourceText = source_text!("funclatency.rs");
 
-/// A map.
+/// When the open calls began.
 pub const STARTS: MapRef = MapRef(0);
-/// A map.
+/// Counters of what is not in the distributions: [`missed`].
 pub const MISSED: MapRef = MapRef(1);
-/// A map.
+/// A distribution for each process, or the only one.
 pub const LATENCIES: MapRef = MapRef(2);
-/// A map.
+/// The number of the interval.
 pub const EPOCH: MapRef = MapRef(3);
-const ZEROS: MapRef = MapRef(4);
+/// The distribution that a new process begins with.
+pub const ZEROS: MapRef = MapRef(4);
 
 /// Calls that can be open at once.
 pub const OPEN: u32 = 10240;

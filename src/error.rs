@@ -7,6 +7,7 @@ use crate::verifier::verification::Verification;
 
 /// How a failed run ends, as the exit code tells it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Failure {
     /// It was tried and failed: 1.
     Failed,
@@ -31,6 +32,7 @@ impl Failure {
 /// One failure: a sentence for what happened and why on this host, one for what to type next,
 /// and what only `-v` shows.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Error {
     /// How the run ends.
     pub failure: Failure,

@@ -374,6 +374,32 @@ fn a_raw_tracepoint_runs_on_our_arguments() {
     );
 }
 
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_syscall_program_changes_its_context_but_not_the_memory_that_it_was_given_from() {
+    // Nobody may write here, the kernel neither.
+    static CONTEXT: [u8; 16] = [7; 16];
+    const BPF_F_SLEEPABLE: u32 = 16;
+    // *(u64 *)(r1 +8) = 42, return 0
+    let insns = [insn(0x7a, 1, 0, 8, 42), RETURN_0.to_vec()].concat();
+    let load = Load { insns: &insns, flags: BPF_F_SLEEPABLE, ..Load::new(ProgramType::Syscall) };
+    let prog = prog::load(&load).unwrap();
+    let result = prog.test_run(TestRun { ctx_in: &CONTEXT, ..TestRun::default() }).unwrap();
+    assert_eq!(result.ctx_out, [[7; 8], 42u64.to_ne_bytes()].concat());
+    assert_eq!(CONTEXT, [7; 16]);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn the_context_of_a_packet_is_as_long_as_the_kernel_says() {
+    let load = Load { insns: &RETURN_0, ..Load::new(ProgramType::SocketFilter) };
+    let prog = prog::load(&load).unwrap();
+    let run = |ctx_out_len| TestRun { data_in: &[0; 14], ctx_out_len, ..TestRun::default() };
+    let skb = prog.test_run(run(4096)).unwrap().ctx_out;
+    assert!(skb.len() >= 176 && skb.len() < 4096, "{}", skb.len());
+    assert!(prog.test_run(run(0)).unwrap().ctx_out.is_empty());
+}
+
 /// What the counting program adds at each hit.
 #[derive(Clone, Copy, PartialEq)]
 enum Add {
@@ -652,7 +678,7 @@ fn a_kernel_without_kprobes_says_so() {
     let event = PerfEvent::kprobe(c"vfs_read", 0, At::Entry);
     if std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists() {
         let (prog, _map) = counter(Load::new(ProgramType::Kprobe), Add::One);
-        event.unwrap().attach(&prog).unwrap();
+        let _ = event.unwrap().attach(&prog).unwrap();
         assert_eq!(PerfEvent::kprobe(c"no_such", 0, At::Entry).unwrap_err().errno, Errno::ENOENT);
     } else {
         let error = event.unwrap_err();

@@ -11,6 +11,7 @@ use crate::insn::{Asm, MapRef, Regs, StackPlace, Target, r0, r1, r2, r6, r7, r8,
 use crate::sys::map::{MapSpec, MapType};
 
 /// Where the starts are.
+#[derive(Clone, Copy, Debug)]
 pub struct Starts {
     /// The hash.
     pub map: MapRef,

@@ -2,6 +2,7 @@
 
 mod load;
 mod privilege;
+mod shared;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -11,8 +12,9 @@ use crate::error::Error;
 use crate::sys::{Errno, MapSpec, SysError, Tracefs, file, kallsyms};
 pub(super) use load::reason;
 pub use load::{lines, load, of_program, of_type};
-use privilege::policy;
-pub use privilege::{capabilities, in_user_namespace, privilege};
+pub use privilege::{capabilities, denied, in_user_namespace, privilege};
+pub use shared::descriptors;
+use shared::{general, no_bpf, no_memory};
 
 /// Why the kernel refused a map.
 pub fn map(error: &SysError) -> Error {
@@ -58,66 +60,6 @@ pub fn map_of(spec: &MapSpec, error: &SysError) -> Error {
         _ => return map(error),
     };
     refused.detail(error.to_string())
-}
-
-/// There is no memory for what was to be made, or this process may not have as much.
-fn no_memory(what: &str) -> Error {
-    let error = Error::failed(format!("the kernel has no memory for {what}"));
-    match cgroup_limit() {
-        Some((limit, file)) => Error::failed(format!(
-            "{}; this process and its group may use {limit} bytes, with what the kernel keeps for them",
-            error.what
-        ))
-        .next(format!("make it smaller, or write a larger number to {file}")),
-        None => error.next("make it smaller; what is left: free -m"),
-    }
-}
-
-/// How much memory this process's control group may use, and the file that says so, where it is limited.
-fn cgroup_limit() -> Option<(u64, String)> {
-    let groups = file::read_text(Path::new("/proc/self/cgroup")).ok()?;
-    let limits = groups.lines().filter_map(|line| {
-        let (_, group) = line.split_once(':')?;
-        let (mount, name, path) = match group.split_once(':')? {
-            ("", path) => ("", "memory.max", path),
-            ("memory", path) => ("/memory", "memory.limit_in_bytes", path),
-            _ => return None,
-        };
-        // A limit above counts too; in a namespace of its own the group is at the root.
-        Path::new(path).ancestors().find_map(|group| {
-            let path = group.display().to_string();
-            let file = format!("/sys/fs/cgroup{mount}{}/{name}", path.trim_end_matches('/'));
-            let limit: u64 = file::read_text(Path::new(&file)).ok()?.trim().parse().ok()?;
-            // In version 1 no limit is a number as large as can be.
-            (limit < 1 << 60).then_some((limit, file))
-        })
-    });
-    limits.min()
-}
-
-/// This process may not do it, or nobody may: which of them, and why.
-pub fn denied(error: &SysError) -> Error {
-    privilege().unwrap_or_else(|| policy(error))
-}
-
-/// The errors that mean the same whatever was to be loaded, made or attached; `what` is that.
-fn general(what: &str, error: &SysError) -> Option<Error> {
-    Some(match error.errno {
-        Errno::ENOSYS => no_bpf(),
-        Errno::EMFILE | Errno::ENFILE => descriptors(error),
-        Errno::ENOMEM => no_memory(what),
-        Errno::EAGAIN | Errno::EINTR => Error::failed(format!(
-            "{what}: the kernel broke it off again and again, since signals came for this process"
-        ))
-        .next("try it again"),
-        Errno::EBADF => Error::failed(format!(
-            "{what}: a descriptor that belongs to it is closed, or of something else"
-        ))
-        .next("that is a mistake in this program: please report it with what -v prints"),
-        Errno::ENOSPC => Error::failed(format!("{what}: the kernel has no place left for it"))
-            .next("end other programs of its kind: rawbpf list shows them"),
-        _ => return None,
-    })
 }
 
 /// Why the kernel does not tell what it holds.
@@ -227,11 +169,6 @@ pub fn no_sysfs() -> Option<Error> {
     })
 }
 
-/// No file descriptor is left for what was to be opened.
-pub fn descriptors(error: &dyn std::fmt::Display) -> Error {
-    Error::failed(format!("too few file descriptors: {error}")).next("try: ulimit -n 1024")
-}
-
 /// There is no BTF to tell what `needed` is.
 pub fn no_btf(needed: &str) -> Error {
     if let Some(missing) = no_sysfs() {
@@ -266,10 +203,6 @@ pub fn no_tracefs() -> Error {
     }
     Error::lacking(format!("tracefs is not mounted at {place}"))
         .next(format!("try: mount -t tracefs tracefs {place}"))
-}
-
-fn no_bpf() -> Error {
-    Error::lacking("this kernel has no bpf(2) (CONFIG_BPF_SYSCALL), or a seccomp filter hides it")
 }
 
 /// The function of this kernel whose name is most like `name`.

@@ -14,6 +14,14 @@ use super::source_text::SourceText;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct MapRef(pub u16);
 
+impl MapRef {
+    /// What stands in the map's place in a list of the program's maps, or of anything that is one for
+    /// each of them.
+    pub fn of<T>(self, maps: &[T]) -> Option<&T> {
+        maps.get(usize::from(self.0))
+    }
+}
+
 /// The line that wrote an instruction: of Rust, or of a program's text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Line<'a> {

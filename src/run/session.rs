@@ -101,7 +101,7 @@ impl Session {
     /// # Errors
     /// The session has no such map.
     pub fn map(&self, map: MapRef) -> Result<&Map, Error> {
-        self.maps.get(usize::from(map.0)).ok_or_else(|| Error::failed("a map is missing"))
+        map.of(&self.maps).ok_or_else(|| Error::failed("a map is missing"))
     }
 
     /// Makes the maps, and loads and attaches these programs in their order.
@@ -131,23 +131,8 @@ impl Session {
         let mut session = Session { maps, ..Session::default() };
         let mut start = Start { types, progress, clock };
         for (index, group) in groups.iter().enumerate() {
-            let mut tried = vec![];
-            let mut found = None;
-            for &kind in &group.kinds {
-                match start.attach_all(kind, group, &session) {
-                    Ok(all) => {
-                        found = Some(all);
-                        break;
-                    }
-                    Err(error) => tried.push((kind, error)),
-                }
-            }
-            let Some(found) = found else {
-                match tried.is_empty() {
-                    true => continue,
-                    false => return Err(none_works(tried)),
-                }
-            };
+            let (found, tried) =
+                first_that_works(&group.kinds, |kind| start.attach_all(kind, group, &session))?;
             let skipped =
                 tried.into_iter().map(|(kind, error)| Skipped { group: index, kind, error });
             session.skipped.extend(skipped);
@@ -184,7 +169,7 @@ impl Session {
     }
 
     /// How many events the programs missed because the CPU was already running a program of their
-    /// kind. Linux counts them since 5.12 for fentry, for the other kinds later or not at all.
+    /// kind, as far as the kernel counts them: see [`Facts::misses_since`](crate::host::Facts).
     pub fn missed(&self) -> u64 {
         let infos = self.programs.iter().map(|(prog, _)| sys::object::prog_info(prog.as_fd()));
         infos.map(|info| info.map_or(0, |info| info.recursion_misses)).sum()
@@ -213,32 +198,38 @@ pub fn plan_without_attaching(
     let maps = create(maps)?;
     let mut all = vec![];
     for group in groups {
-        let mut skipped = vec![];
-        let mut found = None;
-        for &kind in &group.kinds {
+        let (plans, _) = first_that_works(&group.kinds, |kind| {
             // One that was asked for is shown even where it could not be attached.
-            let missing = (group.kinds.len() > 1).then(|| kind.missing()).flatten();
-            let plans = missing.map_or_else(|| group.plans(kind, types), Err);
-            match plans {
-                Ok(plans) => match plans.first().map(|plan| verify(plan, &maps)) {
-                    Some(Err(error)) if error.failure == Failure::Lacking => {
-                        skipped.push((kind, error));
-                    }
-                    _ => {
-                        found = Some(plans);
-                        break;
-                    }
-                },
-                Err(error) => skipped.push((kind, error)),
+            if group.kinds.len() > 1
+                && let Some(missing) = kind.missing()
+            {
+                return Err(missing);
             }
-        }
-        match found {
-            Some(plans) => all.extend(plans),
-            None if skipped.is_empty() => {}
-            None => return Err(none_works(skipped)),
-        }
+            let plans = group.plans(kind, types)?;
+            match plans.first().map(|plan| verify(plan, &maps)) {
+                Some(Err(error)) if error.failure == Failure::Lacking => Err(error),
+                _ => Ok(plans),
+            }
+        })?;
+        all.extend(plans);
     }
     Ok((maps, all))
+}
+
+/// What came of the first of these kinds by which it could be done, and why it could not by those before.
+/// Nothing came of it where there are no kinds.
+fn first_that_works<T: Default>(
+    kinds: &[AttachKind],
+    mut attempt: impl FnMut(AttachKind) -> Result<T, Error>,
+) -> Result<(T, Vec<(AttachKind, Error)>), Error> {
+    let mut tried = vec![];
+    for &kind in kinds {
+        match attempt(kind) {
+            Ok(result) => return Ok((result, tried)),
+            Err(error) => tried.push((kind, error)),
+        }
+    }
+    if tried.is_empty() { Ok((T::default(), tried)) } else { Err(none_works(tried)) }
 }
 
 /// The error of the only kind that was tried, or one that sums up all of them.

@@ -103,6 +103,7 @@ pub struct SysError {
 
 /// A program or BTF the kernel refused, with what it wrote about it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 #[error("{call}: {errno}")]
 pub struct LoadError {
     /// "bpf(BPF_PROG_LOAD)" or "bpf(BPF_BTF_LOAD)".
@@ -118,6 +119,7 @@ pub struct LoadError {
 
 /// A file that could not be read, or not understood.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 #[error("{}: {source}", path.display())]
 pub struct FileError {
     /// Which file.

@@ -11,6 +11,7 @@ use super::call::{Command, bpf_fd};
 use super::{AttachType, PerfEvent, Prog, SysError};
 
 /// Whatever keeps a program attached: a link of the kernel's, or a perf event. Dropping it detaches.
+#[must_use = "the program is detached when it is dropped"]
 #[derive(Debug)]
 pub struct Link {
     fd: OwnedFd,

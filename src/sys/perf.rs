@@ -26,6 +26,7 @@ pub fn has_kprobes() -> bool {
 }
 
 /// An event that a program can be attached to. Closing it removes the probe.
+#[must_use = "the probe is removed when it is dropped"]
 #[derive(Debug)]
 pub struct PerfEvent {
     fd: OwnedFd,

@@ -178,7 +178,12 @@ impl Prog {
     /// Runs the program on data of ours; see [`TestRun`]. ENOTSUPP (524) for kinds that cannot, such as
     /// kprobes and tracepoints. ENOSPC when an output does not fit. Requires Linux 5.10 for raw
     /// tracepoints, else 4.12.
+    ///
+    /// # Panics
+    /// When a length is 4 GiB or more.
     pub fn test_run(&self, run: TestRun<'_>) -> Result<TestResult, SysError> {
+        let mut ctx = run.ctx_in.to_vec();
+        let mut ctx_out = vec![0; run.ctx_out_len];
         let mut attr = attr::TestRun {
             prog_fd: self.fd.as_raw_fd() as u32,
             data_size_in: length(run.data_in.len()),
@@ -186,22 +191,28 @@ impl Prog {
             data_in: address(run.data_in),
             data_out: address_mut(run.data_out),
             repeat: run.repeat,
-            ctx_size_in: length(run.ctx_in.len()),
-            ctx_size_out: length(run.ctx_out.len()),
-            ctx_in: address(run.ctx_in),
-            ctx_out: address_mut(run.ctx_out),
+            ctx_size_in: length(ctx.len()),
+            ctx_size_out: length(ctx_out.len()),
+            ctx_in: address_mut(&mut ctx),
+            ctx_out: address_mut(&mut ctx_out),
             flags: run.flags,
             cpu: run.cpu,
             ..attr::TestRun::default()
         };
-        // SAFETY: the four buffers have the lengths that are given. An empty output must have no address,
-        // since the kernel takes a length of 0 for "long enough": `address_mut` sees to that.
+        // SAFETY: the four buffers have the lengths that are given. Three of them the kernel may write:
+        // the two outputs and, of a syscall program, the context where it came from; these nobody else
+        // can reach. An empty output must have no address, since the kernel takes a length of 0 for
+        // "long enough": `address_mut` sees to that.
         unsafe { bpf(Command::ProgTestRun, &mut attr) }?;
+        if !ctx_out.is_empty() {
+            ctx_out.truncate(attr.ctx_size_out as usize);
+            ctx = ctx_out;
+        }
         Ok(TestResult {
             retval: attr.retval,
             duration_ns: attr.duration,
             data_len: attr.data_size_out,
-            ctx_len: attr.ctx_size_out,
+            ctx_out: ctx,
         })
     }
 }
@@ -219,10 +230,11 @@ pub struct TestRun<'a> {
     pub data_in: &'a [u8],
     /// Where the packet goes afterwards; may be empty.
     pub data_out: &'a mut [u8],
-    /// The context: a raw tracepoint's arguments, 8 bytes each.
+    /// The context: a raw tracepoint's arguments, 8 bytes each; at most 65535 bytes of a syscall
+    /// program's own.
     pub ctx_in: &'a [u8],
-    /// Where the context goes afterwards; may be empty.
-    pub ctx_out: &'a mut [u8],
+    /// Bytes that the context may have afterwards, for kinds that see a packet: 0 not to ask for it.
+    pub ctx_out_len: usize,
     /// How often; 0 is once. Not for raw tracepoints.
     pub repeat: u32,
     /// The kernel's `BPF_F_TEST_*` flags: 1 to run on `cpu`.
@@ -232,7 +244,7 @@ pub struct TestRun<'a> {
 }
 
 /// What came of a test run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestResult {
     /// What the program returned.
     pub retval: u32,
@@ -240,8 +252,9 @@ pub struct TestResult {
     pub duration_ns: u32,
     /// Bytes of the packet afterwards.
     pub data_len: u32,
-    /// Bytes of the context afterwards.
-    pub ctx_len: u32,
+    /// The context afterwards: as a syscall program left it, or what [`TestRun::ctx_out_len`] asked for;
+    /// else as it was given.
+    pub ctx_out: Vec<u8>,
 }
 
 /// Loads a program: silently, and again with a log when it is refused. That holds no more than the path

@@ -247,7 +247,7 @@ fn btf_load() {
 fn prog_test_run() {
     let (_hook, calls) = record();
     let prog = prog();
-    let (data_in, ctx_in, mut data_out, mut ctx_out) = ([0; 14], [0; 16], [0; 64], [0; 24]);
+    let (data_in, mut data_out) = ([0; 14], [0; 64]);
     let fields = [
         (0, 4, fd(&prog)),
         (8, 4, 14),
@@ -257,16 +257,16 @@ fn prog_test_run() {
         (32, 4, 1000),
         (40, 4, 16),
         (44, 4, 24),
-        (48, 8, ctx_in.as_ptr() as u64),
-        (56, 8, ctx_out.as_ptr() as u64),
+        (48, 8, ADDRESS),
+        (56, 8, ADDRESS),
         (64, 4, 1),
         (68, 4, 3),
     ];
     let run = TestRun {
         data_in: &data_in,
         data_out: &mut data_out,
-        ctx_in: &ctx_in,
-        ctx_out: &mut ctx_out,
+        ctx_in: &[0; 16],
+        ctx_out_len: 24,
         repeat: 1000,
         flags: 1,
         cpu: 3,
@@ -281,15 +281,15 @@ fn links() {
     let prog = prog();
     let prog_fd = (0, 4, fd(&prog));
 
-    link::raw_tracepoint(&prog, c"sys_enter").unwrap();
+    let _ = link::raw_tracepoint(&prog, c"sys_enter").unwrap();
     expect(&calls, "bpf(BPF_RAW_TRACEPOINT_OPEN)", 16, &[(0, 8, ADDRESS), (8, 4, fd(&prog))]);
-    link::tracing(&prog).unwrap();
+    let _ = link::tracing(&prog).unwrap();
     expect(&calls, "bpf(BPF_RAW_TRACEPOINT_OPEN)", 16, &[(8, 4, fd(&prog))]);
-    link::tracing_with_cookie(&prog, AttachType::TraceFexit, 5).unwrap();
+    let _ = link::tracing_with_cookie(&prog, AttachType::TraceFexit, 5).unwrap();
     expect(&calls, "bpf(BPF_LINK_CREATE)", 32, &[prog_fd, (8, 4, 25), (24, 8, 5)]);
 
     let event = PerfEvent::tracepoint(1083).unwrap();
-    link::perf_event(&prog, &event, 5).unwrap();
+    let _ = link::perf_event(&prog, &event, 5).unwrap();
     expect(
         &calls,
         "bpf(BPF_LINK_CREATE)",
@@ -298,11 +298,11 @@ fn links() {
     );
 
     let names: [&CStr; 2] = [c"vfs_read", c"vfs_write"];
-    link::kprobe_multi(&prog, Functions::Names(&names), At::Return, &[5, 6]).unwrap();
+    let _ = link::kprobe_multi(&prog, Functions::Names(&names), At::Return, &[5, 6]).unwrap();
     let fields = [prog_fd, (8, 4, 42), (16, 4, 1), (20, 4, 2), (24, 8, ADDRESS), (40, 8, ADDRESS)];
     expect(&calls, "bpf(BPF_LINK_CREATE)", 48, &fields);
     let addresses = [1, 2, 3];
-    link::kprobe_multi(&prog, Functions::Addresses(&addresses), At::Entry, &[]).unwrap();
+    let _ = link::kprobe_multi(&prog, Functions::Addresses(&addresses), At::Entry, &[]).unwrap();
     let fields = [prog_fd, (8, 4, 42), (20, 4, 3), (32, 8, addresses.as_ptr() as u64)];
     expect(&calls, "bpf(BPF_LINK_CREATE)", 48, &fields);
 
@@ -315,10 +315,10 @@ fn links() {
         (24, 8, offsets.as_ptr() as u64),
         (48, 4, 2),
     ];
-    link::uprobe_multi(&prog, &places, At::Entry).unwrap();
+    let _ = link::uprobe_multi(&prog, &places, At::Entry).unwrap();
     expect(&calls, "bpf(BPF_LINK_CREATE)", 64, &common);
     places = Places { semaphores: &semaphores, cookies: &cookies, pid: Some(123), ..places };
-    link::uprobe_multi(&prog, &places, At::Return).unwrap();
+    let _ = link::uprobe_multi(&prog, &places, At::Return).unwrap();
     let more = [
         (32, 8, semaphores.as_ptr() as u64),
         (40, 8, cookies.as_ptr() as u64),
@@ -333,7 +333,7 @@ fn perf_events() {
     let (_hook, calls) = record();
     let size = (4, 4, 72);
     let everywhere = [(72, 4, -1i32 as u32 as u64), (76, 4, 0)];
-    PerfEvent::tracepoint(1083).unwrap();
+    let _ = PerfEvent::tracepoint(1083).unwrap();
     expect(
         &calls,
         "perf_event_open()",
@@ -351,13 +351,13 @@ fn perf_events() {
     });
     let name = c"vfs_read";
     let place = [(0, 4, 6), size, (56, 8, name.as_ptr() as u64), (64, 8, 4)];
-    PerfEvent::kprobe(name, 4, At::Entry).unwrap();
+    let _ = PerfEvent::kprobe(name, 4, At::Entry).unwrap();
     expect(&calls, "perf_event_open()", 80, &[&place[..], &everywhere].concat());
     let event = PerfEvent::kprobe(name, 4, At::Return).unwrap();
     expect(&calls, "perf_event_open()", 80, &[&place[..], &[(8, 8, 8)], &everywhere].concat());
 
     let (prog, event_fd) = (prog(), fd(&event));
-    event.attach(&prog).unwrap();
+    let _ = event.attach(&prog).unwrap();
     expect(&calls, "enable", 4, &[(0, 4, event_fd)]);
     calls.borrow_mut().pop();
     expect(&calls, "set_bpf", 8, &[(0, 4, event_fd), (4, 4, fd(&prog))]);

@@ -55,3 +55,9 @@ fn a_field_of_a_record() {
     let value = Value { origin: Origin::Field(28), path: vec![], number: number(4, false) };
     check("argdist-field", &value, &options(Buckets::Log2));
 }
+
+#[test]
+fn maps_are_called_as_their_handles() {
+    let maps = argdist::maps(&options(Buckets::Log2));
+    super::are_named(&maps, &super::handles![argdist: NOT_COUNTED, VALUES, EPOCH]);
+}

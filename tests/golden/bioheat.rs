@@ -1,5 +1,6 @@
 //! bioheat.
 
+use rawbpf::aggregate::Starts;
 use rawbpf::host::registers::REGISTERS;
 use rawbpf::host::{Disk, StructRequest};
 use rawbpf::insn::Access;
@@ -43,4 +44,11 @@ fn probed() {
     check("probed", true, &request, &request, None);
     let unknown = through(0, Access::Probe, false);
     check("probed-without-btf", false, &unknown, &unknown, None);
+}
+
+#[test]
+fn maps_are_called_as_their_handles() {
+    let Starts { map, slots, .. } = bioheat::STARTS;
+    let handles = [(map, "starts"), (slots, "slots"), (bioheat::HEAT, "heat")];
+    super::are_named(&bioheat::maps(), &handles);
 }

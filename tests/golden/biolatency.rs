@@ -66,3 +66,11 @@ fn flags() {
     let request = through(0, Access::Typed, true);
     check("flags", false, &request, &request, Options { by_disk: true, by_flags: true, ..USECS });
 }
+
+#[test]
+fn maps_are_called_as_their_handles() {
+    let one = super::handles![biolatency: STARTS, SLOTS, MISSED, LATENCIES, EPOCH];
+    super::are_named(&biolatency::maps(&USECS), &one);
+    let keyed = biolatency::maps(&Options { by_disk: true, ..USECS });
+    super::are_named(&keyed, &[&one[..], &super::handles![biolatency: ZEROS]].concat());
+}

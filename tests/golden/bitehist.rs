@@ -43,3 +43,8 @@ fn tracepoint() {
 fn bytes() {
     check("bitehist-bytes", &Request::Record(record()), Options { shift: 8, disk: None });
 }
+
+#[test]
+fn maps_are_called_as_their_handles() {
+    super::are_named(&bitehist::maps(), &super::handles![bitehist: HIST]);
+}

@@ -90,3 +90,9 @@ fn records_have_no_flags_to_be_told_apart_by() {
     });
     assert_eq!(with, without);
 }
+
+#[test]
+fn maps_are_called_as_their_handles() {
+    let handles = super::handles![bitesize: SIZES, ZEROS, LOST, SUBMITTED, SLOTS];
+    super::are_named(&bitesize::maps(16), &handles);
+}

@@ -24,3 +24,10 @@ fn by_key() {
     check("funccount-comm", Place::Cookie(7), By::Comm, None);
     check("funccount-comm-pid", Place::Cookie(7), By::Comm, Some(4242));
 }
+
+#[test]
+fn maps_are_called_as_their_handles() {
+    super::are_named(&funccount::maps(By::Function, 7, 16), &super::handles![funccount: COUNTS]);
+    let handles = super::handles![funccount: COUNTS, ZEROS, FULL];
+    super::are_named(&funccount::maps(By::Pid, 7, 16), &handles);
+}

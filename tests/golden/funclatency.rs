@@ -36,3 +36,11 @@ fn custom_by_pid() {
     let options = Options { by_pid: Some(64), ..options(Buckets::Custom(vec![10, 1000])) };
     check("funclatency-by-pid-custom", STACK, &options);
 }
+
+#[test]
+fn maps_are_called_as_their_handles() {
+    let one = super::handles![funclatency: STARTS, MISSED, LATENCIES, EPOCH];
+    super::are_named(&funclatency::maps(&options(Buckets::Log2)), &one);
+    let keyed = funclatency::maps(&Options { by_pid: Some(64), ..options(Buckets::Log2) });
+    super::are_named(&keyed, &[&one[..], &super::handles![funclatency: ZEROS]].concat());
+}

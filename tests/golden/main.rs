@@ -12,7 +12,8 @@ mod funclatency;
 use std::path::Path;
 
 use rawbpf::host::{RecordRequest, StructRequest};
-use rawbpf::insn::{Access, Field, Program, parse};
+use rawbpf::insn::{Access, Field, MapRef, Program, parse};
+use rawbpf::sys::MapSpec;
 
 /// Offsets of Linux 6.12, where `placed`.
 fn field(of: &'static str, member: &'static str, offset: i32, placed: bool) -> Field {
@@ -40,6 +41,21 @@ fn record() -> RecordRequest {
     let field = |member, offset| field(of, member, offset, true);
     RecordRequest { bytes: field("bytes", 28), dev: field("dev", 8), comm: field("comm", 42) }
 }
+
+/// The map in each handle's place is called as the handle is, and no map is without one.
+#[track_caller]
+fn are_named(maps: &[MapSpec], handles: &[(MapRef, &str)]) {
+    for (handle, name) in handles {
+        assert_eq!(handle.of(maps).unwrap().name, name.to_lowercase());
+    }
+    assert_eq!(maps.len(), handles.len());
+}
+
+/// `handles![bitehist: HIST]` with the handles' names.
+macro_rules! handles {
+    ($program:ident: $($map:ident),*) => { [$(($program::$map, stringify!($map))),*] };
+}
+use handles;
 
 #[track_caller]
 fn check(name: &str, program: &Program, maps: &[&str]) {

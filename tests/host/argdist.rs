@@ -7,21 +7,19 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use crate::disk::LoopDisk;
+use crate::lines::{self, lost, row};
 use crate::tool::{self, Ended, Tool};
 use serde_json::Value;
 
-/// The only line of JSON.
+/// The only interval.
 fn line(output: &Ended) -> Value {
     assert_eq!(output.code, Some(0), "{}", output.stderr);
-    serde_json::from_str(&output.stdout).expect(&output.stdout)
+    lines::interval(&output.stdout)
 }
 
 /// The lowest value and the count of each bucket that counted anything.
 fn counted(line: &Value) -> Vec<(u64, u64)> {
-    let number = |bucket: &Value, key: &str| bucket[key].as_u64().unwrap();
-    let buckets = line["data"]["values"].as_array().unwrap().iter();
-    let buckets = buckets.map(|bucket| (number(bucket, "min"), number(bucket, "count")));
-    buckets.filter(|(_, count)| *count > 0).collect()
+    lines::counted(row(line))
 }
 
 /// How often the value was exactly this.
@@ -63,12 +61,9 @@ fn each_argument_of_a_function_and_its_result_is_told_exactly() {
     for (tool, value) in tools.into_iter().zip([1, 20, 300, 7, 11, 3_000, 3_339]) {
         let line = line(&tool.stop());
         assert_eq!(counted(&line), [(value, 998)], "{line}");
-        let summary = &line["summary"];
-        assert_eq!(summary["average"].as_f64(), Some(value as f64), "{line}");
-        assert_eq!(
-            (summary["min"].as_f64(), summary["max"].as_f64()),
-            (Some(value as f64), Some(value as f64))
-        );
+        let row = row(&line);
+        assert_eq!([&row["min"], &row["max"], &row["sum"]], [value, value, 998 * value]);
+        assert_eq!(row["average"].as_f64(), Some(value as f64), "{line}");
     }
 }
 
@@ -86,7 +81,7 @@ fn requests_of_a_disk(asked: &[&str]) {
     disk.read(64, 251);
     let line = line(&tool.stop());
     assert_eq!(count_of(&line, dev), 750, "{line}");
-    assert!(line["unreadable"].is_null(), "{line}");
+    lines::nothing_lost(&line);
 }
 
 #[test]
@@ -169,7 +164,7 @@ fn numbers_below_0_are_counted_beside_the_table() {
     // A directory cannot be read.
     shell.run();
     let line = line(&tool.stop());
-    assert_eq!(line["negative"], 31, "{line}");
+    assert_eq!(lost(&line, "negative"), 31, "{line}");
 }
 
 #[test]
@@ -193,7 +188,7 @@ fn an_int_is_read_with_its_sign() {
     let tool = Tool::start("argdist", &[&args[..], &["--custom", &only(17), "3600"]].concat());
     shell.run();
     let line = line(&tool.stop());
-    assert_eq!(line["negative"], 13, "{line}");
+    assert_eq!(lost(&line, "negative"), 13, "{line}");
     assert_eq!(counted(&line), [(17, 1)], "{line}");
 }
 

@@ -3,43 +3,15 @@
 use rawbpf::aggregate::Counters;
 use rawbpf::aggregate::Distributions;
 use rawbpf::host::{AttachKind, KernelTypes, StructRequest};
+use rawbpf::insn::MapRef;
 use rawbpf::programs::{biolatency as program, request};
 use rawbpf::run::load_alone;
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Map, Prog, ProgramType};
-use serde_json::Value;
 
 use crate::disk::{LoopDisk, with_all_ends};
+use crate::lines::{count, interval, intervals, lost, nothing_lost, plausible, row, row_of, rows};
 use crate::tool::{self, Tool};
-
-fn lines(json: &str) -> Vec<Value> {
-    json.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
-}
-
-fn in_buckets(data: &Value) -> u64 {
-    data["hist"].as_array().unwrap().iter().map(|bucket| bucket["count"].as_u64().unwrap()).sum()
-}
-
-/// The extremes are in the first and the last bucket, the average is between them.
-#[track_caller]
-fn plausible(data: &Value) {
-    let number = |name: &str| data[name].as_f64().unwrap_or_else(|| panic!("no {name} in {data}"));
-    let buckets = data["hist"].as_array().unwrap();
-    let bound = |bucket: Option<&Value>, name: &str| bucket.unwrap()[name].as_f64().unwrap();
-    assert!(number("min") >= bound(buckets.first(), "min"), "{data}");
-    assert!(number("min") < bound(buckets.first(), "max") + 1.0, "{data}");
-    assert!(number("max") >= bound(buckets.last(), "min"), "{data}");
-    assert!(number("max") < bound(buckets.last(), "max") + 1.0, "{data}");
-    assert!((number("min")..=number("max")).contains(&number("average")), "{data}");
-    assert!(number("max") < 60e6, "{data}");
-}
-
-#[track_caller]
-fn nothing_missed(line: &Value) {
-    for what in ["unmatched", "reissued", "beyond_max_requests", "beyond_max_keys", "not_timed"] {
-        assert_eq!(line[what], Value::Null, "{line}");
-    }
-}
 
 /// 997 reads, each with its latency.
 #[track_caller]
@@ -50,16 +22,16 @@ fn counts_exactly(options: &[&str]) {
         disk.read(4, 997);
         let output = tool.stop();
         assert_eq!(output.code, Some(0), "{}", output.stderr);
-        let [line] = &lines(&output.stdout)[..] else { panic!("{}", output.stdout) };
-        let by_disk = options.contains(&"-D");
-        let data = if by_disk { &line["data"][disk.name()] } else { &line["data"] };
-        let count = in_buckets(data);
-        assert_eq!(data["count"], count, "{line}");
-        plausible(data);
-        if count == 997 {
-            nothing_missed(line);
+        let line = &interval(&output.stdout);
+        if options.contains(&"-D") {
+            assert_eq!(row(line)["labels"]["disk"], disk.name(), "{line}");
         }
-        997 - count
+        plausible(row(line));
+        let counted = count(row(line));
+        if counted == 997 {
+            nothing_lost(line);
+        }
+        997 - counted
     });
 }
 
@@ -89,17 +61,18 @@ fn operations_and_their_flags_are_told_apart() {
         disk.read(4, 101);
         disk.write(4, 53);
         let output = tool.stop();
-        let [line] = &lines(&output.stdout)[..] else { panic!("{}", output.stdout) };
-        let by_disk = options.contains(&"-D");
-        let data = if by_disk { &line["data"][disk.name()] } else { &line["data"] };
-        let counts = data.as_object().unwrap().iter();
-        let counts: Vec<_> = counts.map(|(flags, data)| (&**flags, in_buckets(data))).collect();
-        let [("Read, Sync", read), ("Write, Sync, Idle", written)] = counts[..] else {
+        let line = &interval(&output.stdout);
+        let counts = rows(line).iter().map(|row| (row["labels"]["flags"].as_str(), count(row)));
+        let counts: Vec<_> = counts.collect();
+        let [(Some("Read, Sync"), read), (Some("Write, Sync, Idle"), written)] = counts[..] else {
             panic!("{line}")
         };
+        if options.contains(&"-D") {
+            assert!(rows(line).iter().all(|row| row["labels"]["disk"] == disk.name()), "{line}");
+        }
         let missing = (101 - read) + (53 - written);
         if missing == 0 {
-            nothing_missed(line);
+            nothing_lost(line);
         }
         missing
     };
@@ -119,9 +92,9 @@ fn what_is_beyond_the_room_is_counted_and_told() {
         disk.read(4, 101);
         disk.write(4, 53);
         let output = tool.stop();
-        let [line] = &lines(&output.stdout)[..] else { panic!("{}", output.stdout) };
-        let beyond = line["beyond_max_keys"].as_u64().unwrap();
-        (101 - in_buckets(&line["data"]["Read, Sync"])) + (53 - beyond)
+        let line = &interval(&output.stdout);
+        let beyond = lost(line, "beyond_max_keys");
+        (101 - count(row_of(line, "flags", "Read, Sync"))) + (53 - beyond)
     });
 }
 
@@ -209,10 +182,11 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
         };
         let mut latencies = Distributions::new(&program::BUCKETS);
         let mut missed = Counters::default();
+        let map = |map: MapRef| map.of(&maps).unwrap();
         let mut interval = || {
-            let measured = latencies.read(&maps[3], &maps[4]).unwrap();
+            let measured = latencies.read(map(program::LATENCIES), map(program::EPOCH)).unwrap();
             let counted = measured.iter().flat_map(|one| &one.interval.counts).sum::<u64>();
-            (counted, missed.read(&maps[2]).unwrap().interval)
+            (counted, missed.read(map(program::MISSED)).unwrap().interval)
         };
         run_for_all(&issued);
         run_for_all(&completed);
@@ -244,11 +218,11 @@ fn no_latency_is_lost_or_counted_twice_between_intervals() {
         scope.spawn(|| two.read(4, 20_011));
     });
     for tool in tools {
-        let lines = lines(&tool.stop().stdout);
+        let lines = intervals(&tool.stop().stdout);
         assert!(lines.len() > 3, "{lines:?}");
-        let counted = lines.iter().map(|line| &line["data"]).filter(|data| in_buckets(data) > 0);
-        let counted: u64 = counted.inspect(|data| plausible(data)).map(in_buckets).sum();
-        let without_end: u64 = lines.iter().filter_map(|line| line["reissued"].as_u64()).sum();
+        let counted = lines.iter().map(row).filter(|row| count(row) > 0);
+        let counted: u64 = counted.inspect(|row| plausible(row)).map(count).sum();
+        let without_end: u64 = lines.iter().map(|line| lost(line, "reissued")).sum();
         assert!((20_009..=20_011).contains(&(counted + without_end)), "{counted}, {without_end}");
         assert!(without_end < 20, "{without_end}");
     }
@@ -264,10 +238,10 @@ fn flushes_have_sensible_latencies_and_their_second_ends_are_told() {
     let written = tool::shell(&format!("{write} of=/dev/{}", disk.name()));
     assert_eq!(written.code, Some(0), "{}", written.stderr);
     let output = tool.stop();
-    let [line] = &lines(&output.stdout)[..] else { panic!("{}", output.stdout) };
-    plausible(&line["data"]);
-    assert!(in_buckets(&line["data"]) >= 2 * 53, "{line}");
-    assert!(line["unmatched"].as_u64().is_some_and(|unmatched| unmatched >= 53), "{line}");
+    let line = &interval(&output.stdout);
+    plausible(row(line));
+    assert!(count(row(line)) >= 2 * 53, "{line}");
+    assert!(lost(line, "no_start") >= 53, "{line}");
 }
 
 #[test]

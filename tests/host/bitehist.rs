@@ -1,31 +1,21 @@
 //! Exact counts, quiet ends, clear errors.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::disk::LoopDisk;
+use crate::lines::{counted, interval, intervals, row};
 use crate::tool::{self, Tool};
 use rawbpf::sys::object::{self, Kind};
 use rawbpf::sys::perf::has_kprobes;
-use serde_json::Value;
 
-type Buckets = Vec<(u64, u64)>;
-
-/// The lowest size and the count of each bucket, summed over all lines.
-fn sums(json: &str) -> Buckets {
-    let mut sums = Buckets::new();
-    for line in json.lines() {
-        let line: Value = serde_json::from_str(line).expect(line);
-        for bucket in line["data"]["hist"].as_array().unwrap() {
-            let (min, count) = (bucket["min"].as_u64().unwrap(), bucket["count"].as_u64().unwrap());
-            match sums.iter_mut().find(|(known, _)| *known == min) {
-                Some((_, sum)) => *sum += count,
-                None => sums.push((min, count)),
-            }
-        }
+/// The lowest size and the count of each bucket, summed over all intervals.
+fn sums(json: &str) -> Vec<(u64, u64)> {
+    let mut sums = BTreeMap::new();
+    for (min, count) in intervals(json).iter().flat_map(|line| counted(row(line))) {
+        *sums.entry(min).or_default() += count;
     }
-    sums.retain(|(_, count)| *count > 0);
-    sums.sort();
-    sums
+    sums.into_iter().collect()
 }
 
 /// 997 reads of 4k and 251 of 64k, counted by this attach kind.
@@ -86,7 +76,7 @@ fn no_request_is_lost_or_counted_twice_between_intervals() {
     });
     for tool in tools {
         let output = tool.stop();
-        assert!(output.stdout.lines().count() > 3, "{}", output.stdout);
+        assert!(intervals(&output.stdout).len() > 3, "{}", output.stdout);
         assert_eq!(sums(&output.stdout), [(4, 20_011)]);
     }
 }
@@ -169,7 +159,7 @@ fn two_signals_at_once_are_one() {
         tool.signal(nix::sys::signal::SIGINT);
         let output = tool.end(nix::sys::signal::SIGTERM);
         assert_eq!(output.code, Some(0));
-        assert_eq!(output.stdout.lines().count(), 1);
+        assert_eq!(intervals(&output.stdout).len(), 1);
     }
 }
 
@@ -213,16 +203,31 @@ fn ids_are_the_running_kernels_own() {
 fn closed_descriptors_are_no_obstacle() {
     let output = tool::shell("$RAWBPF bitehist --json 0.05 1 <&- 2>&-");
     assert_eq!(output.code, Some(0));
-    assert_eq!(output.stdout.lines().count(), 1);
+    assert_eq!(intervals(&output.stdout).len(), 1);
 }
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn a_time_stands_above_each_table() {
-    let output = tool::shell("TZ=UTC-3 $RAWBPF bitehist -T --json 0.05 1; TZ=UTC-3 date +%H");
-    let (line, hour) = output.stdout.split_once('\n').unwrap();
-    let line: Value = serde_json::from_str(line).unwrap();
-    assert!(line["time"].as_str().unwrap().starts_with(hour.trim()), "{line} {hour}");
+    let output = tool::shell("TZ=UTC-3 $RAWBPF bitehist -T 0.05 2; TZ=UTC-3 date +%H:");
+    let lines: Vec<_> = output.stdout.lines().filter(|line| line.contains(':')).collect();
+    let hour = lines.last().unwrap();
+    let times = lines.iter().filter(|line| line.len() == "14:03:59".len());
+    assert_eq!(times.inspect(|time| assert!(time.starts_with(hour), "{lines:?}")).count(), 2);
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn an_interval_has_its_start_and_end_with_the_time_zone() {
+    let now = "TZ=UTC-3 date +%Y-%m-%dT%H:%M:%S.%N+03:00";
+    let output = tool::shell(&format!("{now}; TZ=UTC-3 $RAWBPF bitehist --json 0.05 1; {now}"));
+    let (before, rest) = output.stdout.split_once('\n').unwrap();
+    let (json, after) = rest.trim_end().rsplit_once('\n').unwrap();
+    let line = interval(json);
+    let times = [before, line["start"].as_str().unwrap(), line["end"].as_str().unwrap(), after];
+    assert!(times.is_sorted() && times.iter().all(|time| time.len() == before.len()), "{times:?}");
+    let [start, end] = ["start_monotonic_ns", "end_monotonic_ns"].map(|name| line[name].as_u64());
+    assert!(end.unwrap() - start.unwrap() >= 50_000_000, "{line}");
 }
 
 #[test]
@@ -290,7 +295,7 @@ fn without_btf_the_tracepoint_still_counts() {
     assert!(output.stderr.contains("no BTF"), "{}", output.stderr);
     let lines: Vec<_> = output.stdout.lines().collect();
     assert_eq!(lines[0], "77");
-    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(intervals(&lines[1..].join("\n")).len(), 2, "{lines:?}");
 }
 
 #[test]

@@ -12,9 +12,10 @@ use rawbpf::programs::request;
 use rawbpf::run::load_alone;
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Map, Prog, ProgramType};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::disk::LoopDisk;
+use crate::lines::{count, counted, interval, intervals, row, rows};
 use crate::tool::{self, Tool};
 
 /// A reader or writer of a disk that the tool must name.
@@ -66,20 +67,10 @@ fn for_the_group(disk: &LoopDisk) {
     assert_eq!(tool::shell(&mode).code, Some(0));
 }
 
-/// The sections of a JSON line.
-fn sections(line: &str) -> Vec<Value> {
-    let line: Value = serde_json::from_str(line).expect(line);
-    line["data"]["sizes"].as_array().unwrap().clone()
-}
-
-/// The only section's counts: least size and number.
+/// The labels of the only row of the only interval, and its counts: least size and number.
 fn only(stdout: &str) -> (Value, Vec<(u64, u64)>) {
-    let sections = sections(stdout);
-    let [section] = &sections[..] else { panic!("not one section: {stdout}") };
-    let number = |bucket: &Value, key: &str| bucket[key].as_u64().unwrap();
-    let hist = section["hist"].as_array().unwrap().iter();
-    let hist = hist.map(|bucket| (number(bucket, "min"), number(bucket, "count"))).collect();
-    (section.clone(), hist)
+    let line = interval(stdout);
+    (row(&line)["labels"].clone(), counted(row(&line)))
 }
 
 #[test]
@@ -109,13 +100,12 @@ fn counts_exactly(kind: &str) {
     let pid = READER.read(&disk, 64, 251);
     let output = tool.stop();
     assert_eq!(output.code, Some(0), "{}", output.stderr);
-    let (section, hist) = only(&output.stdout);
-    assert_eq!(section["pid"], pid);
-    assert_eq!(section["uid"], 4321);
-    assert_eq!(section["comm"], "rawbpf-reader");
-    assert_eq!(section["count"], 251);
-    assert_eq!(section["bytes"], 251 * 64 * 1024);
-    assert_eq!(hist, [(64, 251)]);
+    let line = interval(&output.stdout);
+    let row = row(&line);
+    assert_eq!(row["labels"], json!({"pid": pid, "uid": 4321, "comm": "rawbpf-reader"}));
+    assert_eq!(counted(row), [(64, 251)]);
+    // In the unit of the table: kilobytes.
+    assert_eq!((count(row), &row["sum"], &row["average"]), (251, &json!(251 * 64), &json!(64.0)));
 }
 
 #[test]
@@ -140,12 +130,11 @@ fn filters_and_keys_tell_two_readers_apart() {
         READER.read(&disk, 4, 101);
         OTHER.read(&disk, 64, 53);
         OTHER.read(&disk, 64, 53);
-        let sections = sections(&tool.stop().stdout).into_iter();
-        let count = |section: Value| {
-            let name = ["comm", "uid"].iter().find_map(|name| section.get(name).cloned());
-            (name.unwrap().to_string(), section["count"].as_u64().unwrap())
+        let named = |row: &Value| {
+            let name = ["comm", "uid"].iter().find_map(|name| row["labels"].get(name));
+            (name.unwrap().to_string(), count(row))
         };
-        sections.map(count).collect::<Vec<_>>()
+        rows(&interval(&tool.stop().stdout)).iter().map(named).collect::<Vec<_>>()
     };
     let counted = |wanted: &[(&str, u64)]| {
         let wanted = wanted.iter().map(|(name, count)| (name.to_string(), *count));
@@ -171,11 +160,10 @@ fn operations_and_their_flags_are_told_apart() {
         let tool = Tool::start("bitesize", &args);
         disk.read(4, 101);
         disk.write(16, 53);
-        let sections = sections(&tool.stop().stdout);
-        let counts =
-            sections.iter().map(|section| (&section["comm"], &section["flags"], &section["count"]));
-        let (dd, read, write) = ("dd".into(), "Read, Sync".into(), "Write, Sync, Idle".into());
-        let wanted = [(&dd, &read, &101.into()), (&dd, &write, &53.into())];
+        let line = interval(&tool.stop().stdout);
+        let counts = rows(&line).iter().map(|row| (row["labels"].clone(), count(row)));
+        let labels = |flags: &str| json!({"comm": "dd", "flags": flags});
+        let wanted = [(labels("Read, Sync"), 101), (labels("Write, Sync, Idle"), 53)];
         assert_eq!(counts.collect::<Vec<_>>(), wanted);
     }
     let refused = tool::run("bitesize", &["-F", "--attach", "tracepoint", "1", "1"]);
@@ -194,11 +182,11 @@ fn cgroups_are_told_apart_and_called_by_their_paths() {
         disk.name()
     );
     let output = tool::shell(&script);
-    let (gone, line) = output.stdout.split_once('\n').expect("two lines");
-    let sections = sections(line);
-    let counts: Vec<_> = sections.iter().map(|it| (&it["cgroup"], &it["count"])).collect();
-    let stays = format!("/{mine}/stays");
-    assert_eq!(counts, [(&gone.into(), &53.into()), (&stays.into(), &101.into())]);
+    let (gone, json) = output.stdout.split_once('\n').expect("two lines");
+    let line = interval(json);
+    let counts: Vec<_> = rows(&line).iter().map(|row| (&row["labels"], count(row))).collect();
+    let [stays, gone] = [&*format!("/{mine}/stays"), gone].map(|path| json!({"cgroup": path}));
+    assert_eq!(counts, [(&gone, 53), (&stays, 101)]);
 }
 
 #[test]
@@ -217,8 +205,8 @@ fn one_process_can_be_watched() {
     );
     let pipe = std::env::temp_dir().join(format!("rawbpf-test-{}-pipe", std::process::id()));
     let make = format!("PIPE={0}; mkfifo $PIPE; {script}", pipe.display());
-    let (section, hist) = only(&tool::shell(&make).stdout);
-    assert_eq!((section["comm"].as_str(), hist), (Some("dd"), vec![(16, 97)]));
+    let (labels, counted) = only(&tool::shell(&make).stdout);
+    assert_eq!((labels["comm"].as_str(), counted), (Some("dd"), vec![(16, 97)]));
 }
 
 /// A thread of this process reads; its process is what has the PID.
@@ -230,10 +218,10 @@ fn a_thread_counts_for_its_process_unless_threads_are_asked_for() {
         let args = [&["-d", disk.name(), "--json", "3600"], args].concat();
         let tool = Tool::start("bitesize", &args);
         let tid = std::thread::scope(|scope| scope.spawn(|| read_blocks(&disk, 37)).join());
-        let (section, hist) = only(&tool.stop().stdout);
-        assert_eq!(section["pid"], std::process::id());
-        assert_eq!(hist, [(16, 37)]);
-        (section["tid"].clone(), tid.unwrap())
+        let (labels, counted) = only(&tool.stop().stdout);
+        assert_eq!(labels["pid"], std::process::id());
+        assert_eq!(counted, [(16, 37)]);
+        (labels["tid"].clone(), tid.unwrap())
     };
     assert_eq!(read(&[]).0, Value::Null);
     let (shown, tid) = read(&["--by", "tid"]);
@@ -268,11 +256,11 @@ fn no_request_is_lost_or_counted_twice_between_intervals() {
     });
     for (tool, name) in tools.into_iter().zip([READER.name, OTHER.name]) {
         let output = tool.stop();
-        assert!(output.stdout.lines().count() > 3, "{}", output.stdout);
-        let sections: Vec<_> = output.stdout.lines().flat_map(sections).collect();
-        assert!(sections.iter().all(|section| section["comm"] == name), "{}", output.stdout);
-        let counts = sections.iter().map(|section| section["count"].as_u64().unwrap());
-        assert_eq!(counts.sum::<u64>(), 20_011);
+        let lines = intervals(&output.stdout);
+        assert!(lines.len() > 3, "{}", output.stdout);
+        let rows: Vec<_> = lines.iter().flat_map(rows).collect();
+        assert!(rows.iter().all(|row| row["labels"] == json!({"comm": name})), "{rows:?}");
+        assert_eq!(rows.into_iter().map(count).sum::<u64>(), 20_011);
     }
 }
 
@@ -337,7 +325,7 @@ fn a_request_is_known_again_whether_its_slot_was_free_or_not() {
         let submitter =
             std::thread::scope(|scope| scope.spawn(|| run_for_all(&submit)).join().unwrap());
         assert_ne!(run_for_all(&count), submitter);
-        let readings = sizes.read(&maps[0]).unwrap();
+        let readings = sizes.read(program::SIZES.of(&maps).unwrap()).unwrap();
         let counted: Vec<_> = readings.iter().collect();
         let [counted] = &counted[..] else { panic!("{counted:?}") };
         assert_eq!(counted.key[program::TID as usize..][..4], submitter.to_ne_bytes());

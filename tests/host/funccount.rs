@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::disk::LoopDisk;
+use crate::lines::{self, interval, intervals, lost, rows};
 use crate::tool::{self, Tool};
 use serde_json::Value;
 
@@ -30,10 +31,11 @@ impl Caller {
     }
 }
 
-/// Sums the counts of all lines by key.
-fn count(json: &str, key: &str) -> u64 {
-    let lines = json.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
-    lines.map(|line| line["data"]["counts"][key].as_u64().unwrap_or(0)).sum()
+/// Sums the counts of all intervals by key.
+fn count(json: &str, label: &str, key: impl Into<Value>) -> u64 {
+    let (lines, key) = (intervals(json), key.into());
+    let rows = lines.iter().flat_map(rows).filter(|row| row["labels"][label] == key);
+    rows.map(lines::count).sum()
 }
 
 /// The shell becomes a process that calls write(2) 1009 times.
@@ -52,22 +54,23 @@ fn system_calls_of_a_process_are_counted_exactly() {
     caller.go();
     let output = tool.stop();
     assert_eq!(output.code, Some(0), "{}", output.stderr);
-    assert_eq!(count(&output.stdout, "syscalls:sys_enter_write"), 1009);
-    assert_eq!(count(&output.stdout, "syscalls:sys_exit_write"), 1009);
+    assert_eq!(count(&output.stdout, "function", "syscalls:sys_enter_write"), 1009);
+    assert_eq!(count(&output.stdout, "function", "syscalls:sys_exit_write"), 1009);
 }
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn each_key_counts_the_same_calls() {
     tool::with_tracefs();
-    for (by, key) in [("pid", None), ("comm", Some("dd")), ("uid", Some("0"))] {
+    for (by, key) in [("pid", None), ("comm", Some("dd".into())), ("uid", Some(0.into()))] {
         let caller = Caller::new(WRITES);
         let pid = caller.pid();
         let args = ["syscalls:sys_enter_write", "--by", by, "-p", &pid, "--json", "3600"];
         let tool = Tool::start("funccount", &args);
         caller.go();
         let output = tool.stop();
-        assert_eq!(count(&output.stdout, key.unwrap_or(&pid)), 1009, "{}", output.stdout);
+        let key: Value = key.unwrap_or(pid.parse::<u32>().unwrap().into());
+        assert_eq!(count(&output.stdout, by, key), 1009, "{}", output.stdout);
     }
 }
 
@@ -91,11 +94,9 @@ fn no_call_is_lost_between_intervals_by_function_or_key() {
     });
     for tool in tools {
         let output = tool.stop();
-        let lines: Vec<Value> =
-            output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let counts = lines.iter().flat_map(|line| line["data"]["counts"].as_object().unwrap());
+        let lines = intervals(&output.stdout);
         assert!(lines.len() > 5, "too few to tell");
-        assert_eq!(counts.map(|(_, count)| count.as_u64().unwrap()).sum::<u64>(), 200_003);
+        assert_eq!(lines.iter().flat_map(rows).map(lines::count).sum::<u64>(), 200_003);
     }
 }
 
@@ -110,9 +111,10 @@ fn a_pattern_over_a_category_counts_each_tracepoint() {
     let output = tool.stop();
     // Other disks are busy too.
     for name in ["block_rq_issue", "block_rq_complete", "block_bio_queue"] {
-        assert!(count(&output.stdout, &format!("block:{name}")) >= 503, "{}", output.stdout);
+        let counted = count(&output.stdout, "function", format!("block:{name}"));
+        assert!(counted >= 503, "{}", output.stdout);
     }
-    assert_eq!(count(&output.stdout, "sched:sched_switch"), 0);
+    assert_eq!(count(&output.stdout, "function", "sched:sched_switch"), 0);
 }
 
 #[test]
@@ -125,11 +127,10 @@ fn keys_beyond_the_room_for_them_are_counted_and_told() {
     let tool = Tool::start("funccount", &args);
     caller.go();
     let output = tool.stop();
-    let line: Value = serde_json::from_str(&output.stdout).unwrap();
-    let counted: u64 =
-        line["data"]["counts"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
-    let no_room = line["no_room"].as_u64().unwrap_or(0);
-    assert!(no_room > 0 && counted + no_room >= 9, "{line}");
+    let line = interval(&output.stdout);
+    let counted: u64 = rows(&line).iter().map(lines::count).sum();
+    let beyond = lost(&line, "beyond_max_keys");
+    assert!(beyond > 0 && counted + beyond >= 9, "{line}");
 }
 
 /// Closing hundreds of perf events takes the kernel half a minute.
@@ -173,7 +174,8 @@ fn without_tracefs_a_tracepoint_that_is_named_is_counted() {
                 mount -t tmpfs none $at 2>/dev/null; done; ";
     let run = "$RAWBPF funccount sched:sched_switch --json 0.1 1";
     let output = tool::shell(&format!("unshare -m sh -c '{hide} {run}'"));
-    assert!(count(&output.stdout, "sched:sched_switch") > 0, "{}", output.stderr);
+    let counted = count(&output.stdout, "function", "sched:sched_switch");
+    assert!(counted > 0, "{}", output.stderr);
     let output =
         tool::shell(&format!("unshare -m sh -c '{hide} $RAWBPF funccount \"sched:*\" 1 1'"));
     assert_eq!(output.code, Some(77));

@@ -7,7 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use crate::lines::{count, counted, interval, intervals, lost, row, row_of, rows};
 use crate::tool::{self, Ended, Tool};
+use rawbpf::sample::LostKind;
 use serde_json::Value;
 
 /// This test's binary, which has the functions below.
@@ -56,25 +58,17 @@ fn traced(symbol: &str, args: &[&str]) -> Tool {
     Tool::start("funclatency", &[&own, args, &["3600"]].concat())
 }
 
-/// The only line of JSON.
+/// The only interval.
 fn line(output: &Ended) -> Value {
     assert_eq!(output.code, Some(0), "{}", output.stderr);
-    serde_json::from_str(&output.stdout).expect(&output.stdout)
+    interval(&output.stdout)
 }
 
-/// The lowest value and the count of each bucket that counted anything.
-fn counted(latencies: &Value) -> Vec<(u64, u64)> {
-    let number = |bucket: &Value, key: &str| bucket[key].as_u64().unwrap();
-    let buckets = latencies.as_array().unwrap().iter();
-    let buckets = buckets.map(|bucket| (number(bucket, "min"), number(bucket, "count")));
-    buckets.filter(|(_, count)| *count > 0).collect()
-}
-
-/// Nothing was left out.
+/// Nothing was left out; calls may be open.
 #[track_caller]
 fn complete(line: &Value) {
-    for word in ["no_entry", "no_return", "too_many", "too_many_keys"] {
-        assert!(line[word].is_null(), "{line}");
+    for what in LostKind::ALL.map(LostKind::name) {
+        assert!(matches!(what, "open" | "missed_events") || lost(line, what) == 0, "{line}");
     }
 }
 
@@ -88,15 +82,14 @@ fn a_function_called_so_often_for_so_long_is_shown_so() {
     }
     let line = line(&tool.stop());
     complete(&line);
-    let counted = counted(&line["data"]["latencies"]);
-    assert_eq!(counted.iter().map(|(_, count)| count).sum::<u64>(), 97, "{line}");
+    let row = row(&line);
+    assert_eq!(count(row), 97, "{line}");
+    let counted = counted(row);
     // A busy host sleeps longer now and then.
     assert!(counted.iter().all(|(min, _)| *min >= 4096), "{line}");
     let close: u64 = counted.iter().filter(|(min, _)| *min <= 8192).map(|(_, n)| n).sum();
     assert!(close > 48, "{line}");
-    let summary = &line["summary"];
-    let number = |name: &str| summary[name].as_f64().unwrap();
-    assert_eq!(number("count"), 97.0);
+    let number = |name: &str| row[name].as_f64().unwrap();
     assert!(number("min") >= 5000.0 && number("min") < 16384.0, "{line}");
     assert!(number("average") > number("min") && number("average") < number("max"), "{line}");
     assert!(number("p50") <= 16383.0, "{line}");
@@ -113,8 +106,8 @@ fn each_call_of_a_function_that_calls_itself_is_timed_by_itself() {
     }
     let line = line(&tool.stop());
     complete(&line);
-    let counted = counted(&line["data"]["latencies"]);
-    assert_eq!(counted.iter().map(|(_, count)| count).sum::<u64>(), 93, "{line}");
+    assert_eq!(count(row(&line)), 93, "{line}");
+    let counted = counted(row(&line));
     // The k-th call from the inside takes k milliseconds at least: no bucket below has its share.
     for bound in 1..=31 {
         let below: u64 = counted.iter().filter(|(min, _)| *min < bound).map(|(_, n)| n).sum();
@@ -134,7 +127,7 @@ fn threads_beside_each_other_lose_no_call() {
     });
     let line = line(&tool.stop());
     complete(&line);
-    assert_eq!(line["summary"]["count"], 4 * 5003, "{line}");
+    assert_eq!(count(row(&line)), 4 * 5003, "{line}");
 }
 
 #[test]
@@ -159,7 +152,7 @@ fn calls_from_before_tracing_began_are_not_taken_for_missed_ones() {
     });
     let lines: Vec<_> = outputs.iter().map(line).collect();
     lines.iter().for_each(complete);
-    assert!(lines.iter().any(|line| line["summary"]["count"] != 0), "{lines:?}");
+    assert!(lines.iter().any(|line| count(row(line)) != 0), "{lines:?}");
 }
 
 #[test]
@@ -177,7 +170,7 @@ fn a_call_that_is_not_over_is_open() {
         thread::sleep(Duration::from_millis(300));
         let line = line(&tool.stop());
         complete(&line);
-        assert_eq!((&line["summary"]["count"], &line["open"]), (&0.into(), &1.into()), "{line}");
+        assert_eq!((count(row(&line)), lost(&line, "open")), (0, 1), "{line}");
     });
 }
 
@@ -194,8 +187,7 @@ fn no_call_is_lost_or_counted_twice_between_intervals() {
         calls += 1 + rawbpf_test_quick(0);
     }
     let output = tool.stop();
-    let lines = output.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let counts: Vec<u64> = lines.map(|line| line["summary"]["count"].as_u64().unwrap()).collect();
+    let counts: Vec<u64> = intervals(&output.stdout).iter().map(|line| count(row(line))).collect();
     assert!(counts.len() > 3, "{counts:?}");
     assert_eq!(counts.iter().sum::<u64>(), calls);
 }
@@ -243,11 +235,9 @@ fn a_librarys_function_is_told_by_process() {
     }
     let line = line(&tool.stop());
     for (sleeper, times) in sleepers.iter().zip([29, 41]) {
-        let pid = sleeper.0.id().to_string();
-        let counted = counted(&line["data"]["latencies"][&pid]);
-        assert_eq!(counted[0].0, 4000, "{line}");
-        assert_eq!(counted.iter().map(|(_, count)| count).sum::<u64>(), times, "{line}");
-        assert_eq!(line["summary"][&pid]["count"], times, "{line}");
+        let row = row_of(&line, "pid", sleeper.0.id());
+        assert_eq!(counted(row)[0].0, 4000, "{line}");
+        assert_eq!(count(row), times, "{line}");
     }
 }
 
@@ -261,7 +251,7 @@ fn another_process_does_not_count() {
     other.sleep();
     let line = line(&tool.stop());
     complete(&line);
-    assert_eq!(line["summary"]["count"], 11, "{line}");
+    assert_eq!(count(row(&line)), 11, "{line}");
 }
 
 #[test]
@@ -275,9 +265,8 @@ fn more_processes_than_there_is_room_for_are_counted() {
         sleeper.sleep();
     }
     let line = line(&tool.stop());
-    let summaries = line["summary"].as_object().unwrap();
-    let counted: u64 = summaries.values().map(|one| one["count"].as_u64().unwrap()).sum();
-    let more = line["too_many_keys"].as_u64().unwrap();
+    let counted: u64 = rows(&line).iter().map(count).sum();
+    let more = lost(&line, "beyond_max_keys");
     // Other processes sleep too, but these three have 21 calls.
     assert!(more >= 14 && counted + more >= 21, "{line}");
 }
@@ -320,7 +309,7 @@ fn a_function_is_found_by_its_name_in_the_source_and_named_so() {
     let output = tool.stop();
     let line = line(&output);
     complete(&line);
-    assert_eq!(line["summary"]["count"], 31, "{line}");
+    assert_eq!(count(row(&line)), 31, "{line}");
     let first = format!("Tracing the latency of {function}... Interval 3600 secs.");
     assert!(output.stderr.starts_with(&first), "{}", output.stderr);
 }

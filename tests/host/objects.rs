@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::lines::interval;
 use super::tool::{Ended, Tool, run};
 
 /// What stands above each program.
@@ -147,13 +148,17 @@ fn programs_are_attached_together_and_count_by_the_kernels_types() {
     let ended = tool.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("Tracing raw_tp sys_enter, tp_btf sys_exit"), "{}", ended.stderr);
-    let json: Value = serde_json::from_str(ended.stdout.lines().last().unwrap()).unwrap();
-    let counts = serde_json::json!([{"key": 1, "value": 1009}, {"key": 2, "value": 1009}]);
-    assert_eq!(json["data"]["counts"], counts, "{json}");
+    let line = interval(&ended.stdout);
+    let rows = |name: &str| {
+        let mut tables = line["tables"].as_array().unwrap().iter();
+        &tables.find(|table| table["name"] == name).unwrap()["rows"]
+    };
+    let count = |key: u64| json!({"labels": {"key": key}, "value": 1009});
+    assert_eq!(*rows("counts"), json!([count(1), count(2)]), "{line}");
     // A pointer has 8 bytes, no PIDTYPE_GONE is there, and PIDTYPE_TGID is 1.
-    let mut variables = json["data"][".bss"][0]["value"].as_array().unwrap().clone();
+    let mut variables = rows(".bss")[0]["value"].as_array().unwrap().clone();
     variables.sort_by_key(Value::as_u64);
-    assert_eq!(variables, [1009, 8001], "{json}");
+    assert_eq!(variables, [1009, 8001], "{line}");
 }
 
 #[test]

@@ -4,6 +4,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
+use super::lines::{intervals, row};
 use super::tool::{self, Ended, RAWBPF};
 
 fn run(text: &str, args: &[&str]) -> Ended {
@@ -55,9 +58,13 @@ fn a_program_is_run_as_often_as_asked_on_the_bytes_given() {
 
     let packet = "00".repeat(114);
     let ended = run(COUNT, &["--ctx", &packet, "--json"]);
-    let json: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!((&json["returned"], &json["runs"]), (&100.into(), &1.into()));
-    assert_eq!(json["data"]["lengths"][0], serde_json::json!({"key": 100, "value": 7}));
+    let line: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!([&line["type"], &line["program"]], ["returned", "count"]);
+    assert_eq!([&line["returned"], &line["runs"]], [100, 1]);
+    let tables = [&line["tables"][0], &line["tables"][1]];
+    assert_eq!(tables.map(|table| &table["name"]), ["runs", "lengths"]);
+    let element = |key: u64, value: u64| json!([{"labels": {"key": key}, "value": value}]);
+    assert_eq!(tables.map(|table| &table["rows"]), [&element(1, 1), &element(100, 7)]);
 }
 
 #[test]
@@ -144,10 +151,8 @@ fn an_attached_program_counts_and_its_maps_are_shown_each_interval() {
     let ended = running.join().unwrap();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("Tracing tracepoint syscalls/sys_enter_clock_nanosleep"));
-    let lines: Vec<serde_json::Value> =
-        ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let counts = lines.iter().map(|line| line["data"]["sleeps"][0]["value"].as_u64().unwrap());
-    let counts: Vec<u64> = counts.collect();
+    let lines = intervals(&ended.stdout);
+    let counts: Vec<u64> = lines.iter().map(|line| row(line)["value"].as_u64().unwrap()).collect();
     assert_eq!(counts.len(), 2);
     // Nothing is cleared: the second is that of both intervals.
     assert!(counts[0] > 10 && counts[1] > counts[0] + 10, "{counts:?}");

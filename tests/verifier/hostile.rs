@@ -8,13 +8,13 @@ use std::convert::Infallible;
 use rawbpf::verifier::causes;
 use rawbpf::verifier::compare::compare;
 use rawbpf::verifier::diagnose::diagnose;
-use rawbpf::verifier::page::{About, Page, Section};
+use rawbpf::verifier::draw::page::{About, Page, Section};
+use rawbpf::verifier::draw::stepper::{Key, Stepper, Walked};
+use rawbpf::verifier::draw::wording;
 use rawbpf::verifier::path::Code;
-use rawbpf::verifier::stepper::{Key, Stepper, Walked};
 use rawbpf::verifier::trail::Trail;
 use rawbpf::verifier::verification::Verification;
 use rawbpf::verifier::walk::walk;
-use rawbpf::verifier::wording;
 
 use crate::messages;
 

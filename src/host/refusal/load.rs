@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use super::privilege::{capabilities, lockdown};
-use super::{denied, general};
+use super::privilege::{capabilities, denied, lockdown};
+use super::shared::general;
 use crate::error::{Error, Failure};
 use crate::insn::helper::PROBE_READ_KERNEL;
 use crate::sys::{Errno, LoadError, ProgramType, SysError};

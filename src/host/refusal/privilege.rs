@@ -30,6 +30,11 @@ pub fn privilege() -> Option<Error> {
     )
 }
 
+/// This process may not do it, or nobody may: which of them, and why.
+pub fn denied(error: &SysError) -> Error {
+    privilege().unwrap_or_else(|| policy(error))
+}
+
 /// Those of CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN, which includes both, that this process has. `None`
 /// if it cannot be told.
 pub fn capabilities() -> Option<Vec<&'static str>> {
@@ -41,7 +46,7 @@ pub fn capabilities() -> Option<Vec<&'static str>> {
 }
 
 /// Every capability is there, and still the kernel says no: something forbids it to everybody.
-pub(super) fn policy(error: &SysError) -> Error {
+fn policy(error: &SysError) -> Error {
     if let Some(locked) = lockdown() {
         return locked;
     }
@@ -70,7 +75,7 @@ pub(super) fn lockdown() -> Option<Error> {
 }
 
 /// How much memory we may lock, if it is limited.
-pub(super) fn locked_memory() -> Option<u64> {
+fn locked_memory() -> Option<u64> {
     let limits = file::read_text(Path::new("/proc/self/limits")).ok()?;
     let limit = limits.lines().find_map(|line| line.strip_prefix("Max locked memory"))?;
     limit.split_whitespace().next()?.parse().ok()
@@ -84,7 +89,7 @@ pub fn in_user_namespace() -> bool {
 }
 
 /// Where this program lies: a link to it cannot be given capabilities.
-pub(super) fn program() -> String {
+fn program() -> String {
     let path = std::env::current_exe().unwrap_or_else(|_| "rawbpf".into());
     path.display().to_string()
 }

@@ -162,11 +162,14 @@ mod tests {
             let code = Code::of(&[Insn::Call(Callee::Helper(5)), Insn::Exit]);
             let program = Verification { code, maps: vec![], lines: vec![], log };
             let (name, kind, place) = ("any".into(), "kprobe".into(), String::new());
-            let verified = Verified { name, kind, place, program, long: false, refused: true };
-            let mut out = vec![];
-            write(&verified, true, &mut out).unwrap();
-            let lines = String::from_utf8(out).unwrap();
-            let lines = lines.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+            let verified =
+                Verified { name, kind, place, program, totals_only: false, refused: true };
+            let mut lines = vec![verdict(&verified)];
+            let Ok(()) = crate::verifier::walk::walk(&verified.program.code, &verified.program.log, &mut |it| {
+                lines.push(entry(&verified, &it, true));
+                Ok::<_, std::convert::Infallible>(())
+            });
+            let lines = lines.iter().map(|line| serde_json::from_str::<Json>(line).unwrap());
             let types: Vec<_> = lines.map(|line| line["type"].clone()).collect();
             assert!(
                 types.contains(&json!("insn")) && types.contains(&json!("verdict")),
