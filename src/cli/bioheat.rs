@@ -46,7 +46,7 @@ pub struct Options {
     #[arg(short, long)]
     text: bool,
 
-    /// After each row, print the upper bounds of the columns of p50, p99 and the maximum
+    /// After each row, print p50, p99 and the maximum, as the upper bounds of their columns
     #[arg(long)]
     stats: bool,
 

@@ -23,9 +23,9 @@ use crate::view::table::table;
 
 /// List the programs, maps and links in the kernel, and who holds them
 ///
-/// A program stays in the kernel as long as a process has a file descriptor of it, as it is attached
-/// (by a link or otherwise), or as a file in a bpffs pins it. A map also stays as long as a program
-/// uses it. Memory is in bytes.
+/// A program stays in the kernel while a process has a file descriptor of it, while it is attached (by
+/// a link or otherwise), or while a file in a bpffs pins it. A map also stays while a program uses it.
+/// Memory is in bytes.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
@@ -58,7 +58,7 @@ const EXAMPLES: &str = "\
 Examples:
   sudo rawbpf list                        everything
   sudo rawbpf list programs --stats 5     what each program costs, measured for five seconds
-  sudo rawbpf list maps --json | jq .id   for programs";
+  sudo rawbpf list maps --json | jq .id   JSON, for scripts";
 
 /// The fields of an object.
 type Fields = Map<String, Value>;

@@ -39,7 +39,7 @@ anything happens, and detached again. The exit code is 0 if a tool can run,
 Examples:
   sudo rawbpf doctor                         what works here
   rawbpf doctor                              what can be found out without privileges
-  sudo rawbpf doctor --json | jq .tools      for programs";
+  sudo rawbpf doctor --json | jq .tools      JSON, for scripts";
 
 /// What stays attached until the report is printed: closing a perf event takes the kernel up to a
 /// tenth of a second.
