@@ -1,7 +1,7 @@
 //! Writes the man pages and the shell completions:
 //! `cargo run --example pages FOLDER`.
 //!
-//! They are made here and not by the program, which would be a tenth larger.
+//! An example makes them, because the program would be a tenth larger if it did.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -19,10 +19,10 @@ fn main() -> io::Result<()> {
     write(folder.as_ref())
 }
 
-/// Writes a page for the program and one for each subcommand, and the completions of each shell.
+/// Writes a page for the program, a page for each subcommand, and the completions of each shell.
 pub fn write(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    // There is nothing to say of `help`, and in a page no terminal's width to mind.
+    // `help` needs no page.
     let mut command = rawbpf::cli::command().disable_help_subcommand(true);
     command.build();
     page(&command, folder)?;
@@ -71,20 +71,20 @@ fn overhead(command: &Command) -> &'static str {
         "verify" => VERIFIES,
         "doctor" => NO_OVERHEAD,
         _ if traces(command) => OVERHEAD,
-        other => panic!("nobody wrote what {other} costs"),
+        other => panic!("the overhead of {other} is not described"),
     }
 }
 
-/// Whether its program runs at each event.
+/// Whether the command attaches a program that runs at each event.
 fn traces(command: &Command) -> bool {
     command.has_subcommands() || command.get_arguments().any(|arg| arg.get_id() == "interval")
 }
 
-/// A section whose lines stay as they are, but for paragraphs that are a line.
+/// Writes a section. Its lines stay as they are, except a paragraph in one long line.
 fn section(out: &mut File, title: &str, text: &str) -> io::Result<()> {
     writeln!(out, ".SH \"{title}\"\n.nf")?;
     for line in text.trim_end().lines() {
-        // A point or a quote at the start would be a command, a hyphen a dash.
+        // `\&` keeps a point or a quote at the start from being a command; a bare hyphen would be a dash.
         let text = line.replace('\\', "\\e").replace('-', "\\-");
         match line.len() > 110 && !line.starts_with(' ') {
             true => writeln!(out, ".fi\n\\&{text}\n.nf")?,
@@ -96,54 +96,54 @@ fn section(out: &mut File, title: &str, text: &str) -> io::Result<()> {
 
 const OVERHEAD: &str = "\
 At each event a program runs on the CPU where the event happens: some 30
-instructions where sizes are counted, some 60 to 100 where processes are
-told apart. Measured on a busy machine with two CPUs and Linux 6.18; read
-the figures as what is more and what is less.
+instructions to count a size, some 60 to 100 if processes are counted
+separately. The figures were measured on a busy machine with two CPUs and
+Linux 6.18: they show proportions, not what your machine will measure.
 
-What an event costs by the kind of attachment:
+The cost of an event, by attach kind:
   tp_btf       50 to 60 ns to get into the program; fields cost nothing
   raw_tp       50 to 120 ns, and 60 to 90 ns for each field copied
-  tracepoint   120 to 190 ns, most of it for the record it comes with
+  tracepoint   120 to 190 ns, most of it to build the event's record
   kprobe       some 450 instructions in all, counted in an emulator
-and in the program itself:
-  a counter    1 ns; 10 ns where two CPUs count in the same place
-  a key        31 ns; 44 ns where two CPUs count under the same key
-While kernel.bpf_stats_enabled is 1 the kernel times each run, which adds
+The cost in the program itself:
+  a counter    1 ns; 10 ns if two CPUs count in the same place
+  a key        31 ns; 44 ns if two CPUs count under the same key
+While kernel.bpf_stats_enabled is 1, the kernel times each run, which adds
 some 40 ns.
 
-So a disk of 100,000 requests a second costs some 10 to 20 ms of CPU time
-a second, over all CPUs. A function that is called ten million times a
-second should not be traced: at 100 ns each that is a whole CPU.
+So a disk with 100,000 requests a second costs some 10 to 20 ms of CPU
+time a second, over all CPUs. Do not trace a function that is called ten
+million times a second: at 100 ns a call, that is a whole CPU.
 
-To start takes some milliseconds, most of it to find a type in the
-kernel's BTF. To end takes less than one. The kernel goes on for 50 to
-90 ms with each kprobe, uprobe or tracepoint, behind the prompt.
+The start takes some milliseconds, most of them to find a type in the
+kernel's BTF. The end takes less than one. After the prompt is back, the
+kernel needs another 50 to 90 ms for each kprobe, uprobe or tracepoint.
 
-The process takes less than 3 MB, most of them pages of its file and of
-the kernel's BTF. What the maps take in the kernel is told by rawbpf
-doctor. Neither grows with time.";
+The process uses less than 3 MB, most of them pages of its file and of
+the kernel's BTF. rawbpf doctor shows how much kernel memory the maps use.
+Neither grows with time.";
 
 const READS_ONLY: &str = "It only reads: nothing is loaded, and nothing runs in the kernel.";
 
 const LESSONS: &str = "\
-Programs are loaded, and run a few times on bytes of their own; nothing is
+Programs are loaded, and run a few times on given bytes; nothing is
 attached. Each lesson takes some milliseconds.";
 
 const VERIFIES: &str = "\
-Programs are loaded to be verified, some of them twice, and let go of;
-nothing is attached or run. The time that the kernel took is the last of
-the totals: microseconds for most, 1 to 2 seconds for a million
-instructions.";
+Programs are loaded to be verified, some of them twice, and then removed;
+nothing is attached or run. The last of the totals is the time that the
+kernel needed: microseconds for most programs, 1 to 2 seconds for a
+million instructions.";
 
 const LISTS: &str = "\
-Nothing is loaded. The kernel is asked for each object, and the descriptors
-of each process are looked at: some 20 ms for a hundred processes. With
---stats the kernel times each run of every program for so long, which adds
-some 40 ns to it.";
+Nothing is loaded. Each object in the kernel and the file descriptors of
+each process are read: some 20 ms for a hundred processes. During the
+seconds of --stats, the kernel times each run of every program, which adds
+some 40 ns to a run.";
 
 const NO_OVERHEAD: &str = "\
-It attaches to places that are hardly ever hit, with a program of two
-instructions, and detaches when it is done. Nothing of it is left. The
+It attaches programs of two instructions to places that are hardly ever
+hit, and detaches them when it is done. Nothing is left in the kernel. A
 run takes some tenths of a second, most of it at its end, when the kernel
 removes a uprobe, a tracepoint and two kprobes.";
 
@@ -152,10 +152,10 @@ None: it loads nothing into the kernel and needs no privilege. A text of a
 hundred thousand instructions takes some tenths of a second.";
 
 const EXIT_STATUS: &str = "\
-0    it is done
-1    it was tried and failed
-2    the command line asks for what cannot be
-77   this host lacks what is needed, a privilege included";
+0    success
+1    failure
+2    wrong usage: the command line asks for something impossible
+77   this host lacks something needed, or a privilege is missing";
 
 const PAGES_OF_TOOLS: &str = "rawbpf-doctor(1), and the page of each subcommand";
 const PAGE_OF_ALL: &str = "rawbpf(1), rawbpf-doctor(1)";

@@ -1,45 +1,46 @@
-//! The course of `rawbpf lesson`: a program that the verifier refuses and one that it takes for each
-//! lesson, under `programs/lessons/`, and what the second one does.
+//! The course of `rawbpf lesson`. `programs/lessons/` has two programs for each lesson: one that the
+//! verifier refuses, and a solution that it accepts. Here is what a solution must do.
 
 use crate::texts::text;
 
 /// A lesson.
 pub struct Lesson {
-    /// As its files are named.
+    /// The stem of its files' names.
     pub name: &'static str,
-    /// The helpers that the task wants to be called.
+    /// The helpers that the task asks the program to call.
     pub calls: &'static [&'static str],
-    /// What the map holds when the program runs.
+    /// The elements that the map has before the program runs.
     pub map: &'static [Element],
-    /// Whether the program is loaded with CAP_BPF alone, whoever asks.
+    /// Whether the program is loaded with CAP_BPF alone, even for root.
     pub cap_bpf_alone: bool,
-    /// What the program is run on, and what must come of it.
+    /// The runs that the program must pass.
     pub runs: &'static [Run],
 }
 
 /// The kernel whose verdicts are recorded.
 pub const RECORDED: &str = "6.18";
 
-/// Key and value, in numbers of the host's order.
+/// Key and value of a map's element; the value as 8-byte numbers in the host's byte order.
 pub type Element = (u32, &'static [u64]);
 
-/// A run.
+/// A run of a learner's program: the input, and the expected outcome.
 pub struct Run {
-    /// What the program is run on.
+    /// The input.
     pub input: Input,
-    /// What it returns then.
+    /// The result that the program must return.
     pub returns: u32,
-    /// What the map must hold afterwards.
+    /// An element that the map must have afterwards.
     pub leaves: Option<Element>,
 }
 
-/// What a program is run on.
+/// The input of a run.
 pub enum Input {
     /// A raw tracepoint's arguments.
     Arguments(&'static [u64]),
-    /// The same: first the address of a number in our memory, which is the first one here.
+    /// A raw tracepoint's arguments, of which the first is not the number here but the address of
+    /// that number in our memory.
     Address(&'static [u64]),
-    /// A packet of so many bytes; it begins with these, and the others are 0.
+    /// A packet: its length in bytes, and its first bytes. The others are 0.
     Packet(usize, &'static [u8]),
 }
 
@@ -56,17 +57,17 @@ impl Lesson {
         Lesson { map, ..self }
     }
 
-    /// The refused program; the comment above it is the lesson: title, concept, task.
+    /// The refused program. The comment above it is the lesson's text: title, concept, task.
     pub fn broken(&self) -> &'static str {
         self.file("bpf")
     }
 
-    /// A program that does what the task asks.
+    /// A program that does the task.
     pub fn solution(&self) -> &'static str {
         self.file("solution.bpf")
     }
 
-    /// What the verifier of [`RECORDED`] says of the refused one.
+    /// The log of [`RECORDED`]'s verifier for the refused program.
     pub fn log(&self) -> &'static str {
         self.file("log")
     }
@@ -75,7 +76,7 @@ impl Lesson {
         text(&format!("programs/lessons/{}.{extension}", self.name))
     }
 
-    /// Title and text, paragraph by paragraph, of the comment above the program.
+    /// The lesson's title, and its text paragraph by paragraph.
     pub fn comment(&self) -> (String, Vec<String>) {
         let lines = self.broken().lines().map_while(|line| line.strip_prefix(';')).map(str::trim);
         let mut paragraphs = vec![String::new()];
@@ -128,12 +129,12 @@ const fn packet_leaving(length: usize, returns: u32, key: u32, value: &'static [
 
 const IPV4: &[u8] = &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45];
 const IPV6: &[u8] = &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd, 0x60];
-/// Each byte tells where it stands.
+/// Each byte is its own offset.
 const COUNTED: &[u8] =
     &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25];
 const TABLE: &[Element] = &[(0, &[u64::from_ne_bytes([11, 22, 33, 44, 55, 66, 77, 88])])];
 const AGES: &[Element] = &[(7, &[61]), (8, &[12])];
-/// A byte pattern that reads the same whatever the host's order.
+/// A number that reads the same in either byte order.
 const SAME: u64 = 0x5a5a_5a5a_5a5a_5a5a;
 
 /// The course, in its order.

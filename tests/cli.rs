@@ -1,4 +1,4 @@
-//! The command line as anybody may use it: no root, no kernel's help.
+//! The command line without root and without help of the kernel.
 
 use std::fs::File;
 use std::process::{Command, Output};
@@ -50,8 +50,11 @@ fn wrong_usage_exits_2_and_says_why() {
         (&["bitehist", "-d", ""], "no disk"),
         (&["bitehist", "-d", "../loop0"], "no disk"),
         (&["bitehist", "--btf", "/nosuchfile", "--dump-insns"], "/nosuchfile"),
-        (&["bitesize", "--top", "0"], "1.."),
-        (&["bitesize", "--max-keys", "0"], "1.."),
+        (&["bitesize", "--top", "0"], "it must be a whole number from 1 to 4294967295"),
+        (&["bitesize", "--top", "some"], "it must be a whole number from 1 to 4294967295"),
+        (&["bitesize", "--max-keys", "0"], "it must be a whole number from 1 to 1048576"),
+        (&["lesson", "some"], "it must be a lesson's number, from 1 to 30"),
+        (&["lesson", "99"], "there is no lesson 99 (lessons are 1 to 30)"),
         (&["bitesize", "--by", "moon"], "[possible values: pid, tid, comm, uid, cgroup]"),
         (&["bitesize", "--sort", "name"], "[possible values: bytes, count]"),
         (&["bitesize", "-p", "dd"], "dd"),
@@ -59,12 +62,12 @@ fn wrong_usage_exits_2_and_says_why() {
         (&["funclatency", "f", "--linear", "1,2"], "MIN,MAX,STEP"),
         (&["funclatency", "f", "--linear", "9,2,1"], "MIN must be below MAX"),
         (&["funclatency", "f", "--linear", "0,100,0"], "STEP above 0"),
-        (&["funclatency", "f", "--linear", "0,100,30"], "no multiple of 30"),
+        (&["funclatency", "f", "--linear", "0,100,30"], "not a multiple of 30"),
         (&["funclatency", "f", "--linear", "0,1000000,1"], "1000000 buckets"),
         (&["funclatency", "f", "--linear", "0,10,1", "--custom", "1"], "cannot be used with"),
-        (&["funclatency", "f", "--custom", "1,1"], "must rise"),
-        (&["funclatency", "f", "--custom", "0,1"], "must rise"),
-        (&["funclatency", "f", "--custom", "1,two"], "\"two\" is no number"),
+        (&["funclatency", "f", "--custom", "1,1"], "in rising order"),
+        (&["funclatency", "f", "--custom", "0,1"], "must be above 0"),
+        (&["funclatency", "f", "--custom", "1,two"], "\"two\" is not a whole number"),
         (&["funclatency", "f", "--by", "comm"], "comm"),
         (&["funclatency", "f", "-p", "0"], "0"),
         (&["funclatency", "f", "-p", "4194305"], "no process 4194305"),

@@ -11,7 +11,7 @@ use crate::host::Expression;
 use crate::tools::{Choice, argdist};
 use crate::view::tables::Titles;
 
-/// Show the values of a function's argument, its result or a tracepoint's field, as a histogram
+/// Show the values of a function's argument or result, or of a tracepoint's field, as a histogram
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
@@ -20,8 +20,8 @@ pub struct Options {
     #[arg(value_name = "FUNCTION")]
     function: String,
 
-    /// arg0 to arg5 or an argument's name, retval, or a tracepoint's field; from pointers on with ->
-    /// and . as in C: 'arg0->q->nr_requests'
+    /// arg0 to arg5 or an argument's name, retval, or a tracepoint's field. Pointers are followed with
+    /// -> and . as in C: 'arg0->q->nr_requests'
     #[arg(value_name = "ARG|FIELD")]
     value: Expression,
 
@@ -31,8 +31,8 @@ pub struct Options {
     #[command(flatten)]
     distribution: DistributionOptions,
 
-    /// How to attach: auto, kprobe or fentry to a function; tp_btf or raw_tp to a tracepoint whose
-    /// arg0 is asked for, tracepoint for a field
+    /// How to attach: auto; kprobe or fentry for a function; tp_btf or raw_tp for an argument of a
+    /// tracepoint (arg0), tracepoint for one of its fields
     #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
     #[arg(value_parser = attach_kind())]
     attach: Choice,
@@ -41,17 +41,17 @@ pub struct Options {
 const USAGE: &str = "rawbpf argdist [OPTIONS] FUNCTION ARG|FIELD [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 32 bytes, and 568 bytes for each CPU.
+Its maps use 32 bytes of kernel memory, and 568 bytes for each CPU.
 
 Examples:
-  rawbpf argdist blk_mq_start_request 'arg0->__data_len' 1 1  a field behind an argument
+  rawbpf argdist blk_mq_start_request 'arg0->__data_len' 1 1  a field that an argument points to
   rawbpf argdist syscalls:sys_exit_read ret 1                 a tracepoint's field, a table a second
-  rawbpf argdist vfs_read retval --linear 0,4096,256          what a function returns, in steps
+  rawbpf argdist vfs_read retval --linear 0,4096,256          a function's result, in equal steps
 
-Width and sign are those of the kernel's types (BTF). Where they do not tell, as of any function \
-of a file, an argument is taken for a number of 64 bits without a sign. Numbers below 0, such as \
-errors, and what could not be read are counted beside the table. -p is who runs the function or \
-meets the tracepoint: in an interrupt, anybody.";
+Width and sign come from the kernel's types (BTF). Without type information (always so for user \
+functions), arguments are unsigned 64-bit integers. Numbers below 0, such as errors, and values that \
+could not be read are counted beside the table. -p filters by the current process; in an interrupt \
+that can be any process.";
 
 impl Options {
     /// The tool that these options ask for.

@@ -14,33 +14,33 @@ use crate::insn::Endian;
 use crate::source::write::object;
 use crate::view::dump::Format;
 
-/// Assemble a program from text: what --dump-insns prints, or what you write
+/// Assemble programs from text: your own, or what --dump-insns prints
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
     /// The text; - for stdin
     file: PathBuf,
 
-    /// listing, opcodes, linum, hex, c, json, raw, or elf for an object that libbpf loads
+    /// listing, opcodes, linum, hex, c, json, raw, or elf: an object that libbpf can load
     #[arg(long, value_name = "FORMAT", default_value = "hex", value_parser = emit)]
     emit: Emit,
 
-    /// Write to this file, not to stdout
+    /// Write to FILE instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// The order of bytes: little or big [default: this host's]
+    /// The byte order: little or big [default: this host's]
     #[arg(long, value_name = "ORDER", hide_possible_values = true)]
     endian: Option<Order>,
 
-    /// The kernel's types from this file, BTF or an ELF object with it, not from /sys/kernel/btf
+    /// Read the kernel's types from FILE (BTF, or an ELF object with BTF), not from /sys/kernel/btf
     #[arg(long, value_name = "FILE")]
     btf: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Emit {
-    /// As `--dump-insns` does.
+    /// A format of `--dump-insns`.
     Format(Format),
     Elf,
 }
@@ -48,9 +48,9 @@ enum Emit {
 fn emit(word: &str) -> Result<Emit, String> {
     match word {
         "elf" => Ok(Emit::Elf),
-        _ => Format::from_str(word, false).map(Emit::Format).map_err(|_| {
-            "it is none of listing, opcodes, linum, hex, c, json, raw and elf".to_owned()
-        }),
+        _ => Format::from_str(word, false)
+            .map(Emit::Format)
+            .map_err(|_| "it must be listing, opcodes, linum, hex, c, json, raw or elf".to_owned()),
     }
 }
 
@@ -67,7 +67,7 @@ Examples:
         exit' | rawbpf asm -                  the bytes of two instructions
   rawbpf bitehist --dump-insns > b.txt; rawbpf asm b.txt --emit raw -o b.bin
 
-An instruction a line, as the verifier or llvm-objdump prints it. Beside that:
+Each line is an instruction, as the verifier or llvm-objdump prints it. The text may also have:
   out:   if r0 == 0 goto out                  labels, also to call
   call bpf_map_lookup_elem                    helpers by name
   r1 = map[hist]   r1 = map[hist][0]+8        a map, the address of its first value
@@ -84,7 +84,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         Some(Order::Little) => Endian::Little,
         Some(Order::Big) => Endian::Big,
     };
-    // In memory first: where something is wrong, nothing is written.
+    // In memory first, so that nothing is written if something is wrong.
     let mut bytes = vec![];
     match options.emit {
         Emit::Format(format) => {

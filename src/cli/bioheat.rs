@@ -21,13 +21,15 @@ use crate::view::svg::Picture;
 
 /// Show block I/O latency over time as a heat map
 ///
-/// Time goes down, latency to the right, and a cell is the darker the more requests it counts, on one
-/// scale for all rows. Latency is the time from issue to the driver until completion. The kernel
-/// remembers at least 16384 requests under way, which takes about 1.5 megabytes.
+/// Time runs downwards, latency to the right. The more requests a cell counts, the darker it is; the
+/// scale is the same in all rows. Latency is the time from a request's issue to the driver until its
+/// completion. The kernel tracks at least 16384 requests under way, in about 1.5 megabytes.
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
-#[command(mut_arg("interval", |arg| arg.default_value("2").help("Seconds a row; fractions work")))]
-#[command(mut_arg("count", |arg| arg.help("How many rows [default: until Ctrl-C]")))]
+#[command(mut_arg("interval", |arg| {
+    arg.default_value("2").help("Seconds for each row; fractions are allowed")
+}))]
+#[command(mut_arg("count", |arg| arg.help("Number of rows [default: until Ctrl-C]")))]
 #[command(mut_arg("timestamp", |arg| arg.help("Print the time of day before each row")))]
 pub struct Options {
     #[command(flatten)]
@@ -36,24 +38,24 @@ pub struct Options {
     #[command(flatten)]
     block: BlockOptions,
 
-    /// Columns from a nanosecond on, not from a microsecond
+    /// Start the columns at a nanosecond instead of a microsecond
     #[arg(short, long)]
     all: bool,
 
-    /// Characters only, no colors
+    /// Draw with characters only, without colors
     #[arg(short, long)]
     text: bool,
 
-    /// Print the columns' upper bounds for p50, p99 and the maximum behind each row
+    /// After each row, print p50, p99 and the maximum, as the upper bounds of their columns
     #[arg(long)]
     stats: bool,
 
-    /// At the end write the whole run as a picture for a browser, its numbers inside. Of more than
-    /// 1000 rows two become one
+    /// At the end, write the whole run as a picture for a browser, including the raw numbers. Beyond
+    /// 1000 rows, neighbouring rows are merged
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// Whether to use colors
+    /// When to use colors
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: When,
 }
@@ -61,7 +63,7 @@ pub struct Options {
 /// When to use colors.
 #[derive(Clone, Copy, ValueEnum)]
 enum When {
-    /// On a terminal that has them, unless NO_COLOR is set
+    /// On a terminal that supports them, unless NO_COLOR is set
     Auto,
     Always,
     Never,
@@ -70,13 +72,13 @@ enum When {
 const USAGE: &str = "rawbpf bioheat [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 1537 KiB, and 64 bytes for each CPU.
+Its maps use 1537 KiB of kernel memory, and 64 bytes for each CPU.
 
 Examples:
   rawbpf bioheat                         a row every 2 seconds until Ctrl-C
   rawbpf bioheat -t 1 20                 twenty rows of plain text, one a second
   rawbpf bioheat --svg heat.svg 0.2 100  a picture of twenty seconds
-  rawbpf bioheat -d nvme0n1 --stats -T   one disk, with the time, p50, p99 and maximum";
+  rawbpf bioheat -d nvme0n1 --stats -T   one disk, with the time of day, p50, p99 and maximum";
 
 impl Options {
     /// The tool that these options ask for.
@@ -127,7 +129,7 @@ impl Options {
     }
 }
 
-/// Refuses a name that is a number: where the name was forgotten, the interval is in its place.
+/// Refuses a name that is a number: the name was forgotten, and the interval is in its place.
 fn check_name(path: &Path) -> Result<(), Error> {
     let number = path.to_str().filter(|name| name.parse().is_ok_and(f64::is_finite));
     number.map_or(Ok(()), |number| {
@@ -139,17 +141,17 @@ fn check_name(path: &Path) -> Result<(), Error> {
     })
 }
 
-/// The picture, and where it goes.
+/// The picture, and its file.
 struct Svg {
     path: PathBuf,
-    /// What was there before the run.
+    /// The file, if it existed before the run.
     file: Option<File>,
     picture: Picture,
 }
 
 impl Svg {
-    /// Tries at once whether the file can be written: at the end it would be too late to say that it
-    /// cannot. What was not there is not there afterwards, and what was there stays as it is.
+    /// Tries at once whether the file can be written, since an error at the end would come too late.
+    /// This neither leaves a new file nor changes an existing one.
     fn open(path: &Path, options: &Options) -> Result<Svg, Error> {
         check_name(path)?;
         let file = match OpenOptions::new().write(true).open(path) {
@@ -179,7 +181,7 @@ impl Svg {
             Some(file) => file,
             None => File::create(&self.path)?,
         };
-        // What is no file, such as a pipe, has no length to set.
+        // A pipe has no length to set.
         let _ = file.set_len(0);
         file.write_all(text)
     }
@@ -198,16 +200,16 @@ struct HeatMap {
     /// When the first row began, by the monotonic clock.
     start: Option<Duration>,
     row: Row,
-    /// What was not counted since the start.
+    /// The losses since the start, summed up.
     lost: Vec<Lost>,
-    /// That of the last banner.
+    /// The layout of the last banner.
     layout: Option<Layout>,
     below_banner: usize,
     svg: Option<Svg>,
 }
 
 impl HeatMap {
-    /// As the terminal is now.
+    /// The layout for the terminal's present size.
     fn layout(&self) -> Layout {
         let size = terminal_size::terminal_size_of(io::stdout());
         let width = match size {
@@ -249,7 +251,7 @@ impl Output for HeatMap {
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        // Misses of programs are reported with those of all tools.
+        // Missed events are reported as in all tools.
         for lost in self.lost.iter().filter(|lost| lost.what != LostKind::MissedEvents) {
             say!("bioheat: {lost}");
         }

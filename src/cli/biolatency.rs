@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::options::{BlockOptions, TraceOptions};
+use super::options::{BlockOptions, TraceOptions, whole};
 use super::tables::Tables;
 use super::trace::Traced;
 use crate::error::Error;
@@ -11,8 +11,9 @@ use crate::view::tables::Titles;
 
 /// Show the distribution of block I/O latency as a histogram
 ///
-/// The time from a request's issue to the driver to its completion. Under each histogram: how many,
-/// the average, the shortest, the longest, and the bounds of the buckets that hold the percentiles.
+/// Latency is the time from a request's issue to the driver until its completion. Below each
+/// histogram: the count, the average, the minimum, the maximum, and the upper bounds of the buckets
+/// that contain the percentiles.
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
@@ -22,46 +23,44 @@ pub struct Options {
     #[command(flatten)]
     block: BlockOptions,
 
-    /// Milliseconds instead of microseconds
+    /// Print milliseconds instead of microseconds
     #[arg(short, long)]
     milliseconds: bool,
 
-    /// Include the time in the kernel's queue, before the driver got the request
+    /// Include the time in the kernel's queue, before the request is issued to the driver
     #[arg(short = 'Q', long)]
     queued: bool,
 
-    /// A histogram for each disk
+    /// Print a histogram for each disk
     #[arg(short = 'D', long)]
     disks: bool,
 
-    /// A histogram for each operation with its flags
+    /// Print a histogram for each operation with its flags
     #[arg(short = 'F', long)]
     flags: bool,
 
-    /// Room in the kernel for so many histograms of -D and -F. Idle ones make room; what does not fit
-    /// is counted and told
-    #[arg(long, value_name = "N", default_value = "256",
-        value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    /// Maximum number of histograms of -D and -F kept in the kernel. Idle ones are evicted; anything
+    /// beyond is counted and reported
+    #[arg(long, value_name = "N", default_value = "256", value_parser = whole(1..=1 << 20))]
     max_keys: u32,
 
-    /// Room in the kernel for at least so many requests between their start and their end; what does
-    /// not fit is counted and told
-    #[arg(long, value_name = "N", default_value = "32768",
-        value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    /// Track at least N requests between their start and their end; anything beyond is counted and
+    /// reported
+    #[arg(long, value_name = "N", default_value = "32768", value_parser = whole(1..=1 << 20))]
     max_requests: u32,
 }
 
 const USAGE: &str = "rawbpf biolatency [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 2817 KiB, and 632 bytes for each CPU. With -D or -F they take
+Its maps use 2817 KiB of kernel memory, and 632 bytes for each CPU. With -D or -F they use
 3093 KiB, and 143 KiB for each CPU. --max-requests and --max-keys change that.
 
 Examples:
   rawbpf biolatency 1 10             ten histograms, one a second
   rawbpf biolatency -m -D            in milliseconds, for each disk
   rawbpf biolatency -F 60 1          reads, writes and flushes of a minute, each with its flags
-  rawbpf biolatency -Q -d nvme0n1    one disk, with the time that requests waited for it";
+  rawbpf biolatency -Q -d nvme0n1    one disk, including the time that requests waited for it";
 
 impl Options {
     /// The tool that these options ask for.

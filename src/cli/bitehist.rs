@@ -19,7 +19,7 @@ pub struct Options {
     #[command(flatten)]
     block: BlockOptions,
 
-    /// Bytes, from half a kilobyte on, instead of kilobytes
+    /// Print bytes, from half a kilobyte on, instead of kilobytes
     #[arg(long)]
     bytes: bool,
 }
@@ -27,12 +27,12 @@ pub struct Options {
 const USAGE: &str = "rawbpf bitehist [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 264 bytes.
+Its maps use 264 bytes of kernel memory.
 
 Examples:
   rawbpf bitehist                    a table every 5 seconds until Ctrl-C
   rawbpf bitehist 1 10               ten tables, one a second
-  rawbpf bitehist -T -d nvme0n1 60   one disk, a table a minute with the time
+  rawbpf bitehist -T -d nvme0n1 60   one disk, a table a minute, with the time of day
   rawbpf bitehist --json 1 | jq .    a line of JSON a second
   rawbpf bitehist --dump-insns       the bytecode; needs no privilege";
 

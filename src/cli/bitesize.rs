@@ -3,7 +3,7 @@
 use clap::builder::TypedValueParser;
 use clap::{Args, ValueEnum};
 
-use super::options::{self, BlockOptions, TraceOptions};
+use super::options::{self, BlockOptions, TraceOptions, whole};
 use super::tables::{Head, Tables};
 use super::trace::Traced;
 use crate::error::Error;
@@ -11,12 +11,12 @@ use crate::programs::bitesize::Key;
 use crate::tools::bitesize;
 use crate::view::tables::Titles;
 
-/// Show block I/O sizes as a histogram for each process that asked for it
+/// Show a histogram of block I/O sizes for each process that requested the I/O
 ///
-/// The process is the one that submitted the I/O, even where a kworker hands it to the driver. Writes
+/// The process is the one that submitted the I/O, even when a kworker issues it to the driver. Writes
 /// that wait in the page cache are submitted by the kernel's own tasks (kworker, jbd2). With --attach
-/// tracepoint it is the task that issues the request. A cgroup is told by its path in the hierarchy of
-/// version 2, by its number once it is gone.
+/// tracepoint, the process is the one that issues the request. A cgroup is shown by its path in the
+/// version 2 hierarchy, or by its number once it is removed.
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
@@ -27,38 +27,37 @@ pub struct Options {
     block: BlockOptions,
 
     /// Only this process
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(..=i32::MAX as i64))]
+    #[arg(short, long, value_parser = whole(0..=i32::MAX as u32))]
     pid: Option<u32>,
 
-    /// Only tasks of this name, of which the kernel keeps 15 bytes
+    /// Only tasks of this name; the kernel keeps 15 bytes of a name
     #[arg(short, long, value_name = "NAME")]
     comm: Option<String>,
 
-    /// A histogram for each: pid (with user and name), tid (threads), comm, uid or cgroup
+    /// Print a histogram for each pid (with user and name), tid (thread), comm, uid or cgroup
     #[arg(long, value_name = "KEY", default_value = "pid", hide_possible_values = true,
         value_parser = key())]
     by: Key,
 
-    /// And for each operation with its flags
+    /// Print a histogram also for each operation with its flags
     #[arg(short = 'F', long)]
     flags: bool,
 
-    /// Order by bytes or by count; the most comes last, next to the prompt
+    /// Order by bytes or by count; the highest comes last, next to the prompt
     #[arg(long, value_name = "WHAT", default_value = "bytes", hide_possible_values = true)]
     sort: Sort,
 
-    /// Only the N with the most
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Print only the N highest
+    #[arg(long, value_name = "N", value_parser = whole(1..=u32::MAX))]
     top: Option<u32>,
 
-    /// Room in the kernel for so many histograms. Idle ones make room; what does not fit is counted and
-    /// told
-    #[arg(long, value_name = "N", default_value = "4096",
-        value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    /// Maximum number of histograms kept in the kernel. Idle ones are evicted; anything beyond is
+    /// counted and reported
+    #[arg(long, value_name = "N", default_value = "4096", value_parser = whole(1..=1 << 20))]
     max_keys: u32,
 }
 
-/// What comes last.
+/// The order of the histograms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Sort {
     Bytes,
@@ -72,13 +71,12 @@ fn key() -> impl TypedValueParser<Value = Key> {
 const USAGE: &str = "rawbpf bitesize [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 3361 KiB, and 344 bytes for each CPU. --max-keys changes
-that.
+Its maps use 3361 KiB of kernel memory, and 344 bytes for each CPU. --max-keys changes that.
 
 Examples:
   rawbpf bitesize                        tables every 5 seconds until Ctrl-C
   rawbpf bitesize --by comm --top 3 60   the three busiest programs of each minute
-  rawbpf bitesize --by cgroup -F 10      containers and services, reads and writes apart
+  rawbpf bitesize --by cgroup -F 10      containers and services, with reads and writes apart
   rawbpf bitesize -d nvme0n1 -c postgres 10 1";
 
 impl Options {
@@ -101,7 +99,7 @@ impl Options {
             top: self.top,
             max_keys: self.max_keys,
         });
-        // Of several tables each has its time, as the tool of 2015 printed them.
+        // Each of several tables has its time, as in the tool of 2015.
         let head = if self.trace.count == Some(1) { Head::Nothing } else { Head::Date };
         let output = Tables::new(Titles::Indented, false).above_lowest_used().below(head);
         Ok(Traced { tool: Box::new(tool), options: self.trace.clone(), output: Box::new(output) })

@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args};
 
-use super::options::{self, TraceOptions};
+use super::options::{self, TraceOptions, whole};
 use super::tables::Tables;
 use super::trace::Traced;
 use crate::error::Error;
@@ -11,38 +11,33 @@ use crate::programs::funccount::By;
 use crate::tools::funccount;
 use crate::view::tables::Titles;
 
-/// Count calls of kernel functions and hits of tracepoints, by function or by who makes them
+/// Count kernel function calls and tracepoint hits, by function, process, name, user or CPU
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 #[command(mut_arg("interval", interval), mut_arg("count", count))]
 pub struct Options {
-    /// Functions (vfs_read) and tracepoints (sched:sched_switch, also t:sched:sched_switch), by name
-    /// or pattern with *, ? and [..]; behind them the interval in seconds and how many tables
+    /// Functions (vfs_read) and tracepoints (sched:sched_switch or t:sched:sched_switch), by name or
+    /// by pattern with *, ? and [..]. After them, the interval in seconds and the number of tables
     #[arg(required = true, value_name = "FUNCTION|PATTERN")]
     words: Vec<String>,
 
     #[command(flatten)]
     pub trace: TraceOptions,
 
-    /// A count for each of these
+    /// Print a count for each
     #[arg(long, value_name = "KEY", default_value = "function", value_parser = by())]
     by: By,
 
     /// Only this process
-    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(short, long, value_name = "PID", value_parser = whole(1..=i32::MAX))]
     pid: Option<i32>,
 
-    /// Only the highest counts, so many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Print only the N highest counts
+    #[arg(long, value_name = "N", value_parser = whole(1..=u32::MAX))]
     top: Option<u32>,
 
-    /// How many processes, names, users or CPUs there is room for in the kernel, 100 bytes each
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 10240,
-        value_parser = clap::value_parser!(u32).range(1..=1 << 24)
-    )]
+    /// Maximum number of processes, names, users or CPUs counted in the kernel, 100 bytes each
+    #[arg(long, value_name = "N", default_value_t = 10240, value_parser = whole(1..=1 << 24))]
     max_keys: u32,
 }
 
@@ -58,7 +53,7 @@ fn by() -> impl TypedValueParser<Value = By> {
     })
 }
 
-/// The numbers behind the patterns can be options too, as in bcc's tool.
+/// The interval may also be an option, as in bcc's tool.
 fn interval(arg: Arg) -> Arg {
     arg.short('i').long("interval").value_name("SECONDS")
 }
@@ -70,12 +65,12 @@ fn count(arg: Arg) -> Arg {
 const USAGE: &str = "rawbpf funccount [OPTIONS] FUNCTION|PATTERN... [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 8 bytes for each function or tracepoint. With --by another key
-they take 977 KiB, and 72 bytes for each CPU. --max-keys changes that.
+Its maps use 8 bytes of kernel memory for each function or tracepoint. With --by another key
+they use 977 KiB, and 72 bytes for each CPU. --max-keys changes that.
 
 Examples:
   rawbpf funccount 'vfs_*'                   a table every 5 seconds until Ctrl-C
-  rawbpf funccount 'vfs_*' --by comm 1 1     who calls them, one second long
+  rawbpf funccount 'vfs_*' --by comm 1 1     who calls them, for one second
   rawbpf funccount 'tcp_send*' 'tcp_recv*' 1 two patterns, a table a second
   rawbpf funccount 'syscalls:sys_enter_*' -p 4242 --top 10
                                              the ten most frequent system calls of a process";
@@ -99,7 +94,7 @@ impl Options {
     }
 }
 
-/// The patterns, and the options with the numbers that stand behind them.
+/// The patterns, and the options, including the numbers after the patterns.
 fn split<'a>(
     words: &'a [String],
     options: &TraceOptions,
@@ -117,11 +112,13 @@ fn split<'a>(
     if let Some(count) = numbers.get(1) {
         let parsed = count.parse().ok().filter(|count| *count > 0);
         options.count = Some(parsed.ok_or_else(|| {
-            Error::usage(format!("the count {count}: it is not a number of tables"))
+            Error::usage(format!("the count {count}: it must be a whole number from 1"))
         })?);
     }
     match numbers.get(2) {
-        Some(more) => Err(Error::usage(format!("what is {more}? INTERVAL and COUNT are there"))),
+        Some(more) => Err(Error::usage(format!(
+            "{more} is one number too many: only INTERVAL and COUNT come after the patterns"
+        ))),
         None => Ok((patterns, options)),
     }
 }
@@ -147,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_behind_the_patterns_are_interval_and_count() {
+    fn numbers_after_the_patterns_are_interval_and_count() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(read("vfs_*").unwrap(), (names(&["vfs_*"]), 5.0, None));
         assert_eq!(read("a b 0.5").unwrap(), (names(&["a", "b"]), 0.5, None));
@@ -156,13 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_behind_the_patterns_is_an_error() {
+    fn nonsense_after_the_patterns_is_an_error() {
         for (words, said) in [
             ("1 2", "must come before"),
             ("a 0", "0.001"),
-            ("a 1 0", "not a number of tables"),
-            ("a 1 1.5", "not a number of tables"),
-            ("a 1 2 3", "what is 3?"),
+            ("a 1 0", "must be a whole number from 1"),
+            ("a 1 1.5", "must be a whole number from 1"),
+            ("a 1 2 3", "3 is one number too many"),
         ] {
             let error = read(words).unwrap_err();
             assert!(error.what.contains(said), "{words}: {error}");

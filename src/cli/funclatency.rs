@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::distribution::DistributionOptions;
-use super::options::{TraceOptions, attach_kind};
+use super::options::{TraceOptions, attach_kind, whole};
 use super::tables::Tables;
 use super::trace::Traced;
 use crate::error::Error;
@@ -15,7 +15,7 @@ use crate::view::tables::Titles;
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
-    /// A kernel function, or PATH:SYMBOL for one of an executable or library
+    /// A kernel function, or PATH:SYMBOL for a function of an executable or library
     #[arg(value_name = "FUNCTION")]
     function: String,
 
@@ -25,16 +25,16 @@ pub struct Options {
     #[command(flatten)]
     distribution: DistributionOptions,
 
-    /// A histogram for each: pid
+    /// Print a histogram for each pid
     #[arg(long, value_name = "KEY", hide_possible_values = true)]
     by: Option<By>,
 
-    /// How many processes --by pid has room for
+    /// Maximum number of processes that --by pid counts
     #[arg(long, value_name = "N", default_value = "1024", requires = "by")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(value_parser = whole(1..=1_000_000))]
     max_keys: u32,
 
-    /// ns, us or ms
+    /// The unit of time: ns, us or ms
     #[arg(long, value_name = "UNIT", default_value = "us", hide_possible_values = true)]
     unit: Unit,
 
@@ -47,16 +47,17 @@ pub struct Options {
 const USAGE: &str = "rawbpf funclatency [OPTIONS] FUNCTION [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-In the kernel its maps take 977 KiB, and 568 bytes for each CPU. With --by pid they \
-take 1057 KiB, and 568 KiB for each CPU. --max-keys changes that.
+Its maps use 977 KiB of kernel memory, and 568 bytes for each CPU. With --by pid they \
+use 1057 KiB, and 568 KiB for each CPU. --max-keys changes that.
 
 Examples:
   rawbpf funclatency do_nanosleep 1 3             a kernel function, three tables
   rawbpf funclatency --unit ns vfs_read           in nanoseconds
   rawbpf funclatency /lib/x86_64-linux-gnu/libc.so.6:nanosleep --linear 0,20,1 --unit ms
 
-Calls that were open when tracing began or ended are not counted. A kretprobe follows only so many \
-calls at once, often twice the number of CPUs, and misses the return of others; fentry does not.";
+Calls that were open when tracing began or ended are not counted. A kretprobe can follow only a \
+limited number of calls at once, often twice the number of CPUs, and misses the return of the others; \
+fentry has no such limit.";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum By {

@@ -1,4 +1,4 @@
-//! `rawbpf list`: what is loaded in the kernel, and who keeps it there.
+//! `rawbpf list`: the programs, maps and links in the kernel, and who holds them.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -23,13 +23,13 @@ use crate::view::table::table;
 
 /// List the programs, maps and links in the kernel, and who holds them
 ///
-/// A program stays in the kernel as long as a process has a descriptor of it, a link or another way of
-/// attaching uses it, or a file in a bpffs pins it; a map also as long as a program uses it. Memory is
-/// in bytes.
+/// A program stays in the kernel while a process has a file descriptor of it, while it is attached (by
+/// a link or otherwise), or while a file in a bpffs pins it. A map also stays while a program uses it.
+/// Memory is in bytes.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// Only these: programs, maps or links, or several of them
+    /// Only programs, maps or links, or several of these
     #[arg(value_name = "WHAT", hide_possible_values = true)]
     what: Vec<What>,
 
@@ -37,12 +37,12 @@ pub struct Options {
     #[arg(long)]
     json: bool,
 
-    /// Count for so many seconds how often each program runs and how long it takes. Without it the
-    /// counts are the kernel's since the load, where kernel.bpf_stats_enabled is 1
+    /// Count for SECONDS how often each program runs and how long it takes. Without this option, the
+    /// counts are the kernel's since the program was loaded, if kernel.bpf_stats_enabled is 1
     #[arg(long, value_name = "SECONDS", value_parser = options::interval)]
     stats: Option<Duration>,
 
-    /// Say on failure what the kernel answered
+    /// On failure, print the kernel's own answer too
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -58,9 +58,9 @@ const EXAMPLES: &str = "\
 Examples:
   sudo rawbpf list                        everything
   sudo rawbpf list programs --stats 5     what each program costs, measured for five seconds
-  sudo rawbpf list maps --json | jq .id   for programs";
+  sudo rawbpf list maps --json | jq .id   JSON, for scripts";
 
-/// What there is to say of an object.
+/// The fields of an object.
 type Fields = Map<String, Value>;
 
 pub fn run(options: &Options) -> Result<(), Stop> {
@@ -106,12 +106,12 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     out.flush()?;
     match holders.hidden {
         _ if !Path::new("/proc/self/fdinfo").exists() => {
-            say!("list: memory and processes are not told, for /proc is not mounted");
+            say!("list: memory and processes are unknown: /proc is not mounted");
             say!("  try: mount -t proc proc /proc");
         }
         0 => {}
-        1 => say!("list: one process does not show what it holds"),
-        hidden => say!("list: {hidden} processes do not show what they hold"),
+        1 => say!("list: the file descriptors of one process could not be read"),
+        hidden => say!("list: the file descriptors of {hidden} processes could not be read"),
     }
     Ok(())
 }
@@ -152,7 +152,7 @@ const LINK: [(&str, Side, &str); 5] = [
     ("HELD BY", Left, HELD_BY),
 ];
 
-/// Made of several fields.
+/// Columns made of several fields.
 const AVERAGE: &str = "average";
 const HELD_BY: &str = "held_by";
 
@@ -187,7 +187,7 @@ fn cell(object: &Fields, key: &str) -> String {
     if text.is_empty() { "-".into() } else { text }
 }
 
-/// A field for people: what is in a list gets a word before it and commas between.
+/// A field for people: the elements of a list, each after a word, with commas between.
 fn text(field: &Value, word: &str) -> String {
     let joined = |texts: Vec<String>| texts.join(", ");
     match field {
@@ -206,9 +206,9 @@ fn text(field: &Value, word: &str) -> String {
     }
 }
 
-/// The ids of the objects that are so.
-fn ids(objects: &[Fields], so: impl Fn(&Fields) -> bool) -> Value {
-    objects.iter().filter(|object| so(object)).map(|object| object["id"].clone()).collect()
+/// The ids of the objects that meet a condition.
+fn ids(objects: &[Fields], condition: impl Fn(&Fields) -> bool) -> Value {
+    objects.iter().filter(|object| condition(object)).map(|object| object["id"].clone()).collect()
 }
 
 fn add_holders(object: &mut Fields, holders: &Holders, kind: Kind) {
@@ -306,7 +306,7 @@ fn links() -> Result<Vec<Fields>, Error> {
     })
 }
 
-/// What `read` makes of each object of a kind that is there when it is looked at.
+/// Reads each object of a kind, except those that disappear meanwhile.
 fn each(
     kind: Kind,
     read: &mut dyn FnMut(BorrowedFd<'_>) -> Result<Fields, SysError>,
@@ -315,7 +315,7 @@ fn each(
     for id in object::ids(kind) {
         match id.and_then(|id| read(object::open(kind, id)?.as_fd())) {
             Ok(object) => found.push(object),
-            // It went, or is a link that is only being made.
+            // It has gone, or it is a link that is still being made.
             Err(error) if matches!(error.errno, Errno::ENOENT | Errno::EAGAIN) => {}
             // Before 5.8 links have no ids.
             Err(error) if kind == Kind::Link && error.errno == Errno::EINVAL => {}
@@ -325,10 +325,10 @@ fn each(
     Ok(found)
 }
 
-/// Lets the kernel count for so long. What each program had counted before.
+/// Lets the kernel count for this time. Returns the programs' counts from before.
 fn count_for(time: Duration) -> Result<Vec<ProgInfo>, Error> {
     let _counting = object::enable_stats().map_err(|error| match error.errno {
-        Errno::EINVAL => Error::lacking("this kernel counts only for all: needs Linux 5.8")
+        Errno::EINVAL => Error::lacking("--stats needs Linux 5.8")
             .next("try: sudo sysctl kernel.bpf_stats_enabled=1, and list without --stats"),
         _ => refusal::objects(&error),
     })?;
@@ -341,7 +341,7 @@ fn count_for(time: Duration) -> Result<Vec<ProgInfo>, Error> {
     Ok(before)
 }
 
-/// When the host was booted, since 1970.
+/// When the host was booted, as the time since 1970.
 fn boot_time() -> Result<Duration, Error> {
     let read = |clock| clock_gettime(clock).map(Duration::from);
     let (now, since) = (read(ClockId::CLOCK_REALTIME), read(ClockId::CLOCK_BOOTTIME));
@@ -349,7 +349,7 @@ fn boot_time() -> Result<Duration, Error> {
         .map_err(|error| Error::failed(format!("the time could not be read: {error}")))
 }
 
-/// What the kernel says of a link beyond what all descriptors and all links have.
+/// The kernel's fields of a link, except those that all descriptors and all links have.
 fn attached(fdinfo: &FdInfo, types: &KernelTypes) -> Value {
     const ALL: [&str; 8] =
         ["pos", "flags", "mnt_id", "ino", "link_type", "link_id", "prog_tag", "prog_id"];

@@ -1,9 +1,9 @@
-//! The command line: a file a subcommand.
+//! The command line: one file for each subcommand.
 
-/// A line on stderr. Where that cannot be written there is nobody to tell.
+/// Prints a line on stderr. If stderr cannot be written, there is no place to report that.
 macro_rules! say {
     ($($line:tt)*) => {{
-        // In one piece, so that it stays one line where others write too.
+        // In one write, so that it stays one line even if others write too.
         let line = format!("{}\n", format_args!($($line)*));
         let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
     }};
@@ -53,17 +53,17 @@ struct Cli {
     command: Command,
 }
 
-/// Of the help, in columns at most.
+/// The largest width of the help, in columns.
 const WIDTH: usize = 100;
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 77 this host lacks what is needed (a privilege too).
+Exit codes: 0 success, 1 failure, 2 wrong usage, 77 this host lacks something needed, or a privilege.
 Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./bitehist";
 
-/// The commands, each with the file that has its options: first those that trace what a tool counts.
+/// The commands, each with the file of its options: first the tools, then the others.
 macro_rules! commands {
     (tools { $($tool:ident $tool_file:ident,)* } others { $($other:ident $other_file:ident,)* }) => {
-        // The options of a command are made when it is called.
+        // The options of a command are built when it is called.
         #[derive(Subcommand)]
         #[command(defer = true)]
         enum Command {
@@ -74,8 +74,8 @@ macro_rules! commands {
         impl Command {
             const NAMES: &[&str] = &[$(stringify!($tool_file),)* $(stringify!($other_file)),*];
 
-            /// The command that the arguments name, if they do. Only its own options are made: those of
-            /// all would take a third of a millisecond.
+            /// The command that the arguments name, if they do. Only its own options are built: to build
+            /// those of all commands would cost a third of a millisecond.
             fn called(args: &[OsString]) -> Option<Result<Command, clap::Error>> {
                 let name = args.get(1)?;
                 $(if name == stringify!($tool_file) {
@@ -99,7 +99,7 @@ macro_rules! commands {
                 name == "run" $(|| name == stringify!($tool_file))*
             }
 
-            /// The tool that it asks for, if it is one's.
+            /// The tool that it runs, if it is the command of a tool.
             fn traced(&self) -> Option<Result<Traced, Error>> {
                 match self {
                     $(Command::$tool(options) => Some(options.traced()),)*
@@ -151,13 +151,14 @@ commands! {
     }
 }
 
-/// The whole command line as clap knows it, for man pages and shell completions. What is in each
-/// command is there once it is built.
+/// The whole command line in clap's types, for man pages and shell completions. Each command has its
+/// options once it is built.
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Runs what the arguments ask for, and returns the exit code. What fails is said on stderr.
+/// Runs the command that the arguments name, and returns the exit code. Failures are reported on
+/// stderr.
 pub fn run(args: Vec<OsString>) -> u8 {
     let command = match parse(named(args)) {
         Ok(command) => command,
@@ -183,13 +184,13 @@ pub fn run(args: Vec<OsString>) -> u8 {
     }
 }
 
-/// What is shown of a tool's programs instead of attaching them.
+/// How a tool's programs are shown instead of attached.
 enum Show<'a> {
     Dump(Format),
     Verify(&'a verify::Show),
 }
 
-/// What clap has to say, which may be the help.
+/// Prints clap's message, which may be the help. Returns the exit code.
 fn usage(error: &clap::Error) -> u8 {
     match error.print() {
         Err(unwritten) if unwritten.kind() != ErrorKind::BrokenPipe => 1,
@@ -214,7 +215,7 @@ impl Command {
     }
 }
 
-/// The exit code of a command that ended so. What fails is said on stderr.
+/// The exit code of a command that ended with this result. Failures are reported on stderr.
 fn ended(command: &Command, result: Result<(), Stop>) -> u8 {
     let name = command.name();
     let (verbose, log) = command.reporting();
@@ -244,30 +245,30 @@ fn parse(args: Vec<OsString>) -> Result<Command, clap::Error> {
     if let Some(called) = Command::called(&args) {
         return called;
     }
-    // The help of all may be wanted, which is there once all are built.
+    // Build all commands, since the help of any may be asked for.
     let mut all = command();
     all.build();
     Ok(Cli::from_arg_matches(&all.try_get_matches_from_mut(args)?)?.command)
 }
 
-/// The options of the command that is called by this name.
+/// Parses the options of the command with this name.
 fn called<O: Args>(name: &'static str, args: &[OsString]) -> Result<O, clap::Error> {
     let command = O::augment_args(clap::Command::new(name));
     O::from_arg_matches_mut(&mut matches(command, args)?)
 }
 
-/// What is given to the command, in the words of its help.
+/// Parses the arguments of a command.
 fn matches(mut command: clap::Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
     let name = command.get_name();
     let (called, shown) = (format!("rawbpf {name}"), format!("rawbpf-{name}"));
     command = command.bin_name(called).display_name(shown);
     command = command.version(env!("CARGO_PKG_VERSION")).max_term_width(WIDTH);
-    // To take it apart would take longer than to make it, and the process has not much more to do.
+    // Dropping it would cost more time than building it, and the process ends soon.
     let mut command = ManuallyDrop::new(command);
     command.try_get_matches_from_mut(&args[1..])
 }
 
-/// The arguments with the tool's name in front, if the program was called by it.
+/// The arguments, with the tool's name inserted if the program was called by that name.
 fn named(mut args: Vec<OsString>) -> Vec<OsString> {
     let called = args.first().and_then(|first| Path::new(first).file_name()).map(OsString::from);
     if let Some(name) = called.filter(|name| Command::NAMES.iter().any(|tool| name == tool)) {
@@ -276,12 +277,12 @@ fn named(mut args: Vec<OsString>) -> Vec<OsString> {
     args
 }
 
-/// Why a run ends before its time.
+/// Why a run ends early.
 enum Stop {
-    /// Whoever read the output has gone.
+    /// The reader of the output has gone.
     Quietly,
     Error(Error),
-    /// A text is wrong.
+    /// A text has mistakes.
     Mistakes(Mistakes),
 }
 

@@ -1,6 +1,9 @@
-//! The options that tracing tools share. The same letter means the same everywhere.
+//! The options that tracing tools share: a letter means the same in every tool.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -15,11 +18,11 @@ use crate::view::dump::Format;
 /// The options that all tracing tools share: when and what to print.
 #[derive(Args, Clone, Debug)]
 pub struct TraceOptions {
-    /// Seconds between two tables; fractions work
+    /// Seconds between two tables; fractions are allowed
     #[arg(default_value = "5", value_parser = interval, allow_negative_numbers = true)]
     pub interval: Duration,
 
-    /// How many tables [default: until Ctrl-C]
+    /// Number of tables [default: until Ctrl-C]
     #[arg(value_parser = count, allow_negative_numbers = true)]
     pub count: Option<u64>,
 
@@ -31,12 +34,13 @@ pub struct TraceOptions {
     #[arg(long)]
     pub json: bool,
 
-    /// The kernel's types from this file, BTF or an ELF object with it, not from /sys/kernel/btf
+    /// Read the kernel's types from FILE (BTF, or an ELF object with BTF), not from /sys/kernel/btf
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
 
-    /// Print the bytecode and exit; needs no privilege. listing, opcodes, linum, hex, c, json, raw,
-    /// visual or dot. Where several ways to attach would be tried it is that for the first
+    /// Print the bytecode and exit; needs no privilege. FORMAT is listing, opcodes, linum, hex, c,
+    /// json, raw, visual or dot. If several attach kinds are possible, prints the program for the
+    /// first
     #[arg(
         long,
         value_name = "FORMAT",
@@ -47,11 +51,11 @@ pub struct TraceOptions {
     )]
     pub dump_insns: Option<Format>,
 
-    /// Say on stderr what is attached where, why, and how long it took
+    /// Report on stderr what is attached where, why, and how long that took
     #[arg(short, long)]
     pub verbose: bool,
 
-    /// Write all that the verifier said of a program it refused to this file; - is stdout
+    /// If the verifier refuses a program, write its whole log to FILE; - for stdout
     #[arg(long, value_name = "FILE")]
     pub verifier_log: Option<PathBuf>,
 }
@@ -62,7 +66,7 @@ impl TraceOptions {
         (self.verbose, self.verifier_log.as_deref())
     }
 
-    /// Those that say what is counted and how often.
+    /// The options that decide what is counted and how often.
     pub fn settings(&self) -> Vec<(&'static str, Setting)> {
         let btf = self.btf.as_ref().map(|path| path.to_string_lossy().into_owned());
         vec![
@@ -73,7 +77,7 @@ impl TraceOptions {
     }
 }
 
-/// Which requests, for the tools of the block layer.
+/// The options of the block tools: which requests, and how to attach.
 #[derive(Args, Debug)]
 pub struct BlockOptions {
     /// Only this disk, such as vda or /dev/nvme0n1
@@ -92,16 +96,16 @@ pub struct BlockOptions {
 }
 
 impl BlockOptions {
-    /// The disk that was asked for.
+    /// The disk that the option names.
     ///
     /// # Errors
-    /// There is none of that name, or it issues no requests.
+    /// There is no disk of that name, or it issues no requests.
     pub fn disk(&self) -> Result<Option<Disk>, Error> {
         self.disk.as_deref().map(Disk::find).transpose()
     }
 }
 
-/// Reads a [`Choice`].
+/// Parses a [`Choice`].
 pub fn attach_kind() -> impl TypedValueParser<Value = Choice> {
     PossibleValuesParser::new(["auto", "kprobe", "fentry", "tp_btf", "raw_tp", "tracepoint"]).map(
         |name| {
@@ -125,6 +129,19 @@ where
     })
 }
 
+/// A parser of whole numbers in a range.
+pub fn whole<T>(
+    range: RangeInclusive<T>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
+{
+    move |text| match text.parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(format!("it must be a whole number from {} to {}", range.start(), range.end())),
+    }
+}
+
 fn count(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(count) if count > 0 => Ok(count),
@@ -132,7 +149,7 @@ fn count(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A day's interval is enough, and a millisecond's is as short as printing allows.
+/// An interval in seconds: a day at most, and at least a millisecond, since printing takes time.
 pub(super) fn interval(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| match Format::from_str(text, false) {
         Ok(_) => {

@@ -1,4 +1,4 @@
-//! `rawbpf run`: programs from text or an object, run once or attached, and what is then in its maps.
+//! `rawbpf run`: runs programs of a text or an object once, or attaches them, and prints their maps.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use clap::Args;
 use super::Stop;
 use super::dump::{self, Dumped};
 use super::input;
-use super::options::TraceOptions;
+use super::options::{TraceOptions, whole};
 use super::tables::Tables;
 use super::trace::Traced;
 use crate::error::Error;
@@ -24,27 +24,27 @@ use crate::view::dump::Format;
 use crate::view::elements::Elements;
 use crate::view::tables::Titles;
 
-/// Run the programs of a text or of an ELF object, or attach them, and show their maps
+/// Run or attach the programs of a text or an ELF object, and show their maps
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
-    /// A text, as asm takes it, or an ELF object made by clang; - for stdin
+    /// A text in the language of asm, or an ELF object made by clang; - for stdin
     file: PathBuf,
 
     #[command(flatten)]
     pub trace: TraceOptions,
 
-    /// What the program is run on, in hexadecimal: a packet of at least 14 bytes, or a raw
-    /// tracepoint's arguments, 8 bytes each [default: zeros]
+    /// The program's input, in hexadecimal: a packet of at least 14 bytes, or a raw tracepoint's
+    /// arguments, 8 bytes each [default: zeros]
     #[arg(long, value_name = "HEX", value_parser = bytes)]
     ctx: Option<Bytes>,
 
-    /// Run it so often, and tell the mean time
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Run it N times and print the average time
+    #[arg(long, value_name = "N", value_parser = whole(1..=u32::MAX))]
     repeat: Option<u32>,
 }
 
-/// Bytes of the command line. A type of its own, since clap takes a `Vec` for several values.
+/// Bytes from the command line. A type of its own, since for clap a `Vec` means several values.
 #[derive(Clone, Debug)]
 struct Bytes(Vec<u8>);
 
@@ -52,19 +52,19 @@ const USAGE: &str = "rawbpf run [OPTIONS] FILE [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
 Examples:
-  rawbpf run add.bpf --repeat 100000          what it returns, and how long it takes
+  rawbpf run add.bpf --repeat 100000          its result, and how long a run takes on average
   rawbpf run drop.bpf --ctx \"$(xxd -p packet)\"
   rawbpf run count.o 1 3                      an object made by clang -O2 -g --target=bpf
   rawbpf bitehist --attach raw_tp --dump-insns | rawbpf run - 1 3
 
-A program that is attached (kprobe, tracepoint, raw_tp, tp_btf, fentry, uprobe, ...) runs until \
-Ctrl-C or for COUNT intervals, and its maps are shown after each. One of another type, such as \
-socket_filter, xdp or sched_cls, is run once by BPF_PROG_TEST_RUN, and so is a raw_tp with --ctx. \
-Zeros in arrays are not shown; values of several CPUs are added up.
+A tracing program (kprobe, tracepoint, raw_tp, tp_btf, fentry, uprobe, ...) is attached until Ctrl-C \
+or for COUNT intervals, and its maps are shown after each interval. A program of another type, such \
+as socket_filter, xdp or sched_cls, is run once by BPF_PROG_TEST_RUN, and so is a raw_tp program \
+with --ctx. Array elements that are 0 are not shown; the values of all CPUs are added up.
 
-Of an object the sections tell what each program is, by libbpf's names. Variables become arrays, and \
-CO-RE relocations are resolved by the kernel's types. Kernel functions and variables (__ksym) are \
-not linked.";
+In an object, each program's kind comes from its section's name, as in libbpf. Variables become \
+arrays, and CO-RE relocations are resolved with the kernel's types. Kernel functions and variables \
+(__ksym) are not linked.";
 
 fn bytes(text: &str) -> Result<Bytes, String> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
@@ -76,7 +76,7 @@ fn bytes(text: &str) -> Result<Bytes, String> {
         _ => None,
     };
     let bytes: Option<Vec<u8>> = digits.chunks(2).map(pair).collect();
-    bytes.map(Bytes).ok_or_else(|| "it is not pairs of hexadecimal digits".into())
+    bytes.map(Bytes).ok_or_else(|| "it must be pairs of hexadecimal digits".into())
 }
 
 /// Prints the programs without loading them.
@@ -113,7 +113,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     }
     if let Some(program) = programs.iter().zip(&kinds).find(|(_, kind)| test(kind).is_some()) {
         return Err(Error::usage(format!(
-            "{} is of type {}, which is run once, and others of this file are attached",
+            "{} is of type {}, which can only be run once, but other programs of this file are attached",
             program.0.name, program.0.kind
         ))
         .into());
@@ -121,7 +121,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     if once {
         let kind = &programs[0].kind;
         return Err(Error::usage(format!(
-            "a {kind} program runs when what it is attached to does: --ctx and --repeat are not for it"
+            "a {kind} program runs when the event it is attached to happens: --ctx and --repeat \
+             do not apply to it"
         ))
         .into());
     }
@@ -171,7 +172,7 @@ fn test_run(
 const XDP: [&str; 5] =
     [" (XDP_ABORTED)", " (XDP_DROP)", " (XDP_PASS)", " (XDP_TX)", " (XDP_REDIRECT)"];
 
-/// The least that the kernel takes as a packet is the header of the link layer.
+/// The shortest packet that the kernel accepts: a header of the link layer.
 const LINK_HEADER: usize = 14;
 
 fn test_one(
@@ -184,7 +185,9 @@ fn test_one(
     let ctx = options.ctx.as_ref().map(|bytes| &bytes.0[..]);
     let takes_ctx = matches!(program_type, ProgramType::RawTracepoint | ProgramType::Syscall);
     if takes_ctx && options.repeat.is_some() {
-        return Err(Error::usage(format!("the kernel runs a {program_type} program once")));
+        return Err(Error::usage(format!(
+            "the kernel runs a {program_type} program only once: --repeat does not apply to it"
+        )));
     }
     if !takes_ctx && ctx.is_some_and(|packet| packet.len() < LINK_HEADER) {
         return Err(Error::usage(format!("--ctx: a packet has at least {LINK_HEADER} bytes")));
@@ -206,11 +209,13 @@ fn test_one(
 pub(super) fn not_run(program_type: ProgramType, error: &SysError) -> Error {
     match error.errno {
         Errno::ENOTSUPP | Errno::EOPNOTSUPP => Error::lacking(format!(
-            "this kernel does not run {program_type} programs by themselves"
+            "this kernel cannot run {program_type} programs with BPF_PROG_TEST_RUN"
         ))
-        .next("try: a type such as socket_filter or xdp, or one that is attached"),
-        Errno::EINVAL => Error::failed(format!("the kernel does not run this program so: {error}"))
-            .next("try: another --ctx, as long as what the program reads"),
+        .next("try: a type such as socket_filter or xdp, or a program that is attached"),
+        Errno::EINVAL => {
+            Error::failed(format!("the kernel does not run this program on this input: {error}"))
+                .next("try: another --ctx, at least as long as what the program reads")
+        }
         Errno::EINTR => Error::failed("interrupted"),
         _ => Error::failed(format!("the kernel did not run the program: {error}")),
     }
@@ -218,7 +223,7 @@ pub(super) fn not_run(program_type: ProgramType, error: &SysError) -> Error {
 
 /// Attaches all programs and shows the maps after each interval.
 fn attached(options: &Options, text: &Collection, programs: &[Dumped]) -> Result<(), Stop> {
-    // Ids are the running kernel's, whatever file tells the offsets.
+    // Ids must be the running kernel's, even if a file provides the offsets.
     let types = KernelTypes::running();
     let plan = |dumped: &Dumped| {
         let attach = Attach::parse(&dumped.kind, &dumped.place, &types)?;
@@ -229,7 +234,7 @@ fn attached(options: &Options, text: &Collection, programs: &[Dumped]) -> Result
     let output = Box::new(Tables::new(Titles::Named, false));
     let traced = Traced { tool, options: options.trace.clone(), output };
     traced.run().map_err(|stop| match stop {
-        // What it is attached by is the text's to say.
+        // The text decides the attach kind, so advice about --attach would be wrong.
         Stop::Error(error) => {
             let next = error.next.clone().filter(|next| !next.contains("--attach"));
             Stop::Error(text.explained(Error { next, ..error }))

@@ -1,4 +1,4 @@
-//! What all tracing tools do: attach, wait, read, print.
+//! The run that all tracing tools share: attach, wait, read, print.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow::{Break, Continue};
@@ -18,7 +18,7 @@ use crate::sys::signal::StopSignal;
 use crate::tools::{Running, Tool};
 use crate::view::dump::Format;
 
-/// How a tool's samples are printed for people.
+/// Prints a tool's samples for people.
 pub trait Output {
     /// Prints a sample, and the time of day if it was asked for.
     ///
@@ -27,24 +27,23 @@ pub trait Output {
     fn print(&mut self, sample: &Sample, time: Option<&str>, out: &mut dyn Write)
     -> io::Result<()>;
 
-    /// Keeps what is printed only at the end. Called for each sample, whether it is printed for people
-    /// or for programs.
+    /// Keeps what is printed only at the end. Called for each sample, also if it is printed as JSON.
     fn keep(&mut self, _: &Sample) {}
 
-    /// After the last interval, or when the output was closed.
+    /// Called after the last interval, or when the output was closed.
     ///
     /// # Errors
-    /// What is left to do could not be done.
+    /// Something that is left for the end failed, such as writing a file.
     fn finish(&mut self) -> Result<(), Error> {
         Ok(())
     }
 }
 
-/// A tool as the command line asks for it.
+/// A tool and the options of its run.
 pub struct Traced {
     /// The tool.
     pub tool: Box<dyn Tool>,
-    /// When and what to print.
+    /// The options that all tracing tools share.
     pub options: TraceOptions,
     /// How to print it.
     pub output: Box<dyn Output>,
@@ -88,7 +87,7 @@ impl Traced {
     /// Prints the tool's programs, those for the first attach kind, without loading them.
     ///
     /// # Errors
-    /// They cannot be made, or the output could not be written.
+    /// The programs cannot be made, or the output could not be written.
     pub fn dump(&self, format: Format) -> Result<(), Stop> {
         let types = self.types()?;
         let groups = self.tool.groups();
@@ -102,7 +101,7 @@ impl Traced {
     /// Shows how the tool's programs are verified, without attaching them.
     ///
     /// # Errors
-    /// One is refused, or nothing of it works on this host.
+    /// A program is refused, or no attach kind works on this host.
     pub fn verify(&self, show: &Show) -> Result<(), Stop> {
         verify::tool(&*self.tool, &self.types()?, show)
     }

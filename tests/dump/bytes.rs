@@ -58,7 +58,7 @@ fn a_slot_that_holds_no_instruction_is_shown_among_the_others_and_told() {
 #[test]
 fn what_is_no_bytecode_is_refused_with_its_place() {
     for (input, says) in [
-        (&b""[..], "there is nothing in it"),
+        (&b""[..], "it is empty"),
         (b"04 00 0", "not whole instructions"),
         (b"04\n00 zz", "line 2, column 4: \"zz\" is not hexadecimal"),
         (b"040", "an odd number of digits"),

@@ -13,7 +13,7 @@ mod reasons;
 
 const RAWBPF: &str = env!("CARGO_BIN_EXE_rawbpf");
 
-/// A learner, who has a folder of their own that goes with them.
+/// A learner with a folder of their own, which is removed at the end.
 struct Learner(PathBuf);
 
 impl Learner {
@@ -34,14 +34,14 @@ impl Learner {
         command.output().unwrap().into()
     }
 
-    /// A program of theirs, checked.
+    /// Checks a program of theirs.
     fn check(&self, number: usize, program: &str) -> Ended {
         let file = self.0.join("my.bpf");
         fs::write(&file, program).unwrap();
         self.lesson(&[&number.to_string(), "--check", file.to_str().unwrap()])
     }
 
-    /// The log of a lesson's refused program, as this kernel writes it.
+    /// The log that this kernel writes for a lesson's refused program.
     fn log(&self, number: usize) -> String {
         let file = self.0.join("log");
         let file = file.to_str().unwrap();
@@ -62,8 +62,8 @@ fn lessons() -> impl Iterator<Item = (usize, &'static Lesson)> {
     (1..).zip(LESSONS)
 }
 
-/// A log without what differs from one time to the next, and without the long way of precision; of
-/// one that nobody would read to its end the reason.
+/// A log without the parts that differ between two loads, and without the many lines about
+/// precision. Of a log too long to read, only the reason at its end.
 fn lasting(log: &str) -> String {
     let reason = || log.rmatch_indices('\n').nth(2).map_or(0, |(at, _)| at + 1);
     let log = if log.len() > 1 << 20 { &log[reason()..] } else { log };
@@ -90,7 +90,8 @@ fn each_program_is_refused_for_its_reason_and_each_solution_passes() {
         assert!(reasons.iter().any(|reason| log.contains(reason)), "{}: {log}", lesson.name);
         let ended = learner.check(number, lesson.broken());
         assert_eq!((ended.code, &*ended.stdout), (Some(1), ""), "{}", lesson.name);
-        assert!(ended.stderr.contains("not passed: the verifier says: "), "{}", ended.stderr);
+        let refused = "not passed: the verifier refused the program: ";
+        assert!(ended.stderr.contains(refused), "{}", ended.stderr);
         assert!(ended.stderr.contains(" = change: "), "{}", ended.stderr);
         let solution = learner.lesson(&[&number.to_string(), "--solution"]);
         let ended = learner.check(number, &solution.stdout);
@@ -103,7 +104,7 @@ fn each_program_is_refused_for_its_reason_and_each_solution_passes() {
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
-fn what_the_verifier_takes_but_does_not_do_what_was_asked_does_not_pass() {
+fn an_accepted_program_that_does_not_do_the_task_does_not_pass() {
     let learner = Learner::new("lazy");
     for (number, lesson) in lessons() {
         let directives = lesson.solution().lines().filter(|line| line.starts_with('.'));
@@ -114,28 +115,33 @@ fn what_the_verifier_takes_but_does_not_do_what_was_asked_does_not_pass() {
             let ended = learner.check(number, &program);
             assert_eq!((ended.code, &*ended.stdout), (Some(1), ""), "{} {constant}", lesson.name);
             // Some constants are no result of the type.
-            let taken = ended.stderr.contains("not passed: the verifier takes the program, but ");
-            assert!(taken, "{} {constant}: {}", lesson.name, ended.stderr);
+            let accepted = "not passed: the verifier accepts the program, but ";
+            assert!(
+                ended.stderr.contains(accepted),
+                "{} {constant}: {}",
+                lesson.name,
+                ended.stderr
+            );
         }
     }
     assert!(learner.lesson(&[]).stdout.contains("\n0 of 30 done; next: rawbpf lesson 1\n"));
     for (number, program, why) in [
-        (7, ".program x xdp\nr0 = 7\nexit", "of type xdp; the lesson asks for raw_tracepoint"),
+        (7, ".program x xdp\nr0 = 7\nexit", "its type is xdp; the lesson asks for raw_tracepoint"),
         (1, ".program x kprobe vfs_read\nr0 = 42\nexit", "keep the lesson's .program line"),
         (15, ".program x raw_tracepoint\nr0 = 0\nexit", "map ages is missing"),
         (
             16,
             ".program x raw_tracepoint\n.map disks hash key 4 value 24 entries 16\nr0 = 0\nexit",
-            "map disks is missing or another one",
+            "map disks is missing or was changed",
         ),
-        (1, ".program x xdp\nr0 = 1\nexit\n.program y xdp\nr0 = 1\nexit", "these are several"),
+        (1, ".program x xdp\nr0 = 1\nexit\n.program y xdp\nr0 = 1\nexit", "this text has several"),
         (1, "r0 = \nexit", "error: "),
         (
             13,
             ".program x raw_tracepoint\n.map ages hash key 4 value 8 entries 16\n*(u32 *)(fp - 4) = 0\n\
              *(u64 *)(fp - 16) = 0\nr1 = map[ages]\nr2 = fp\nr2 += -4\nr3 = fp\nr3 += -16\nr4 = 0\n\
              call bpf_map_update_elem\nr0 = 0\nexit",
-            "with the arguments 7, 61 it left nothing at key 7",
+            "with the arguments 7, 61 the map has no key 7 afterwards",
         ),
     ] {
         let ended = learner.check(number, program);
@@ -174,7 +180,7 @@ fn a_copy_is_edited_checked_and_kept() {
     let args = ["1", "--check", solution.to_str().unwrap()];
     let ended = learner.with("XDG_STATE_HOME", "/proc/nosuch", &args);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stderr.contains("was not noted"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("could not be written"), "{}", ended.stderr);
 }
 
 #[test]

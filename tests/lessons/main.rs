@@ -1,4 +1,4 @@
-//! The course as it lies there, without a kernel: its texts, its recorded verdicts.
+//! The files of the course, without a kernel: its texts and its recorded verdicts.
 
 mod reasons;
 

@@ -1,6 +1,6 @@
 //! Why each lesson's program is refused, in the words of the kernels from 5.10 on.
 
-/// One of these is in the log, lesson by lesson.
+/// For each lesson, the messages of which the log must contain one.
 pub const REASONS: [&[&str]; 30] = [
     &["R0 !read_ok"],
     &["last insn is not an exit or jmp"],

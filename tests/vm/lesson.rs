@@ -1,4 +1,4 @@
-//! What each kernel's verifier must have said of the course.
+//! The verdicts that each kernel's verifier must give on the course.
 
 use crate::bed::Outcome;
 
@@ -7,7 +7,7 @@ mod reasons;
 use reasons::REASONS;
 
 /// Each program is refused for its lesson's reason, by this kernel and with a remedy; each solution
-/// passes and does what was asked.
+/// passes.
 pub fn course(outcome: &Outcome) {
     assert_eq!(outcome.stderr, "");
     let (_, course) = outcome.stdout.split_once("== lesson ").expect("a lesson");
@@ -16,7 +16,8 @@ pub fn course(outcome: &Outcome) {
     for (lesson, reasons) in lessons.iter().zip(REASONS) {
         refused_and_solved(lesson, reasons);
         let (_, unedited) = lesson.split_once("\n== unedited 1\n").expect("not passed");
-        assert!(unedited.contains("lesson: not passed: the verifier says: "), "{lesson}");
+        let refused = "lesson: not passed: the verifier refused the program: ";
+        assert!(unedited.contains(refused), "{lesson}");
     }
     assert!(course.ends_with("\n29 of 30 done; next: rawbpf lesson 30\n"), "{course}");
 }
@@ -28,13 +29,13 @@ fn refused_and_solved(lesson: &str, reasons: &[&str]) {
     assert!(lesson.contains(" = change: "), "{lesson}");
 }
 
-/// The same of the last lesson.
+/// The last lesson's program is refused for its reason, and its solution passes.
 pub fn last(outcome: &Outcome) {
     assert_eq!(outcome.stderr, "");
     refused_and_solved(&outcome.stdout, REASONS[REASONS.len() - 1]);
 }
 
-/// The lesson on branches tells what this kernel, as all others, walks over.
+/// The lesson on branches states how many instructions this kernel, as every other, processes.
 pub fn explosion(outcome: &Outcome) {
     assert_eq!(outcome.stderr, "");
     let walked: Vec<_> =

@@ -1,4 +1,4 @@
-//! `rawbpf doctor`: what this host offers, and what each tool makes of it. What can be tried is tried.
+//! `rawbpf doctor`: what this host offers, and what each tool will use. Whatever can be tried is tried.
 
 mod attach;
 mod features;
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::view::checks::{Check, Checklist, Group, State};
 
-/// Show what this host offers, what each tool will use, and what to do where something is missing
+/// Show what this host offers, what each tool will use, and how to get what is missing
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
@@ -32,13 +32,14 @@ pub struct Options {
 }
 
 const EXAMPLES: &str = "\
-Each thing is tried on the running kernel, where hardly ever anything happens,
-and detached again. Exits with 0 if a tool can run, with 77 if none can.
+Everything is tried on the running kernel, attached only where hardly ever
+anything happens, and detached again. The exit code is 0 if a tool can run,
+77 if none can.
 
 Examples:
   sudo rawbpf doctor                         what works here
-  rawbpf doctor                              what can be told without privileges
-  sudo rawbpf doctor --json | jq .tools      for programs";
+  rawbpf doctor                              what can be found out without privileges
+  sudo rawbpf doctor --json | jq .tools      JSON, for scripts";
 
 /// What stays attached until the report is printed: closing a perf event takes the kernel up to a
 /// tenth of a second.

@@ -55,7 +55,7 @@ fn find(which: &Loaded) -> Result<Vec<(ProgInfo, OwnedFd)>, Error> {
     let mut found = vec![];
     for id in object::ids(Kind::Prog) {
         match open(id.map_err(refused)?) {
-            Ok(program) if which.means(&program.0) => found.push(program),
+            Ok(program) if which.matches(&program.0) => found.push(program),
             Ok(_) => {}
             // It went while we looked.
             Err(error) if error.errno == Errno::ENOENT => {}

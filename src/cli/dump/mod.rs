@@ -1,4 +1,4 @@
-//! `rawbpf dump`: instructions as text, from wherever they are.
+//! `rawbpf dump`: instructions as text, from a file, a tool or the kernel.
 
 mod format;
 #[cfg(test)]
@@ -16,6 +16,7 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::options::whole;
 use super::{Command, Stop};
 use crate::elf::clean;
 use crate::error::Error;
@@ -27,51 +28,51 @@ use crate::view::dump::{Dump, Format};
 use object::Functions;
 pub use tool::{Dumped, LICENSE, dump};
 
-/// Show instructions as text: those of a file, of standard input, of a tool or of a loaded program
+/// Show the instructions of a file, of standard input, of a tool or of a loaded program as text
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
-    /// An ELF object, raw bytes or hexadecimal text; - for standard input; or a tool's name, with
-    /// its arguments behind it
+    /// An ELF object, raw bytes or hexadecimal text, - for standard input; or a tool's name, followed
+    /// by its arguments
     #[arg(value_name = "FILE|TOOL", required_unless_present = "loaded")]
     what: Vec<OsString>,
 
     #[command(flatten)]
     loaded: Loaded,
 
-    /// listing, opcodes, linum, hex, c, json, raw, visual (the graph drawn) or dot [default: linum,
-    /// of a tool listing]
+    /// listing, opcodes, linum, hex, c, json, raw, visual (the control flow graph, drawn) or dot
+    /// [default: linum; listing for a tool]
     #[arg(short, long, value_name = "FORMAT", hide_possible_values = true)]
     format: Option<Format>,
 
-    /// Byte order of raw bytes or text: little or big [default: this host's]
+    /// The byte order of raw bytes or text: little or big [default: this host's]
     #[arg(short, long, value_name = "ORDER", value_parser = endian)]
     endian: Option<Endian>,
 }
 
-/// Which program that is loaded in the kernel.
+/// Selects programs that are loaded in the kernel.
 #[derive(Args, Debug)]
 #[group(id = "loaded", conflicts_with_all = ["what", "endian"])]
 struct Loaded {
-    /// The program with this id in the kernel, after the verifier rewrote it
-    #[arg(long, value_name = "ID", group = "which")]
+    /// The loaded program with this id, as the verifier rewrote it
+    #[arg(long, value_name = "ID", group = "which", value_parser = whole(0..=u32::MAX))]
     id: Option<u32>,
 
-    /// The programs with this tag, 16 hexadecimal digits
+    /// The loaded programs with this tag, 16 hexadecimal digits
     #[arg(long, value_name = "TAG", group = "which")]
     tag: Option<String>,
 
-    /// The programs of this name
+    /// The loaded programs with this name
     #[arg(long, value_name = "NAME", group = "which")]
     name: Option<String>,
 
-    /// Its machine code, as hex or raw
+    /// Show the machine code instead, as hex or raw
     #[arg(long, requires = "which")]
     jit: bool,
 }
 
 impl Loaded {
-    fn means(&self, program: &ProgInfo) -> bool {
+    fn matches(&self, program: &ProgInfo) -> bool {
         let tag: String = program.tag.iter().map(|byte| format!("{byte:02x}")).collect();
         // The kernel keeps 15 bytes of a name.
         let cut = |name: &str| name.get(..15).unwrap_or(name) == program.name;
@@ -100,22 +101,22 @@ Examples:
   printf 0400000001000000 | rawbpf dump -    hexadecimal text or raw bytes
   rawbpf dump program.o                      an object made by clang, with its source
   rawbpf dump program.bin --format c         raw bytes as a C array
-  sudo rawbpf dump --name bitehist           what the kernel made of a loaded program
-  rawbpf dump bitehist -- --attach tp_btf    a tool's, as its --dump-insns prints them";
+  sudo rawbpf dump --name bitehist           a loaded program, as the kernel rewrote it
+  rawbpf dump bitehist -- --attach tp_btf    a tool's programs, as its --dump-insns prints them";
 
 fn endian(text: &str) -> Result<Endian, &'static str> {
     match text {
         "little" => Ok(Endian::Little),
         "big" => Ok(Endian::Big),
-        _ => Err("it is little or big"),
+        _ => Err("it must be little or big"),
     }
 }
 
-/// Files with more are refused. The longest program that a kernel takes has 8 MB.
+/// The largest file, in bytes. The longest program that a kernel accepts has 8 MB.
 const MOST: u64 = 32 << 20;
 
 impl Options {
-    /// The tool that is named, with its arguments, and the format.
+    /// The tool that the arguments name, with its own arguments, and the format.
     pub fn of_tool(&self) -> Option<(&[OsString], Format)> {
         Command::is_tool(self.what.first()?)
             .then(|| (&self.what[..], self.format.unwrap_or(Format::Listing)))
@@ -130,7 +131,10 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     }
     let [file] = &options.what[..] else {
         let other = options.what[1].to_string_lossy();
-        return Err(Error::usage(format!("{other:?} is too much: one file at a time")).into());
+        return Err(Error::usage(format!(
+            "{other:?} is one argument too many: one file at a time"
+        ))
+        .into());
     };
     let path = Path::new(file);
     let name =
@@ -158,14 +162,15 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         [only] => Err(named(Error::failed(only.to_string())).into()),
         [first, rest @ ..] => {
             let more = rest.len();
-            Err(named(Error::failed(format!("{first}; {more} more hold no instruction"))).into())
+            Err(named(Error::failed(format!("{first}; {more} more slots hold no instruction")))
+                .into())
         }
     }
 }
 
 fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Dump, Error> {
     if bytes.is_empty() {
-        return Err(Error::usage("there is nothing in it"));
+        return Err(Error::usage("it is empty"));
     }
     let name = match path.file_stem() {
         Some(stem) if stem != "-" => stem.to_string_lossy(),
@@ -175,7 +180,7 @@ fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Dump, Erro
         .map_err(|error| Error::usage(error.to_string()))
 }
 
-/// What a file or standard input holds.
+/// The content of a file or of standard input.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let from = match path.to_str() {
         Some("-") => io::stdin().as_fd().try_clone_to_owned().map(File::from),
@@ -194,7 +199,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// The name of a map's type, or its number where it is newer than this program.
+/// The name of a map's type, or its number if it is newer than rawbpf.
 fn map_type(number: u32) -> String {
     let known = MapType::from_raw(number).map(|kind| kind.name().to_owned());
     known.unwrap_or_else(|| number.to_string())

@@ -1,4 +1,4 @@
-//! Whether a learner's program does what a lesson asks.
+//! Checks whether a learner's program does a lesson's task.
 
 use super::program::Program;
 use crate::cli::run::not_run;
@@ -10,10 +10,10 @@ use crate::sys::map::Update;
 use crate::sys::prog::TestRun;
 use crate::sys::{Map, MapSpec, Prog, ProgramType};
 
-/// Loads the program and runs it on all of the lesson's inputs. Says how it was run.
+/// Loads the program and runs it on all of the lesson's inputs. Returns in words how it was run.
 ///
 /// # Errors
-/// The verifier refuses it, or it does not do what was asked.
+/// The verifier refuses the program, or it does not do the task.
 pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
     let wanted = Program::of(lesson.name, lesson.solution());
     let wanted = wanted.map_err(|_| Error::failed("the lesson's own solution is wrong"))?;
@@ -21,7 +21,7 @@ pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
         let same = |other: &MapSpec| MapSpec { flags: map.flags, ..other.clone() } == *map;
         if !program.maps.iter().any(same) {
             return Err(Error::failed(format!(
-                "the lesson's map {} is missing or another one: keep its .map line",
+                "the lesson's map {} is missing or was changed: keep its .map line",
                 map.name
             )));
         }
@@ -30,14 +30,16 @@ pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
     let loaded = program.load(lesson, &maps).map_err(|error| {
         let Some(refused) = error.refused else { return error };
         let what = match refused.diagnose() {
-            Some(diagnosis) => format!("not passed: the verifier says: {}", diagnosis.sentence),
+            Some(diagnosis) => {
+                format!("not passed: the verifier refused the program: {}", diagnosis.sentence)
+            }
             None => format!("not passed: {}", error.what),
         };
-        Error::failed(what).next("all that it said: --verifier-log FILE").refused(*refused)
+        Error::failed(what).next("the whole log: --verifier-log FILE").refused(*refused)
     })?;
     if program.program_type != wanted.program_type {
         return Err(Error::failed(format!(
-            "not passed: the verifier takes the program, but it is of type {}; the lesson asks for {}",
+            "not passed: the verifier accepts the program, but its type is {}; the lesson asks for {}",
             program.program_type, wanted.program_type
         )));
     }
@@ -47,7 +49,8 @@ pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
             |insn: &Insn| matches!(insn, Insn::Call(Callee::Helper(call)) if Some(*call) == id);
         if !program.spec.program.insns().iter().any(called) {
             return Err(Error::failed(format!(
-                "not passed: the verifier takes the program, but the lesson asks for a call of {name}"
+                "not passed: the verifier accepts the program, but it does not call {name}, as the \
+                 lesson asks"
             )));
         }
     }
@@ -62,7 +65,7 @@ pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
         let (input, returned) = run_on(&run.input, &loaded, program.program_type)?;
         let failed = |what: String| {
             Err(Error::failed(format!(
-                "not passed: the verifier takes the program, but with {input} {what}"
+                "not passed: the verifier accepts the program, but with {input} {what}"
             )))
         };
         if returned != run.returns {
@@ -78,7 +81,7 @@ pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
     })
 }
 
-/// Runs the program; the input in words, and what the program returned.
+/// Runs the program. Returns the input in words, and the program's result.
 fn run_on(input: &Input, prog: &Prog, program_type: ProgramType) -> Result<(String, u32), Error> {
     let list = |numbers: &[u64]| {
         let numbers: Vec<_> = numbers.iter().map(|number| number_text(*number)).collect();
@@ -121,7 +124,7 @@ fn number_text(number: u64) -> String {
     if number > 1 << 16 { format!("{number:#x}") } else { number.to_string() }
 }
 
-/// What is wrong with what the program left in the map.
+/// What the program did wrong in the map; `None` if nothing.
 fn left(run: &Run, map: Option<&Map>) -> Result<Option<String>, Error> {
     let (Some((key, wanted)), Some(map)) = (run.leaves, map) else { return Ok(None) };
     let mut value = vec![0; map.value_len()];
@@ -129,12 +132,12 @@ fn left(run: &Run, map: Option<&Map>) -> Result<Option<String>, Error> {
     let found = found.map_err(|error| Error::failed(format!("the map cannot be read: {error}")))?;
     Ok(match found {
         true if value == bytes(wanted) => None,
-        true => Some(format!("it left another value than {} at key {key}", wanted[0])),
-        false => Some(format!("it left nothing at key {key} in the map")),
+        true => Some(format!("the map's value at key {key} is not {}", wanted[0])),
+        false => Some(format!("the map has no key {key} afterwards")),
     })
 }
 
-/// Numbers as the kernel has them in memory.
+/// Numbers in the kernel's memory layout.
 fn bytes(numbers: &[u64]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_ne_bytes()).collect()
 }

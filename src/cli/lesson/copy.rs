@@ -1,4 +1,4 @@
-//! What a learner has on disk: copies of programs, and the list of lessons that are done.
+//! A learner's files: copies of programs, and the list of finished lessons.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -8,25 +8,25 @@ use std::process::Command;
 use crate::error::Error;
 use crate::lessons::Lesson;
 
-/// Where it is; `None` for somebody without a home.
+/// The folder of a learner's files; `None` for a user without a home.
 fn folder() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|at| at.is_absolute());
     let state = || Some(absolute("HOME")?.join(".local/state"));
     Some(absolute("XDG_STATE_HOME").or_else(state)?.join("rawbpf"))
 }
 
-const HOMELESS: &str = "neither XDG_STATE_HOME nor HOME tells where";
+const HOMELESS: &str = "neither XDG_STATE_HOME nor HOME names a folder";
 const DONE: &str = "lessons-done";
 
-/// The names of the lessons that are done, a line each.
+/// The names of the finished lessons, one a line.
 pub fn done() -> String {
     folder().and_then(|folder| fs::read_to_string(folder.join(DONE)).ok()).unwrap_or_default()
 }
 
-/// Notes that a lesson is done.
+/// Adds a lesson to the finished ones.
 ///
 /// # Errors
-/// It cannot be written.
+/// The list cannot be written.
 pub fn remember(lesson: &Lesson) -> io::Result<()> {
     if done().lines().any(|name| name == lesson.name) {
         return Ok(());
@@ -39,7 +39,7 @@ pub fn remember(lesson: &Lesson) -> io::Result<()> {
 
 fn path(lesson: &Lesson) -> Result<PathBuf, Error> {
     let folder = folder().ok_or_else(|| {
-        Error::failed(format!("a copy cannot be made: {HOMELESS}"))
+        Error::failed(format!("there is no place for a copy: {HOMELESS}"))
             .next("try: XDG_STATE_HOME=/tmp rawbpf lesson ...")
     })?;
     Ok(folder.join(format!("{}.bpf", lesson.name)))
@@ -48,7 +48,7 @@ fn path(lesson: &Lesson) -> Result<PathBuf, Error> {
 /// The copy that an earlier `--edit` made.
 ///
 /// # Errors
-/// There is none.
+/// There is no copy.
 pub fn made(lesson: &Lesson, number: usize) -> Result<PathBuf, Error> {
     let path = path(lesson)?;
     if path.exists() {
@@ -78,11 +78,11 @@ pub fn edit(lesson: &Lesson) -> Result<PathBuf, Error> {
         Ok(status) if status.success() => Ok(path),
         Ok(status) => Err(Error::failed(format!("{editor} ended with {status}"))),
         Err(error) => Err(Error::failed(format!("the editor {editor} does not start: {error}"))
-            .next("try: EDITOR=nano, or another one that is installed")),
+            .next("try: EDITOR=nano, or another editor that is installed")),
     }
 }
 
-/// Writes a file that is not there yet.
+/// Writes a file unless it exists.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;

@@ -1,4 +1,4 @@
-//! `rawbpf lesson`: the verifier, taught by programs that it refuses.
+//! `rawbpf lesson`: teaches the verifier's rules by programs that it refuses.
 
 mod check;
 mod copy;
@@ -19,50 +19,55 @@ use crate::sys::file;
 use crate::verifier::verification::Verification;
 use program::Program;
 
-/// Learn how the verifier thinks: programs that it refuses, to be put right
+/// Learn how the verifier thinks: a course of programs that it refuses, for you to correct
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// Which lesson [default: the list of all]
-    #[arg(value_name = "N")]
+    /// The lesson's number [default: list all lessons]
+    #[arg(value_name = "N", value_parser = number)]
     number: Option<usize>,
 
     /// Edit a copy of the program with $VISUAL, $EDITOR or vi, then check it
     #[arg(long, requires = "number", conflicts_with_all = ["check", "solution"])]
     edit: bool,
 
-    /// Whether FILE, else the copy, passes the verifier and does what was asked; - for stdin
+    /// Check FILE (default: your edited copy): is it accepted, and does it do the task? - for stdin
     #[arg(long, value_name = "FILE", num_args = 0..=1, requires = "number")]
     check: Option<Option<PathBuf>>,
 
-    /// Print a program that does what was asked
+    /// Print a program that does the task
     #[arg(long, requires = "number", conflicts_with = "check")]
     solution: bool,
 
-    /// Write all that the verifier said to this file, - for stdout
+    /// Write the verifier's whole log to FILE, - for stdout
     #[arg(long, value_name = "FILE", requires = "number", conflicts_with = "solution")]
     pub verifier_log: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  rawbpf lesson                               all lessons, and which are done
-  rawbpf lesson 15                            what it is about, a program, the verdict on it
-  rawbpf lesson 15 --edit                     put it right, and have it checked
+  rawbpf lesson                               list all lessons, and which are done
+  rawbpf lesson 15                            explain the rule, show a program and its verdict
+  rawbpf lesson 15 --edit                     correct the program, and have it checked
   rawbpf lesson 15 --solution | rawbpf lesson 15 --check -
 
-The verdict is that of the running kernel; where programs may not be loaded, a recorded one. A
-program passes once it is accepted and, run by the kernel on some inputs, does what the lesson
-asks. Copies and what is done are kept in $XDG_STATE_HOME/rawbpf or ~/.local/state/rawbpf.
-Exit codes: 0 done or passed, 1 not passed, 2 wrong usage, 77 --check where programs may not be
-loaded.";
+The verdict comes from the running kernel; where you may not load programs, a recorded verdict is
+shown. A program passes once the verifier accepts it and it does the lesson's task: the kernel runs
+it on several inputs. Your copies and the list of finished lessons are kept in
+$XDG_STATE_HOME/rawbpf or ~/.local/state/rawbpf.
+Exit codes: 0 success or passed, 1 not passed, 2 wrong usage, 77 --check where you may not load
+programs.";
+
+fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("it must be a lesson's number, from 1 to {}", LESSONS.len()))
+}
 
 pub fn run(options: &Options) -> Result<(), Stop> {
     let Some(number) = options.number else { return list() };
     let lesson = number.checked_sub(1).and_then(|index| LESSONS.get(index));
     let lesson = lesson.ok_or_else(|| {
-        Error::usage(format!("there is no lesson {number}: they are 1 to {}", LESSONS.len()))
-            .next("which there are: rawbpf lesson")
+        Error::usage(format!("there is no lesson {number} (lessons are 1 to {})", LESSONS.len()))
+            .next("list them with: rawbpf lesson")
     })?;
     if options.solution {
         let mut out = io::stdout().lock();
@@ -95,7 +100,7 @@ fn list() -> Result<(), Stop> {
     Ok(out.flush()?)
 }
 
-/// The lesson: what it is about, its program, and the verdict on that.
+/// Prints a lesson: its text, its program, and the verdict on that program.
 fn show(lesson: &Lesson, number: usize, log: Option<&Path>) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
     let (title, paragraphs) = lesson.comment();
@@ -109,9 +114,9 @@ fn show(lesson: &Lesson, number: usize, log: Option<&Path>) -> Result<(), Stop> 
         writeln!(out, "{line:>4} | {text}")?;
     }
     let verdict = verdict(lesson)?;
-    writeln!(out, "\n{}", verdict.said_by)?;
+    writeln!(out, "\n{}", verdict.heading)?;
     writeln!(out, "{}", verdict.refused.render(colored(&out)).trim_end())?;
-    writeln!(out, "\nNow you: rawbpf lesson {number} --edit; if you give up: --solution")?;
+    writeln!(out, "\nYour turn: rawbpf lesson {number} --edit (if you give up: --solution)")?;
     out.flush()?;
     let refused = Error::failed("").refused(verdict.refused);
     verifier_log("lesson", &refused, log);
@@ -119,17 +124,17 @@ fn show(lesson: &Lesson, number: usize, log: Option<&Path>) -> Result<(), Stop> 
 }
 
 struct Verdict {
-    /// A line about whose it is.
-    said_by: String,
+    /// A line that names the kernel whose verdict it is.
+    heading: String,
     refused: Verification,
 }
 
-/// What this kernel's verifier says of a lesson's program; what another one said where this one
-/// cannot be asked.
+/// The verdict of this kernel's verifier on a lesson's program, or the recorded verdict where this
+/// kernel's cannot be had.
 fn verdict(lesson: &Lesson) -> Result<Verdict, Stop> {
     let program = Program::of(&format!("{}.bpf", lesson.name), lesson.broken())?;
     let recorded = |why: Cow<str>| Verdict {
-        said_by: format!("The verdict of Linux {RECORDED}, recorded ({why}):"),
+        heading: format!("The verdict of Linux {RECORDED}, recorded ({why}):"),
         refused: program.verification(lesson.log().to_owned()),
     };
     if let Some(missing) = refusal::privilege() {
@@ -146,14 +151,14 @@ fn verdict(lesson: &Lesson) -> Result<Verdict, Stop> {
             let release = file::read_text(Path::new("/proc/sys/kernel/osrelease"));
             let release = release.unwrap_or_default();
             Verdict {
-                said_by: format!("The verdict of this kernel, Linux {}:", release.trim()),
+                heading: format!("The verdict of this kernel, Linux {}:", release.trim()),
                 refused: *refused,
             }
         }
     })
 }
 
-/// Whether this file passes and does what was asked.
+/// Checks a file: whether the verifier accepts its program, and whether it does the task.
 fn check(lesson: &Lesson, number: usize, file: &Path) -> Result<(), Stop> {
     if let Some(missing) = refusal::privilege() {
         return Err(missing.into());
@@ -168,16 +173,16 @@ fn check(lesson: &Lesson, number: usize, file: &Path) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "Lesson {number} is passed: the verifier takes the program, and it does what was asked ({passed})."
+        "Lesson {number} is passed: the verifier accepts the program, and it does the task ({passed})."
     )?;
     let next = number % LESSONS.len() + 1;
     match number == LESSONS.len() {
-        true => writeln!(out, "That was the last one. Which are left: rawbpf lesson")?,
+        true => writeln!(out, "That was the last lesson. List those left with: rawbpf lesson")?,
         false => writeln!(out, "Next: rawbpf lesson {next}")?,
     }
     out.flush()?;
     if let Err(error) = remembered {
-        say!("lesson: that it is passed was not noted: {error}");
+        say!("lesson: the list of finished lessons could not be written: {error}");
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ impl Program {
     pub fn new(text: Collection) -> Result<Program, Error> {
         let maps = text.maps;
         let [spec] = <[ProgramSpec; 1]>::try_from(text.programs)
-            .map_err(|_| Error::failed("a lesson is one program, and these are several"))?;
+            .map_err(|_| Error::failed("a lesson has one program, and this text has several"))?;
         match spec.kind {
             ProgramKind::Type(program_type) => Ok(Program { spec, maps, program_type }),
             ProgramKind::Attached(kind) => Err(Error::failed(format!(
@@ -61,7 +61,7 @@ impl Program {
         let load = || load_alone(&self.spec.name, &self.spec.program, maps, self.program_type);
         match lesson.cap_bpf_alone {
             true => capability::with_only(capability::BPF, load).map_err(|error| {
-                Error::failed(format!("no capability can be laid aside: {error}"))
+                Error::failed(format!("capabilities cannot be dropped for a while: {error}"))
             })?,
             false => load(),
         }

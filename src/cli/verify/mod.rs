@@ -25,11 +25,12 @@ use crate::tools::Tool;
 pub use show::Show;
 use shown::Shown;
 
-/// Show how the verifier walks over a program: what it knows at each instruction, and why not
+/// Show how the verifier walks over a program: what it knows at each instruction, and why it refuses
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
-    /// A text, as asm takes it, or an ELF object; - for stdin; or a tool's name, with its arguments behind it
+    /// A text in the language of asm, or an ELF object, - for stdin; or a tool's name, followed by its
+    /// arguments
     #[arg(value_name = "FILE|TOOL", required = true)]
     what: Vec<OsString>,
 
@@ -44,28 +45,29 @@ rawbpf verify [OPTIONS] FILE|TOOL [-- TOOL'S OPTIONS]
 const EXAMPLES: &str = "\
 Examples:
   rawbpf verify bitehist                        a tool's program, as it would be attached here
-  rawbpf verify --all drop.bpf                  every register behind each instruction
-  rawbpf verify --step drop.bpf                 as with a debugger: ! goes to where it is refused
+  rawbpf verify --all drop.bpf                  every register after each instruction
+  rawbpf verify --step drop.bpf                 like a debugger: ! goes to the refusal
   rawbpf verify program.o                       an object made by clang, with its lines of C
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
   rawbpf verify --json drop.bpf | tail -1 | jq  the verdict, the totals, and why it is refused
-  rawbpf verify bitehist --verifier-log old     all that this kernel says, for another one
+  rawbpf verify bitehist --verifier-log old     this kernel's log, to compare with elsewhere
   rawbpf verify bitehist --against old          there, or after an upgrade: what differs
   rawbpf verify --html walk.html drop.bpf       a page to go through the walk in a browser
 
-Nothing is attached or run. Instructions stand in the order in which the verifier walks over them, \
-behind each what it learns there; what is indented is a branch that it put aside. A refused program \
-is shown up to where it failed, then why, and the exit code is 1. Of a program that takes more than \
-20000 instructions to verify only the totals are shown, or the way to its refusal.
+Nothing is attached or run. Instructions are printed in the order in which the verifier walks over \
+them, each with what the verifier learns there; a branch that it put aside for later is indented. A \
+refused program is shown up to the failing instruction, then the reason, and the exit code is 1. If \
+more than 20000 instructions are processed, only the totals are shown, or the path to the refusal.
 
---against tells the verdicts and totals side by side, then of which values the kernels know something \
-else, and which paths only one of them walks over; how they print is no difference. The exit code is 1 \
-if the program is refused here, if a verdict there is another one, or if a log is not of this program.";
+--against prints the verdicts and totals side by side, then the values about which the kernels know \
+different things, and the paths that only one of them walks over. Different ways of printing are not \
+differences. The exit code is 1 if the program is refused here, if another kernel's verdict differs, \
+or if a log is not of this program.";
 
 impl Options {
-    /// The tool that is named, with its arguments, and what to show of its programs.
+    /// The tool that the arguments name, with its own arguments, and what to show of its programs.
     pub fn of_tool(&self) -> Option<(&[OsString], &Show)> {
-        // A text is given by itself.
+        // `verify run` would be a tool that needs a file; a file is given directly.
         let name = self.what.first()?;
         (Command::is_tool(name) && name != "run").then_some((&self.what[..], &self.show))
     }
@@ -74,7 +76,10 @@ impl Options {
 pub fn run(options: &Options) -> Result<(), Stop> {
     let [file] = &options.what[..] else {
         let other = options.what[1].to_string_lossy();
-        return Err(Error::usage(format!("{other:?} is too much: one file at a time")).into());
+        return Err(Error::usage(format!(
+            "{other:?} is one argument too many: one file at a time"
+        ))
+        .into());
     };
     if options.show.step {
         step::check(file == "-")?;

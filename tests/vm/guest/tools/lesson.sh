@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 
-# lesson_course: each lesson's verdict and the end of the log, then how the check of its program, left
-# as it is, and that of its solution ended. The last one takes too long here, and has a case of its own.
+# lesson_course: for each lesson, the verdict and the end of the log, then the outcomes of two checks: of
+# its unedited program and of its solution. The last lesson takes too long here, and has its own case.
 lesson_course() {
     export XDG_STATE_HOME=/tmp/course EDITOR=true
     count=$(rawbpf lesson | grep -c '^  ')
@@ -20,7 +20,7 @@ lesson_course() {
     rm -r "$XDG_STATE_HOME" /tmp/log
 }
 
-# lesson_last: the verdict on the last lesson's program, and how the check of its solution ended.
+# lesson_last: the verdict on the last lesson's program, and the outcome of its solution's check.
 lesson_last() {
     export XDG_STATE_HOME=/tmp/course
     count=$(rawbpf lesson | grep -c '^  ')
@@ -32,8 +32,8 @@ lesson_last() {
     rm -r "$XDG_STATE_HOME" /tmp/log
 }
 
-# lesson_explosion: how much the verifier walks over with so many of the lesson's branches, and with 16
-# whose number is not used.
+# lesson_explosion: how many instructions the verifier processes with 4, 8, 12 and 16 of the lesson's
+# branches, and with 16 whose number is not used.
 lesson_explosion() {
     export XDG_STATE_HOME=/tmp/course EDITOR=true
     number=$(rawbpf lesson | grep -n 'Every branch may double' | cut -d : -f 1)
