@@ -65,7 +65,7 @@ enum Sort {
 const USAGE: &str = "rawbpf bitesize [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Its maps use 3361 KiB of kernel memory, and 344 bytes for each CPU. --max-keys changes that.
+Kernel memory of its maps: 3361 KiB, and 344 bytes for each CPU. --max-keys changes that.
 
 Examples:
   rawbpf bitesize                        tables every 5 seconds until Ctrl-C
