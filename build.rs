@@ -22,7 +22,9 @@ fn main() {
         if is("PROFILE", "release") {
             discard_unwinding(&out);
         }
-        warn_unless_static();
+        if env::var_os("CARGO_FEATURE_CLI").is_some() {
+            warn_unless_static();
+        }
     }
 }
 

@@ -70,22 +70,25 @@ pub fn maps(max_keys: u32) -> Vec<MapSpec> {
 }
 
 /// What the histograms are told apart by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Key {
-    /// Process, user and name
+    /// Process, user and name.
     Pid,
-    /// Thread too
+    /// Thread too.
     Tid,
-    /// Name
+    /// Name.
     Comm,
-    /// User
+    /// User.
     Uid,
-    /// Control group (version 2)
+    /// Control group (version 2).
     Cgroup,
 }
 
 impl Key {
-    /// As the option that asks for it writes it.
+    /// Every one, the default first.
+    pub const ALL: [Key; 5] = [Key::Pid, Key::Tid, Key::Comm, Key::Uid, Key::Cgroup];
+
+    /// As it is spelled on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Key::Pid => "pid",

@@ -25,22 +25,25 @@ pub const ZEROS: MapRef = MapRef(1);
 pub const FULL: MapRef = MapRef(2);
 
 /// What counts are kept by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum By {
-    /// The function or tracepoint
+    /// The function or tracepoint.
     Function,
-    /// The process
+    /// The process.
     Pid,
-    /// The name of the thread
+    /// The name of the thread.
     Comm,
-    /// The user
+    /// The user.
     Uid,
-    /// The CPU
+    /// The CPU.
     Cpu,
 }
 
 impl By {
-    /// As the option that asks for it writes it.
+    /// Every one, the default first.
+    pub const ALL: [By; 5] = [By::Function, By::Pid, By::Comm, By::Uid, By::Cpu];
+
+    /// As it is spelled on the command line.
     pub fn name(self) -> &'static str {
         match self {
             By::Function => "function",

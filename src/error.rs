@@ -83,6 +83,15 @@ impl Error {
         Error { what: format!("{name}: {}", self.what), ..self }
     }
 
+    /// What happened, without the cause of a refusal, which [`Verification::render`] tells at length.
+    pub fn without_cause(&self) -> &str {
+        const END: &str = " program: ";
+        match self.what.find(END) {
+            Some(at) if self.refused.is_some() => &self.what[..at + END.len() - 2],
+            _ => &self.what,
+        }
+    }
+
     /// The same, with the name of the program in front if there are several programs.
     pub fn of_program(self, name: &str, programs: usize) -> Error {
         if programs > 1 { self.of(name) } else { self }

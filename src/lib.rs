@@ -37,6 +37,7 @@
 //! | [`elf`] | read the objects that clang makes, write some that libbpf takes; pure |
 //! | [`sys`] | the kernel boundary: `bpf(2)`, `perf_event_open(2)`, tracefs; the only `unsafe` |
 //! | [`host`] | what this kernel offers: attach kinds, registers, fields, and why it refuses |
+//! | [`source`] | programs and maps from a text or an ELF object |
 //! | [`aggregate`] | count in the kernel and read it here: counters, distributions, slots |
 //! | [`run`] | load and attach programs, wait for what comes; dropping a session leaves nothing behind |
 //! | [`verifier`] | what the verifier says: its log as values, a refused program diagnosed; pure |
@@ -46,28 +47,45 @@
 //! | [`export`] | samples for other programs |
 //! | [`programs`] | the tools' programs |
 //! | [`lessons`] | the course: refused programs, their solutions and what these do |
-//! | [`cli`] | the command line |
+//! | `cli` | the command line |
 //! | [`error`] | failures that say what to do next |
+//!
+//! The modules that are pure build for any target, the others for Linux. The feature `cli`, a default,
+//! adds the command line, and `sys::signal`, which handles SIGINT and SIGTERM; a library needs neither:
+//! `default-features = false`.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 // They panic where the stream cannot be written.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod aggregate;
+// What is pure builds for any target.
 pub mod btf;
-pub mod cli;
 pub mod elf;
 pub mod error;
-pub mod export;
-pub mod host;
 pub mod insn;
 pub mod lessons;
-pub mod programs;
-pub mod run;
 pub mod sample;
-#[allow(unsafe_code)] // The kernel boundary; every block there gives its reason.
-pub mod sys;
 mod texts;
-pub mod tools;
 pub mod verifier;
 pub mod view;
+
+// What asks the kernel, for Linux alone.
+#[cfg(target_os = "linux")]
+pub mod aggregate;
+#[cfg(all(target_os = "linux", feature = "cli"))]
+pub mod cli;
+#[cfg(target_os = "linux")]
+pub mod export;
+#[cfg(target_os = "linux")]
+pub mod host;
+#[cfg(target_os = "linux")]
+pub mod programs;
+#[cfg(target_os = "linux")]
+pub mod run;
+#[cfg(target_os = "linux")]
+pub mod source;
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)] // The kernel boundary; every block there gives its reason.
+pub mod sys;
+#[cfg(target_os = "linux")]
+pub mod tools;

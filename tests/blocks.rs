@@ -15,7 +15,7 @@ use rawbpf::host::{Disk, RecordRequest, StructRequest};
 use rawbpf::insn::*;
 use rawbpf::programs::request::{self, load_disk, load_ended};
 use rawbpf::programs::request::{skip_other_disks, skip_records_of_other_disks};
-use rawbpf::session;
+use rawbpf::run;
 use rawbpf::sys::map::{Entries, Update};
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Load, Map, MapSpec, MapType, Prog, ProgramType, prog};
@@ -585,8 +585,7 @@ fn the_verifier_prints_the_lines_of_whoever_wrote_the_program() {
     a.mov(r0, 42); // The answer.
     a.exit();
     let program = a.finish().unwrap();
-    let verified =
-        session::verify_alone("answer", &program, &[], ProgramType::SocketFilter).unwrap();
+    let verified = run::verify_alone("answer", &program, &[], ProgramType::SocketFilter).unwrap();
     let log = verified.program.log;
     assert!(log.contains("; a.mov(r0, 42); // The answer."), "{log}");
 }

@@ -161,13 +161,21 @@ pub fn peak_memory(process: &str) -> f64 {
 /// All that the lines of JSON count, in histograms and tables: ours, or bpftrace's.
 pub fn counted(lines: &[String]) -> u64 {
     let lines = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let count = |line: Value| match &line["data"] {
+    let count = |line: Value| match (line["type"].as_str(), &line["data"]) {
+        (Some("interval"), _) => rows(&line),
         // What else bpftrace remembers at its end is not what was asked for.
-        Value::Object(maps) if maps.keys().any(|name| name.starts_with("@start")) => 0,
-        data if line["type"] == "map" => sum(data),
-        data => buckets(data),
+        (_, Value::Object(maps)) if maps.keys().any(|name| name.starts_with("@start")) => 0,
+        (Some("map"), data) => sum(data),
+        (_, data) => buckets(data),
     };
     lines.map(count).sum()
+}
+
+/// All that an interval of ours counts.
+fn rows(interval: &Value) -> u64 {
+    let elements = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let rows = elements(&interval["tables"]).into_iter().flat_map(|table| elements(&table["rows"]));
+    rows.filter_map(|row| row["count"].as_u64()).sum()
 }
 
 /// All that histograms in text count: `4 -> 7 : 863 |****|`.

@@ -171,15 +171,15 @@ impl KeyedCounters {
         &self.entries
     }
 
-    /// The keys that counted anything since the last call, and what.
+    /// The keys that counted anything since the last call, and what; all keys of an array.
     ///
     /// # Errors
     /// The map could not be read.
     pub fn read(&mut self, map: &Map) -> Result<Readings, Error> {
         map.read_all(&mut self.entries).map_err(|error| unreadable(&error))?;
         let spec = map.spec();
-        let crowded =
-            self.entries.len() * 2 > spec.max_entries as usize && !spec.map_type.is_array();
+        let array = spec.map_type.is_array();
+        let crowded = self.entries.len() * 2 > spec.max_entries as usize;
         let len = self.len.unwrap_or(spec.value_size as usize / 8);
         let before = std::mem::replace(&mut self.before, Counts::new(map.key_len(), len));
         let mut counted = Readings::new(map.key_len(), len);
@@ -189,7 +189,7 @@ impl KeyedCounters {
         for (key, value) in self.entries.iter() {
             sum_of_cpus(map, value, &mut now);
             match walk.to(key) {
-                Place::Known(then) if *then == now => {
+                Place::Known(then) if *then == now && !array => {
                     if !crowded {
                         self.before.push(key, now.iter().copied());
                     } else if remove(map, key, &mut last)? {
@@ -205,7 +205,7 @@ impl KeyedCounters {
                 }
                 Place::New => {
                     // A program may have added the key, and be about to count.
-                    if now.iter().any(|count| *count > 0) {
+                    if array || now.iter().any(|count| *count > 0) {
                         counted.push(key, &now, &zeros);
                     }
                     self.before.push(key, now.iter().copied());

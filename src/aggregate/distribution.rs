@@ -133,7 +133,8 @@ impl Distributions {
         epoch.map_err(|error| unreadable(&error))
     }
 
-    /// The keys that measured anything since the last call, and what, by key.
+    /// The keys that measured anything since the last call, and what, by key. The distribution in an array
+    /// is there whether it measured anything or not.
     ///
     /// # Errors
     /// The maps could not be read.

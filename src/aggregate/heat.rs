@@ -46,7 +46,7 @@ pub fn column(a: &mut Asm, dst: R, ns: R, scratch: [R; 2]) {
     a.place(last);
 }
 
-/// The registers that [`column`] overwrites beside `dst`.
+/// The registers that [`column()`] overwrites beside `dst`.
 pub const fn clobbers(ns: R, [copy, more]: [R; 2]) -> Regs {
     Regs::of([ns, copy, more])
 }

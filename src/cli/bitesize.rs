@@ -1,9 +1,10 @@
 //! `rawbpf bitesize`: its options.
 
+use clap::builder::TypedValueParser;
 use clap::{Args, ValueEnum};
 
-use super::options::{BlockOptions, TraceOptions, whole};
-use super::tables::Tables;
+use super::options::{self, BlockOptions, TraceOptions, whole};
+use super::tables::{Head, Tables};
 use super::trace::Traced;
 use crate::error::Error;
 use crate::programs::bitesize::Key;
@@ -34,7 +35,8 @@ pub struct Options {
     comm: Option<String>,
 
     /// Print a histogram for each pid (with user and name), tid (thread), comm, uid or cgroup
-    #[arg(long, value_name = "KEY", default_value = "pid", hide_possible_values = true)]
+    #[arg(long, value_name = "KEY", default_value = "pid", hide_possible_values = true,
+        value_parser = key())]
     by: Key,
 
     /// Print a histogram also for each operation with its flags
@@ -60,6 +62,10 @@ pub struct Options {
 enum Sort {
     Bytes,
     Count,
+}
+
+fn key() -> impl TypedValueParser<Value = Key> {
+    options::one_of(Key::ALL, |key| key.name().into())
 }
 
 const USAGE: &str = "rawbpf bitesize [OPTIONS] [INTERVAL [COUNT]]";
@@ -93,9 +99,9 @@ impl Options {
             top: self.top,
             max_keys: self.max_keys,
         });
-        let output = Tables::new(Titles::Indented, false).above_lowest_used();
         // Each of several tables has its time, as in the tool of 2015.
-        let output = if self.trace.count == Some(1) { output } else { output.dated() };
+        let head = if self.trace.count == Some(1) { Head::Nothing } else { Head::Date };
+        let output = Tables::new(Titles::Indented, false).above_lowest_used().below(head);
         Ok(Traced { tool: Box::new(tool), options: self.trace.clone(), output: Box::new(output) })
     }
 }

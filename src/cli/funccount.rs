@@ -1,5 +1,6 @@
 //! `rawbpf funccount`: its options.
 
+use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args};
 
 use super::options::{self, TraceOptions, whole};
@@ -24,7 +25,7 @@ pub struct Options {
     pub trace: TraceOptions,
 
     /// Print a count for each
-    #[arg(long, value_name = "KEY", default_value = "function")]
+    #[arg(long, value_name = "KEY", default_value = "function", value_parser = by())]
     by: By,
 
     /// Only this process
@@ -38,6 +39,18 @@ pub struct Options {
     /// Maximum number of processes, names, users or CPUs counted in the kernel, 100 bytes each
     #[arg(long, value_name = "N", default_value_t = 10240, value_parser = whole(1..=1 << 24))]
     max_keys: u32,
+}
+
+fn by() -> impl TypedValueParser<Value = By> {
+    options::one_of(By::ALL, |by| {
+        PossibleValue::new(by.name()).help(match by {
+            By::Function => "The function or tracepoint",
+            By::Pid => "The process",
+            By::Comm => "The name of the thread",
+            By::Uid => "The user",
+            By::Cpu => "The CPU",
+        })
+    })
 }
 
 /// The interval may also be an option, as in bcc's tool.

@@ -20,14 +20,13 @@ mod doctor;
 mod dump;
 mod funccount;
 mod funclatency;
+mod input;
 mod lesson;
 mod list;
-mod object;
 mod options;
 mod report;
 mod run;
 mod tables;
-mod text;
 mod trace;
 mod verify;
 
@@ -40,6 +39,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 
 use crate::error::Error;
 use crate::insn::parse::Mistakes;
+use crate::source::SourceError;
 use crate::view::dump::Format;
 pub use dump::LICENSE;
 use trace::Traced;
@@ -228,7 +228,7 @@ fn ended(command: &Command, result: Result<(), Stop>) -> u8 {
         }
         Err(Stop::Error(error)) => {
             if verbose && error.refused.is_some() {
-                say!("{name}: {}", report::without_cause(&error));
+                say!("{name}: {}", error.without_cause());
             } else {
                 say!("{name}: {error}");
             }
@@ -286,9 +286,12 @@ enum Stop {
     Mistakes(Mistakes),
 }
 
-impl From<Mistakes> for Stop {
-    fn from(mistakes: Mistakes) -> Stop {
-        Stop::Mistakes(mistakes)
+impl From<SourceError> for Stop {
+    fn from(error: SourceError) -> Stop {
+        match error {
+            SourceError::Mistakes(mistakes) => Stop::Mistakes(mistakes),
+            SourceError::Error(error) => Stop::Error(error),
+        }
     }
 }
 

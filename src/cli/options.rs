@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::error::Error;
@@ -121,6 +121,20 @@ pub fn whole(
         Ok(number) if range.contains(&number) => Ok(number),
         _ => Err(format!("it must be a whole number from {} to {}", range.start(), range.end())),
     }
+}
+
+/// Parses one of these by its spelling.
+pub fn one_of<T, const N: usize>(
+    all: [T; N],
+    spelling: fn(T) -> PossibleValue,
+) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(all.map(spelling)).map(move |text| {
+        let spelled = |one: &T| spelling(*one).matches(&text, false);
+        all.into_iter().find(spelled).expect("the parser lets only these through")
+    })
 }
 
 fn count(text: &str) -> Result<u64, String> {

@@ -84,15 +84,6 @@ pub fn detail(error: &Error, indent: &str) {
     }
 }
 
-/// What happened, without the cause that [`detail`] tells behind it.
-pub fn without_cause(error: &Error) -> &str {
-    const END: &str = " program: ";
-    match error.what.find(END) {
-        Some(at) if error.refused.is_some() => &error.what[..at + END.len() - 2],
-        _ => &error.what,
-    }
-}
-
 /// Writes the verifier's log of a refused program to this file, `-` being stdout.
 pub fn verifier_log(tool: &str, error: &Error, file: Option<&Path>) {
     let (Some(refused), Some(file)) = (&error.refused, file) else { return };

@@ -6,16 +6,17 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Stop;
-use super::dump::{self, Dumped, resolved};
+use super::dump::{self, Dumped};
+use super::input;
 use super::options::{TraceOptions, whole};
 use super::tables::Tables;
-use super::text::{self, ProgramKind, Text};
 use super::trace::Traced;
 use crate::error::Error;
 use crate::export::json::{self, Returned};
 use crate::host::{Attach, KernelTypes};
 use crate::insn::Endian;
 use crate::run::{Plan, create, load_alone};
+use crate::source::{Collection, ProgramKind, resolved};
 use crate::sys::prog::{self, TestRun};
 use crate::sys::{Errno, Map, ProgramType, SysError};
 use crate::tools::programs::{Programs, elements};
@@ -84,8 +85,9 @@ fn bytes(text: &str) -> Result<Bytes, String> {
 /// The file cannot be read or is wrong, or the output could not be written.
 pub fn dump(options: &Options, format: Format) -> Result<(), Stop> {
     let types = KernelTypes::new(options.trace.btf.as_deref())?;
-    let text = text::read_any(&options.file, &types)?;
-    dump::dump(&mut io::stdout().lock(), format, Endian::HOST, &text.dumped(), &text.maps)
+    let text = input::read_any(&options.file, &types)?;
+    let programs = Dumped::all(&text);
+    dump::dump(&mut io::stdout().lock(), format, Endian::HOST, &programs, &text.maps)
 }
 
 pub fn run(options: &Options) -> Result<(), Stop> {
@@ -93,8 +95,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         return dump(options, format);
     }
     let types = KernelTypes::new(options.trace.btf.as_deref())?;
-    let text = text::read_any(&options.file, &types)?;
-    let programs = text.dumped();
+    let text = input::read_any(&options.file, &types)?;
+    let programs = Dumped::all(&text);
     for program in &programs {
         resolved(program.program)?;
     }
@@ -104,11 +106,12 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         ProgramKind::Attached("raw_tp") if once => Some(ProgramType::RawTracepoint),
         ProgramKind::Attached(_) => None,
     };
-    let tests: Vec<_> = text.kinds.iter().filter_map(test).collect();
+    let kinds: Vec<_> = text.programs.iter().map(|spec| spec.kind).collect();
+    let tests: Vec<_> = kinds.iter().filter_map(test).collect();
     if tests.len() == programs.len() {
         return test_run(options, &text, &programs, &tests);
     }
-    if let Some(program) = programs.iter().zip(&text.kinds).find(|(_, kind)| test(kind).is_some()) {
+    if let Some(program) = programs.iter().zip(&kinds).find(|(_, kind)| test(kind).is_some()) {
         return Err(Error::usage(format!(
             "{} is of type {}, which can only be run once, but other programs of this file are attached",
             program.0.name, program.0.kind
@@ -129,7 +132,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 /// Runs each program once, on the same maps.
 fn test_run(
     options: &Options,
-    text: &Text,
+    text: &Collection,
     programs: &[Dumped],
     types: &[ProgramType],
 ) -> Result<(), Stop> {
@@ -174,7 +177,7 @@ const LINK_HEADER: usize = 14;
 
 fn test_one(
     options: &Options,
-    text: &Text,
+    text: &Collection,
     dumped: &Dumped,
     program_type: ProgramType,
     maps: &[Map],
@@ -219,7 +222,7 @@ pub(super) fn not_run(program_type: ProgramType, error: &SysError) -> Error {
 }
 
 /// Attaches all programs and shows the maps after each interval.
-fn attached(options: &Options, text: &Text, programs: &[Dumped]) -> Result<(), Stop> {
+fn attached(options: &Options, text: &Collection, programs: &[Dumped]) -> Result<(), Stop> {
     // Ids must be the running kernel's, even if a file provides the offsets.
     let types = KernelTypes::running();
     let plan = |dumped: &Dumped| {

@@ -10,14 +10,24 @@ use crate::view::tables::{Style, Tables as View, Titles};
 /// Prints each sample as tables.
 pub struct Tables {
     style: Style,
-    /// Whether the date and time stand above tables even if no time is asked for.
-    dated: bool,
+    head: Head,
+}
+
+/// What stands above tables where no time is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    /// An empty line.
+    Space,
+    /// An empty line, the date and the time.
+    Date,
+    /// Nothing.
+    Nothing,
 }
 
 impl Tables {
     /// Histograms from the lowest bucket on, with a summary below where values are measured.
     pub fn new(titles: Titles, summary: bool) -> Tables {
-        Tables { style: Style { from_zero: true, summary, titles }, dated: false }
+        Tables { style: Style { from_zero: true, summary, titles }, head: Head::Space }
     }
 
     /// Histograms from the first bucket on that counted anything.
@@ -25,9 +35,9 @@ impl Tables {
         Tables { style: Style { from_zero: false, ..self.style }, ..self }
     }
 
-    /// With the date and time above tables even if no time is asked for.
-    pub fn dated(self) -> Tables {
-        Tables { dated: true, ..self }
+    /// With this above tables where no time is asked for.
+    pub fn below(self, head: Head) -> Tables {
+        Tables { head, ..self }
     }
 }
 
@@ -38,12 +48,13 @@ impl Output for Tables {
         time: Option<&str>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        match time {
-            None if self.dated => {
+        match (time, self.head) {
+            (Some(time), _) => writeln!(out, "\n{time}")?,
+            (None, Head::Space) => writeln!(out)?,
+            (None, Head::Date) => {
                 writeln!(out, "\n{}", clock::date_and_time(sample.span.end.wall))?
             }
-            None => writeln!(out)?,
-            Some(time) => writeln!(out, "\n{time}")?,
+            (None, Head::Nothing) => {}
         }
         write!(out, "{}", View { sample, style: self.style })
     }

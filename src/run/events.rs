@@ -60,8 +60,8 @@ impl<'a> Events<'a> {
         Events { length, left: count, deadline, stop, output, watched, turn: 0 }
     }
 
-    /// Ends the last interval as soon as `stop` is readable, such as a
-    /// [`StopSignal`](crate::sys::signal::StopSignal).
+    /// Ends the last interval as soon as `stop` is readable, such as an eventfd that a signal handler
+    /// writes to.
     pub fn until(mut self, stop: &'a impl AsFd) -> Events<'a> {
         self.stop = Some(stop.as_fd());
         self

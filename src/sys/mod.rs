@@ -19,7 +19,7 @@
 //! | [`capability`] | do something with fewer capabilities |
 //! | [`cpu`] | how many CPUs a per-CPU map has values for |
 //! | [`tracefs`], [`kallsyms`] | what can be traced, by name |
-//! | [`signal`] | how a process is asked to end |
+//! | `signal` | how a process is asked to end; only with the feature `cli` |
 //! | [`mod@file`] | reading files the kernel writes for us |
 
 #![deny(clippy::undocumented_unsafe_blocks)]
@@ -40,6 +40,7 @@ mod memory;
 pub mod object;
 pub mod perf;
 pub mod prog;
+#[cfg(feature = "cli")]
 pub mod signal;
 pub mod tracefs;
 #[cfg(test)]

@@ -8,13 +8,13 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use super::history::{effect, slot_at};
+use super::history::slot_at;
 use super::log::{Event, Missing, Place, State, Value, events, events_of_walk, missing};
 use super::path::Code;
 use super::recording::Verdict;
 use super::totals::Totals;
 use super::walk::{Entry, walk};
-use crate::insn::{Callee, Insn, Operand, Reg};
+use crate::insn::{Callee, Insn, Reg, Regs};
 
 /// Which of the two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -494,7 +494,7 @@ impl<'a> Found<'a> {
             && let Some(from) = parent
         {
             let made = match code.insn(from.at) {
-                Some(insn) => differing & reads(insn) != 0,
+                Some(insn) => differing & bits(insn.reads()) != 0,
                 None => false,
             };
             for (place, one, other) in both(&here.begins, &there.begins) {
@@ -519,14 +519,11 @@ impl<'a> Found<'a> {
             Insn::Exit if here.frame > 0 => return differing,
             _ => {}
         }
-        let mut made = differing & reads(insn) != 0;
+        let mut made = differing & bits(insn.reads()) != 0;
         if let Insn::Load { base, offset, .. } = insn {
             made |= slot_of(here, base, offset).is_some_and(|at| differing & bit(at) != 0);
         }
-        let written = match insn {
-            Insn::Call(Callee::Helper(_) | Callee::Kfunc { .. }) => 0b111111,
-            _ => writes(insn),
-        };
+        let written = bits(insn.writes());
         let before = differing;
         differing &= !written;
         // What it reads first: that may differ since a condition told something.
@@ -544,7 +541,7 @@ impl<'a> Found<'a> {
                     self.value(here.at, None, place, one, other);
                 }
             }
-            made |= differing & reads(insn) & !written != 0;
+            made |= differing & bits(insn.reads()) & !written != 0;
         }
         differing
     }
@@ -593,28 +590,9 @@ fn handed_over(places: u128) -> u128 {
     places & 0b111111
 }
 
-/// The registers that an instruction reads.
-fn reads(insn: Insn) -> u128 {
-    let of = |register: Reg| bit(Place::Register(register.number()));
-    let operand = |src| if let Operand::Reg(register) = src { of(register) } else { 0 };
-    match insn {
-        Insn::Alu { op: crate::insn::Alu::Mov, src, .. } => operand(src),
-        Insn::Alu { dst, src, .. } | Insn::JumpIf { dst, src, .. } => of(dst) | operand(src),
-        Insn::Movsx { src, .. } => of(src),
-        Insn::Neg { dst, .. } | Insn::ToEndian { dst, .. } | Insn::Bswap { dst, .. } => of(dst),
-        Insn::Load { base, .. } | Insn::LoadAcquire { base, .. } => of(base),
-        Insn::Store { base, src, .. } => of(base) | operand(src),
-        Insn::StoreRelease { base, src, .. } | Insn::Atomic { base, src, .. } => of(base) | of(src),
-        Insn::LoadPacket { index, .. } => index.map_or(0, of),
-        Insn::LoadImm64 { .. } | Insn::Goto { .. } | Insn::Gotol { .. } | Insn::MayGoto { .. } => 0,
-        Insn::Call(_) => 0b111110,
-        Insn::Exit => 1,
-    }
-}
-
-/// The registers that an instruction writes.
-fn writes(insn: Insn) -> u128 {
-    effect(insn, |_, _| None).writes.map_or(0, bit)
+/// The bits of registers.
+fn bits(registers: Regs) -> u128 {
+    registers.iter().fold(0, |bits, register| bits | bit(Place::Register(register.number())))
 }
 
 /// Whether two kernels know the same of what is in a place.

@@ -1,6 +1,8 @@
 //! A kernel, its cases, and the bodies of their tests. `boot.rs` does the booting.
 
 use crate::boot::{Boot, boot};
+use crate::lines;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, Once, OnceLock, PoisonError};
 use std::{env, thread};
@@ -25,6 +27,30 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The intervals of the tool that it ran, whatever was printed besides.
+    #[track_caller]
+    pub fn intervals(&self) -> Vec<Value> {
+        lines::intervals(&self.json())
+    }
+
+    /// The only interval.
+    #[track_caller]
+    pub fn interval(&self) -> Value {
+        lines::interval(&self.json())
+    }
+
+    fn json(&self) -> String {
+        let lines = self.stdout.lines().filter(|line| line.starts_with('{'));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// What the guest printed at the end of a line that begins with this.
+    #[track_caller]
+    pub fn told(&self, begin: &str) -> &str {
+        let told = self.stdout.lines().find_map(|line| line.strip_prefix(begin));
+        told.unwrap_or_else(|| panic!("no {begin}: {}", self.stdout)).trim()
+    }
+
     /// So many, but for those that the tool says the kernel did not run its programs for: one that is
     /// preempted on its way is not run again on that CPU until it is back, which in an emulated machine
     /// may take long. Of each event more than one program may miss its part.

@@ -2,7 +2,7 @@
 //! `guest/case.sh` and `guest/tools/bitehist.sh`.
 
 use crate::bed::Outcome;
-use serde_json::Value;
+use crate::lines::{buckets, row};
 
 /// A row of the histogram: the least and the greatest size in KiB, and how many requests.
 type Bucket = (u64, u64, u64);
@@ -12,7 +12,7 @@ const MIXED: [Bucket; 5] = [(4, 7, 499), (8, 15, 0), (16, 31, 251), (32, 63, 0),
 
 /// Those requests and nothing else, in one interval.
 pub fn mixed(outcome: &Outcome) {
-    assert_eq!(histograms(&outcome.stdout), [MIXED]);
+    assert_eq!(histograms(outcome), [MIXED]);
 }
 
 /// The same, and the kprobe of the original was chosen, as it works here.
@@ -24,19 +24,18 @@ pub fn mixed_by_kprobe(outcome: &Outcome) {
 /// Those requests on each of three disks.
 pub fn mixed_thrice(outcome: &Outcome) {
     let expected = MIXED.map(|(min, max, count)| (min, max, 3 * count));
-    assert_eq!(histograms(&outcome.stdout), [expected]);
+    assert_eq!(histograms(outcome), [expected]);
 }
 
 /// Three intervals in which nothing happened.
 pub fn three_empty(outcome: &Outcome) {
-    assert_eq!(histograms(&outcome.stdout), [[]; 3]);
+    assert_eq!(histograms(outcome), [[]; 3]);
 }
 
 /// Of the rounds of 1009 and 997 requests of 4 KiB none is lost between two intervals.
 pub fn intervals(outcome: &Outcome) {
-    let (json, rounds) = outcome.stdout.rsplit_once("rounds ").expect("rounds");
-    let rounds: u64 = rounds.trim().parse().unwrap();
-    let intervals = histograms(json);
+    let rounds: u64 = outcome.told("rounds ").parse().unwrap();
+    let intervals = histograms(outcome);
     assert!(intervals.len() >= 5, "too few to tell: {intervals:?}");
     let mut sum = 0;
     for (min, max, count) in intervals.into_iter().flatten() {
@@ -57,19 +56,10 @@ pub fn left_nothing(outcome: &Outcome) {
     assert_eq!(before, after, "probes and programs left behind");
 }
 
-/// The histogram of each interval, from the lines that `--json` prints.
-fn histograms(json: &str) -> Vec<Vec<Bucket>> {
-    json.lines().map(|line| histogram(&serde_json::from_str(line).unwrap())).collect()
-}
-
-fn histogram(line: &Value) -> Vec<Bucket> {
-    assert_eq!(line["type"], "hist");
-    assert_eq!(line["unit"], "kbytes");
-    let number = |bucket: &Value, key: &str| bucket[key].as_u64().expect(key);
-    line["data"]["hist"]
-        .as_array()
-        .expect("data.hist")
-        .iter()
-        .map(|b| (number(b, "min"), number(b, "max"), number(b, "count")))
-        .collect()
+/// The histogram of each interval.
+#[track_caller]
+fn histograms(outcome: &Outcome) -> Vec<Vec<Bucket>> {
+    let intervals = outcome.intervals();
+    assert!(intervals.iter().all(|line| line["tables"][0]["unit"] == "kbytes"), "{intervals:?}");
+    intervals.iter().map(|line| buckets(row(line))).collect()
 }

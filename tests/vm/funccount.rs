@@ -2,25 +2,27 @@
 //! `guest/tools/funccount.sh`.
 
 use crate::bed::Outcome;
+use crate::lines;
 use serde_json::Value;
 
 /// What was counted for a key in all intervals.
-fn count(outcome: &Outcome, key: &str) -> u64 {
-    let lines = outcome.stdout.lines().filter(|line| line.starts_with('{'));
-    let lines = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
-    lines.map(|line| line["data"]["counts"][key].as_u64().unwrap_or(0)).sum()
+fn count(outcome: &Outcome, label: &str, key: impl Into<Value>) -> u64 {
+    let (lines, key) = (outcome.intervals(), key.into());
+    let rows = lines.iter().flat_map(lines::rows).filter(|row| row["labels"][label] == key);
+    rows.map(lines::count).sum()
 }
 
 /// A process read and wrote 1009 times.
 pub fn read_and_written(outcome: &Outcome) {
-    let counts = [count(outcome, "vfs_read"), count(outcome, "vfs_write")];
+    let counts = ["vfs_read", "vfs_write"].map(|name| count(outcome, "function", name));
     assert_eq!(counts, [1009, 1009], "{}", outcome.stderr);
 }
 
 /// The same by functions and tracepoints at once.
 pub fn read_and_exited(outcome: &Outcome) {
-    assert_eq!(count(outcome, "vfs_read"), 1009, "{}", outcome.stderr);
-    assert_eq!(count(outcome, "sched:sched_process_exit"), 1, "{}", outcome.stderr);
+    let counts =
+        ["vfs_read", "sched:sched_process_exit"].map(|name| count(outcome, "function", name));
+    assert_eq!(counts, [1009, 1], "{}", outcome.stderr);
 }
 
 /// The same with hundreds of functions, which one link attached.
@@ -35,19 +37,19 @@ pub fn by_one_link(outcome: &Outcome) {
 
 /// 1009 reads by the command.
 pub fn by_comm(outcome: &Outcome) {
-    assert_eq!(count(outcome, "dd"), 1009, "{}", outcome.stdout);
+    assert_eq!(count(outcome, "comm", "dd"), 1009, "{}", outcome.stdout);
 }
 
 /// 1009 reads by the process whose number stands at the end.
 pub fn by_pid(outcome: &Outcome) {
-    let pid = outcome.stdout.lines().find_map(|line| line.strip_prefix("pid ")).expect("pid");
-    assert_eq!(count(outcome, pid), 1009, "{}", outcome.stdout);
+    let pid: u64 = outcome.told("pid ").parse().unwrap();
+    assert_eq!(count(outcome, "pid", pid), 1009, "{}", outcome.stdout);
 }
 
 /// None of two processes' calls is lost between two intervals.
 pub fn intervals(outcome: &Outcome) {
-    assert!(outcome.stdout.lines().count() >= 3, "too few to tell: {}", outcome.stdout);
-    outcome.counted_but_for_missed(count(outcome, "dd"), 50021 + 50023);
+    assert!(outcome.intervals().len() >= 3, "too few to tell: {}", outcome.stdout);
+    outcome.counted_but_for_missed(count(outcome, "comm", "dd"), 50021 + 50023);
 }
 
 /// The kernel holds as many probes and programs as at boot; while the tool ran there were more.

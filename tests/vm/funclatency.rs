@@ -2,6 +2,7 @@
 //! `guest/tools/funclatency.sh`.
 
 use crate::bed::Outcome;
+use crate::lines::{buckets, count, counted, lost, nothing_lost, row, row_of, rows};
 use crate::user;
 use serde_json::Value;
 
@@ -25,57 +26,57 @@ pub fn crowd(outcome: &Outcome) {
 /// A kretprobe follows a few only, but every call that it does not is told.
 pub fn crowd_or_missed(outcome: &Outcome) {
     let (timed, line) = timed(outcome);
-    let open = line["open"].as_u64().unwrap_or(0);
+    let open = lost(&line, "open");
     assert!(timed > 0 && timed <= CROWD && timed + open >= CROWD, "{timed} timed: {line}");
+}
+
+/// The case's own processes.
+fn pids(outcome: &Outcome) -> Vec<u64> {
+    outcome.told("pids ").split(' ').map(|pid| pid.parse().unwrap()).collect()
 }
 
 /// How many calls of the case's own processes were timed.
 fn timed(outcome: &Outcome) -> (u64, Value) {
-    let (json, pids) = outcome.stdout.rsplit_once("pids ").expect("pids");
-    let line: Value = serde_json::from_str(json).unwrap();
-    let counts = pids.split_whitespace().map(|pid| line["summary"][pid]["count"].as_u64());
-    (counts.flatten().sum(), line)
+    let (line, pids) = (outcome.interval(), pids(outcome));
+    let own = |row: &&Value| pids.iter().any(|pid| row["labels"]["pid"] == *pid);
+    (rows(&line).iter().filter(own).map(count).sum(), line)
 }
 
 /// Each sleep is in the histogram of its process, most of them in the bucket of 5 ms or the next.
 /// Nothing was missed.
 pub fn sleeps(outcome: &Outcome) {
-    let (json, pids) = outcome.stdout.rsplit_once("pids ").expect("pids");
-    let line: Value = serde_json::from_str(json).unwrap();
+    let line = outcome.interval();
     let (mut calls, mut close) = (0, 0);
-    for pid in pids.split_whitespace() {
-        let buckets = line["data"]["latencies"][pid].as_array().expect(pid);
-        let [bucket] = &buckets[..] else { panic!("{pid} did not sleep once: {buckets:?}") };
-        let min = bucket["min"].as_u64().unwrap();
-        assert!(min >= 4096, "{pid}: {bucket}");
-        calls += bucket["count"].as_u64().unwrap();
+    for pid in pids(outcome) {
+        let row = row_of(&line, "pid", pid);
+        let [(min, ..)] = buckets(row)[..] else { panic!("{pid} did not sleep once: {row}") };
+        assert!(min >= 4096, "{row}");
+        calls += count(row);
         close += u64::from(min <= 8192);
-        let summary = &line["summary"][pid];
-        assert!(summary["min"].as_f64().unwrap() >= 5000.0, "{pid}: {summary}");
-        assert_eq!(summary["min"], summary["max"], "{pid}: {summary}");
+        assert!(row["min"].as_f64().unwrap() >= 5000.0, "{row}");
+        assert_eq!(row["min"], row["max"], "{row}");
     }
     assert_eq!(calls, SLEEPS);
     // An emulated machine sleeps longer now and then.
     assert!(close > SLEEPS / 2, "{close} of {SLEEPS}: {line}");
-    for word in ["no_entry", "no_return", "too_many", "too_many_keys"] {
-        assert!(line[word].is_null(), "{line}");
+    // Other processes may sleep at the end.
+    for what in ["no_start", "no_end", "beyond_max_open", "beyond_max_keys"] {
+        assert_eq!(lost(&line, what), 0, "{line}");
     }
 }
 
 /// Each call of a user function is timed, and most are in the bucket of 5 ms or the next. The function is
 /// named.
 pub fn naps(outcome: &Outcome) {
-    let line: Value = serde_json::from_str(&outcome.stdout).unwrap();
-    let count = |bucket: &Value| bucket["count"].as_u64().unwrap();
-    let buckets = line["data"]["latencies"].as_array().expect("latencies");
-    assert_eq!(buckets.iter().map(count).sum::<u64>(), user::NAPS, "{line}");
-    let close = buckets.iter().filter(|b| [4096, 8192].contains(&b["min"].as_u64().unwrap()));
-    assert!(close.map(count).sum::<u64>() > user::NAPS / 2, "{line}");
+    let line = outcome.interval();
+    let row = row(&line);
+    assert_eq!(count(row), user::NAPS, "{line}");
+    let counted = counted(row);
+    let close = counted.iter().filter(|(min, _)| [4096, 8192].contains(min));
+    assert!(close.map(|(_, count)| count).sum::<u64>() > user::NAPS / 2, "{line}");
     let least = 1000.0 * user::MILLISECONDS as f64;
-    assert!(line["summary"]["min"].as_f64().unwrap() >= least, "{line}");
-    for word in ["no_entry", "no_return", "too_many", "open"] {
-        assert!(line[word].is_null(), "{line}");
-    }
+    assert!(row["min"].as_f64().unwrap() >= least, "{line}");
+    nothing_lost(&line);
     let first = "Tracing the latency of /bin/vm-tests:vm::user::nap... ";
     assert!(outcome.stderr.contains(first), "{}", outcome.stderr);
 }

@@ -18,6 +18,8 @@ mod doctor;
 mod dump;
 mod funclatency;
 mod lesson;
+#[path = "../host/lines.rs"]
+mod lines;
 mod list;
 mod machine;
 mod refusal;

@@ -1,19 +1,20 @@
 //! What run must have told in the guest.
 
 use crate::bed::Outcome;
+use crate::lines::row;
 use serde_json::{Value, json};
 
 /// Of a program that was run by itself: the length of the packet without its first header, twice.
 pub fn once(outcome: &Outcome) {
     let line: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!((&line["returned"], &line["runs"]), (&json!(100), &json!(1009)), "{line}");
-    assert_eq!(line["data"]["runs"], json!([{"key": 0, "value": 1009}]), "{line}");
+    assert_eq!(*row(&line), json!({"labels": {"key": 0}, "value": 1009}), "{line}");
 }
 
 /// Of one that was attached: 499 requests of 4k, and no other.
 pub fn attached(outcome: &Outcome) {
-    let line: Value = serde_json::from_str(&outcome.stdout).unwrap();
-    let counts = line["data"]["hist"][0]["value"].as_array().unwrap();
+    let line = outcome.interval();
+    let counts = row(&line)["value"].as_array().unwrap();
     let counted: Vec<_> = counts.iter().enumerate().filter(|(_, count)| **count != 0).collect();
     assert_eq!(counted, [(2, &json!(499))], "{line}");
 }

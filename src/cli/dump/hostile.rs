@@ -10,13 +10,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::bytes;
 use super::object::Functions;
-use crate::cli::object::read;
 use crate::elf::Object;
 use crate::host::KernelTypes;
 use crate::insn::Endian;
 use crate::insn::translated::{Kernel, translated};
+use crate::source::hex;
+use crate::source::object::read;
 use crate::view::dump::{Dump, Format};
 
 const LITTLE: &[u8] = include_bytes!("../../../tests/dump/objects/all.o");
@@ -172,7 +172,7 @@ proptest! {
 
     #[test]
     fn any_text_is_bytes_or_an_error(text in "[0-9a-fxX, \n\t]{0,200}|\\PC{0,60}") {
-        if let Ok(bytes) = bytes::read(text.clone().into()) {
+        if let Ok(bytes) = hex::read(text.clone().into()) {
             prop_assert!(bytes.len() <= text.len());
         }
     }

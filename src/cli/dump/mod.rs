@@ -1,6 +1,5 @@
 //! `rawbpf dump`: instructions as text, from a file, a tool or the kernel.
 
-mod bytes;
 mod format;
 #[cfg(test)]
 mod hostile;
@@ -22,11 +21,12 @@ use super::{Command, Stop};
 use crate::elf::clean;
 use crate::error::Error;
 use crate::insn::Endian;
+use crate::source::hex;
 use crate::sys::MapType;
 use crate::sys::object::ProgInfo;
 use crate::view::dump::{Dump, Format};
 use object::Functions;
-pub use tool::{Dumped, LICENSE, dump, resolved};
+pub use tool::{Dumped, LICENSE, dump};
 
 /// Show the instructions of a file, of standard input, of a tool or of a loaded program as text
 #[derive(Args)]
@@ -151,7 +151,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
             wrong.extend(shown.wrong);
         }
     } else {
-        let shown = bytes::read(input).and_then(|bytes| of_bytes(path, bytes, options));
+        let shown = hex::read(input).and_then(|bytes| of_bytes(path, bytes, options));
         let shown = shown.map_err(named)?;
         shown.print(&mut out, format)?;
         wrong = shown.wrong;

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::super::object::{is_called, kind};
 use super::map_type;
 use crate::btf::{Btf, ObjectMap};
 use crate::elf::{ElfError, Function, Linker, Notes, Object, Reference, clean};
 use crate::error::Error;
 use crate::insn::Insn;
+use crate::source::object::{is_called, kind};
 use crate::sys::MapType;
 use crate::view::dump::{Dump, MapRow, Origin, Row, SourceLine};
 

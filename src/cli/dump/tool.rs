@@ -4,10 +4,10 @@ use std::io::Write;
 use std::rc::Rc;
 
 use super::super::Stop;
-use crate::error::Error;
 use crate::insn::parse::{ProgramLine, Word};
 use crate::insn::{Endian, Program, encode};
 use crate::run::Plan;
+use crate::source::{Collection, ProgramSpec, resolved};
 use crate::sys::map::MapSpec;
 use crate::view::dump::{Dump, Format, MapRow, Origin, Row, SourceLine};
 
@@ -34,7 +34,19 @@ impl<'a> From<&'a Plan> for Dumped<'a> {
     }
 }
 
-impl Dumped<'_> {
+impl<'a> From<&'a ProgramSpec> for Dumped<'a> {
+    fn from(spec: &'a ProgramSpec) -> Dumped<'a> {
+        let ProgramSpec { name, kind, place, program } = spec;
+        Dumped { name, kind: kind.to_string(), place: place.clone(), program }
+    }
+}
+
+impl<'a> Dumped<'a> {
+    /// All programs of a source.
+    pub fn all(collection: &'a Collection) -> Vec<Dumped<'a>> {
+        collection.programs.iter().map(Dumped::from).collect()
+    }
+
     fn license(&self) -> &str {
         self.program.license().and_then(|license| license.to_str().ok()).unwrap_or(LICENSE)
     }
@@ -57,17 +69,6 @@ pub fn dump(
         }
         Ok(shown(dumped, endian, maps).print(out, format)?)
     })
-}
-
-/// Every offset of the program is known.
-pub fn resolved(program: &Program) -> Result<(), Error> {
-    match program.unresolved() {
-        None => Ok(()),
-        Some(field) => Err(Error::lacking(format!(
-            "{field} is not known without the kernel's types"
-        ))
-        .next("try: --btf FILE with that kernel's vmlinux or BTF, or the listing, which names it")),
-    }
 }
 
 fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Dump {

@@ -1,6 +1,6 @@
 //! Checks whether a learner's program does a lesson's task.
 
-use super::Program;
+use super::program::Program;
 use crate::cli::run::not_run;
 use crate::error::Error;
 use crate::insn::helper::Helper;
@@ -17,9 +17,9 @@ use crate::sys::{Map, MapSpec, Prog, ProgramType};
 pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
     let wanted = Program::of(lesson.name, lesson.solution());
     let wanted = wanted.map_err(|_| Error::failed("the lesson's own solution is wrong"))?;
-    for map in &wanted.text.maps {
+    for map in &wanted.maps {
         let same = |other: &MapSpec| MapSpec { flags: map.flags, ..other.clone() } == *map;
-        if !program.text.maps.iter().any(same) {
+        if !program.maps.iter().any(same) {
             return Err(Error::failed(format!(
                 "the lesson's map {} is missing or was changed: keep its .map line",
                 map.name
@@ -47,14 +47,14 @@ pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
         let id = Helper::by_name(name).map(|helper| helper.id as i32);
         let called =
             |insn: &Insn| matches!(insn, Insn::Call(Callee::Helper(call)) if Some(*call) == id);
-        if !program.text.programs[0].program.insns().iter().any(called) {
+        if !program.spec.program.insns().iter().any(called) {
             return Err(Error::failed(format!(
                 "not passed: the verifier accepts the program, but it does not call {name}, as the \
                  lesson asks"
             )));
         }
     }
-    let map = wanted.text.maps.first();
+    let map = wanted.maps.first();
     let map = map.and_then(|wanted| maps.iter().find(|map| map.spec().name == wanted.name));
     for (key, value) in lesson.map {
         let set = map.map(|map| map.update(&key.to_ne_bytes(), &bytes(value), Update::Any));

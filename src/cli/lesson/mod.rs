@@ -2,6 +2,7 @@
 
 mod check;
 mod copy;
+mod program;
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -9,15 +10,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Stop;
 use super::report::{colored, verifier_log};
-use super::text::{ProgramKind, Text};
+use super::{Stop, input};
 use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::lessons::{LESSONS, Lesson, RECORDED};
-use crate::run::{create, load_alone, verification};
-use crate::sys::{Map, Prog, ProgramType, capability, file};
+use crate::sys::file;
 use crate::verifier::verification::Verification;
+use program::Program;
 
 /// Learn how the verifier thinks: a course of programs that it refuses, for you to correct
 #[derive(Args)]
@@ -135,7 +135,7 @@ fn verdict(lesson: &Lesson) -> Result<Verdict, Stop> {
     let program = Program::of(&format!("{}.bpf", lesson.name), lesson.broken())?;
     let recorded = |why: Cow<str>| Verdict {
         heading: format!("The verdict of Linux {RECORDED}, recorded ({why}):"),
-        refused: program.refused(lesson.log().to_owned()),
+        refused: program.verification(lesson.log().to_owned()),
     };
     if let Some(missing) = refusal::privilege() {
         return Ok(recorded(missing.what.into()));
@@ -163,8 +163,7 @@ fn check(lesson: &Lesson, number: usize, file: &Path) -> Result<(), Stop> {
     if let Some(missing) = refusal::privilege() {
         return Err(missing.into());
     }
-    let text = super::text::read(file, &KernelTypes::running())?;
-    let program = Program::from_text(text)?;
+    let program = Program::new(input::read(file, &KernelTypes::running())?)?;
     let passed = check::check(lesson, &program).inspect_err(|error| {
         if let Some(refused) = &error.refused {
             say!("{}", refused.render(colored(&io::stderr())).trim_end());
@@ -186,45 +185,4 @@ fn check(lesson: &Lesson, number: usize, file: &Path) -> Result<(), Stop> {
         say!("lesson: the list of finished lessons could not be written: {error}");
     }
     Ok(())
-}
-
-/// The one program of a text, and its type.
-struct Program {
-    text: Text,
-    program_type: ProgramType,
-}
-
-impl Program {
-    fn of(file: &str, text: &str) -> Result<Program, Stop> {
-        Ok(Program::from_text(Text::parse(file, text, &KernelTypes::running())?)?)
-    }
-
-    fn from_text(text: Text) -> Result<Program, Error> {
-        match text.kinds[..] {
-            [ProgramKind::Type(program_type)] => Ok(Program { text, program_type }),
-            [ProgramKind::Attached(kind)] => Err(Error::failed(format!(
-                "a {kind} program cannot be run on given inputs: keep the lesson's .program line"
-            ))),
-            _ => Err(Error::failed("a lesson has one program, and this text has several")),
-        }
-    }
-
-    fn maps(&self) -> Result<Vec<Map>, Error> {
-        create(&self.text.maps)
-    }
-
-    fn load(&self, lesson: &Lesson, maps: &[Map]) -> Result<Prog, Error> {
-        let dumped = &self.text.dumped()[0];
-        let load = || load_alone(dumped.name, dumped.program, maps, self.program_type);
-        match lesson.cap_bpf_alone {
-            true => capability::with_only(capability::BPF, load).map_err(|error| {
-                Error::failed(format!("capabilities cannot be dropped for a while: {error}"))
-            })?,
-            false => load(),
-        }
-    }
-
-    fn refused(&self, log: String) -> Verification {
-        verification(&self.text.programs[0].program, self.text.maps.iter(), log)
-    }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::logs::release;
-use crate::cli::text::{bytes, shown};
+use crate::cli::input::{bytes, shown};
 use crate::error::Error;
 use crate::verifier::draw::comparison;
 use crate::verifier::pair::Pair;

@@ -14,12 +14,13 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::dump::resolved;
-use super::text::{ProgramKind, read_any};
+use super::dump::Dumped;
+use super::input::read_any;
 use super::{Command, Stop};
 use crate::error::Error;
 use crate::host::{Attach, KernelTypes};
 use crate::run::{self, Plan};
+use crate::source::{ProgramKind, resolved};
 use crate::tools::Tool;
 pub use show::Show;
 use shown::Shown;
@@ -90,22 +91,22 @@ pub fn run(options: &Options) -> Result<(), Stop> {
             .into());
     }
     let text = read_any(Path::new(file), &types)?;
-    let programs = text.dumped();
-    programs.iter().try_for_each(|dumped| resolved(dumped.program))?;
+    text.programs.iter().try_for_each(|spec| resolved(&spec.program))?;
     let maps = run::create(&text.maps)?;
     let mut shown = Shown::new(&options.show)?;
-    for (dumped, kind) in programs.iter().zip(&text.kinds) {
-        let verdict = match kind {
+    for spec in &text.programs {
+        let dumped = Dumped::from(spec);
+        let verdict = match spec.kind {
             ProgramKind::Type(program_type) => {
-                run::verify_alone(dumped.name, dumped.program, &maps, *program_type)
+                run::verify_alone(dumped.name, dumped.program, &maps, program_type)
             }
             ProgramKind::Attached(_) => {
                 let attach = Attach::parse(&dumped.kind, &dumped.place, &types)?;
                 run::verify(&Plan::new(dumped.name, attach, dumped.program.clone()), &maps)
             }
         };
-        let named = |error| text.explained(error).of_program(dumped.name, programs.len());
-        shown.program(dumped, verdict.map_err(named))?;
+        let named = |error| text.explained(error).of_program(&spec.name, text.programs.len());
+        shown.program(&dumped, verdict.map_err(named))?;
     }
     shown.end()
 }

@@ -114,7 +114,7 @@ impl<'a> Shown<'a> {
         if let Some(error) = error
             && let Some(earlier) = self.refused.replace(error)
         {
-            say!("verify: {}", report::without_cause(&earlier));
+            say!("verify: {}", earlier.without_cause());
             report::detail(&earlier, "");
         }
         Ok(())

@@ -165,10 +165,14 @@ mod tests {
             let verified =
                 Verified { name, kind, place, program, totals_only: false, refused: true };
             let mut lines = vec![verdict(&verified)];
-            let Ok(()) = crate::verifier::walk::walk(&verified.program.code, &verified.program.log, &mut |it| {
-                lines.push(entry(&verified, &it, true));
-                Ok::<_, std::convert::Infallible>(())
-            });
+            let Ok(()) = crate::verifier::walk::walk(
+                &verified.program.code,
+                &verified.program.log,
+                &mut |it| {
+                    lines.push(entry(&verified, &it, true));
+                    Ok::<_, std::convert::Infallible>(())
+                },
+            );
             let lines = lines.iter().map(|line| serde_json::from_str::<Json>(line).unwrap());
             let types: Vec<_> = lines.map(|line| line["type"].clone()).collect();
             assert!(

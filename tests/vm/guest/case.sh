@@ -29,6 +29,9 @@ stop() {
     wait "$rawbpf"
 }
 
+# intervals: how many of them the tool has printed as JSON.
+intervals() { grep -c '^{"type":"interval"' "$CASE/stdout" || true; }
+
 # murder: end it without a chance to clean up.
 murder() {
     kill -KILL "$rawbpf"

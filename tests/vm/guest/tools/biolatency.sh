@@ -101,7 +101,7 @@ biolatency_flush() {
 biolatency_intervals() {
     start biolatency -d nullb0 --json 0.1
     rounds=0
-    while [ "$(wc -l <"$CASE/stdout")" -lt 5 ]; do
+    while [ "$(intervals)" -lt 5 ]; do
         one_each nullb0
         rounds=$((rounds + 1))
     done

@@ -29,7 +29,7 @@ bitehist_three_tables() {
 bitehist_intervals() {
     start bitehist -d nullb0 --json 0.1
     rounds=0
-    while [ "$(wc -l <"$CASE/stdout")" -lt 5 ]; do
+    while [ "$(intervals)" -lt 5 ]; do
         taskset 1 sh /guest/case.sh direct_write 1009 4k nullb0 &
         one=$!
         taskset 2 sh /guest/case.sh direct_write 997 4k nullb0 &

@@ -1,4 +1,4 @@
-//! Instructions as bytes, or as hexadecimal text.
+//! Instructions that are written as bytes, or as hexadecimal text.
 
 use crate::error::Error;
 

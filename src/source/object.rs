@@ -1,12 +1,11 @@
 //! Programs from an ELF object, as clang makes it: what libbpf would make of its sections.
 
-use super::text::{ProgramKind, Text};
+use super::collection::{Collection, ProgramKind, ProgramSpec};
 use crate::btf::{Btf, ObjectMap, identifier};
 use crate::elf::{ElfError, Function, Linker, Notes, Object, clean};
 use crate::error::Error;
 use crate::host::{AttachKind, KernelTypes};
 use crate::insn::Endian;
-use crate::insn::parse::{NamedProgram, ProgramLine, Word};
 use crate::sys::{MapSpec, MapType, ProgramType, cpu};
 
 /// The types by libbpf's names of sections; what stands behind a slash says no more here.
@@ -74,7 +73,7 @@ pub fn kind(section: &str) -> Option<(ProgramKind, &str)> {
 ///
 /// # Errors
 /// It is no object for this host, or something in it is not known, missing or wrong.
-pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
+pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     let wrong = |error: ElfError| Error::usage(error.to_string());
     let object = Object::parse(bytes).map_err(wrong)?;
     if object.endian != Endian::HOST {
@@ -92,7 +91,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
     let mut linker = Linker::new(&object, &notes, &functions, names);
     let mut kernel = None;
     let mut missing = vec![];
-    let (mut programs, mut kinds) = (vec![], vec![]);
+    let mut programs = vec![];
     for (index, function) in functions.iter().enumerate().filter(|(_, it)| !is_called(it)) {
         let name = identifier(function.name);
         let (kind, place) = kind(function.section).ok_or_else(|| {
@@ -130,10 +129,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
             }
         });
         let program = linked.map_err(|error| broken.unwrap_or(Error::failed(error.to_string())))?;
-        let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
-        let line = ProgramLine { name: word(&name), kind: Word::default(), place: word(place) };
-        programs.push(NamedProgram { line, program });
-        kinds.push(kind);
+        programs.push(ProgramSpec { name, kind, place: place.to_owned(), program });
     }
     if programs.is_empty() {
         return Err(Error::usage("there is no program in it").next(
@@ -141,7 +137,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Text, Error> {
         ));
     }
     let license = object.license().map(|license| clean(license.as_bytes()));
-    Ok(Text { license, programs, maps, kinds, name: "program".into(), missing })
+    Ok(Collection { license, programs, maps, missing })
 }
 
 /// Whether a function is only there to be called.

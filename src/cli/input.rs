@@ -1,0 +1,55 @@
+//! The files that the command line names; `-` is standard input.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::Stop;
+use crate::error::Error;
+use crate::host::KernelTypes;
+use crate::source::{self, Collection};
+
+/// A text of the largest program that the kernel takes is half of this.
+const LARGEST: u64 = 64 << 20;
+
+/// Reads the text at `path`.
+///
+/// # Errors
+/// It cannot be read, or is wrong.
+pub fn read(path: &Path, types: &KernelTypes) -> Result<Collection, Stop> {
+    Ok(source::text::read(&shown(path), &bytes(path)?, types)?)
+}
+
+/// Reads programs to be loaded: a text, or an ELF object as clang makes it.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_any(path: &Path, types: &KernelTypes) -> Result<Collection, Stop> {
+    Ok(source::read(&shown(path), &bytes(path)?, types)?)
+}
+
+/// A file's name in errors.
+pub fn shown(path: &Path) -> String {
+    if path == "-" { "<stdin>".into() } else { path.display().to_string() }
+}
+
+/// What a file holds, if it is not larger than any text has to be.
+///
+/// # Errors
+/// It cannot be read.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
+    let name = shown(path);
+    let mut bytes = vec![];
+    let reading = match path == "-" {
+        true => io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes),
+        false => File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)),
+    };
+    reading.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::usage(format!("{name}: no such file")),
+        _ => Error::usage(format!("{name}: it cannot be read: {error}")),
+    })?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Error::usage(format!("{name}: more than {} MiB", LARGEST >> 20)));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,74 @@
+//! The program of a lesson, or a learner's.
+
+use crate::cli::Stop;
+use crate::error::Error;
+use crate::host::KernelTypes;
+use crate::lessons::Lesson;
+use crate::run::{create, load_alone, verification};
+use crate::source::{self, Collection, ProgramKind, ProgramSpec};
+use crate::sys::{Map, MapSpec, Prog, ProgramType, capability};
+use crate::verifier::verification::Verification;
+
+/// A text's one program, which is of a type.
+pub struct Program {
+    /// The program.
+    pub spec: ProgramSpec,
+    /// Its maps.
+    pub maps: Vec<MapSpec>,
+    /// Its type.
+    pub program_type: ProgramType,
+}
+
+impl Program {
+    /// The program in this text of a file.
+    ///
+    /// # Errors
+    /// The text is wrong, or holds something else.
+    pub fn of(file: &str, text: &str) -> Result<Program, Stop> {
+        let types = KernelTypes::running();
+        Ok(Program::new(source::text::read(file, text.as_bytes(), &types)?)?)
+    }
+
+    /// The program that a text defines.
+    ///
+    /// # Errors
+    /// There are several, or it is attached.
+    pub fn new(text: Collection) -> Result<Program, Error> {
+        let maps = text.maps;
+        let [spec] = <[ProgramSpec; 1]>::try_from(text.programs)
+            .map_err(|_| Error::failed("a lesson is one program, and these are several"))?;
+        match spec.kind {
+            ProgramKind::Type(program_type) => Ok(Program { spec, maps, program_type }),
+            ProgramKind::Attached(kind) => Err(Error::failed(format!(
+                "a {kind} program cannot be run on given inputs: keep the lesson's .program line"
+            ))),
+        }
+    }
+
+    /// Makes its maps.
+    ///
+    /// # Errors
+    /// The kernel refuses one, and why.
+    pub fn maps(&self) -> Result<Vec<Map>, Error> {
+        create(&self.maps)
+    }
+
+    /// Loads it, with the privileges that the lesson has.
+    ///
+    /// # Errors
+    /// The kernel refuses it, and why.
+    pub fn load(&self, lesson: &Lesson, maps: &[Map]) -> Result<Prog, Error> {
+        let load = || load_alone(&self.spec.name, &self.spec.program, maps, self.program_type);
+        match lesson.cap_bpf_alone {
+            true => capability::with_only(capability::BPF, load).map_err(|error| {
+                Error::failed(format!("no capability can be laid aside: {error}"))
+            })?,
+            false => load(),
+        }
+    }
+
+    /// The program with the log of a verifier that refused it.
+    pub fn verification(&self, log: String) -> Verification {
+        verification(&self.spec.program, self.maps.iter(), log)
+    }
+}
