@@ -41,7 +41,7 @@ pub struct Options {
 const USAGE: &str = "rawbpf argdist [OPTIONS] FUNCTION ARG|FIELD [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Its maps use 32 bytes of kernel memory, and 568 bytes for each CPU.
+Kernel memory of its maps: 32 bytes, and 568 bytes for each CPU.
 
 Examples:
   rawbpf argdist blk_mq_start_request 'arg0->__data_len' 1 1  a field that an argument points to

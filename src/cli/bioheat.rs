@@ -72,7 +72,7 @@ enum When {
 const USAGE: &str = "rawbpf bioheat [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Its maps use 1537 KiB of kernel memory, and 64 bytes for each CPU.
+Kernel memory of its maps: 1537 KiB, and 64 bytes for each CPU.
 
 Examples:
   rawbpf bioheat                         a row every 2 seconds until Ctrl-C

@@ -53,7 +53,7 @@ pub struct Options {
 const USAGE: &str = "rawbpf biolatency [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Its maps use 2817 KiB of kernel memory, and 632 bytes for each CPU. With -D or -F they use
+Kernel memory of its maps: 2817 KiB, and 632 bytes for each CPU. With -D or -F it is
 3093 KiB, and 143 KiB for each CPU. --max-requests and --max-keys change that.
 
 Examples:

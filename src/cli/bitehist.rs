@@ -27,7 +27,7 @@ pub struct Options {
 const USAGE: &str = "rawbpf bitehist [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Its maps use 264 bytes of kernel memory.
+Kernel memory of its maps: 264 bytes.
 
 Examples:
   rawbpf bitehist                    a table every 5 seconds until Ctrl-C

@@ -71,7 +71,7 @@ fn key() -> impl TypedValueParser<Value = Key> {
 const USAGE: &str = "rawbpf bitesize [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Its maps use 3361 KiB of kernel memory, and 344 bytes for each CPU. --max-keys changes that.
+Kernel memory of its maps: 3361 KiB, and 344 bytes for each CPU. --max-keys changes that.
 
 Examples:
   rawbpf bitesize                        tables every 5 seconds until Ctrl-C

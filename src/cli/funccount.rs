@@ -29,8 +29,8 @@ pub struct Options {
     by: By,
 
     /// Only this process
-    #[arg(short, long, value_name = "PID", value_parser = whole(1..=i32::MAX))]
-    pid: Option<i32>,
+    #[arg(short, long, value_name = "PID", value_parser = whole(1..=i32::MAX as u32))]
+    pid: Option<u32>,
 
     /// Print only the N highest counts
     #[arg(long, value_name = "N", value_parser = whole(1..=u32::MAX))]
@@ -65,8 +65,8 @@ fn count(arg: Arg) -> Arg {
 const USAGE: &str = "rawbpf funccount [OPTIONS] FUNCTION|PATTERN... [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Its maps use 8 bytes of kernel memory for each function or tracepoint. With --by another key
-they use 977 KiB, and 72 bytes for each CPU. --max-keys changes that.
+Kernel memory of its maps: 8 bytes for each function or tracepoint. With --by another key it is
+977 KiB, and 72 bytes for each CPU. --max-keys changes that.
 
 Examples:
   rawbpf funccount 'vfs_*'                   a table every 5 seconds until Ctrl-C
@@ -85,7 +85,8 @@ impl Options {
         let tool = funccount::Funccount::new(funccount::Options {
             patterns: patterns.to_vec(),
             by: self.by,
-            pid: self.pid,
+            // The range of the option is that of the type.
+            pid: self.pid.map(|pid| pid as i32),
             top: self.top,
             max_keys: self.max_keys,
         })?;

@@ -47,8 +47,8 @@ pub struct Options {
 const USAGE: &str = "rawbpf funclatency [OPTIONS] FUNCTION [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Its maps use 977 KiB of kernel memory, and 568 bytes for each CPU. With --by pid they \
-use 1057 KiB, and 568 KiB for each CPU. --max-keys changes that.
+Kernel memory of its maps: 977 KiB, and 568 bytes for each CPU. With --by pid it is \
+1057 KiB, and 568 KiB for each CPU. --max-keys changes that.
 
 Examples:
   rawbpf funclatency do_nanosleep 1 3             a kernel function, three tables

@@ -1,9 +1,7 @@
 //! The options that tracing tools share: a letter means the same in every tool.
 
-use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -115,7 +113,17 @@ pub fn attach_kind() -> impl TypedValueParser<Value = Choice> {
     )
 }
 
-/// Reads one of these by its spelling.
+/// A parser of whole numbers in a range.
+pub fn whole(
+    range: RangeInclusive<u32>,
+) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync + 'static {
+    move |text| match text.parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(format!("it must be a whole number from {} to {}", range.start(), range.end())),
+    }
+}
+
+/// Parses one of these by its spelling.
 pub fn one_of<T, const N: usize>(
     all: [T; N],
     spelling: fn(T) -> PossibleValue,
@@ -127,19 +135,6 @@ where
         let spelled = |one: &T| spelling(*one).matches(&text, false);
         all.into_iter().find(spelled).expect("the parser lets only these through")
     })
-}
-
-/// A parser of whole numbers in a range.
-pub fn whole<T>(
-    range: RangeInclusive<T>,
-) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
-where
-    T: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
-{
-    move |text| match text.parse() {
-        Ok(number) if range.contains(&number) => Ok(number),
-        _ => Err(format!("it must be a whole number from {} to {}", range.start(), range.end())),
-    }
 }
 
 fn count(text: &str) -> Result<u64, String> {
