@@ -1,54 +1,63 @@
 //! Times of the wall clock as the host's people read them: in its time zone, or in UTC where it does not
 //! say which that is.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use time::{OffsetDateTime, UtcOffset};
+use crate::sys::clock::{LocalTime, local};
 
-fn local(time: SystemTime) -> OffsetDateTime {
+/// 1970 begins: for a time before it, and for one that the C library cannot count.
+const EPOCH: LocalTime = LocalTime {
+    year: 1970,
+    month: 1,
+    day: 1,
+    weekday: 4,
+    hour: 0,
+    minute: 0,
+    second: 0,
+    offset: 0,
+};
+
+const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+fn at(time: SystemTime) -> (LocalTime, Duration) {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let time = OffsetDateTime::from_unix_timestamp_nanos(since.as_nanos() as i128);
-    let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    time.to_offset(UtcOffset::local_offset_at(time).unwrap_or(UtcOffset::UTC))
+    let seconds = i64::try_from(since.as_secs()).ok();
+    (seconds.and_then(local).unwrap_or(EPOCH), since)
 }
 
 /// `14:03:59`
 pub fn time_of_day(time: SystemTime) -> String {
-    let time = local(time);
-    format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+    let (LocalTime { hour, minute, second, .. }, _) = at(time);
+    format!("{hour:02}:{minute:02}:{second:02}")
 }
 
 /// As ctime() writes it: `Sun Nov  1 14:03:59 2026`.
 pub fn date_and_time(time: SystemTime) -> String {
-    let at = local(time);
-    // The names have no width of their own to be cut by.
-    let (weekday, month) = (at.weekday().to_string(), at.month().to_string());
-    let (day, year) = (at.day(), at.year());
-    format!("{weekday:.3} {month:.3} {day:2} {} {year}", time_of_day(time))
+    let (LocalTime { year, month, day, weekday, .. }, _) = at(time);
+    let weekday = WEEKDAYS[usize::from(weekday) % 7];
+    let month = MONTHS[usize::from(month + 11) % 12];
+    format!("{weekday} {month} {day:2} {} {year}", time_of_day(time))
 }
 
 /// `2026-11-01 14:03:59`
 pub fn sortable(time: SystemTime) -> String {
-    let at = local(time);
-    let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
+    let (LocalTime { year, month, day, .. }, _) = at(time);
     format!("{year}-{month:02}-{day:02} {}", time_of_day(time))
 }
 
 /// With nanoseconds and the time zone, as RFC 3339 has it: `2026-11-01T14:03:59.250000000+01:00`.
 pub fn rfc3339(time: SystemTime) -> String {
-    let at = local(time);
-    let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
-    let (time, nanosecond) = (time_of_day(time), at.nanosecond());
-    let (hours, minutes, _) = at.offset().as_hms();
-    let sign = if at.offset().is_negative() { '-' } else { '+' };
-    let (hours, minutes) = (hours.unsigned_abs(), minutes.unsigned_abs());
+    let (LocalTime { year, month, day, offset, .. }, since) = at(time);
+    let (time, nanosecond) = (time_of_day(time), since.subsec_nanos());
+    let sign = if offset < 0 { '-' } else { '+' };
+    let (hours, minutes) = (offset.abs() / 3600, offset.abs() / 60 % 60);
     format!("{year:04}-{month:02}-{day:02}T{time}.{nanosecond:09}{sign}{hours:02}:{minutes:02}")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -60,5 +69,15 @@ mod tests {
         assert_eq!(&rest[9..19], ".000000005", "{text}");
         assert!(matches!(&rest[19..20], "+" | "-") && rest.len() == 25, "{text}");
         assert_eq!(sortable(time)[..10], *date);
+        assert!(date_and_time(time).contains(" May  "), "{}", date_and_time(time));
+    }
+
+    #[test]
+    fn a_clock_far_from_today_is_no_panic() {
+        for seconds in [0, u64::from(u32::MAX), i64::MAX as u64] {
+            if let Some(time) = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) {
+                assert!(rfc3339(time).contains('T') && date_and_time(time).len() >= 24);
+            }
+        }
     }
 }

@@ -28,6 +28,7 @@ mod attr;
 pub mod btf;
 pub(crate) mod call;
 pub mod capability;
+pub mod clock;
 pub mod code;
 pub mod cpu;
 mod error;
