@@ -575,7 +575,7 @@ fn a_uprobe_counts_every_call() {
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn a_tracing_program_counts_every_hit_with_and_without_cookie() {
-    let btf = file::map_or_read("/sys/kernel/btf/vmlinux".as_ref()).unwrap();
+    let btf = file::kernel_btf("vmlinux").unwrap();
     let load = Load {
         expected_attach_type: Some(AttachType::TraceRawTp),
         attach_btf_id: find_typedef(&btf, b"btf_trace_task_rename").unwrap(),
@@ -697,7 +697,7 @@ fn the_kernels_btf_is_mapped_where_it_can_be() {
     let file = std::fs::File::open(path).unwrap();
     // SAFETY: nobody writes to this file.
     let mappable = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file) }.is_ok();
-    let bytes = rawbpf::sys::file::map_or_read(path).unwrap();
+    let bytes = file::kernel_btf("vmlinux").unwrap();
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let start = bytes.as_ptr() as usize;
     let mapped = maps.lines().any(|line| {

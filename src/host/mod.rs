@@ -4,6 +4,7 @@
 mod attach;
 mod cgroups;
 mod disk;
+mod file;
 mod frame;
 pub mod holders;
 mod map_rules;
@@ -21,6 +22,7 @@ mod value;
 pub use attach::{Attach, AttachKind, UserFunction};
 pub use cgroups::Cgroups;
 pub use disk::Disk;
+pub(crate) use file::elf_parts;
 pub use frame::Frame;
 pub use operations::Operations;
 pub use request::{Place, Request};

@@ -10,11 +10,11 @@ use super::{Held, check};
 use crate::btf::Kind;
 use crate::elf;
 use crate::error::Error;
-use crate::host::{Attach, AttachKind, KernelTypes, refusal};
+use crate::host::{Attach, AttachKind, KernelTypes, elf_parts, refusal};
 use crate::session::{self, Plan, Session};
 use crate::sys::link::{self, At, Functions, Places};
 use crate::sys::perf::has_kprobes;
-use crate::sys::{AttachType, Errno, Link, PerfEvent, Prog, ProgramType, SysError, file};
+use crate::sys::{AttachType, Errno, Link, PerfEvent, Prog, ProgramType, SysError};
 use crate::view::checks::Check;
 
 /// Runs when somebody calls sync(2), and is there on every kernel.
@@ -165,7 +165,7 @@ fn uprobe_multi() -> Result<Link, Error> {
 /// Where this program begins in its file: an instruction that has run by now.
 fn entry() -> Result<u64, Error> {
     let unreadable = || Error::failed("this program cannot read its own file");
-    let bytes = file::map_or_read(Path::new("/proc/self/exe")).map_err(|_| unreadable())?;
+    let bytes = elf_parts(Path::new("/proc/self/exe"), &|_, _| false).map_err(|_| unreadable())?;
     let elf = elf::File::parse(&bytes).map_err(|_| unreadable())?;
     let (entry, segments) = (elf.header.e_entry, elf.segments().map_err(|_| unreadable())?);
     let loaded = segments.iter().filter(|header| header.p_type == PT_LOAD);
