@@ -304,8 +304,8 @@ fn btf_blob() -> Vec<u8> {
 fn the_log_shows_source_lines_and_bad_ones_do_not_prevent_loading() {
     let blob = btf_blob();
     let btf = Btf::load(&blob).unwrap();
-    assert_eq!(object::btf_bytes(btf.as_fd()).unwrap(), blob);
-    assert!(!object::btf_info(btf.as_fd()).unwrap().kernel);
+    assert_eq!(object::btf_bytes(&btf).unwrap(), blob);
+    assert!(!object::btf_info(&btf).unwrap().kernel);
 
     let func_info: Vec<u8> = [0u32, 4].into_iter().flat_map(u32::to_ne_bytes).collect();
     let line = |slot: u32| {
@@ -630,8 +630,8 @@ fn nothing_is_left_behind() {
     ];
     let loaded = |(kind, id)| object::ids(kind).any(|seen| seen == Ok(id));
     assert!(ids.into_iter().all(loaded));
-    assert_eq!(object::prog_map_ids(prog.as_fd()).unwrap(), [ids[1].1]);
-    let insns = rawbpf::sys::code::code(prog.as_fd()).unwrap().translated;
+    assert_eq!(object::prog_map_ids(&prog).unwrap(), [ids[1].1]);
+    let insns = rawbpf::sys::code::code(&prog).unwrap().translated;
     assert_eq!((insns.len() % 8, insns.is_empty()), (0, false));
 
     let same = Map::from_id(ids[1].1).unwrap();
