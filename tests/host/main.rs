@@ -19,6 +19,7 @@ mod list;
 mod objects;
 mod refusals;
 mod run;
+mod samples;
 mod schema;
 mod step;
 mod tool;
