@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::Stop;
+use super::stop::Stop;
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::source::{self, Collection};

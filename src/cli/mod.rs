@@ -26,21 +26,19 @@ mod list;
 mod options;
 mod report;
 mod run;
+mod stop;
 mod trace;
 mod verify;
 
 use std::ffi::OsString;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::error::Error;
-use crate::insn::parse::Mistakes;
-use crate::source::SourceError;
-pub use dump::LICENSE;
 use options::TraceOptions;
+use stop::Stop;
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
 #[derive(Parser)]
@@ -254,38 +252,4 @@ fn is_tool(name: &str) -> bool {
         tool.build();
         tool.get_arguments().any(|arg| arg.get_id() == "dump_insns")
     })
-}
-
-/// Why a run ends before its time.
-enum Stop {
-    /// Whoever read the output has gone.
-    Quietly,
-    Error(Error),
-    /// A text is wrong.
-    Mistakes(Mistakes),
-}
-
-impl From<SourceError> for Stop {
-    fn from(error: SourceError) -> Stop {
-        match error {
-            SourceError::Mistakes(mistakes) => Stop::Mistakes(mistakes),
-            SourceError::Error(error) => Stop::Error(error),
-        }
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Stop {
-        Stop::Error(error)
-    }
-}
-
-/// The output could not be written.
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Stop {
-        match error.kind() {
-            ErrorKind::BrokenPipe => Stop::Quietly,
-            _ => Stop::Error(Error::failed(format!("the output could not be written: {error}"))),
-        }
-    }
 }

@@ -4,11 +4,11 @@ mod format;
 #[cfg(test)]
 mod hostile;
 mod kernel;
+mod maps;
 mod object;
 mod tool;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -16,16 +16,15 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 
-use super::Stop;
+use super::stop::Stop;
 use crate::elf::clean;
 use crate::error::Error;
 use crate::insn::Endian;
 use crate::source::hex;
-use crate::sys::MapType;
-use crate::sys::object::ProgInfo;
 use crate::view::dump::{Dump, Format};
+use kernel::Loaded;
 use object::Functions;
-pub use tool::{Dumped, LICENSE, dump};
+pub use tool::{Dumped, dump};
 
 /// Show instructions as text: those of a file, of standard input, of a tool or of a loaded program
 #[derive(Args)]
@@ -47,47 +46,6 @@ pub struct Options {
     /// Byte order of raw bytes or text: little or big [default: this host's]
     #[arg(short, long, value_name = "ORDER", value_parser = endian)]
     endian: Option<Endian>,
-}
-
-/// Which program that is loaded in the kernel.
-#[derive(Args, Debug)]
-#[group(id = "loaded", conflicts_with_all = ["what", "endian"])]
-struct Loaded {
-    /// The program with this id in the kernel, after the verifier rewrote it
-    #[arg(long, value_name = "ID", group = "which")]
-    id: Option<u32>,
-
-    /// The programs with this tag, 16 hexadecimal digits
-    #[arg(long, value_name = "TAG", group = "which")]
-    tag: Option<String>,
-
-    /// The programs of this name
-    #[arg(long, value_name = "NAME", group = "which")]
-    name: Option<String>,
-
-    /// Its machine code, as hex or raw
-    #[arg(long, requires = "which")]
-    jit: bool,
-}
-
-impl Loaded {
-    fn means(&self, program: &ProgInfo) -> bool {
-        let tag: String = program.tag.iter().map(|byte| format!("{byte:02x}")).collect();
-        // The kernel keeps 15 bytes of a name.
-        let cut = |name: &str| name.get(..15).unwrap_or(name) == program.name;
-        self.tag.as_ref().is_some_and(|wanted| wanted.eq_ignore_ascii_case(&tag))
-            || self.name.as_ref().is_some_and(|name| cut(name))
-    }
-}
-
-impl fmt::Display for Loaded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.tag, &self.name) {
-            (Some(tag), _) => write!(f, "tag {tag}"),
-            (_, Some(name)) => write!(f, "name {name}"),
-            _ => Ok(()),
-        }
-    }
 }
 
 const USAGE: &str = "\
@@ -194,10 +152,4 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
         }
         Ok(_) => Ok(bytes),
     }
-}
-
-/// The name of a map's type, or its number where it is newer than this program.
-fn map_type(number: u32) -> String {
-    let known = MapType::from_raw(number).map(|kind| kind.name().to_owned());
-    known.unwrap_or_else(|| number.to_string())
 }

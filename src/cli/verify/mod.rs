@@ -14,10 +14,10 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::Stop;
 use super::dump::Dumped;
 use super::input::read_any;
 use super::run::attach;
+use super::stop::Stop;
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::session::{self, Plan};
