@@ -9,13 +9,12 @@ mod object;
 mod tool;
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::io::{self, Write};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
 
+use super::input::up_to;
 use super::stop::Stop;
 use crate::elf::clean;
 use crate::error::Error;
@@ -137,19 +136,11 @@ fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Dump, Erro
 
 /// What a file or standard input holds.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let from = match path.to_str() {
-        Some("-") => io::stdin().as_fd().try_clone_to_owned().map(File::from),
-        _ => File::open(path),
-    };
-    let mut bytes = vec![];
-    match from.and_then(|from| from.take(MOST + 1).read_to_end(&mut bytes)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Error::usage("no such file").next("the tools' names are in rawbpf --help"))
+    let bytes = up_to(MOST, path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            Error::usage("no such file").next("the tools' names are in rawbpf --help")
         }
-        Err(error) => Err(Error::usage(format!("it cannot be read: {error}"))),
-        Ok(length) if length as u64 > MOST => {
-            Err(Error::usage(format!("it has more than {} MB", MOST >> 20)))
-        }
-        Ok(_) => Ok(bytes),
-    }
+        _ => Error::usage(format!("it cannot be read: {error}")),
+    })?;
+    bytes.ok_or_else(|| Error::usage(format!("it has more than {} MB", MOST >> 20)))
 }
