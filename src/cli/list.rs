@@ -10,8 +10,8 @@ use clap::{Args, ValueEnum};
 use nix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value, json};
 
-use super::Stop;
 use super::options;
+use super::stop::Stop;
 use crate::error::Error;
 use crate::host::holders::{FdInfo, Holders};
 use crate::host::{KernelTypes, clock, refusal};
