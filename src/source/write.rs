@@ -21,8 +21,8 @@ pub fn object(collection: &Collection, endian: Endian) -> Result<Vec<u8>, Error>
     });
     let sections = sections.collect::<Result<Vec<_>, Error>>()?;
     if let Some(map) = collection.maps.iter().find(|map| map.types.is_some()) {
-        let what = format!("map {} has a lock, which an object cannot tell yet", map.name);
-        return Err(Error::failed(what).next("rawbpf run and verify take the text as it is"));
+        let what = format!("map {} has a lock, which rawbpf cannot write to an object", map.name);
+        return Err(Error::failed(what).next("rawbpf run and rawbpf verify accept the text itself"));
     }
     let maps = collection.maps.iter().map(|map| ObjectMap {
         name: &map.name,
@@ -46,7 +46,7 @@ pub fn object(collection: &Collection, endian: Endian) -> Result<Vec<u8>, Error>
     write(&object).map_err(|error| Error::failed(error.to_string()))
 }
 
-/// What libbpf calls a program of this type or place.
+/// libbpf's section name for a program of this type or place.
 fn section(spec: &ProgramSpec) -> Option<String> {
     let place = &spec.place;
     let program_type = match spec.kind {

@@ -82,7 +82,7 @@ mod tests {
             let memory: Memory = maps.iter().map(MapSpec::memory).sum();
             let help = commands.find_subcommand(name).and_then(Command::get_after_help);
             let help = help.unwrap().to_string().replace('\n', " ");
-            assert!(help.contains(&format!("{memory}.")), "{name}: {memory}: {help}");
+            assert!(help.contains(&format!("use {memory}")), "{name}: {memory}: {help}");
         };
         for (_, tool) in &TOOLS[..4] {
             states(&*tool().unwrap());
