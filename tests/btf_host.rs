@@ -2,6 +2,7 @@
 //! kernel that runs, or of another one: `RAWBPF_BTF=file cargo test --test btf_host`.
 
 use rawbpf::btf::{Btf, Function, Kind, Line, ProgramBtf};
+use rawbpf::host::KernelTypes;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -316,6 +317,22 @@ impl Attr {
 }
 
 /// A program of two functions, whose lines the verifier repeats in its log.
+/// It was read before: memory that a file is mapped to ends where somebody cuts the file off.
+#[test]
+fn the_types_of_a_file_outlive_what_is_done_to_the_file() {
+    let name = |number| format!("function_of_a_long_name_{number}");
+    let names: Vec<String> = (0..1000).map(name).collect();
+    let function = |(slot, name)| Function { name, parameters: &["ctx"], slot };
+    let functions: Vec<_> = (0..).zip(names.iter().map(String::as_str)).map(function).collect();
+    let path = std::env::temp_dir().join(format!("rawbpf-test-{}-cut.btf", std::process::id()));
+    std::fs::write(&path, ProgramBtf::new(&functions, &[]).btf).unwrap();
+    let types = KernelTypes::new(Some(&path)).unwrap();
+    std::fs::File::create(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let mut btf = types.btf().unwrap().unwrap();
+    assert!(btf.find_id(Kind::Func, &names[999]).unwrap().is_some());
+}
+
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn the_kernel_takes_what_is_written() {

@@ -125,6 +125,16 @@ fn files_that_are_no_btf_are_refused() {
 }
 
 #[test]
+fn a_file_of_types_that_is_too_large_is_refused_with_the_limit() {
+    let path = std::env::temp_dir().join(format!("rawbpf-test-{}-large", std::process::id()));
+    File::create(&path).unwrap().set_len((256 << 20) + 1).unwrap();
+    let output = rawbpf(&["bitehist", "--dump-insns", "--btf", path.to_str().unwrap()]);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(stderr(&output).contains("it has more than 256 MiB"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_program_without_types_is_listed_by_name() {
     // An empty BTF tells nothing, as a kernel without BTF would.
     let path = std::env::temp_dir().join(format!("rawbpf-test-{}-void", std::process::id()));

@@ -304,8 +304,8 @@ fn btf_blob() -> Vec<u8> {
 fn the_log_shows_source_lines_and_bad_ones_do_not_prevent_loading() {
     let blob = btf_blob();
     let btf = Btf::load(&blob).unwrap();
-    assert_eq!(object::btf_bytes(btf.as_fd()).unwrap(), blob);
-    assert!(!object::btf_info(btf.as_fd()).unwrap().kernel);
+    assert_eq!(object::btf_bytes(&btf).unwrap(), blob);
+    assert!(!object::btf_info(&btf).unwrap().kernel);
 
     let func_info: Vec<u8> = [0u32, 4].into_iter().flat_map(u32::to_ne_bytes).collect();
     let line = |slot: u32| {
@@ -575,7 +575,7 @@ fn a_uprobe_counts_every_call() {
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn a_tracing_program_counts_every_hit_with_and_without_cookie() {
-    let btf = file::map_or_read("/sys/kernel/btf/vmlinux".as_ref()).unwrap();
+    let btf = file::kernel_btf("vmlinux").unwrap();
     let load = Load {
         expected_attach_type: Some(AttachType::TraceRawTp),
         attach_btf_id: find_typedef(&btf, b"btf_trace_task_rename").unwrap(),
@@ -630,8 +630,8 @@ fn nothing_is_left_behind() {
     ];
     let loaded = |(kind, id)| object::ids(kind).any(|seen| seen == Ok(id));
     assert!(ids.into_iter().all(loaded));
-    assert_eq!(object::prog_map_ids(prog.as_fd()).unwrap(), [ids[1].1]);
-    let insns = rawbpf::sys::code::code(prog.as_fd()).unwrap().translated;
+    assert_eq!(object::prog_map_ids(&prog).unwrap(), [ids[1].1]);
+    let insns = rawbpf::sys::code::code(&prog).unwrap().translated;
     assert_eq!((insns.len() % 8, insns.is_empty()), (0, false));
 
     let same = Map::from_id(ids[1].1).unwrap();
@@ -697,7 +697,7 @@ fn the_kernels_btf_is_mapped_where_it_can_be() {
     let file = std::fs::File::open(path).unwrap();
     // SAFETY: nobody writes to this file.
     let mappable = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file) }.is_ok();
-    let bytes = rawbpf::sys::file::map_or_read(path).unwrap();
+    let bytes = file::kernel_btf("vmlinux").unwrap();
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let start = bytes.as_ptr() as usize;
     let mapped = maps.lines().any(|line| {

@@ -11,12 +11,14 @@ use clap::{Args, ValueEnum};
 use super::options::{BlockOptions, TraceOptions};
 use super::report;
 use super::trace::{Output, Traced};
+use crate::aggregate::heat;
 use crate::error::Error;
 use crate::host::clock;
 use crate::sample::{Lost, LostKind, Sample};
 use crate::tools::bioheat;
 use crate::view::color::{Palette, Terminal};
-use crate::view::heatmap::{FIRST, Layout, Row};
+use crate::view::heatmap::{Layout, Row};
+use crate::view::scale::Scale;
 use crate::view::svg::Picture;
 
 /// Show block I/O latency over time as a heat map
@@ -91,7 +93,7 @@ impl Options {
         let svg = self.svg.as_deref().map(|path| Svg::open(path, self)).transpose()?;
         let output = HeatMap {
             interval: self.trace.interval,
-            first: self.first(),
+            scale: self.scale(),
             timestamp: self.trace.timestamp,
             stats: self.stats,
             palette: self.palette(),
@@ -124,8 +126,9 @@ impl Options {
         Palette::of(terminal, wanted)
     }
 
-    fn first(&self) -> usize {
-        if self.all { 0 } else { FIRST }
+    fn scale(&self) -> Scale {
+        let all = Scale::new(&heat::BOUNDS, heat::PER_DOUBLING);
+        if self.all { all } else { all.from(1000) }
     }
 }
 
@@ -166,8 +169,7 @@ impl Svg {
         let disk = options.block.disk.as_deref().unwrap_or("all disks");
         let title =
             format!("Block I/O latency of {disk}, {}", clock::date_and_time(SystemTime::now()));
-        let first = options.first();
-        let picture = Picture::new(title, first, options.trace.interval);
+        let picture = Picture::new(title, options.scale(), options.trace.interval);
         Ok(Svg { path: path.to_owned(), file, picture })
     }
 
@@ -192,8 +194,7 @@ const ROWS_PER_BANNER: usize = 20;
 /// Prints a row for each sample, and writes the picture at the end.
 struct HeatMap {
     interval: Duration,
-    /// The first column that is drawn.
-    first: usize,
+    scale: Scale,
     timestamp: bool,
     stats: bool,
     palette: Palette,
@@ -217,7 +218,7 @@ impl HeatMap {
             // A serial line does not know its size.
             None => io::stdout().is_terminal().then_some(80),
         };
-        Layout::new(width, self.first, self.timestamp, self.stats)
+        Layout::new(width, self.scale, self.timestamp, self.stats)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::host::holders::{FdInfo, Holders};
 use crate::host::{KernelTypes, clock, refusal};
 use crate::sys::object::{self, Kind, LinkType, ProgInfo};
-use crate::sys::{Errno, MapType, ProgramType, SysError, file};
+use crate::sys::{Btf, Errno, MapType, Prog, ProgramType, SysError, file};
 use crate::view::duration::latency;
 use crate::view::table::Side::{self, Left, Right};
 use crate::view::table::table;
@@ -225,8 +225,8 @@ fn programs(stats: Option<Duration>) -> Result<Vec<Fields>, Error> {
     let counts = file::read_text(Path::new("/proc/sys/kernel/bpf_stats_enabled"));
     let counting = counts.is_ok_and(|text| text.trim() != "0");
     let boot = boot_time()?;
-    each(Kind::Prog, &mut |fd| {
-        let info = object::prog_info(fd)?;
+    each(Kind::Prog, &Prog::from_id, &mut |prog| {
+        let info = object::prog_info(prog.as_fd())?;
         let loaded = boot + Duration::from_nanos(info.load_time_ns);
         let mut program = fields(vec![
             ("type", "program".into()),
@@ -245,8 +245,8 @@ fn programs(stats: Option<Duration>) -> Result<Vec<Fields>, Error> {
             ("loaded_at", loaded.as_secs().into()),
             ("bytes_xlated", info.xlated_len.into()),
             ("bytes_jited", info.jited_len.into()),
-            ("bytes_memlock", memory(fd)),
-            ("map_ids", object::prog_map_ids(fd)?.into()),
+            ("bytes_memlock", memory(prog.as_fd())),
+            ("map_ids", object::prog_map_ids(prog)?.into()),
         ]);
         let (count, time) = match &before {
             None => (0, 0),
@@ -273,7 +273,8 @@ fn programs(stats: Option<Duration>) -> Result<Vec<Fields>, Error> {
 }
 
 fn maps() -> Result<Vec<Fields>, Error> {
-    each(Kind::Map, &mut |fd| {
+    each(Kind::Map, &|id| object::open(Kind::Map, id), &mut |map| {
+        let fd = map.as_fd();
         let info = object::map_info(fd)?;
         Ok(fields(vec![
             ("type", "map".into()),
@@ -291,7 +292,8 @@ fn maps() -> Result<Vec<Fields>, Error> {
 
 fn links() -> Result<Vec<Fields>, Error> {
     let types = KernelTypes::running();
-    each(Kind::Link, &mut |fd| {
+    each(Kind::Link, &|id| object::open(Kind::Link, id), &mut |link| {
+        let fd = link.as_fd();
         let info = object::link_info(fd)?;
         Ok(fields(vec![
             ("type", "link".into()),
@@ -307,13 +309,14 @@ fn links() -> Result<Vec<Fields>, Error> {
 }
 
 /// Reads each object of a kind, except those that disappear meanwhile.
-fn each(
+fn each<T>(
     kind: Kind,
-    read: &mut dyn FnMut(BorrowedFd<'_>) -> Result<Fields, SysError>,
+    open: &dyn Fn(u32) -> Result<T, SysError>,
+    read: &mut dyn FnMut(&T) -> Result<Fields, SysError>,
 ) -> Result<Vec<Fields>, Error> {
     let mut found = vec![];
     for id in object::ids(kind) {
-        match id.and_then(|id| read(object::open(kind, id)?.as_fd())) {
+        match id.and_then(|id| read(&open(id)?)) {
             Ok(object) => found.push(object),
             // It has gone, or it is a link that is still being made.
             Err(error) if matches!(error.errno, Errno::ENOENT | Errno::EAGAIN) => {}
@@ -333,8 +336,8 @@ fn count_for(time: Duration) -> Result<Vec<ProgInfo>, Error> {
         _ => refusal::objects(&error),
     })?;
     let mut before = vec![];
-    each(Kind::Prog, &mut |fd| {
-        before.push(object::prog_info(fd)?);
+    each(Kind::Prog, &Prog::from_id, &mut |prog| {
+        before.push(object::prog_info(prog.as_fd())?);
         Ok(Fields::new())
     })?;
     thread::sleep(time);
@@ -362,9 +365,9 @@ fn attached(fdinfo: &FdInfo, types: &KernelTypes) -> Value {
 /// The name of the kernel's function that a link is attached to by a BTF id.
 fn function(fdinfo: &FdInfo, types: &KernelTypes) -> Option<String> {
     let [object, id] = ["target_obj_id", "target_btf_id"].map(|name| fdinfo.number(name));
-    let object = object::open(Kind::Btf, object?.try_into().ok()?).ok()?;
+    let object = Btf::from_id(object?.try_into().ok()?).ok()?;
     // A module's own ids follow the kernel's, and are other functions in another module.
-    let is_kernels = object::btf_info(object.as_fd()).ok()?.name == "vmlinux";
+    let is_kernels = object::btf_info(&object).ok()?.name == "vmlinux";
     let mut btf = types.btf().ok().flatten().filter(|_| is_kernels)?;
     let function = btf.by_id(id?.try_into().ok()?).ok()?;
     Some(String::from_utf8_lossy(function.name().ok()?).into_owned())

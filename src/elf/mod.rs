@@ -12,6 +12,7 @@
 //! # Ok::<(), rawbpf::elf::ElfError>(())
 //! ```
 
+mod excerpt;
 mod file;
 mod link;
 mod maps;
@@ -20,6 +21,7 @@ mod places;
 mod read;
 pub mod write;
 
+pub use excerpt::{ExcerptError, excerpt};
 pub use file::{ElfError, File, Section, Symbol};
 pub use link::{LinkError, Linker, MISSING_CALL, Relocated};
 pub use notes::Notes;

@@ -3,62 +3,84 @@
 
 use std::time::SystemTime;
 
-use time::{OffsetDateTime, UtcOffset};
+use crate::sys::clock::{LocalTime, local_time};
 
-fn local(time: SystemTime) -> OffsetDateTime {
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
+/// The time with its nanoseconds.
+fn local(time: SystemTime) -> (LocalTime, u32) {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let time = OffsetDateTime::from_unix_timestamp_nanos(since.as_nanos() as i128);
-    let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    time.to_offset(UtcOffset::local_offset_at(time).unwrap_or(UtcOffset::UTC))
+    (local_time(since.as_secs()).unwrap_or_default(), since.subsec_nanos())
 }
 
 /// `14:03:59`
 pub fn time_of_day(time: SystemTime) -> String {
-    let time = local(time);
-    format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+    let (LocalTime { hour, minute, second, .. }, _) = local(time);
+    format!("{hour:02}:{minute:02}:{second:02}")
 }
 
 /// As ctime() writes it: `Sun Nov  1 14:03:59 2026`.
 pub fn date_and_time(time: SystemTime) -> String {
-    let at = local(time);
-    // The names have no width of their own to be cut by.
-    let (weekday, month) = (at.weekday().to_string(), at.month().to_string());
-    let (day, year) = (at.day(), at.year());
-    format!("{weekday:.3} {month:.3} {day:2} {} {year}", time_of_day(time))
+    let (LocalTime { year, month, day, weekday, .. }, _) = local(time);
+    let month = MONTHS.get((month - 1) as usize).unwrap_or(&"");
+    let weekday = WEEKDAYS.get(weekday as usize).unwrap_or(&"");
+    format!("{weekday} {month} {day:2} {} {year}", time_of_day(time))
+}
+
+/// `2026-11-01`
+fn date(LocalTime { year, month, day, .. }: LocalTime) -> String {
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// `2026-11-01 14:03:59`
 pub fn sortable(time: SystemTime) -> String {
-    let at = local(time);
-    let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
-    format!("{year}-{month:02}-{day:02} {}", time_of_day(time))
+    format!("{} {}", date(local(time).0), time_of_day(time))
 }
 
 /// With nanoseconds and the time zone, as RFC 3339 has it: `2026-11-01T14:03:59.250000000+01:00`.
 pub fn rfc3339(time: SystemTime) -> String {
-    let at = local(time);
-    let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
-    let (time, nanosecond) = (time_of_day(time), at.nanosecond());
-    let (hours, minutes, _) = at.offset().as_hms();
-    let sign = if at.offset().is_negative() { '-' } else { '+' };
-    let (hours, minutes) = (hours.unsigned_abs(), minutes.unsigned_abs());
-    format!("{year:04}-{month:02}-{day:02}T{time}.{nanosecond:09}{sign}{hours:02}:{minutes:02}")
+    let (at, nanosecond) = local(time);
+    let sign = if at.offset < 0 { '-' } else { '+' };
+    let minutes = at.offset.abs() / 60;
+    let (hours, minutes) = (minutes / 60, minutes % 60);
+    format!("{}T{}.{nanosecond:09}{sign}{hours:02}:{minutes:02}", date(at), time_of_day(time))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::env;
+    use std::process::Command;
     use std::time::Duration;
 
     use super::*;
 
+    /// A time zone, and how it writes one and the same time.
+    const ZONES: [(&str, &str, &str); 4] = [
+        ("UTC0", "2026-11-01T14:03:59.000000005+00:00", "Sun Nov  1 14:03:59 2026"),
+        ("XXX-5:30", "2026-11-01T19:33:59.000000005+05:30", "Sun Nov  1 19:33:59 2026"),
+        ("YYY3:30", "2026-11-01T10:33:59.000000005-03:30", "Sun Nov  1 10:33:59 2026"),
+        ("ZZZ-12", "2026-11-02T02:03:59.000000005+12:00", "Mon Nov  2 02:03:59 2026"),
+    ];
+
+    /// Runs itself in each zone, since a process has one.
     #[test]
-    fn a_time_is_written_with_its_zone() {
-        let time = SystemTime::UNIX_EPOCH + Duration::new(1_777_777_777, 5);
-        let text = rfc3339(time);
-        let (date, rest) = text.split_at(10);
-        assert!(date == "2026-05-03" || date == "2026-05-02", "{text}");
-        assert_eq!(&rest[9..19], ".000000005", "{text}");
-        assert!(matches!(&rest[19..20], "+" | "-") && rest.len() == 25, "{text}");
-        assert_eq!(sortable(time)[..10], *date);
+    fn a_time_is_written_in_the_hosts_zone() {
+        let time = SystemTime::UNIX_EPOCH + Duration::new(1_793_541_839, 5);
+        let own = env::var("TZ").unwrap_or_default();
+        if let Some((_, exact, words)) = ZONES.iter().find(|(zone, ..)| *zone == own) {
+            assert_eq!(rfc3339(time), *exact);
+            assert_eq!(date_and_time(time), *words);
+            assert_eq!(sortable(time), exact[..19].replace('T', " "));
+            return;
+        }
+        for (zone, ..) in ZONES {
+            let name = "host::clock::tests::a_time_is_written_in_the_hosts_zone";
+            let mut child = Command::new(env::current_exe().unwrap());
+            let output = child.args(["--exact", name]).env("TZ", zone).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && said.contains("1 passed"), "{zone}: {said}");
+        }
     }
 }

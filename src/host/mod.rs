@@ -5,6 +5,7 @@ mod call_frame;
 mod cgroups;
 pub mod clock;
 mod disk;
+mod file;
 pub mod holders;
 mod map_rules;
 pub mod names;

@@ -7,9 +7,9 @@ use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 use goblin::elf::section_header::{SHT_DYNSYM, SHT_GNU_VERSYM, SHT_SYMTAB};
 use goblin::elf::sym::{STT_FUNC, STT_GNU_IFUNC};
 
+use super::file;
 use crate::elf::{ElfError, File};
 use crate::error::Error;
-use crate::sys::file::map_or_read;
 
 /// Marks the old version of a symbol, kept for programs that were linked long ago.
 const HIDDEN: u8 = 0x80;
@@ -41,7 +41,7 @@ impl UserFunction {
     pub fn own_entry() -> Result<UserFunction, Error> {
         let unreadable = || Error::failed("this program cannot read its own file");
         let path = Path::new("/proc/self/exe");
-        let bytes = map_or_read(path).map_err(|_| unreadable())?;
+        let bytes = file::elf_parts(path, &|_, _| false).map_err(|_| unreadable())?;
         let elf = File::parse(&bytes).map_err(|_| unreadable())?;
         let segments = elf.segments().map_err(|_| unreadable())?;
         let offset = offset_of(&segments, elf.header.e_entry).ok_or_else(unreadable)?;
@@ -55,7 +55,9 @@ impl UserFunction {
     /// # Errors
     /// The file cannot be read or is no ELF object, or it has no function of that name or several.
     pub fn find(path: &Path, symbol: &str, pid: Option<u32>) -> Result<UserFunction, Error> {
-        let file = map_or_read(path).map_err(|error| Error::usage(error.to_string()))?;
+        // Of a program of gigabytes only these are of use.
+        let tables = [SHT_SYMTAB, SHT_DYNSYM, SHT_GNU_VERSYM];
+        let file = file::elf_parts(path, &|_, header| tables.contains(&header.sh_type))?;
         let offset = file_offset(&file, symbol).map_err(|error| {
             let what = format!("{}: {}", path.display(), error.what);
             Error { what, ..error }

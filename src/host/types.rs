@@ -3,12 +3,12 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use super::refusal;
+use super::{file, refusal};
 use crate::btf::{Btf, BtfError};
 use crate::elf::File;
 use crate::error::Error;
-use crate::sys::Errno;
-use crate::sys::file::{Bytes, map_or_read};
+use crate::sys::file::{Bytes, kernel_btf};
+use crate::sys::{self, Errno};
 
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 
@@ -70,7 +70,7 @@ impl KernelTypes {
 
 /// The running kernel's BTF, if it has any.
 fn own() -> Result<Option<Bytes>, Error> {
-    match map_or_read(Path::new(KERNEL)) {
+    match kernel_btf("vmlinux") {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) => match error.errno() {
             Errno::ENOENT => Ok(None),
@@ -81,12 +81,13 @@ fn own() -> Result<Option<Bytes>, Error> {
 }
 
 fn open(path: &Path) -> Result<(PathBuf, Bytes), Error> {
-    let regular = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-    // Anything else may never end.
-    if path.exists() && !regular {
-        return Err(Error::usage(format!("{}: not a regular file", path.display())));
-    }
-    let bytes = map_or_read(path).map_err(|error| Error::usage(error.to_string()))?;
+    let kernels = path.strip_prefix(sys::file::BTF).ok().and_then(Path::to_str);
+    let bytes = match kernels {
+        Some(name) => kernel_btf(name).map_err(|error| Error::usage(error.to_string()))?,
+        // A vmlinux has hundreds of megabytes besides its BTF.
+        None if file::is_elf(path)? => file::elf_parts(path, &|name, _| name == ".BTF")?.into(),
+        None => file::read(path)?.into(),
+    };
     Ok((path.to_owned(), bytes))
 }
 

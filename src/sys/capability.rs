@@ -34,7 +34,8 @@ impl Drop for Kept {
     }
 }
 
-/// Does `work` with this capability alone, of those that the calling thread has.
+/// Does `work` with this capability alone, of those that the calling thread has; with none, if there is
+/// no such capability.
 ///
 /// # Errors
 /// The kernel does not tell the thread's capabilities, or does not let it do without.
@@ -45,8 +46,9 @@ pub fn with_only<T>(capability: u32, work: impl FnOnce() -> T) -> Result<T, SysE
     let answer = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
     answered("capget()", answer)?;
     let kept = Kept(data);
+    let alone = 1u64.checked_shl(capability).unwrap_or(0);
     for (half, data) in (0u32..).zip(&mut data) {
-        data.effective &= (1u64 << capability >> (32 * half)) as u32;
+        data.effective &= (alone >> (32 * half)) as u32;
     }
     set(&data)?;
     let result = work();

@@ -1,10 +1,10 @@
 //! A loaded program's code: what the verifier and the JIT made of it, and where its parts come from.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::AsFd;
 
-use super::SysError;
 use super::attr::{self, address_mut, length};
 use super::object::get_info;
+use super::{Prog, SysError};
 
 /// What the kernel tells of a program's code. Where it withholds a part, that part is empty
 /// although [`ProgInfo`](super::object::ProgInfo) gives its length.
@@ -52,9 +52,10 @@ pub struct Line {
 }
 
 /// A program's code. Requires Linux 5.0.
-pub fn code(fd: BorrowedFd<'_>) -> Result<Code, SysError> {
+pub fn code(prog: &Prog) -> Result<Code, SysError> {
+    let fd = prog.as_fd();
     let mut has = attr::ProgInfo::default();
-    // SAFETY: the info asks for no array.
+    // SAFETY: the info holds no address.
     unsafe { get_info(fd, &mut has) }?;
     let mut translated = vec![0; has.xlated_prog_len as usize];
     let mut machine = vec![0; has.jited_prog_len as usize];
@@ -80,8 +81,8 @@ pub fn code(fd: BorrowedFd<'_>) -> Result<Code, SysError> {
         line_info: address_mut(&mut lines),
         ..Default::default()
     };
-    // SAFETY: each array that is asked for has the length that is given, in records of the size
-    // that is given.
+    // SAFETY: it is a program, so that this is the info that the kernel fills in; each array that is
+    // asked for has the length that is given, in records of the size that is given.
     unsafe { get_info(fd, &mut info) }?;
     // The kernel withholds an array by clearing its address.
     translated.truncate(if info.xlated_prog_insns == 0 { 0 } else { translated.len() });

@@ -23,7 +23,6 @@ impl Errno {
     pub const EBUSY: Errno = Errno(libc::EBUSY);
     pub const EEXIST: Errno = Errno(libc::EEXIST);
     pub const EFAULT: Errno = Errno(libc::EFAULT);
-    pub const EFBIG: Errno = Errno(libc::EFBIG);
     pub const EILSEQ: Errno = Errno(libc::EILSEQ);
     pub const EINTR: Errno = Errno(libc::EINTR);
     pub const EINVAL: Errno = Errno(libc::EINVAL);

@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::mem::MaybeUninit;
 use std::ops::{ControlFlow, Deref};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -12,8 +14,11 @@ use super::FileError;
 /// The largest file that [`read`] accepts: the kernel's small files are far smaller.
 pub const SMALL: u64 = 1 << 20;
 
-/// The largest file that [`map_or_read`] reads where it cannot map: no BTF comes close.
+/// The most that [`kernel_btf`] reads where it cannot map: no BTF comes close.
 pub const LARGE: u64 = 256 << 20;
+
+/// Where the kernel has its BTF and that of its modules.
+pub const BTF: &str = "/sys/kernel/btf";
 
 /// Asks that `count` files more than usual may be open at once, as far as the hard limit goes.
 pub fn want_descriptors(count: u64) {
@@ -42,12 +47,13 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
     Ok(String::from_utf8_lossy(&read(path)?).into_owned())
 }
 
-/// Reads to the end, or fails with EFBIG beyond `cap` bytes. `expected` is how much there should be.
+/// Reads to the end, or fails beyond `cap` bytes, a number of MiB. `expected` is how much there should be.
 fn read_up_to(file: File, expected: u64, cap: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::with_capacity(usize::try_from(expected.min(cap)).unwrap_or(0));
     file.take(cap + 1).read_to_end(&mut content)?;
     if content.len() as u64 > cap {
-        Err(io::Error::from_raw_os_error(libc::EFBIG))
+        let what = format!("it has more than {} MiB", cap >> 20);
+        Err(io::Error::new(io::ErrorKind::FileTooLarge, what))
     } else {
         Ok(content)
     }
@@ -100,7 +106,7 @@ fn lines<B>(
     }
 }
 
-/// The content of a file, mapped into memory or, where that is not possible, read.
+/// Bytes of a file: mapped into memory, which only those of the kernel's own BTF are, or read.
 #[derive(Debug)]
 pub struct Bytes(Content);
 
@@ -117,6 +123,12 @@ impl Bytes {
     }
 }
 
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Bytes {
+        Bytes(Content::Read(bytes))
+    }
+}
+
 impl Deref for Bytes {
     type Target = [u8];
 
@@ -128,26 +140,46 @@ impl Deref for Bytes {
     }
 }
 
-/// The content of a file, without copying it where the file can be mapped; else at most [`LARGE`] bytes.
+/// The BTF of the kernel (`vmlinux`) or of one of its modules, without copying it where it can be
+/// mapped; else at most [`LARGE`] bytes.
 ///
-/// BTF under `/sys/kernel/btf` can be mapped from Linux 6.16 on, privately only; before, it is read.
-pub fn map_or_read(path: &Path) -> Result<Bytes, FileError> {
+/// It can be mapped from Linux 6.16 on, privately only; before, and that of modules, it is read.
+///
+/// # Errors
+/// There is none, it cannot be read, or `name` is no file's name.
+pub fn kernel_btf(name: &str) -> Result<Bytes, FileError> {
+    let path = Path::new(BTF).join(name);
+    if name.contains('/') || [".", ".."].contains(&name) {
+        return Err(FileError::new(&path, io::ErrorKind::InvalidFilename));
+    }
     #[cfg(test)]
-    if let Some(answer) = hook::answer(path) {
-        let read = answer.map(|content| Bytes(Content::Read(content)));
-        return read.map_err(|error| FileError::new(path, error));
+    if let Some(answer) = hook::answer(&path) {
+        return answer.map(Bytes::from).map_err(|error| FileError::new(&path, error));
     }
     let bytes = |file: File| {
         let length = file.metadata()?.len();
-        // SAFETY: a private mapping that is only read. Somebody who rewrites the file meanwhile could
-        // change the bytes under us: of the kernel's own files nobody can, and an executable that is
-        // being run cannot be written to either.
-        match unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file) } {
-            Ok(map) if length > 0 => Ok(Content::Mapped(map)),
-            _ => read_up_to(file, length, LARGE).map(Content::Read),
+        if length > 0 && is_on_sysfs(&file) {
+            // SAFETY: nobody changes the bytes or makes the file shorter while they are mapped. The
+            // file is the kernel's own, below a folder in which sysfs has nothing but BTF: that is
+            // read-only for everybody, and what can be mapped of it is the kernel's own, which stays
+            // as it is from boot on. A file that somebody has put over it is on no sysfs.
+            if let Ok(map) = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file) } {
+                return Ok(Content::Mapped(map));
+            }
         }
+        read_up_to(file, length, LARGE).map(Content::Read)
     };
-    File::open(path).and_then(bytes).map(Bytes).map_err(|error| FileError::new(path, error))
+    let bytes = File::open(&path).and_then(bytes).map(Bytes);
+    bytes.map_err(|error| FileError::new(&path, error))
+}
+
+/// Whether a file is one that the kernel makes up.
+fn is_on_sysfs(file: &File) -> bool {
+    let mut found = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: the descriptor is open, and there is room for the answer.
+    let failed = unsafe { libc::fstatfs(file.as_raw_fd(), found.as_mut_ptr()) } != 0;
+    // SAFETY: the call succeeded, so it has written all of the answer.
+    !failed && unsafe { found.assume_init() }.f_type == libc::SYSFS_MAGIC
 }
 
 #[cfg(test)]
@@ -228,16 +260,16 @@ mod tests {
     #[test]
     fn a_file_without_end_is_refused() {
         let error = read(Path::new("/dev/zero")).unwrap_err();
-        assert_eq!(error.errno(), super::super::Errno::EFBIG);
+        assert_eq!(error.to_string(), "/dev/zero: it has more than 1 MiB");
     }
 
     #[test]
-    fn what_cannot_be_mapped_is_read() {
-        assert!(
-            matches!(map_or_read(Path::new("/proc/self/cmdline")).unwrap(), Bytes(Content::Read(content)) if !content.is_empty())
-        );
-        let this = map_or_read(&std::env::current_exe().unwrap()).unwrap();
-        assert!(matches!(this, Bytes(Content::Mapped(_))));
-        assert_eq!(&this[..4], b"\x7fELF");
+    fn only_what_is_below_the_folder_of_btf_is_its() {
+        for name in ["../../../../proc/self/exe", "/proc/self/exe", "..", ".", ""] {
+            assert!(kernel_btf(name).is_err(), "{name}");
+        }
+        let on_sysfs = |path| File::open(path).is_ok_and(|file| is_on_sysfs(&file));
+        assert!(!on_sysfs("/proc/self/exe") && !on_sysfs("/proc/self/status"));
+        assert!(on_sysfs("/sys/kernel/uevent_seqnum"));
     }
 }

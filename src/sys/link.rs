@@ -42,7 +42,7 @@ pub fn tracing(prog: &Prog) -> Result<Link, SysError> {
 
 fn open_raw_tracepoint(prog: &Prog, name: u64) -> Result<Link, SysError> {
     let mut attr = RawTracepointOpen { name, prog_fd: raw(prog), ..RawTracepointOpen::default() };
-    // SAFETY: the name is none or a C string that its owner still holds; the command returns a new descriptor.
+    // SAFETY: the name is none or a C string that the caller borrows; the command returns a new descriptor.
     unsafe { bpf_fd(Command::RawTracepointOpen, &mut attr) }.map(Link::new)
 }
 
@@ -186,13 +186,19 @@ fn raw(prog: &Prog) -> u32 {
 ///
 /// Closing most of them waits until no CPU can still be in the probe: 50 to 130 ms for each perf event,
 /// up to 100 for a trampoline, 40 for a link at many functions.
+///
+/// Where that process cannot be made, nothing is done: dropping them is as slow as it was.
 pub fn leave_behind(links: &[BorrowedFd<'_>]) {
-    let Ok((mut end, hold)) = std::io::pipe() else { return };
+    let Ok((end, hold)) = std::io::pipe() else { return };
+    let end = end.as_raw_fd();
     let mut keep: Vec<_> = links.iter().map(AsRawFd::as_raw_fd).collect();
-    keep.push(end.as_raw_fd());
+    keep.push(end);
     keep.sort_unstable();
-    // SAFETY: no other thread exists that could hold a lock; the child makes system calls only, closes
-    // descriptors that nothing in it uses any more, and never returns.
+    // SAFETY: in the child of a process that may have other threads, whose locks nobody gives back there,
+    // only what is safe in a signal handler may be called. It calls nothing else: setsid, close,
+    // close_range, read and _exit, on memory that was allocated before. The descriptors that it closes
+    // are copies of its own, and what owns them in this process never runs there, since it never returns.
+    // What it reads into is a byte of its own.
     unsafe {
         if libc::fork() == 0 {
             libc::setsid();
@@ -205,10 +211,43 @@ pub fn leave_behind(links: &[BorrowedFd<'_>]) {
                 next = fd + 1;
             }
             libc::syscall(libc::SYS_close_range, next, u32::MAX, 0);
-            let _ = std::io::Read::read(&mut end, &mut [0]);
+            let mut byte = 0u8;
+            libc::read(end, (&raw mut byte).cast(), 1);
             libc::_exit(0);
         }
     }
     // This process's end is what closes it.
     std::mem::forget(hold);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    use std::thread;
+
+    use super::*;
+
+    /// Threads that hold the allocator's lock are not there in the other process.
+    #[test]
+    #[cfg_attr(miri, ignore = "another process")]
+    fn what_is_left_behind_holds_nothing_but_the_links_whatever_other_threads_do() {
+        let link = File::open("/dev/null").unwrap();
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Relaxed) {
+                    drop(vec![0u8; 1 << 20]);
+                }
+            });
+            for _ in 0..20 {
+                let (mut reader, writer) = std::io::pipe().unwrap();
+                leave_behind(&[link.as_fd()]);
+                drop(writer);
+                assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+            }
+            over.store(true, Relaxed);
+        });
+    }
 }

@@ -198,7 +198,7 @@ impl Map {
         });
         let btf = btf.transpose()?;
         attr.btf_fd = btf.as_ref().map_or(0, |btf| btf.as_fd().as_raw_fd() as u32);
-        // SAFETY: the attr holds no address.
+        // SAFETY: the attr holds no address, and the command returns a new descriptor.
         let fd = charged(|| unsafe { bpf_fd(Command::MapCreate, &mut attr) })?;
         let map = Map { fd, spec: spec.clone(), value_len };
         if !spec.content.is_empty() {
@@ -304,7 +304,9 @@ impl Map {
         self.fd.as_raw_fd() as u32
     }
 
-    /// What makes each call on an element safe.
+    /// What makes each call on an element safe: a key and a value are as long as the kernel takes the
+    /// map's to be. For that it was asked when the map was made or opened, and sysfs for how many CPUs
+    /// it counts.
     #[track_caller]
     fn check(&self, key: &[u8], value: Option<&[u8]>) {
         assert_eq!(

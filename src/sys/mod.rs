@@ -17,6 +17,7 @@
 //! | [`object`] | what is loaded: ids, and information on a program, map, link or BTF |
 //! | [`code`] | what the verifier and the JIT made of a loaded program |
 //! | [`capability`] | do something with fewer capabilities |
+//! | [`clock`] | the wall clock in the host's time zone |
 //! | [`cpu`] | how many CPUs a per-CPU map has values for |
 //! | [`tracefs`], [`kallsyms`] | what can be traced, by name |
 //! | `signal` | how a process is asked to end; only with the feature `cli` |
@@ -28,6 +29,7 @@ mod attr;
 pub mod btf;
 pub(crate) mod call;
 pub mod capability;
+pub mod clock;
 pub mod code;
 pub mod cpu;
 mod error;

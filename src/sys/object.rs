@@ -1,11 +1,11 @@
 //! What is loaded in this kernel: ids, descriptors by id, information by descriptor.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::attr::{self, Attr, GetId, GetInfo, address_mut, length, name_text};
 use super::call::{Command, bpf, bpf_fd};
-use super::{Errno, SysError, kernel_enum};
+use super::{Btf, Errno, Prog, SysError, kernel_enum};
 
 /// The kinds of objects that have ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,7 +111,7 @@ pub struct ProgInfo {
 /// Information on a program.
 pub fn prog_info(fd: BorrowedFd<'_>) -> Result<ProgInfo, SysError> {
     let mut info = attr::ProgInfo::default();
-    // SAFETY: the info asks for no array.
+    // SAFETY: the info holds no address.
     unsafe { get_info(fd, &mut info) }?;
     Ok(ProgInfo {
         id: info.id,
@@ -133,15 +133,16 @@ pub fn prog_info(fd: BorrowedFd<'_>) -> Result<ProgInfo, SysError> {
 }
 
 /// The ids of the maps a program uses.
-pub fn prog_map_ids(fd: BorrowedFd<'_>) -> Result<Vec<u32>, SysError> {
-    let mut ids = vec![0; prog_info(fd)?.map_count as usize];
+pub fn prog_map_ids(prog: &Prog) -> Result<Vec<u32>, SysError> {
+    let mut ids = vec![0; prog_info(prog.as_fd())?.map_count as usize];
     let mut info = attr::ProgInfo {
         nr_map_ids: length(ids.len()),
         map_ids: address_mut(&mut ids),
         ..Default::default()
     };
-    // SAFETY: the one array that is asked for has the length that is given.
-    unsafe { get_info(fd, &mut info) }?;
+    // SAFETY: it is a program, so that this is the info that the kernel fills in, and the one array that
+    // is asked for has the length that is given.
+    unsafe { get_info(prog.as_fd(), &mut info) }?;
     Ok(ids)
 }
 
@@ -167,7 +168,7 @@ pub struct MapInfo {
 /// Information on a map.
 pub fn map_info(fd: BorrowedFd<'_>) -> Result<MapInfo, SysError> {
     let mut info = attr::MapInfo::default();
-    // SAFETY: the info has no array.
+    // SAFETY: the info holds no address.
     unsafe { get_info(fd, &mut info) }?;
     Ok(MapInfo {
         id: info.id,
@@ -214,7 +215,7 @@ pub struct LinkInfo {
 /// Information on a link. Requires Linux 5.8.
 pub fn link_info(fd: BorrowedFd<'_>) -> Result<LinkInfo, SysError> {
     let mut info = attr::LinkInfo::default();
-    // SAFETY: the info has no array.
+    // SAFETY: the info holds no address.
     unsafe { get_info(fd, &mut info) }?;
     Ok(LinkInfo { id: info.id, link_type: info.link_type, prog_id: info.prog_id })
 }
@@ -233,20 +234,21 @@ pub struct BtfInfo {
 }
 
 /// Information on BTF.
-pub fn btf_info(fd: BorrowedFd<'_>) -> Result<BtfInfo, SysError> {
+pub fn btf_info(btf: &Btf) -> Result<BtfInfo, SysError> {
     let mut name = [0; 64];
     let mut info = attr::BtfInfo {
         name: address_mut(&mut name),
         name_len: length(name.len()),
         ..Default::default()
     };
-    // SAFETY: the one array that is asked for has the length that is given.
-    match unsafe { get_info(fd, &mut info) } {
+    // SAFETY: it is BTF, so that this is the info that the kernel fills in, and the one array that is
+    // asked for has the length that is given.
+    match unsafe { get_info(btf.as_fd(), &mut info) } {
         // Before 5.11 there are no names, and bytes beyond the kernel's struct must be zero.
         Err(error) if error.errno == Errno::E2BIG => {
             info = attr::BtfInfo::default();
-            // SAFETY: the info asks for no array.
-            unsafe { get_info(fd, &mut info) }?;
+            // SAFETY: the info holds no address.
+            unsafe { get_info(btf.as_fd(), &mut info) }?;
         }
         result => result?,
     }
@@ -259,28 +261,32 @@ pub fn btf_info(fd: BorrowedFd<'_>) -> Result<BtfInfo, SysError> {
 }
 
 /// The BTF itself, e.g. a module's that is not under `/sys/kernel/btf`.
-pub fn btf_bytes(fd: BorrowedFd<'_>) -> Result<Vec<u8>, SysError> {
-    let mut bytes = vec![0; btf_info(fd)?.size as usize];
+pub fn btf_bytes(btf: &Btf) -> Result<Vec<u8>, SysError> {
+    let mut bytes = vec![0; btf_info(btf)?.size as usize];
     let mut info = attr::BtfInfo {
         btf: address_mut(&mut bytes),
         btf_size: length(bytes.len()),
         ..Default::default()
     };
-    // SAFETY: the one array that is asked for has the length that is given.
-    unsafe { get_info(fd, &mut info) }?;
+    // SAFETY: it is BTF, so that this is the info that the kernel fills in, and the one array that is
+    // asked for has the length that is given.
+    unsafe { get_info(btf.as_fd(), &mut info) }?;
     Ok(bytes)
 }
 
 /// `BPF_OBJ_GET_INFO_BY_FD`. The kernel fills as much of `info` as it knows, and clears nothing else.
 ///
 /// # Safety
-/// Where `info` holds the address of an array, it also holds its length.
+/// Where `info` holds the address of an array, it also holds its length, and `fd` is of the kind of
+/// object that `info` is about: of another kind the kernel would look for its addresses elsewhere. An
+/// info that is all zeros holds none for any kind.
 pub(super) unsafe fn get_info<I: Attr>(fd: BorrowedFd<'_>, info: &mut I) -> Result<(), SysError> {
     let mut attr = GetInfo {
         bpf_fd: fd.as_raw_fd() as u32,
         info_len: length(size_of::<I>()),
         info: info.bytes_mut().as_mut_ptr() as u64,
     };
-    // SAFETY: `info` is as long as we say, and for its arrays the caller vouches.
+    // SAFETY: `info` is as long as we say, and the kernel writes to no address in it but those that the
+    // caller vouches for.
     unsafe { bpf(Command::ObjGetInfoByFd, &mut attr) }
 }

@@ -391,7 +391,9 @@ fn attempt(
     let mut tries = 1;
     loop {
         // SAFETY: every buffer has the length that is given, the licence ends in a zero, and `BorrowedFd`
-        // is laid out as the int that the kernel reads. The command returns a new descriptor.
+        // is laid out as the int that the kernel reads. Beyond the last of these it reads too where an
+        // instruction says so, but takes what it finds for a descriptor as any other, and writes nothing.
+        // The command returns a new descriptor.
         let result = charged(|| unsafe { bpf_fd(Command::ProgLoad, &mut attr) });
         match result {
             Err(error) if error.errno == Errno::EAGAIN && tries < TRIES => {

@@ -397,6 +397,9 @@ fn objects() {
     expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(48));
     object::link_info(prog.as_fd()).unwrap();
     expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(16));
-    object::btf_info(prog.as_fd()).unwrap();
-    expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(32));
+    let btf = Btf::from_id(7).unwrap();
+    expect(&calls, "bpf(BPF_BTF_GET_FD_BY_ID)", 12, &[(0, 4, 7)]);
+    object::btf_info(&btf).unwrap();
+    let info = [(0, 4, fd(&btf)), (4, 4, 32), (8, 8, ADDRESS)];
+    expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info);
 }

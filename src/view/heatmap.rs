@@ -8,15 +8,11 @@ use std::time::Duration;
 
 use super::color::Palette;
 use super::duration::{latency, latency_above};
+use super::scale::Scale;
 use crate::sample::{Sample, Value};
 
-/// Columns, three to a power of two: 0 is a nanosecond, 99 eleven seconds.
-pub const SLOTS: usize = 100;
-/// The first column that is drawn unless all are asked for: a microsecond.
-pub const FIRST: usize = 29;
-
 /// What was counted between two times.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Row {
     /// When it begins, since the picture's start.
     pub start: Duration,
@@ -25,24 +21,11 @@ pub struct Row {
     /// Whole intervals before `start` that nobody was there to read. What they counted is in this row.
     pub missed: u64,
     /// By column.
-    pub counts: [u64; SLOTS],
+    pub counts: Vec<u64>,
     /// Below any column: it ended before it began, by the clocks of two CPUs.
     pub under: u64,
     /// Above all columns.
     pub over: u64,
-}
-
-impl Default for Row {
-    fn default() -> Row {
-        Row {
-            start: Duration::ZERO,
-            end: Duration::ZERO,
-            missed: 0,
-            counts: [0; SLOTS],
-            under: 0,
-            over: 0,
-        }
-    }
 }
 
 impl Row {
@@ -55,7 +38,7 @@ impl Row {
             && let [under, columns @ .., over] = &histogram.counts[..]
         {
             (row.under, row.over) = (*under, *over);
-            row.counts.iter_mut().zip(columns).for_each(|(count, column)| *count = *column);
+            row.counts = columns.to_vec();
         }
         row.end = sample.span.end.monotonic.saturating_sub(start);
         // Half an interval late is no gap.
@@ -75,24 +58,24 @@ impl Row {
 
     /// What was counted left of a column.
     pub fn below(&self, first: usize) -> u64 {
-        self.counts[..first].iter().fold(self.under, saturating_add)
+        self.counts.iter().take(first).fold(self.under, saturating_add)
     }
 
     /// The end of the column that so many thousandths of all lie in or left of.
-    pub fn quantile(&self, thousandths: u64) -> Quantile {
+    pub fn quantile(&self, scale: Scale, thousandths: u64) -> Quantile {
         let total = self.total();
         if total == 0 {
             return Quantile::None;
         }
         let rank = (u128::from(total) * u128::from(thousandths)).div_ceil(1000) as u64;
         let mut seen = self.under;
-        for (slot, count) in self.counts.iter().enumerate() {
+        for (column, count) in self.counts.iter().enumerate() {
             seen = saturating_add(seen, count);
             if seen >= rank {
-                return Quantile::Below(lower(slot + 1));
+                return Quantile::Below(scale.lower(column + 1));
             }
         }
-        Quantile::Above(lower(SLOTS))
+        Quantile::Above(scale.end())
     }
 }
 
@@ -122,22 +105,6 @@ impl Quantile {
     }
 }
 
-/// The column of so many nanoseconds, [`SLOTS`] for those right of all.
-pub fn slot(ns: u64) -> usize {
-    let d = ns.max(1);
-    let log2 = d.ilog2();
-    let part = ((d - (1 << log2)) as u128 * 64) >> log2;
-    let slot = (log2 as usize * 64 + part as usize) * 3 / 64;
-    slot.min(SLOTS)
-}
-
-/// The least number of nanoseconds in this column or a later one.
-pub fn lower(slot: usize) -> u64 {
-    let parts = (slot as u64 * 64).div_ceil(3);
-    let (log2, part) = (parts / 64, parts % 64);
-    (1 << log2) + (part << log2).div_ceil(64)
-}
-
 /// From this count on a cell is a level darker than the one before.
 pub const LEVELS: [u64; 11] = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000];
 
@@ -149,8 +116,7 @@ pub fn level(count: u64) -> usize {
 /// How a picture fits the width it has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Layout {
-    /// The first column.
-    pub first: usize,
+    scale: Scale,
     /// So many columns are drawn as one.
     merge: usize,
     /// So many characters wide.
@@ -172,15 +138,15 @@ const WIDEST_CELL: usize = 3;
 
 impl Layout {
     /// For a terminal of `width` characters, or for a file, which has no end.
-    pub fn new(width: Option<usize>, first: usize, timestamp: bool, stats: bool) -> Layout {
+    pub fn new(width: Option<usize>, scale: Scale, timestamp: bool, stats: bool) -> Layout {
         let margin = if timestamp { "14:03:59 ".len() } else { 0 };
-        let one = Layout { first, merge: 1, cell: 1, margin, total: usize::MAX, stats };
+        let one = Layout { scale, merge: 1, cell: 1, margin, total: usize::MAX, stats };
         let Some(width) = width else { return one };
         let behind = BEFORE_TOTAL + SHORTEST_TOTAL + if stats { STATS.len() * STAT } else { 0 };
         let room = width.saturating_sub(margin + behind);
         // Two more columns are for what is outside.
-        let fits = |merge: usize| (SLOTS - first).div_ceil(merge) + 2 <= room;
-        let merge = (1..SLOTS).find(|merge| fits(*merge)).unwrap_or(SLOTS);
+        let fits = |merge: usize| scale.drawn().div_ceil(merge) + 2 <= room;
+        let merge = (1..scale.drawn()).find(|merge| fits(*merge)).unwrap_or(scale.drawn().max(1));
         let mut layout = Layout { merge, ..one };
         layout.cell = (room / (layout.columns() + 2)).clamp(1, WIDEST_CELL);
         layout.total = SHORTEST_TOTAL + room.saturating_sub(layout.cells_width());
@@ -188,7 +154,7 @@ impl Layout {
     }
 
     fn columns(self) -> usize {
-        (SLOTS - self.first).div_ceil(self.merge)
+        self.scale.drawn().div_ceil(self.merge)
     }
 
     fn cells_width(self) -> usize {
@@ -204,8 +170,8 @@ impl Layout {
                 let _ = write!(text, " {} {}", palette.cells(&[level], 1), number(least, 3));
             }
         }
-        let first = latency(lower(self.first));
-        let last = latency(lower(SLOTS));
+        let first = latency(self.scale.lower(self.scale.first));
+        let last = latency(self.scale.end());
         let _ = write!(
             text,
             "\n  requests in a cell, or more: the same scale in every row\n  \
@@ -219,9 +185,9 @@ impl Layout {
         let mut line = format!("{:1$}<", "", self.margin);
         let ticks: Vec<(usize, String)> = (0..=10)
             .map(|power| 10u64.pow(power))
-            .filter(|ns| slot(*ns) >= self.first)
+            .filter(|ns| self.scale.column(*ns) >= self.scale.first)
             .map(|ns| {
-                let column = (slot(ns) - self.first) / self.merge + 1;
+                let column = (self.scale.column(ns) - self.scale.first) / self.merge + 1;
                 (self.margin + column * self.cell, format!("|{}", latency(ns)))
             })
             .collect();
@@ -259,16 +225,18 @@ impl Layout {
             );
         }
         let _ = write!(text, "{:1$}", time.unwrap_or_default(), self.margin);
-        let mut levels = vec![level(row.below(self.first))];
-        let columns = row.counts[self.first..].chunks(self.merge);
-        levels.extend(columns.map(|merged| level(merged.iter().fold(0, saturating_add))));
+        let mut levels = vec![level(row.below(self.scale.first))];
+        levels.extend((self.scale.first..self.scale.columns()).step_by(self.merge).map(|column| {
+            let merged = row.counts.iter().skip(column).take(self.merge);
+            level(merged.fold(0, saturating_add))
+        }));
         levels.push(level(row.over));
         let total = number(row.total(), self.total);
         let _ =
             write!(text, "{} # {total:<1$}", palette.cells(&levels, self.cell), self.total_width());
         if self.stats {
             for thousandths in [500, 990, 1000] {
-                let _ = write!(text, "{:>STAT$}", row.quantile(thousandths).text());
+                let _ = write!(text, "{:>STAT$}", row.quantile(self.scale, thousandths).text());
             }
         }
         text.truncate(text.trim_end().len());
@@ -299,31 +267,14 @@ pub fn number(count: u64, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scale::tests::SCALE;
     use super::*;
 
     fn row(counts: &[(usize, u64)]) -> Row {
         let mut row = Row { end: Duration::from_secs(1), ..Row::default() };
+        row.counts = vec![0; 100];
         counts.iter().for_each(|(slot, count)| row.counts[*slot] = *count);
         row
-    }
-
-    #[test]
-    fn columns_are_those_of_tracex3() {
-        let known =
-            [(0, 0), (1, 0), (1_000, 29), (10_000, 39), (1_000_000, 59), (1_000_000_000, 89)];
-        for (ns, column) in known {
-            assert_eq!(slot(ns), column, "{ns}");
-        }
-        assert_eq!([slot(11_542_724_607), slot(11_542_724_608)], [99, SLOTS]);
-        assert_eq!(slot(u64::MAX), SLOTS);
-    }
-
-    #[test]
-    fn a_column_begins_where_the_one_before_ends() {
-        for column in 1..=SLOTS {
-            let ns = lower(column);
-            assert!(slot(ns) >= column && slot(ns - 1) < column, "{column}: {ns}");
-        }
     }
 
     #[test]
@@ -334,7 +285,7 @@ mod tests {
 
     #[test]
     fn eighty_characters_hold_every_column_and_any_total() {
-        let layout = Layout::new(Some(80), FIRST, false, false);
+        let layout = Layout::new(Some(80), SCALE.from(1000), false, false);
         let banner =
             "<|1us      |10us     |100us    |1ms      |10ms     |100ms    |1s       |10s\n";
         assert_eq!(layout.banner(), banner);
@@ -351,11 +302,11 @@ mod tests {
     #[test]
     fn no_width_is_exceeded_where_there_is_room_for_anything() {
         let mut full = row(&[]);
-        full.counts = [123_456_789; SLOTS];
+        full.counts = vec![123_456_789; 100];
         for width in 30..400 {
-            for first in [0, FIRST] {
+            for scale in [SCALE, SCALE.from(1000)] {
                 for (time, stats) in [(None, false), (Some("14:03:59"), width > 50)] {
-                    let layout = Layout::new(Some(width), first, time.is_some(), stats);
+                    let layout = Layout::new(Some(width), scale, time.is_some(), stats);
                     let text = layout.row(&full, time, Palette::Text);
                     assert!(text.len() <= width + 1, "{width}: {text}");
                 }
@@ -366,17 +317,17 @@ mod tests {
     #[test]
     fn a_narrow_terminal_merges_columns_and_a_wide_one_widens_them() {
         let row = row(&[(29, 9), (30, 1), (31, 1)]);
-        let narrow = Layout::new(Some(60), FIRST, false, false);
+        let narrow = Layout::new(Some(60), SCALE.from(1000), false, false);
         assert_eq!(narrow.banner(), "<|1us |10us|    |1ms |10ms|    |1s  |10s\n");
         assert_eq!(narrow.row(&row, None, Palette::Text), format!(" *.{:35} # 11\n", ""));
-        let wide = Layout::new(Some(160), FIRST, false, false);
+        let wide = Layout::new(Some(160), SCALE.from(1000), false, false);
         assert!(wide.row(&row, None, Palette::Text).starts_with("  ......"));
         assert!(wide.banner().starts_with("< |1us                |10us "));
     }
 
     #[test]
     fn a_file_has_every_column_and_exact_totals() {
-        let layout = Layout::new(None, 0, false, false);
+        let layout = Layout::new(None, SCALE, false, false);
         let text = layout.row(&row(&[(0, 1_234_567)]), None, Palette::Text);
         assert_eq!(text, format!(" #{:100} # 1234567\n", ""));
         assert!(layout.banner().starts_with("<|1ns     |10ns     |100ns    |1us "));
@@ -385,8 +336,11 @@ mod tests {
     #[test]
     fn a_gap_stands_before_its_row() {
         let row = Row { missed: 3, ..row(&[]) };
-        let text =
-            Layout::new(Some(80), FIRST, true, false).row(&row, Some("14:03:59"), Palette::Text);
+        let text = Layout::new(Some(80), SCALE.from(1000), true, false).row(
+            &row,
+            Some("14:03:59"),
+            Palette::Text,
+        );
         let (gap, row) = text.split_once('\n').unwrap();
         assert_eq!(gap.trim(), "- - - 3 intervals missed: the next row has their counts - - -");
         assert!(row.starts_with("14:03:59 "));
@@ -396,11 +350,11 @@ mod tests {
     fn quantiles_are_the_ends_of_columns() {
         let mut row = row(&[(40, 98), (60, 1)]);
         row.over = 1;
-        let [p50, p99, max] = [500, 990, 1000].map(|part| row.quantile(part));
-        assert_eq!(p50, Quantile::Below(lower(41)));
-        assert_eq!(p99, Quantile::Below(lower(61)));
-        assert_eq!(max, Quantile::Above(lower(100)));
-        let layout = Layout::new(Some(80), FIRST, false, true);
+        let [p50, p99, max] = [500, 990, 1000].map(|part| row.quantile(SCALE, part));
+        assert_eq!(p50, Quantile::Below(SCALE.lower(41)));
+        assert_eq!(p99, Quantile::Below(SCALE.lower(61)));
+        assert_eq!(max, Quantile::Above(SCALE.lower(100)));
+        let layout = Layout::new(Some(80), SCALE.from(1000), false, true);
         let text = layout.row(&row, None, Palette::Text);
         assert!(text.ends_with(" # 100       <14us <1.5ms   >11s\n"), "{text}");
         assert_eq!(layout.banner().trim_end().len(), text.trim_end().len());
@@ -408,10 +362,10 @@ mod tests {
 
     #[test]
     fn the_legend_names_each_level_that_looks_different() {
-        let legend = Layout::new(Some(80), FIRST, false, false).legend(Palette::Text);
+        let legend = Layout::new(Some(80), SCALE.from(1000), false, false).legend(Palette::Text);
         assert!(legend.starts_with("  heatmap of IO latency\n    0 . 1 * 10 o 100 O 1k # 10k\n"));
         assert!(legend.lines().all(|line| line.len() <= 80), "{legend}");
-        let shades = Layout::new(Some(80), FIRST, false, false).legend(Palette::Ansi256);
+        let shades = Layout::new(Some(80), SCALE.from(1000), false, false).legend(Palette::Ansi256);
         assert_eq!(shades.matches("\x1b[48;5;").count(), 12);
     }
 }

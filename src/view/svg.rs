@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::color::{DARK, LIGHT};
 use super::duration::latency;
-use super::heatmap::{LEVELS, Row, SLOTS, level, lower, number};
+use super::heatmap::{LEVELS, Row, level, number};
+use super::scale::Scale;
 
 /// More rows are joined by twos, so that neither memory nor the picture grows for ever.
 pub const MAX_ROWS: usize = 1000;
@@ -16,8 +17,7 @@ pub const MAX_ROWS: usize = 1000;
 pub struct Picture {
     /// What was measured, and when it began.
     pub title: String,
-    /// The first column that is drawn.
-    pub first: usize,
+    scale: Scale,
     /// How long a row is.
     every: Duration,
     rows: Vec<Row>,
@@ -35,10 +35,10 @@ const HEIGHT: (f64, f64) = (120.0, 720.0);
 
 impl Picture {
     /// An empty one, whose rows will be so long.
-    pub fn new(title: String, first: usize, every: Duration) -> Picture {
+    pub fn new(title: String, scale: Scale, every: Duration) -> Picture {
         // A row of no length would never become a longer one.
         let every = every.max(Duration::from_nanos(1));
-        Picture { title, first, every, rows: vec![] }
+        Picture { title, scale, every, rows: vec![] }
     }
 
     /// One row more.
@@ -95,7 +95,7 @@ impl Picture {
             "title": self.title,
             "unit": "ns",
             "row_seconds": self.every.as_secs_f64(),
-            "column_starts": (0..=SLOTS).map(lower).collect::<Vec<_>>(),
+            "column_starts": self.scale.bounds(),
             "rows": rows.collect::<Vec<_>>(),
         })
     }
@@ -106,7 +106,7 @@ impl Picture {
         let seconds = last.as_secs_f64().max(0.001);
         let rows = seconds / self.every.as_secs_f64();
         let frame =
-            Frame { first: self.first, seconds, height: (rows * ROW).clamp(HEIGHT.0, HEIGHT.1) };
+            Frame { scale: self.scale, seconds, height: (rows * ROW).clamp(HEIGHT.0, HEIGHT.1) };
         let (width, height) = (frame.right() + CELL + BESIDE + 30.0, TOP + frame.height + BELOW);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"heat\" role=\"img\" \
@@ -148,7 +148,8 @@ impl Picture {
             before = row.end;
             let time = span(row.start, row.end);
             let y = (frame.y(row.start), frame.y(row.end));
-            let [p50, p99, max] = [500, 990, 1000].map(|part| row.quantile(part).text());
+            let [p50, p99, max] =
+                [500, 990, 1000].map(|part| row.quantile(self.scale, part).text());
             let title = match row.total() {
                 0 => format!("{time}\nno requests"),
                 total => format!("{time}\n{}, p50 {p50}, p99 {p99}, max {max}", requests(total)),
@@ -160,20 +161,24 @@ impl Picture {
                     frame.cell(&format!("c{}", level(count)), x, CELL, y, &title, svg);
                 }
             };
-            cell(left, row.below(self.first), format!("below {}", latency(lower(self.first))));
-            for (index, count) in row.counts[self.first..].iter().enumerate() {
-                let slot = self.first + index;
-                let range = format!("{} to {}", exact(lower(slot)), exact(lower(slot + 1)));
+            let first = self.scale.first;
+            cell(left, row.below(first), format!("below {}", latency(self.scale.lower(first))));
+            for (slot, count) in row.counts.iter().enumerate().skip(first) {
+                let range = format!(
+                    "{} to {}",
+                    exact(self.scale.lower(slot)),
+                    exact(self.scale.lower(slot + 1))
+                );
                 cell(frame.x(slot as f64), *count, range);
             }
-            cell(right, row.over, format!("{} or more", latency(lower(SLOTS))));
+            cell(right, row.over, format!("{} or more", latency(self.scale.end())));
         }
     }
 }
 
 /// Where things are drawn.
 struct Frame {
-    first: usize,
+    scale: Scale,
     seconds: f64,
     height: f64,
 }
@@ -185,13 +190,13 @@ impl Frame {
     }
 
     /// A column's left edge; fractions are between two.
-    fn x(&self, slot: f64) -> f64 {
-        LEFT + CELL + BESIDE + (slot - self.first as f64) * CELL
+    fn x(&self, column: f64) -> f64 {
+        LEFT + CELL + BESIDE + (column - self.scale.first as f64) * CELL
     }
 
     /// The right edge of the last column.
     fn right(&self) -> f64 {
-        self.x(SLOTS as f64)
+        self.x(self.scale.columns() as f64)
     }
 
     fn y(&self, time: Duration) -> f64 {
@@ -214,10 +219,8 @@ impl Frame {
         for power in 0..=10 {
             for digit in [1, 2, 5] {
                 let ns = digit * 10u64.pow(power);
-                // Within a power of two the columns are even.
-                let log2 = ns.ilog2();
-                let x = self.x(3.0 * (f64::from(log2) + ns as f64 / (1u64 << log2) as f64 - 1.0));
-                if x < self.x(self.first as f64) || x > self.right() {
+                let x = self.x(self.scale.position(ns));
+                if x < self.x(self.scale.first as f64) || x > self.right() {
                     continue;
                 }
                 let (class, text) = match digit {
@@ -237,8 +240,8 @@ impl Frame {
         let _ = writeln!(
             svg,
             "<text class=\"end\" x=\"{x}\" y=\"{y}\">latency; outside: faster than {}, slower than {}</text>",
-            latency(lower(self.first)),
-            latency(lower(SLOTS))
+            latency(self.scale.lower(self.scale.first)),
+            latency(self.scale.end())
         );
     }
 
@@ -344,6 +347,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scale::tests::SCALE;
     use super::*;
 
     fn row(second: u64, counts: &[(usize, u64)]) -> Row {
@@ -351,7 +355,7 @@ mod tests {
             start: Duration::from_secs(second),
             end: Duration::from_secs(second + 1),
             missed: 0,
-            counts: [0; SLOTS],
+            counts: vec![0; 100],
             under: 0,
             over: 0,
         };
@@ -360,7 +364,8 @@ mod tests {
     }
 
     fn picture() -> Picture {
-        let mut picture = Picture::new("loop0 & <more>".into(), 29, Duration::from_secs(1));
+        let mut picture =
+            Picture::new("loop0 & <more>".into(), SCALE.from(1000), Duration::from_secs(1));
         picture.push(Row { under: 2, over: 5, ..row(0, &[(3, 1), (40, 997), (99, 1)]) });
         picture.push(Row { missed: 3, ..row(4, &[(59, 1)]) });
         picture
@@ -420,7 +425,7 @@ mod tests {
 
     #[test]
     fn a_long_run_stays_small_and_keeps_every_count() {
-        let mut picture = Picture::new(String::new(), 29, Duration::from_secs(1));
+        let mut picture = Picture::new(String::new(), SCALE.from(1000), Duration::from_secs(1));
         let rows = 7 * MAX_ROWS as u64 + 3;
         for second in 0..rows {
             picture.push(row(second, &[(59, 1)]));
@@ -440,7 +445,7 @@ mod tests {
 
     #[test]
     fn a_long_run_with_a_gap_before_every_row_stays_small_and_keeps_every_count_and_gap() {
-        let mut picture = Picture::new(String::new(), 29, Duration::from_secs(1));
+        let mut picture = Picture::new(String::new(), SCALE.from(1000), Duration::from_secs(1));
         let rows = 7 * MAX_ROWS as u64 + 3;
         for number in 0..rows {
             picture.push(Row { missed: 2, ..row(3 * number + 2, &[(59, 1)]) });
@@ -458,7 +463,7 @@ mod tests {
 
     #[test]
     fn rows_before_and_after_a_long_gap_do_not_become_one() {
-        let mut picture = Picture::new(String::new(), 29, Duration::from_secs(1));
+        let mut picture = Picture::new(String::new(), SCALE.from(1000), Duration::from_secs(1));
         let (evening, morning, night) = (MAX_ROWS as u64, MAX_ROWS as u64 / 2, 8 * 3600);
         let seconds = (0..evening).chain(evening + night..evening + night + morning);
         seconds.for_each(|second| picture.push(row(second, &[(59, 1)])));
@@ -481,14 +486,14 @@ mod tests {
             Duration::MAX,
         ];
         for every in ends {
-            let mut picture = Picture::new(String::new(), 29, every);
+            let mut picture = Picture::new(String::new(), SCALE.from(1000), every);
             for number in 0..3 * MAX_ROWS {
                 // Backwards in time as well, and rows that end before they begin.
                 picture.push(Row {
                     start: ends[number % 5],
                     end: ends[number % 6],
                     missed: u64::MAX,
-                    counts: [u64::MAX; SLOTS],
+                    counts: vec![u64::MAX; 100],
                     under: u64::MAX,
                     over: u64::MAX,
                 });
@@ -502,7 +507,7 @@ mod tests {
 
     #[test]
     fn an_empty_run_is_a_picture_too() {
-        let svg = Picture::new(String::new(), 0, Duration::from_secs(1)).to_svg();
+        let svg = Picture::new(String::new(), SCALE, Duration::from_secs(1)).to_svg();
         assert!(svg.contains("0 requests") && !svg.contains("NaN") && !svg.contains("inf"));
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rawbpf::view::heatmap::{FIRST, LEVELS, Row, SLOTS, slot};
+use rawbpf::aggregate::heat;
+use rawbpf::view::heatmap::{LEVELS, Row};
+use rawbpf::view::scale::Scale;
 use rawbpf::view::svg::Picture;
 use serde_json::Value;
 
@@ -30,8 +32,12 @@ document.documentElement.setAttribute('data-seen', JSON.stringify({
 }));
 ]]></script>";
 
+fn scale() -> Scale {
+    Scale::new(&heat::BOUNDS, heat::PER_DOUBLING)
+}
+
 fn row(start: Duration, end: Duration, missed: u64) -> Row {
-    Row { start, end, missed, counts: [0; SLOTS], under: 0, over: 0 }
+    Row { start, end, missed, counts: vec![0; heat::COLUMNS as usize], under: 0, over: 0 }
 }
 
 /// A second with requests at each power of ten and outside, three without anybody who read, and one
@@ -40,11 +46,11 @@ fn picture() -> String {
     let second = Duration::from_secs(1);
     let mut busy = Row { under: 2, over: 5, ..row(Duration::ZERO, second, 0) };
     for (count, power) in LEVELS.iter().zip(3..=10) {
-        busy.counts[slot(10u64.pow(power))] = *count;
+        busy.counts[scale().column(10u64.pow(power))] = *count;
     }
     let mut one = row(4 * second, 5 * second, 3);
-    one.counts[slot(2_000_000)] = 1;
-    let mut picture = Picture::new("loop0 & <more>".into(), FIRST, second);
+    one.counts[scale().column(2_000_000)] = 1;
+    let mut picture = Picture::new("loop0 & <more>".into(), scale().from(1000), second);
     picture.push(busy);
     picture.push(one);
     picture.to_svg()
@@ -195,15 +201,15 @@ fn every_text_can_be_read() {
 #[ignore = "needs a browser: run tests/run"]
 fn texts_of_short_and_long_runs_and_of_all_columns_can_be_read_too() {
     let title = "Block I/O latency of all disks, Sun Nov  1 14:03:59 2026";
-    for (first, every, rows) in [
-        (FIRST, Duration::from_secs(2), 0),
-        (0, Duration::from_millis(1), 3),
-        (0, Duration::from_millis(200), 100),
-        (FIRST, Duration::from_secs(60), 200),
-        (FIRST, Duration::from_secs(3600), 200),
-        (FIRST, Duration::from_secs(86400), 200),
+    for (scale, every, rows) in [
+        (scale().from(1000), Duration::from_secs(2), 0),
+        (scale(), Duration::from_millis(1), 3),
+        (scale(), Duration::from_millis(200), 100),
+        (scale().from(1000), Duration::from_secs(60), 200),
+        (scale().from(1000), Duration::from_secs(3600), 200),
+        (scale().from(1000), Duration::from_secs(86400), 200),
     ] {
-        let mut picture = Picture::new(title.into(), first, every);
+        let mut picture = Picture::new(title.into(), scale, every);
         for index in 0..rows {
             picture.push(row(every * index, every * (index + 1), 0));
         }

@@ -1,6 +1,7 @@
 //! `rawbpf dump`: any instructions as text. No root, nothing installed.
 
 mod bytes;
+mod excerpt;
 mod graph;
 mod object;
 

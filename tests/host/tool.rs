@@ -1,7 +1,9 @@
 //! The tool as a process.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -136,10 +138,35 @@ pub fn shell(script: &str) -> Ended {
     shell.args(["-c", script]).env("RAWBPF", RAWBPF).env("OUT", out).output().unwrap().into()
 }
 
-/// Mounts tracefs where nobody has.
+/// Mounts tracefs where nobody has. A test in another process may be about to do so.
 pub fn with_tracefs() {
+    let lock = std::env::temp_dir().join("rawbpf-test-tracefs.lock");
+    let lock = File::create(lock).unwrap();
+    lock.lock().unwrap();
     let mount = "[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing";
     assert_eq!(shell(mount).code, Some(0), "tracefs cannot be mounted");
+}
+
+#[test]
+#[ignore = "needs root to mount: run tests/run"]
+fn tracefs_is_mounted() {
+    with_tracefs();
+    assert!(Path::new("/sys/kernel/tracing/events").is_dir());
+}
+
+#[test]
+#[ignore = "needs root to mount: run tests/run"]
+fn many_processes_mount_tracefs_at_once() {
+    let tests = std::env::current_exe().unwrap();
+    let mounted = format!("{} --exact --ignored tool::tracefs_is_mounted", tests.display());
+    // On a host of its own, that has none.
+    let output = shell(&format!(
+        "unshare -m sh -c 'umount -l /sys/kernel/tracing 2>/dev/null; \
+         for i in 1 2 3 4 5 6 7 8; do {mounted} & all=\"$all $!\"; done; \
+         for one in $all; do wait $one || exit 1; done'"
+    ));
+    assert_eq!(output.code, Some(0), "{}", output.stdout);
+    assert_eq!(output.stdout.matches("test result: ok. 1 passed").count(), 8, "{}", output.stdout);
 }
 
 /// Whether it becomes true in time.

@@ -12,8 +12,6 @@ use crate::host::{AttachKind, refusal, registers};
 use crate::sys::{self, Errno, Map, MapSpec, MapType, ProgramType, Tracefs, file, object};
 use crate::view::checks::Check;
 
-const BTF: &str = "/sys/kernel/btf/vmlinux";
-
 pub fn checks() -> Vec<Check> {
     vec![
         release(),
@@ -72,7 +70,7 @@ fn btf() -> Check {
         }),
         _ => Error::lacking(error.to_string()),
     };
-    let found = file::map_or_read(Path::new(BTF)).map(|bytes| {
+    let found = file::kernel_btf("vmlinux").map(|bytes| {
         let how = if bytes.is_mapped() { "mapped" } else { "read" };
         format!("{:.1} MB, {how}", bytes.len() as f64 / 1e6)
     });

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ use crate::insn::translated::{Kernel, translated};
 use crate::insn::{Endian, Slot};
 use crate::sys::code::{Code, code};
 use crate::sys::object::{self, Kind, MapInfo, ProgInfo};
-use crate::sys::{Errno, ProgramType, SysError, file, kallsyms};
+use crate::sys::{self, Errno, Prog, ProgramType, SysError, file, kallsyms};
 use crate::view::dump::{Dump, Format, MapRow, Origin, Row, SourceLine, hex_lines};
 
 /// Prints the programs that are meant: instructions, or machine code.
@@ -25,23 +25,23 @@ use crate::view::dump::{Dump, Format, MapRow, Origin, Row, SourceLine, hex_lines
 /// There is none, it may not be looked at, or the output could not be written.
 pub fn dump(out: &mut dyn Write, which: &Loaded, format: Option<Format>) -> Result<(), Stop> {
     let programs = find(which)?;
-    for (info, fd) in &programs {
-        let code = code(fd.as_fd()).map_err(|error| refusal::objects(&error))?;
+    for (info, program) in &programs {
+        let code = code(program).map_err(|error| refusal::objects(&error))?;
         if which.jit {
             machine(out, info, &code, format)?;
         } else {
-            shown(info, fd, &code)?.print(out, format.unwrap_or(Format::Linum))?;
+            shown(info, program, &code)?.print(out, format.unwrap_or(Format::Linum))?;
         }
     }
     Ok(())
 }
 
 /// The programs with this id, tag or name.
-fn find(which: &Loaded) -> Result<Vec<(ProgInfo, OwnedFd)>, Error> {
+fn find(which: &Loaded) -> Result<Vec<(ProgInfo, Prog)>, Error> {
     let refused = |error: SysError| refusal::objects(&error);
     let open = |id| {
-        let fd = object::open(Kind::Prog, id)?;
-        object::prog_info(fd.as_fd()).map(|info| (info, fd))
+        let program = Prog::from_id(id)?;
+        object::prog_info(program.as_fd()).map(|info| (info, program))
     };
     if let Some(id) = which.id {
         return match open(id) {
@@ -68,17 +68,15 @@ fn find(which: &Loaded) -> Result<Vec<(ProgInfo, OwnedFd)>, Error> {
     }
 }
 
-fn shown(info: &ProgInfo, fd: &OwnedFd, code: &Code) -> Result<Dump, Error> {
+fn shown(info: &ProgInfo, program: &Prog, code: &Code) -> Result<Dump, Error> {
     if code.translated.is_empty() {
         return Err(withheld(info, "instructions"));
     }
     let refused = |error: SysError| refusal::objects(&error);
-    let maps = maps(fd).map_err(refused)?;
+    let maps = maps(program).map_err(refused)?;
     let blob = match info.btf_id {
         0 => vec![],
-        id => object::open(Kind::Btf, id)
-            .and_then(|fd| object::btf_bytes(fd.as_fd()))
-            .map_err(refused)?,
+        id => sys::Btf::from_id(id).and_then(|btf| object::btf_bytes(&btf)).map_err(refused)?,
     };
     let mut btf = Btf::parse(&blob).ok();
     let hidden =
@@ -225,8 +223,8 @@ fn name_of(map: &MapInfo, all: &[MapInfo]) -> String {
     }
 }
 
-fn maps(program: &OwnedFd) -> Result<Vec<MapInfo>, SysError> {
-    let ids = object::prog_map_ids(program.as_fd())?;
+fn maps(program: &Prog) -> Result<Vec<MapInfo>, SysError> {
+    let ids = object::prog_map_ids(program)?;
     let info = |id| object::map_info(object::open(Kind::Map, id)?.as_fd());
     ids.into_iter().map(info).collect()
 }

@@ -1,0 +1,72 @@
+//! Files that a user names, and that somebody may write to or cut off while they are read: they are read,
+//! never mapped.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use goblin::elf::section_header::SectionHeader;
+
+use crate::elf;
+use crate::error::Error;
+
+/// The most bytes that are read of a file: no BTF, and no program's table of symbols, comes close.
+const MOST: u64 = 256 << 20;
+
+/// The content of a regular file.
+///
+/// # Errors
+/// It cannot be read, or is larger than 256 MiB.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let (file, length) = open(path)?;
+    let too_large =
+        || Error::usage(format!("{}: it has more than {} MiB", path.display(), MOST >> 20));
+    if length > MOST {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(length as usize);
+    // Somebody may write to it meanwhile.
+    let read = file.take(MOST + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Error::usage(format!("{}: {error}", path.display())))?;
+    if bytes.len() as u64 > MOST { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// An ELF file with no more of it than the segments and the sections that are `wanted`, by name and
+/// header, each with the one that it links to.
+///
+/// # Errors
+/// It is no ELF file, it cannot be read, or these sections are larger than 256 MiB.
+pub(super) fn elf_parts(
+    path: &Path,
+    wanted: &dyn Fn(&str, &SectionHeader) -> bool,
+) -> Result<Vec<u8>, Error> {
+    let (file, length) = open(path)?;
+    let mut read = |offset, buffer: &mut [u8]| file.read_exact_at(buffer, offset);
+    let parts = elf::excerpt(length, MOST, wanted, &mut read);
+    parts.map_err(|error| Error::usage(format!("{}: {error}", path.display())))
+}
+
+/// Whether a file begins as an ELF file does.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn is_elf(path: &Path) -> Result<bool, Error> {
+    let (file, _) = open(path)?;
+    let mut start = [0; 4];
+    match file.read_exact_at(&mut start, 0) {
+        Ok(()) => Ok(start == *b"\x7fELF"),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(Error::usage(format!("{}: {error}", path.display()))),
+    }
+}
+
+/// A regular file, and how long it is. Anything else may never end.
+fn open(path: &Path) -> Result<(File, u64), Error> {
+    let error = |error| Error::usage(format!("{}: {error}", path.display()));
+    let metadata = std::fs::metadata(path).map_err(error)?;
+    if !metadata.is_file() {
+        return Err(Error::usage(format!("{}: not a regular file", path.display())));
+    }
+    Ok((File::open(path).map_err(error)?, metadata.len()))
+}

@@ -1,0 +1,44 @@
+//! The wall clock in the host's time zone.
+
+use std::mem::MaybeUninit;
+
+/// A time as the host's clocks show it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LocalTime {
+    /// 2026.
+    pub year: i32,
+    /// From 1.
+    pub month: i32,
+    /// From 1.
+    pub day: i32,
+    /// From 0, Sunday.
+    pub weekday: i32,
+    /// To 23.
+    pub hour: i32,
+    /// To 59.
+    pub minute: i32,
+    /// To 59, or 60 in a leap second.
+    pub second: i32,
+    /// Seconds that the time zone is ahead of UTC: below 0 west of it.
+    pub offset: i32,
+}
+
+/// The time that is so many seconds after the start of 1970, UTC. The time zone is the one that `TZ` or
+/// /etc/localtime names, else UTC. None for a year that has no number.
+pub fn local_time(seconds: u64) -> Option<LocalTime> {
+    let seconds = seconds.try_into().ok()?;
+    let mut time = MaybeUninit::uninit();
+    // SAFETY: it reads a number and writes a struct tm. It also reads the environment, which nobody
+    // changes meanwhile: `std::env::set_var` demands that of its caller.
+    let time = unsafe { libc::localtime_r(&seconds, time.as_mut_ptr()).as_ref() }?;
+    Some(LocalTime {
+        year: time.tm_year.checked_add(1900)?,
+        month: time.tm_mon + 1,
+        day: time.tm_mday,
+        weekday: time.tm_wday,
+        hour: time.tm_hour,
+        minute: time.tm_min,
+        second: time.tm_sec,
+        offset: time.tm_gmtoff as i32,
+    })
+}

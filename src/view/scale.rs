@@ -1,0 +1,100 @@
+//! The scale of latencies that all rows of a heat map share.
+
+/// Columns of nanoseconds, and the first that is drawn. What is counted left of that is drawn as one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Scale {
+    /// The least number of nanoseconds in each column, from 1 on, and after the last column in none of
+    /// them.
+    bounds: &'static [u64],
+    /// From a power of two to the next, all of one width.
+    per_doubling: u32,
+    /// The first column that is drawn.
+    pub(super) first: usize,
+}
+
+impl Scale {
+    /// All columns between these bounds, of which there are so many from a power of two to the next.
+    pub const fn new(bounds: &'static [u64], per_doubling: u32) -> Scale {
+        Scale { bounds, per_doubling, first: 0 }
+    }
+
+    /// The scale from the column of so many nanoseconds on.
+    pub fn from(self, ns: u64) -> Scale {
+        Scale { first: self.column(ns), ..self }
+    }
+
+    /// The number of columns.
+    pub fn columns(self) -> usize {
+        self.bounds.len().saturating_sub(1)
+    }
+
+    /// The number of columns that are drawn one by one.
+    pub(super) fn drawn(self) -> usize {
+        self.columns().saturating_sub(self.first)
+    }
+
+    /// The column of so many nanoseconds, the number of columns for those right of all.
+    pub fn column(self, ns: u64) -> usize {
+        self.bounds.partition_point(|bound| *bound <= ns).saturating_sub(1)
+    }
+
+    /// The least number of nanoseconds in this column or a later one.
+    pub(super) fn lower(self, column: usize) -> u64 {
+        self.bounds.get(column).copied().unwrap_or(u64::MAX)
+    }
+
+    /// Where the last column ends.
+    pub(super) fn end(self) -> u64 {
+        self.lower(self.columns())
+    }
+
+    /// All bounds.
+    pub(super) fn bounds(self) -> &'static [u64] {
+        self.bounds
+    }
+
+    /// Where so many nanoseconds are, in columns from the left.
+    pub(super) fn position(self, ns: u64) -> f64 {
+        // Within a power of two the columns are even.
+        let log2 = ns.max(1).ilog2();
+        let part = ns as f64 / (1u64 << log2) as f64 - 1.0;
+        f64::from(self.per_doubling) * (f64::from(log2) + part)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// From a nanosecond to eleven seconds, three columns to a power of two, which begin at whole 64ths
+    /// of the way to the next.
+    pub const SCALE: Scale = Scale::new(&BOUNDS, 3);
+
+    static BOUNDS: [u64; 101] = {
+        let (mut bounds, mut column) = ([0; 101], 0);
+        while column < bounds.len() {
+            let parts = (column as u64 * 64).div_ceil(3);
+            let (log2, part) = (parts / 64, parts % 64);
+            bounds[column] = (1u64 << log2) + (part << log2).div_ceil(64);
+            column += 1;
+        }
+        bounds
+    };
+
+    #[test]
+    fn a_column_begins_where_the_one_before_ends() {
+        for column in 1..=SCALE.columns() {
+            let ns = SCALE.lower(column);
+            assert!(SCALE.column(ns) >= column && SCALE.column(ns - 1) < column, "{column}: {ns}");
+        }
+        assert_eq!([0, 1, u64::MAX].map(|ns| SCALE.column(ns)), [0, 0, 100]);
+    }
+
+    #[test]
+    fn a_position_lies_in_its_column() {
+        for ns in [8, 11, 100, 1_000, 1024, 65_535, 1_000_000, 1 << 29] {
+            let (column, position) = (SCALE.column(ns) as f64, SCALE.position(ns));
+            assert!(column <= position && position < column + 1.0, "{ns}: {column} {position}");
+        }
+    }
+}
