@@ -1,4 +1,4 @@
-//! What a running tool says beside its data.
+//! The messages of a running tool on stderr, beside its data.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::run::{Attached, LeftOut, Session, Skipped};
 use crate::view::color::{Palette, Terminal};
 use crate::view::duration::{milliseconds, seconds};
 
-/// A bar on a terminal's stderr, drawn once something has taken longer than one notices.
+/// A progress bar on a terminal's stderr, drawn only once a start takes noticeably long.
 pub struct Bar {
     tool: &'static str,
     start: Instant,
@@ -20,13 +20,13 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// Nothing is drawn yet.
+    /// A bar that is not drawn yet.
     pub fn new(tool: &'static str) -> Bar {
         let terminal = io::stderr().is_terminal();
         Bar { tool, start: Instant::now(), drawn: None, terminal }
     }
 
-    /// So many are attached of so many; the last wipes the bar away.
+    /// Shows that `done` of `of` programs are attached. The last call removes the bar.
     pub fn draw(&mut self, done: usize, of: usize) {
         let shown = self.drawn.unwrap_or(self.start);
         if !self.terminal || done < of && shown.elapsed() < Duration::from_millis(200) {
@@ -42,8 +42,8 @@ impl Bar {
     }
 }
 
-/// Says on stderr where the programs are attached: in one line if it is not where it was looked for
-/// first, and in full with `-v`.
+/// Reports on stderr where the programs are attached: in full with `-v`, otherwise in one line if the
+/// first choice did not work.
 pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
     if options.verbose {
         for Skipped { kind, error, .. } in &session.skipped {
@@ -58,10 +58,10 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
         for attached in &session.attached {
             say!("{tool}: attached by {attached}");
         }
-        say!("{tool}: {} of maps", session.memory());
+        say!("{tool}: kernel memory of the maps: {}", session.memory());
         say!("{tool}: {}", steps.collect::<Vec<_>>().join(", "));
         for error in session.without_lines() {
-            say!("{tool}: the kernel took no source lines: {}", refusal::lines(error));
+            say!("{tool}: the kernel refused the source lines: {}", refusal::lines(error));
         }
     } else if let Some(first) = session.skipped.first() {
         say!("{tool}: {}: attached by {}", first.error.what, some(&session.attached));
@@ -72,11 +72,14 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
     }
     if !options.verbose && !session.left_out.is_empty() {
         let count = session.left_out.len();
-        say!("{tool}: {count} that cannot be probed are left out; which and why: -v");
+        say!(
+            "{tool}: {count} functions or tracepoints cannot be probed and are left out; list them with -v"
+        );
     }
 }
 
-/// Says on stderr what only `-v` says of an error: the kernel's words, and of a refused program why.
+/// Prints on stderr the details of an error that only `-v` shows: the kernel's words, and for a refused
+/// program the reason.
 pub fn detail(error: &Error, indent: &str) {
     let refused = error.refused.as_ref().map(|refused| refused.render(colored(&io::stderr())));
     for text in [error.detail.as_deref(), refused.as_deref()].into_iter().flatten() {
@@ -84,7 +87,7 @@ pub fn detail(error: &Error, indent: &str) {
     }
 }
 
-/// Writes the verifier's log of a refused program to this file, `-` being stdout.
+/// Writes the verifier's log of a refused program to a file; `-` means stdout.
 pub fn verifier_log(tool: &str, error: &Error, file: Option<&Path>) {
     let (Some(refused), Some(file)) = (&error.refused, file) else { return };
     let written = match file.as_os_str() == "-" {
@@ -98,12 +101,12 @@ pub fn verifier_log(tool: &str, error: &Error, file: Option<&Path>) {
     }
 }
 
-/// What to say of a file that cannot be written.
+/// The error for a file that cannot be written.
 pub fn unwritable(path: &Path, error: &io::Error) -> Error {
     Error::failed(format!("{} cannot be written: {error}", path.display()))
 }
 
-/// Whether this stream shows colours and they are welcome.
+/// Whether the stream is a terminal with colours, and the user wants them.
 pub fn colored(stream: &impl IsTerminal) -> bool {
     let variable = |name| std::env::var(name).unwrap_or_default();
     let (no_color, term) = (variable("NO_COLOR"), variable("TERM"));
@@ -112,7 +115,7 @@ pub fn colored(stream: &impl IsTerminal) -> bool {
     Palette::of(terminal, None) != Palette::Text
 }
 
-/// The first of these, and how many more there are.
+/// A few of these, or the first and how many more there are.
 fn some(attached: &[Attached]) -> String {
     match attached {
         [first, _, _, _, ..] => format!("{first} and {} more", attached.len() - 1),
@@ -120,8 +123,8 @@ fn some(attached: &[Attached]) -> String {
     }
 }
 
-/// The first line: what is traced, how often it is shown, how it ends. It goes to stderr where
-/// stdout is data.
+/// Prints the first line: what is traced, the interval, and how to end. It goes to stderr if stdout is
+/// data.
 ///
 /// # Errors
 /// stdout could not be written.
@@ -138,10 +141,12 @@ pub fn tracing(what: &str, options: &TraceOptions, out: &mut dyn Write) -> io::R
     out.flush()
 }
 
-/// Says on stderr how many events were not counted, if any.
+/// Reports on stderr how many events were not counted, if any.
 pub fn missed(tool: &str, session: &Session) {
     let missed = session.missed();
     if missed > 0 {
-        say!("{tool}: {missed} events came inside another probe's and were not counted");
+        say!(
+            "{tool}: {missed} events came while another probe's program was running, and were not counted"
+        );
     }
 }

@@ -122,7 +122,7 @@ impl Tool for Bioheat {
             some(
                 LostKind::Reissued,
                 REISSUED,
-                "requests were issued again before they completed; the last time counts",
+                "requests were issued again before they completed, and are measured from the last issue",
             ),
             some(
                 LostKind::BeyondMaxOpen,

@@ -107,23 +107,24 @@ impl Biolatency {
             some(
                 LostKind::NoStart,
                 missed::UNMATCHED,
-                "more ends, of flushes or of requests issued earlier",
+                "more completions without a recorded start (issued before tracing began, or steps of \
+                 a flush)",
             ),
             some(
                 LostKind::Reissued,
                 missed::REISSUED,
-                "issued again before an end was seen, and measured from then",
+                "requests were issued again before they completed, and are measured from the last issue",
             ),
             some(
                 LostKind::BeyondMaxOpen,
                 missed::TOO_MANY,
-                &format!("more, beyond {max_requests} requests at a time"),
+                &format!("more requests, beyond {max_requests} at a time"),
             )
             .map(|lost| lost.option("--max-requests")),
             some(
                 LostKind::BeyondMaxKeys,
                 missed::TOO_MANY_KEYS,
-                &format!("more, beyond {max_keys} histograms"),
+                &format!("more requests, beyond {max_keys} histograms"),
             )
             .map(|lost| lost.option("--max-keys")),
             some(

@@ -92,8 +92,11 @@ impl Tool for Bitehist {
             rest: Rest::default(),
         };
         let unreadable = counted.interval[program::UNREADABLE as usize];
-        let lost =
-            Lost::some(LostKind::Unreadable, unreadable, "more, whose size could not be read");
+        let lost = Lost::some(
+            LostKind::Unreadable,
+            unreadable,
+            "more requests, whose size could not be read",
+        );
         Ok((vec![table], lost.into_iter().collect()))
     }
 }

@@ -241,9 +241,12 @@ impl Tool for Bitesize {
         table.keep_last(self.options.top);
         let lost = self.lost.read(session.map(LOST)?)?.interval;
         let unreadable = lost[UNREADABLE as usize];
-        let unreadable =
-            Lost::some(LostKind::Unreadable, unreadable, "more, whose size could not be read");
-        let beyond = format!("more, beyond {} histograms", self.options.max_keys);
+        let unreadable = Lost::some(
+            LostKind::Unreadable,
+            unreadable,
+            "more requests, whose size could not be read",
+        );
+        let beyond = format!("more requests, beyond {} histograms", self.options.max_keys);
         let beyond = Lost::some(LostKind::BeyondMaxKeys, lost[FULL as usize], beyond);
         let beyond = beyond.map(|lost| lost.option("--max-keys"));
         Ok((vec![table], unreadable.into_iter().chain(beyond).collect()))

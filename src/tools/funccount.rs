@@ -224,7 +224,7 @@ impl Tool for Funccount {
                 add(label_value(counted.key), counted.interval[0], counted.total[0]);
             }
             let full = self.full.read(session.map(FULL)?)?.interval[0];
-            let beyond = format!("more, beyond {} keys", self.options.max_keys);
+            let beyond = format!("more calls or hits, beyond {} keys", self.options.max_keys);
             lost = Lost::some(LostKind::BeyondMaxKeys, full, beyond);
         }
         counts.retain(|_, (interval, _)| *interval > 0);

@@ -113,12 +113,8 @@ impl Funclatency {
         let some =
             |kind, word: u32, sentence: &str| Lost::some(kind, missed[word as usize], sentence);
         let lost = [
-            some(LostKind::NoStart, missed::NO_ENTRY, "returns without an entry, which was missed"),
-            some(
-                LostKind::NoEnd,
-                missed::NO_RETURN,
-                "calls without a return: it was missed, or never came",
-            ),
+            some(LostKind::NoStart, missed::NO_ENTRY, "returns whose entry was missed"),
+            some(LostKind::NoEnd, missed::NO_RETURN, "calls whose return was missed or never came"),
             some(
                 LostKind::BeyondMaxOpen,
                 missed::TOO_MANY,
@@ -133,7 +129,7 @@ impl Funclatency {
             Lost::some(
                 LostKind::Open,
                 open,
-                "calls open: not over yet, or their return was missed",
+                "calls still open: not finished, or their return was missed",
             ),
         ];
         lost.into_iter().flatten().collect()

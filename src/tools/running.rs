@@ -94,7 +94,7 @@ impl Running {
         lost.extend(Lost::some(
             LostKind::MissedEvents,
             since,
-            "events came inside another probe's and were not counted",
+            "events came while another probe's program was running, and were not counted",
         ));
         Ok(Sample::new(span, tables, lost))
     }

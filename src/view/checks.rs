@@ -1,4 +1,4 @@
-//! A list of what was looked for and whether it is there.
+//! A list of checks: what was looked for, and whether it is there.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use serde_json::{Map, Value, json};
 /// Whether something is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
-    /// It is, and works.
+    /// It is there, and works.
     Ok,
-    /// It is not, or does not work.
+    /// It is not there, or does not work.
     Missing,
-    /// It was not allowed to look.
+    /// It could not be found out, for want of a privilege.
     CannotTell,
 }
 
 impl State {
-    /// In words, of which the others need no colour.
+    /// The state's word, which is clear without colour too.
     pub fn word(self) -> &'static str {
         match self {
             State::Ok => "ok",
@@ -34,38 +34,38 @@ impl State {
     }
 }
 
-/// One thing that was looked for.
+/// One thing that was checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Check {
-    /// What.
+    /// Its name.
     pub name: String,
     /// Whether it is there.
     pub state: State,
-    /// What was found, or why not.
+    /// What was found, or why nothing was.
     pub found: String,
-    /// What to do where it is missing.
+    /// How to get it, if it is missing.
     pub remedy: Option<String>,
     /// The kernel's own words.
     pub detail: Option<String>,
 }
 
-/// Things of a kind.
+/// Checks of one kind.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Group {
-    /// What they have in common.
+    /// The title above them.
     pub title: &'static str,
-    /// In the order in which to show them.
+    /// The checks, in the order in which to show them.
     pub checks: Vec<Check>,
 }
 
-/// All groups as a text, a line a check and one more for a remedy.
+/// All groups as a text: a line for each check, and another for a remedy.
 #[derive(Clone, Copy, Debug)]
 pub struct Checklist<'a> {
-    /// In the order in which to show them.
+    /// The groups, in the order in which to show them.
     pub groups: &'a [Group],
-    /// Whether the states are in colour.
+    /// Whether to show the states in colour.
     pub colour: bool,
-    /// Whether the kernel's own words are shown.
+    /// Whether to show the kernel's own words.
     pub details: bool,
 }
 
@@ -101,7 +101,7 @@ impl fmt::Display for Checklist<'_> {
 }
 
 impl Checklist<'_> {
-    /// An object of groups, each an object of checks.
+    /// A JSON object of groups, each of which is an object of checks.
     pub fn to_json(&self) -> Value {
         let group = |group: &Group| {
             let checks = group.checks.iter().map(|check| (check.name.clone(), self.object(check)));
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_line_up_and_a_remedy_stands_below() {
+    fn columns_line_up_and_a_remedy_is_below() {
         let text = Checklist { groups: &groups(), colour: false, details: false }.to_string();
         assert_eq!(
             text,

@@ -146,9 +146,13 @@ mod tests {
 
     #[test]
     fn what_was_not_counted_stands_below() {
-        let lost = |what| Lost::some(what, 3, "more, beyond 4 keys").unwrap().option("--max-keys");
+        let lost =
+            |what| Lost::some(what, 3, "more calls, beyond 4 keys").unwrap().option("--max-keys");
         let mut sample = sample(&[], 1);
         sample.lost = [LostKind::BeyondMaxKeys, LostKind::MissedEvents].map(lost).to_vec();
-        assert_eq!(text(&sample, Titles::Named), "TABLE\n3 more, beyond 4 keys: --max-keys\n");
+        assert_eq!(
+            text(&sample, Titles::Named),
+            "TABLE\n3 more calls, beyond 4 keys: --max-keys\n"
+        );
     }
 }

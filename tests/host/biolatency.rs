@@ -124,8 +124,8 @@ fn without_slots_what_is_beyond_the_room_is_counted_and_told() {
             let line = line.trim_start().strip_prefix(before).unwrap();
             line.split([' ', ',']).next().unwrap().parse::<u64>().unwrap()
         };
-        let beyond = number("", "more, beyond 1 requests at a time: --max-requests");
-        let ends = number("", "more ends, of flushes");
+        let beyond = number("", "more requests, beyond 1 at a time: --max-requests");
+        let ends = number("", "more completions without a recorded start");
         (beyond - ends) + (4 * 503 - beyond - number("count ", ", average "))
     });
     std::fs::remove_file(&file).unwrap();

@@ -275,7 +275,7 @@ fn what_is_beyond_max_keys_is_counted_and_told() {
     OTHER.read(&disk, 4, 19);
     let output = tool.stop().stdout;
     assert!(output.contains(" 4 -> 7        : 41 "), "{output}");
-    assert!(output.ends_with("\n19 more, beyond 1 histograms: --max-keys\n"), "{output}");
+    assert!(output.ends_with("\n19 more requests, beyond 1 histograms: --max-keys\n"), "{output}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What this host offers, told as it is, and nothing left behind.
+//! doctor reports what this host offers, and leaves nothing behind.
 
 use std::time::{Duration, Instant};
 

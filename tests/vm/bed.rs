@@ -56,7 +56,8 @@ impl Outcome {
     /// may take long. Of each event more than one program may miss its part.
     #[track_caller]
     pub fn counted_but_for_missed(&self, counted: u64, expected: u64) {
-        let said = self.stderr.lines().find(|line| line.contains("came inside another probe's"));
+        let said =
+            self.stderr.lines().find(|line| line.contains("events came while another probe's"));
         let missed = said.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
         assert!(counted <= expected, "{counted} of {expected}");
         assert!(counted + missed >= expected, "{counted} of {expected}, {missed} missed");

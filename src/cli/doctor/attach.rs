@@ -1,4 +1,4 @@
-//! The ways to attach, each tried with a program that does nothing.
+//! The attach kinds, each tried with a program that does nothing.
 
 use std::ffi::CStr;
 
@@ -28,7 +28,7 @@ pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
     checks
 }
 
-/// A program that does nothing, attached as a tool's would be.
+/// Attaches a program that does nothing, as a tool would.
 fn alone(attach: Attach) -> Result<Session, Error> {
     match attach.kind().missing() {
         Some(missing) => Err(missing),
@@ -40,7 +40,7 @@ fn row(name: &str, tried: Result<(), Error>, needs: &str) -> Check {
     check(name, unless_by_option(tried, needs))
 }
 
-/// A sentence that ends in what a tool's option could do is no remedy here; what is needed is.
+/// Replaces a remedy that a tool's option offers by what the attach kind needs: doctor has no such option.
 fn unless_by_option(tried: Result<(), Error>, needs: &str) -> Result<String, Error> {
     tried.map(|()| String::new()).map_err(|error| match &error.next {
         Some(next) if !next.contains("--attach") => error,
@@ -70,7 +70,7 @@ fn uprobe_multi() -> Result<Link, Error> {
     link.map_err(|error| unknown(&error, "this kernel cannot probe many places of a file at once"))
 }
 
-/// The kernel does not know this, unless it is forbidden.
+/// The error of a call that the kernel does not know, unless it is forbidden.
 fn unknown(error: &SysError, what: &str) -> Error {
     match error.errno {
         Errno::EPERM | Errno::EACCES => refusal::denied(error).detail(error.to_string()),

@@ -1,4 +1,4 @@
-//! What programs may be made of: helpers and instructions, each tried by loading it.
+//! The helpers and instructions that programs may use, each tried by loading it.
 
 use super::check;
 use crate::error::Error;
@@ -13,7 +13,7 @@ pub fn nothing() -> Program {
     program(|_| {})
 }
 
-/// What `body` writes, and `r0 = 0; exit` behind it.
+/// The instructions of `body`, then `r0 = 0; exit`.
 fn program(body: impl FnOnce(&mut Asm)) -> Program {
     let mut a = Asm::new();
     body(&mut a);
@@ -27,7 +27,7 @@ pub fn load(program_type: ProgramType, program: &Program) -> Result<Prog, LoadEr
     load_for(program_type, None, 0, program)
 }
 
-/// Loads a program without maps that says where it will be attached.
+/// Loads a program without maps, for this attach type and BTF id.
 pub fn load_for(
     program_type: ProgramType,
     expected_attach_type: Option<AttachType>,
@@ -44,7 +44,7 @@ pub fn load_for(
     })
 }
 
-/// Those that tools call.
+/// The helpers that tools call.
 const HELPERS: [Helper; 8] = [
     PROBE_READ_KERNEL,
     PROBE_READ_USER,
@@ -59,7 +59,7 @@ const HELPERS: [Helper; 8] = [
 pub fn helpers() -> Vec<Check> {
     let tried = HELPERS.map(|helper| {
         let program = program(|a| {
-            // Some fill memory, from an address or not; one wants the context, which is in r1.
+            // Some helpers fill memory, some of them from an address; one needs the context in r1.
             if helper != GET_ATTACH_COOKIE {
                 a.mov(r1, fp);
                 a.add(r1, -16);
@@ -76,7 +76,7 @@ pub fn helpers() -> Vec<Check> {
     tried.into()
 }
 
-/// By the kernel that brought them.
+/// Instructions, in the order in which kernels introduced them.
 pub fn instructions() -> Vec<Check> {
     let loop_of_four = program(|a| {
         a.mov(r1, 0);

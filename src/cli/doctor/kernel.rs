@@ -1,4 +1,4 @@
-//! What the kernel is and what it tells of itself.
+//! The kernel's release, and what it reports about itself.
 
 use std::env::consts::ARCH;
 use std::os::fd::AsFd;
@@ -32,9 +32,8 @@ fn release() -> Check {
 }
 
 fn registers() -> Check {
-    let known = registers::host().map(|_| format!("a function's arguments are known on {ARCH}"));
-    let unknown =
-        || Error::lacking(format!("where {ARCH} keeps a function's arguments is not known"));
+    let known = registers::host().map(|_| format!("known for a function's arguments on {ARCH}"));
+    let unknown = || Error::lacking(format!("unknown for a function's arguments on {ARCH}"));
     check("registers", known.ok_or_else(|| unknown().next("fentry and tp_btf need no registers")))
 }
 
@@ -43,7 +42,7 @@ fn bpf() -> Result<String, Error> {
     map.map(|_| String::new()).map_err(|error| refusal::map(&error))
 }
 
-/// The kernel says of each program how much machine code it became.
+/// Whether programs are compiled: the kernel reports the size of each program's machine code.
 fn jit() -> Check {
     let prog = load(ProgramType::SocketFilter, &nothing());
     let prog = match prog {
@@ -52,7 +51,7 @@ fn jit() -> Check {
     };
     match object::prog_info(prog.as_fd()) {
         Ok(object::ProgInfo { jited_len: 1.., .. }) => check("JIT", Ok(String::new())),
-        // Only who could read the kernel's memory is told.
+        // The kernel reports it only to those who may read its memory.
         Ok(_) if refusal::privilege().is_some() => cannot_tell("JIT", "not permitted"),
         Ok(_) => check(
             "JIT",
@@ -67,7 +66,7 @@ fn btf() -> Check {
     let missing = |error: sys::FileError| match error.errno() {
         Errno::ENOENT => refusal::no_sysfs().unwrap_or_else(|| {
             Error::lacking("this kernel has none (CONFIG_DEBUG_INFO_BTF)")
-                .next("the tools take that of a vmlinux or a BTF file with --btf FILE")
+                .next("the tools can use BTF from a vmlinux or a BTF file: --btf FILE")
         }),
         _ => Error::lacking(error.to_string()),
     };
@@ -78,7 +77,7 @@ fn btf() -> Check {
     check("BTF", found.map_err(missing))
 }
 
-/// With it the kernel's log shows our source lines.
+/// Whether the kernel accepts BTF of programs, with which its log shows our source lines.
 fn program_btf() -> Result<String, Error> {
     let function = Function { name: "doctor", parameters: &["ctx"], slot: 0 };
     let types = ProgramBtf::new(&[function], &[]);
@@ -87,7 +86,7 @@ fn program_btf() -> Result<String, Error> {
         Err(error) if error.errno == Errno::EPERM => {
             Err(refusal::map(&sys::SysError { call: error.call, errno: error.errno }))
         }
-        Err(error) => Err(Error::lacking("refused: the verifier's log has no source lines")
+        Err(error) => Err(Error::lacking("refused: the verifier's log will have no source lines")
             .detail(format!("{error}\n{}", error.log))),
     }
 }

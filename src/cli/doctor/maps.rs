@@ -1,4 +1,4 @@
-//! The kinds of maps, and how they are read, each tried on a small one.
+//! The types of maps, and the ways to read them, each tried on a small map.
 
 use super::check;
 use crate::error::Error;
@@ -30,7 +30,9 @@ pub fn checks() -> Vec<Check> {
         let tried = tried.map_err(|error| match make(MapType::Hash) {
             // Without a map there is nothing to read.
             Err(unmade) => refusal::map(&unmade),
-            Ok(_) => Error::lacking("this kernel cannot").next(needs).detail(error.to_string()),
+            Ok(_) => {
+                Error::lacking("this kernel does not have it").next(needs).detail(error.to_string())
+            }
         });
         check(name, tried.map(|()| String::new()))
     });
@@ -39,7 +41,7 @@ pub fn checks() -> Vec<Check> {
 
 fn make(map_type: MapType) -> Result<Map, SysError> {
     let (key_size, value_size, max_entries) = match map_type {
-        // A multiple of every page size there is.
+        // A multiple of every page size.
         MapType::Ringbuf => (0, 0, 64 << 10),
         _ => (4, 8, 4),
     };

@@ -41,14 +41,14 @@ Examples:
   rawbpf doctor                              what can be found out without privileges
   sudo rawbpf doctor --json | jq .tools      JSON, for scripts";
 
-/// What stays attached until the report is printed: closing a perf event takes the kernel up to a
-/// tenth of a second.
+/// Attachments that are kept until the report is printed, since the kernel needs up to a tenth of a
+/// second to remove a perf event.
 type Held = Vec<Box<dyn Any>>;
 
 pub fn run(options: &Options) -> Result<(), Stop> {
     let types = KernelTypes::running();
     let mut held = Held::new();
-    // First, since whatever the kernel charges for would lift the limit.
+    // First, since any other map or program would lift the limit.
     let memlock = privileges::memlock();
     let groups = [
         Group { title: "kernel", checks: kernel::checks() },
@@ -73,14 +73,13 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 fn verdict(tools: &[Check]) -> Result<(), Stop> {
     match tools.iter().all(|tool| tool.state != State::Ok) {
         false => Ok(()),
-        true => Err(Stop::Error(
-            refusal::privilege()
-                .unwrap_or_else(|| Error::lacking("no tool can run on this host, as told above")),
-        )),
+        true => Err(Stop::Error(refusal::privilege().unwrap_or_else(|| {
+            Error::lacking("no tool can run on this host: the report above shows why")
+        }))),
     }
 }
 
-/// What came of a try. That it was not permitted says nothing about the host.
+/// The check of a trial. If the trial was not permitted, nothing is known about the host.
 fn check(name: impl Into<String>, tried: Result<String, Error>) -> Check {
     let name = name.into();
     match tried {
@@ -99,7 +98,7 @@ fn check(name: impl Into<String>, tried: Result<String, Error>) -> Check {
     }
 }
 
-/// That it cannot be told, and why.
+/// A check that could not be made, and why.
 fn cannot_tell(name: &str, why: impl Into<String>) -> Check {
     let found = why.into();
     Check { name: name.into(), state: State::CannotTell, found, remedy: None, detail: None }
@@ -116,7 +115,7 @@ mod tests {
 
     const ROOT: (&str, &str) = ("/proc/self/status", "CapEff:\t000001ffffffffff\n");
 
-    /// A host that has these files and no others.
+    /// A host with these files only.
     fn host<const N: usize>(files: [(&'static str, &'static str); N]) -> file::hook::Installed {
         file::hook::install(move |path| {
             let found = files.iter().find(|(name, _)| Path::new(name) == path);
@@ -125,7 +124,7 @@ mod tests {
         })
     }
 
-    /// A kernel that refuses this command so and says yes to all else.
+    /// A kernel that refuses one command with this error and accepts all others.
     fn without(refused: Command, errno: Errno) -> hook::Installed {
         hook::install(move |call| match call {
             Call::Bpf { command, .. } if *command == refused => Some(Err(errno)),

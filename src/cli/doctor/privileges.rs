@@ -1,4 +1,4 @@
-//! What this process may do, and what the host's settings forbid.
+//! The privileges of this process, and the host's settings that restrict tracing.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::sys::perf::has_kprobes;
 use crate::sys::{Map, MapSpec, MapType, file};
 use crate::view::checks::{Check, State};
 
-/// `memlock` is what [`memlock`] said.
+/// All checks of privileges. `memlock` is the result of [`memlock`].
 pub fn checks(memlock: Check) -> Vec<Check> {
     let mut checks = vec![capabilities(), user_namespace(), lockdown(), memlock];
     checks.extend(SYSCTLS.iter().filter_map(Sysctl::check));
@@ -41,8 +41,8 @@ fn capabilities() -> Check {
 
 fn user_namespace() -> Check {
     let inside = || {
-        Error::lacking("this is not the host's, and its root not the host's root")
-            .next("try: outside of the container, or in one that is privileged")
+        Error::lacking("not the host's: root here is not root on the host")
+            .next("try: outside of the container, or in a privileged container")
     };
     let outside = (!refusal::in_user_namespace()).then(|| "the host's own".to_owned());
     check("user namespace", outside.ok_or_else(inside))
@@ -50,21 +50,21 @@ fn user_namespace() -> Check {
 
 fn lockdown() -> Check {
     let Ok(modes) = file::read_text(Path::new("/sys/kernel/security/lockdown")) else {
-        return cannot_tell("lockdown", "securityfs is not mounted, or has no such mode");
+        return cannot_tell("lockdown", "securityfs is not mounted, or the kernel has no lockdown");
     };
     let mode = modes.split(['[', ']']).nth(1).unwrap_or(modes.trim()).to_owned();
     match mode.as_str() {
         "confidentiality" => check(
             "lockdown",
             Err(Error::lacking("mode confidentiality forbids tracing")
-                .next("it is chosen at boot: by lockdown= on the command line")),
+                .next("the mode is chosen at boot: by lockdown= on the command line")),
         ),
         _ => check("lockdown", Ok(mode)),
     }
 }
 
-/// Kernels before 5.11 charge maps and programs to RLIMIT_MEMLOCK: a map is made with a limit of 0.
-/// Where that is refused, [`Map::create`] lifts the limit.
+/// Whether the kernel charges maps and programs to RLIMIT_MEMLOCK, as kernels before 5.11 do. Creates a
+/// map under a limit of 0; if the kernel refuses that, [`Map::create`] lifts the limit.
 pub fn memlock() -> Check {
     const NAME: &str = "RLIMIT_MEMLOCK";
     let Ok((soft, hard)) = getrlimit(RLIMIT_MEMLOCK) else {
@@ -76,10 +76,13 @@ pub fn memlock() -> Check {
     let made = Map::create(&MapSpec::new("doctor", MapType::Array, 4, 8, 1));
     let lifted = getrlimit(RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft > 0);
     if !lifted {
-        // What was allowed before is allowed again.
+        // Restore the limit.
         let _ = setrlimit(RLIMIT_MEMLOCK, soft, hard);
     }
-    let found = if lifted { "charged, and lifted" } else { "not charged" };
+    let found = match lifted {
+        true => "charged for maps and programs; rawbpf lifts it",
+        false => "not charged for maps and programs",
+    };
     check(NAME, made.map(|_| found.into()).map_err(|error| refusal::map(&error)))
 }
 
@@ -87,7 +90,7 @@ pub fn memlock() -> Check {
 struct Sysctl {
     name: &'static str,
     path: &'static str,
-    /// What a value means, and what to do if it is in the way.
+    /// The meaning of a value; if the value prevents tracing, also the remedy.
     meaning: fn(i64) -> Result<&'static str, (&'static str, &'static str)>,
 }
 
@@ -104,7 +107,7 @@ const SYSCTLS: [Sysctl; 4] = [
         name: "unprivileged_bpf_disabled",
         path: "/proc/sys/kernel/unprivileged_bpf_disabled",
         meaning: |level| match level {
-            0 => Ok("not needed: tracing takes privileges all the same"),
+            0 => Ok("bpf(2) for everybody, but tracing needs privileges anyway"),
             _ => Ok("bpf(2) for root and CAP_BPF only"),
         },
     },
@@ -113,7 +116,7 @@ const SYSCTLS: [Sysctl; 4] = [
         path: "/proc/sys/kernel/kptr_restrict",
         meaning: |level| match level {
             2.. => Err((
-                "nobody is told the kernel's addresses",
+                "the kernel hides its addresses from everybody",
                 "try: sudo sysctl kernel.kptr_restrict=1",
             )),
             _ => Ok(""),
@@ -124,13 +127,13 @@ const SYSCTLS: [Sysctl; 4] = [
         path: "/proc/sys/kernel/bpf_stats_enabled",
         meaning: |level| match level {
             0 => Ok("programs are not timed"),
-            _ => Ok("programs are timed, which costs each run some 40 ns"),
+            _ => Ok("programs are timed, which adds some 40 ns to each run"),
         },
     },
 ];
 
 impl Sysctl {
-    /// `None` where the kernel has no such setting.
+    /// The check of the setting; `None` if the kernel does not have it.
     fn check(&self) -> Option<Check> {
         let value = file::read_text(Path::new(self.path)).ok()?;
         let value: i64 = value.trim().parse().ok()?;
@@ -144,16 +147,16 @@ impl Sysctl {
     }
 }
 
-/// All kprobes can be switched off at once; then they attach, and are never hit.
+/// Whether kprobes are switched on. If they are off, they can still be attached, but are never hit.
 fn kprobes_enabled() -> Check {
     let path = "/sys/kernel/debug/kprobes/enabled";
     match file::read_text(Path::new(path)).as_deref().map(str::trim) {
         Ok("0") => check(
             "kprobes enabled",
-            Err(Error::lacking("they are switched off: none is ever hit")
+            Err(Error::lacking("all kprobes are switched off: none is ever hit")
                 .next(format!("try: echo 1 | sudo tee {path}"))),
         ),
         Ok(_) => check("kprobes enabled", Ok(String::new())),
-        Err(_) => cannot_tell("kprobes enabled", "debugfs is not mounted, or not ours to read"),
+        Err(_) => cannot_tell("kprobes enabled", "debugfs is not mounted, or may not be read"),
     }
 }

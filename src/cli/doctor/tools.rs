@@ -1,4 +1,4 @@
-//! What each tool will use: it is attached as it would be, and detached.
+//! What each tool will use on this host: each is attached as usual, and detached again.
 
 use super::{Held, check};
 use crate::error::Error;
@@ -12,7 +12,8 @@ use crate::view::checks::Check;
 type Made = Result<Box<dyn Tool>, Error>;
 type Make = fn() -> Made;
 
-/// Each tool with the least that it needs. Where functions cannot be probed, tracepoints may.
+/// Each tool with the options that need least. Those for functions come again with tracepoints, which
+/// may work where functions cannot be probed.
 const TOOLS: [(&str, Make); 9] = [
     ("bitehist", || Ok(Box::new(bitehist::Bitehist::new(bitehist::Options::default())))),
     ("bitesize", || Ok(Box::new(bitesize::Bitesize::new(bitesize::Options::default())))),
@@ -28,7 +29,7 @@ const TOOLS: [(&str, Make); 9] = [
     ("argdist", || argdist("vfs_fallocate", "arg0")),
     ("argdist tracepoint", || argdist(TRACEPOINT, "pid")),
 ];
-/// One that is passed now and then.
+/// A tracepoint that is hit now and then.
 const TRACEPOINT: &str = "sched:sched_process_exit";
 
 fn funccount(pattern: &str) -> Made {
@@ -58,7 +59,7 @@ pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
     tools.collect()
 }
 
-/// The kinds that were tried before and why they did not work, if there were any.
+/// The attach kinds that were tried before and did not work, with the reasons, if there were any.
 fn passed_over(session: &Session) -> Option<String> {
     let skipped = session.skipped.iter();
     let kinds = skipped.map(|skipped| format!("{}: {}", skipped.kind, skipped.error.what));
@@ -106,7 +107,7 @@ mod tests {
         let mut command = crate::cli::command();
         command.build();
         let traces = |tool: &&Command| tool.get_arguments().any(|arg| arg.get_id() == "interval");
-        // What that traces is its text's to say.
+        // What `run` traces depends on the text.
         let tools = command.get_subcommands().filter(|tool| tool.get_name() != "run");
         for tool in tools.filter(traces) {
             assert!(TOOLS.iter().any(|(name, _)| *name == tool.get_name()), "{}", tool.get_name());

@@ -1,4 +1,4 @@
-//! The program of a lesson, or a learner's.
+//! A lesson's program, or a learner's.
 
 use crate::cli::stop::Stop;
 use crate::error::Error;
@@ -9,7 +9,7 @@ use crate::source::{self, Collection, ProgramKind, ProgramSpec};
 use crate::sys::{Map, MapSpec, Prog, ProgramType, capability};
 use crate::verifier::verification::Verification;
 
-/// A text's one program, which is of a type.
+/// The one program of a text, and its type.
 pub struct Program {
     /// The program.
     pub spec: ProgramSpec,
@@ -23,7 +23,7 @@ impl Program {
     /// The program in this text of a file.
     ///
     /// # Errors
-    /// The text is wrong, or holds something else.
+    /// The text has a mistake, or not exactly one program with a type.
     pub fn of(file: &str, text: &str) -> Result<Program, Stop> {
         let types = KernelTypes::running();
         Ok(Program::new(source::text::read(file, text.as_bytes(), &types)?)?)
@@ -32,7 +32,7 @@ impl Program {
     /// The program that a text defines.
     ///
     /// # Errors
-    /// There are several, or it is attached.
+    /// The text has several programs, or the program is one that is attached.
     pub fn new(text: Collection) -> Result<Program, Error> {
         let maps = text.maps;
         let [spec] = <[ProgramSpec; 1]>::try_from(text.programs)
@@ -48,15 +48,15 @@ impl Program {
     /// Makes its maps.
     ///
     /// # Errors
-    /// The kernel refuses one, and why.
+    /// The kernel refuses a map, and why.
     pub fn maps(&self) -> Result<Vec<Map>, Error> {
         create(&self.maps)
     }
 
-    /// Loads it, with the privileges that the lesson has.
+    /// Loads the program with the lesson's privileges.
     ///
     /// # Errors
-    /// The kernel refuses it, and why.
+    /// The kernel refuses the program, and why.
     pub fn load(&self, lesson: &Lesson, maps: &[Map]) -> Result<Prog, Error> {
         let load = || load_alone(&self.spec.name, &self.spec.program, maps, self.program_type);
         match lesson.cap_bpf_alone {
