@@ -163,6 +163,8 @@ pub struct MapInfo {
     pub max_entries: u32,
     /// The kernel's `BPF_F_*` flags.
     pub flags: u32,
+    /// The id of the BTF that describes its keys and values, 0 for none. Requires Linux 4.18, else 0.
+    pub btf_id: u32,
 }
 
 /// Information on a map.
@@ -178,6 +180,7 @@ pub fn map_info(fd: BorrowedFd<'_>) -> Result<MapInfo, SysError> {
         value_size: info.value_size,
         max_entries: info.max_entries,
         flags: info.map_flags,
+        btf_id: info.btf_id,
     })
 }
 
