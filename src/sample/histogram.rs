@@ -133,7 +133,7 @@ mod tests {
         assert_eq!([50, 90].map(|p| percentile(&[49, 41, 10], p)), [10, 10]);
         assert_eq!(percentile(&[99, 1, 0], 99), 0);
         assert_eq!([1, 50, 99].map(|p| percentile(&[0, 1, 0], p)), [10, 10, 10]);
-        assert_eq!(percentile(&[u64::MAX, u64::MAX, 0], 50), 0);
+        assert_eq!(percentile(&[u64::MAX, u64::MAX, 1], 50), 10);
         assert_eq!(histogram(&[0, 0, 0]).percentile(50), None);
     }
 
