@@ -37,7 +37,8 @@ impl Crate {
     fn add(&mut self, module: Module, file: PathBuf) {
         let text = fs::read_to_string(&file).unwrap();
         let parsed = syn::parse_file(&text).unwrap();
-        let mut reader = Reader { module: module.clone(), source: Source::default(), files: vec![] };
+        let mut reader =
+            Reader { module: module.clone(), source: Source::default(), files: vec![] };
         reader.source.file = file.strip_prefix(root()).unwrap().to_owned();
         reader.visit_file(&parsed);
         for (name, given) in std::mem::take(&mut reader.files) {
@@ -62,7 +63,8 @@ impl Crate {
     fn find(&self, path: &[String]) -> Option<&Module> {
         let mut path = path.to_vec();
         for _ in 0..20 {
-            let depth = (0..=path.len()).rev().find(|depth| self.0.contains_key(&path[..*depth]))?;
+            let depth =
+                (0..=path.len()).rev().find(|depth| self.0.contains_key(&path[..*depth]))?;
             let (module, source) = self.0.get_key_value(&path[..depth])?;
             let elsewhere = path.get(depth).and_then(|name| source.imports.get(name));
             match elsewhere.filter(|elsewhere| **elsewhere != path) {
@@ -187,7 +189,8 @@ impl<'a> Visit<'a> for Reader {
 
     fn visit_path(&mut self, path: &'a syn::Path) {
         let names: Vec<_> = path.segments.iter().map(|part| part.ident.to_string()).collect();
-        if matches!(names[0].as_str(), "crate" | "super" | "self") && names.len() > 1
+        if matches!(names[0].as_str(), "crate" | "super" | "self")
+            && names.len() > 1
             && let Some(path) = self.absolute(&names)
         {
             self.source.paths.insert(path);
