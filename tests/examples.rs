@@ -35,6 +35,51 @@ fn a_program_is_built_loaded_and_run() {
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
+fn samples_of_a_tool_are_printed() {
+    let text = stdout(example("bitehist", &[]));
+    let seconds = text.lines().filter(|line| line.ends_with(" requests"));
+    assert_eq!(seconds.count(), 3, "{text}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_program_of_ones_own_counts() {
+    let text = stdout(example("switches", &[]));
+    assert!(text.starts_with("CPU 0 switched tasks "), "{text}");
+}
+
+/// A program, and what libbpf prints when the kernel refuses it.
+#[test]
+fn a_log_of_another_loader_is_explained() {
+    let folder = std::env::temp_dir().join(format!("rawbpf-explain-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (program, log) = (path("lookup.bpf"), path("log"));
+    let text = ".program lookup socket_filter\n.map seen hash key 4 value 8 entries 4\n\
+        *(u32 *)(r10 -4) = 0\nr2 = r10\nr2 += -4\nr1 = map[seen]\n\
+        call bpf_map_lookup_elem\nr0 = *(u64 *)(r0 +0)\nexit\n";
+    std::fs::write(&program, text).unwrap();
+    let said = "libbpf: prog 'lookup': BPF program load failed: Permission denied\n\
+        libbpf: prog 'lookup': -- BEGIN PROG LOAD LOG --\n\
+        0: R1=ctx() R10=fp0\n\
+        0: (62) *(u32 *)(r10 -4) = 0          ; R10=fp0 fp-8=0000????\n\
+        1: (bf) r2 = r10                      ; R2=fp0 R10=fp0\n\
+        2: (07) r2 += -4                      ; R2=fp-4\n\
+        3: (18) r1 = 0xffff8881058c8800       ; R1=map_ptr(map=seen,ks=4,vs=8)\n\
+        5: (85) call bpf_map_lookup_elem#1    ; R0=map_value_or_null(id=1,map=seen,ks=4,vs=8)\n\
+        6: (79) r0 = *(u64 *)(r0 +0)\n\
+        R0 invalid mem access 'map_value_or_null'\n\
+        processed 6 insns (limit 1000000) max_states_per_insn 0 total_states 0\n\
+        -- END PROG LOAD LOG --\n\
+        libbpf: prog 'lookup': failed to load: -EACCES\n";
+    std::fs::write(&log, said).unwrap();
+    let text = stdout(example("explain", &[&program, &log]));
+    std::fs::remove_dir_all(folder).unwrap();
+    assert!(text.starts_with("lookup: error: ") && text.contains("may be NULL"), "{text}");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
 fn a_map_is_read() {
     let map = Map::create(&MapSpec::new("example", MapType::Hash, 1, 2, 4)).unwrap();
     map.update(&[7], &[1, 2], Update::Any).unwrap();

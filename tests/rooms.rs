@@ -232,6 +232,10 @@ fn each_room_uses_only_what_the_table_says() {
     let mut used = BTreeMap::<String, BTreeSet<String>>::new();
     for (file, uses) in house.uses() {
         let from = room(file);
+        // It only names the modules.
+        if from == "lib" {
+            continue;
+        }
         let Some(may) = allowed.get(&from) else {
             wrong.push(format!("{}: the table has no room {from}", file.display()));
             continue;

@@ -178,6 +178,11 @@ impl Value {
 }
 
 impl Table {
+    /// How many events the rows count together.
+    pub fn count(&self) -> u64 {
+        self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.value.count()))
+    }
+
     /// Keeps the last `top` rows, which are the greatest, and sums up the others in [`Table::rest`].
     pub fn keep_last(&mut self, top: Option<u32>) {
         let hidden = self.rows.len().saturating_sub(top.map_or(usize::MAX, |top| top as usize));
