@@ -179,7 +179,9 @@ fn is_on_sysfs(file: &File) -> bool {
     // SAFETY: the descriptor is open, and there is room for the answer.
     let failed = unsafe { libc::fstatfs(file.as_raw_fd(), found.as_mut_ptr()) } != 0;
     // SAFETY: the call succeeded, so it has written all of the answer.
-    !failed && unsafe { found.assume_init() }.f_type == libc::SYSFS_MAGIC
+    let kind = (!failed).then(|| unsafe { found.assume_init() }.f_type);
+    // C libraries differ in whether it has a sign.
+    kind.is_some_and(|kind| i128::from(kind) == i128::from(libc::SYSFS_MAGIC))
 }
 
 #[cfg(test)]
