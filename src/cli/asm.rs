@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::dump::{Dumped, dump};
-use super::{Stop, input};
+use super::input;
+use super::stop::Stop;
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::insn::Endian;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::Stop;
+use super::stop::Stop;
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::source::{self, Collection};
@@ -39,17 +39,22 @@ pub fn shown(path: &Path) -> String {
 /// It cannot be read.
 pub fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let name = shown(path);
-    let mut bytes = vec![];
-    let reading = match path == "-" {
-        true => io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes),
-        false => File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)),
-    };
-    reading.map_err(|error| match error.kind() {
+    let bytes = up_to(LARGEST, path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::usage(format!("{name}: no such file")),
         _ => Error::usage(format!("{name}: it cannot be read: {error}")),
     })?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(Error::usage(format!("{name}: more than {} MiB", LARGEST >> 20)));
-    }
-    Ok(bytes)
+    bytes.ok_or_else(|| Error::usage(format!("{name}: more than {} MiB", LARGEST >> 20)))
+}
+
+/// What a file holds; `None` if that is more than `most` bytes.
+///
+/// # Errors
+/// It cannot be read.
+pub fn up_to(most: u64, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = vec![];
+    let length = match path == "-" {
+        true => io::stdin().lock().take(most + 1).read_to_end(&mut bytes)?,
+        false => File::open(path)?.take(most + 1).read_to_end(&mut bytes)?,
+    };
+    Ok(Some(bytes).filter(|_| length as u64 <= most))
 }

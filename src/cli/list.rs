@@ -1,7 +1,7 @@
 //! `rawbpf list`: the programs, maps and links in the kernel, and who holds them.
 
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -10,8 +10,8 @@ use clap::{Args, ValueEnum};
 use nix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value, json};
 
-use super::Stop;
 use super::options;
+use super::stop::Stop;
 use crate::error::Error;
 use crate::host::holders::{FdInfo, Holders};
 use crate::host::{KernelTypes, clock, refusal};
@@ -245,7 +245,7 @@ fn programs(stats: Option<Duration>) -> Result<Vec<Fields>, Error> {
             ("loaded_at", loaded.as_secs().into()),
             ("bytes_xlated", info.xlated_len.into()),
             ("bytes_jited", info.jited_len.into()),
-            ("bytes_memlock", memory(prog.as_fd())),
+            ("bytes_memlock", memory(&FdInfo::of(prog.as_fd()))),
             ("map_ids", object::prog_map_ids(prog)?.into()),
         ]);
         let (count, time) = match &before {
@@ -274,9 +274,9 @@ fn programs(stats: Option<Duration>) -> Result<Vec<Fields>, Error> {
 
 fn maps() -> Result<Vec<Fields>, Error> {
     each(Kind::Map, &|id| object::open(Kind::Map, id), &mut |map| {
-        let fd = map.as_fd();
-        let info = object::map_info(fd)?;
-        Ok(fields(vec![
+        let info = object::map_info(map.as_fd())?;
+        let fdinfo = FdInfo::of(map.as_fd());
+        let mut map = fields(vec![
             ("type", "map".into()),
             ("id", info.id.into()),
             ("map_type", name(MapType::from_raw(info.map_type).map(MapType::name), info.map_type)),
@@ -285,16 +285,20 @@ fn maps() -> Result<Vec<Fields>, Error> {
             ("bytes_key", info.key_size.into()),
             ("bytes_value", info.value_size.into()),
             ("max_entries", info.max_entries.into()),
-            ("bytes_memlock", memory(fd)),
-        ]))
+            ("bytes_memlock", memory(&fdinfo)),
+            ("frozen", fdinfo.number("frozen").into()),
+        ]);
+        if info.btf_id > 0 {
+            map.insert("btf_id".into(), info.btf_id.into());
+        }
+        Ok(map)
     })
 }
 
 fn links() -> Result<Vec<Fields>, Error> {
     let types = KernelTypes::running();
     each(Kind::Link, &|id| object::open(Kind::Link, id), &mut |link| {
-        let fd = link.as_fd();
-        let info = object::link_info(fd)?;
+        let info = object::link_info(link.as_fd())?;
         Ok(fields(vec![
             ("type", "link".into()),
             ("id", info.id.into()),
@@ -303,7 +307,7 @@ fn links() -> Result<Vec<Fields>, Error> {
                 name(LinkType::from_raw(info.link_type).map(LinkType::name), info.link_type),
             ),
             ("prog_id", info.prog_id.into()),
-            ("attached", attached(&FdInfo::of(fd), &types)),
+            ("attached", attached(&FdInfo::of(link.as_fd()), &types)),
         ]))
     })
 }
@@ -374,8 +378,8 @@ fn function(fdinfo: &FdInfo, types: &KernelTypes) -> Option<String> {
 }
 
 /// Bytes in the kernel.
-fn memory(fd: BorrowedFd<'_>) -> Value {
-    FdInfo::of(fd).number("memlock").into()
+fn memory(fdinfo: &FdInfo) -> Value {
+    fdinfo.number("memlock").into()
 }
 
 /// The kernel's name for a type, or the number of one that is newer than this program.

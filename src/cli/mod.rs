@@ -26,22 +26,21 @@ mod list;
 mod options;
 mod report;
 mod run;
+mod stop;
 mod tables;
 mod trace;
 mod verify;
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
-use crate::insn::parse::Mistakes;
-use crate::source::SourceError;
 use crate::view::dump::Format;
-pub use dump::LICENSE;
+use stop::Stop;
 use trace::Traced;
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
@@ -166,10 +165,10 @@ pub fn run(args: Vec<OsString>) -> u8 {
     };
     let of_tool = match &command {
         Command::Dump(options) => {
-            options.of_tool().map(|(words, format)| (words, Show::Dump(format)))
+            options.of_tool(Command::is_tool).map(|(words, format)| (words, Show::Dump(format)))
         }
         Command::Verify(options) => {
-            options.of_tool().map(|(words, show)| (words, Show::Verify(show)))
+            options.of_tool(Command::is_tool).map(|(words, show)| (words, Show::Verify(show)))
         }
         _ => None,
     };
@@ -275,38 +274,4 @@ fn named(mut args: Vec<OsString>) -> Vec<OsString> {
         args.insert(1, name);
     }
     args
-}
-
-/// Why a run ends early.
-enum Stop {
-    /// The reader of the output has gone.
-    Quietly,
-    Error(Error),
-    /// A text has mistakes.
-    Mistakes(Mistakes),
-}
-
-impl From<SourceError> for Stop {
-    fn from(error: SourceError) -> Stop {
-        match error {
-            SourceError::Mistakes(mistakes) => Stop::Mistakes(mistakes),
-            SourceError::Error(error) => Stop::Error(error),
-        }
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Stop {
-        Stop::Error(error)
-    }
-}
-
-/// The output could not be written.
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Stop {
-        match error.kind() {
-            ErrorKind::BrokenPipe => Stop::Quietly,
-            _ => Stop::Error(Error::failed(format!("the output could not be written: {error}"))),
-        }
-    }
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Stop;
 use super::dump::{self, Dumped};
 use super::input;
 use super::options::{TraceOptions, whole};
+use super::stop::Stop;
 use super::tables::Tables;
 use super::trace::Traced;
 use crate::error::Error;

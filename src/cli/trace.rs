@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow::{Break, Continue};
 
-use super::Stop;
 use super::dump::{Dumped, dump};
 use super::options::TraceOptions;
 use super::report::{self, Bar};
+use super::stop::Stop;
 use super::verify::{self, Show};
 use crate::error::Error;
 use crate::export::json;

@@ -42,10 +42,14 @@ impl Histogram {
     /// With the values' sum and extremes in the base of `unit`.
     #[must_use]
     pub fn measured(self, unit: Unit, sum: u64, extremes: Option<(u64, u64)>) -> Histogram {
-        let greatest = extremes.map_or(0, |(_, max)| u128::from(max));
-        let fits = greatest * u128::from(self.count()) <= u128::from(u64::MAX);
+        let greatest = extremes.map_or(u64::MAX, |(_, max)| max);
+        let most = self.rows().fold(0_u128, |most, (bucket, count)| {
+            let value = end(bucket, unit).min(greatest);
+            most.saturating_add(u128::from(value) * u128::from(count))
+        });
+        let sum = (most <= u128::from(u64::MAX)).then_some(sum);
         let extremes = extremes.and_then(|extremes| self.within(unit, extremes));
-        Histogram { sum: fits.then_some(sum), extremes, ..self }
+        Histogram { sum, extremes, ..self }
     }
 
     /// How many values there are.
@@ -96,13 +100,17 @@ impl Histogram {
         let last = used.next_back().unwrap_or(first);
         let clamp = |value: u64, bucket: Bucket| {
             let start = bucket.low.saturating_mul(unit.in_base());
-            let end = bucket.high.map_or(u64::MAX, |high| {
-                high.saturating_add(1).saturating_mul(unit.in_base()).saturating_sub(1)
-            });
-            value.clamp(start, end.max(start))
+            value.clamp(start, end(bucket, unit).max(start))
         };
         Some((clamp(min, first), clamp(max, last)))
     }
+}
+
+/// The greatest value in a bucket, in the unit's base.
+fn end(bucket: Bucket, unit: Unit) -> u64 {
+    bucket.high.map_or(u64::MAX, |high| {
+        high.saturating_add(1).saturating_mul(unit.in_base()).saturating_sub(1)
+    })
 }
 
 #[cfg(test)]
@@ -135,6 +143,14 @@ mod tests {
         assert_eq!((measured.sum, measured.average()), (None, None));
         let measured = histogram(&[1, 0, 2]).measured(Unit::Number, 60, Some((1, 30)));
         assert_eq!(measured.average(), Some(20.0));
+    }
+
+    #[test]
+    fn a_sum_whose_greatest_value_is_unknown_is_none_if_the_buckets_leave_room_for_more() {
+        let sum = |counts: &[u64]| histogram(counts).measured(Unit::Number, 7, None).sum;
+        assert_eq!([sum(&[1, 0, 2]), sum(&[0, 0, 1]), sum(&[9, 3, 0])], [None, Some(7), Some(7)]);
+        assert_eq!(sum(&[0, u64::MAX / 19 + 1, 0]), None);
+        assert_eq!(sum(&[0, u64::MAX / 19, 0]), Some(7));
     }
 
     #[test]

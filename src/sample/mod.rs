@@ -73,8 +73,8 @@ pub struct Table {
     pub unit: Unit,
     /// What the rows are told apart by; none if there is only one row.
     pub labels: Vec<Label>,
-    /// What was counted in the interval. Rows that counted nothing are not among them. In the order in
-    /// which they are shown: the greatest last.
+    /// What was counted in the interval, in the order in which it is shown. Rows with labels that counted
+    /// nothing are not among them; the only row without labels always is.
     pub rows: Vec<Row>,
     /// Rows that an option left out.
     pub rest: Rest,

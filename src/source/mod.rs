@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`text`] | programs from a text, in which the kernel's names are looked up |
 //! | [`object`] | programs from an ELF object, as clang makes it |
-//! | [`write`] | an ELF object of programs, for libbpf |
+//! | [`mod@write`] | an ELF object of programs, for libbpf |
 //! | [`hex`] | instructions that are written as bytes or in hexadecimal |
 //!
 //! ```no_run

@@ -260,7 +260,7 @@ attrs! {
     }
 
     /// `struct bpf_map_info`, as far as it is used.
-    MapInfo: 48 bytes {
+    MapInfo: 80 bytes {
         0 map_type: u32,
         4 id: u32,
         8 key_size: u32,
@@ -270,6 +270,12 @@ attrs! {
         24 name: [u8; 16],
         40 ifindex: u32,
         44 btf_vmlinux_value_type_id: u32,
+        48 netns_dev: u64,
+        56 netns_ino: u64,
+        64 btf_id: u32,
+        68 btf_key_type_id: u32,
+        72 btf_value_type_id: u32,
+        76 btf_vmlinux_id: u32,
     }
 
     /// `struct bpf_link_info`, as far as all kinds of links share it.

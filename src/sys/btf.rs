@@ -16,7 +16,7 @@ pub struct Btf {
 impl Btf {
     /// Opens BTF that somebody loaded, or the kernel's own or a module's, by its id. Requires Linux 5.4.
     pub fn from_id(id: u32) -> Result<Btf, SysError> {
-        Ok(Btf { fd: super::object::open(super::object::Kind::Btf, id)? })
+        Ok(Btf { fd: super::ids::open(super::ids::Kind::Btf, id)? })
     }
 
     /// Hands a BTF blob to the kernel: silently, and again with a log when it is refused.

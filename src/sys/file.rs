@@ -178,8 +178,9 @@ fn is_on_sysfs(file: &File) -> bool {
     let mut found = MaybeUninit::<libc::statfs>::uninit();
     // SAFETY: the descriptor is open, and there is room for the answer.
     let failed = unsafe { libc::fstatfs(file.as_raw_fd(), found.as_mut_ptr()) } != 0;
-    // SAFETY: the call succeeded, so it has written all of the answer.
-    !failed && unsafe { found.assume_init() }.f_type == libc::SYSFS_MAGIC
+    // SAFETY: the call succeeded, so it has written all of the answer. The types of the two differ by C
+    // library and by machine.
+    !failed && unsafe { found.assume_init() }.f_type as u64 == libc::SYSFS_MAGIC as u64
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use super::attr::{
     LinkKprobeMulti, LinkPerfEvent, LinkTracing, LinkUprobeMulti, RawTracepointOpen, address,
     length,
 };
-use super::call::{Command, bpf_fd};
+use super::call::{Command, bpf_fd, perf_enable, perf_set_bpf};
+pub use super::perf::At;
 use super::{AttachType, PerfEvent, Prog, SysError};
 
 /// Whatever keeps a program attached: a link of the kernel's, or a perf event. Dropping it detaches.
@@ -17,15 +18,20 @@ pub struct Link {
     fd: OwnedFd,
 }
 
-impl Link {
-    pub(super) fn new(fd: OwnedFd) -> Link {
-        Link { fd }
-    }
-}
-
 impl AsFd for Link {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+impl PerfEvent {
+    /// Runs a program at each hit, until the link is dropped. Works on every kernel that has the event.
+    ///
+    /// The program may run from the middle of this call on.
+    pub fn attach(self, prog: &Prog) -> Result<Link, SysError> {
+        perf_set_bpf(self.as_fd(), prog.as_fd())?;
+        perf_enable(self.as_fd())?;
+        Ok(Link { fd: self.into() })
     }
 }
 
@@ -43,7 +49,7 @@ pub fn tracing(prog: &Prog) -> Result<Link, SysError> {
 fn open_raw_tracepoint(prog: &Prog, name: u64) -> Result<Link, SysError> {
     let mut attr = RawTracepointOpen { name, prog_fd: raw(prog), ..RawTracepointOpen::default() };
     // SAFETY: the name is none or a C string that the caller borrows; the command returns a new descriptor.
-    unsafe { bpf_fd(Command::RawTracepointOpen, &mut attr) }.map(Link::new)
+    unsafe { bpf_fd(Command::RawTracepointOpen, &mut attr) }.map(|fd| Link { fd })
 }
 
 /// As [`tracing`], with a number that the program gets from the helper get_attach_cookie.
@@ -60,7 +66,7 @@ pub fn tracing_with_cookie(
         ..LinkTracing::default()
     };
     // SAFETY: the attr holds no address; the command returns a new descriptor.
-    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(Link::new)
+    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
 /// Attaches a program to a perf event, with a number that the program gets from the helper
@@ -76,7 +82,7 @@ pub fn perf_event(prog: &Prog, event: &PerfEvent, cookie: u64) -> Result<Link, S
         ..LinkPerfEvent::default()
     };
     // SAFETY: the attr holds no address; the command returns a new descriptor.
-    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(Link::new)
+    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
 /// Kernel functions.
@@ -86,16 +92,6 @@ pub enum Functions<'a> {
     Names(&'a [&'a CStr]),
     /// By address, as `/proc/kallsyms` gives them to root.
     Addresses(&'a [u64]),
-}
-
-/// Whether a probe fires when a function is entered or when it returns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum At {
-    /// When it is entered.
-    #[default]
-    Entry,
-    /// When it returns.
-    Return,
 }
 
 /// `BPF_F_KPROBE_MULTI_RETURN` and `BPF_F_UPROBE_MULTI_RETURN`.
@@ -132,7 +128,7 @@ pub fn kprobe_multi(
     };
     // SAFETY: each array that is there has `count` elements, and the names are C strings that their owner
     // still holds. The command returns a new descriptor.
-    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(Link::new)
+    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
 /// Places in one executable or library.
@@ -174,7 +170,7 @@ pub fn uprobe_multi(prog: &Prog, places: &Places<'_>, at: At) -> Result<Link, Sy
     };
     // SAFETY: each array that is there has `count` elements, and the path is a C string that its owner
     // still holds. The command returns a new descriptor.
-    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(Link::new)
+    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
 fn raw(prog: &Prog) -> u32 {

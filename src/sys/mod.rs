@@ -34,6 +34,7 @@ pub mod code;
 pub mod cpu;
 mod error;
 pub mod file;
+mod ids;
 pub mod kallsyms;
 pub mod link;
 mod log;

@@ -1,63 +1,13 @@
-//! What is loaded in this kernel: ids, descriptors by id, information by descriptor.
+//! What is loaded in this kernel: information by descriptor.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use super::attr::{self, Attr, GetId, GetInfo, address_mut, length, name_text};
+use super::attr::{self, Attr, GetInfo, address_mut, length, name_text};
 use super::call::{Command, bpf, bpf_fd};
 use super::{Btf, Errno, Prog, SysError, kernel_enum};
 
-/// The kinds of objects that have ids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Programs.
-    Prog,
-    /// Maps.
-    Map,
-    /// BTF. Requires Linux 5.4 to walk the ids.
-    Btf,
-    /// Links. Requires Linux 5.8.
-    Link,
-}
-
-/// The id after `id`; `None` at the end. Ids start at 1, so the first is after 0. Needs CAP_SYS_ADMIN.
-pub fn next_id(kind: Kind, id: u32) -> Result<Option<u32>, SysError> {
-    let command = match kind {
-        Kind::Prog => Command::ProgGetNextId,
-        Kind::Map => Command::MapGetNextId,
-        Kind::Btf => Command::BtfGetNextId,
-        Kind::Link => Command::LinkGetNextId,
-    };
-    let mut attr = GetId { id, ..GetId::default() };
-    // SAFETY: the attr holds no address.
-    match unsafe { bpf(command, &mut attr) } {
-        Ok(()) => Ok(Some(attr.next_id)),
-        Err(error) if error.errno == Errno::ENOENT => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// All ids of a kind, rising; ends after the first error.
-pub fn ids(kind: Kind) -> impl Iterator<Item = Result<u32, SysError>> {
-    let mut at = Some(0);
-    std::iter::from_fn(move || {
-        let next = next_id(kind, at?).transpose();
-        at = next.and_then(Result::ok);
-        next
-    })
-}
-
-/// A descriptor of an object; ENOENT when it is gone. Needs CAP_SYS_ADMIN.
-pub fn open(kind: Kind, id: u32) -> Result<OwnedFd, SysError> {
-    let command = match kind {
-        Kind::Prog => Command::ProgGetFdById,
-        Kind::Map => Command::MapGetFdById,
-        Kind::Btf => Command::BtfGetFdById,
-        Kind::Link => Command::LinkGetFdById,
-    };
-    // SAFETY: the attr holds no address, and all four commands return a new descriptor.
-    unsafe { bpf_fd(command, &mut GetId { id, ..GetId::default() }) }
-}
+pub use super::ids::{Kind, ids, next_id, open};
 
 /// A descriptor of the object that a file in a bpffs pins.
 pub fn open_pinned(path: &CStr) -> Result<OwnedFd, SysError> {
@@ -163,6 +113,8 @@ pub struct MapInfo {
     pub max_entries: u32,
     /// The kernel's `BPF_F_*` flags.
     pub flags: u32,
+    /// The id of the BTF that describes its keys and values, 0 for none. Requires Linux 4.18, else 0.
+    pub btf_id: u32,
 }
 
 /// Information on a map.
@@ -178,6 +130,7 @@ pub fn map_info(fd: BorrowedFd<'_>) -> Result<MapInfo, SysError> {
         value_size: info.value_size,
         max_entries: info.max_entries,
         flags: info.map_flags,
+        btf_id: info.btf_id,
     })
 }
 

@@ -6,9 +6,18 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::attr::PerfEventAttr;
-use super::call::{perf_enable, perf_event_open, perf_set_bpf};
-use super::link::{At, Link};
-use super::{Errno, Prog, SysError, file};
+use super::call::perf_event_open;
+use super::{Errno, SysError, file};
+
+/// Whether a probe fires when a function is entered or when it returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum At {
+    /// When it is entered.
+    #[default]
+    Entry,
+    /// When it returns.
+    Return,
+}
 
 /// `PERF_TYPE_TRACEPOINT`.
 const TRACEPOINT: u32 = 2;
@@ -74,14 +83,11 @@ impl PerfEvent {
             )
         }
     }
+}
 
-    /// Runs a program at each hit, until the link is dropped. Works on every kernel that has the event.
-    ///
-    /// The program may run from the middle of this call on.
-    pub fn attach(self, prog: &Prog) -> Result<Link, SysError> {
-        perf_set_bpf(self.as_fd(), prog.as_fd())?;
-        perf_enable(self.as_fd())?;
-        Ok(Link::new(self.fd))
+impl From<PerfEvent> for OwnedFd {
+    fn from(event: PerfEvent) -> OwnedFd {
+        event.fd
     }
 }
 

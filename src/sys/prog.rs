@@ -166,7 +166,7 @@ pub struct Prog {
 impl Prog {
     /// Opens a program that somebody loaded, by its id.
     pub fn from_id(id: u32) -> Result<Prog, SysError> {
-        Ok(Prog { fd: super::object::open(super::object::Kind::Prog, id)?, btf_refused: None })
+        Ok(Prog { fd: super::ids::open(super::ids::Kind::Prog, id)?, btf_refused: None })
     }
 
     /// Why the kernel refused the program's BTF, if it did: the program was loaded without it, and its

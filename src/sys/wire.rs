@@ -394,7 +394,7 @@ fn objects() {
     object::prog_info(prog.as_fd()).unwrap();
     expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(224));
     object::map_info(prog.as_fd()).unwrap();
-    expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(48));
+    expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(80));
     object::link_info(prog.as_fd()).unwrap();
     expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(16));
     let btf = Btf::from_id(7).unwrap();

@@ -1,5 +1,5 @@
 //! The tools, a file each: its options as plain values, what it attaches, and how its maps become a
-//! [`Sample`].
+//! [`Sample`](crate::sample::Sample).
 //!
 //! ```no_run
 //! use rawbpf::tools::{Running, bitehist};

@@ -19,8 +19,8 @@ use crate::lines::{count, counted, interval, intervals, row, rows};
 use crate::tool::{self, Tool};
 
 /// A reader or writer of a disk that the tool must name.
-struct Worker {
-    name: &'static str,
+pub struct Worker {
+    pub name: &'static str,
     uid: u32,
 }
 
@@ -47,7 +47,7 @@ impl Worker {
     }
 
     /// So many direct reads of so many KiB.
-    fn read(&self, disk: &LoopDisk, kbytes: u32, count: u32) -> u32 {
+    pub fn read(&self, disk: &LoopDisk, kbytes: u32, count: u32) -> u32 {
         self.dd(&[
             format!("if=/dev/{}", disk.name()),
             "of=/dev/null".into(),
@@ -58,11 +58,11 @@ impl Worker {
     }
 }
 
-const READER: Worker = Worker { name: "rawbpf-reader", uid: 4321 };
-const OTHER: Worker = Worker { name: "rawbpf-other", uid: 0 };
+pub const READER: Worker = Worker { name: "rawbpf-reader", uid: 4321 };
+pub const OTHER: Worker = Worker { name: "rawbpf-other", uid: 0 };
 
 /// Lets users of group 0 read and write the disk.
-fn for_the_group(disk: &LoopDisk) {
+pub fn for_the_group(disk: &LoopDisk) {
     let mode = format!("chgrp 0 /dev/{0} && chmod g+rw /dev/{0}", disk.name());
     assert_eq!(tool::shell(&mode).code, Some(0));
 }

@@ -5,9 +5,10 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use rawbpf::btf;
 use rawbpf::insn::{Asm, Endian, encode, r0};
 use rawbpf::sys::prog::TestRun;
-use rawbpf::sys::{Load, Map, MapSpec, MapType, Prog, ProgramType, object, prog};
+use rawbpf::sys::{Load, Map, MapSpec, MapType, MapTypes, Prog, ProgramType, object, prog};
 use serde_json::{Value, json};
 
 use crate::tool::{self, Tool};
@@ -64,12 +65,19 @@ fn run(prog: &Prog) {
 fn it_tells_what_bpftool_tells() {
     let _tools =
         ["tp_btf", "tracepoint"].map(|kind| Tool::start("bitehist", &["--attach", kind, "3600"]));
+    let _maps = (typed_map("typed"), frozen_map("frozen"));
     let bpftool = |what: &str| {
         let output = tool::shell(&format!("bpftool -j {what} show"));
         assert_eq!(output.code, Some(0), "{}", output.stderr);
         serde_json::from_str::<Vec<Value>>(&output.stdout).unwrap()
     };
-    let theirs = || ["prog", "map", "link"].map(bpftool);
+    // Of several maps it tells the BTF of one as that of those after it, which have none.
+    let map = |map: &Value| {
+        let output = tool::shell(&format!("bpftool -j map show id {}", id(map)));
+        (output.code == Some(0)).then(|| serde_json::from_str(&output.stdout).unwrap())
+    };
+    let theirs =
+        || [bpftool("prog"), bpftool("map").iter().filter_map(map).collect(), bpftool("link")];
     let (before, listed, after) = (theirs(), list(&[]), theirs());
     let mut compared = 0;
     for ((what, before), after) in ["program", "map", "link"].into_iter().zip(before).zip(after) {
@@ -86,7 +94,7 @@ fn it_tells_what_bpftool_tells() {
                 };
                 // What it has and we do not, or says at more length.
                 match (name.as_str(), ours) {
-                    ("jited" | "frozen" | "orphaned" | "pids", _) => {}
+                    ("jited" | "orphaned" | "pids", _) => {}
                     ("name", _) => {
                         let (ours, theirs) = (ours.as_str().unwrap(), value.as_str().unwrap());
                         assert!(theirs.starts_with(ours), "{ours} {theirs}");
@@ -103,8 +111,38 @@ fn it_tells_what_bpftool_tells() {
             compared += 1;
         }
     }
-    // Two programs and maps, and a link at least.
-    assert!(compared >= 5, "{compared}");
+    // Two programs, four maps, and a link at least.
+    assert!(compared >= 7, "{compared}");
+}
+
+/// A map whose keys and values BTF describes.
+fn typed_map(name: &str) -> Map {
+    let (btf, key, value) = btf::locked(4, 8, 0);
+    let types = Some(MapTypes { btf, key, value, lock: 0 });
+    Map::create(&MapSpec { types, ..MapSpec::new(name, MapType::Array, 4, 8, 1) }).unwrap()
+}
+
+/// A map that processes cannot write to any more.
+fn frozen_map(name: &str) -> Map {
+    let map = Map::create(&MapSpec::new(name, MapType::Array, 4, 8, 1)).unwrap();
+    let id = object::map_info(map.as_fd()).unwrap().id;
+    let frozen = tool::shell(&format!("bpftool map freeze id {id}"));
+    assert_eq!(frozen.code, Some(0), "{}", frozen.stderr);
+    map
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and bpftool: run tests/run"]
+fn a_map_tells_its_types_and_whether_it_is_frozen() {
+    let (typed, frozen) = (typed_map("typed"), frozen_map("frozen"));
+    let listed = list(&["maps"]);
+    let line = |map: &Map| {
+        let id = object::map_info(map.as_fd()).unwrap().id;
+        &listed[&("map".to_owned(), id.into())]
+    };
+    assert!(line(&typed)["btf_id"].as_u64() > Some(0), "{}", line(&typed));
+    assert_eq!((&line(&typed)["frozen"], &line(&frozen)["frozen"]), (&json!(0), &json!(1)));
+    assert_eq!(line(&frozen).get("btf_id"), None);
 }
 
 #[test]

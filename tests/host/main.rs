@@ -19,6 +19,8 @@ mod list;
 mod objects;
 mod refusals;
 mod run;
+mod samples;
+mod schema;
 mod session;
 mod step;
 mod tool;

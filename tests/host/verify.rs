@@ -115,7 +115,8 @@ fn every_tool_verifies_by_each_way_to_attach() {
         for kind in ["auto", "kprobe", "tp_btf", "raw_tp", "tracepoint"] {
             let ended = verify(&[name, "--", "--attach", kind]);
             let why = format!("{name} {kind}: {}", ended.stderr);
-            if kind == "tracepoint" && ended.stderr.contains("a tracepoint's record does not tell")
+            if kind == "tracepoint"
+                && ended.stderr.contains("a tracepoint's record does not identify")
             {
                 continue;
             }

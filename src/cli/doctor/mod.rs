@@ -13,7 +13,7 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
 
-use super::Stop;
+use super::stop::Stop;
 use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::view::checks::{Check, Checklist, Group, State};

@@ -1,14 +1,18 @@
 //! Programs that are loaded in this kernel.
 
+use std::fmt;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::super::Stop;
-use super::{Loaded, map_type};
+use clap::Args;
+
+use super::maps;
 use crate::btf::Btf;
+use crate::cli::options::whole;
+use crate::cli::stop::Stop;
 use crate::elf::clean;
 use crate::error::Error;
 use crate::host::refusal;
@@ -17,7 +21,48 @@ use crate::insn::{Endian, Slot};
 use crate::sys::code::{Code, code};
 use crate::sys::object::{self, Kind, MapInfo, ProgInfo};
 use crate::sys::{self, Errno, Prog, ProgramType, SysError, file, kallsyms};
-use crate::view::dump::{Dump, Format, MapRow, Origin, Row, SourceLine, hex_lines};
+use crate::view::dump::{Dump, Format, Origin, Row, SourceLine, hex_lines};
+
+/// Selects programs that are loaded in the kernel.
+#[derive(Args, Debug)]
+#[group(id = "loaded", conflicts_with_all = ["what", "endian"])]
+pub struct Loaded {
+    /// The loaded program with this id, as the verifier rewrote it
+    #[arg(long, value_name = "ID", group = "which", value_parser = whole(0..=u32::MAX))]
+    id: Option<u32>,
+
+    /// The loaded programs with this tag, 16 hexadecimal digits
+    #[arg(long, value_name = "TAG", group = "which")]
+    tag: Option<String>,
+
+    /// The loaded programs with this name
+    #[arg(long, value_name = "NAME", group = "which")]
+    name: Option<String>,
+
+    /// Show the machine code instead, as hex or raw
+    #[arg(long, requires = "which")]
+    jit: bool,
+}
+
+impl Loaded {
+    fn matches(&self, program: &ProgInfo) -> bool {
+        let tag: String = program.tag.iter().map(|byte| format!("{byte:02x}")).collect();
+        // The kernel keeps 15 bytes of a name.
+        let cut = |name: &str| name.get(..15).unwrap_or(name) == program.name;
+        self.tag.as_ref().is_some_and(|wanted| wanted.eq_ignore_ascii_case(&tag))
+            || self.name.as_ref().is_some_and(|name| cut(name))
+    }
+}
+
+impl fmt::Display for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.tag, &self.name) {
+            (Some(tag), _) => write!(f, "tag {tag}"),
+            (_, Some(name)) => write!(f, "name {name}"),
+            _ => Ok(()),
+        }
+    }
+}
 
 /// Prints the programs that are meant: instructions, or machine code.
 ///
@@ -119,12 +164,7 @@ fn shown(info: &ProgInfo, program: &Prog, code: &Code) -> Result<Dump, Error> {
         format!(".program {name} {kind}"),
     ];
     directives.extend(names.symbols.base.is_none().then(|| hidden.to_owned()));
-    let maps = maps.iter().map(|map| {
-        let &MapInfo { id, key_size, value_size, max_entries, flags, .. } = map;
-        let (name, map_type) = (name_of(map, &maps), map_type(map.map_type));
-        let (id, lock) = (Some(id), None);
-        MapRow { id, name, map_type, key_size, value_size, max_entries, flags, lock }
-    });
+    let maps = maps.iter().map(|map| maps::of_loaded(map, name_of(map, &maps)));
     Ok(Dump {
         name: name.clone(),
         origin: Origin::Kernel { id: *id, tag, program_type: kind.to_owned() },

@@ -4,29 +4,26 @@ mod format;
 #[cfg(test)]
 mod hostile;
 mod kernel;
+mod maps;
 mod object;
 mod tool;
 
-use std::ffi::OsString;
-use std::fmt;
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::path::Path;
 
 use clap::Args;
 
-use super::options::whole;
-use super::{Command, Stop};
+use super::input::up_to;
+use super::stop::Stop;
 use crate::elf::clean;
 use crate::error::Error;
 use crate::insn::Endian;
 use crate::source::hex;
-use crate::sys::MapType;
-use crate::sys::object::ProgInfo;
 use crate::view::dump::{Dump, Format};
+use kernel::Loaded;
 use object::Functions;
-pub use tool::{Dumped, LICENSE, dump};
+pub use tool::{Dumped, dump};
 
 /// Show the instructions of a file, of standard input, of a tool or of a loaded program as text
 #[derive(Args)]
@@ -48,47 +45,6 @@ pub struct Options {
     /// The byte order of raw bytes or text: little or big [default: this host's]
     #[arg(short, long, value_name = "ORDER", value_parser = endian)]
     endian: Option<Endian>,
-}
-
-/// Selects programs that are loaded in the kernel.
-#[derive(Args, Debug)]
-#[group(id = "loaded", conflicts_with_all = ["what", "endian"])]
-struct Loaded {
-    /// The loaded program with this id, as the verifier rewrote it
-    #[arg(long, value_name = "ID", group = "which", value_parser = whole(0..=u32::MAX))]
-    id: Option<u32>,
-
-    /// The loaded programs with this tag, 16 hexadecimal digits
-    #[arg(long, value_name = "TAG", group = "which")]
-    tag: Option<String>,
-
-    /// The loaded programs with this name
-    #[arg(long, value_name = "NAME", group = "which")]
-    name: Option<String>,
-
-    /// Show the machine code instead, as hex or raw
-    #[arg(long, requires = "which")]
-    jit: bool,
-}
-
-impl Loaded {
-    fn matches(&self, program: &ProgInfo) -> bool {
-        let tag: String = program.tag.iter().map(|byte| format!("{byte:02x}")).collect();
-        // The kernel keeps 15 bytes of a name.
-        let cut = |name: &str| name.get(..15).unwrap_or(name) == program.name;
-        self.tag.as_ref().is_some_and(|wanted| wanted.eq_ignore_ascii_case(&tag))
-            || self.name.as_ref().is_some_and(|name| cut(name))
-    }
-}
-
-impl fmt::Display for Loaded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.tag, &self.name) {
-            (Some(tag), _) => write!(f, "tag {tag}"),
-            (_, Some(name)) => write!(f, "name {name}"),
-            _ => Ok(()),
-        }
-    }
 }
 
 const USAGE: &str = "\
@@ -117,8 +73,8 @@ const MOST: u64 = 32 << 20;
 
 impl Options {
     /// The tool that the arguments name, with its own arguments, and the format.
-    pub fn of_tool(&self) -> Option<(&[OsString], Format)> {
-        Command::is_tool(self.what.first()?)
+    pub fn of_tool(&self, is_tool: fn(&OsStr) -> bool) -> Option<(&[OsString], Format)> {
+        is_tool(self.what.first()?)
             .then(|| (&self.what[..], self.format.unwrap_or(Format::Listing)))
     }
 }
@@ -182,25 +138,11 @@ fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Dump, Erro
 
 /// The content of a file or of standard input.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let from = match path.to_str() {
-        Some("-") => io::stdin().as_fd().try_clone_to_owned().map(File::from),
-        _ => File::open(path),
-    };
-    let mut bytes = vec![];
-    match from.and_then(|from| from.take(MOST + 1).read_to_end(&mut bytes)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Error::usage("no such file").next("the tools' names are in rawbpf --help"))
+    let bytes = up_to(MOST, path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            Error::usage("no such file").next("the tools' names are in rawbpf --help")
         }
-        Err(error) => Err(Error::usage(format!("it cannot be read: {error}"))),
-        Ok(length) if length as u64 > MOST => {
-            Err(Error::usage(format!("it has more than {} MB", MOST >> 20)))
-        }
-        Ok(_) => Ok(bytes),
-    }
-}
-
-/// The name of a map's type, or its number if it is newer than rawbpf.
-fn map_type(number: u32) -> String {
-    let known = MapType::from_raw(number).map(|kind| kind.name().to_owned());
-    known.unwrap_or_else(|| number.to_string())
+        _ => Error::usage(format!("it cannot be read: {error}")),
+    })?;
+    bytes.ok_or_else(|| Error::usage(format!("it has more than {} MB", MOST >> 20)))
 }

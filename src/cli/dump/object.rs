@@ -3,13 +3,12 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::map_type;
-use crate::btf::{Btf, ObjectMap};
+use super::maps;
+use crate::btf::Btf;
 use crate::elf::{ElfError, Function, Linker, Notes, Object, Reference, clean};
 use crate::error::Error;
 use crate::insn::Insn;
 use crate::source::object::{is_called, kind};
-use crate::sys::MapType;
 use crate::view::dump::{Dump, MapRow, Origin, Row, SourceLine};
 
 /// What an object holds, made ready to be shown function by function.
@@ -31,7 +30,8 @@ impl<'a> Functions<'a> {
         let object = Object::parse(bytes).map_err(wrong)?;
         let mut btf = object.section(".BTF").and_then(|bytes| Btf::parse(bytes).ok());
         let maps = object.maps(btf.as_mut()).map_err(wrong)?;
-        let maps = maps.iter().map(map).chain(object.variables().map(variables)).collect();
+        let maps = maps.iter().map(maps::of_object);
+        let maps = maps.chain(object.variables().map(maps::of_variables)).collect();
         let license = object.license().map(|license| clean(license.as_bytes()));
         let notes = Notes::new(&object, btf.as_ref());
         Ok(Functions { object, license, maps, notes, btf })
@@ -97,25 +97,6 @@ impl<'a> Functions<'a> {
         }
         shown.origin = Origin::Object { section, license: self.license.clone() };
         Ok(shown)
-    }
-}
-
-/// A map that the object defines.
-fn map(map: &ObjectMap<'_>) -> MapRow {
-    let &ObjectMap { name, key_size, value_size, max_entries, flags, .. } = map;
-    let (name, map_type) = (clean(name.as_bytes()), map_type(map.map_type));
-    MapRow { name, map_type, key_size, value_size, max_entries, flags, ..MapRow::default() }
-}
-
-/// The map that a section of variables becomes.
-fn variables((section, size, _): (&str, u64, &[u8])) -> MapRow {
-    MapRow {
-        name: clean(section.as_bytes()),
-        map_type: MapType::Array.name().to_owned(),
-        key_size: 4,
-        value_size: size as u32,
-        max_entries: 1,
-        ..MapRow::default()
     }
 }
 

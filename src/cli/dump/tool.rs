@@ -3,17 +3,14 @@
 use std::io::Write;
 use std::rc::Rc;
 
-use super::super::Stop;
+use super::maps;
+use crate::cli::stop::Stop;
 use crate::insn::parse::{ProgramLine, Word};
 use crate::insn::{Endian, Program, encode};
 use crate::run::Plan;
 use crate::source::{Collection, ProgramSpec, resolved};
-use crate::sys::map::MapSpec;
-use crate::view::dump::{Dump, Format, MapRow, Origin, Row, SourceLine};
-
-/// The licence programs are loaded under: the kernel takes it as compatible with the GPL, which
-/// bpf_probe_read_kernel demands.
-pub const LICENSE: &str = "Dual MIT/GPL";
+use crate::sys::{MapSpec, prog};
+use crate::view::dump::{Dump, Format, Origin, Row, SourceLine};
 
 /// A program as it is dumped.
 pub struct Dumped<'a> {
@@ -48,7 +45,8 @@ impl<'a> Dumped<'a> {
     }
 
     fn license(&self) -> &str {
-        self.program.license().and_then(|license| license.to_str().ok()).unwrap_or(LICENSE)
+        let written = self.program.license().and_then(|license| license.to_str().ok());
+        written.or(prog::LICENSE.to_str().ok()).unwrap_or_default()
     }
 }
 
@@ -85,12 +83,6 @@ fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Dump {
     let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
     let (kind, place) = (word(&dumped.kind), word(&dumped.place));
     let program_line = ProgramLine { name: word(dumped.name), kind, place };
-    let maps = maps.iter().map(|map| {
-        let &MapSpec { key_size, value_size, max_entries, flags, .. } = map;
-        let (name, map_type) = (map.name.clone(), map.map_type.name().to_owned());
-        let lock = map.types.as_ref().map(|types| types.lock);
-        MapRow { id: None, name, map_type, key_size, value_size, max_entries, flags, lock }
-    });
     Dump {
         name: dumped.name.to_owned(),
         origin: Origin::Attachable {
@@ -99,7 +91,7 @@ fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Dump {
             license: dumped.license().to_owned(),
         },
         directives: vec![program_line.to_string(), format!(".license \"{}\"", dumped.license())],
-        maps: maps.collect(),
+        maps: maps.iter().map(maps::of_spec).collect(),
         shows_maps: true,
         rows: rows.collect(),
         end: program.end(),

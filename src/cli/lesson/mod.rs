@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::input;
 use super::report::{colored, verifier_log};
-use super::{Stop, input};
+use super::stop::Stop;
 use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::lessons::{LESSONS, Lesson, RECORDED};

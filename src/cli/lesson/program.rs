@@ -1,6 +1,6 @@
 //! A lesson's program, or a learner's.
 
-use crate::cli::Stop;
+use crate::cli::stop::Stop;
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::lessons::Lesson;

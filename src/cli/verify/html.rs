@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::walk::last;
-use crate::cli::{Stop, report};
+use crate::cli::report;
+use crate::cli::stop::Stop;
 use crate::verifier::draw::page::{About, Page, Section};
 use crate::verifier::verified::Verified;
 

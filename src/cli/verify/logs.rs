@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Stop, report};
+use crate::cli::report;
+use crate::cli::stop::Stop;
 use crate::error::Error;
 use crate::sys::file;
 use crate::verifier::recording;

@@ -9,14 +9,14 @@ mod step;
 mod terminal;
 mod walk;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::Args;
 
 use super::dump::Dumped;
 use super::input::read_any;
-use super::{Command, Stop};
+use super::stop::Stop;
 use crate::error::Error;
 use crate::host::{Attach, KernelTypes};
 use crate::run::{self, Plan};
@@ -66,10 +66,10 @@ or if a log is not of this program.";
 
 impl Options {
     /// The tool that the arguments name, with its own arguments, and what to show of its programs.
-    pub fn of_tool(&self) -> Option<(&[OsString], &Show)> {
+    pub fn of_tool(&self, is_tool: fn(&OsStr) -> bool) -> Option<(&[OsString], &Show)> {
         // `verify run` would be a tool that needs a file; a file is given directly.
         let name = self.what.first()?;
-        (Command::is_tool(name) && name != "run").then_some((&self.what[..], &self.show))
+        (is_tool(name) && name != "run").then_some((&self.what[..], &self.show))
     }
 }
 

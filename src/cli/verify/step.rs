@@ -3,7 +3,8 @@
 use std::io::{self, IsTerminal};
 
 use super::terminal::{Pressed, Terminal};
-use crate::cli::{Stop, report};
+use crate::cli::report;
+use crate::cli::stop::Stop;
 use crate::error::Error;
 use crate::verifier::draw::stepper::{Stepper, Walked};
 use crate::verifier::verified::{MOST, Verified};

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::SHOWN;
+/// Nobody reads more.
+pub(super) const SHOWN: usize = 10;
 
 /// Columns of one line, in bytes from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -36,6 +36,7 @@ use std::sync::Arc;
 
 use directive::{Directive, directive};
 pub use directive::{MapLine, ProgramLine};
+use mistake::SHOWN;
 pub use mistake::{Mistake, Mistakes, Span, Word, like};
 use statement::{Need, Statement, no_helper, statement};
 use token::{Token, Tokens};
@@ -69,9 +70,6 @@ pub struct NamedProgram {
 
 /// An offset in bytes, if it can be told; or what is wrong with the field, and what to write.
 pub type Offset = Result<Option<u32>, (String, Option<String>)>;
-
-/// Nobody reads more.
-const SHOWN: usize = 10;
 /// The kernel takes no more instructions of one program.
 const INSTRUCTIONS: usize = 1_000_000;
 /// Each costs a look into the kernel's types.
