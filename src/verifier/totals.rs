@@ -1,22 +1,22 @@
-//! How much there was to do for the verifier, as its log ends (levels with 4; Linux 5.2).
+//! The verifier's totals: the statistics at the end of its log (levels with 4; Linux 5.2).
 
 use std::fmt;
 
 use super::log::{Event, Processed, Statistic, events};
 
-/// How much there was to do.
+/// The verifier's totals for a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Totals<'a> {
     /// Instructions and states.
     pub processed: Option<Processed>,
-    /// Bytes of stack, of each function that is verified by itself: `32+0`.
+    /// Bytes of stack, for each function that is verified separately: `32+0`.
     pub stack: Option<&'a str>,
-    /// The time it took, microseconds.
+    /// The time of the verification, in microseconds.
     pub microseconds: Option<u64>,
 }
 
 impl<'a> Totals<'a> {
-    /// What the log tells of it.
+    /// The totals in a log.
     pub fn of(log: &'a str) -> Totals<'a> {
         let mut totals = Totals::default();
         for event in events(log) {
@@ -42,8 +42,8 @@ impl fmt::Display for Totals<'_> {
         };
         write!(
             f,
-            "processed {insns} of {limit} instructions, {states} states, {peak_states} at once, \
-             {states_per_insn} at one instruction"
+            "processed {insns} of {limit} instructions, {states} states (peak {peak_states}, at most \
+             {states_per_insn} at an instruction)"
         )?;
         if let Some(stack) = self.stack {
             write!(f, ", stack {stack} bytes")?;

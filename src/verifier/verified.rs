@@ -1,13 +1,13 @@
-//! A program's name and verdict beside what the verifier said of it.
+//! A program that was verified: its name, its verdict and the verifier's log.
 
 use super::recording::Verdict;
 use super::totals::Totals;
 use super::verification::Verification;
 
-/// Parts of a walk that are shown: nobody reads more.
+/// The largest number of parts of a walk that are shown: nobody reads more.
 pub const MOST: usize = 20_000;
 
-/// A program that the verifier went over.
+/// A program that was verified.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verified {
     /// Its name.
@@ -18,19 +18,19 @@ pub struct Verified {
     pub place: String,
     /// The program and the log.
     pub program: Verification,
-    /// Whether the verifier went over more than [`MOST`] instructions, and the log is only the totals.
+    /// Whether the verifier processed more than [`MOST`] instructions, and the log has only the totals.
     pub totals_only: bool,
     /// Whether it was refused.
     pub refused: bool,
 }
 
 impl Verified {
-    /// How much there was to do.
+    /// The verifier's totals.
     pub fn totals(&self) -> Totals<'_> {
         Totals::of(&self.program.log)
     }
 
-    /// Whether it may run.
+    /// The verdict.
     pub fn verdict(&self) -> Verdict {
         if self.refused { Verdict::Refused } else { Verdict::Accepted }
     }
@@ -45,10 +45,10 @@ impl Verified {
         format!("{} {}", self.name, self.attach()).trim_end().to_owned()
     }
 
-    /// Why there is nothing to show of the walk, if the verifier went over more than is shown.
+    /// Why the walk is not shown, if it is too long.
     pub fn too_long(&self) -> Option<String> {
         let insns = self.totals().processed.map_or(0, |processed| processed.insns);
         self.totals_only
-            .then(|| format!("{insns} instructions are too many to show, {MOST} the most"))
+            .then(|| format!("{insns} instructions are too many to show; the limit is {MOST}"))
     }
 }

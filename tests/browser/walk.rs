@@ -230,7 +230,7 @@ fn the_failure_is_reached_by_its_key_and_its_history_marks_what_the_diagnosis_te
         };
         let marked: BTreeSet<u32> = seen["past"].as_array().unwrap().iter().map(at).collect();
         // That a call took away what a pointer led to is the diagnosis' own conclusion.
-        let told = why.history.iter().filter(|told| !told.what.contains("is void from here on"));
+        let told = why.history.iter().filter(|told| !told.what.contains("is invalid from here on"));
         assert_eq!(marked, told.map(|told| told.at).collect(), "{name}: {:?}", why.history);
         compared += usize::from(!marked.is_empty());
     }
@@ -286,7 +286,7 @@ fn what_is_clicked_is_told_and_has_an_address_of_its_own() {
     assert_eq!(seen[0]["picked"], json!(["p0-s16"]));
     let r0 = "the address of a map value of 8 bytes, +100 bytes";
     assert_eq!(seen[0]["known"][0], json!(["r0", r0, ""]));
-    assert_eq!(seen[8]["times"], "Time 2 of 2 before");
+    assert_eq!(seen[8]["times"], "Visit 2 of 2 previous");
     // The exact value of r1 was traced back on the own path.
     assert_eq!(seen[1]["exact"], json!(["p0-s6", "p0-s7", "p0-s8"]));
     assert_eq!(seen[8]["exact"], json!(["p0-s14"]));

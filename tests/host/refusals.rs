@@ -40,7 +40,7 @@ fn a_missing_null_check_is_a_sentence_with_the_instructions_behind_it() {
     let text = refused.render(false);
     let shown = " 6 | (79) r1 = *(u64 *)(r0 +0)\n   |                    ^^ NULL or the address";
     assert!(text.contains(shown), "{text}");
-    assert!(text.contains("change: put behind instruction 5: if r0 == 0x0 goto"), "{text}");
+    assert!(text.contains("change: insert after instruction 5: `if r0 == 0 goto L`"), "{text}");
     assert!(!text.contains('\x1b') && refused.render(true).contains("\x1b[1;31merror\x1b[0m"));
 }
 
@@ -116,7 +116,7 @@ fn an_endless_log_still_has_a_reason() {
         a.jump_if(r0, Cond::Lt, 2_000_000, &turn);
         a.exit();
     });
-    assert!(error.what.contains("the loop from 1 to 2 has more turns than fit"), "{error}");
+    assert!(error.what.contains("the loop from 1 to 2 has more iterations than fit"), "{error}");
 }
 
 /// The rule that a map breaks is told, and a map that keeps it is made.

@@ -103,10 +103,10 @@ fn what_cannot_be_run_says_why() {
             ".program t tracepoint sched/sched_switch\nr0 = 0\nexit",
             &["--repeat", "2"],
             2,
-            "not for it",
+            "do not apply to it",
         ),
         (".program t syscall\nr0 = 0\nexit", &["--repeat", "2"], 2, "once"),
-        (".program t cgroup_device\nr0 = 0\nexit", &[], 77, "does not run cgroup_device"),
+        (".program t cgroup_device\nr0 = 0\nexit", &[], 77, "cannot run cgroup_device"),
         (".program t raw_tp nosuch\nr0 = 0\nexit", &["1", "1"], 77, "no tracepoint nosuch"),
         (".program t tp_btf nosuch\nr0 = 0\nexit", &["1", "1"], 77, "no tracepoint nosuch"),
         (".program t uprobe /nosuch:f\nr0 = 0\nexit", &["1", "1"], 2, "/nosuch"),
@@ -116,7 +116,7 @@ fn what_cannot_be_run_says_why() {
             ".program a xdp\nr0 = 0\nexit\n.program b raw_tp sys_enter\nr0 = 0\nexit",
             &[],
             2,
-            "run once",
+            "can only be run once",
         ),
     ] {
         let ended = run(text, args);

@@ -145,7 +145,7 @@ fn a_refused_program_is_stepped_through_and_the_terminal_given_back() {
     stepping.shows("how r0 came about");
     stepping.shows(">*   5: (85) call bpf_map_lookup_elem#1");
     stepping.press("?");
-    stepping.shows("to where it is refused");
+    stepping.shows("the other side of this condition");
     stepping.press("qq");
     assert_eq!(stepping.end().code(), Some(1));
     // Why it is refused stays on the screen that was there before.

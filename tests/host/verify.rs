@@ -247,7 +247,7 @@ fn the_page_of_a_long_walk_is_bounded() {
     assert!(ended.stdout.len() < 400 * rows, "{rows} {}", ended.stdout.len());
     let ended = of_text(&turns(3000), "--html -");
     assert_eq!(ended.code, Some(0));
-    assert!(ended.stdout.contains(" instructions are too many to show, 20000 the most</p>"));
+    assert!(ended.stdout.contains(" instructions are too many to show; the limit is 20000</p>"));
     assert!(ended.stdout.len() < 30_000, "{}", ended.stdout.len());
 }
 
@@ -295,7 +295,7 @@ fn a_log_that_is_written_compares_as_equal_and_tells_which_program_it_is_of() {
         "\"$RAWBPF\" verify biolatency --against \"$OUT\" - < \"$OUT\" -- --attach raw_tp";
     let same = with_file(&log.stdout, compare);
     assert_eq!(same.stderr, "");
-    let alike = "the same paths, and of each value the same is known";
+    let alike = "no differences: the same paths, and the same is known about each value";
     assert_eq!(same.stdout.matches(alike).count(), 4, "{}", same.stdout);
     // By the other kind it is another program, and that is said.
     let script = "\"$RAWBPF\" verify biolatency --against \"$OUT\" -- --attach tp_btf; echo $?";
@@ -319,9 +319,9 @@ fn a_verdict_that_differs_is_told_with_what_made_it() {
     assert!(text.stderr.contains(said), "{}", text.stderr);
     for line in [
         "<stdin>: refused there: r0 may be NULL at 6: bpf_map_lookup_elem at 5 can return NULL",
-        "<stdin>: behind 5: (85) call bpf_map_lookup_elem#1: r0 is the address of a map value of 8 bytes; \
-         there NULL or the address of a map value of 8 bytes",
-        "<stdin>: from 6 to 7: walked only here, 1 instruction: refused before there",
+        "<stdin>: after 5: (85) call bpf_map_lookup_elem#1: r0 is the address of a map value of 8 bytes \
+         here, NULL or the address of a map value of 8 bytes there",
+        "<stdin>: from 6 to 7: followed only here, 1 instruction: there the program was refused before",
     ] {
         assert!(text.stdout.contains(line), "{line}: {}", text.stdout);
     }
@@ -347,7 +347,7 @@ fn what_bpftool_prints_is_compared_with() {
         rm -f \"/sys/fs/bpf/rawbpf-$$\" \"$OUT.o\" \"$OUT.log\"";
     let ended = with_file(ELIDED, script);
     assert_eq!(ended.stderr, "");
-    let alike = "the same paths, and of each value the same is known\n0\n";
+    let alike = "no differences: the same paths, and the same is known about each value\n0\n";
     assert!(ended.stdout.ends_with(alike), "{}", ended.stdout);
 }
 

@@ -96,37 +96,37 @@ fn the_remedy_is_about_this_program() {
     says(
         "missing_null_check",
         "bpf_map_lookup_elem at 5 can return NULL",
-        "instruction 5: if r0 == 0x0",
+        "after instruction 5: `if r0 == 0 goto L`",
     );
     says("clobbered_after_call", "the call of bpf_ktime_get_ns at 1 has wiped", "copy r1 to r7");
-    says("path_dependent_uninit", "goes past instruction 2", "before instruction 1: r6 = 0");
+    says("path_dependent_uninit", "skips instruction 2", "before instruction 1: r6 = 0");
     says(
         "map_index_unsigned_off_by_one",
         "r1, which instruction 9 added, is a number from 0 to 8",
         "r1 &= 7",
     );
-    says("map_value_negative_index", "may be negative", "before instruction 9: r1 &= 7");
+    says("map_value_negative_index", "possibly negative", "before instruction 9: `r1 &= 7`");
     says("bound_on_copy_w", "the comparison at 9 is of r2, a copy", "r1 &= 7");
-    says("null_check_wrong_branch", "r0 is NULL at 7", "the other way of instruction 6");
+    says("null_check_wrong_branch", "r0 is NULL at 7", "the other path of instruction 6");
     says(
         "ringbuf_use_after_submit",
-        "bpf_ringbuf_submit at 9 has given back",
+        "bpf_ringbuf_submit at 9 has released",
         "before instruction 9",
     );
-    says("ringbuf_double_submit", "bpf_ringbuf_submit at 9 has given back", "before instruction 9");
+    says("ringbuf_double_submit", "bpf_ringbuf_submit at 9 has released", "before instruction 9");
     says("packet_after_adjust", "bpf_xdp_adjust_head at 8 may move the packet", "data_end");
-    says("packet_short_check", "only 12 are known", "plus 14");
+    says("packet_short_check", "only 12 bytes are known", "plus 14");
     says("stack_oob", "below the frame", "r10-512");
     says("stack_oob_above", "above the frame", "r10-8");
     says("stack_uninit_read_unpriv", "nothing on this path has written", "*(u64 *)(r10 -8) = 0");
-    says("ctx_oob", "no such field to read", "a field of this type's context");
-    says("ctx_modified", "moved by 8 bytes at 0", "leave out instruction 0");
-    says("misaligned_stack", "no multiple of 8", "(r10 -16)");
-    says("return_range", "which is 5; it may be 0 to 1", "r0 = 0");
+    says("ctx_oob", "no such field to read", "a field of this context");
+    says("ctx_modified", "moved by 8 bytes at 0", "remove instruction 0");
+    says("misaligned_stack", "not a multiple of 8", "(r10 -16)");
+    says("return_range", "which is 5; it must be from 0 to 1", "r0 = 0");
     says("sub_arg_uninit", "which the call at 0 does not set", "before instruction 0");
     says("ringbuf_leak", "bpf_ringbuf_reserve at 4", "bpf_ringbuf_discard");
-    says("spin_lock_call_inside", "the lock is held that was taken at 12", "bpf_spin_unlock");
-    says("helper_size_unbounded", "the length that bpf_probe_read_kernel at 11", "r2 > 0x8");
+    says("spin_lock_call_inside", "the lock that was acquired at 12 is held", "bpf_spin_unlock");
+    says("helper_size_unbounded", "the length that bpf_probe_read_kernel at 11", "r2 > 8");
     says("deref_kernel_ptr_scalar", "instruction 0 loaded from memory", "bpf_probe_read_kernel");
 }
 
@@ -199,8 +199,8 @@ bpf_map_lookup_elem
    |
    = the verifier: invalid access to map value, value_size=8 off=8 size=1
    = the verifier: R0 max value is outside of the allowed memory range
-   = demanded: the value has 8 bytes, and this reads or writes 1 from byte 8 on
-   = change: before instruction 9: r1 &= 7, or if r1 > 0x7 goto where it is not used
+   = demanded: the value has 8 bytes: an access of size 1 at offset 8 does not fit
+   = change: insert before instruction 9: `r1 &= 7`, or `if r1 > 7 goto L`, where L does not use r1
 ";
     let text = refused.render(false);
     assert_eq!(text, wanted, "\n{text}");
@@ -229,7 +229,7 @@ fn too_many_branches_are_not_too_many_instructions() {
     };
     let (at, sentence, remedy) = said("The sequence of 8193 jumps is too complex.");
     assert_eq!(at, Some(0));
-    assert!(sentence.contains("8193 of them wait here, and 8192 is the most"), "{sentence}");
+    assert!(sentence.contains("8193 are waiting here, and the limit is 8192"), "{sentence}");
     assert!(!sentence.contains("1000000") && remedy.contains("bpf_loop"), "{sentence} {remedy}");
     let (_, sentence, remedy) = said("BPF program is too large. Processed 1000001 insn");
     assert!(sentence.contains("1000000"), "{sentence}");
@@ -253,7 +253,7 @@ fn a_message_that_nobody_knows_is_shown_as_it_is() {
     let code = Code::from_bytes(&[0x95, 0, 0, 0, 0, 0, 0, 0]);
     let log = "0: R1=ctx() R10=fp0\n0: (95) exit\nthe moon is in the wrong phase\n";
     let diagnosis = diagnose(&code, log).unwrap();
-    assert_eq!(diagnosis.sentence, "the kernel says: the moon is in the wrong phase");
+    assert_eq!(diagnosis.sentence, "the kernel's message is: the moon is in the wrong phase");
     assert_eq!((diagnosis.class, diagnosis.remedy.as_str()), ("", ""));
 }
 

@@ -249,22 +249,22 @@ fn what_kernels_really_say_beside_the_usual_has_advice_that_helps() {
         (
             helper,
             "invalid write to stack R1 off=-8 size=600",
-            "the frame has 512 bytes: what is larger belongs in a map",
+            "the frame has 512 bytes: larger data belongs in a map",
         ),
         (
             exit,
             "At program exit the register R0 has value (0x5; 0x0) should have been in (0x1; 0x0)",
-            "before instruction 22: r0 = 1",
+            "insert before instruction 22: r0 = 1",
         ),
         (
             exit,
             "At program exit the register R0 has smin=5 smax=5 should have been in [1, 3]",
-            "before instruction 22: r0 = 1",
+            "insert before instruction 22: r0 = 1",
         ),
         (
             exit,
             "At program exit the register R0 has smin=5 smax=5 should have been in [-4095, 0]",
-            "before instruction 22: r0 = 0",
+            "insert before instruction 22: r0 = 0",
         ),
     ] {
         assert_eq!(advice(&code, end, message), wanted, "{message}");

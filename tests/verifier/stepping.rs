@@ -78,7 +78,7 @@ fn the_failure_is_one_key_away_with_its_cause_and_the_history_one_more() {
         let failed = screen(&mut stepper, "!", SIZE);
         assert!(here(&failed).starts_with(">!   6: (79) r0 = *(u64 *)(r0 +0)"), "{failed}");
         assert!(failed.contains("refused: r0 may be NULL at 6"), "{failed}");
-        assert!(failed.contains("change: put behind instruction 5: if r0 == 0x0"), "{failed}");
+        assert!(failed.contains("change: insert after instruction 5: `if r0 == 0"), "{failed}");
         assert!(failed.lines().last().unwrap().contains("instruction 6, depth 0"), "{failed}");
         // What made r0 what it is.
         let made = screen(&mut stepper, "pr0", SIZE);
@@ -101,14 +101,14 @@ fn a_register_is_followed_back_through_all_that_made_it() {
     // The chain is marked, here and where one is not.
     assert_eq!(second.lines().filter(|line| line.starts_with(" *")).count(), 1, "{second}");
     let end = screen(&mut stepper, "<", SIZE);
-    assert!(end.lines().last().unwrap().contains("here begins what is known of r2"), "{end}");
+    assert!(end.lines().last().unwrap().contains("the history of r2 begins here"), "{end}");
     assert_eq!(slots(&screen(&mut stepper, ">", SIZE)), "2");
     // The same digit goes on too, and Escape ends it.
     assert_eq!(slots(&screen(&mut stepper, "r2", SIZE)), "1");
     let over = screen(&mut stepper, "\x1b", SIZE);
     assert!(!over.contains("how r2 came about"), "{over}");
     let nothing = screen(&mut stepper, "r9", SIZE);
-    assert!(nothing.contains("nothing on the way here made r9"), "{nothing}");
+    assert!(nothing.contains("nothing on the path to here made r9"), "{nothing}");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn both_sides_of_a_condition_are_a_key_apart() {
     let inside = screen(&mut stepper, "n", SIZE);
     assert!(inside.contains("depth 1") && inside.contains("branch 1: at 5"), "{inside}");
     let none = screen(&mut stepper, "b", SIZE);
-    assert!(none.lines().last().unwrap().contains("no branch is taken up later"), "{none}");
+    assert!(none.lines().last().unwrap().contains("no branch begins later"), "{none}");
 }
 
 #[test]
@@ -143,12 +143,12 @@ fn the_same_instruction_is_found_each_time_it_was_walked_over() {
     loop {
         let next = screen(&mut stepper, "]", SIZE);
         if here(&next) == here(&last) {
-            assert!(next.contains("was not walked over later"), "{next}");
+            assert!(next.contains("is not visited later"), "{next}");
             break;
         }
         assert_eq!(insn(&next), first);
         times += 1;
-        assert!(here(&next).contains(&format!("time {times}")), "{next}");
+        assert!(here(&next).contains(&format!("visit {times}")), "{next}");
         last = next;
     }
     assert!(times > 3, "{times}");
@@ -166,7 +166,7 @@ fn a_text_is_found_from_the_top_again() {
     let typed = screen(&mut stepper, "/qx", SIZE);
     assert!(typed.lines().last().unwrap().contains("/qx_"), "{typed}");
     let none = screen(&mut stepper, "\r", SIZE);
-    assert!(none.contains("\"qx\" is nowhere here"), "{none}");
+    assert!(none.contains("\"qx\" was not found"), "{none}");
 }
 
 #[test]
@@ -174,10 +174,10 @@ fn inside_a_function_the_registers_are_its_own() {
     let (one, program) = said("6.18", "ok_subprog");
     let mut stepper = stepper(one, &program);
     let call = screen(&mut stepper, "/call\r", SIZE);
-    assert!(call.contains("known behind 1, in a function"), "{call}");
+    assert!(call.contains("state after 1, in a function"), "{call}");
     assert!(call.contains("* r1  = 3"), "{call}");
     let back = screen(&mut stepper, "/exit\r", SIZE);
-    assert!(back.contains("known behind 5") && back.contains("* r0  = 4"), "{back}");
+    assert!(back.contains("state after 5") && back.contains("* r0  = 4"), "{back}");
     // r0 came from the function, and its argument from the caller.
     let made = screen(&mut stepper, "r0", SIZE);
     assert!(made.contains("3: r0 = 3") && made.contains("0: r1 = 3"), "{made}");
@@ -241,7 +241,7 @@ fn behind_the_last_step_are_the_totals() {
     let end = screen(&mut stepper, "Gn", SIZE);
     assert!(end.contains("depth 0   accepted: processed 10 of 1000000 instructions"), "{end}");
     let start = screen(&mut stepper, "gp", SIZE);
-    assert!(start.contains("step 1/11   here it begins"), "{start}");
+    assert!(start.contains("step 1/11   this is the beginning"), "{start}");
 }
 
 /// The last rows are kept, and say that others were before them.
@@ -262,7 +262,7 @@ fn of_a_long_walk_the_end_is_kept() {
         assert_eq!(kept, whole.history(last, register).map(|made| moved(made, by)));
     }
     let mut stepper = Stepper::new(vec![Walked::new(one.name.clone(), false, &program, 10)]);
-    assert!(screen(&mut stepper, "", SIZE).contains(&format!("the first {by} are left out")));
+    assert!(screen(&mut stepper, "", SIZE).contains(&format!("the first {by} steps are left out")));
 }
 
 /// What the walk tells is what one sees, in every log of every kernel.

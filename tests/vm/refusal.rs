@@ -20,7 +20,7 @@ pub fn unchecked(outcome: &Outcome) {
             "error: r6 may be NULL at ",
             "bpf_map_lookup_elem at 5 can return NULL",
             " 5 | (85) call bpf_map_lookup_elem#1\n",
-            "change: put behind instruction 5: if r0 == 0x0 goto",
+            "change: insert after instruction 5: `if r0 == 0 goto L`",
         ],
     );
 }

@@ -1,11 +1,11 @@
-//! What `verify` must have told of programs in the guest.
+//! What `verify` must print for programs in the guest.
 
 use serde_json::Value;
 
 use crate::bed::Outcome;
 
-/// Each tool's programs by each way to attach, with the totals; of each run as many instructions were
-/// told as the kernel counted.
+/// Each tool's programs by each way to attach, with the totals; each run prints as many instructions as
+/// the kernel counted.
 pub fn accepted(outcome: &Outcome) {
     assert!(outcome.stderr.is_empty(), "{}", outcome.stderr);
     let (mut processed, mut runs) = (0, 0);
@@ -31,7 +31,7 @@ pub fn accepted(outcome: &Outcome) {
     assert_eq!(runs, 8, "{}", outcome.stdout);
 }
 
-/// What is known in each branch, whether this kernel says or not that it takes it up.
+/// The state in each branch, whether or not this kernel logs where the branch begins.
 pub fn branches(outcome: &Outcome) {
     assert!(outcome.stderr.is_empty(), "{}", outcome.stderr);
     let lines: Vec<Value> =
@@ -44,7 +44,7 @@ pub fn branches(outcome: &Outcome) {
         assert_eq!(branch["changes"]["r0"]["value"], value, "{branch}");
     }
     assert!(lines.iter().any(|line| line["type"] == "safe"), "{}", outcome.stdout);
-    // Of one program there is one beginning.
+    // One program has one beginning.
     assert_eq!(lines.iter().filter(|line| line["type"] == "begin").count(), 1);
     assert_eq!(lines.last().unwrap()["verdict"], "accepted");
 }
@@ -58,16 +58,17 @@ pub fn against(outcome: &Outcome) {
     let said = "/tmp/6.12.log: elided is refused there, accepted here\n";
     assert_eq!(outcome.stderr.contains(said), knows, "{}", outcome.stderr);
     let differs =
-        "r0 is the address of a map value of 8 bytes; there NULL or the address of a map value";
+        "r0 is the address of a map value of 8 bytes here, NULL or the address of a map value";
     assert_eq!(text.contains(differs), knows, "{text}");
     assert_eq!(
-        text.contains(": walked only here, 1 instruction: refused before there"),
+        text.contains(": followed only here, 1 instruction: there the program was refused before"),
         knows,
         "{text}"
     );
     // That is all that differs, whichever way it is printed.
     assert_eq!(text.matches("/tmp/6.12.log: ").count(), if knows { 3 } else { 1 }, "{text}");
     assert!(text.ends_with("status 1\n"), "{text}");
-    let alike = "/tmp/itself: the same paths, and of each value the same is known\n";
+    let alike =
+        "/tmp/itself: no differences: the same paths, and the same is known about each value\n";
     assert_eq!(itself.matches(alike).count(), 2, "{itself}");
 }

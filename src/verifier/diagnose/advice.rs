@@ -1,4 +1,4 @@
-//! What is wrong with this very program, and what to change in it.
+//! What is wrong with this particular program, and what to change in it.
 
 use super::super::history::{self, Did, Event, History};
 use super::super::log::Value;
@@ -7,19 +7,19 @@ use super::Case;
 use super::words::{at_most, bytes, kind, words};
 use crate::insn::{Alu, Insn, Operand};
 
-/// A sentence of what is wrong, and one of what to change.
+/// A sentence about what is wrong, and one about what to change.
 type Advice = (String, String);
 
-/// Where in the frame an access is.
+/// An access to the stack.
 pub(super) struct Stack {
     off: i64,
     size: i64,
-    /// Inside of the frame, so that the bytes were never written.
+    /// Whether it reads inside the frame: then the bytes were never written.
     pub inside: bool,
 }
 
 impl<'a> Case<'a, '_> {
-    /// Where in the frame an access is that the message calls wrong.
+    /// The access to the stack that the message is about.
     pub(super) fn stack(&self) -> Option<Stack> {
         let (off, size) = (self.number("off")?, self.size("size")?);
         let inside = off >= -512 && off.checked_add(size)? <= 0;
@@ -35,7 +35,7 @@ impl<'a> Case<'a, '_> {
         })
     }
 
-    /// What is wrong and what to change, about this program where that can be told.
+    /// What is wrong and what to change: about this program if possible, otherwise in general.
     pub(super) fn explain(
         &self,
         at: Option<u32>,
@@ -44,7 +44,7 @@ impl<'a> Case<'a, '_> {
     ) -> Advice {
         let general = match &self.known {
             Some(known) => (known.explanation(), known.remedy()),
-            None => (format!("the kernel says: {}", self.first), String::new()),
+            None => (format!("the kernel's message is: {}", self.first), String::new()),
         };
         self.special(at, value, history).unwrap_or(general)
     }
@@ -93,7 +93,7 @@ impl<'a> Case<'a, '_> {
             let keep = self.spare().map_or("the stack".into(), |spare| format!("r{spare}"));
             return Some((
                 format!("{r} is read at {at}, but the call of {by} at {call} has wiped r1 to r5"),
-                format!("copy {r} to {keep} before instruction {call}, and use {keep} behind it"),
+                format!("copy {r} to {keep} before instruction {call}, and use {keep} after it"),
             ));
         }
         let passed = history.events.iter().find(|e| matches!(e.did, Did::Passed(_)));
@@ -123,7 +123,7 @@ impl<'a> Case<'a, '_> {
         if let Some((branch, writer)) = skipped {
             return Some((
                 format!(
-                    "{r} is not written when the jump at {branch} is taken: it goes past \
+                    "{r} is not written when the jump at {branch} is taken: the jump skips \
                      instruction {writer}, which writes {r}"
                 ),
                 format!("write {r} before instruction {branch}: r{register} = 0"),
@@ -132,13 +132,13 @@ impl<'a> Case<'a, '_> {
         if let Some(Insn::Exit) = self.insn(Some(at)) {
             return Some((
                 format!("exit at {at} returns r0, which nothing on this path has written"),
-                format!("put before instruction {at}: r0 = 0"),
+                format!("insert before instruction {at}: r0 = 0"),
             ));
         }
         if let Some(Insn::Call(_)) = self.insn(Some(at)) {
             return Some((
                 format!(
-                    "{} at {at} takes {r}, which nothing on this path has written",
+                    "{} at {at} needs {r}, which nothing on this path has written",
                     self.callee(at)
                 ),
                 format!("set {r} before instruction {at}"),
@@ -166,12 +166,12 @@ impl<'a> Case<'a, '_> {
                 helper.name
             ),
             format!(
-                "put behind instruction {call}: if r0 == 0x0 goto, to where it is not followed any more"
+                "insert after instruction {call}: `if r0 == 0 goto L`, where L does not use r0"
             ),
         ))
     }
 
-    /// What it points to was given back, or the packet may have moved.
+    /// Advice for a pointer whose object was released, or whose packet may have moved.
     fn ended(&self, at: u32, register: u8, history: &History) -> Option<Advice> {
         let mut events = history.events.iter();
         let event = events.find(|event| matches!(event.did, Did::Invalidated(_)))?;
@@ -182,16 +182,16 @@ impl<'a> Case<'a, '_> {
             .any(|event| event.value.is_some_and(|value| value.type_.starts_with("pkt")));
         let (why, remedy) = if packet {
             (
-                "may move the packet: pointers to it from before are void",
+                "may move the packet, and earlier pointers into it are invalid",
                 format!(
-                    "behind instruction {call} load data and data_end from the context again, and \
+                    "after instruction {call}, load data and data_end from the context again, and \
                      compare again"
                 ),
             )
         } else {
             (
-                "has given back what it points to",
-                format!("use r{register} before instruction {call}, not behind it"),
+                "has released what it points to",
+                format!("use r{register} before instruction {call}, not after it"),
             )
         };
         let by = self.callee(call);
@@ -217,10 +217,10 @@ impl<'a> Case<'a, '_> {
             let branch = self.path.steps[*step].at;
             let way = if *held { "is taken" } else { "is not taken" };
             return Some((
-                format!("{r} is NULL at {at}: the jump at {branch} {way} only when it is"),
+                format!("{r} is NULL at {at}: the jump at {branch} {way} only if {r} is NULL"),
                 format!(
-                    "use {r} on the other way of instruction {branch}: turn == into !=, or change \
-                     places"
+                    "use {r} on the other path of instruction {branch}: replace == by !=, or swap the \
+                     two paths"
                 ),
             ));
         }
@@ -234,7 +234,7 @@ impl<'a> Case<'a, '_> {
         let (from, remedy) = match (origin.did, self.code.insn(made)?) {
             (Did::Stored(slot), _) => (
                 format!(
-                    "loaded from r10{slot:+}, where instruction {made} stored no whole pointer"
+                    "loaded from r10{slot:+}, where instruction {made} did not store a whole pointer"
                 ),
                 format!("store all 8 bytes of the pointer at r10{slot:+}, and nothing else there"),
             ),
@@ -247,7 +247,7 @@ impl<'a> Case<'a, '_> {
             (_, Insn::Call(_)) => (format!("which {} at {made} returned", self.callee(made)), read),
             _ => (format!("which instruction {made} made"), load),
         };
-        Some((format!("{r} is no pointer at {at} but a number, {from}"), remedy))
+        Some((format!("{r} is not a pointer at {at} but a number, {from}"), remedy))
     }
 
     fn stack_access(&self, at: Option<u32>) -> Option<Advice> {
@@ -266,7 +266,7 @@ impl<'a> Case<'a, '_> {
                     "{what} reads {} at r10{off} that nothing on this path has written",
                     bytes(size)
                 ),
-                format!("write them before: {store}"),
+                format!("write them before this: {store}"),
             ));
         }
         if self.class_known() == "stack-uninit" {
@@ -274,16 +274,16 @@ impl<'a> Case<'a, '_> {
         }
         let (wrong, remedy) = if off < -512 {
             (
-                "begins below the frame, which ends at r10-512",
-                "use r10-512 or higher; what is larger belongs in a map".to_owned(),
+                "they begin below the frame, which ends at r10-512",
+                "use r10-512 or higher; larger data belongs in a map".to_owned(),
             )
         } else if off.checked_add(size)? > 0 {
             let lower = format!("point to r10-{size} or lower");
             (
-                "ends above the frame, whose last byte is at r10-1",
+                "they end above the frame, whose last byte is at r10-1",
                 match self.helper(at?) {
                     _ if size > 512 => {
-                        "the frame has 512 bytes: what is larger belongs in a map".into()
+                        "the frame has 512 bytes: larger data belongs in a map".into()
                     }
                     Some(_) if off < 0 => format!("{lower}, or pass a size of at most {}", -off),
                     Some(_) => lower,
@@ -293,7 +293,7 @@ impl<'a> Case<'a, '_> {
         } else {
             return None;
         };
-        Some((format!("{what} uses {} at r10{off:+}, which {wrong}", bytes(size)), remedy))
+        Some((format!("{what} uses {} at r10{off:+}: {wrong}", bytes(size)), remedy))
     }
 
     fn bounds(
@@ -360,7 +360,7 @@ impl<'a> Case<'a, '_> {
                 None => (
                     format!("instruction {at} uses {uses}, {reach}"),
                     match last {
-                        0 => "use offset 0, the only one at which it fits".into(),
+                        0 => "use offset 0, the only offset at which the access fits".into(),
                         _ => format!("use an offset from 0 to {last}"),
                     },
                 ),
@@ -386,7 +386,9 @@ impl<'a> Case<'a, '_> {
                 ),
                 match room {
                     Some(room) => at_most(at, register, room),
-                    None => format!("bound r{register} before instruction {at}, without a sign"),
+                    None => {
+                        format!("bound r{register} before instruction {at}, as an unsigned number")
+                    }
                 },
             ));
         }
@@ -412,7 +414,9 @@ impl<'a> Case<'a, '_> {
             ),
             match last {
                 Some(last) => at_most(at, register, last),
-                None => format!("bound r{register} before instruction {at}, without a sign"),
+                None => {
+                    format!("bound r{register} before instruction {at}, as an unsigned number")
+                }
             },
         ))
     }
@@ -453,7 +457,8 @@ impl<'a> Case<'a, '_> {
         };
         Some((
             format!(
-                "instruction {at} uses {size} bytes at r{register}{offset:+}, which is no multiple of {size}"
+                "instruction {at} uses {size} bytes at r{register}{offset:+}, which is not a multiple of \
+                 {size}"
             ),
             remedy,
         ))
@@ -474,7 +479,7 @@ impl<'a> Case<'a, '_> {
             _ => ("a call is made", "before it, or make the call before the lock"),
         };
         Some((
-            format!("{what} at {at} while the lock is held that was taken at {}", lock.at),
+            format!("{what} at {at} while the lock that was acquired at {} is held", lock.at),
             format!("call bpf_spin_unlock {remedy}"),
         ))
     }
@@ -484,11 +489,12 @@ impl<'a> Case<'a, '_> {
         let end = off.checked_add(size).filter(|end| *end > 0)?;
         Some((
             format!(
-                "instruction {at} uses {} from byte {off} of the packet on, and only {r} are known to exist",
-                bytes(size)
+                "instruction {at} uses {} at offset {off} of the packet, and only {} are known to exist",
+                bytes(size),
+                bytes(r)
             ),
             format!(
-                "before instruction {at} compare r{register} as it came from the context, plus {end}, with \
+                "before instruction {at}, compare r{register} as loaded from the context, plus {end}, with \
                  data_end, and leave if it is greater"
             ),
         ))
@@ -528,11 +534,11 @@ impl<'a> Case<'a, '_> {
         };
         Some((
             format!(
-                "r{register} was moved by {off} bytes at {by}, but this pointer must be used as it came"
+                "r{register} was moved by {off} bytes at {by}, but this pointer must be used unchanged"
             ),
             match sum {
                 Some(sum) => format!(
-                    "leave out instruction {by}, and use the offset in instruction {at}: (r{register} {sum:+})"
+                    "remove instruction {by}, and use the offset in instruction {at}: (r{register} {sum:+})"
                 ),
                 None => format!("pass the pointer as it was before instruction {by}"),
             },
@@ -547,7 +553,7 @@ impl<'a> Case<'a, '_> {
             let want = want.strip_prefix("expected=").unwrap_or(want);
             return Some((
                 format!(
-                    "r{register}, argument {register} of {callee} at {at},{} and should be {}",
+                    "r{register}, argument {register} of {callee} at {at},{} but should be {}",
                     if is.is_empty() { format!(" is {}", kind(known.field("got")?)) } else { is },
                     kind(want)
                 ),
@@ -569,7 +575,7 @@ impl<'a> Case<'a, '_> {
         if !self.first.starts_with("BPF program is too large") {
             return None;
         }
-        // The instruction that goes back most often.
+        // The instruction that jumps back most often.
         let mut turns = vec![0u32; self.code.slots().len()];
         for pair in self.path.steps.windows(2) {
             if pair[1].at <= pair[0].at
@@ -587,22 +593,22 @@ impl<'a> Case<'a, '_> {
                 slots.filter(|at| matches!(self.code.insn(*at), Some(Insn::JumpIf { .. }))).count();
             return Some((
                 format!(
-                    "too much to walk over: there is no loop, but the {branches} branches from {at} on can \
-                     be taken in so many ways that they have more than 1000000 instructions in all"
+                    "too many paths: there is no loop, but the paths through the {branches} branches from \
+                     {at} on have more than 1000000 instructions together"
                 ),
-                "compute by arithmetic (masks, shifts) what is used later; or use what a branch decides \
-                 before the next one, and write a constant to the register behind that"
+                "compute values that are used later by arithmetic (masks, shifts); or use the result of each \
+                 branch before the next branch, and then set its register to a constant"
                     .into(),
             ));
         }
         Some((
             format!(
-                "too much to walk over: the loop from {to} to {at} has more turns than fit into 1000000 \
-                 instructions"
+                "too many instructions: the loop from {to} to {at} has more iterations than fit into \
+                 1000000 instructions"
             ),
             format!(
-                "a smaller bound at {at}, or bpf_loop (Linux 5.17), which is walked once, or fewer \
-                 branches in a turn"
+                "use a smaller bound at {at}, or bpf_loop (Linux 5.17), which is verified once, or fewer \
+                 branches in an iteration"
             ),
         ))
     }
@@ -613,11 +619,11 @@ impl<'a> Case<'a, '_> {
         let back = match self.helper(taken).map(|helper| helper.name) {
             Some("bpf_ringbuf_reserve") => "bpf_ringbuf_submit or bpf_ringbuf_discard",
             Some(name) if name.contains("sk") => "bpf_sk_release",
-            _ => "the function that gives it back",
+            _ => "the function that releases it",
         };
         let end = at.map_or(String::new(), |at| format!(" at {at}"));
         Some((
-            format!("what {by} at {taken} returned is still held where the program ends{end}"),
+            format!("the program ends{end} while it still holds what {by} at {taken} returned"),
             format!("call {back} on every path from {taken} to the end on which it is not NULL"),
         ))
     }
@@ -646,7 +652,7 @@ impl<'a> Case<'a, '_> {
                 "{} at {at} cannot be called from this type of program, or not by this kernel",
                 helper.name
             ),
-            format!("{}; it came with Linux {major}.{minor}", known.remedy()),
+            format!("{} (this helper exists since Linux {major}.{minor})", known.remedy()),
         ))
     }
 
@@ -670,8 +676,8 @@ impl<'a> Case<'a, '_> {
         let is = value.map_or("any number".into(), words);
         let end = at.map_or(String::new(), |at| format!(" at {at}"));
         Some((
-            format!("the program returns r0{end}, which is {is}; it may be {from} to {to}"),
-            format!("before instruction {}: r0 = {allowed}", at?),
+            format!("the program returns r0{end}, which is {is}; it must be from {from} to {to}"),
+            format!("insert before instruction {}: r0 = {allowed}", at?),
         ))
     }
 
@@ -679,8 +685,8 @@ impl<'a> Case<'a, '_> {
         self.first.starts_with("infinite").then(|| {
             let jump = self.code.target(at).map_or(String::new(), |to| format!(" (it jumps to {to})"));
             (
-                format!("the loop at {at} does not end: the verifier came back to it with nothing changed{jump}"),
-                "change a register in each turn, and leave the loop by comparing it with a constant".into(),
+                format!("the loop at {at} does not end: the verifier came back to it and nothing had changed{jump}"),
+                "change a register in each iteration, and leave the loop by comparing it with a constant".into(),
             )
         })
     }

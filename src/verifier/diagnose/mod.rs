@@ -14,34 +14,34 @@ pub use words::words;
 /// Why a program is refused.
 #[derive(Clone, Debug)]
 pub struct Diagnosis<'a> {
-    /// The kind of mistake, as [`causes`] calls it; empty for a message that nobody knows.
+    /// The kind of mistake, as [`causes`] names it; empty for an unknown message.
     pub class: &'static str,
-    /// What is wrong, in one sentence about this program.
+    /// What is wrong with this program, in one sentence.
     pub sentence: String,
     /// The refused instruction's slot, if the kernel names it or the program shows it.
     pub at: Option<u32>,
-    /// The register that it is about.
+    /// The register that the refusal is about.
     pub register: Option<u8>,
-    /// What was known of the register there.
+    /// What was known about the register there.
     pub value: Option<Value<'a>>,
-    /// How the register came to that.
+    /// How the register came to this value.
     pub history: Vec<Told<'a>>,
     /// What the verifier demands.
     pub demand: String,
     /// What to change.
     pub remedy: String,
-    /// What the kernel said, line by line.
+    /// The kernel's own messages, line by line.
     pub said: Vec<&'a str>,
-    /// What Linux 7.3 says of it: reason and suggestion.
+    /// The report of Linux 7.3: reason and suggestion.
     pub report: Option<(String, String)>,
-    /// How far the verifier walked.
+    /// How many instructions and states the verifier processed.
     pub processed: Option<Processed>,
     /// Which end of the log is missing.
     pub missing: Missing,
 }
 
 impl Diagnosis<'_> {
-    /// What is to be said behind the history, each with its name; nothing of it is empty.
+    /// The notes after the history, each with its name; none is empty.
     pub fn notes(&self) -> Vec<(&'static str, String)> {
         let said = self.said.iter().map(|said| ("the verifier", (*said).to_owned()));
         let report = self.report.as_ref().map(|(reason, change)| format!("{reason} {change}"));
@@ -69,15 +69,16 @@ pub struct Told<'a> {
     pub at: u32,
     /// The register that it is about.
     pub register: Option<u8>,
-    /// What it did.
+    /// What the instruction did.
     pub what: String,
-    /// What was known behind it.
+    /// What was known about the register after it.
     pub value: Option<Value<'a>>,
 }
 
-/// Diagnoses a refusal from the log; at levels 1 and 2 it tells the most, at level 4 only the message.
+/// Diagnoses a refusal from the log. Logs of levels 1 and 2 have the most in them, those of level 4 only
+/// the message.
 ///
-/// `None` if the log says nothing: then the kernel refused before its verifier saw the program.
+/// `None` if the log has no message: then the kernel refused before its verifier saw the program.
 pub fn diagnose<'a>(code: &Code, log: &'a str) -> Option<Diagnosis<'a>> {
     let path = path(code, log);
     let (said, known) = said(&path);
@@ -114,8 +115,8 @@ pub fn diagnose<'a>(code: &Code, log: &'a str) -> Option<Diagnosis<'a>> {
     })
 }
 
-/// The lines that say why, without those that only remark something; and what is known of the first that
-/// anything is known of.
+/// The lines that give the reason, without mere remarks; and the cause of the first line whose cause is
+/// known.
 fn said<'a>(path: &Path<'a>) -> (Vec<&'a str>, Option<Known<'a>>) {
     let mut known = None;
     let mut reasons = path.messages.clone();
@@ -148,7 +149,7 @@ struct Case<'a, 'c> {
     register: Option<u8>,
 }
 
-/// What is said of a program at its end, or of a walk that has ended.
+/// Classes of messages about the program's end, or about a walk that has ended.
 const AT_EXIT: [&str; 6] =
     ["uninit-register", "return-value", "reference", "locked-region", "pointer-leak", "argument"];
 
@@ -173,8 +174,8 @@ impl<'a> Case<'a, '_> {
         self.code.insn(at?)
     }
 
-    /// The refused instruction: named by the message, else the last that was walked over, else what
-    /// in the program is as the message says.
+    /// The refused instruction: the one that the message names, or the last one processed, or the one in
+    /// the program that fits the message.
     fn place(&mut self) -> Option<u32> {
         let class = self.class_known();
         let last = self.path.steps.last();
@@ -199,7 +200,7 @@ impl<'a> Case<'a, '_> {
         let named = named.filter(|at| (*at as usize) < self.code.slots().len());
         let at = named.or_else(|| match last {
             Some(step) if walked => Some(step.at),
-            // A call that goes too deep, or one of which only the whole chain is too large.
+            // A call that goes too deep, or whose chain of calls needs too much stack.
             Some(step) if class == "stack-depth" && self.code.target(step.at).is_some() => {
                 Some(step.at)
             }
@@ -209,7 +210,7 @@ impl<'a> Case<'a, '_> {
         at
     }
 
-    /// The instruction that the message is about, where the kernel does not say which.
+    /// The instruction that the message is about, if the kernel does not name it.
     fn in_program(&self) -> Option<u32> {
         let slots = self.code.slots();
         let indexed = || (0u32..).zip(slots);
@@ -335,7 +336,7 @@ impl<'a> Case<'a, '_> {
         history::before(self.code, &self.path.steps, self.index?, register?)
     }
 
-    /// The history, and where a call made the register unusable without writing it.
+    /// The history, including a call that made the register invalid without writing it.
     fn history(&self, index: usize, register: u8) -> History<'a> {
         let steps = &self.path.steps;
         let mut history = history::history(self.code, steps, index, register);
@@ -395,8 +396,8 @@ impl<'a> Case<'a, '_> {
             if let Did::Passed(register) = event.did
                 && self.class() == "uninit-register"
             {
-                let handed_over = format!("r{register} handed over");
-                told.what = told.what.replace(&handed_over, &format!("does not set r{register}"));
+                let passes = format!("passes r{register}");
+                told.what = told.what.replace(&passes, &format!("does not set r{register}"));
             }
             told
         });
@@ -419,7 +420,7 @@ fn callee(code: &Code, at: u32) -> String {
     }
 }
 
-/// An event on this path in words.
+/// An event of the history in words.
 pub fn tell<'a>(code: &Code, steps: &[Step<'a>], event: &Event<'a>) -> Told<'a> {
     let at = steps[event.step].at;
     let constant = match code.insn(at) {
@@ -435,7 +436,7 @@ pub fn tell<'a>(code: &Code, steps: &[Step<'a>], event: &Event<'a>) -> Told<'a> 
             Some(Insn::Call(_)) => format!("r0{is}, the result of {}", callee(code, at)),
             _ => format!("r{register}{is}"),
         },
-        Did::Stored(slot) => format!("kept on the stack at r10{slot:+}{is}"),
+        Did::Stored(slot) => format!("stored on the stack at r10{slot:+}{is}"),
         Did::Compared { register, held } => {
             let way = if held { "taken" } else { "not taken" };
             let is = event
@@ -444,8 +445,8 @@ pub fn tell<'a>(code: &Code, steps: &[Step<'a>], event: &Event<'a>) -> Told<'a> 
             format!("{way}{is}")
         }
         Did::Wiped(register) => format!("r{register} wiped by the call"),
-        Did::Invalidated(register) => format!("r{register} is void from here on"),
-        Did::Passed(register) => format!("r{register} handed over{is}"),
+        Did::Invalidated(register) => format!("r{register} is invalid from here on"),
+        Did::Passed(register) => format!("passes r{register}{is}"),
     };
     match event.times_before {
         0 => {}

@@ -2,14 +2,15 @@
 
 use super::super::log::{Bounds, Value};
 
-/// How to hold an index from 0 to `last`, which is not negative.
+/// How to bound a register to 0 to `last`, which is not negative.
 pub(super) fn at_most(before: u32, register: u8, last: i64) -> String {
     let mask = match (last as u64 + 1).is_power_of_two() {
-        true => format!("r{register} &= {last}, or "),
+        true => format!("`r{register} &= {last}`, or "),
         false => String::new(),
     };
     format!(
-        "before instruction {before}: {mask}if r{register} > {last:#x} goto where it is not used"
+        "insert before instruction {before}: {mask}`if r{register} > {last} goto L`, where L does not \
+         use r{register}"
     )
 }
 
@@ -17,7 +18,7 @@ pub(super) fn bytes(count: i64) -> String {
     format!("{count} byte{}", if count == 1 { "" } else { "s" })
 }
 
-/// A type as the kernel calls it, or several, in words.
+/// One or several types, given by the kernel's names, in words.
 pub(super) fn kind(kernel: &str) -> String {
     match kernel {
         "inv" | "scalar" => "a number".into(),
@@ -30,7 +31,7 @@ pub(super) fn kind(kernel: &str) -> String {
     }
 }
 
-/// What a value is, in words.
+/// A value in words.
 pub fn words(value: Value) -> String {
     let number_of = |key| value.number(key).unwrap_or(0);
     let off = number_of("off").checked_add(number_of("imm"));
@@ -38,7 +39,7 @@ pub fn words(value: Value) -> String {
     let moved = match (off, bounds == Bounds::UNKNOWN || value.known.is_some()) {
         (Some(0), true) => String::new(),
         (Some(off), true) => format!(", {off:+} bytes"),
-        // A number was added that is not known.
+        // An unknown number was added.
         (Some(off), false) if bounds.umax <= i64::MAX as u64 => {
             let (from, to) = (off.saturating_add(bounds.smin), off.saturating_add(bounds.smax));
             format!(", {from:+} to {to:+} bytes")
@@ -53,7 +54,7 @@ pub fn words(value: Value) -> String {
     }
     if value.type_ == "fp" {
         return match value.known {
-            Some(0) => "r10, the top of the frame".into(),
+            Some(0) => "the frame pointer".into(),
             Some(at) => format!("the address r10{at:+}"),
             None => "an address on the stack".into(),
         };
@@ -67,7 +68,8 @@ pub fn words(value: Value) -> String {
             format!("the address of a map value{size}")
         }
         "pkt" => {
-            format!("an address in the packet, {} bytes known", value.number("r").unwrap_or(0))
+            let known = value.number("r").unwrap_or(0);
+            format!("an address in the packet, {known} bytes known to exist")
         }
         "pkt_end" => "the end of the packet".into(),
         "ringbuf_mem" | "alloc_mem" | "mem" => "the address of memory".into(),
@@ -84,20 +86,18 @@ fn number(value: Value) -> String {
             known.to_string()
         };
     }
-    let bounds = value.bounds();
-    let unsigned = (bounds.umin > 0).then_some(bounds.umin);
-    match (unsigned, bounds.umax) {
-        (_, umax) if umax < 1 << 48 => format!("a number from {} to {umax}", bounds.umin),
-        (Some(umin), _) => {
-            format!("a number of at least {umin} without a sign, with no upper bound")
+    let Bounds { umin, umax, smin, smax } = value.bounds();
+    match (smin, smax) {
+        _ if umax < 1 << 48 => format!("a number from {umin} to {umax}"),
+        // As a number with a sign, it may be negative where the unsigned one is large.
+        (..0, 0..) if (1..=i64::MAX as u64).contains(&umin) => {
+            format!("a number of at least {umin}, or negative")
         }
-        _ if bounds.smin > i64::MIN && bounds.smax < i64::MAX => {
-            format!("a number from {} to {}", bounds.smin, bounds.smax)
-        }
-        _ if bounds.smax < i64::MAX => {
-            format!("a number of at most {}, which may be negative", bounds.smax)
-        }
-        _ if bounds.smin > i64::MIN => format!("a number of at least {}", bounds.smin),
-        _ => "any number".into(),
+        (0.., _) if umin > 0 => format!("a number of at least {umin}"),
+        (i64::MIN, i64::MAX) => "any number".into(),
+        (i64::MIN, ..0) => format!("a number of at most {smax}"),
+        (i64::MIN, _) => format!("a number of at most {smax}, possibly negative"),
+        (_, i64::MAX) => format!("a number of at least {smin}"),
+        _ => format!("a number from {smin} to {smax}"),
     }
 }

@@ -1,4 +1,4 @@
-//! A program's verdict and walk beside those that other kernels gave.
+//! A program's verdict and walk beside those of other kernels.
 
 use serde_json::Value as Json;
 
@@ -13,7 +13,7 @@ use crate::verifier::verified::{MOST, Verified};
 use crate::verifier::walk::name;
 use crate::view::table::{Side as Column, table};
 
-/// Values and paths that the text shows; the JSON has all.
+/// The number of values and paths that the text shows; the JSON has all.
 const FIRST: usize = 8;
 
 /// A program's verdict and walk beside those of another kernel, as an object on a line, without the
@@ -126,7 +126,9 @@ pub fn text(verified: &Verified, pairs: &[Pair], kernel: &str) -> String {
         lines.extend(paths(&comparison.paths));
         let compared = comparison.here.insns > 0 && comparison.there.insns > 0;
         if lines.is_empty() && compared {
-            lines.push("the same paths, and of each value the same is known".into());
+            lines.push(
+                "no differences: the same paths, and the same is known about each value".into(),
+            );
         }
         text += &lines.iter().map(|line| format!("{}: {line}\n", pair.file)).collect::<String>();
     }
@@ -139,13 +141,13 @@ type Number = fn(&Totals) -> Option<u32>;
 const NUMBERS: [(&str, Number); 5] = [
     ("instructions processed", |it| Some(it.processed?.insns)),
     ("states", |it| Some(it.processed?.states)),
-    ("states at once", |it| Some(it.processed?.peak_states)),
-    ("states at one instruction", |it| Some(it.processed?.states_per_insn)),
-    // Of all functions, as newer kernels tell it of a chain of calls.
+    ("states, peak", |it| Some(it.processed?.peak_states)),
+    ("states, most at an instruction", |it| Some(it.processed?.states_per_insn)),
+    // Of all functions, as newer kernels report it for a chain of calls.
     ("stack, bytes", |it| it.stack?.split('+').map(|part| part.parse::<u32>().ok()).sum()),
 ];
 
-/// The verdicts and totals, a column each.
+/// The verdicts and totals, a column for each kernel.
 fn totals(verified: &Verified, pairs: &[Pair], kernel: &str) -> String {
     let mut columns = vec![("", Column::Left), ("here", Column::Right)];
     columns.extend(pairs.iter().map(|pair| (pair.file.as_str(), Column::Right)));
@@ -176,23 +178,25 @@ fn totals(verified: &Verified, pairs: &[Pair], kernel: &str) -> String {
 /// What cannot be compared, and why.
 fn limits(verified: &Verified, there: &Recording, comparison: &Comparison) -> Vec<String> {
     if there.log.len() > LONGEST {
-        return vec!["it has more than 16 MiB: the walks are not compared".into()];
+        return vec!["the log has more than 16 MiB: the walks are not compared".into()];
     }
     let mut lines = vec![];
     match &comparison.program {
         Program::Same => {}
         Program::Numbers(others) => {
             let (at, text) = others[0];
-            // Behind its opcode, which is the same.
+            // Without its opcode, which is the same.
             let ours = verified.program.text(at).split_off(5);
             lines.push(format!(
-                "the same instructions, {} with other numbers there: {at}: {text}, here {ours}",
+                "the same instructions, but {} with other numbers there: {at}: {text}, here {ours}",
                 others.len()
             ));
         }
-        Program::Other(..) => return vec!["of another program: the walks are not compared".into()],
+        Program::Other(..) => {
+            return vec!["the log is of another program: the walks are not compared".into()];
+        }
         Program::Untold => {
-            return vec!["it shows no instructions: the walks cannot be compared".into()];
+            return vec!["the log shows no instructions: the walks cannot be compared".into()];
         }
     }
     if verified.totals_only {
@@ -200,17 +204,17 @@ fn limits(verified: &Verified, there: &Recording, comparison: &Comparison) -> Ve
         return lines;
     }
     if comparison.here.insns == 0 {
-        lines.push("no instruction was walked over here".into());
+        lines.push("no instruction was processed here".into());
     }
     for (told, where_) in [(comparison.here, "here"), (comparison.there, "there")] {
         let Told { insns, whole, missing } = told;
         let lost = match (missing.head, missing.tail) {
             (true, _) => "the log's beginning is missing",
             (_, true) => "the log's end is missing",
-            _ => "of the walk only a part is told, as at log level 1",
+            _ => "the log has only a part of the walk, as at log level 1,",
         };
         if !whole && insns > 0 {
-            lines.push(format!("{lost} {where_}: paths that it lacks are not compared"));
+            lines.push(format!("{lost} {where_}: paths that are not in it are not compared"));
         }
     }
     lines
@@ -224,14 +228,14 @@ fn values(verified: &Verified, all: &[Differing]) -> Vec<String> {
         if ours == theirs {
             (ours, theirs) = (attributes(here, &ours), attributes(there, &theirs));
         }
-        let to = to.map_or(String::new(), |to| format!(", going on at {to}"));
+        let to = to.map_or(String::new(), |to| format!(", continued at {to}"));
         let times = match times {
             1 => String::new(),
             _ => format!(" ({times} times)"),
         };
         let place = name(*place);
         lines.push(format!(
-            "behind {at}: {}{to}: {place} is {ours}; there {theirs}{times}",
+            "after {at}: {}{to}: {place} is {ours} here, {theirs} there{times}",
             verified.program.text(*at)
         ));
     }
@@ -239,7 +243,7 @@ fn values(verified: &Verified, all: &[Differing]) -> Vec<String> {
     lines
 }
 
-/// What the kernel prints of a value, where words do not tell two apart.
+/// A value in words with the kernel's own attributes, for two values that are the same in words.
 fn attributes(value: &Value, words: &str) -> String {
     let all: Vec<_> = value.attributes().map(|(key, number)| format!("{key}={number}")).collect();
     format!("{words} ({})", all.join(","))
@@ -249,7 +253,7 @@ fn paths(all: &[Parting]) -> Vec<String> {
     let mut lines = vec![];
     let mut most = vec![];
     for it in all {
-        // Those that take the most.
+        // The paths with the most instructions.
         let place = most.iter().position(|other: &&Parting| other.insns < it.insns);
         most.insert(place.unwrap_or(most.len()), it);
         most.truncate(FIRST);
@@ -268,17 +272,21 @@ fn paths(all: &[Parting]) -> Vec<String> {
         };
         lines.push(match why {
             Why::Safe => format!(
-                "{from}to {at}: found safe {other}, walked on {walked}: {insns} more{times}"
+                "{from}to {at}: found safe {other}, but followed further {walked}: {insns} more{times}"
             ),
             Why::NeverTaken => format!(
-                "{from}to {at}: walked only {walked}, {insns}{times}: {other} it goes the other way always"
+                "{from}to {at}: followed only {walked}, {insns}{times}: {other} the branch always goes the \
+                 other way"
             ),
             Why::Ended => {
-                format!("{from}to {at}: walked only {walked}, {insns}{times}: refused before {other}")
+                format!(
+                    "{from}to {at}: followed only {walked}, {insns}{times}: {other} the program was refused \
+                     before"
+                )
             }
         });
     }
-    lines.extend(more(all.len(), "paths that only one walks"));
+    lines.extend(more(all.len(), "paths that only one kernel follows"));
     lines
 }
 

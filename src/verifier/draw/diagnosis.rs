@@ -1,11 +1,11 @@
-//! A diagnosis as text, laid out as compilers do.
+//! A diagnosis as text, in the layout of compilers' messages.
 
 use crate::insn::Insn;
 use crate::verifier::diagnose::{Diagnosis, words};
 use crate::verifier::verification::{Source, Verification};
 
 impl Verification {
-    /// The diagnosis as text, with colours or without; the log as it is, if nothing can be told of it.
+    /// The diagnosis as text, with or without colours. If there is none, the log itself.
     pub fn render(&self, color: bool) -> String {
         let Some(diagnosis) = self.diagnose() else { return self.log.clone() };
         let mut page = Page { text: String::new(), color, width: 2, shown: None, last: None };
@@ -21,9 +21,9 @@ const BOLD: &str = "\x1b[1m";
 struct Page<'a> {
     text: String,
     color: bool,
-    /// Of the slots' numbers.
+    /// The width of the slots' numbers.
     width: usize,
-    /// The source line that was shown last, and the slot.
+    /// The source line and the slot that were shown last.
     shown: Option<&'a Source>,
     last: Option<u32>,
 }
@@ -81,7 +81,7 @@ impl<'a> Page<'a> {
         self.text.push('\n');
     }
 
-    /// An instruction under its source line, a register in it underlined, and what is said of that.
+    /// An instruction under its source line, with a register underlined and explained.
     fn step(
         &mut self,
         program: &'a Verification,
@@ -111,14 +111,15 @@ impl<'a> Page<'a> {
         self.paint(BLUE, &bar);
         self.text.push_str(&" ".repeat(start));
         self.paint(if refusal { RED } else { BLUE }, &format!("{mark} {what}"));
-        // Nobody wants to see that a line has ended.
+        // Without trailing spaces.
         let end = self.text.trim_end_matches(' ').len();
         self.text.truncate(end);
         self.text.push('\n');
     }
 }
 
-/// Where in an instruction's text its register is; the whole of it if the register is not there.
+/// Start and length of a register in an instruction's text; of the whole instruction if the register is
+/// not in it.
 pub(super) fn underlined(
     insn: Option<Insn>,
     text: &str,
@@ -138,7 +139,7 @@ pub(super) fn underlined(
             !(word(bytes.get(end)) || at.checked_sub(1).is_some_and(|at| word(bytes.get(at))))
         })
         .collect();
-    // A load reads its base, which stands behind what it writes.
+    // A load reads its base, which comes after the register that it writes.
     let place = match insn {
         Some(Insn::Load { .. } | Insn::LoadAcquire { .. }) if refusal => places.iter().max(),
         _ => places.iter().min(),

@@ -5,7 +5,7 @@ use crate::verifier::verification::{Source, Verification};
 use crate::verifier::verified::Verified;
 use crate::verifier::walk::{Entry, Step};
 
-/// The lines above a program's walk.
+/// The heading of a program's walk.
 pub fn head(verified: &Verified) -> String {
     let long = verified.too_long().map(|long| format!("; {long}\n")).unwrap_or_default();
     format!(".program {}\n{long}", verified.title())
@@ -25,7 +25,7 @@ pub struct Lines<'a> {
     text: String,
 }
 
-/// What is known stands from this column on.
+/// The column of what is known.
 const COLUMN: usize = 48;
 
 impl<'a> Lines<'a> {

@@ -1,29 +1,30 @@
-//! The parts of a walk in words, for a line each.
+//! The parts of a walk in words, one line for each.
 
 use crate::verifier::diagnose::words;
 use crate::verifier::log::{Place, Value};
 use crate::verifier::verification::Verification;
 use crate::verifier::walk::{Change, Entry, Exact, Step, name};
 
-/// Deeper branches are not indented further.
+/// The depth of branches from which on they are not indented further.
 pub const DEEPEST: usize = 12;
 
-/// So many of the instructions over which a value was traced back are named.
+/// The number of instructions over which a value was traced back that are named.
 const NAMED: usize = 8;
 
-/// What stands where the log is not whole.
-pub const CUT: &str = "here the log is not whole: it did not fit";
+/// The remark where a part of the log is missing.
+pub const CUT: &str = "here a part of the log is missing: it did not fit";
 
 /// A part of the walk in words.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Line {
-    /// What was walked over.
+    /// The part itself, such as an instruction.
     pub text: String,
-    /// What was learnt there; may be empty.
+    /// What the verifier learnt there; may be empty.
     pub behind: String,
 }
 
-/// A part of the walk in words; `all` asks of an instruction for all that is known behind it.
+/// A part of the walk in words. With `all`, an instruction has everything known after it, not only what
+/// it changed.
 pub fn line(program: &Verification, entry: &Entry, all: bool) -> Line {
     let (text, behind) = match entry {
         Entry::Begin { at, changes } => (format!("begins at {at}:"), plainly(changes)),
@@ -36,7 +37,7 @@ pub fn line(program: &Verification, entry: &Entry, all: bool) -> Line {
             (branch(&from.to_string(), *to, *speculative), plainly(changes))
         }
         Entry::Safe { at, .. } => {
-            (format!("{at:>4}: safe"), "known to be so before, the path ends".into())
+            (format!("{at:>4}: safe"), "already known to be safe: the path ends here".into())
         }
         Entry::Said(text) => (format!("; {text}"), String::new()),
         Entry::Cut => (format!("; {CUT}"), String::new()),
@@ -44,14 +45,14 @@ pub fn line(program: &Verification, entry: &Entry, all: bool) -> Line {
     Line { text, behind }
 }
 
-/// What stands before a line that is so many branches deep.
+/// The indentation of a line at a depth of branches.
 pub fn indent(depth: usize) -> String {
     "| ".repeat(depth.min(DEEPEST))
 }
 
-/// `from 7 to 12:`, where a branch is taken up.
+/// `from 7 to 12:`, the heading of a branch.
 pub fn branch(from: &str, to: u32, speculative: bool) -> String {
-    let guess = if speculative { " if the CPU guesses wrongly" } else { "" };
+    let guess = if speculative { ", only by a wrong guess of the CPU" } else { "" };
     format!("from {from} to {to}{guess}:")
 }
 
@@ -65,8 +66,8 @@ fn behind(step: &Step, all: bool) -> String {
     };
     match (step.times, behind.is_empty()) {
         (1, _) => behind,
-        (times, true) => format!("time {times}"),
-        (times, false) => format!("time {times}, {behind}"),
+        (times, true) => format!("visit {times}"),
+        (times, false) => format!("visit {times}, {behind}"),
     }
 }
 
@@ -75,7 +76,7 @@ pub fn exact(exact: &Exact) -> String {
     marked_exact(exact, name, &|_, at| at.to_string())
 }
 
-/// The same with places marked up, and slots, which are given with their index.
+/// The sentence of [`exact`], with places marked up, and slots too: these are given with their index.
 pub fn marked_exact(
     exact: &Exact,
     place: fn(Place) -> String,
@@ -115,7 +116,7 @@ pub fn learnt(changes: &[Change], marked: fn(Place) -> String, is: fn(Value) -> 
     all.join(", ")
 }
 
-/// `7 exactly`: a value, and whether it matters that it is just that.
+/// `7 exactly`: a value, and whether exactly this value matters.
 pub fn is(value: Value) -> String {
     let exact = if value.precise { " exactly" } else { "" };
     format!("{}{exact}", words(value))

@@ -1,12 +1,12 @@
-//! The walk as a web page of one file: plain HTML that can be read as it is; a script adds what is
-//! known at an instruction, and how it came about.
+//! The walk as a web page in one file: plain HTML that can be read without scripts. A script adds the
+//! state at an instruction, and how each value came about.
 //!
-//! What the script needs is in the rows: `data-k` is what is known behind an instruction, as the
-//! difference to the row before, in numbers of the values that the section ends with; every
-//! 256th row tells all of it. `data-d` is what the instruction writes and from what, `data-p` the
-//! row that it follows if that is not the one before, `data-x` the row back to which the verifier
-//! traced what must be exact, `data-l` its line of source if that is another than before, `data-f` how
-//! many calls deep it is.
+//! The rows have the data that the script needs. `data-k` is the state after an instruction, as the
+//! difference from the row before; values are given by their numbers in the list that ends the section,
+//! and every 256th row has the whole state. `data-d` is what the instruction writes and from what,
+//! `data-p` the row that it follows if that is not the row before, `data-x` the row back to which the
+//! verifier traced a value that must be exact, `data-l` its line of source if that differs from the row
+//! before, `data-f` the depth of calls.
 
 mod section;
 
@@ -30,8 +30,8 @@ impl Page {
         Page::default()
     }
 
-    /// One program more, whose rows are in this section; begun by [`Section::new`] with the number of
-    /// programs before.
+    /// Adds a program with its section, which was made by [`Section::new`] with the number of programs
+    /// before.
     pub fn add(&mut self, section: Section, about: &About) {
         self.names.push(about.name.to_owned());
         section.end(about, &mut self.sections);
@@ -42,7 +42,7 @@ impl Page {
         self.names.len()
     }
 
-    /// The file.
+    /// The whole page.
     pub fn to_html(&self) -> String {
         let mut contents = String::new();
         if self.count() > 1 {

@@ -7,7 +7,7 @@ const make = (tag, more, ...children) => {
 };
 const panel = find('aside');
 
-// What a program's rows say. A row tells its line of source if that is not the line of the row before.
+// The data of a program's rows. A row has its line of source only if it differs from the row before.
 const programs = all('.program').map((section, number) => {
   const told = find('template', section).content, rows = all('.walk li[id]', section);
   let line;
@@ -26,10 +26,10 @@ const parent = at => Number(program.rows[at].dataset.p ?? at - 1);
 const link = (at, place) => `#p${program.number}-s${at}${place ? `,${place}` : ''}`;
 const jump = (text, at, place) => make('a', { href: link(at, place) }, text);
 const code = at => find('code', program.rows[at]).textContent;
-// The row behind which what is told at a row is known: nobody knows what is behind a refused instruction.
+// The row whose state is shown at a row: after a refused instruction there is no state.
 const knownAt = at => program.rows[at].classList.contains('failed') ? parent(at) : at;
 
-// What is known behind a row: each 256th row tells all, those between what differs.
+// The state after a row: each 256th row has all of it, the rows between have the differences.
 function known(index) {
   const known = new Map();
   for (let at = index & ~255; at >= 0 && at <= index; at++) {
@@ -42,10 +42,10 @@ function known(index) {
   return known;
 }
 
-// The rows that made a place what it is at a row, back on the path: the last comes first.
+// The rows that made a place's value at a row, back along the path: the last comes first.
 function historyOf(index, place) {
   let at = knownAt(index), next;
-  // Behind a function's end is what its caller knows.
+  // After a function's end there is the state of its caller.
   const wanted = new Set([`${frame(index) - (at === index && program.rows[at].dataset.d === 'exit')}:${place}`]);
   const found = [];
   for (; at >= 0 && wanted.size && found.length < 500; next = at, at = parent(at)) {
@@ -57,8 +57,8 @@ function historyOf(index, place) {
       return taken;
     });
     if (to === 'call') {
-      const passed = take(own + 1, 'handed over to the function');
-      // What else the function has, it wrote.
+      const passed = take(own + 1, 'passed to the function');
+      // The function wrote all its other values itself.
       for (const it of wanted) if (it.startsWith(`${own + 1}:`)) wanted.delete(it);
       for (const register of passed) wanted.add(`${own}:${register}`);
     } else if (to === 'exit') {
@@ -69,7 +69,7 @@ function historyOf(index, place) {
       }
     } else if (to === '?') {
       const compared = from.find(place => wanted.has(`${own}:${place}`));
-      if (compared) add(compared, `compared, goes on at ${program.slots[next ?? index]}`, next === at + 1);
+      if (compared) add(compared, `compared, continues at ${program.slots[next ?? index]}`, next === at + 1);
     } else {
       const wrote = wanted.delete(`${own}:${to}`);
       if (from.includes('!')) take(own, 'wiped by the call');
@@ -87,7 +87,7 @@ function showKnown() {
   const at = knownAt(index);
   const changed = at === index ? all('span b', program.rows[at]).map(b => b.textContent) : [];
   find('.known').hidden = false;
-  find('caption').textContent = `Known ${at === index ? 'behind' : 'before'} it`;
+  find('caption').textContent = `State ${at === index ? 'after' : 'before'} this instruction`;
   const places = [...known(at)].sort(([a], [b]) => order(a) - order(b));
   find('.known tbody').replaceChildren(...places.map(([name, { title, textContent }]) => {
     const history = jump(name, index, name === place ? '' : name);
@@ -109,7 +109,7 @@ function showHistory() {
     const says = [what, value && `${place} = ${value.textContent}`].filter(Boolean).join(': ');
     return make('li', {}, jump(program.slots[at], at, place), ' ', make('code', {}, code(at)), make('small', {}, says));
   });
-  const is = known(knownAt(index)).has(place) ? 'it was so at the beginning' : 'nothing is known of it';
+  const is = known(knownAt(index)).has(place) ? 'it had this value at the beginning' : 'nothing is known about it';
   find('.history ol').replaceChildren(...items.length ? items.reverse() : [make('li', {}, is)]);
 }
 
@@ -135,8 +135,8 @@ function showTimes() {
   const now = all.indexOf(index), deep = frame(index);
   times = [all[now - 1], all[now + 1]];
   find('.times').replaceChildren(
-    all.length > 1 ? `Time ${now + 1} of ${all.length}` : '',
-    ...['before', 'next'].flatMap((text, it) => times[it] === undefined ? [] : [' ', jump(text, times[it], place)]),
+    all.length > 1 ? `Visit ${now + 1} of ${all.length}` : '',
+    ...['previous', 'next'].flatMap((text, it) => times[it] === undefined ? [] : [' ', jump(text, times[it], place)]),
     deep ? ` In a function, ${deep} call${deep > 1 ? 's' : ''} deep` : '');
 }
 
@@ -163,11 +163,11 @@ function go(to, of = place) {
   if (!program.rows[to]) return;
   const address = link(to, of);
   show(address);
-  // Browsers take no more than some a second.
+  // Browsers allow only a few changes of the address a second.
   later = setTimeout(() => history.replaceState(null, '', address), 300);
 }
 
-// What is gone to like this can be gone back from.
+// Goes to an address in a way that the browser can go back from.
 function open(address) {
   if (location.hash === address) show(address);
   else location.hash = address;
@@ -212,7 +212,7 @@ const actions = {
     for (const branch of all('.walk details')) branch.open = !folded;
     find('[data-do=fold]').textContent = folded ? 'Open all' : 'Fold all';
   },
-  // To where the register was made, or to the instruction before on the path.
+  // To where the register was made, or to the previous instruction on the path.
   up: () => {
     const before = past.find(({ at }) => at < index);
     if (before) open(link(before.at, before.place));
@@ -244,12 +244,12 @@ document.addEventListener('keydown', event => {
 document.addEventListener('click', ({ target }) => {
   actions[target.dataset.do]?.();
   const row = target.closest('.walk li[id]');
-  // Who marks text wants to copy it.
+  // Selected text is to be copied.
   if (!row || target.closest('a') || !getSelection().isCollapsed) return;
   open(`#${row.id}${target.tagName === 'B' ? `,${target.textContent.replace('w', 'r')}` : ''}`);
 });
 
-// An instruction's registers can be chosen where they stand.
+// Makes the registers in an instruction clickable.
 document.addEventListener('pointerover', ({ target }) => {
   if (!target.matches?.('.walk li[id] > code') || target.firstElementChild) return;
   const parts = target.textContent.split(/\b([rw]\d+)\b/);

@@ -13,21 +13,21 @@ use crate::verifier::totals::Totals;
 use crate::verifier::verification::{Source, Verification};
 use crate::verifier::walk::{Entry, Known, Step, name};
 
-/// Rows that a browser lays out together, once they are to be seen.
+/// The number of rows that a browser lays out together, once they are visible.
 const TOGETHER: usize = 64;
 
-/// So many rows after each other tell what has changed; the next tells all that is known.
+/// Each row whose number is a multiple of this has the whole state, the others only the changes.
 const WHOLE: usize = 256;
 
-/// What is said of a program beside its walk.
+/// The facts about a program beside its walk.
 pub struct About<'a> {
     /// Its name.
     pub name: &'a str,
-    /// How it is attached or its type, and where.
+    /// How and where it is attached, or its type.
     pub attached: &'a str,
     /// Whether it was refused.
     pub refused: bool,
-    /// What of the walk is not shown; may be empty.
+    /// A remark on which part of the walk is not shown; may be empty.
     pub missing: &'a str,
 }
 
@@ -37,9 +37,9 @@ pub struct Section<'a> {
     program: &'a Verification,
     html: String,
     rows: Vec<Row>,
-    /// Branches that are open.
+    /// The number of open branches.
     open: usize,
-    /// Where the list begins that is open, and how many rows it has.
+    /// Where the open list begins, and how many rows it has.
     list: Option<(usize, usize)>,
     /// The lines of source, by files and numbers.
     lines: Vec<&'a Source>,
@@ -51,9 +51,9 @@ pub struct Section<'a> {
     skipped: usize,
     /// The row that the next one follows.
     last: Option<usize>,
-    /// What the row before tells.
+    /// The state of the row before.
     known: Known<'a>,
-    /// Whether that is also what is known before the next.
+    /// Whether that is also the state before the next row.
     onward: bool,
     /// The numbers of values.
     values: HashMap<String, u32>,
@@ -61,12 +61,12 @@ pub struct Section<'a> {
     told: String,
 }
 
-/// An instruction that was walked over.
+/// An instruction of the walk.
 struct Row {
     at: u32,
     /// The row before it on its path.
     parent: Option<usize>,
-    /// Where it stands in the text.
+    /// Where its HTML begins.
     start: usize,
 }
 
@@ -99,7 +99,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A part of the walk more.
+    /// Adds a part of the walk.
     pub fn entry(&mut self, entry: &Entry<'a>) {
         match entry {
             Entry::Begin { at, changes } => {
@@ -112,7 +112,7 @@ impl<'a> Section<'a> {
                 let row = condition.and_then(|number| number.checked_sub(self.skipped));
                 self.last = row.filter(|row| *row < self.rows.len());
                 self.onward = false;
-                // Deeper ones stand beside each other: browsers do not nest further than some hundreds.
+                // Deeper branches are not nested: browsers nest only some hundred levels.
                 let deep = (*depth).clamp(1, DEEPEST);
                 self.close(deep - 1);
                 self.end_list();
@@ -124,7 +124,7 @@ impl<'a> Section<'a> {
             }
             Entry::Safe { at, .. } => {
                 let before = self.link(self.row_of(*at), *at);
-                let text = format!("{before}: safe, known to be so before: the path ends");
+                let text = format!("{before}: safe: already known to be safe, the path ends here");
                 self.item("safe", &text);
                 (self.last, self.onward) = (None, false);
             }
@@ -174,7 +174,7 @@ impl<'a> Section<'a> {
             let _ = write!(self.html, " data-d=\"{does}\"");
         }
         self.rows.push(Row { at, parent, start });
-        // The verifier went back on the path, instruction by instruction.
+        // The verifier traced back along the path, instruction by instruction.
         let mut farthest = row;
         let mut told = String::new();
         for exact in &step.exact {
@@ -192,7 +192,7 @@ impl<'a> Section<'a> {
         if step.times > 1 || !learnt.is_empty() {
             self.html.push_str("<span>");
             if step.times > 1 {
-                let _ = write!(self.html, "<i>time {}</i> ", step.times);
+                let _ = write!(self.html, "<i>visit {}</i> ", step.times);
             }
             let _ = write!(self.html, "{learnt}</span>");
         }
@@ -202,15 +202,15 @@ impl<'a> Section<'a> {
         (self.last, self.onward) = ((!ends).then_some(row), true);
     }
 
-    /// Whether the instruction at a slot may come behind this row.
+    /// Whether the instruction at a slot may follow this row.
     fn follows(&self, row: usize, at: u32) -> bool {
         let last = self.rows[row].at;
-        // A function returns to where the log says.
+        // The log says where a function returns to.
         matches!(self.program.code.insn(last), Some(Insn::Exit))
             || self.program.code.targets(last).contains(&Some(at))
     }
 
-    /// What is known behind a step, as what differs from the row before.
+    /// Writes the state after a step, as the difference from the row before.
     fn differences(&mut self, step: &Step<'a>, whole: bool) {
         let before = if whole { &[][..] } else { &self.known };
         let same = |place: &Place, value: &Value| before.contains(&(*place, *value));
@@ -232,8 +232,8 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// What an instruction writes, then what it makes that of; `?` if it compares that; `!` if it is a
-    /// call, which leaves nothing in r1 to r5.
+    /// What an instruction writes, then what it makes it of; `?` and what it compares; with `!` if it is
+    /// a call, which wipes r1 to r5.
     fn does(&self, insn: Insn, step: &Step<'a>) -> String {
         let mut parts = vec![];
         match insn {
@@ -246,7 +246,7 @@ impl<'a> Section<'a> {
                 }
             }
             _ => {
-                // What it writes is known behind it, and what else it needs was so before.
+                // The place that it writes is known after it, and the others that it needs before it.
                 let before = if self.onward { &self.known[..] } else { &[] };
                 let written = effect(insn, |_, _| None).writes;
                 let slot = |base: Reg, offset: i16| {
@@ -274,7 +274,7 @@ impl<'a> Section<'a> {
         self.rows.iter().rposition(|row| row.at == at)
     }
 
-    /// The rows of these slots, back on the path of a row, as far as they are there.
+    /// The rows of these slots, back along the path of a row, as far as they are on the page.
     fn back(&self, row: usize, slots: &[u32]) -> Vec<usize> {
         let mut found = vec![];
         let mut next = self.rows[row].parent;
@@ -289,7 +289,7 @@ impl<'a> Section<'a> {
         found
     }
 
-    /// A slot's number, which leads to a row.
+    /// A slot's number, as a link to its row.
     fn link(&self, row: Option<usize>, at: u32) -> String {
         match row {
             Some(row) => format!("<a href=#p{}-s{row}>{at}</a>", self.number),
@@ -297,7 +297,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A line that is no instruction.
+    /// A line that is not an instruction.
     fn item(&mut self, class: &str, html: &str) {
         self.begin_item();
         let _ = writeln!(self.html, "<li class={class}>{html}");
@@ -319,13 +319,13 @@ impl<'a> Section<'a> {
 
     fn end_list(&mut self) {
         if let Some((start, rows)) = self.list.take() {
-            // As wide as what stands there: rows know where they are.
+            // As wide as the placeholder, since rows know their positions.
             self.html.replace_range(start..start + 2, &format!("{rows:02}"));
             self.html.push_str("</ol>\n");
         }
     }
 
-    /// Ends the branches that are deeper than this.
+    /// Closes the branches that are deeper than this.
     fn close(&mut self, deep: usize) {
         while self.open > deep {
             self.end_list();
@@ -334,7 +334,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The whole of it, behind what is there.
+    /// Appends the whole section to the page.
     pub(super) fn end(mut self, about: &About, out: &mut String) {
         self.close(0);
         self.end_list();
@@ -377,7 +377,7 @@ impl<'a> Section<'a> {
         self.row_of(why.at?)
     }
 
-    /// Why it is refused.
+    /// Writes why the program is refused.
     fn why(&self, why: &Diagnosis, failed: Option<usize>, out: &mut String) {
         let class = match why.class {
             "" => String::new(),
@@ -405,7 +405,7 @@ impl<'a> Section<'a> {
         out.push_str("</dl>\n</div>\n");
     }
 
-    /// An instruction with its source line, a register in it marked, and what is said of that.
+    /// Writes an instruction with its source line, with a register marked and explained.
     fn cause(
         &self,
         at: u32,
@@ -444,7 +444,7 @@ fn is(value: Value) -> String {
     escape(&wording::is(value))
 }
 
-/// What may be in a text or in an attribute's quotes. What cannot be seen is shown as what it is.
+/// Escapes a text for HTML or for an attribute in quotes. A control character becomes U+FFFD.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,6 +1,6 @@
 //! A line of the screen.
 
-/// How a text looks.
+/// The style of a text.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[allow(missing_docs)] // What each is for.
 pub enum Style {
@@ -10,13 +10,13 @@ pub enum Style {
     Bold,
     /// The first line and the last.
     Bar,
-    /// Where one is.
+    /// The current row.
     Current,
     /// A line of the program's source.
     Source,
-    /// What a step changed.
+    /// A value that the step changed.
     Changed,
-    /// What made the register that is followed.
+    /// A step that made the followed register's value.
     Chain,
     Error,
 }
@@ -24,7 +24,7 @@ pub enum Style {
 /// A text of one style.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Span {
-    /// How it looks.
+    /// Its style.
     pub style: Style,
     /// The text: characters of one column each, and no control characters.
     pub text: String,
@@ -40,7 +40,7 @@ impl Line {
         Line(vec![Span { style, text: plain(text) }])
     }
 
-    /// The line without its looks.
+    /// The line's text without styles.
     pub fn text(&self) -> String {
         self.0.iter().map(|span| span.text.as_str()).collect()
     }
@@ -66,7 +66,7 @@ impl Line {
     }
 }
 
-/// A text whose characters take a column each: what is not known to do so is a question mark.
+/// A text in which each character is one column wide: other characters become question marks.
 fn plain(text: &str) -> String {
     let known = |c: char| match c {
         '\t' => ' ',
@@ -77,7 +77,7 @@ fn plain(text: &str) -> String {
     text.chars().map(known).collect()
 }
 
-/// A paragraph in lines of a width, all but the first behind an indentation.
+/// A paragraph in lines of a width, all but the first indented.
 pub(super) fn wrap(text: &str, width: usize, indent: &str) -> Vec<String> {
     let indent = if indent.len() + 16 > width { "" } else { indent };
     let width = width.max(1);

@@ -1,6 +1,6 @@
-//! A walk stepped through, as a debugger does with a program: from keys to a state, from that and a size
-//! to a screen, and from that to a terminal's escape sequences. What a terminal's keys send is not known
-//! here.
+//! Steps through a walk as a debugger steps through a program: from keys to a state, from the state and a
+//! size to a screen, and from the screen to a terminal's escape sequences. The terminal's input is decoded
+//! elsewhere.
 
 mod escapes;
 mod line;
@@ -17,7 +17,7 @@ pub use line::{Line, Span, Style};
 
 /// A key that was pressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs)] // As they are labelled.
+#[allow(missing_docs)] // Named like the keys' labels.
 pub enum Key {
     Char(char),
     Up,
@@ -37,7 +37,7 @@ pub enum Key {
 
 /// A program whose walk is stepped through.
 pub struct Walked<'a> {
-    /// What is verified: its name, how it is attached, and where.
+    /// The program's name, and how and where it is attached.
     pub title: String,
     /// Whether it is refused.
     pub refused: bool,
@@ -46,7 +46,7 @@ pub struct Walked<'a> {
     trail: Trail<'a>,
     /// The row where it is refused.
     failure: Option<usize>,
-    /// What is said there.
+    /// The reasons that are shown there.
     why: Vec<(&'static str, String)>,
     cursor: usize,
     /// The row at the top of the screen.
@@ -61,7 +61,7 @@ struct Follow {
 }
 
 impl<'a> Walked<'a> {
-    /// The walk that is in the log of this program, of which at `most` so many parts are kept.
+    /// The walk in the log of this program. At most `most` parts are kept.
     pub fn new(title: String, refused: bool, program: &'a Verification, most: usize) -> Walked<'a> {
         let trail = Trail::of(&program.code, &program.log, most);
         let (mut failure, mut why) = (None, vec![]);
@@ -83,7 +83,7 @@ impl<'a> Walked<'a> {
         Walked { title, refused, program, totals, trail, failure, why, cursor, top, follow }
     }
 
-    /// Whether it is refused here, or nowhere in the walk.
+    /// Whether the program is refused at this row, or not at any row.
     fn fails_here(&self) -> bool {
         self.refused && self.failure.is_none_or(|row| row == self.cursor)
     }
@@ -92,7 +92,7 @@ impl<'a> Walked<'a> {
         if self.refused { "refused" } else { "accepted" }
     }
 
-    /// What `/` looks through.
+    /// The text that `/` searches.
     fn text(&self, row: usize) -> String {
         let Some(found) = self.trail.rows().get(row) else { return String::new() };
         let line = wording::line(self.program, &found.entry, false);
@@ -105,21 +105,21 @@ impl<'a> Walked<'a> {
     }
 }
 
-/// What the next key is for.
+/// What the next key means.
 enum Mode {
     Walk,
-    /// A register's number.
+    /// It is a register's number.
     Register,
-    /// What is looked for.
+    /// It belongs to this text to search for.
     Search(String),
-    /// A page over the walk, from this line on.
+    /// It scrolls a page over the walk, whose first line is this.
     Page(Page, usize),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Page {
     Help,
-    /// All that is said of the row.
+    /// Everything about the row.
     Row,
 }
 
@@ -128,9 +128,9 @@ pub struct Stepper<'a> {
     programs: Vec<Walked<'a>>,
     current: usize,
     mode: Mode,
-    /// What was last looked for.
+    /// The text of the last search.
     searched: String,
-    /// What is said of the last key.
+    /// The answer to the last key.
     message: String,
     /// How many rows of the walk the screen showed last.
     page: usize,
@@ -147,7 +147,7 @@ impl<'a> Stepper<'a> {
         &self.programs[self.current]
     }
 
-    /// Takes a key; false if it ends the stepping.
+    /// Handles a key. Returns false if the key ends the stepping.
     pub fn press(&mut self, key: Key) -> bool {
         self.message.clear();
         match &mut self.mode {
@@ -197,14 +197,14 @@ impl<'a> Stepper<'a> {
             }
             Key::Up | Key::Char('p' | 'k') => match cursor.checked_sub(1) {
                 Some(row) => self.go(row),
-                None => self.say("here it begins"),
+                None => self.say("this is the beginning"),
             },
             Key::PageDown => self.go(last.min(cursor + self.page)),
             Key::PageUp => self.go(cursor.saturating_sub(self.page)),
             Key::Home | Key::Char('g') => self.go(0),
             Key::End | Key::Char('G') => self.go(last),
-            Key::Char('b') => self.find(true, "no branch is taken up later", &is_branch),
-            Key::Char('B') => self.find(false, "no branch was taken up before", &is_branch),
+            Key::Char('b') => self.find(true, "no branch begins later", &is_branch),
+            Key::Char('B') => self.find(false, "no branch begins before", &is_branch),
             Key::Char('f') | Key::Enter => self.other_side(),
             Key::Char(']') => self.again(true),
             Key::Char('[') => self.again(false),
@@ -255,34 +255,34 @@ impl<'a> Stepper<'a> {
         }
         let condition = row.insn().is_some_and(|at| walked.program.code.is_condition(at));
         self.message = match condition {
-            true => "its other side was not walked".into(),
-            false => "no condition, and no branch: b goes to the next".into(),
+            true => "the other side of this condition was not followed".into(),
+            false => "not a condition or a branch: b goes to the next branch".into(),
         };
     }
 
-    /// To another time that the same instruction was walked over.
+    /// Goes to the next or previous visit of this instruction.
     fn again(&mut self, forward: bool) {
         let walked = self.walked();
         let Some(at) = walked.trail.rows().get(walked.cursor).and_then(|row| row.insn()) else {
-            self.say("no instruction");
+            self.say("this is not an instruction");
             return;
         };
         let way = if forward { "later" } else { "before" };
-        let none = format!("instruction {at} was not walked over {way}");
+        let none = format!("instruction {at} is not visited {way}");
         self.find(forward, &none, &|walked, row| walked.trail.rows()[row].insn() == Some(at));
     }
 
     fn failure(&mut self) {
         match (self.walked().failure, self.walked().refused) {
             (Some(row), _) => {
-                // Who is there already wants to know more.
+                // At the row already: show more about it.
                 if self.walked().cursor == row {
                     self.mode = Mode::Page(Page::Row, 0);
                 }
                 self.go(row);
             }
-            (None, true) => self.say("where it was refused is no step of what is shown"),
-            (None, false) => self.say("it is accepted: nothing failed"),
+            (None, true) => self.say("the refused instruction is not among the steps shown"),
+            (None, false) => self.say("the program is accepted: nothing failed"),
         }
     }
 
@@ -298,7 +298,7 @@ impl<'a> Stepper<'a> {
         let made = walked.trail.history(walked.cursor, register).unwrap_or_default();
         let Some(last) = made.last() else {
             walked.follow = None;
-            self.message = format!("nothing on the way here made r{register}");
+            self.message = format!("nothing on the path to here made r{register}");
             return;
         };
         let here = last.row == walked.cursor;
@@ -306,15 +306,17 @@ impl<'a> Stepper<'a> {
         walked.follow = Some(Follow { register, made });
         self.message = match here {
             true => format!("r{register} is made here; Left goes further back"),
-            false => format!("r{register} was made here; Left goes further back, Right on again"),
+            false => {
+                format!("r{register} was made here; Left goes further back, Right forward again")
+            }
         };
     }
 
-    /// Along the history that is followed.
+    /// Goes along the history of the followed register.
     fn chain(&mut self, forward: bool) {
         let walked = self.walked();
         let Some(follow) = &walked.follow else {
-            self.say("r and a digit follow a register, Left and Right go along");
+            self.say("r and a digit follow a register; Left and Right go along its history");
             return;
         };
         let rows = || follow.made.iter().map(|made| made.row);
@@ -325,8 +327,8 @@ impl<'a> Stepper<'a> {
         let register = follow.register;
         match next {
             Some(row) => self.go(row),
-            None if forward => self.message = format!("here ends what is followed of r{register}"),
-            None => self.message = format!("here begins what is known of r{register}"),
+            None if forward => self.message = format!("the history of r{register} ends here"),
+            None => self.message = format!("the history of r{register} begins here"),
         }
     }
 
@@ -348,13 +350,13 @@ impl<'a> Stepper<'a> {
                 }
                 self.go(row);
             }
-            None => self.message = format!("{:?} is nowhere here", self.searched),
+            None => self.message = format!("{:?} was not found", self.searched),
         }
     }
 
     fn program(&mut self, index: usize) {
         if self.programs.len() == 1 {
-            self.say("it is one program");
+            self.say("there is only one program");
         }
         self.current = index % self.programs.len();
     }

@@ -1,4 +1,4 @@
-//! What is said of a row: why it is refused, what is known behind it, how it was come to.
+//! The panel about a row: why it is refused, the state after it, the path to it.
 
 use super::line::{Line, Style, wrap};
 use super::{Page, Walked};
@@ -7,8 +7,7 @@ use crate::verifier::log::Place;
 use crate::verifier::walk::{Entry, name};
 
 impl Walked<'_> {
-    /// All that is said of the row, in lines of this width; on a `page` there is room for the whole
-    /// diagnosis behind it.
+    /// Everything about the row, in lines of this width. On a `page` the whole diagnosis comes after it.
     pub(super) fn panel(&self, width: usize, page: bool) -> Vec<Line> {
         let mut panel = Panel { width, lines: vec![] };
         let Some(row) = self.trail.rows().get(self.cursor) else {
@@ -68,7 +67,7 @@ impl Walked<'_> {
     fn known(&self, panel: &mut Panel) {
         let Some(row) = self.trail.rows().get(self.cursor) else { return };
         let (frame, known) = self.trail.behind(self.cursor);
-        // Of a long walk the log has only the last words.
+        // The log of a long walk has only its last messages.
         if known.is_empty() && matches!(row.entry, Entry::Said(_)) {
             return;
         }
@@ -78,8 +77,8 @@ impl Walked<'_> {
             Entry::Safe { .. } | Entry::Said(_) | Entry::Cut => &[],
         };
         let place = match row.entry {
-            Entry::Step(ref step) => format!("behind {}", step.at),
-            Entry::Begin { at, .. } => format!("at {at}, where it begins"),
+            Entry::Step(ref step) => format!("after {}", step.at),
+            Entry::Begin { at, .. } => format!("at {at}, the beginning"),
             Entry::Branch { to, .. } => format!("at {to}"),
             Entry::Safe { at, .. } => format!("at {at}, known to be safe"),
             Entry::Said(_) | Entry::Cut => "before".into(),
@@ -89,7 +88,7 @@ impl Walked<'_> {
             1 => ", in a function".into(),
             _ => format!(", {frame} calls deep"),
         };
-        panel.say(Style::Bold, "", &format!("known {place}{inside}"));
+        panel.say(Style::Bold, "", &format!("state {place}{inside}"));
         for (place, value) in &known {
             let new = changes.iter().any(|(other, _)| other == place);
             let (mark, style) = if new { ('*', Style::Changed) } else { (' ', Style::Plain) };
@@ -127,26 +126,26 @@ impl Walked<'_> {
 }
 
 const KEYS: [(&str, &str); 20] = [
-    ("n  j  Down  Space", "forward"),
-    ("p  k  Up", "back"),
-    ("PageDown  PageUp", "a screen forward, a screen back"),
-    ("g  Home,  G  End", "to the first, to the last"),
-    ("!  e", "to where it is refused; there: all that is said of it"),
-    ("b  B", "to the next branch that was taken up, to the one before"),
-    ("f  Enter", "at a condition to its other side, and from there to the condition"),
-    ("]  [", "to the next time that the same instruction was walked over, to the last"),
-    ("r and a digit", "to what made this register what it is"),
-    ("Left  Right  h  l", "further back in what made it, and on again"),
-    ("/ text Enter", "to the next line with this text; / Enter to one more"),
-    ("i", "all that is said of this step, on a page"),
-    ("Tab  Shift-Tab", "the next program, the one before"),
-    ("?", "this"),
-    ("q  Escape  Ctrl-C", "the end; Escape first ends following a register"),
+    ("n  j  Down  Space", "next step"),
+    ("p  k  Up", "previous step"),
+    ("PageDown  PageUp", "one screen forward, back"),
+    ("g  Home,  G  End", "first step, last step"),
+    ("!  e", "the refusal; pressed there again: everything about it"),
+    ("b  B", "next / previous branch"),
+    ("f  Enter", "the other side of this condition, and back to the condition"),
+    ("]  [", "next / previous visit of this instruction"),
+    ("r and a digit", "the step that made this register's value"),
+    ("Left  Right  h  l", "further back in the register's history, and forward again"),
+    ("/ text Enter", "next line with this text; / Enter repeats the search"),
+    ("i", "everything about this step, on a page"),
+    ("Tab  Shift-Tab", "next / previous program"),
+    ("?", "this list of keys"),
+    ("q  Escape  Ctrl-C", "quit; Escape first stops following a register"),
     ("", ""),
-    ("*", "made the register that is followed what it is"),
-    ("=", "an exact value that matters where you are was traced back over this"),
-    ("!", "here it is refused"),
-    ("* r6 = 7", "what this step changed"),
+    ("*", "mark: this step made the value of the followed register"),
+    ("=", "mark: an exact value that matters at the current step was traced back over this"),
+    ("!", "mark: the program is refused here"),
+    ("* r6 = 7", "in the state: this step changed the value"),
 ];
 
 fn named(place: Place) -> String {
@@ -159,7 +158,7 @@ struct Panel {
 }
 
 impl Panel {
-    /// A paragraph; its further lines are indented.
+    /// Adds a paragraph, with its further lines indented.
     fn say(&mut self, style: Style, indent: &str, text: &str) {
         let lines = wrap(text, self.width, indent);
         self.lines.extend(lines.into_iter().map(|line| Line::of(style, &line)));

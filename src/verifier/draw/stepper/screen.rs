@@ -6,7 +6,7 @@ use crate::verifier::draw::wording;
 use crate::verifier::verification::Source;
 use crate::verifier::walk::Entry;
 
-/// So narrow a screen has what is known below the walk, not beside it.
+/// A screen narrower than this shows the panel below the walk, not beside it.
 const NARROW: usize = 100;
 
 impl Stepper<'_> {
@@ -82,7 +82,7 @@ impl Stepper<'_> {
             return walked.rows(width, height);
         }
         let panel = walked.panel(width, false);
-        // Of the same height everywhere; of a refusal all that leaves a few rows.
+        // The panel has the same height everywhere, but at a refusal as much as leaves a few rows.
         let below = if walked.fails_here() {
             panel.len().min(height - 5).max(height / 2)
         } else {
@@ -96,12 +96,12 @@ impl Stepper<'_> {
     }
 }
 
-/// The first lines; the last of them tells how many are left out.
+/// The first lines, and in place of the last how many are left out.
 fn cut(mut lines: Vec<Line>, height: usize) -> Vec<Line> {
     if lines.len() > height && height > 0 {
         let more = lines.len() - (height - 1);
         lines.truncate(height - 1);
-        lines.push(Line::of(Style::Dim, &format!("  and {more} lines more: i")));
+        lines.push(Line::of(Style::Dim, &format!("  and {more} more lines: i")));
     }
     lines
 }
@@ -114,7 +114,7 @@ impl Walked<'_> {
         match &row.entry {
             Entry::Step(it) => {
                 let time =
-                    if it.times > 1 { format!(", time {}", it.times) } else { String::new() };
+                    if it.times > 1 { format!(", visit {}", it.times) } else { String::new() };
                 format!("{step}, instruction {}, depth {}{time}", it.at, it.depth)
             }
             Entry::Branch { depth, .. } | Entry::Safe { depth, .. } => {
@@ -131,7 +131,7 @@ impl Walked<'_> {
         format!("? help  q quit  {failure}{other}n p step  b branch  r register  / search")
     }
 
-    /// The rows around the one where one is, in so many lines of this width.
+    /// The rows around the current one, in `height` lines of this width.
     fn rows(&mut self, width: usize, height: usize) -> Vec<Line> {
         if height == 0 {
             return vec![];
@@ -142,7 +142,7 @@ impl Walked<'_> {
         if let Some(lines) = self.from(self.top, width, height) {
             return lines;
         }
-        // What is before it may have lines of source above it.
+        // Rows before it may have lines of source above them.
         let last = self.cursor.saturating_sub(height * 2 / 3);
         for top in last..=self.cursor {
             if let Some(lines) = self.from(top, width, height) {
@@ -154,7 +154,7 @@ impl Walked<'_> {
         vec![self.row(self.cursor, width)]
     }
 
-    /// The rows from one on; `None` if the one where one is would not be among them.
+    /// The rows from `top` on; `None` if the current row would not be among them.
     fn from(&self, top: usize, width: usize, height: usize) -> Option<Vec<Line>> {
         let count = self.trail.rows().len();
         if count > 0 && self.cursor >= top + height {
@@ -163,7 +163,7 @@ impl Walked<'_> {
         let mut lines = vec![];
         let mut shown = count == 0;
         if top == 0 && self.trail.left_out() > 0 {
-            let text = format!("  ; the first {} are left out", self.trail.left_out());
+            let text = format!("  ; the first {} steps are left out", self.trail.left_out());
             lines.push(Line::of(Style::Dim, &text));
         }
         for row in top..count {
@@ -182,7 +182,7 @@ impl Walked<'_> {
         shown.then_some(lines)
     }
 
-    /// The line of source that begins with a row.
+    /// The line of source that begins at a row.
     fn source_above(&self, row: usize, first: bool) -> Option<&Source> {
         let rows = self.trail.rows();
         let source = self.program.source_beside(rows[row].insn()?)?;
@@ -214,7 +214,7 @@ impl Walked<'_> {
         };
         let cursor = if here { '>' } else { ' ' };
         let text = format!("{cursor}{mark}{}{}", self.indent(row, width), line.text);
-        // What was learnt is in the panel too: here it is what fits.
+        // The panel has the whole state; here there is as much as fits.
         let column = (width * 3 / 5).clamp(30, 50);
         let mut spans = Line::of(if here { Style::Current } else { style }, &text).0;
         if !line.behind.is_empty() {
