@@ -202,7 +202,7 @@ impl KeyedCounters {
                         if *then != now {
                             counted.push(key, &now, then, &self.evicted);
                         }
-                        self.evicted.evict(key, &now, spec.max_entries as usize);
+                        self.evicted.evict(key, &now, 2 * spec.max_entries as usize);
                     }
                 }
                 Place::Known(then) => {

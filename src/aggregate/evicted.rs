@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 type Totals = HashMap<Box<[u8]>, Vec<u64>>;
 
-/// The totals of keys that were evicted. Up to twice a limit of keys that are gone are remembered, the last
-/// ones; a key that was forgotten begins again at 0.
+/// The totals of keys that were evicted. Of those that are gone, the last ones are remembered, at least as
+/// many as a limit and at most twice as many; a key that was forgotten begins again at 0.
 #[derive(Default)]
 pub(super) struct Evicted {
     recent: Totals,
