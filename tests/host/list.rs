@@ -296,6 +296,6 @@ fn nobody_is_told_which_privilege_is_missing() {
         let output = tool::shell(&format!("{nobody} $RAWBPF list {arguments}"));
         assert_eq!((output.code, output.stdout.as_str()), (Some(77), ""), "{arguments}");
         assert!(output.stderr.contains("CAP_SYS_ADMIN is missing"), "{}", output.stderr);
-        assert!(output.stderr.contains("try it with sudo"), "{}", output.stderr);
+        assert!(output.stderr.contains("run with sudo"), "{}", output.stderr);
     }
 }
