@@ -160,11 +160,11 @@ fn what_is_wrong_is_said_on_stderr_and_nothing_is_written() {
         (&["asm", "/nosuchfile"][..], "/nosuchfile"),
         (&["asm", "/"], "directory"),
         (&["asm", RAWBPF], "not text"),
-        (&["asm", "-", "--emit", "poem"], "none of listing"),
+        (&["asm", "-", "--emit", "poem"], "must be listing"),
         (&["asm"], "FILE"),
         (&["run", "/nosuchfile"], "/nosuchfile"),
         (&["run", "-", "--ctx", "0x123"], "pairs"),
-        (&["run", "-", "--repeat", "0"], "1.."),
+        (&["run", "-", "--repeat", "0"], "whole number from 1"),
     ] {
         let output = Command::new(RAWBPF).args(args).stdin(Stdio::null()).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);

@@ -172,12 +172,15 @@ pub fn run(args: Vec<OsString>) -> u8 {
         }
         _ => None,
     };
-    let Some((words, show)) = of_tool else { return ended(&command, command.run()) };
+    let Some((words, show)) = of_tool else {
+        return ended(command.name(), command.reporting(), command.run());
+    };
     let words = [OsString::from("rawbpf")].into_iter().chain(words.iter().cloned());
     match parse(words.collect()) {
         Ok(tool) => {
-            let shown = tool.show(&show);
-            ended(if matches!(show, Show::Verify(_)) { &command } else { &tool }, shown)
+            let (verbose, log) = tool.reporting();
+            let verbose = verbose || matches!(show, Show::Verify(_));
+            ended(tool.name(), (verbose, log), tool.show(&show))
         }
         Err(error) => usage(&error),
     }
@@ -214,10 +217,9 @@ impl Command {
     }
 }
 
-/// The exit code of a command that ended with this result. Failures are reported on stderr.
-fn ended(command: &Command, result: Result<(), Stop>) -> u8 {
-    let name = command.name();
-    let (verbose, log) = command.reporting();
+/// The exit code of the command of this name that ended with this result. Failures are reported on stderr,
+/// with the kernel's own words if it is `verbose`, and the verifier's log goes to the file `log`.
+fn ended(name: &str, (verbose, log): (bool, Option<&Path>), result: Result<(), Stop>) -> u8 {
     match result {
         Ok(()) => 0,
         Err(Stop::Quietly) => 0,

@@ -26,8 +26,8 @@ impl<'a> Symbol<'a> {
         matches!(self.kind, b'T' | b't' | b'W' | b'w')
     }
 
-    /// Reads "ffffffff81000000 T name [module]".
-    fn parse(line: &'a [u8]) -> Option<Symbol<'a>> {
+    /// Reads a line, "ffffffff81000000 T name [module]"; None where it makes no sense.
+    pub fn parse(line: &'a [u8]) -> Option<Symbol<'a>> {
         let mut parts = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
         let address = u64::from_str_radix(parts.next()?, 16).ok()?;
         let &[kind] = parts.next()?.as_bytes() else {

@@ -101,8 +101,12 @@ impl fmt::Display for Checklist<'_> {
 }
 
 impl Checklist<'_> {
-    /// A JSON object of groups, each of which is an object of checks.
-    pub fn to_json(&self) -> Value {
+    /// A line of JSON: an object of groups, each of which is an object of checks.
+    pub fn json(&self) -> String {
+        self.value().to_string()
+    }
+
+    fn value(&self) -> Value {
         let group = |group: &Group| {
             let checks = group.checks.iter().map(|check| (check.name.clone(), self.object(check)));
             (group.title.to_owned(), Value::from_iter(checks))
@@ -183,16 +187,16 @@ mod tests {
         let full = Checklist { details: true, ..brief };
         assert!(!brief.to_string().contains("ENOENT"));
         assert!(full.to_string().contains("  | read(x): ENOENT\n"));
-        assert_eq!(brief.to_json()["attach kinds"]["kprobe"].get("detail"), None);
+        assert_eq!(brief.value()["attach kinds"]["kprobe"].get("detail"), None);
         assert_eq!(
-            full.to_json()["attach kinds"]["kprobe"]["detail"],
+            full.value()["attach kinds"]["kprobe"]["detail"],
             "read(x): ENOENT\nand more\n"
         );
     }
 
     #[test]
     fn as_json_each_check_is_found_by_its_name() {
-        let json = Checklist { groups: &groups(), colour: true, details: false }.to_json();
+        let json = Checklist { groups: &groups(), colour: true, details: false }.value();
         let kprobe = &json["attach kinds"]["kprobe"];
         assert_eq!(
             kprobe.to_string(),

@@ -77,8 +77,7 @@ impl Picture {
         }
     }
 
-    /// The numbers.
-    pub fn to_json(&self) -> Value {
+    fn to_json(&self) -> Value {
         let rows = self.rows.iter().map(|row| {
             let counts = row.counts.iter().enumerate().filter(|(_, count)| **count > 0);
             let counts: Vec<_> = counts.map(|(slot, count)| json!([slot, count])).collect();

@@ -62,7 +62,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
     let colour = out.is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     let list = Checklist { groups: &groups, colour, details: options.verbose };
-    let text = if options.json { format!("{}\n", list.to_json()) } else { list.to_string() };
+    let text = if options.json { format!("{}\n", list.json()) } else { list.to_string() };
     out.write_all(text.as_bytes())?;
     out.flush()?;
     let [.., tools] = &groups;

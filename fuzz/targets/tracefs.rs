@@ -1,0 +1,13 @@
+//! The description of a tracepoint's records.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use rawbpf::sys::tracefs::Format;
+
+fuzz_target!(|text: &str| {
+    let Ok(format) = Format::parse(text) else { return };
+    for field in &format.fields {
+        assert!(format.field(&field.name).is_some());
+        field.is_data_location();
+    }
+});
