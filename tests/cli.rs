@@ -76,7 +76,7 @@ fn wrong_usage_exits_2_and_says_why() {
         (&["argdist", "vfs_read"], "ARG|FIELD"),
         (&["argdist", "vfs_read", "arg6"], "arg0 to arg5"),
         (&["argdist", "vfs_read", "arg0->"], "a name is missing"),
-        (&["argdist", "vfs_read", "a[0]"], "belongs before"),
+        (&["argdist", "vfs_read", "a[0]"], "is missing before"),
         (&["argdist", "vfs_*", "arg0"], "a pattern"),
         (&["argdist", "vfs_read", "arg0", "--attach", "tp_btf"], "kprobe or fentry"),
         (&["argdist", "block:block_rq_issue", "arg0", "--attach", "fentry"], "tp_btf or raw_tp"),

@@ -26,7 +26,7 @@ impl CallFrame {
     pub fn of_probes() -> Result<CallFrame, Error> {
         let registers = registers::host().ok_or_else(|| {
             let arch = std::env::consts::ARCH;
-            Error::lacking(format!("where {arch} keeps the stack pointer is not known"))
+            Error::lacking(format!("the place of the stack pointer on {arch} is unknown"))
         })?;
         let (register, popped) = (registers.stack_pointer, registers.popped);
         Ok(CallFrame::StackPointer { register, popped })

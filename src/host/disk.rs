@@ -42,7 +42,7 @@ impl Disk {
     /// stacked on others.
     pub fn find(name: &str) -> Result<Disk, Error> {
         let name = name.strip_prefix("/dev/").unwrap_or(name);
-        // A slash in a device's name stands as an exclamation mark.
+        // A slash in a device's name appears as an exclamation mark.
         let entry = Path::new(BLOCK).join(name.replace('/', "!"));
         let number = fs::read_to_string(entry.join("dev")).ok().filter(|_| !name.is_empty());
         let number =
@@ -59,7 +59,7 @@ impl Disk {
         if !entry.join("mq").exists() {
             let below = list(&entry.join("slaves"));
             return Err(Error::usage(format!(
-                "{name} issues no requests: its I/O is handed on, or done at once"
+                "{name} issues no requests: it passes its I/O on, or does it at once"
             ))
             .next(if below.is_empty() {
                 names()
@@ -74,7 +74,7 @@ impl Disk {
     }
 }
 
-/// The disks there are, said as what to type.
+/// The disks of this host, as a hint for the user.
 fn names() -> String {
     let mut disks = list(Path::new(BLOCK));
     disks.retain(|disk| Path::new(BLOCK).join(disk).join("mq").exists());

@@ -1,18 +1,19 @@
-//! What the kernel asks of a map, which it does not tell whoever breaks it: all is EINVAL or E2BIG.
+//! The kernel's rules for maps. It reports none of them: a map that breaks one gets EINVAL or E2BIG.
 
 use crate::sys::{MapSpec, MapType};
 
-/// The largest that the kernel allocates in one piece, of which a hash's element must be.
-const PIECE: u64 = 4 << 20;
-/// The largest value that each CPU can have its own of.
+/// The largest single allocation of the kernel, in bytes: a hash element (key and value) is one
+/// allocation.
+const KMALLOC_MAX: u64 = 4 << 20;
+/// The largest per-CPU value, in bytes.
 const PER_CPU: u32 = 32 << 10;
-/// The smallest page of any machine.
+/// The smallest page size of any machine, in bytes.
 const PAGE: u32 = 4096;
 /// Flags: `BPF_F_NO_PREALLOC`, `BPF_F_NO_COMMON_LRU`.
 const NO_PREALLOC: u32 = 1;
 const NO_COMMON_LRU: u32 = 1 << 1;
 
-/// Which rule of the kernels from 5.10 on the map breaks, and what would keep it.
+/// The rule of the kernels from 5.10 on that the map breaks, if any, and how to keep it.
 pub(super) fn broken(spec: &MapSpec) -> Option<(String, String)> {
     use MapType::{
         Array, ArrayOfMaps, BloomFilter, CgroupArray, Hash, HashOfMaps, LpmTrie, LruHash,
@@ -29,13 +30,13 @@ pub(super) fn broken(spec: &MapSpec) -> Option<(String, String)> {
     match spec.map_type {
         Ringbuf if key != 0 || value != 0 => rule(
             format!(
-                "a ring buffer has neither keys nor values, and this has {key} and {value} bytes of them"
+                "a ring buffer has neither keys nor values, but this one has key {key} and value {value}"
             ),
             "give it only entries: its size in bytes",
         ),
         Ringbuf if !entries.is_power_of_two() || !entries.is_multiple_of(PAGE) => rule(
             format!(
-                "a ring buffer's size is a power of two of whole pages, and {entries} bytes are not"
+                "a ring buffer's size must be a power of two and whole pages, and {entries} bytes are not"
             ),
             "try: entries 262144",
         ),
@@ -45,84 +46,83 @@ pub(super) fn broken(spec: &MapSpec) -> Option<(String, String)> {
             rule("it has no entries".into(), "give it 1 or more")
         }
         Queue | Stack | BloomFilter if key != 0 => rule(
-            format!("a {} has no keys, and this has {key} bytes of them", spec.map_type),
+            format!("a {} has no keys, but this one has key {key}", spec.map_type),
             "give it key 0",
         ),
         _ if array && key != 4 => rule(
-            format!("the key of this type is its index, of 4 bytes, and not of {key}"),
+            format!("the key of this type is its index and must have 4 bytes, not {key}"),
             "give it key 4",
         ),
         StackTrace if key != 4 || value < 8 || !value.is_multiple_of(8) => rule(
             format!(
-                "a stack trace has a key of 4 bytes and 8 bytes for each frame, and this {key} and {value}"
+                "a stack trace has a key of 4 bytes and 8 bytes for each frame, but this one has key \
+                 {key} and value {value}"
             ),
             "try: key 4 value 1016",
         ),
         ProgArray | PerfEventArray | CgroupArray | ArrayOfMaps | HashOfMaps if value != 4 => rule(
-            format!("the values of this type are descriptors, of 4 bytes, and not of {value}"),
+            format!("the values of this type are descriptors and must have 4 bytes, not {value}"),
             "give it value 4",
         ),
         _ if hash && key == 0 => {
-            rule("a hash needs a key, and this has 0 bytes of it".into(), "give it key 1 or more")
+            rule("a hash needs a key, but this one has key 0".into(), "give it key 1 or more")
         }
         _ if (hash || array) && value == 0 => {
             rule("its values have 0 bytes".into(), "give it value 1 or more")
         }
-        LpmTrie if flags & NO_PREALLOC == 0 => rule(
-            "a trie cannot be allocated in advance".into(),
-            "give it flags 1 (BPF_F_NO_PREALLOC)",
-        ),
+        LpmTrie if flags & NO_PREALLOC == 0 => {
+            rule("a trie cannot be preallocated".into(), "give it flags 1 (BPF_F_NO_PREALLOC)")
+        }
         LpmTrie if !(5..=260).contains(&key) => rule(
             format!(
-                "a trie's key is 4 bytes for the length of the prefix and 1 to 256 bytes, and this has {key}"
+                "a trie's key has 4 bytes for the length of the prefix and then 1 to 256 bytes, but this \
+                 one has {key} in all"
             ),
             "try: key 8, for an IPv4 address",
         ),
-        _ if array && flags & NO_PREALLOC != 0 => rule(
-            "an array is always allocated in advance".into(),
-            "leave out flag 1 (BPF_F_NO_PREALLOC)",
-        ),
+        _ if array && flags & NO_PREALLOC != 0 => {
+            rule("an array is always preallocated".into(), "remove flag 1 (BPF_F_NO_PREALLOC)")
+        }
         Hash | PercpuHash | HashOfMaps if flags & NO_COMMON_LRU != 0 => rule(
-            "only a hash that forgets the oldest has lists for them".into(),
-            "leave out flag 2 (BPF_F_NO_COMMON_LRU), or take an lru_hash",
+            "only an LRU hash has LRU lists".into(),
+            "remove flag 2 (BPF_F_NO_COMMON_LRU), or use an lru_hash",
         ),
-        LruHash | LruPercpuHash if flags & NO_PREALLOC != 0 => rule(
-            "a hash that forgets the oldest is always allocated in advance".into(),
-            "leave out flag 1 (BPF_F_NO_PREALLOC)",
-        ),
+        LruHash | LruPercpuHash if flags & NO_PREALLOC != 0 => {
+            rule("an LRU hash is always preallocated".into(), "remove flag 1 (BPF_F_NO_PREALLOC)")
+        }
         PercpuArray | PercpuHash | LruPercpuHash if value > PER_CPU => rule(
             format!(
-                "each CPU can have its own of up to {PER_CPU} bytes, and these values have {value}"
+                "a per-CPU value can have up to {PER_CPU} bytes, but these values have {value}"
             ),
-            "make the value smaller, or take the type without percpu",
+            "make the value smaller, or use the type without percpu",
         ),
-        _ if hash && u64::from(key) + u64::from(value) >= PIECE - 512 => rule(
+        _ if hash && u64::from(key) + u64::from(value) >= KMALLOC_MAX - 512 => rule(
             format!(
-                "key and value of a hash fit into {PIECE} bytes together, and these have {}",
+                "key and value of a hash must fit into {KMALLOC_MAX} bytes together, but these have {}",
                 u64::from(key) + u64::from(value)
             ),
-            "make them smaller, or take an array",
+            "make them smaller, or use an array",
         ),
         _ if spec.types.as_ref().is_some_and(|types| {
             !types.lock.is_multiple_of(4) || u64::from(types.lock) + 4 > value.into()
         }) =>
         {
             rule(
-                format!("a lock has 4 bytes at a multiple of 4, inside of the value of {value}"),
+                format!("a lock has 4 bytes at a multiple of 4, inside the value of {value} bytes"),
                 "try: lock 0",
             )
         }
         PercpuArray | PercpuHash | LruPercpuHash if spec.types.is_some() => rule(
-            "each CPU has values of its own, which nobody has to lock".into(),
-            "leave out lock, and the calls of bpf_spin_lock and bpf_spin_unlock",
+            "each CPU has its own values, which need no lock".into(),
+            "remove lock, and the calls of bpf_spin_lock and bpf_spin_unlock",
         ),
         ArrayOfMaps | HashOfMaps => rule(
-            "what maps it holds it takes from one that there is, and none is named".into(),
-            "a text cannot name one: Map::create_of_maps of the crate does",
+            "it needs an existing map as the template of the maps that it holds".into(),
+            "a text cannot name a template: use Map::create_of_maps of the crate",
         ),
         StructOps => rule(
-            "its value is a struct of the kernel, and its id is not told".into(),
-            "a text cannot tell it: libbpf and bpftool struct_ops do",
+            "its value is a struct of the kernel, whose id is missing".into(),
+            "a text cannot name the struct: use libbpf, or bpftool struct_ops",
         ),
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! Why this host refuses: from an error number and what the host says of itself to a sentence.
+//! Why this host refuses something: sentences made from error numbers and from facts about the host.
 
 mod load;
 mod privilege;
@@ -24,32 +24,32 @@ pub fn map(error: &SysError) -> Error {
         Errno::ENOSYS => no_bpf().detail(detail),
         Errno::EMFILE | Errno::ENFILE => descriptors(error),
         Errno::ENOMEM => no_memory("the map").detail(detail),
-        _ => Error::failed(format!("the kernel made no map: {error}")),
+        _ => Error::failed(format!("the kernel did not create the map: {error}")),
     }
 }
 
-/// Why the kernel refused a map that is to be like this.
+/// Why the kernel refused a map of this specification.
 pub fn map_of(spec: &MapSpec, error: &SysError) -> Error {
     let MapSpec { name, map_type, key_size, value_size, max_entries, flags, .. } = spec;
     let refused = match error.errno {
         Errno::EINVAL | Errno::E2BIG | Errno::EOPNOTSUPP | Errno::ENOTSUPP => {
             match map_rules::broken(spec) {
                 Some((what, next)) => {
-                    Error::failed(format!("the kernel makes no map {name} ({map_type}): {what}"))
+                    Error::failed(format!("the kernel refuses map {name} ({map_type}): {what}"))
                         .next(next)
                 }
                 None if error.errno == Errno::E2BIG => Error::failed(format!(
-                    "the kernel makes no map {name} ({map_type}) of {max_entries} entries of \
+                    "the kernel refuses map {name} ({map_type}) of {max_entries} entries of \
                      {} bytes: that is more than it can count",
                     u64::from(*key_size) + u64::from(*value_size)
                 ))
                 .next("make it smaller"),
                 None => Error::failed(format!(
-                    "this kernel makes no map {name} ({map_type}, key {key_size}, value {value_size}, \
+                    "this kernel refuses map {name} ({map_type}, key {key_size}, value {value_size}, \
                      entries {max_entries}, flags {flags:#x}): it does not know the type or a flag, or \
-                     takes other sizes"
+                     needs other sizes"
                 ))
-                .next("which types it knows: rawbpf doctor -v"),
+                .next("see the types that it knows: rawbpf doctor -v"),
             }
         }
         Errno::ENOMEM => {
@@ -62,31 +62,33 @@ pub fn map_of(spec: &MapSpec, error: &SysError) -> Error {
     refused.detail(error.to_string())
 }
 
-/// Why the kernel does not tell what it holds.
+/// Why the kernel does not list its programs, maps or links.
 pub fn objects(error: &SysError) -> Error {
     let detail = error.to_string();
     let denied = || match capabilities() {
-        Some(held) if !held.contains(&"CAP_SYS_ADMIN") => Error::lacking(
-            "not permitted: CAP_SYS_ADMIN is missing, which it takes to see what others loaded",
-        )
-        .next("try it with sudo"),
+        Some(held) if !held.contains(&"CAP_SYS_ADMIN") => {
+            Error::lacking("not permitted: listing others' programs needs CAP_SYS_ADMIN")
+                .next("run with sudo")
+        }
         _ => self::denied(error),
     };
     match error.errno {
         Errno::EPERM => denied().detail(detail),
         Errno::ENOSYS => no_bpf().detail(detail),
         Errno::EMFILE | Errno::ENFILE => descriptors(error),
-        _ => Error::failed(format!("the kernel does not tell what it holds: {error}")),
+        _ => {
+            Error::failed(format!("the kernel does not list its programs, maps or links: {error}"))
+        }
     }
 }
 
-/// There is no room for another program at a place, or this one is there already.
+/// The error for a place that has no room for another program, or that has this one already.
 pub(super) fn occupied(place: &str, error: &SysError) -> Option<Error> {
     let next = "end one of them: rawbpf list shows what is attached where";
     match error.errno {
         Errno::E2BIG => Some(
             Error::failed(format!(
-                "{place} has as many programs as the kernel runs there: 64 at an event, 38 at a function"
+                "{place} has as many programs as the kernel allows there: 64 at an event, 38 at a function"
             ))
             .next(next),
         ),
@@ -102,7 +104,7 @@ pub(super) fn occupied(place: &str, error: &SysError) -> Option<Error> {
     }
 }
 
-/// This kernel has no function of that name, but perhaps one that is spelt almost like it.
+/// The error for a function that this kernel does not have, with a name that is spelt almost like it.
 pub fn no_function(function: &str) -> Error {
     let error = Error::failed(format!("this kernel has no function {function}"));
     match similar(function) {
@@ -111,9 +113,10 @@ pub fn no_function(function: &str) -> Error {
     }
 }
 
-/// There is no `word` among these names: what was meant, and what there is, the likeliest first.
+/// The error for a `word` that is not among these names: the name that was probably meant, and the names
+/// that there are, the likeliest first.
 pub fn misspelt<'a>(what: String, word: &str, names: impl Iterator<Item = &'a str>) -> Error {
-    // Some leave out what the names of a struct begin with.
+    // Users may leave out the prefix that a struct's members share.
     let likeness = |name: &str| match word.len() > 2 && name.contains(word) {
         true => 1.0,
         false => strsim::jaro_winkler(word, name),
@@ -126,13 +129,13 @@ pub fn misspelt<'a>(what: String, word: &str, names: impl Iterator<Item = &'a st
     let shown = all.len().min(12);
     let there = match (all.len() - shown, &all[..shown]) {
         (_, []) => "there is none".to_owned(),
-        (0, few) => format!("there is: {}", few.join(", ")),
-        (more, few) => format!("there is: {}, and {more} more (-v)", few.join(", ")),
+        (0, few) => format!("available: {}", few.join(", ")),
+        (more, few) => format!("available: {}, and {more} more (-v)", few.join(", ")),
     };
     Error::failed(what).next(format!("{meant}{there}")).detail(all.join(" "))
 }
 
-/// There is no tracepoint of that name.
+/// The error for a tracepoint that this kernel does not have.
 pub fn no_tracepoint(category: &str, name: &str) -> Error {
     let asked = format!("{category}:{name}");
     let error = Error::failed(format!("this kernel has no tracepoint {asked}"));
@@ -156,37 +159,40 @@ pub(super) fn attach(kind: &str, place: &str, error: &SysError) -> Error {
             Error::lacking(format!("this kernel does not attach {kind} programs to {place}"))
         }
         _ => occupied(place, error)
-            .unwrap_or_else(|| Error::failed(format!("{place} was not attached to: {error}"))),
+            .unwrap_or_else(|| Error::failed(format!("attaching to {place} failed: {error}"))),
     };
     refused.detail(detail)
 }
 
-/// The kernel tells what it has in sysfs, and that is not mounted.
+/// The error for a host on which sysfs is not mounted, if it is not.
 pub fn no_sysfs() -> Option<Error> {
     (!Path::new("/sys/kernel").exists()).then(|| {
-        Error::lacking("sysfs, in which the kernel tells what it has, is not mounted at /sys")
+        Error::lacking("/sys is not mounted")
             .next("try: mount -t sysfs sysfs /sys; mount -t tracefs tracefs /sys/kernel/tracing")
     })
 }
 
-/// There is no BTF to tell what `needed` is.
+/// The error for a missing BTF that would describe `needed`.
 pub fn no_btf(needed: &str) -> Error {
     if let Some(missing) = no_sysfs() {
         return missing;
     }
     Error::lacking(format!(
-        "{needed} is not known: this kernel has no BTF (CONFIG_DEBUG_INFO_BTF) that tells it"
+        "{needed} is not known: this kernel has no BTF (CONFIG_DEBUG_INFO_BTF) that describes it"
     ))
-    .next("try: --attach tracepoint, which needs none, or --btf FILE")
+    .next("try: --attach tracepoint, which needs no BTF, or --btf FILE")
 }
 
-/// The kernel's own ids are needed, and it has none to offer or they were to come from a file.
+/// The error for a kind that needs the kernel's own BTF ids, if the kernel has none or they would come
+/// from a file.
 pub(super) fn no_ids(kind: &str) -> Error {
-    Error::lacking(format!("{kind} needs the kernel's own BTF (CONFIG_DEBUG_INFO_BTF), with this hook"))
-        .next("try: --attach raw_tp or tracepoint; a file's BTF (--btf) does not do for tp_btf and fentry")
+    Error::lacking(format!(
+        "{kind} needs the kernel's own BTF (CONFIG_DEBUG_INFO_BTF), and this hook in it"
+    ))
+    .next("try: --attach raw_tp or tracepoint; tp_btf and fentry cannot use a file's BTF (--btf)")
 }
 
-/// tracefs, which tells a tracepoint's number, is not mounted or closed to us.
+/// The error for a tracefs that is not mounted, or that we may not read: it has the tracepoints' numbers.
 pub fn no_tracefs() -> Error {
     if let Some(missing) = privilege().or_else(no_sysfs) {
         return missing;
@@ -194,7 +200,7 @@ pub fn no_tracefs() -> Error {
     let place = Tracefs::PLACES[0];
     let mounts = file::read_text(Path::new("/proc/mounts")).unwrap_or_default();
     let mut mounts = mounts.lines().map(|line| line.split(' ').skip(1).take(2));
-    // Of several mounts at one place the last is seen.
+    // If several are mounted at one place, the last is visible.
     if mounts.rfind(|mount| mount.clone().next() == Some(place)).and_then(|mut m| m.nth(1))
         == Some("tracefs")
     {
@@ -219,10 +225,10 @@ fn similar(name: &str) -> Option<String> {
     most.found
 }
 
-/// Names are spelt almost like each other above this.
+/// The likeness from which on two names count as spelt almost like each other.
 const LIKE: f64 = 0.85;
 
-/// Finds the name that is most like another, if one is like it at all.
+/// Finds the name that is most like another one, if any is similar.
 struct MostLike<'a> {
     name: &'a str,
     likeness: f64,
@@ -254,7 +260,7 @@ pub(super) mod tests {
     pub const ROOT: &str = "CapEff:\t000001ffffffffff\n";
     const NOBODY: &str = "CapEff:\t0000000000000000\n";
 
-    /// A host that has these files, among those that are asked for an explanation.
+    /// A host that has these files, and no others that explanations read.
     pub fn host<const N: usize>(files: [(&'static str, &'static str); N]) -> file::hook::Installed {
         file::hook::install(move |path| {
             let found = files.iter().find(|(name, _)| Path::new(name) == path);
@@ -386,13 +392,13 @@ pub(super) mod tests {
     fn no_error_number_is_the_message() {
         let _host = host([("/proc/self/status", ROOT)]);
         let numbers = [
-            (Errno::EINVAL, ["knows no", "takes no", "does not attach"]),
+            (Errno::EINVAL, ["knows no", "refuses xdp programs", "does not attach"]),
             (Errno::E2BIG, ["too old", "too old", "as many programs as"]),
             (Errno::EACCES, ["security module", "security module", "not permitted"]),
             (Errno::EPERM, ["not permitted"; 3]),
             (Errno::ENOMEM, ["no memory"; 3]),
-            (Errno::EBADF, ["a descriptor"; 3]),
-            (Errno::EAGAIN, ["signals came"; 3]),
+            (Errno::EBADF, ["one of its descriptors"; 3]),
+            (Errno::EAGAIN, ["signals arrived"; 3]),
             (Errno::ENOSPC, ["no place left"; 3]),
             (Errno::EMFILE, ["too few file descriptors"; 3]),
         ];
@@ -425,12 +431,16 @@ pub(super) mod tests {
             let _host = host([("/proc/self/status", ROOT)]);
             assert!(length(1_000_000).is_none());
             let error = length(1_000_001).unwrap();
-            assert!(error.what.contains("1000001 instructions, and the kernel takes 1000000"));
+            assert!(
+                error
+                    .what
+                    .contains("1000001 instructions; the kernel's limit for this user is 1000000")
+            );
             assert!(length(0).unwrap().what.contains("no instructions"));
         }
         let _host = host([("/proc/self/status", NOBODY)]);
         let error = length(4097).unwrap();
-        assert!(error.what.contains("takes 4096"), "{error}");
+        assert!(error.what.contains("is 4096"), "{error}");
         assert!(error.next.unwrap().contains("sudo"));
     }
 
@@ -438,7 +448,7 @@ pub(super) mod tests {
     fn types_that_are_refused_are_no_bare_error_number() {
         for (errno, why) in [
             (Errno::EINVAL, "does not know the types"),
-            (Errno::E2BIG, "more than it takes"),
+            (Errno::E2BIG, "larger than its limit"),
             (Errno::EPERM, "CAP_BPF"),
             (Errno::ENOMEM, "no memory"),
         ] {
@@ -451,7 +461,7 @@ pub(super) mod tests {
     fn a_log_that_gives_no_reason_does_not_hide_the_error_number() {
         let _host = host([("/proc/self/status", ROOT)]);
         let error = load_type(ProgramType::StructOps, &refused(Errno::ENOTSUPP, "func#0 @0\n"));
-        assert!(error.what.contains("takes no struct_ops program"), "{error}");
+        assert!(error.what.contains("refuses struct_ops programs"), "{error}");
     }
 
     #[test]
@@ -479,7 +489,7 @@ pub(super) mod tests {
         let error = load(&"kprobe", None, &refused(Errno::EACCES, log));
         assert_eq!(error.what, "the verifier refused the kprobe program: R7 !read_ok");
         assert!(error.detail.unwrap().contains(log));
-        // Linux 7.3 goes on behind it.
+        // Linux 7.3 writes more after it.
         let log = "0: (bf) r0 = r7\nR7 !read_ok\nVerification failed: Bad: x\nReason: y\n";
         let error = load(&"kprobe", None, &refused(Errno::EACCES, log));
         assert_eq!(error.what, "the verifier refused the kprobe program: R7 !read_ok");

@@ -93,7 +93,7 @@ impl Place {
         Ok((attach, Request::Record(RecordRequest::find(category, name, types)?)))
     }
 
-    /// The same for a program that needs the request itself, which no record leads to.
+    /// Finds the place for a program that needs the request itself; a tracepoint's record does not lead to it.
     fn struct_request(
         &self,
         mut found: Option<&mut Found>,
@@ -103,16 +103,14 @@ impl Place {
         let (functions, (_, name)) = (self.functions, self.tracepoint);
         let (attach, argument, access) = match self.kind {
             AttachKind::Tracepoint => {
-                return Err(Error::lacking(
-                    "a tracepoint's record does not tell which request it is of",
-                )
-                .next("try: --attach raw_tp"));
+                return Err(Error::lacking("a tracepoint's record does not identify its request")
+                    .next("try: --attach raw_tp"));
             }
             AttachKind::Kprobe => {
                 let registers = registers::host().ok_or_else(|| {
                     let arch = std::env::consts::ARCH;
                     Error::lacking(format!(
-                        "where {arch} keeps a function's arguments is not known"
+                        "the registers of a function's arguments on {arch} are unknown"
                     ))
                     .next("try: --attach tp_btf")
                 })?;

@@ -55,7 +55,7 @@ impl UserFunction {
     /// # Errors
     /// The file cannot be read or is no ELF object, or it has no function of that name or several.
     pub fn find(path: &Path, symbol: &str, pid: Option<u32>) -> Result<UserFunction, Error> {
-        // Of a program of gigabytes only these are of use.
+        // A program may have gigabytes; only these tables are read.
         let tables = [SHT_SYMTAB, SHT_DYNSYM, SHT_GNU_VERSYM];
         let file = file::elf_parts(path, &|_, header| tables.contains(&header.sh_type))?;
         let offset = file_offset(&file, symbol).map_err(|error| {
@@ -66,8 +66,8 @@ impl UserFunction {
     }
 }
 
-/// The name in the source, without the hash that some compilers add; other names than those that Rust
-/// made stay.
+/// The name in the source, without the hash that Rust compilers add; a name of another language stays as
+/// it is.
 fn demangled(symbol: &str) -> String {
     match rustc_demangle::try_demangle(symbol) {
         Ok(name) => format!("{name:#}"),
@@ -79,11 +79,11 @@ fn demangled(symbol: &str) -> String {
 struct Function<'a> {
     name: &'a str,
     address: u64,
-    /// What is there only picks the function that will be called.
+    /// Whether it is an IFUNC, which only chooses the function that will be called.
     picks: bool,
 }
 
-/// Where in an ELF object's bytes a function's first instruction is.
+/// The offset of a function's first instruction in an ELF object's bytes.
 fn file_offset(bytes: &[u8], symbol: &str) -> Result<u64, Error> {
     let broken = |error: ElfError| Error::usage(error.to_string());
     let elf = File::parse(bytes).map_err(broken)?;
@@ -101,7 +101,7 @@ fn file_offset(bytes: &[u8], symbol: &str) -> Result<u64, Error> {
         _ => {
             let symbols: Vec<_> = found.iter().take(3).map(|function| function.name).collect();
             let what = format!("{} functions named {symbol}", found.len());
-            // One name for several, or several that are one in the source.
+            // Several functions have this name, or several symbols have this name in the source.
             return Err(match symbols.contains(&symbol) {
                 true => Error::usage(what),
                 false => Error::usage(what).next(format!("try: {}", symbols.join(" or "))),
@@ -110,15 +110,15 @@ fn file_offset(bytes: &[u8], symbol: &str) -> Result<u64, Error> {
     };
     if function.picks {
         return Err(Error::usage(format!(
-            "{symbol} is chosen when a program starts (IFUNC), among functions for several CPUs"
+            "{symbol} is an IFUNC: a program chooses among functions for several CPUs when it starts"
         )));
     }
     let segments = elf.segments().map_err(broken)?;
     offset_of(&segments, function.address)
-        .ok_or_else(|| Error::usage(format!("{symbol} is not in the code that processes run")))
+        .ok_or_else(|| Error::usage(format!("{symbol} is not in code that processes can run")))
 }
 
-/// Where in the file the code at this address is.
+/// The offset in the file of the code at this address.
 fn offset_of(segments: &[ProgramHeader], address: u64) -> Option<u64> {
     let loaded = segments.iter().filter(|segment| segment.p_type == PT_LOAD);
     let mut code = loaded.filter(|segment| segment.is_executable());

@@ -1,5 +1,5 @@
-//! Numbers that a program finds by its context: an argument, a result, a field of a record, and what
-//! pointers lead to from there.
+//! Numbers that a program finds through its context: an argument, a result, a field of a record, and
+//! fields that pointers lead to from there.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,15 +13,15 @@ use crate::error::Error;
 use crate::sys::link::At;
 use crate::sys::{Errno, Tracefs, kallsyms};
 
-/// Which number: `arg0`, `retval`, `bytes`, `rq->q->nr_requests`.
+/// An expression for a number: `arg0`, `retval`, `bytes`, `rq->q->nr_requests`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Expression {
     root: Root,
-    /// Whether a pointer is followed to it, and the field's name.
+    /// For each field: whether a pointer is followed to it, and its name.
     path: Vec<(bool, String)>,
 }
 
-/// What an expression begins with.
+/// The first name of an expression.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Root {
     /// `arg0` is the first.
@@ -32,17 +32,17 @@ enum Root {
 }
 
 impl Expression {
-    /// Whether it is of a call's result.
+    /// Whether the expression begins with a call's result.
     pub fn is_of_result(&self) -> bool {
         self.root == Root::Result
     }
 
-    /// Whether it begins with an argument's number.
+    /// Whether the expression begins with an argument's number.
     pub fn is_of_argument(&self) -> bool {
         matches!(self.root, Root::Argument(_))
     }
 
-    /// What it names last: `nr_requests`.
+    /// The last name in the expression: `nr_requests`.
     pub fn last(&self) -> String {
         self.path.last().map_or_else(|| self.root.to_string(), |(_, name)| name.clone())
     }
@@ -64,7 +64,7 @@ impl FromStr for Expression {
             let (pointer, field) = match (rest.strip_prefix("->"), rest.strip_prefix('.')) {
                 (Some(field), _) => (true, field),
                 (_, Some(field)) => (false, field),
-                _ => return Err(format!("a -> or a . belongs before {rest:?}")),
+                _ => return Err(format!("a -> or a . is missing before {rest:?}")),
             };
             let (name, after) = identifier(field)?;
             path.push((pointer, name.into()));
@@ -74,7 +74,7 @@ impl FromStr for Expression {
     }
 }
 
-/// The name that a text begins with, and what is behind it.
+/// The name that a text begins with, and the rest after it.
 fn identifier(text: &str) -> Result<(&str, &str), String> {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let end = text.find(|c| !part(c)).unwrap_or(text.len());
@@ -109,12 +109,12 @@ fn through(pointer: bool) -> &'static str {
     if pointer { "->" } else { "." }
 }
 
-/// Where a program finds a number.
+/// The place of a number: how a program finds and reads it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Value {
-    /// Where in the context it, or the first pointer to it, is.
+    /// The place in the context of the number, or of the first pointer to it.
     pub origin: Origin,
-    /// From that pointer on: the offsets of pointers, and at last of the number.
+    /// The offsets of the pointers from there on, and at last of the number.
     pub path: Vec<i32>,
     /// How it is stored.
     pub number: Number,
@@ -123,21 +123,21 @@ pub struct Value {
 /// A place in a program's context, in bytes from its beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Origin {
-    /// A register or an argument: 64 bits, of which the lowest are the number.
+    /// A register or an argument of 64 bits; the number is in the lowest bits.
     Word(i32),
-    /// A field of a tracepoint's record, as long as it is.
+    /// A field of a tracepoint's record, of the number's own size.
     Field(i32),
 }
 
-/// As long as a register: what is not known to be anything else.
+/// An untyped, register-sized number.
 const WORD: Number = Number { size: 8, signed: false, pointer: false };
 
 impl Value {
-    /// Of a function of the kernel, at its entry or, for a result, its return.
+    /// A value of a kernel function: at its entry or, for a result, at its return.
     ///
     /// # Errors
-    /// The function has no such argument, or what it points to no such field; or what the kernel's
-    /// types would have to tell is not known.
+    /// The function has no such argument, or there is no such field; or the types that are needed are
+    /// not known.
     pub fn of_function(
         function: &str,
         kind: AttachKind,
@@ -156,7 +156,7 @@ impl Value {
         Ok((attach, of.value(kind, expression)?))
     }
 
-    /// Of what a tracepoint hands on, by number: `arg0->__data_len`.
+    /// A value of a tracepoint's arguments, which are numbered: `arg0->__data_len`.
     ///
     /// # Errors
     /// As [`Value::of_function`].
@@ -183,7 +183,7 @@ impl Value {
         Ok((attach, of.value(kind, expression)?))
     }
 
-    /// Of a tracepoint's record.
+    /// A field of a tracepoint's record.
     ///
     /// # Errors
     /// There is no such tracepoint, or its record has no such field or no number there; or tracefs
@@ -200,7 +200,7 @@ impl Value {
                 _ => Error::failed(error.to_string()),
             })?;
         let asked = expression.to_string();
-        // The kernel does not let programs read those before.
+        // Programs may not read the fields before.
         let mut fields = format.fields.iter().filter(|field| field.offset >= 8);
         let field = fields.clone().find(|field| field.name == asked).ok_or_else(|| {
             let what = format!("{category}:{name} has no field {asked}");
@@ -211,24 +211,24 @@ impl Value {
             || field.is_data_location()
             || field.declaration.contains('[')
         {
-            return Err(Error::failed(format!("{asked} is no number: {}", field.declaration)));
+            return Err(Error::failed(format!("{asked} is not a number: {}", field.declaration)));
         }
         let origin = Origin::Field(field.offset as i32);
         let attach = Tracepoint::new(category, name);
         Ok((attach.into(), Value { origin, path: vec![], number }))
     }
 
-    /// Of a function of a file, whose types are not known: a register.
+    /// A register of a user function, whose types are not known.
     ///
     /// # Errors
-    /// More than that is asked for.
+    /// The expression is more than an argument's number or the result.
     pub fn of_user_function(
         function: &UserFunction,
         expression: &Expression,
     ) -> Result<(Attach, Value), Error> {
         if expression.needs_types() {
             return Err(Error::usage(format!(
-                "{expression}: of a function of a file only arg0 to arg5 and retval can be read"
+                "{expression}: only arg0 to arg5 and retval of a user function can be read"
             )));
         }
         let mut of =
@@ -239,7 +239,7 @@ impl Value {
 }
 
 impl Expression {
-    /// Where its function has it.
+    /// Whether the value is read at its function's entry or return.
     fn at(&self) -> At {
         if self.is_of_result() { At::Return } else { At::Entry }
     }
@@ -249,7 +249,7 @@ impl Expression {
     }
 }
 
-/// A function or tracepoint, and what the kernel's types say about it.
+/// A function or tracepoint, with its types if the kernel's BTF has them.
 struct Typed<'a> {
     name: &'a str,
     types: Option<&'a KernelTypes>,
@@ -277,7 +277,7 @@ impl<'a> Typed<'a> {
         Ok(of)
     }
 
-    /// Nothing is known about it, and something would have to be.
+    /// The error for a function or tracepoint whose types are needed but not known.
     fn unknown(&self, expression: &Expression) -> Error {
         let name = self.name;
         if self.btf.is_none() {
@@ -285,7 +285,7 @@ impl<'a> Typed<'a> {
         }
         match kallsyms::count_functions(name) {
             Ok(0) => refusal::no_function(name),
-            _ => Error::failed(format!("the kernel's BTF does not tell what {name} takes"))
+            _ => Error::failed(format!("the kernel's BTF does not have the arguments of {name}"))
                 .next("try: arg0 to arg5 or retval alone, with --attach kprobe"),
         }
     }
@@ -293,7 +293,7 @@ impl<'a> Typed<'a> {
     fn value(&mut self, kind: AttachKind, expression: &Expression) -> Result<Value, Error> {
         let index = self.index(&expression.root)?;
         let parameters = self.signature.iter().flat_map(|signature| &signature.parameters);
-        // Big structs take the place of several arguments.
+        // A big struct has the place of several arguments.
         let words = match self.signature {
             Some(_) => parameters.take(index).map(|one| one.words as usize).sum(),
             None => index,
@@ -303,16 +303,19 @@ impl<'a> Typed<'a> {
                 let registers = registers::host().ok_or_else(|| {
                     let arch = std::env::consts::ARCH;
                     Error::lacking(format!(
-                        "where {arch} keeps a function's arguments is not known"
+                        "the registers of a function's arguments on {arch} are unknown"
                     ))
                 })?;
                 let argument = registers.arguments.get(words).copied();
                 let register = if result { Some(registers.result) } else { argument };
                 register.ok_or_else(|| {
-                    Error::failed(format!("{} of {} is in no register", expression.root, self.name))
+                    Error::failed(format!(
+                        "{} of {} is not in a register",
+                        expression.root, self.name
+                    ))
                 })?
             }
-            // The result lies behind the arguments.
+            // The result comes after the arguments.
             _ => 8 * words as i32,
         };
         let (path, number) = match (&mut self.btf, &self.signature, self.types) {
@@ -329,7 +332,7 @@ impl<'a> Typed<'a> {
         Ok(Value { origin: Origin::Word(word), path, number })
     }
 
-    /// Which argument it is; for the result how many there are.
+    /// The argument's index; for the result, the number of arguments.
     fn index(&self, root: &Root) -> Result<usize, Error> {
         let Some(Signature { parameters, returns }) = &self.signature else {
             return Ok(if let Root::Argument(number) = root { *number } else { 0 });
@@ -350,7 +353,7 @@ impl<'a> Typed<'a> {
             };
             let numbered: Vec<_> = parameters.iter().enumerate().map(numbered).collect();
             match root {
-                // Of numbers none is more like another.
+                // No number is more similar than another.
                 Root::Argument(_) => refusal::misspelt(what, "", numbered.iter().map(|one| &**one)),
                 _ => {
                     let names = parameters.iter().map(|one| &*one.name);
@@ -387,7 +390,7 @@ impl Lost {
     }
 }
 
-/// The offsets on the way from a value of this type to the number that is asked for.
+/// The offsets from a value of this type to the number of the expression.
 fn follow(
     btf: &mut Btf<'_>,
     mut type_id: u32,
@@ -407,13 +410,13 @@ fn follow(
             (false, Some(_), _) | (true, _, Some(_)) => {
                 let other = through(!pointer);
                 let error = Error::failed(match pointer {
-                    true => format!("{place} is no pointer"),
+                    true => format!("{place} is not a pointer"),
                     false => format!("{place} is a pointer"),
                 });
                 return Err(Lost::Said(error.next(format!("try: {place}{other}{field}"))));
             }
             _ => {
-                let what = format!("{place} is no pointer to a struct: it has no {field}");
+                let what = format!("{place} does not point to a struct: it has no {field}");
                 return Err(Lost::Said(Error::failed(what)));
             }
         };
@@ -432,10 +435,10 @@ fn follow(
     }
     Err(Lost::Said(match btf.record_of(type_id)? {
         Some(record) => {
-            let what = format!("{place} is a {}, of which a field is to be named", name(&record)?);
+            let what = format!("{place} is a {}: name one of its fields", name(&record)?);
             misspelt_field(btf, &record, what, "")?
         }
-        None => Error::failed(format!("{place} is no number")),
+        None => Error::failed(format!("{place} is not a number")),
     }))
 }
 

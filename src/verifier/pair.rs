@@ -5,7 +5,7 @@ use super::recording::{Recording, recordings};
 use super::totals::Totals;
 use super::verified::Verified;
 
-/// A longer log is not compared: we ask no kernel for more.
+/// The length of the longest log that is compared; we ask no kernel for more.
 pub(super) const LONGEST: usize = 16 << 20;
 
 /// A program here and in a file.
@@ -22,19 +22,19 @@ pub struct Pair<'a> {
 pub struct Found<'a> {
     /// The program there.
     pub there: Recording<'a>,
-    /// How much there was to do there.
+    /// The verifier's totals there.
     pub totals: Totals<'a>,
     /// The walk here beside the walk there; of a log of more than 16 MiB there is none.
     pub comparison: Comparison<'a>,
 }
 
 impl<'a> Pair<'a> {
-    /// The recording in this text of a file that is most likely of the program.
+    /// Finds the recording in a file's text that is most likely of the program.
     pub fn new(verified: &'a Verified, file: String, text: &'a str) -> Pair<'a> {
         let code = &verified.program.code;
         let mut all = recordings(text);
         all.retain(|one| one.program.is_none_or(|name| name == verified.name));
-        // One name may stand for several programs, or several ways to attach one.
+        // Several programs may have one name, and one program several attach kinds.
         let attach = verified.attach();
         let found = all.into_iter().min_by_key(|one| {
             let rank = match is_of(code, one.log) {
@@ -54,11 +54,11 @@ impl<'a> Pair<'a> {
         Pair { file, found }
     }
 
-    /// What is not alike, if anything is not: the verdicts, or the programs themselves.
+    /// The difference of the verdicts, or of the programs themselves, if there is one.
     pub fn unlike(&self, verified: &Verified) -> Option<String> {
         let (file, program) = (&self.file, &verified.name);
         let Some(Found { there, comparison, .. }) = &self.found else {
-            return Some(format!("{file}: it says nothing of {program}"));
+            return Some(format!("{file}: the file has no log of {program}"));
         };
         if let Program::Other(at, text) = comparison.program {
             let by = match there.attach {
@@ -66,7 +66,7 @@ impl<'a> Pair<'a> {
                 _ => String::new(),
             };
             return Some(format!(
-                "{file}: it is of another program than {program}: instruction {at} is `{text}` there{by}"
+                "{file}: the log is of another program than {program}: instruction {at} is `{text}` there{by}"
             ));
         }
         let (here, there) = (verified.verdict(), there.verdict);

@@ -1,16 +1,16 @@
-//! What verifiers said, as files keep it: those that `rawbpf verify --verifier-log` writes, what libbpf,
-//! bpftool and veristat print around a log, or a log by itself.
+//! Files with verifiers' logs: those that `rawbpf verify --verifier-log` writes, the output of libbpf,
+//! bpftool and veristat, or a log alone.
 
 use super::log::{Event, events};
 
-/// What a verifier made of a program.
+/// A verifier's verdict on a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// The program may run.
     Accepted,
-    /// It may not.
+    /// The program may not run.
     Refused,
-    /// The log has lost its end, and with it the verdict.
+    /// The log's end is missing, and the verdict with it.
     Unknown,
 }
 
@@ -20,11 +20,11 @@ impl Verdict {
         match self {
             Verdict::Accepted => "accepted",
             Verdict::Refused => "refused",
-            Verdict::Unknown => "not told",
+            Verdict::Unknown => "unknown",
         }
     }
 
-    /// What a log by itself tells: a program is refused if the last thing said of it is no instruction.
+    /// The verdict in a log: the program is refused if the walk ends with a message.
     pub fn of(log: &str) -> Verdict {
         let (mut refused, mut told) = (false, false);
         for event in events(log) {
@@ -43,14 +43,14 @@ impl Verdict {
     }
 }
 
-/// What a verifier said of one program.
+/// The log of one program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Recording<'a> {
-    /// The program's name, if the file tells it.
+    /// The program's name, if the file has it.
     pub program: Option<&'a str>,
-    /// How and where it is attached, if the file tells it: `kprobe blk_mq_start_request`.
+    /// How and where it is attached, if the file has it: `kprobe blk_mq_start_request`.
     pub attach: Option<&'a str>,
-    /// The kernel's release, if the file tells it.
+    /// The kernel's release, if the file has it.
     pub kernel: Option<&'a str>,
     /// The verdict.
     pub verdict: Verdict,
@@ -62,17 +62,17 @@ const LOG: &str = ".log ";
 const VERDICT: &str = ".verdict ";
 const BY: &str = " by Linux ";
 
-/// What stands above a program's log in the files that [`recordings`] reads. None of the kernel's lines
-/// begins so.
+/// The heading of a program's log in the files that [`recordings`] reads. No line of a kernel's begins
+/// like this.
 pub fn head(program: &str, attach: &str, verdict: Verdict, kernel: &str) -> String {
     let line = format!("{LOG}{program} {attach}");
     format!("{}\n{VERDICT}{}{BY}{kernel}\n", line.trim_end(), verdict.word())
 }
 
-/// What a file holds, program by program; nothing of a text that is no log.
+/// The recordings in a file, program by program. Text that is not a log is skipped.
 pub fn recordings(text: &str) -> Vec<Recording<'_>> {
     let mut all: Vec<Recording> = vec![];
-    // Where the log began that we are in, and whether all up to the next one is its.
+    // Where the current log began, and how its end is recognised.
     let mut open: Option<(usize, Form)> = None;
     let mut refused = false;
     let mut at = 0;
@@ -152,7 +152,7 @@ pub fn recordings(text: &str) -> Vec<Recording<'_>> {
     all
 }
 
-/// Who wrote a file.
+/// The program that wrote a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Ours,

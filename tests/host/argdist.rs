@@ -210,15 +210,15 @@ fn what_is_misspelt_is_told_with_what_there_is() {
             "arg0->q is a pointer",
             "arg0->q->nr_requests",
         ),
-        ("block:block_rq_issue", "arg0->__data_len->x", "no pointer", "it has no x"),
-        ("block:block_rq_issue", "arg1", "no argument arg1", "there is: arg0"),
+        ("block:block_rq_issue", "arg0->__data_len->x", "does not point to a struct", "it has no x"),
+        ("block:block_rq_issue", "arg1", "no argument arg1", "available: arg0"),
         (
             "block:block_rq_issue",
             "byte",
             "block:block_rq_issue has no field byte",
             "did you mean bytes?",
         ),
-        ("block:block_rq_issue", "comm", "comm is no number", "char comm[16]"),
+        ("block:block_rq_issue", "comm", "comm is not a number", "char comm[16]"),
         (
             "block:block_rq_isue",
             "bytes",

@@ -136,7 +136,7 @@ fn no_program_that_needs_the_request_gets_a_record_of_it() {
     let places = [request::issue(AttachKind::Tracepoint), request::end(AttachKind::RawTp)];
     let refused = StructRequest::find_with_cmpxchg(places, &KernelTypes::running(), false);
     let error = refused.err().unwrap();
-    assert!(error.what.contains("does not tell which request"), "{error}");
+    assert!(error.what.contains("does not identify its request"), "{error}");
 }
 
 /// The programs by themselves, on more requests than there are slots and places: each is measured or

@@ -132,26 +132,26 @@ fn a_map_that_the_kernel_does_not_make_is_told_why() {
         (ended.code, ended.stderr)
     };
     for (map, what, next, mended) in [
-        ("hash key 0 value 8 entries 4", "0 bytes of it", "key 1", "hash key 1 value 8 entries 4"),
+        ("hash key 0 value 8 entries 4", "has key 0", "key 1", "hash key 1 value 8 entries 4"),
         ("hash key 4 value 0 entries 4", "have 0 bytes", "value 1", "hash key 4 value 1 entries 4"),
         ("hash key 4 value 8 entries 0", "no entries", "1 or more", "hash key 4 value 8 entries 1"),
         ("array key 8 value 8 entries 4", "its index", "key 4", "array key 4 value 8 entries 4"),
         (
             "array key 4 value 8 entries 4 flags 1",
-            "allocated in advance",
-            "leave out flag 1",
+            "preallocated",
+            "remove flag 1",
             "array key 4 value 8 entries 4",
         ),
         (
             "lru_hash key 4 value 8 entries 4 flags 1",
-            "allocated in advance",
-            "leave out flag 1",
+            "preallocated",
+            "remove flag 1",
             "lru_hash key 4 value 8 entries 4",
         ),
         (
             "hash key 4 value 8 entries 4 flags 2",
-            "lists for them",
-            "leave out flag 2",
+            "has LRU lists",
+            "remove flag 2",
             "hash key 4 value 8 entries 4",
         ),
         (
@@ -168,8 +168,8 @@ fn a_map_that_the_kernel_does_not_make_is_told_why() {
         ),
         (
             "percpu_array key 4 value 8 entries 1 lock 0",
-            "nobody has to lock",
-            "leave out lock",
+            "need no lock",
+            "remove lock",
             "percpu_array key 4 value 8 entries 1",
         ),
         ("ringbuf entries 4097", "power of two", "262144", "ringbuf entries 262144"),
@@ -182,7 +182,7 @@ fn a_map_that_the_kernel_does_not_make_is_told_why() {
         ("queue key 4 value 8 entries 4", "has no keys", "key 0", "queue key 0 value 8 entries 4"),
         (
             "lpm_trie key 8 value 8 entries 4",
-            "in advance",
+            "preallocated",
             "flags 1",
             "lpm_trie key 8 value 8 entries 4 flags 1",
         ),
@@ -220,7 +220,7 @@ fn a_map_that_the_kernel_does_not_make_is_told_why() {
         let (code, said) = run(map);
         assert_eq!(code, Some(1), "{map}: {said}");
         let (first, second) = said.trim_end().split_once("\n  ").expect(map);
-        assert!(first.contains("the kernel makes no map m (") && first.contains(what), "{said}");
+        assert!(first.contains("the kernel refuses map m (") && first.contains(what), "{said}");
         assert!(second.contains(next) && !said.contains("EINVAL"), "{said}");
         let (code, said) = run(mended);
         assert_eq!(code, Some(0), "{mended}: {said}");

@@ -301,7 +301,7 @@ fn a_log_that_is_written_compares_as_equal_and_tells_which_program_it_is_of() {
     let script = "\"$RAWBPF\" verify biolatency --against \"$OUT\" -- --attach tp_btf; echo $?";
     let other = with_file(&log.stdout, script);
     assert!(other.stdout.ends_with("\n1\n"), "{}", other.stdout);
-    let said = "it is of another program than request_end: instruction ";
+    let said = "the log is of another program than request_end: instruction ";
     assert!(other.stderr.contains(said), "{}", other.stderr);
     assert!(other.stderr.contains("attached by raw_tp block_rq_complete"), "{}", other.stderr);
 }
@@ -363,7 +363,7 @@ fn a_log_that_cannot_be_used_is_told() {
     }
     let another = run(".log other raw_tp x\n.verdict accepted by Linux 5.10\n");
     assert!(another.stdout.ends_with("\n1\n"), "{}", another.stdout);
-    assert!(another.stderr.contains("it says nothing of bitehist"), "{}", another.stderr);
+    assert!(another.stderr.contains("the file has no log of bitehist"), "{}", another.stderr);
     let ended = verify(&["bitehist", "--against", "/nowhere"]);
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("/nowhere: no such file"), "{}", ended.stderr);

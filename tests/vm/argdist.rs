@@ -73,8 +73,8 @@ pub fn of_naps(outcome: &Outcome) {
 pub fn meant(outcome: &Outcome) {
     for said in [
         "struct request has no field data_len\n  did you mean __data_len?",
-        "blk_mq_start_request has no argument req\n  there is: rq",
-        "blk_mq_start_request has no argument arg1\n  there is: arg0 (rq)",
+        "blk_mq_start_request has no argument req\n  available: rq",
+        "blk_mq_start_request has no argument arg1\n  available: arg0 (rq)",
         "blk_mq_start_request returns nothing",
         "this kernel has no function blk_mq_strat_request\n  did you mean blk_mq_start_request?",
         "block:block_rq_issue has no field byte\n  did you mean bytes?",

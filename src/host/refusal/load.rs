@@ -10,8 +10,8 @@ use crate::sys::{Errno, LoadError, ProgramType, SysError};
 use crate::verifier::log::{Event, events};
 use crate::verifier::verification::Verification;
 
-/// Why the kernel refused to load this program, which is attached by this kind; `own` is what the error
-/// means for this kind alone.
+/// Why the kernel refused to load this program, which is attached by this kind; `own` is the error's
+/// meaning for this kind alone.
 pub fn of_program(
     kind: &dyn Display,
     own: Option<Error>,
@@ -21,12 +21,12 @@ pub fn of_program(
     diagnosed(load(kind, own, error), kind, error, refused)
 }
 
-/// Why the kernel refused to load this program, which is run by itself.
+/// Why the kernel refused to load this program, which is not attached.
 pub fn of_type(program_type: ProgramType, error: &LoadError, refused: Verification) -> Error {
     diagnosed(load_type(program_type, error), &program_type, error, refused)
 }
 
-/// What is said of a program, or better what its log tells.
+/// The error for a refused program: the diagnosis of its log if there is one, otherwise `said`.
 fn diagnosed(said: Error, kind: &dyn Display, error: &LoadError, refused: Verification) -> Error {
     if error.errno == Errno::E2BIG
         && let Some(wrong) = length(refused.code.slots().len())
@@ -38,14 +38,14 @@ fn diagnosed(said: Error, kind: &dyn Display, error: &LoadError, refused: Verifi
             "the verifier refused the {kind} program: {}",
             diagnosis.sentence
         ))
-        .next("its instructions: -v; all that the verifier said: --verifier-log FILE")
+        .next("see its instructions: -v; the verifier's whole log: --verifier-log FILE")
         .detail(error.to_string())
         .refused(refused),
         _ => said,
     }
 }
 
-/// Why the kernel refused to load a program that is attached by this kind; `own` is what the error means
+/// Why the kernel refused to load a program that is attached by this kind; `own` is the error's meaning
 /// for this kind alone.
 pub fn load(kind: &dyn Display, own: Option<Error>, error: &LoadError) -> Error {
     let detail = format!("{error}\n{}", error.log);
@@ -63,21 +63,21 @@ pub fn load(kind: &dyn Display, own: Option<Error>, error: &LoadError) -> Error 
 pub(super) fn load_type(program_type: ProgramType, error: &LoadError) -> Error {
     let own = matches!(error.errno, Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTSUPP).then(|| {
         Error::lacking(format!(
-            "this kernel takes no {program_type} program so: it does not know the type, or wants to be \
-             told what the program is for"
+            "this kernel refuses {program_type} programs loaded like this: it does not know the type, or \
+             must know what the program attaches to"
         ))
-        .next("what it can attach to: rawbpf doctor; in a text the .program line says it")
+        .next("see the attach kinds: rawbpf doctor; in a text, the .program line names the place")
     });
     not_loaded(&program_type, error, own)
 }
 
-/// Why the kernel refused a program of this kind: the verifier's reason, or what the error number means
-/// for all; `own` is what it means for this one.
+/// Why the kernel refused a program of this kind: the verifier's reason, or the error number's general
+/// meaning; `own` is its meaning for this kind.
 fn not_loaded(kind: &dyn Display, error: &LoadError, own: Option<Error>) -> Error {
     let call = SysError { call: error.call, errno: error.errno };
     let refused = if let Some(reason) = reason(error) {
         Error::failed(format!("the verifier refused the {kind} program: {reason}"))
-            .next("its whole log: -v")
+            .next("see the whole log: -v")
     } else if let Some(refused) = general(&format!("the {kind} program"), &call).or(own) {
         refused
     } else {
@@ -91,19 +91,21 @@ fn not_loaded(kind: &dyn Display, error: &LoadError, own: Option<Error>) -> Erro
     refused.detail(format!("{error}\n{}", error.log))
 }
 
-/// Why the kernel took a program without its source lines.
+/// Why the kernel refused a program's source lines.
 pub fn lines(error: &LoadError) -> String {
     let why = match error.errno {
-        Errno::EINVAL => "it does not know the types that tell them, or finds that they do not fit",
-        Errno::E2BIG => "they are more than it takes, 16 MiB",
-        Errno::EPERM | Errno::EACCES => "this user may not load types, which takes CAP_BPF",
+        Errno::EINVAL => {
+            "it does not know the types that describe them, or they do not fit the program"
+        }
+        Errno::E2BIG => "they are larger than its limit of 16 MiB",
+        Errno::EPERM | Errno::EACCES => "this user may not load types, which needs CAP_BPF",
         Errno::ENOMEM => "it has no memory for them",
         _ => return error.to_string(),
     };
     format!("{why} ({error})")
 }
 
-/// A program is no program by its length, which the verifier does not look at.
+/// The error for a program of a length that the kernel refuses before its verifier sees the program.
 pub(super) fn length(slots: usize) -> Option<Error> {
     let most = match capabilities() {
         Some(held) if held.is_empty() => 4096,
@@ -115,12 +117,12 @@ pub(super) fn length(slots: usize) -> Option<Error> {
         ),
         _ if slots > most => Some(
             Error::failed(format!(
-                "the program has {slots} instructions, and the kernel takes {most} of this user"
+                "the program has {slots} instructions; the kernel's limit for this user is {most}"
             ))
             .next(match most {
-                4096 => "with CAP_BPF a million: try it with sudo",
+                4096 => "with CAP_BPF the limit is a million: run with sudo",
                 _ => {
-                    "split it, and join the parts by bpf_tail_call; or write what repeats as a loop"
+                    "split it, and join the parts with bpf_tail_call; or write repeated code as a loop"
                 }
             }),
         ),
@@ -128,7 +130,7 @@ pub(super) fn length(slots: usize) -> Option<Error> {
     }
 }
 
-/// The kernel was handed more than it knows of: its attributes grow with the versions.
+/// The error for a kernel that does not know some of the load's attributes, which grow with its versions.
 fn too_old() -> Error {
     Error::lacking(
         "this kernel is too old for something that the program asks for besides its instructions",
@@ -137,17 +139,17 @@ fn too_old() -> Error {
 }
 
 fn security_module(kind: &dyn Display) -> Error {
-    Error::lacking(format!("a security module forbids to load the {kind} program"))
-        .next("its log says which rule: journalctl -k, or ausearch -m avc")
+    Error::lacking(format!("a security module forbids loading the {kind} program"))
+        .next("see its log for the rule: journalctl -k, or ausearch -m avc")
 }
 
-/// The line of the verifier's log that says why, if it says so.
+/// The line of the verifier's log that gives the reason, if there is one.
 pub fn reason(error: &LoadError) -> Option<&str> {
     // The verifier accepted the program.
     if matches!(error.errno, Errno::EMFILE | Errno::ENFILE) {
         return None;
     }
-    // Linux 7.3 adds a report of its own behind the reason.
+    // Linux 7.3 adds its own report after the reason.
     let log = &*error.log;
     let log = log.find("\nVerification failed:").map_or(log, |at| &log[..=at]);
     let said = events(log).filter_map(|event| match event {

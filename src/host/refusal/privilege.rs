@@ -1,11 +1,11 @@
-//! What a process may not do: the capabilities that it lacks, or what forbids it to everybody.
+//! Why a process may not do something: it lacks a capability, or the host forbids it to everybody.
 
 use std::path::Path;
 
 use crate::error::Error;
 use crate::sys::{SysError, file};
 
-/// The capabilities that matter to us, by their bit.
+/// The capabilities that matter here, with their bits.
 const CAPABILITIES: [(u32, &str); 3] =
     [(39, "CAP_BPF"), (38, "CAP_PERFMON"), (21, "CAP_SYS_ADMIN")];
 
@@ -19,24 +19,22 @@ pub fn privilege() -> Option<Error> {
     if missing.is_empty() {
         return in_user_namespace().then(|| {
             Error::lacking("not permitted: this is root of a user namespace, not of the host")
-                .next("try: outside of the container, or in one that is privileged")
+                .next("try: outside of the container, or in a privileged container")
         });
     }
     let (verb, program) = (if missing.len() == 1 { "is" } else { "are" }, program());
-    Some(
-        Error::lacking(format!("not permitted: {} {verb} missing", missing.join(" and "))).next(
-            format!("try it with sudo, or once: sudo setcap cap_bpf,cap_perfmon+ep {program}"),
-        ),
-    )
+    Some(Error::lacking(format!("not permitted: {} {verb} missing", missing.join(" and "))).next(
+        format!("run with sudo, or grant once: sudo setcap cap_bpf,cap_perfmon+ep {program}"),
+    ))
 }
 
-/// This process may not do it, or nobody may: which of them, and why.
+/// Why something is not permitted: to this process, or to everybody.
 pub fn denied(error: &SysError) -> Error {
     privilege().unwrap_or_else(|| policy(error))
 }
 
-/// Those of CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN, which includes both, that this process has. `None`
-/// if it cannot be told.
+/// Which of CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN (which includes the other two) this process has.
+/// `None` if it cannot be found out.
 pub fn capabilities() -> Option<Vec<&'static str>> {
     let status = file::read_text(Path::new("/proc/self/status")).ok()?;
     let hex = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
@@ -45,7 +43,7 @@ pub fn capabilities() -> Option<Vec<&'static str>> {
     Some(held.map(|(_, name)| name).collect())
 }
 
-/// Every capability is there, and still the kernel says no: something forbids it to everybody.
+/// Why the kernel refuses although no capability is missing: something forbids it to everybody.
 fn policy(error: &SysError) -> Error {
     if let Some(locked) = lockdown() {
         return locked;
@@ -61,34 +59,34 @@ fn policy(error: &SysError) -> Error {
             .next("kernels before 5.11 charge maps and programs to it; try: ulimit -l unlimited");
     }
     Error::lacking(format!("not permitted, though no capability is missing: {error}"))
-        .next("a security module or a seccomp filter may forbid it; -v says more")
+        .next("a security module or a seccomp filter may forbid it; -v shows more")
 }
 
-/// The kernel is locked down so far that it lets nobody read its memory. The mode below,
-/// integrity, forbids nothing that we do.
+/// The error for a kernel whose lockdown lets nobody read its memory. The weaker mode, integrity,
+/// forbids nothing that we do.
 pub(super) fn lockdown() -> Option<Error> {
     let modes = file::read_text(Path::new("/sys/kernel/security/lockdown")).unwrap_or_default();
     modes.contains("[confidentiality]").then(|| {
         Error::lacking("the kernel is locked down (mode confidentiality), which forbids tracing")
-            .next("it is chosen at boot: by lockdown= on the command line, or by the distribution")
+            .next("the mode is chosen at boot: by lockdown= on the command line, or by the distribution")
     })
 }
 
-/// How much memory we may lock, if it is limited.
+/// The limit of locked memory in bytes, if there is one.
 fn locked_memory() -> Option<u64> {
     let limits = file::read_text(Path::new("/proc/self/limits")).ok()?;
     let limit = limits.lines().find_map(|line| line.strip_prefix("Max locked memory"))?;
     limit.split_whitespace().next()?.parse().ok()
 }
 
-/// Whether ids of users here are others on the host.
+/// Whether this is a user namespace, in which user ids differ from those on the host.
 pub fn in_user_namespace() -> bool {
     let map = file::read_text(Path::new("/proc/self/uid_map")).unwrap_or_default();
     let mut numbers = map.split_whitespace();
     !map.is_empty() && numbers.nth(2) != Some("4294967295")
 }
 
-/// Where this program lies: a link to it cannot be given capabilities.
+/// The path of this program's file, since a link to it cannot have capabilities.
 fn program() -> String {
     let path = std::env::current_exe().unwrap_or_else(|_| "rawbpf".into());
     path.display().to_string()

@@ -43,7 +43,7 @@ fn to_json(verified: &Verified, pair: &Pair, kernel: &str) -> Json {
         Program::Same => "this program",
         Program::Numbers(_) => "this program with other numbers",
         Program::Other(..) => "another program",
-        Program::Untold => "not told",
+        Program::Untold => "unknown",
     };
     let whole = comparison.here.whole && comparison.there.whole;
     fields.extend([
