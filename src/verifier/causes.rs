@@ -215,7 +215,7 @@ mod tests {
         let known = find("invalid access to map value, value_size=8 off=12 size=4").unwrap();
         assert_eq!(known.cause.class, "object-bounds");
         assert_eq!((known.number("vs"), known.number("off")), (Some(8), Some(12)));
-        assert!(known.remedy().contains("from 0 to 4"), "{}", known.remedy());
+        assert!(known.remedy().contains("between 0 and 4"), "{}", known.remedy());
         let known = find("R2 type=scalar expected=fp, pkt").unwrap();
         assert_eq!((known.field("got"), known.field("want")), (Some("scalar"), Some("fp, pkt")));
         let known = find("jump out of range from insn 1 to 12").unwrap();

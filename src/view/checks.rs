@@ -188,10 +188,7 @@ mod tests {
         assert!(!brief.to_string().contains("ENOENT"));
         assert!(full.to_string().contains("  | read(x): ENOENT\n"));
         assert_eq!(brief.value()["attach kinds"]["kprobe"].get("detail"), None);
-        assert_eq!(
-            full.value()["attach kinds"]["kprobe"]["detail"],
-            "read(x): ENOENT\nand more\n"
-        );
+        assert_eq!(full.value()["attach kinds"]["kprobe"]["detail"], "read(x): ENOENT\nand more\n");
     }
 
     #[test]
