@@ -532,12 +532,14 @@ fn tells_all_under_churn(map_type: MapType) {
         made
     };
     let (mut counters, mut told) = (KeyedCounters::default(), HashMap::<u64, u64>::new());
+    let mut totals = HashMap::new();
     let mut tell = || {
         let counted = counters.read(&keyed).unwrap();
         for reading in counted.iter() {
             // A count that is wrong may be a huge one: let the end tell, not an overflow here.
             let sum = told.entry(words(reading.key)[0]).or_default();
             *sum = sum.wrapping_add(reading.interval[0]);
+            totals.insert(words(reading.key)[0], reading.total[0]);
         }
         counted.iter().map(|reading| words(reading.key)[0]).collect::<HashSet<_>>()
     };
@@ -561,6 +563,7 @@ fn tells_all_under_churn(map_type: MapType) {
     }
     assert_eq!(get(&full), [0], "keys did not make room");
     assert_eq!(told, sums);
+    assert_eq!(totals, sums, "a key that came back goes on where it was");
     assert_eq!(told.len() as u64, KEYS);
     assert!(comings as u64 > KEYS, "no key came back: {comings}");
 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::evicted::Evicted;
 use crate::error::Error;
 use crate::insn::blocks::BPF_NOEXIST;
 use crate::insn::helper::MAP_UPDATE_ELEM;
@@ -116,7 +117,7 @@ pub struct KeyReading<'a> {
     pub key: &'a [u8],
     /// What each counted since the last reading.
     pub interval: &'a [u64],
-    /// What each counted since the key was added to the map.
+    /// What each counted since the map was made, as far as evicted keys are remembered.
     pub total: &'a [u64],
 }
 
@@ -133,10 +134,13 @@ impl Readings {
         Readings { interval: Counts::new(key_len, words), total: Counts::new(key_len, words) }
     }
 
-    /// Adds a key with what its counters are now and what they were before.
-    fn push(&mut self, key: &[u8], now: &[u64], before: &[u64]) {
+    /// Adds a key with what its counters are now, what they were before, and what an evicted key had
+    /// counted earlier.
+    fn push(&mut self, key: &[u8], now: &[u64], before: &[u64], evicted: &Evicted) {
         self.interval.push(key, difference(now, before));
-        self.total.push(key, now.iter().copied());
+        let mut total = now.to_vec();
+        evicted.add_before(key, &mut total);
+        self.total.push(key, total.into_iter());
     }
 
     /// Each key with its counters.
@@ -157,6 +161,7 @@ pub struct KeyedCounters {
     len: Option<usize>,
     before: Counts,
     entries: Entries,
+    evicted: Evicted,
 }
 
 impl KeyedCounters {
@@ -195,18 +200,20 @@ impl KeyedCounters {
                     } else if remove(map, key, &mut last)? {
                         sum_of_cpus(map, &last, &mut now);
                         if *then != now {
-                            counted.push(key, &now, then);
+                            counted.push(key, &now, then, &self.evicted);
                         }
+                        self.evicted.evict(key, &now, 2 * spec.max_entries as usize);
                     }
                 }
                 Place::Known(then) => {
-                    counted.push(key, &now, then);
+                    counted.push(key, &now, then, &self.evicted);
                     self.before.push(key, now.iter().copied());
                 }
                 Place::New => {
+                    self.evicted.appears(key);
                     // A program may have added the key, and be about to count.
                     if array || now.iter().any(|count| *count > 0) {
-                        counted.push(key, &now, &zeros);
+                        counted.push(key, &now, &zeros, &self.evicted);
                     }
                     self.before.push(key, now.iter().copied());
                 }

@@ -16,6 +16,7 @@
 pub mod buckets;
 pub mod counters;
 pub mod distribution;
+mod evicted;
 pub mod heat;
 pub mod slots;
 pub mod starts;

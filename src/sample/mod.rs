@@ -147,8 +147,8 @@ pub struct Row {
     pub labels: Vec<LabelValue>,
     /// Counted in the interval.
     pub value: Value,
-    /// Counted since the start of the run, or since the kernel made room by evicting the idle key. A
-    /// histogram's extremes are of intervals only.
+    /// Counted since the start of the run: it does not begin again where the kernel makes room by evicting
+    /// the idle key, as long as the key is remembered. A histogram's extremes are of intervals only.
     pub total: Value,
 }
 
