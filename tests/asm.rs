@@ -274,10 +274,10 @@ fn an_object_has_the_sections_symbols_and_relocations_that_libbpf_looks_for() {
 fn what_an_object_cannot_say_is_refused() {
     let array = ".map m array key 4 value 8 entries 2\n";
     for (source, why) in [
-        (format!("{array}r1 = map[m][0]+0\nexit"), "no address of a value in the map m"),
-        ("r1 = map[fd:3]\nexit".into(), "holds a number of this kernel's"),
-        ("call kernel-function#7\nexit".into(), "holds a number of this kernel's"),
-        ("r1 = btf[7]\nexit".into(), "holds a number of this kernel's"),
+        (format!("{array}r1 = map[m][0]+0\nexit"), "cannot have the address of a value of map m"),
+        ("r1 = map[fd:3]\nexit".into(), "has a number that is valid only on this kernel"),
+        ("call kernel-function#7\nexit".into(), "has a number that is valid only on this kernel"),
+        ("r1 = btf[7]\nexit".into(), "has a number that is valid only on this kernel"),
         ("call pc+1\nexit\ngoto -2\nexit".into(), "leaves its function"),
         ("call pc-1\nexit".into(), "calls the program itself"),
         (".program x lsm\nexit".into(), "no section for lsm"),

@@ -1,10 +1,10 @@
-//! What can be wrong with a BTF blob.
+//! The errors of BTF.
 
 use super::Kind;
 
 /// Why a BTF blob, or a question to it, could not be answered.
 ///
-/// A name that the blob does not hold is not an error: such a question is answered with `None`.
+/// A name that the blob does not have is not an error: the answer is then `None`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BtfError {
@@ -12,7 +12,7 @@ pub enum BtfError {
     #[error("this is not BTF: it begins with {0:02x?}, not with eb9f")]
     NoMagic(Vec<u8>),
     /// The header, or the part of it that the header claims, is not there.
-    #[error("the BTF header wants {wanted} bytes, and there are {found}")]
+    #[error("the BTF header needs {wanted} bytes, but there are {found}")]
     HeaderCutOff {
         /// Bytes needed.
         wanted: u32,
@@ -20,10 +20,12 @@ pub enum BtfError {
         found: usize,
     },
     /// A version other than 1, the only one there is as of kernel 7.3.
-    #[error("BTF version {0} is not known here, only version 1")]
+    #[error("BTF version {0} is not supported, only version 1")]
     UnknownVersion(u8),
     /// A section reaches beyond the end of the blob.
-    #[error("the BTF {section} section ends {end} bytes after the header, and there are {found}")]
+    #[error(
+        "the BTF {section} section ends {end} bytes after the header, but only {found} follow it"
+    )]
     SectionCutOff {
         /// `type`, `string` or `layout`.
         section: &'static str,
@@ -36,7 +38,7 @@ pub enum BtfError {
     #[error("the BTF string section does not begin and end with a zero byte")]
     StringsUnterminated,
     /// A record of a kind that neither this module nor the blob's layout section describes.
-    #[error("the BTF type at byte {position} of the type section is of unknown kind {kind}")]
+    #[error("the BTF type at byte {position} of the type section has the unknown kind {kind}")]
     UnknownKind {
         /// Byte position in the type section.
         position: usize,
@@ -50,7 +52,7 @@ pub enum BtfError {
         position: usize,
     },
     /// A name that lies outside of the string section.
-    #[error("a BTF name is at byte {0}, beyond the string section")]
+    #[error("a BTF name is at byte {0}, outside the string section")]
     NameOutside(u32),
     /// A type id that the blob has no record for. Id 0 is `void`, which has none.
     #[error("BTF type {0} does not exist")]
@@ -66,8 +68,8 @@ pub enum BtfError {
     /// A size of more than 4 GiB.
     #[error("the size of BTF type {0} does not fit in 32 bits")]
     SizeOverflow(u32),
-    /// A typedef, modifier, array or nested struct that goes on for longer than any true one.
-    #[error("BTF type {0} leads on to other types without end")]
+    /// A typedef, modifier, array or nested struct that is longer than any true one.
+    #[error("BTF type {0} refers to other types without end")]
     Endless(u32),
     /// The field is a bitfield, which has no byte offset.
     #[error("{0} is a bitfield: it has no byte offset")]

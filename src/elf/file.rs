@@ -1,4 +1,4 @@
-//! ELF files of any kind: their tables, where they say they are.
+//! ELF files of any kind: their tables.
 
 use goblin::container::Ctx;
 use goblin::elf::program_header::ProgramHeader;
@@ -10,23 +10,23 @@ use goblin::elf::{Elf, Header};
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ElfError {
-    /// No ELF file, or one that is cut off.
-    #[error("no ELF object: {0}")]
+    /// Not an ELF file, or one that is cut off.
+    #[error("not an ELF object: {0}")]
     Malformed(String),
-    /// Code for something else.
-    #[error("an ELF object for another machine (number {0}), not for BPF (247)")]
+    /// Code for another machine.
+    #[error("this ELF object is for another machine (number {0}), not for BPF (247)")]
     Machine(u16),
     /// A section reaches beyond the end of the file.
     #[error("the section {0} reaches beyond the end of the file")]
     SectionCutOff(String),
-    /// No true object has sections that share bytes, or so many.
+    /// Sections share bytes, or there are too many, which no true object has.
     #[error("its sections overlap")]
     Overlap,
     /// A relocation's place or symbol does not exist.
     #[error("the relocation at byte {0} of the section {1} refers to nothing")]
     Relocation(u64, String),
     /// More maps than any true object has.
-    #[error("it defines {0} maps: more than can be true")]
+    #[error("it defines {0} maps, which is too many for an object")]
     Maps(usize),
 }
 
@@ -36,7 +36,7 @@ impl From<goblin::error::Error> for ElfError {
     }
 }
 
-/// No name is longer.
+/// The length of the longest name that is read, in bytes.
 const NAME: usize = 4096;
 
 /// An ELF file, of either class and byte order.
@@ -53,7 +53,7 @@ pub struct File<'a> {
 pub struct Section<'a> {
     /// Its name; empty if it has none.
     pub name: &'a str,
-    /// What the table says of it.
+    /// Its entry in the table of sections.
     pub header: SectionHeader,
     /// Its bytes; `None` if they reach beyond the end of the file.
     pub bytes: Option<&'a [u8]>,
@@ -62,11 +62,11 @@ pub struct Section<'a> {
 /// A symbol.
 #[derive(Clone, Copy, Debug)]
 pub struct Symbol<'a> {
-    /// Its name; that of its section if it stands for one.
+    /// Its name; for a section's symbol, the section's name.
     pub name: &'a str,
     /// The section that it is in; 0 if the file does not define it.
     pub section: usize,
-    /// Where: in an object an offset in the section, in a program an address.
+    /// Its place: in an object the offset in the section, in a program the address.
     pub value: u64,
     /// `STT_FUNC` and so on.
     pub kind: u8,
@@ -76,7 +76,7 @@ impl<'a> File<'a> {
     /// Reads the header and the table of sections.
     ///
     /// # Errors
-    /// It is no ELF file, or one that is cut off.
+    /// It is not an ELF file, or it is cut off.
     pub fn parse(bytes: &'a [u8]) -> Result<File<'a>, ElfError> {
         let header = Elf::parse_header(bytes)?;
         let ctx = Ctx::new(header.container()?, header.endianness()?);
@@ -123,12 +123,12 @@ impl<'a> File<'a> {
         Ok(symbols.collect())
     }
 
-    /// Whether its numbers have the lowest byte first.
+    /// Whether its numbers are little-endian.
     pub fn is_little_endian(&self) -> bool {
         self.ctx.is_little_endian()
     }
 
-    /// What a program has in memory, and from where in the file.
+    /// The program headers: what a program has in memory, and where it is in the file.
     ///
     /// # Errors
     /// The table reaches beyond the end of the file.
@@ -147,7 +147,7 @@ fn contents<'a>(bytes: &'a [u8], header: &SectionHeader) -> Option<&'a [u8]> {
     bytes.get(start..start.checked_add(usize::try_from(header.sh_size).ok()?)?)
 }
 
-/// The string at an offset of a table; empty if it is none.
+/// The string at an offset of a table; empty if there is none.
 pub(super) fn string(table: &[u8], offset: usize) -> &str {
     let tail = table.get(offset..).unwrap_or_default();
     let tail = &tail[..tail.len().min(NAME)];

@@ -26,7 +26,9 @@ pub enum LinkError {
     #[error("{0}: {1}")]
     Instruction(String, DecodeError),
     /// Something that only the kernel has.
-    #[error("{0}: it refers to the kernel's own {1}, which is not linked here")]
+    #[error(
+        "{0}: it refers to the kernel's {1}, and kernel functions and variables are not linked"
+    )]
     Extern(String, String),
     /// A function or map that the object does not have.
     #[error("{0}: the instruction at {1} refers to nothing in the object")]
@@ -35,7 +37,7 @@ pub enum LinkError {
     #[error("{0}: the instruction at {1} depends on the kernel's types: {2}")]
     Relocation(String, usize, String),
     /// More than any kernel takes.
-    #[error("more instructions than any kernel takes")]
+    #[error("more instructions than any kernel accepts")]
     TooLong,
 }
 
@@ -77,10 +79,10 @@ impl<'o, 'a> Linker<'o, 'a> {
         }
     }
 
-    /// The functions that a function calls or takes the address of, itself first, each once.
+    /// The functions that a function calls or refers to by address, each once, itself first.
     ///
     /// # Errors
-    /// Those of all programs that were asked for are more than can be true.
+    /// All programs together have too many instructions.
     pub fn reached(&mut self, from: usize) -> Result<Vec<usize>, LinkError> {
         let mut reached = vec![from];
         let mut is_reached = HashSet::from([from]);
@@ -102,11 +104,11 @@ impl<'o, 'a> Linker<'o, 'a> {
         Ok(reached)
     }
 
-    /// The program that begins with a function; `relocate` tells the numbers that depend on the
+    /// Links the program that begins with a function; `relocate` returns the numbers that depend on the
     /// kernel's types.
     ///
     /// # Errors
-    /// What is wrong with one of its instructions.
+    /// One of its instructions is wrong, and why.
     pub fn link(
         &mut self,
         program: usize,
@@ -194,7 +196,7 @@ impl<'o, 'a> Linker<'o, 'a> {
         Ok(())
     }
 
-    /// A function's bytes with the numbers of this kernel.
+    /// A function's bytes with this kernel's numbers in them.
     fn relocated(
         &self,
         function: &Function<'a>,
@@ -223,7 +225,7 @@ impl<'o, 'a> Linker<'o, 'a> {
                     })?;
                 }
                 (Some(value), 4 | 7) => slot.imm = value as i32,
-                (Some(_), _) => return Err(wrong("it holds no number".into())),
+                (Some(_), _) => return Err(wrong("it has no place for a number".into())),
                 (None, _) => {
                     slot = Slot { code: 0x85, imm: MISSING, ..Slot::default() };
                     if is_wide && at + 1 < slots.len() {
@@ -237,7 +239,7 @@ impl<'o, 'a> Linker<'o, 'a> {
     }
 }
 
-/// A program that is being put together.
+/// A program that is being linked.
 #[derive(Default)]
 struct Linked {
     insns: Vec<Insn>,

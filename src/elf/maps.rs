@@ -4,15 +4,15 @@ use super::{ElfError, Object};
 use crate::btf::{Btf, BtfError, Kind, ObjectMap};
 use crate::insn::Endian;
 
-/// More than this no object of ours to read has: a program can use 64.
+/// The largest number of maps that are read; a program can use 64.
 const MOST: usize = 1024;
 
 impl<'a> Object<'a> {
-    /// The maps in the order they stand in: those of `.maps` as the types in `btf` tell them, or of
-    /// `maps` as numbers in it.
+    /// The maps in their order: those of `.maps` as the types in `btf` describe them, or those of `maps`
+    /// as numbers.
     ///
     /// # Errors
-    /// There are more than can be true.
+    /// There are too many.
     pub fn maps(&self, btf: Option<&mut Btf<'a>>) -> Result<Vec<ObjectMap<'a>>, ElfError> {
         let symbols: Vec<_> = self.map_symbols().collect();
         if symbols.len() > MOST {
@@ -36,8 +36,8 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A struct whose members are pointers: to an array, whose length is the number meant, or to the
-/// type of a key or value.
+/// A map from a struct whose members are pointers: to an array whose length is the number, or to the type
+/// of a key or value.
 fn from_type<'a>(btf: &mut Btf<'a>, id: u32) -> Result<ObjectMap<'a>, BtfError> {
     let mut map = ObjectMap::default();
     let record = btf.behind_modifiers(id)?.1;
@@ -63,7 +63,7 @@ fn from_type<'a>(btf: &mut Btf<'a>, id: u32) -> Result<ObjectMap<'a>, BtfError> 
     Ok(map)
 }
 
-/// `struct bpf_map_def`: five numbers, as objects had them before BTF.
+/// A map from `struct bpf_map_def`: five numbers, which objects had before BTF.
 fn from_numbers<'a>(bytes: &[u8], at: u64, endian: Endian) -> ObjectMap<'a> {
     let number = |index: usize| {
         let start = usize::try_from(at).ok()?.checked_add(4 * index)?;

@@ -1,7 +1,7 @@
-//! ELF files, and BPF objects as clang makes them: read what is in them, by name; write our own.
+//! ELF files, and BPF objects as clang makes them: reads their content by name, and writes objects.
 //!
-//! Pure: bytes in, answers out. The bytes are taken for hostile: whatever they are, the answer is a
-//! value or an [`ElfError`], in bounded time and memory.
+//! Pure: bytes in, answers out. The bytes may be hostile: whatever they are, the answer is a value or an
+//! [`ElfError`], in bounded time and memory.
 //!
 //! ```no_run
 //! let bytes = std::fs::read("program.o").unwrap();
@@ -28,10 +28,10 @@ pub use notes::Notes;
 pub use places::Places;
 pub use read::{Function, Object, Reference};
 
-/// Text that others wrote is shown so far, in bytes.
+/// The length up to which foreign text is shown, in bytes.
 const LONGEST: usize = 256;
 
-/// Text that others wrote, made fit for a line on a terminal.
+/// Foreign text, made safe for a line on a terminal.
 pub fn clean(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(&text[..text.len().min(LONGEST)]);
     text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()

@@ -1,4 +1,4 @@
-//! What an object's `.BTF.ext` tells of its instructions.
+//! The notes about an object's instructions in its `.BTF.ext`.
 
 use super::{Function, Object, Places};
 use crate::btf::{At, Btf, Ext, Relocation, SourceLine};
@@ -13,7 +13,7 @@ pub struct Notes<'a> {
 }
 
 impl<'a> Notes<'a> {
-    /// Those of an object with these types. What cannot be read is left out.
+    /// The notes of an object with these types. Unreadable notes are left out.
     pub fn new(object: &Object<'a>, btf: Option<&Btf<'a>>) -> Notes<'a> {
         let ext = object.section(".BTF.ext").and_then(|bytes| Ext::parse(bytes).ok());
         let (Some(btf), Some(ext)) = (btf, ext) else { return Notes::default() };
@@ -24,14 +24,14 @@ impl<'a> Notes<'a> {
         Notes { lines, line_places, relocations, relocation_places }
     }
 
-    /// The line that an instruction is the first of: `at` is the slot in the function.
+    /// The source line that begins at an instruction: `at` is the slot in the function.
     pub fn line(&self, function: &Function<'_>, at: usize) -> Option<&SourceLine<'a>> {
         let offset = function.start + 8 * at as u64;
         let line = self.line_places.at(function.index, offset).next()?;
         Some(&self.lines[line].what)
     }
 
-    /// What an instruction asks of the kernel's types.
+    /// The CO-RE relocation of an instruction.
     pub fn relocation(&self, function: &Function<'_>, at: usize) -> Option<&Relocation<'a>> {
         let offset = function.start + 8 * at as u64;
         let relocation = self.relocation_places.at(function.index, offset).next()?;
@@ -39,7 +39,7 @@ impl<'a> Notes<'a> {
     }
 }
 
-/// Where records are, by the place of their section among the sections.
+/// The places of records, by the index of their section.
 fn places<T>(object: &Object<'_>, records: &[At<'_, T>]) -> Places {
     let mut section = (&b""[..], 0);
     Places::new(records.iter().map(|at| {

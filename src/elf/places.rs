@@ -1,12 +1,12 @@
-//! What is where in an object.
+//! Finds things by their place in an object.
 
 /// Numbers by section and offset in it.
 #[derive(Default)]
 pub struct Places(Vec<(u64, usize)>);
 
 impl Places {
-    /// Of several at one place all are kept, in the order given. Offsets beyond 4 GiB, which no
-    /// section has, are left out.
+    /// Numbers the places in the order given. Several numbers may have the same place. Offsets beyond
+    /// 4 GiB, which no section has, are left out.
     pub fn new(places: impl Iterator<Item = (usize, u64)>) -> Places {
         let places = places.enumerate().filter(|(_, (_, offset))| *offset <= u32::MAX.into());
         let mut places: Vec<_> =
@@ -37,7 +37,7 @@ impl Places {
     }
 }
 
-/// What is beyond the places that are kept is behind them all.
+/// The sort key of a place. Offsets beyond 4 GiB come after all others of the section.
 fn key(section: usize, offset: u64) -> u64 {
     (section as u64) << 32 | offset.min(u32::MAX.into())
 }

@@ -1,4 +1,4 @@
-//! The object: its sections, functions, and what instructions refer to.
+//! Reads a BPF object: its sections, functions, and the references of its instructions.
 
 use goblin::elf::header;
 use goblin::elf::reloc::RelocSection;
@@ -9,7 +9,7 @@ use super::file::{ElfError, File, Symbol, string};
 use super::places::Places;
 use crate::insn::{Endian, Slot};
 
-/// As many sections no true object has.
+/// The largest number of sections; no true object has as many.
 const SECTIONS: usize = 4096;
 
 /// A BPF object.
@@ -30,42 +30,42 @@ pub struct Object<'a> {
 pub struct Function<'a> {
     /// Its name; that of its section if it has none.
     pub name: &'a str,
-    /// The section it is in: of a program it tells how to attach it, such as `kprobe/vfs_read`.
+    /// Its section. A program's section shows how to attach it, such as `kprobe/vfs_read`.
     pub section: &'a str,
-    /// Where in the section it begins, in bytes.
+    /// Its offset in the section, in bytes.
     pub start: u64,
     /// Its instructions.
     pub bytes: &'a [u8],
-    /// The section's place among the sections.
+    /// The section's index among the sections.
     pub index: usize,
 }
 
-/// What an instruction refers to.
+/// A reference of an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reference<'a> {
     /// A map.
     Map(&'a str),
-    /// A global variable: the section that becomes a map, the offset in it, and the name if there
-    /// is one.
+    /// A global variable: the section, which becomes a map, the offset in it, and the name if there is
+    /// one.
     Variable(&'a str, u64, Option<&'a str>),
     /// A function of the object.
     Function(&'a str),
-    /// Something of the kernel's.
+    /// A function or variable of the kernel.
     Extern(&'a str),
 }
 
 impl<'a> Object<'a> {
-    /// Reads the tables of an object; no instruction is looked at.
+    /// Reads the tables of an object, but not its instructions.
     ///
     /// # Errors
-    /// It is none, not one for BPF, or parts of it are not where it says.
+    /// It is not an object, not for BPF, or parts of it are missing.
     pub fn parse(bytes: &'a [u8]) -> Result<Object<'a>, ElfError> {
         let file = File::parse(bytes)?;
         if file.header.e_machine != header::EM_BPF {
             return Err(ElfError::Machine(file.header.e_machine));
         }
         let endian = if file.is_little_endian() { Endian::Little } else { Endian::Big };
-        // What follows looks at each section's bytes a few times: that must be bounded.
+        // The bytes of each section are read a few times, which must be bounded.
         let stored = file.sections.iter().filter(|it| it.header.sh_type != SHT_NOBITS);
         let total: u128 = stored.map(|section| u128::from(section.header.sh_size)).sum();
         if total > bytes.len() as u128 || file.sections.len() > SECTIONS {
@@ -121,7 +121,7 @@ impl<'a> Object<'a> {
         section.bytes.filter(|_| is_code)
     }
 
-    /// The place among the sections of the one with this name.
+    /// The index of the section with this name.
     pub fn section_index(&self, name: &[u8]) -> Option<usize> {
         self.file.sections.iter().position(|section| section.name.as_bytes() == name)
     }
@@ -131,13 +131,13 @@ impl<'a> Object<'a> {
         self.file.section(name)
     }
 
-    /// Its licence, where it has one.
+    /// Its licence, if it has one.
     pub fn license(&self) -> Option<&'a str> {
         self.section("license").map(|bytes| string(bytes, 0))
     }
 
-    /// The sections of global variables, which become maps: name, size in bytes, and what they hold
-    /// to begin with, empty for zeros.
+    /// The sections of global variables, which become maps: name, size in bytes, and initial bytes; empty
+    /// for zeros.
     pub fn variables(&self) -> impl Iterator<Item = (&'a str, u64, &'a [u8])> {
         let sections = self.file.sections.iter().filter(|section| is_data(section.name));
         let sized = sections.map(|section| {
@@ -146,8 +146,8 @@ impl<'a> Object<'a> {
         sized.filter(|(_, size, _)| *size > 0)
     }
 
-    /// The functions in the order they stand in. All instructions are in one of them: what lies
-    /// before the first or has no name bears the name of its section.
+    /// The functions in their order. Every instruction is in one of them: those before the first function,
+    /// or in a function without a name, get the name of their section.
     pub fn functions(&self) -> Vec<Function<'a>> {
         let mut functions = vec![];
         for index in 0..self.file.sections.len() {
@@ -172,7 +172,7 @@ impl<'a> Object<'a> {
         functions
     }
 
-    /// What the instruction whose first slot this is refers to: `at` is the slot in the function.
+    /// The reference of an instruction, given by its first slot: `at` is the slot in the function.
     pub fn reference(&self, function: &Function<'a>, at: usize) -> Option<Reference<'a>> {
         let offset = function.start + 8 * at as u64;
         let slot = function.bytes.as_chunks::<8>().0.get(at)?;

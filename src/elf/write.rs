@@ -1,10 +1,10 @@
-//! An object with programs and maps, as clang would make it: libbpf and bpftool load it,
-//! llvm-objdump lists it.
+//! Writes an object with programs and maps, as clang would: libbpf and bpftool can load it, and
+//! llvm-objdump can list it.
 //!
-//! Functions that a program calls go into `.text` and are called by symbol, for so libbpf finds them. An
-//! array of one element whose values are only ever addressed becomes a variable in a section of its own
-//! (`.data.NAME`): an object can name the value of a variable, but not that of a map. libbpf makes
-//! such a map of it (libbpf 0.6).
+//! Functions that a program calls go into `.text` and are called by symbol, since libbpf finds them that
+//! way. An array of one element whose value is only addressed becomes a variable in its own section
+//! (`.data.NAME`): an object can name the value of a variable, but not that of a map. libbpf (from 0.6 on)
+//! makes such an array of the variable.
 
 use std::ops::Range;
 
@@ -13,14 +13,14 @@ use thiserror::Error;
 use crate::btf::{Function, Line, ObjectBtf, ObjectMap, ObjectSection, identifier};
 use crate::insn::{Callee, Endian, Imm64, Insn, Program};
 
-/// What goes into an object.
+/// The content of an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Object<'a> {
-    /// The byte order of the machine it is for.
+    /// The byte order of the target machine.
     pub endian: Endian,
     /// The licence.
     pub license: &'a str,
-    /// The maps that programs refer to by their place.
+    /// The maps, which programs refer to by their index.
     pub maps: &'a [ObjectMap<'a>],
     /// The programs.
     pub programs: &'a [ObjectProgram<'a>],
@@ -29,29 +29,30 @@ pub struct Object<'a> {
 /// A program of an object.
 #[derive(Clone, Copy, Debug)]
 pub struct ObjectProgram<'a> {
-    /// The section that tells libbpf its type and place: `xdp`, `kprobe/vfs_read`.
+    /// The section's name, from which libbpf knows its type and place: `xdp`, `kprobe/vfs_read`.
     pub section: &'a str,
     /// Its name.
     pub name: &'a str,
-    /// Its instructions; those of text know their lines.
+    /// Its instructions, with their lines if it was read from text.
     pub program: &'a Program,
 }
 
 /// Why an object cannot hold a program.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[allow(missing_docs)] // The sentence of each says what its fields are.
+#[allow(missing_docs)] // The sentence of each names its fields.
 pub enum ObjectError {
-    #[error("the program {0} waits for the offset of a field")]
+    #[error("the program {0} has a field whose offset is unknown")]
     Unresolved(String),
-    #[error("the program refers to map {0}, and there are fewer")]
+    #[error("the program refers to map {0}, but there are fewer maps")]
     NoMap(i32),
     #[error(
-        "an object has no address of a value in the map {0}, except of an array of one element that \
-         no instruction takes as a map"
+        "an object cannot have the address of a value of map {0}: that needs an array of one element \
+         that no instruction uses as a map"
     )]
     NoValue(String),
     #[error(
-        "slot {slot} of {program} holds a number of this kernel's, which an object has not: {insn}"
+        "slot {slot} of {program} has a number that is valid only on this kernel, so it cannot go into \
+         an object: {insn}"
     )]
     OfThisKernel { program: String, slot: usize, insn: String },
     #[error("the jump in slot {slot} of {program} leaves its function")]
@@ -62,10 +63,10 @@ pub enum ObjectError {
     TooMany,
 }
 
-/// The kernel takes 256 in one program.
+/// The largest number of functions in an object. The kernel's limit is 256 for one program.
 const FUNCTIONS: usize = 2000;
 
-// What sections, symbols and relocations are: the ELF specification, and the kernel's
+// Sections, symbols and relocations are described by the ELF specification and by the kernel's
 // Documentation/bpf/llvm_reloc.rst.
 const EM_BPF: u16 = 247;
 const PROGBITS: u32 = 1;
@@ -109,22 +110,22 @@ struct Symbol {
     size: u64,
 }
 
-/// A function of a program: its slots, and where they go.
+/// A function of a program, and its place in the object.
 struct Placed<'a> {
     program: usize,
     slots: Range<usize>,
     name: String,
     section: &'a str,
-    /// Its first slot there.
+    /// Its first slot in the section.
     at: usize,
 }
 
 const TEXT: &str = ".text";
 
-/// The object.
+/// Writes the object.
 ///
 /// # Errors
-/// What an object cannot express.
+/// A program has something that an object cannot have.
 pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
     let variables = variables(object)?;
     let placed = place(object)?;
@@ -250,7 +251,7 @@ fn variables(object: &Object) -> Result<Vec<bool>, ObjectError> {
     object.maps.iter().enumerate().map(variable).collect()
 }
 
-/// Where each function of each program goes.
+/// The place of each function of each program.
 fn place<'a>(object: &Object<'a>) -> Result<Vec<Placed<'a>>, ObjectError> {
     let mut placed: Vec<Placed> = vec![];
     for (index, ObjectProgram { section, name, program }) in object.programs.iter().enumerate() {
@@ -278,13 +279,13 @@ fn place<'a>(object: &Object<'a>) -> Result<Vec<Placed<'a>>, ObjectError> {
     Ok(placed)
 }
 
-/// What a relocation points to.
+/// The target of a relocation.
 enum To {
     Map(usize),
     Function(usize),
 }
 
-/// An instruction as the object holds it, and what libbpf is to put into it.
+/// An instruction as it is in the object, and the target that libbpf will put into it.
 fn relocated(
     of: &ObjectProgram,
     function: &Placed,
@@ -339,7 +340,7 @@ fn relocated(
     })
 }
 
-/// A jump that stays in its function.
+/// Checks that a jump stays in its function.
 fn stays(
     function: &Placed,
     slot: usize,
@@ -365,7 +366,7 @@ fn map_sections<'a>(
     let mut offset = 0;
     let has_maps = variables.contains(&false);
     for (map, variable) in all.iter().zip(variables) {
-        // One that was read from an object is called as its section.
+        // A variable that was read from an object has its section's name.
         let name = identifier(map.name.strip_prefix(".data.").unwrap_or(map.name));
         if *variable {
             let zeros = vec![0; map.value_size as usize];

@@ -31,7 +31,7 @@ pub enum DecodeError {
         register: u8,
     },
     /// An unused field is not zero, or a used one has a value without a meaning.
-    #[error("slot {slot}: opcode 0x{code:02x} does not take {field} {value}")]
+    #[error("slot {slot}: opcode 0x{code:02x} cannot have {field} {value}")]
     FieldValue {
         /// Where.
         slot: usize,

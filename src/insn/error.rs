@@ -1,4 +1,4 @@
-//! What can be wrong with a program that is built.
+//! The mistakes in a program that is built.
 
 use thiserror::Error;
 
@@ -6,7 +6,7 @@ use super::program::Line;
 
 /// The first mistake in a program, with the line that made it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[allow(missing_docs)] // The sentence of each says what its fields are.
+#[allow(missing_docs)] // The sentence of each names its fields.
 pub enum AsmError {
     #[error("the program has no instructions")]
     Empty,
@@ -22,8 +22,8 @@ pub enum AsmError {
     JumpTooFar { from: Line<'static>, to: Line<'static>, distance: i64 },
     #[error("{at}: the offset {offset} is out of range, which is -32768 to 32767")]
     OffsetOutOfRange { at: Line<'static>, offset: i32 },
-    #[error("{at}: reads copy to the last 8 bytes of the stack, which are another place")]
+    #[error("{at}: a read copies to the last 8 bytes of the stack, which another place uses")]
     NoPlaceForReads { at: Line<'static> },
-    #[error("{at}: with this place the program needs {bytes} bytes of stack, and has 512")]
+    #[error("{at}: with this place, the program needs {bytes} bytes of stack, more than 512")]
     StackTooSmall { at: Line<'static>, bytes: u32 },
 }

@@ -1,18 +1,18 @@
-//! Bytes of which only the length is known.
+//! Data of which only the length is known.
 
 use std::fmt::{self, Write};
 
-/// Bytes of a map as numbers where their length is that of a number or of several.
+/// Bytes of a map, read as numbers if their length is that of one number or of several.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Data {
     /// One number of 1, 2, 4 or 8 bytes, or several of 8.
     Numbers(Vec<u64>),
-    /// Anything else.
+    /// Bytes of any other length.
     Bytes(Vec<u8>),
 }
 
 impl Data {
-    /// What bytes in this host's order may be.
+    /// The data in these bytes, in this host's byte order.
     pub fn new(bytes: &[u8]) -> Data {
         match (bytes, bytes.as_chunks()) {
             (&[one], _) => Data::Numbers(vec![one.into()]),
@@ -25,7 +25,7 @@ impl Data {
         }
     }
 
-    /// What several CPUs have: the sum of numbers, or the bytes of one CPU after the other.
+    /// The data of several CPUs: the sums of numbers, or the bytes of all CPUs one after the other.
     pub fn of_cpus<'a>(values: impl Iterator<Item = &'a [u8]>) -> Data {
         let all = values.map(Data::new).reduce(|all, one| match (all, one) {
             (Data::Numbers(all), Data::Numbers(one)) => {
@@ -38,7 +38,7 @@ impl Data {
         all.unwrap_or(Data::Bytes(vec![]))
     }
 
-    /// Whether all of it is zero.
+    /// Whether all bytes are zero.
     pub fn is_zero(&self) -> bool {
         match self {
             Data::Numbers(numbers) => numbers.iter().all(|number| *number == 0),

@@ -1,45 +1,45 @@
-//! How values are distributed.
+//! The distribution of values.
 
 use std::sync::Arc;
 
 use super::Unit;
 
-/// Values that are counted together.
+/// A range of values that are counted together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bucket {
-    /// The lowest, in the table's unit.
+    /// The lowest value, in the table's unit.
     pub low: u64,
-    /// The highest; None for no end. What a division into the unit cut off lies in the bucket too: in
-    /// microseconds, 1999 nanoseconds are 1.
+    /// The highest value; None for no end. Values are rounded down to the unit: in microseconds, 1999
+    /// nanoseconds are 1.
     pub high: Option<u64>,
 }
 
-/// Counts by bucket, and what the values come to.
+/// Counts by bucket, with the sum and the extremes of the values.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Histogram {
-    /// Rising, without gaps between them, in the table's unit.
+    /// The buckets, in rising order and without gaps, in the table's unit.
     pub buckets: Arc<[Bucket]>,
-    /// One for each bucket.
+    /// The count of each bucket.
     pub counts: Vec<u64>,
-    /// All values together, in the unit's base. None where it is not measured, or where it may have been
-    /// more than 64 bits hold.
+    /// The sum of all values, in the unit's base. None if it is not measured, or may have exceeded 64
+    /// bits.
     pub sum: Option<u64>,
-    /// The smallest and the greatest value, in the unit's base. None where they are not measured, or
-    /// where the interval ended just then.
+    /// The smallest and the greatest value, in the unit's base. None if they are not measured, or if the
+    /// interval ended just then.
     pub extremes: Option<(u64, u64)>,
 }
 
 impl Histogram {
-    /// Counts by bucket, of which nothing else is measured.
+    /// A histogram of counts only.
     ///
     /// # Panics
-    /// There is not a count for each bucket.
+    /// If there is not one count for each bucket.
     pub fn new(buckets: Arc<[Bucket]>, counts: Vec<u64>) -> Histogram {
         assert_eq!(buckets.len(), counts.len(), "a count for each bucket");
         Histogram { buckets, counts, sum: None, extremes: None }
     }
 
-    /// With the values' sum and extremes in the base of `unit`.
+    /// Adds the sum and the extremes of the values, in the base of `unit`.
     #[must_use]
     pub fn measured(self, unit: Unit, sum: u64, extremes: Option<(u64, u64)>) -> Histogram {
         let greatest = extremes.map_or(u64::MAX, |(_, max)| max);
@@ -52,12 +52,12 @@ impl Histogram {
         Histogram { sum, extremes, ..self }
     }
 
-    /// How many values there are.
+    /// The number of values.
     pub fn count(&self) -> u64 {
         self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// The mean, in the unit's base; None without values or without their sum.
+    /// The mean of the values, in the unit's base; None without values or without their sum.
     pub fn average(&self) -> Option<f64> {
         match (self.sum, self.count()) {
             (Some(sum), count @ 1..) => Some(sum as f64 / count as f64),
@@ -65,8 +65,7 @@ impl Histogram {
         }
     }
 
-    /// The first bucket at whose end at least that share of all values has been passed; None without
-    /// values.
+    /// The first bucket up to whose end at least this share of all values lies; None without values.
     pub fn percentile(&self, percent: u64) -> Option<Bucket> {
         let all: u128 = self.counts.iter().map(|count| u128::from(*count)).sum();
         let rank = (all * u128::from(percent)).div_ceil(100);
@@ -78,7 +77,7 @@ impl Histogram {
         reached.next().map(|(bucket, _)| bucket).filter(|_| all > 0)
     }
 
-    /// Each bucket with its count; not those that no whole number of the unit falls into.
+    /// Each bucket with its count, except buckets that contain no whole number of the unit.
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = (Bucket, u64)> {
         let rows = self.buckets.iter().copied().zip(self.counts.iter().copied());
         rows.filter(|(bucket, _)| bucket.high.is_none_or(|high| bucket.low <= high))
@@ -92,8 +91,8 @@ impl Histogram {
         rows
     }
 
-    /// Each extreme in its bucket: an event that came while the kernel's numbers were read may have its
-    /// extreme in another interval than its count.
+    /// Moves each extreme into a bucket that has counts: the count and the extreme of an event that came
+    /// during the read may be in different intervals.
     fn within(&self, unit: Unit, (min, max): (u64, u64)) -> Option<(u64, u64)> {
         let mut used = self.rows().filter(|(_, count)| *count > 0).map(|(bucket, _)| bucket);
         let first = used.next()?;

@@ -1,22 +1,22 @@
-//! What was not counted: one vocabulary for all tools.
+//! Events that were not counted: one vocabulary for all tools.
 
 use std::fmt;
 
-/// Events that a sample lacks, or has in another way than it should.
+/// Events that a sample lacks, or that it did not count as it should.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Lost {
     /// What happened to them.
     pub what: LostKind,
-    /// How many, in the interval.
+    /// Their number in the interval.
     pub count: u64,
-    /// What they are, after their number: `more requests, beyond 256 histograms`.
+    /// The words after the number: `more requests, beyond 256 histograms`.
     pub sentence: String,
     /// The option that makes room for them.
     pub option: Option<&'static str>,
 }
 
 impl Lost {
-    /// So many events of a kind, if there are any.
+    /// `count` events of a kind; `None` if there are none.
     pub fn some(what: LostKind, count: u64, sentence: impl Into<String>) -> Option<Lost> {
         let lost = || Lost { what, count, sentence: sentence.into(), option: None };
         (count > 0).then(lost)
@@ -37,7 +37,7 @@ impl fmt::Display for Lost {
     }
 }
 
-/// Why events are missing from a sample.
+/// Why events were not counted, or not as they should be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum LostKind {
@@ -49,11 +49,11 @@ pub enum LostKind {
     BeyondMaxKeys,
     /// More requests or calls were open at once than the map of their starts has room for.
     BeyondMaxOpen,
-    /// An end whose start was not seen.
+    /// An end without a recorded start.
     NoStart,
-    /// A start whose end was not seen before the same place started again.
+    /// A start without a recorded end before the next start at the same place.
     NoEnd,
-    /// A request that was issued again before it ended; it is measured from the last time.
+    /// A request that was issued again before it ended; it is measured from the last issue.
     Reissued,
     /// A request whose disk does not record when it was queued.
     NotTimed,
@@ -64,7 +64,7 @@ pub enum LostKind {
 }
 
 impl LostKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [LostKind; 10] = [
         LostKind::Unreadable,
         LostKind::Negative,

@@ -1,7 +1,7 @@
-//! What a tool counted, as values: the one thing between counting and showing.
+//! The values that a tool counted: the interface between counting and showing.
 //!
 //! A tool reads the kernel's maps at the end of each interval and returns a [`Sample`]. Text, JSON and
-//! heat maps are functions of it, and so is whatever a user of the library makes of it.
+//! heat maps are functions of it, and so is anything that a user of the library does with it.
 
 mod data;
 mod histogram;
@@ -18,83 +18,83 @@ pub use lost::{Lost, LostKind};
 pub use run::{Attached, LeftOut, Run, Setting, Skipped};
 pub use unit::Unit;
 
-/// What was counted during an interval.
+/// The counts of an interval.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Sample {
     /// The interval.
     pub span: Span,
-    /// What was counted.
+    /// The tables of counts.
     pub tables: Vec<Table>,
-    /// What was not counted, or not as it should be; only kinds that occurred.
+    /// Events that were not counted, or not as they should be; only kinds that occurred.
     pub lost: Vec<Lost>,
 }
 
 impl Sample {
-    /// The tables of an interval, and what is missing from them.
+    /// The sample of an interval: its tables, and the events that are missing from them.
     pub fn new(span: Span, tables: Vec<Table>, lost: Vec<Lost>) -> Sample {
         Sample { span, tables, lost }
     }
 }
 
-/// A moment by two clocks.
+/// A point in time, by two clocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Time {
     /// The wall clock, which may be set.
     pub wall: SystemTime,
-    /// Time since boot by CLOCK_BOOTTIME: it never goes back, and goes on while the host sleeps.
+    /// The time since boot by CLOCK_BOOTTIME: it never goes back, and also advances while the host sleeps.
     pub monotonic: Duration,
 }
 
-/// From one moment to another.
+/// An interval between two points in time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Span {
-    /// When it began: the end of the sample before, or the start of counting.
+    /// The beginning: the end of the sample before, or the start of counting.
     pub start: Time,
-    /// When the maps were read.
+    /// The end: the time at which the maps were read.
     pub end: Time,
 }
 
 impl Span {
-    /// How long it was, by the monotonic clock.
+    /// The length, by the monotonic clock.
     pub fn duration(&self) -> Duration {
         self.end.monotonic.saturating_sub(self.start.monotonic)
     }
 }
 
-/// Values of one kind, by labels.
+/// A table of values of one kind, by labels.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Table {
-    /// What is counted, in a word: `size`, `latency`, `calls`.
+    /// A word for the counted values: `size`, `latency`, `calls`.
     pub name: Cow<'static, str>,
-    /// The same in a sentence.
+    /// A sentence about the counted values.
     pub help: Cow<'static, str>,
     /// The unit of the values; those of histograms are in its base (see [`Unit::in_base`]).
     pub unit: Unit,
-    /// What the rows are told apart by; none if there is only one row.
+    /// The labels that distinguish the rows; none if there is only one row.
     pub labels: Vec<Label>,
-    /// What was counted in the interval, in the order in which it is shown. Rows with labels that counted
-    /// nothing are not among them; the only row without labels always is.
+    /// The rows, in the order in which they are shown. Rows with labels are missing if they counted
+    /// nothing in the interval; a single row without labels is always there.
     pub rows: Vec<Row>,
     /// Rows that an option left out.
     pub rest: Rest,
 }
 
-/// Rows that are not shown, since only the greatest were asked for.
+/// Rows that are not shown, because an option asks for the greatest only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Rest {
-    /// How many rows.
+    /// The number of rows.
     pub rows: u64,
-    /// What they counted together.
+    /// The sum of their counts.
     pub count: u64,
 }
 
-/// What rows are told apart by.
+/// A label that distinguishes rows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Label {
-    /// For programs: `pid`.
+    /// Its name for programs: `pid`.
     pub name: Cow<'static, str>,
-    /// For people, above a column: `PID`.
+    /// Its name for people, above a column: `PID`.
     pub heading: Cow<'static, str>,
 }
 
@@ -111,7 +111,7 @@ impl Label {
 pub enum LabelValue {
     /// A number, such as a process's.
     Number(u64),
-    /// A name without control characters, which would steer a terminal.
+    /// A name without control characters, which could control a terminal.
     Text(String),
     /// Bytes of which only the length is known.
     Data(Data),
@@ -140,15 +140,15 @@ impl std::fmt::Display for LabelValue {
     }
 }
 
-/// What was counted for one combination of labels.
+/// The values for one combination of labels.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Row {
     /// A value for each label of the table.
     pub labels: Vec<LabelValue>,
-    /// Counted in the interval.
+    /// The value of the interval.
     pub value: Value,
-    /// Counted since the start of the run: it does not begin again where the kernel makes room by evicting
-    /// the idle key, as long as the key is remembered. A histogram's extremes are of intervals only.
+    /// The value since the start of the run. It does not restart when the kernel evicts an idle key, as long
+    /// as the key is remembered. A histogram's extremes are those of the interval only.
     pub total: Value,
 }
 
@@ -156,18 +156,18 @@ pub struct Row {
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Value {
-    /// How often something happened.
+    /// A number of events.
     Count(u64),
-    /// Something that can go down again.
+    /// A number that can also go down.
     Gauge(i64),
-    /// How values are distributed.
+    /// A distribution of values.
     Histogram(Histogram),
     /// Bytes of a map of which only the length is known.
     Data(Data),
 }
 
 impl Value {
-    /// How many events it counts; 0 for what counts none.
+    /// The number of events in the value; 0 if it does not count events.
     pub fn count(&self) -> u64 {
         match self {
             Value::Count(count) => *count,
@@ -178,7 +178,7 @@ impl Value {
 }
 
 impl Table {
-    /// How many events the rows count together.
+    /// The number of events in all rows.
     pub fn count(&self) -> u64 {
         self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.value.count()))
     }
@@ -192,7 +192,7 @@ impl Table {
         }
     }
 
-    /// What stands above the values for people: the unit, or what they are if they have none.
+    /// The heading above the values for people: the unit, or the values' name if they have none.
     pub fn heading(&self) -> &str {
         match self.unit {
             Unit::Number => &self.name,

@@ -1,8 +1,8 @@
-//! What a run is: where, by which tool, with which options, and what is attached.
+//! The facts about a run: host, tool, options and attached programs.
 
 use super::Time;
 
-/// A run, before its first sample.
+/// The facts about a run, known before its first sample.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Run {
     /// When counting began.
@@ -30,7 +30,7 @@ pub struct Attached {
     pub program: String,
     /// The attach kind: `tp_btf`.
     pub kind: String,
-    /// Where: `block_rq_issue`.
+    /// The place: `block_rq_issue`.
     pub place: String,
 }
 
@@ -39,16 +39,16 @@ pub struct Attached {
 pub struct Skipped {
     /// The attach kind.
     pub kind: String,
-    /// Why not.
+    /// The reason.
     pub reason: String,
 }
 
 /// A place without a program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LeftOut {
-    /// Where: `kprobe vfs_read`.
+    /// The place: `kprobe vfs_read`.
     pub place: String,
-    /// Why there is none.
+    /// The reason.
     pub reason: String,
 }
 
@@ -65,7 +65,7 @@ pub enum Setting {
     Text(String),
     /// Several names.
     List(Vec<String>),
-    /// It was not given.
+    /// The option was not given.
     Unset,
 }
 

@@ -1,4 +1,4 @@
-//! What numbers are of.
+//! The units of numbers.
 
 /// A unit. Its name is the same in text and in JSON.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -6,7 +6,7 @@
 pub enum Unit {
     /// Events, one by one.
     Count,
-    /// A number of which nobody knows the unit.
+    /// A number of unknown unit.
     Number,
     /// Bytes of which only the length is known.
     Data,
@@ -49,7 +49,7 @@ impl Unit {
         }
     }
 
-    /// How many base units it has: bytes for sizes, nanoseconds for times.
+    /// The number of base units in it: bytes for sizes, nanoseconds for times.
     pub fn in_base(self) -> u64 {
         match self {
             Unit::Count | Unit::Number | Unit::Data | Unit::Bytes | Unit::Nanoseconds => 1,

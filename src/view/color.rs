@@ -1,6 +1,6 @@
-//! The shades of a heat map, by what the terminal can.
+//! The shades of a heat map, for each kind of terminal.
 
-/// How cells are drawn: twelve levels, from nothing to most.
+/// A way to draw cells in twelve levels, from no requests to the most.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Palette {
     /// By characters.
@@ -13,12 +13,12 @@ pub enum Palette {
     True,
 }
 
-/// What decides: a terminal or not, and its environment.
+/// The facts that decide on the palette: the output and its environment.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Terminal<'a> {
     /// Whether the output is a terminal.
     pub is_one: bool,
-    /// `$NO_COLOR`: anything but nothing asks for none.
+    /// `$NO_COLOR`: any value but an empty one asks for no colours.
     pub no_color: &'a str,
     /// `$TERM`.
     pub term: &'a str,
@@ -46,7 +46,7 @@ const GREYS_OF_16: [(u8, u8); 12] = [
 ];
 
 impl Palette {
-    /// The richest that this terminal shows; `None` is for whom `--color` says nothing.
+    /// The richest palette that this terminal can show. `wanted` is `None` without `--color`.
     pub fn of(terminal: Terminal<'_>, wanted: Option<bool>) -> Palette {
         let Terminal { is_one, no_color, term, colorterm } = terminal;
         let able = is_one && no_color.is_empty() && !matches!(term, "" | "dumb");
@@ -55,7 +55,7 @@ impl Palette {
         }
         match (colorterm, term) {
             ("truecolor" | "24bit", _) => Palette::True,
-            // Asked for colours where nothing tells of a terminal: what all of them know today.
+            // Colours are wanted, but the terminal is unknown: use what every terminal has today.
             (_, "" | "dumb") => Palette::Ansi256,
             (_, term) if term.contains("256color") || term.contains("direct") => Palette::Ansi256,
             _ => Palette::Ansi16,
@@ -73,7 +73,7 @@ impl Palette {
         }
     }
 
-    /// Cells of these levels, each so many characters wide.
+    /// Cells of these levels, each `width` characters wide.
     pub fn cells(self, levels: &[usize], width: usize) -> String {
         let mut text = String::new();
         let mut before = None;
@@ -103,7 +103,7 @@ impl Palette {
             }
             Palette::Ansi256 => format!("\x1b[48;5;{}m", GREYS[level]),
             Palette::True => {
-                // From 240 down to 9, which the eye takes as about equal steps of lightness.
+                // From 240 down to 9, in steps of lightness that look about equal.
                 let grey = 240 - 21 * level;
                 format!("\x1b[48;2;{grey};{grey};{grey}m")
             }
@@ -111,13 +111,13 @@ impl Palette {
     }
 }
 
-/// The shades of levels 1 to 11 on a light page, from yellow to blue through grey: even steps to the
-/// eye, for the colour-blind too.
+/// The shades of levels 1 to 11 on a light page, from yellow through grey to blue: steps that look even,
+/// also to the colour-blind.
 pub const LIGHT: [&str; 11] = [
     "#f8e683", "#ded284", "#c4be83", "#abaa81", "#93967e", "#7b837a", "#647075", "#4e5d6f",
     "#394a69", "#253761", "#132359",
 ];
-/// The same on a dark page, from blue to yellow.
+/// The shades of levels 1 to 11 on a dark page, from blue to yellow.
 pub const DARK: [&str; 11] = [
     "#1d346b", "#2f4772", "#435a79", "#586c7e", "#6d7f83", "#849287", "#9ba58b", "#b2b88d",
     "#cacb8e", "#e3df8e", "#fcf38e",

@@ -1,4 +1,4 @@
-//! How an interval is written.
+//! Durations as text.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub fn milliseconds(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1e3)
 }
 
-/// Nanoseconds in the unit that suits, with two digits or more: `1us`, `1.3us`, `168us`, `11s`.
+/// Nanoseconds in a suitable unit, with two digits or more: `1us`, `1.3us`, `168us`, `11s`.
 pub fn latency(ns: u64) -> String {
     let (unit, name) = match ns {
         0..1_000 => return format!("{ns}ns"),
@@ -27,7 +27,7 @@ pub fn latency(ns: u64) -> String {
     }
 }
 
-/// The same rounded up, for what is below it.
+/// Nanoseconds as [`latency`] writes them, but rounded up: an upper bound.
 pub fn latency_above(ns: u64) -> String {
     let unit = 1000u64.pow(ns.max(1).ilog10() / 3).min(1_000_000_000);
     // As many digits as are written.

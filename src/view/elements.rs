@@ -1,10 +1,10 @@
-//! A map's elements, of which only the sizes are known.
+//! The elements of a map of which only the sizes are known.
 
 use std::fmt;
 
 use crate::sample::{Table, Value};
 
-/// A map and its elements, by key: the map's name and type, then a line an element.
+/// A map and its elements, by key: the map's name and type, then a line for each element.
 #[derive(Clone, Copy, Debug)]
 pub struct Elements<'a>(pub &'a Table);
 

@@ -1,10 +1,10 @@
-//! Counts by name: the most frequent last, where the eye is when the table has scrolled by.
+//! Counts by name: the most frequent last, where the reader looks after the table has scrolled by.
 
 use std::fmt;
 
 use crate::sample::{Row, Table, Value};
 
-/// A table of counts. Prints nothing where nothing was counted, else a header and a row a count.
+/// A table of counts: a header and a row for each count; nothing if nothing was counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Frequencies<'a>(pub &'a Table);
 

@@ -1,12 +1,12 @@
-//! A program's control flow: boxes from top to bottom, and the jumps between them as lines to their
-//! left; or in graphviz's language.
+//! A program's control flow graph: boxes from top to bottom, with the jumps between them as lines on the
+//! left; or in the language of graphviz.
 
 use std::fmt;
 
 /// A graph to draw.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    /// What it is of.
+    /// The program's name.
     pub name: String,
     /// Its boxes from top to bottom.
     pub nodes: Vec<Node>,
@@ -15,13 +15,13 @@ pub struct Graph {
 /// A box.
 #[derive(Clone, Debug, Default)]
 pub struct Node {
-    /// What stands in its upper edge; may be empty.
+    /// The text in its upper edge; may be empty.
     pub title: String,
-    /// What stands in it: at least one line.
+    /// The lines of text in it, at least one.
     pub lines: Vec<String>,
-    /// Whether it leads on to the next box.
+    /// Whether its last line continues in the next box.
     pub falls: bool,
-    /// Which box its last line jumps to.
+    /// The box that its last line jumps to, if it jumps.
     pub jump: Option<usize>,
 }
 
@@ -54,24 +54,24 @@ pub struct Node {
 pub struct Drawing<'a>(pub &'a Graph);
 
 const COLUMNS: usize = 80;
-/// So many lines fit to the left of the boxes.
+/// The number of lines that fit to the left of the boxes.
 const LANES: usize = 16;
-/// A longer line nobody follows with the eye.
+/// The length of the longest line that is drawn, in rows: nobody can follow a longer one.
 const LONGEST: usize = 1000;
 
 /// The lines to the left of the boxes, row by row. A bit is a lane, the lowest next to the boxes.
 struct Gutter {
     lanes: usize,
-    /// Which lanes go up from a row, and which go down.
+    /// The lanes that go up from a row, and those that go down.
     up: Vec<u16>,
     down: Vec<u16>,
-    /// The lane that is joined to the row's box.
+    /// The lane that ends at the row's box.
     joined: Vec<Option<usize>>,
 }
 
 impl Gutter {
-    /// A lane for each box that is jumped to, shared by all jumps to it: short ones next to the
-    /// boxes. `rows` has for each box its first row and the one it jumps from.
+    /// Gives each box that is jumped to a lane, which all jumps to it share; short lanes are next to the
+    /// boxes. `rows` has for each box its first row and the row that it jumps from.
     fn new(nodes: &[Node], rows: &[(usize, usize)], height: usize) -> Gutter {
         let mut spans: Vec<Option<(usize, usize)>> = vec![None; nodes.len()];
         for (node, (_, from)) in nodes.iter().zip(rows) {
@@ -200,7 +200,7 @@ impl fmt::Display for Drawing<'_> {
 }
 
 impl Drawing<'_> {
-    /// Where a jump leads that has no line: the first word of that box.
+    /// The name of a jump's target without a line: the first word of that box.
     fn far(&self, jump: usize) -> String {
         let line = self.0.nodes.get(jump).and_then(|node| node.lines.first());
         let word = line.and_then(|line| line.split(':').next()).unwrap_or("nowhere");

@@ -1,4 +1,4 @@
-//! Latency as a heat map: time downwards, latency to the right, the look of the kernel's tracex3.
+//! Latency as a heat map: time downwards, latency to the right, in the style of the kernel's tracex3.
 //!
 //! All rows share one scale, so that they can be compared. A terminal prints a row before it knows the
 //! next, so the scale is fixed: 1, 3, 10, 30 and so on.
@@ -11,26 +11,26 @@ use super::duration::{latency, latency_above};
 use super::scale::Scale;
 use crate::sample::{Sample, Value};
 
-/// What was counted between two times.
+/// The counts of a span of time.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Row {
-    /// When it begins, since the picture's start.
+    /// When it begins, as time since the picture's start.
     pub start: Duration,
     /// When it ends.
     pub end: Duration,
-    /// Whole intervals before `start` that nobody was there to read. What they counted is in this row.
+    /// Whole intervals before `start` in which nothing was read. Their counts are in this row.
     pub missed: u64,
-    /// By column.
+    /// The counts by column.
     pub counts: Vec<u64>,
-    /// Below any column: it ended before it began, by the clocks of two CPUs.
+    /// The count below all columns: requests that ended before they began, by the clocks of two CPUs.
     pub under: u64,
-    /// Above all columns.
+    /// The count above all columns.
     pub over: u64,
 }
 
 impl Row {
-    /// A sample of a histogram that has a bucket below the columns, one for each column and one above
-    /// them, in a picture that began at `start` by the monotonic clock and has a row each `interval`.
+    /// The row of a sample. Its histogram has a bucket below the columns, one for each column and one
+    /// above them. The picture began at `start` by the monotonic clock, and has a row each `interval`.
     pub fn of(sample: &Sample, start: Duration, interval: Duration) -> Row {
         let mut row = Row::default();
         let first = sample.tables.first().and_then(|table| table.rows.first());
@@ -41,7 +41,7 @@ impl Row {
             row.counts = columns.to_vec();
         }
         row.end = sample.span.end.monotonic.saturating_sub(start);
-        // Half an interval late is no gap.
+        // A delay of up to half an interval is not a gap.
         let missed = sample.span.duration().as_nanos().checked_div(interval.as_nanos());
         row.missed = missed.unwrap_or(0).saturating_sub(1) as u64;
         row.start = match row.missed {
@@ -51,17 +51,17 @@ impl Row {
         row
     }
 
-    /// All that was counted.
+    /// The sum of all counts.
     pub fn total(&self) -> u64 {
         [self.under, self.over].iter().chain(&self.counts).fold(0, saturating_add)
     }
 
-    /// What was counted left of a column.
+    /// The sum of the counts left of a column.
     pub fn below(&self, first: usize) -> u64 {
         self.counts.iter().take(first).fold(self.under, saturating_add)
     }
 
-    /// The end of the column that so many thousandths of all lie in or left of.
+    /// The end of the column up to which at least this many thousandths of all requests lie.
     pub fn quantile(&self, scale: Scale, thousandths: u64) -> Quantile {
         let total = self.total();
         if total == 0 {
@@ -83,14 +83,14 @@ fn saturating_add(sum: u64, count: &u64) -> u64 {
     sum.saturating_add(*count)
 }
 
-/// Where a share of a row ends, in nanoseconds.
+/// The latency below which a share of a row's requests lies, in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Quantile {
     /// Nothing was counted.
     None,
-    /// Below this, and not below the column that ends here.
+    /// Below this number, in the column that ends here.
     Below(u64),
-    /// At this or above it: right of all columns.
+    /// This number or above, right of all columns.
     Above(u64),
 }
 
@@ -105,31 +105,31 @@ impl Quantile {
     }
 }
 
-/// From this count on a cell is a level darker than the one before.
+/// The counts from which on a cell is one level darker.
 pub const LEVELS: [u64; 11] = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000];
 
-/// How dark a count is, from 0 for nothing to 11.
+/// The level of a count, from 0 for no requests to 11.
 pub fn level(count: u64) -> usize {
     LEVELS.partition_point(|least| *least <= count)
 }
 
-/// How a picture fits the width it has.
+/// The layout of a heat map in a given width.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Layout {
     scale: Scale,
-    /// So many columns are drawn as one.
+    /// The number of columns that are drawn as one.
     merge: usize,
-    /// So many characters wide.
+    /// The width of a cell in characters.
     cell: usize,
-    /// Characters left of the columns, for the time of day.
+    /// The width left of the columns in characters, for the time of day.
     margin: usize,
-    /// Characters that a total may have.
+    /// The largest width of a total in characters.
     total: usize,
-    /// Whether p50, p99 and max stand behind the total.
+    /// Whether p50, p99 and max are printed after the total.
     stats: bool,
 }
 
-/// A total of any size can be told in these: `9999`, `123k`, `1.2M`.
+/// The number of characters that is enough for a total of any size: `9999`, `123k`, `1.2M`.
 const SHORTEST_TOTAL: usize = 4;
 const BEFORE_TOTAL: usize = " # ".len();
 const STATS: [&str; 3] = ["p50", "p99", "max"];
@@ -137,14 +137,14 @@ const STAT: usize = " <1.3ms".len();
 const WIDEST_CELL: usize = 3;
 
 impl Layout {
-    /// For a terminal of `width` characters, or for a file, which has no end.
+    /// The layout for a terminal of `width` characters, or for a file, which has no width.
     pub fn new(width: Option<usize>, scale: Scale, timestamp: bool, stats: bool) -> Layout {
         let margin = if timestamp { "14:03:59 ".len() } else { 0 };
         let one = Layout { scale, merge: 1, cell: 1, margin, total: usize::MAX, stats };
         let Some(width) = width else { return one };
         let behind = BEFORE_TOTAL + SHORTEST_TOTAL + if stats { STATS.len() * STAT } else { 0 };
         let room = width.saturating_sub(margin + behind);
-        // Two more columns are for what is outside.
+        // Two more columns are for latencies outside the scale.
         let fits = |merge: usize| scale.drawn().div_ceil(merge) + 2 <= room;
         let merge = (1..scale.drawn()).find(|merge| fits(*merge)).unwrap_or(scale.drawn().max(1));
         let mut layout = Layout { merge, ..one };
@@ -161,11 +161,11 @@ impl Layout {
         (self.columns() + 2) * self.cell
     }
 
-    /// The scale of levels and what the outer columns are.
+    /// The legend: the levels, and the meaning of the outer columns.
     pub fn legend(self, palette: Palette) -> String {
         let mut text = String::from("  heatmap of IO latency\n ");
         for (level, least) in std::iter::once(0).chain(LEVELS).enumerate() {
-            // As text two levels look the same.
+            // In text, two levels look the same.
             if level == 0 || !palette.same(level - 1, level) {
                 let _ = write!(text, " {} {}", palette.cells(&[level], 1), number(least, 3));
             }
@@ -174,7 +174,7 @@ impl Layout {
         let last = latency(self.scale.end());
         let _ = write!(
             text,
-            "\n  requests in a cell, or more: the same scale in every row\n  \
+            "\n  at least this many requests in a cell; every row has the same scale\n  \
              first column: faster than {first}; last: slower than {last}\n"
         );
         text
@@ -197,7 +197,7 @@ impl Layout {
             let _ = write!(line, "{:1$}{label}", "", column.saturating_sub(line.len()));
         }
         if self.stats {
-            // The last label may reach over the columns' end.
+            // The last label may extend beyond the columns.
             let end = self.margin + self.cells_width() + BEFORE_TOTAL + self.total_width();
             let _ = write!(line, "{:1$}", "", end.saturating_sub(line.len()));
             line.extend(STATS.map(|name| format!("{name:>STAT$}")));
@@ -205,7 +205,7 @@ impl Layout {
         line + "\n"
     }
 
-    /// Where what is behind a total begins, if that can be the same in all rows.
+    /// The width of the totals, if it can be the same in all rows.
     fn total_width(self) -> usize {
         match self.stats {
             true => self.total.min(8),
@@ -213,7 +213,7 @@ impl Layout {
         }
     }
 
-    /// A row, and the gap before it if there is one.
+    /// A row as text, and the gap before it if there is one.
     pub fn row(self, row: &Row, time: Option<&str>, palette: Palette) -> String {
         let mut text = String::new();
         if row.missed > 0 {
@@ -244,8 +244,8 @@ impl Layout {
     }
 }
 
-/// A count in so many characters, if that is at least four: rounded down to thousands, millions and so on where
-/// it has more digits.
+/// A count in `width` characters, which must be at least four: if it has more digits, it is rounded down to
+/// thousands, millions and so on.
 pub fn number(count: u64, width: usize) -> String {
     let exact = count.to_string();
     if exact.len() <= width {

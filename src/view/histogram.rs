@@ -4,14 +4,14 @@ use std::fmt;
 
 use crate::sample::{Bucket, Histogram};
 
-/// A histogram as a table. Prints nothing where nothing was counted, else a header and a row a bucket.
+/// A histogram as a table: a header and a row for each bucket; nothing if nothing was counted.
 #[derive(Clone, Copy, Debug)]
 pub struct HistogramTable<'a> {
-    /// What the numbers at the left are.
+    /// The unit of the numbers on the left.
     pub heading: &'a str,
     /// The counts.
     pub histogram: &'a Histogram,
-    /// Whether the first row is that of the lowest bucket, not of the first that counted anything.
+    /// Whether the first row is that of the lowest bucket, even if it counted nothing.
     pub from_zero: bool,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for HistogramTable<'_> {
         let width = widest.unwrap_or(0).to_string().len().max(8);
         writeln!(f, "     {:<1$} : count     distribution", self.heading, 2 * width - 1)?;
         for (Bucket { low, high }, count) in rows() {
-            // The widest product of two counts and 38 does not fit 64 bits.
+            // The largest product of a count and 38 does not fit 64 bits.
             let share = u128::from(*count) * STARS as u128 / u128::from(max);
             // As in 2015: the fullest bucket has one star less than the column is wide.
             let stars = "*".repeat((share as usize).saturating_sub(1));

@@ -2,13 +2,13 @@
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | [`checks`] | what was looked for, and whether it is there |
-//! | [`color`] | the shades of a heat map, by what the terminal can |
+//! | [`checks`] | a list of checks: what is there, and what is missing |
+//! | [`color`] | the shades of a heat map, for each kind of terminal |
 //! | [`frequency`] | counts by name |
 //! | [`svg`] | a heat map as a picture for a browser |
 //! | [`dump`] | a program as text, bytes, JSON or a graph |
-//! | [`duration`] | how an interval is written |
-//! | [`elements`] | a map's elements, of which only the sizes are known |
+//! | [`duration`] | durations as text |
+//! | [`elements`] | the elements of a map of which only the sizes are known |
 //! | [`graph`] | boxes and the jumps between them |
 //! | [`heatmap`] | latency over time, as tracex3 drew it |
 //! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |

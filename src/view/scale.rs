@@ -1,24 +1,24 @@
 //! The scale of latencies that all rows of a heat map share.
 
-/// Columns of nanoseconds, and the first that is drawn. What is counted left of that is drawn as one.
+/// Columns of nanoseconds, and the first column that is drawn; those left of it are drawn as one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Scale {
-    /// The least number of nanoseconds in each column, from 1 on, and after the last column in none of
-    /// them.
+    /// The smallest number of nanoseconds in each column, from 1 on; at the end, the first number that is
+    /// right of all columns.
     bounds: &'static [u64],
-    /// From a power of two to the next, all of one width.
+    /// The number of columns from a power of two to the next, all of the same width.
     per_doubling: u32,
     /// The first column that is drawn.
     pub(super) first: usize,
 }
 
 impl Scale {
-    /// All columns between these bounds, of which there are so many from a power of two to the next.
+    /// All columns between these bounds; `per_doubling` of them reach from a power of two to the next.
     pub const fn new(bounds: &'static [u64], per_doubling: u32) -> Scale {
         Scale { bounds, per_doubling, first: 0 }
     }
 
-    /// The scale from the column of so many nanoseconds on.
+    /// The scale that begins at the column of this many nanoseconds.
     pub fn from(self, ns: u64) -> Scale {
         Scale { first: self.column(ns), ..self }
     }
@@ -33,12 +33,12 @@ impl Scale {
         self.columns().saturating_sub(self.first)
     }
 
-    /// The column of so many nanoseconds, the number of columns for those right of all.
+    /// The column of this many nanoseconds; the number of columns if it is right of all.
     pub fn column(self, ns: u64) -> usize {
         self.bounds.partition_point(|bound| *bound <= ns).saturating_sub(1)
     }
 
-    /// The least number of nanoseconds in this column or a later one.
+    /// The smallest number of nanoseconds in this column or a later one.
     pub(super) fn lower(self, column: usize) -> u64 {
         self.bounds.get(column).copied().unwrap_or(u64::MAX)
     }
@@ -53,9 +53,9 @@ impl Scale {
         self.bounds
     }
 
-    /// Where so many nanoseconds are, in columns from the left.
+    /// The position of this many nanoseconds, in columns from the left.
     pub(super) fn position(self, ns: u64) -> f64 {
-        // Within a power of two the columns are even.
+        // Between two powers of two, the columns have the same width.
         let log2 = ns.max(1).ilog2();
         let part = ns as f64 / (1u64 << log2) as f64 - 1.0;
         f64::from(self.per_doubling) * (f64::from(log2) + part)

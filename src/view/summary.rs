@@ -7,12 +7,12 @@ use crate::sample::{Bucket, Histogram, Unit};
 /// The percentiles that are shown.
 pub const PERCENTILES: [u64; 3] = [50, 90, 99];
 
-/// What a histogram's values come to. Prints two lines, or nothing where nothing was counted.
+/// The summary of a histogram: two lines, or nothing if nothing was counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Summary<'a> {
     /// The unit in which values are shown.
     pub unit: Unit,
-    /// What was measured.
+    /// The histogram.
     pub histogram: &'a Histogram,
 }
 
@@ -24,7 +24,7 @@ impl fmt::Display for Summary<'_> {
             return Ok(());
         }
         let in_unit = |base: f64| base / unit.in_base() as f64;
-        // As exact as the clock is.
+        // With the precision of the clock.
         let digits = unit.in_base().ilog10() as usize;
         write!(f, "     count {count}")?;
         if let Some(average) = histogram.average() {

@@ -1,4 +1,4 @@
-//! A heat map as a picture for a browser: one file that needs no other, with its numbers inside.
+//! A heat map as a picture for a browser: a single file that includes the raw numbers.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -10,15 +10,16 @@ use super::duration::latency;
 use super::heatmap::{LEVELS, Row, level, number};
 use super::scale::Scale;
 
-/// More rows are joined by twos, so that neither memory nor the picture grows for ever.
+/// The largest number of rows. Beyond it, neighbouring rows are merged, so that neither memory nor the
+/// picture grows without end.
 pub const MAX_ROWS: usize = 1000;
 
-/// A whole run.
+/// The heat map of a whole run.
 pub struct Picture {
-    /// What was measured, and when it began.
+    /// What is measured, and when the run began.
     pub title: String,
     scale: Scale,
-    /// How long a row is.
+    /// The length of a row.
     every: Duration,
     rows: Vec<Row>,
 }
@@ -28,23 +29,23 @@ const CELL: f64 = 9.0;
 const LEFT: f64 = 70.0;
 const TOP: f64 = 56.0;
 const BELOW: f64 = 84.0;
-/// Between the columns and those for what is outside.
+/// The distance between the columns and those for latencies outside the scale.
 const BESIDE: f64 = 5.0;
 const ROW: f64 = 12.0;
 const HEIGHT: (f64, f64) = (120.0, 720.0);
 
 impl Picture {
-    /// An empty one, whose rows will be so long.
+    /// An empty picture of rows of this length.
     pub fn new(title: String, scale: Scale, every: Duration) -> Picture {
-        // A row of no length would never become a longer one.
+        // A row without length would never grow.
         let every = every.max(Duration::from_nanos(1));
         Picture { title, scale, every, rows: vec![] }
     }
 
-    /// One row more.
+    /// Appends a row.
     pub fn push(&mut self, row: Row) {
         while self.rows.len() >= MAX_ROWS {
-            // Once this is as long as a duration can be, all rows are one.
+            // At the latest when this is the longest duration, all rows become one.
             self.every = self.every.saturating_mul(2);
             for row in std::mem::take(&mut self.rows) {
                 self.append(row);
@@ -53,12 +54,12 @@ impl Picture {
         self.append(row);
     }
 
-    /// Joins the row to the last as long as that makes none longer than a row is, the gaps before both
-    /// counted in. The joined row has both gaps before it, as one: it keeps how long somebody was there
-    /// to read, and how long nobody was, but not in which order.
+    /// Merges the row into the last one unless that would be longer than a row, including the gaps before
+    /// both. The merged row has one gap before it, as long as both gaps together: so the times with and
+    /// without readings are kept, but not their order.
     fn append(&mut self, mut row: Row) {
         row.start = row.start.min(row.end);
-        // What came a little late is no row of its own.
+        // A row that ends a little late is still merged.
         let longest = self.every.saturating_add(self.every / 8);
         let before = self.rows.iter().nth_back(1).map_or(Duration::ZERO, |row| row.end);
         match self.rows.last_mut() {
@@ -99,7 +100,7 @@ impl Picture {
         })
     }
 
-    /// The file.
+    /// The picture as a file.
     pub fn to_svg(&self) -> String {
         let last = self.rows.iter().map(|row| row.end).max().unwrap_or_default();
         let seconds = last.as_secs_f64().max(0.001);
@@ -175,7 +176,7 @@ impl Picture {
     }
 }
 
-/// Where things are drawn.
+/// The coordinates of the drawing.
 struct Frame {
     scale: Scale,
     seconds: f64,
@@ -183,7 +184,7 @@ struct Frame {
 }
 
 impl Frame {
-    /// The column for what is below the first.
+    /// The left edge of the column for latencies below the first column.
     fn left(&self) -> f64 {
         LEFT
     }
@@ -269,7 +270,7 @@ impl Frame {
     }
 }
 
-/// Steps of time that are easy to count in, in seconds.
+/// Round steps of time for the axis, in seconds.
 fn steps() -> impl Iterator<Item = f64> {
     let parts = (-3..=1).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(power)));
     let minutes = [1.0, 2.0, 5.0, 10.0, 30.0].map(|minutes| minutes * 60.0);
@@ -280,7 +281,10 @@ fn steps() -> impl Iterator<Item = f64> {
 
 fn legend(y: f64, svg: &mut String) {
     let text = y + 11.0;
-    let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"{text}\">requests in a cell, or more</text>");
+    let _ = writeln!(
+        svg,
+        "<text x=\"{LEFT}\" y=\"{text}\">at least this many requests in a cell</text>"
+    );
     for (index, least) in LEVELS.iter().enumerate() {
         let x = LEFT + 170.0 + index as f64 * 46.0;
         let (class, label, least) = (index + 1, x + 18.0, number(*least, 3));
@@ -329,7 +333,7 @@ fn span(from: Duration, to: Duration) -> String {
     format!("{:.3} s to {:.3} s", from.as_secs_f64(), to.as_secs_f64())
 }
 
-/// All the digits that the column's edge has: `1.409024 ms`.
+/// A column's edge with all its digits: `1.409024 ms`.
 fn exact(ns: u64) -> String {
     let (unit, name) = match ns {
         0..1_000 => (1.0, "ns"),

@@ -2,16 +2,16 @@
 
 use std::fmt::Write;
 
-/// Where a column's texts stand.
+/// The alignment of a column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
-    /// As words do.
+    /// Words are aligned left.
     Left,
-    /// As numbers do.
+    /// Numbers are aligned right.
     Right,
 }
 
-/// The table as text. What would move the cursor is shown as `?`.
+/// The table as text. Control characters are shown as `?`.
 pub fn table(columns: &[(&str, Side)], rows: &[Vec<String>]) -> String {
     let header = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
     let rows = [&header].into_iter().chain(rows);

@@ -8,18 +8,18 @@ use super::histogram::HistogramTable;
 use super::summary::Summary;
 use crate::sample::{Histogram, LostKind, Row, Sample, Table, Unit, Value};
 
-/// How histograms are laid out.
+/// The layout of histograms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Style {
-    /// Whether a histogram begins at the lowest bucket, not at the first that counted anything.
+    /// Whether a histogram begins at the lowest bucket, even if it counted nothing.
     pub from_zero: bool,
-    /// Whether count, average, extremes and percentiles stand below each histogram.
+    /// Whether count, average, extremes and percentiles are printed below each histogram.
     pub summary: bool,
-    /// How a histogram of several is titled.
+    /// The titles of histograms, if there are several.
     pub titles: Titles,
 }
 
-/// What stands above a histogram of several.
+/// The titles of histograms, if there are several.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Titles {
     /// `disk = vda, flags = Read`
@@ -33,16 +33,16 @@ pub enum Titles {
 /// The tables of a sample, then a line for each kind of events that are missing from them.
 #[derive(Clone, Copy, Debug)]
 pub struct Tables<'a> {
-    /// What was counted.
+    /// The sample.
     pub sample: &'a Sample,
-    /// How it is laid out.
+    /// The layout.
     pub style: Style,
 }
 
 impl Display for Tables<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.sample.tables.iter().try_for_each(|table| self.table(f, table))?;
-        // Those are counted by the kernel until the end of the run, and reported then.
+        // The kernel counts missed events until the end of the run; they are reported then.
         let lost = self.sample.lost.iter().filter(|lost| lost.what != LostKind::MissedEvents);
         lost.into_iter().try_for_each(|lost| writeln!(f, "{lost}"))
     }

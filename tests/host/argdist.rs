@@ -210,7 +210,12 @@ fn what_is_misspelt_is_told_with_what_there_is() {
             "arg0->q is a pointer",
             "arg0->q->nr_requests",
         ),
-        ("block:block_rq_issue", "arg0->__data_len->x", "does not point to a struct", "it has no x"),
+        (
+            "block:block_rq_issue",
+            "arg0->__data_len->x",
+            "does not point to a struct",
+            "it has no x",
+        ),
         ("block:block_rq_issue", "arg1", "no argument arg1", "available: arg0"),
         (
             "block:block_rq_issue",

@@ -331,7 +331,7 @@ fn what_cannot_be_traced_is_said() {
         (&format!("{own}:no_such_thing_at_all"), "no function no_such_thing_at_all", ""),
         (&"/lib/x86_64-linux-gnu/libc.so.6:strlen".into(), "IFUNC", ""),
         (&"/nosuchfile:main".into(), "/nosuchfile", ""),
-        (&"/proc/self/status:main".into(), "no ELF object", ""),
+        (&"/proc/self/status:main".into(), "not an ELF object", ""),
     ] {
         let output = tool::run("funclatency", &[function, "1", "1"]);
         assert_eq!(output.code, Some(2), "{function}: {}", output.stderr);

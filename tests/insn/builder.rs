@@ -440,7 +440,7 @@ fn a_read_never_overwrites_another_place() {
     read(&mut a);
     a.store(u64_at(key), r1);
     a.exit();
-    assert!(mistake(a).starts_with(&format!("{}: reads copy", at(mistaken))));
+    assert!(mistake(a).starts_with(&format!("{}: a read copies", at(mistaken))));
 
     let mut a = Asm::new();
     read(&mut a);

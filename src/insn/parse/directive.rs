@@ -1,4 +1,4 @@
-//! Directives: the lines that make a text a whole program.
+//! Directives: the lines that describe programs and maps.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::token::{Token, Tokens};
 pub struct ProgramLine {
     /// The program's name.
     pub name: Word,
-    /// How it is attached, or its type; empty where the text does not say.
+    /// How it is attached, or its type; empty if the text does not name it.
     pub kind: Word,
     /// Where it is attached; may be empty.
     pub place: Word,
@@ -26,12 +26,12 @@ pub struct MapLine {
     pub value_size: u32,
     pub max_entries: u32,
     pub flags: u32,
-    /// Where in a value there is a lock.
+    /// The offset of a lock in a value, if there is one.
     pub lock: Option<u32>,
 }
 
 impl MapLine {
-    /// Whether both say the same, wherever they stand.
+    /// Whether both lines are the same, apart from their places in the text.
     pub(super) fn same(&self, other: &MapLine) -> bool {
         self.to_string() == other.to_string()
     }
@@ -80,13 +80,13 @@ pub fn directive(text: &str, line: u32) -> Result<Directive, Box<Mistake>> {
             Ok(Directive::License(Word { text: license.to_owned(), span }))
         }
         ".map" => map(&mut tokens).map(Directive::Map),
-        other => Err(Mistake::new(name.span, format!("`{other}` is no directive"))
+        other => Err(Mistake::new(name.span, format!("`{other}` is not a directive"))
             .meant(other, &mut [".program", ".license", ".map"].into_iter())
-            .or_help("a line with a dot begins with .program, .license or .map")),
+            .or_help("the directives are .program, .license and .map")),
     }
 }
 
-/// The place may be a path: its words are told by the spaces between them.
+/// A `.program` line. Its words are separated by spaces, since the place may be a path.
 fn program(text: &str, line: u32) -> Result<ProgramLine, Box<Mistake>> {
     let mut at = 0;
     let mut words = std::iter::from_fn(|| {
@@ -141,7 +141,7 @@ fn map(tokens: &mut Tokens) -> Result<MapLine, Box<Mistake>> {
             .map_err(|_| Mistake::new(span, format!("{value} does not fit 32 bits")))?;
     }
     if !has_entries {
-        return Err(tokens.expected("`entries` and their number"));
+        return Err(tokens.expected("`entries` and a number"));
     }
     Ok(map)
 }

@@ -1,8 +1,8 @@
-//! What is wrong with a text, shown as compilers do.
+//! The mistakes in a text, shown as compilers show them.
 
 use std::fmt;
 
-/// Nobody reads more.
+/// The largest number of mistakes that are shown; nobody reads more.
 pub(super) const SHOWN: usize = 10;
 
 /// Columns of one line, in bytes from 0.
@@ -12,32 +12,32 @@ pub struct Span {
     pub line: u32,
     /// The first byte.
     pub start: usize,
-    /// Behind the last byte.
+    /// The byte after the last one.
     pub end: usize,
 }
 
-/// A word of a text and where it stands.
+/// A word of a text, and its place.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Word {
     /// The word.
     pub text: String,
-    /// Where it stands.
+    /// Its place.
     pub span: Span,
 }
 
-/// One thing that is wrong.
+/// A mistake in a text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mistake {
-    /// Where.
+    /// Its place.
     pub span: Span,
-    /// What.
+    /// What is wrong.
     pub what: String,
     /// What to write instead.
     pub help: Option<String>,
 }
 
 impl Mistake {
-    /// Boxed, since hardly any is ever made and all that can fail returns one.
+    /// A boxed mistake: mistakes are rare, and every function that can fail returns one.
     pub(super) fn new(span: Span, what: impl Into<String>) -> Box<Mistake> {
         Box::new(Mistake { span, what: what.into(), help: None })
     }
@@ -47,12 +47,12 @@ impl Mistake {
         self
     }
 
-    /// The same, with this help if it has none.
+    /// Adds this help unless the mistake has one.
     pub(super) fn or_help(self: Box<Mistake>, help: &str) -> Box<Mistake> {
         if self.help.is_some() { self } else { self.help(help) }
     }
 
-    /// The same, with the candidate that looks most like `word`, if one does.
+    /// Adds the candidate that looks most like `word` as help, if one does.
     pub(super) fn meant(
         self: Box<Mistake>,
         word: &str,
@@ -67,10 +67,10 @@ impl Mistake {
 
 /// The candidate that looks most like `word`, if one does.
 pub fn like<'a>(word: &str, of: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
-    // Longer ones are no slip of the finger, and take their time.
+    // A longer word is not a typing error, and would cost time.
     let word = word.get(..64).unwrap_or(word);
     let likeness = |candidate: &str| match candidate.len() <= 6 {
-        // Of a short word, two letters that changed places are much.
+        // In a short word, two swapped letters are a large part.
         true if strsim::osa_distance(word, candidate) == 1 => 0.9,
         _ => strsim::jaro_winkler(word, candidate),
     };
@@ -84,17 +84,17 @@ pub fn like<'a>(word: &str, of: &mut dyn Iterator<Item = &'a str>) -> Option<&'a
     best.1
 }
 
-/// The first things that are wrong with a text, as many as somebody reads. Displayed line by line, with
-/// what is wrong underlined.
+/// The first mistakes in a text, as many as are shown. They are displayed line by line, with the wrong part
+/// underlined.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mistakes {
     pub(super) file: String,
-    /// In the order of the text, each with its line.
+    /// The mistakes in the order of the text, each with its line.
     pub(super) all: Vec<(Mistake, String)>,
 }
 
 impl Mistakes {
-    /// Each of them; there is at least one.
+    /// All mistakes; there is at least one.
     pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
         self.all.iter().map(|(mistake, _)| mistake)
     }
@@ -102,7 +102,7 @@ impl Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-/// So much of a line is shown before and behind what is wrong.
+/// The number of characters that are shown before and after the wrong part of a line.
 const AROUND: usize = 60;
 
 impl fmt::Display for Mistakes {
@@ -133,8 +133,8 @@ impl fmt::Display for Mistakes {
     }
 }
 
-/// A line in three parts, the middle one being what is wrong. A tab is four columns, and what would
-/// move a terminal's cursor is a question mark.
+/// A line in three parts, of which the middle one is wrong. A tab becomes four spaces, and a control
+/// character a question mark.
 fn shown(line: &str, span: Span) -> (String, String, String) {
     let plain = |c: char| match c {
         '\t' => "    ".to_owned(),

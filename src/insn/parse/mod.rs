@@ -1,5 +1,5 @@
-//! Text in: programs in the verifier's own syntax, as [`listing`](super::listing) prints it, with
-//! what is pleasant to write by hand.
+//! Reads programs from text, in the verifier's own syntax as [`listing`](super::listing) prints it, with
+//! labels, names and comments for those who write by hand.
 //!
 //! ```
 //! let source = rawbpf::insn::parse("drop.bpf", "
@@ -21,9 +21,8 @@
 //! assert!(mistakes.to_string().contains("did you mean `bpf_get_prandom_u32`?"));
 //! ```
 //!
-//! An instruction stands on a line, in the spelling of the verifier or of llvm-objdump; the slot and
-//! opcode before it are there to be read and may be left out, but `(18)` says that a constant takes
-//! two slots, as does `ll` behind it.
+//! Each line has an instruction, in the spelling of the verifier or of llvm-objdump. The slot and opcode
+//! before it may be left out, but `(18)` means that a constant has two slots, as `ll` after it does.
 
 mod directive;
 mod mistake;
@@ -45,16 +44,16 @@ use super::helper::Helper;
 use super::instruction::{Callee, Imm64, Insn};
 use super::program::{Note, Program, Text, Written};
 
-/// What a text holds.
+/// The content of a text.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// The licence, where the text names one.
+    /// The licence, if the text names one.
     pub license: Option<String>,
     /// The maps; programs refer to them by their place here.
     pub maps: Vec<MapLine>,
     /// The programs, at least one.
     pub programs: Vec<NamedProgram>,
-    /// Fields whose offset is asked for: program and instruction of each.
+    /// Fields whose offset is needed, each with its program and instruction.
     fields: Vec<(usize, usize, statement::Field)>,
     text: Arc<Text>,
 }
@@ -62,25 +61,25 @@ pub struct Source {
 /// A program of a text.
 #[derive(Clone, Debug)]
 pub struct NamedProgram {
-    /// Its `.program` line; empty words where it has none.
+    /// Its `.program` line; its words are empty if it has none.
     pub line: ProgramLine,
-    /// The program. It names a field for which [`Source::resolve`] was not called.
+    /// The program. Until [`Source::resolve`] is called, it has fields by name.
     pub program: Program,
 }
 
-/// An offset in bytes, if it can be told; or what is wrong with the field, and what to write.
+/// An offset in bytes, if it is known; or the mistake in the field, and what to write instead.
 pub type Offset = Result<Option<u32>, (String, Option<String>)>;
-/// The kernel takes no more instructions of one program.
+/// The largest number of instructions in a program, which is the kernel's limit.
 const INSTRUCTIONS: usize = 1_000_000;
-/// Each costs a look into the kernel's types.
+/// The largest number of fields, since each costs a search through the kernel's types.
 const FIELDS: usize = 1000;
-/// The kernel takes 64 of one program.
+/// The largest number of maps in a text. The kernel's limit is 64 for one program.
 const MAPS: usize = 1000;
 
 /// Reads a text; `file` is its name.
 ///
 /// # Errors
-/// What is wrong with it, line by line.
+/// The text's mistakes, line by line.
 pub fn parse(file: &str, text: &str) -> Result<Source, Mistakes> {
     let lines = text.lines().map(str::to_owned).collect();
     let mut parser = Parser {
@@ -102,15 +101,15 @@ struct Open {
     insns: Vec<Insn>,
     places: Vec<(u32, u32)>,
     notes: Vec<(usize, Note)>,
-    /// The place of each in the list behind it.
+    /// The labels, each with its index in `placed`.
     labels: HashMap<String, u32>,
-    /// The instruction behind each, and where it stands.
+    /// For each label the instruction after it, and the label's place in the text.
     placed: Vec<(usize, Span)>,
     needs: Vec<(usize, Need)>,
 }
 
 impl Open {
-    /// The instruction behind a label, and where the label stands.
+    /// The instruction after a label, and the label's place in the text.
     fn placed(&self, label: &str) -> Option<(usize, Span)> {
         self.labels.get(label).map(|index| self.placed[*index as usize])
     }
@@ -198,7 +197,7 @@ impl Parser {
             }
             Directive::License(license) => {
                 if license.text.contains('\0') {
-                    return Err(Mistake::new(license.span, "a licence holds no NUL"));
+                    return Err(Mistake::new(license.span, "a licence cannot contain a NUL"));
                 }
                 match &self.license {
                     Some(first) if first.text != license.text => {
@@ -216,7 +215,7 @@ impl Parser {
                         let what = format!("more than {MAPS} maps");
                         return Err(Mistake::new(map.name.span, what));
                     }
-                    // Each program of a listing has the maps above it.
+                    // In a listing each program has its maps above it.
                     Some(first) if first.same(&map) => {}
                     Some(first) => {
                         let what = format!("another map is called `{}`", map.name.text);
@@ -229,7 +228,7 @@ impl Parser {
         Ok(())
     }
 
-    /// The program that was being read is complete.
+    /// Ends the program that is being read.
     fn close(&mut self) {
         let open = std::mem::take(&mut self.open);
         if !open.insns.is_empty() {
@@ -290,7 +289,7 @@ impl Parser {
         Err(shown(&text, mistakes))
     }
 
-    /// Puts the number in an instruction that it has a name for.
+    /// Replaces the name in an instruction by its number.
     fn supply(
         &self,
         open: &mut Open,
@@ -344,11 +343,11 @@ impl Parser {
         let mut names = self.maps.iter().map(|map| map.name.text.as_str());
         Mistake::new(word.span, format!("no map is called `{}`", word.text))
             .meant(&word.text, &mut names)
-            .or_help(&format!("say what it is: .map {} array key 4 value 8 entries 1", word.text))
+            .or_help(&format!("define it: .map {} array key 4 value 8 entries 1", word.text))
     }
 }
 
-/// In the order of the text: they are few.
+/// The mistakes in the order of the text.
 fn shown(text: &Text, mut mistakes: Vec<Mistake>) -> Mistakes {
     for end in 1..mistakes.len() {
         let before = mistakes[..end].partition_point(|it| it.span.line <= mistakes[end].span.line);
@@ -364,11 +363,11 @@ fn shown(text: &Text, mut mistakes: Vec<Mistake>) -> Mistakes {
 }
 
 impl Source {
-    /// Asks for the offsets of the fields that the text names: a number, `None` where it cannot be
-    /// told and the name shall stay, or what is wrong and what to write instead.
+    /// Replaces the names of fields by their offsets, which `offset` returns: a number, `None` if it is not
+    /// known and the name must stay, or the mistake and what to write instead.
     ///
     /// # Errors
-    /// What was said to be wrong, or an offset that its instruction cannot hold.
+    /// The mistakes that `offset` returned, or an offset that does not fit its instruction.
     pub fn resolve(
         &mut self,
         offset: &mut dyn FnMut(&str, &str) -> Offset,
@@ -484,19 +483,20 @@ fn with_offset(insn: Insn, bytes: u32) -> Option<Insn> {
     Some(insn)
 }
 
-/// In other languages `;` separates: `r0 = 0; exit` must not lose its exit without a word.
+/// Refuses a comment that is an instruction: elsewhere `;` separates statements, and `r0 = 0; exit` must
+/// not silently lose its exit.
 fn not_code(code: &str, comment: &str, line: u32) -> Result<(), Box<Mistake>> {
     let touches = code.ends_with(|c: char| !c.is_whitespace());
     if !touches || statement(&mut Tokens::new(comment, line), false).is_err() {
         return Ok(());
     }
     let span = Span { line, start: code.len(), end: code.len() + 1 };
-    Err(Mistake::new(span, "`;` begins a comment, and this one is an instruction")
-        .help("write an instruction a line, or a space before `;`"))
+    Err(Mistake::new(span, "`;` begins a comment, but this comment is an instruction")
+        .help("write one instruction on a line, or a space before `;`"))
 }
 
-/// Skips what a listing has before an instruction: `3: (b7)`, or `3: b7 00 00 00 00 00 00 00` as
-/// llvm-objdump prints it. Whether the opcode is that of a two-slot load.
+/// Skips the part of a listing before an instruction: `3: (b7)`, or `3: b7 00 00 00 00 00 00 00` as
+/// llvm-objdump prints it. Returns whether the opcode is that of a two-slot load.
 fn prefix(tokens: &mut Tokens) -> Result<bool, Box<Mistake>> {
     let mut ahead = tokens.clone();
     if let Token::Number(_) = ahead.next()

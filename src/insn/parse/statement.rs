@@ -15,7 +15,7 @@ pub struct Statement {
     pub need: Need,
 }
 
-/// What stands in an instruction as a name. Its number is yet 0.
+/// A name in an instruction. In the instruction it is still the number 0.
 pub enum Need {
     Nothing,
     /// A place in the program.
@@ -40,7 +40,7 @@ pub struct Field {
 
 type Result<T> = std::result::Result<T, Box<Mistake>>;
 
-/// The instruction in the tokens. `wide` where its opcode is known to be that of a two-slot load.
+/// The instruction in the tokens. `wide` if its opcode is known to be that of a two-slot load.
 pub fn statement(tokens: &mut Tokens, wide: bool) -> Result<Statement> {
     let mut parser = Parser { tokens, need: Need::Nothing, wide };
     let insn = parser.insn()?;
@@ -59,7 +59,7 @@ struct Parser<'p, 'a> {
     wide: bool,
 }
 
-/// A register and the width its name has.
+/// A register, and the width in its name.
 #[derive(Clone, Copy)]
 struct Named {
     reg: Reg,
@@ -106,15 +106,15 @@ impl Parser<'_, '_> {
                 self.tokens.expect(")")?;
                 Ok(Insn::StoreRelease { size, base, offset, src })
             }
-            "callx" => Err(Mistake::new(start, "Linux takes no call of an address in a register")),
+            "callx" => Err(Mistake::new(start, "Linux has no call of an address in a register")),
             _ => {
-                let what = format!("`{name}` begins no instruction");
+                let what = format!("no instruction begins with `{name}`");
                 Err(Mistake::new(start, what).meant(name, &mut KEYWORDS.into_iter()))
             }
         }
     }
 
-    /// A register, if a name that can only be one is next.
+    /// A register, if the next name is one.
     fn register(&mut self) -> Result<Option<Named>> {
         let Token::Name(name) = self.tokens.peek() else { return Ok(None) };
         let span = self.tokens.span();
@@ -152,17 +152,17 @@ impl Parser<'_, '_> {
         }
         let number = named.reg.number();
         let (bits, letter) = if width == Width::W64 { (64, 'r') } else { (32, 'w') };
-        let what = format!("the operation is one of {bits} bits, and this register is not");
+        let what = format!("this operation has {bits} bits, but the register does not");
         Err(Mistake::new(named.span, what).help(format!("write `{letter}{number}`")))
     }
 
-    /// An address.
+    /// The base register of an address.
     fn base(&mut self) -> Result<Reg> {
         self.register_of(Width::W64)
     }
 
-    /// What a load of this type fills, or a store of this size takes: the whole register as the
-    /// verifier prints it, or its half as LLVM does.
+    /// The register that a load of this type fills, or that a store of this size reads: the whole register
+    /// as the verifier prints it, or its half as LLVM does.
     fn data(&mut self, size: Size) -> Result<Reg> {
         let named = self.any_register()?;
         self.holds(named, size)
@@ -171,13 +171,13 @@ impl Parser<'_, '_> {
     fn holds(&self, named: Named, size: Size) -> Result<Reg> {
         if named.width == Width::W32 && size == Size::U64 {
             let number = named.reg.number();
-            return Err(Mistake::new(named.span, "64 bits do not fit half a register")
+            return Err(Mistake::new(named.span, "64 bits do not fit into half a register")
                 .help(format!("write `r{number}`")));
         }
         Ok(named.reg)
     }
 
-    /// What follows a register at the beginning of a line.
+    /// The rest of a line that begins with a register.
     fn assignment(&mut self, dst: Named) -> Result<Insn> {
         let start = self.tokens.span();
         let signed = self.tokens.eat_name("s");
@@ -230,7 +230,7 @@ impl Parser<'_, '_> {
         immediate(value, span, width)
     }
 
-    /// What follows `dst =`.
+    /// The value after `dst =`.
     fn value(&mut self, dst: Named) -> Result<Insn> {
         let Named { width, reg, .. } = dst;
         match self.tokens.peek() {
@@ -241,7 +241,7 @@ impl Parser<'_, '_> {
                     Token::Name("s8") => Bits::B8,
                     Token::Name("s16") => Bits::B16,
                     Token::Name("s32") if width == Width::W64 => Bits::B32,
-                    _ => return Err(self.tokens.expected("s8, s16 or, of 64 bits, s32")),
+                    _ => return Err(self.tokens.expected("s8, s16 or, for 64 bits, s32")),
                 };
                 self.tokens.next();
                 self.tokens.expect(")")?;
@@ -300,7 +300,7 @@ impl Parser<'_, '_> {
         }
         let src = self.operand(width).map_err(|wrong| match wrong.help {
             Some(_) if wrong.what.starts_with("expected a register") => {
-                let what = format!("`{}` is no value", word.text);
+                let what = format!("`{}` is not a value", word.text);
                 Mistake::new(word.span, what)
                     .help(format!("a map is `map[{0}]`, a function `func[{0}]`", word.text))
             }
@@ -317,7 +317,7 @@ impl Parser<'_, '_> {
         }
         let letter = if dst.width == Width::W64 { 'r' } else { 'w' };
         let help = format!("write `{letter}{}`", dst.reg.number());
-        Err(Mistake::new(src.span, format!("a register is {what} in place")).help(help))
+        Err(Mistake::new(src.span, format!("a register can only be {what} in place")).help(help))
     }
 
     fn wide_only(&self, dst: Named) -> Result<()> {
@@ -331,7 +331,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// A constant: one slot, or two where it needs 64 bits or says so.
+    /// A constant: one slot, or two if it needs 64 bits or is marked so.
     fn number(&mut self, dst: Named) -> Result<Insn> {
         let Named { width, reg, .. } = dst;
         let (value, span) = self.tokens.number("a number")?;
@@ -381,7 +381,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// What follows `map[`.
+    /// The rest after `map[`.
     fn map(&mut self) -> Result<Imm64> {
         let word = self.tokens.word("a map's name")?;
         let mut number = None;
@@ -521,7 +521,7 @@ impl Parser<'_, '_> {
             Some(helper) => {
                 let what = format!("{} is helper {}, not {id}", helper.name, helper.id);
                 Err(Mistake::new(self.tokens.since(start), what)
-                    .help(format!("the name alone will do: `call {}`", helper.name)))
+                    .help(format!("the name alone is enough: `call {}`", helper.name)))
             }
             None => Err(no_helper(&word)),
         }
@@ -574,7 +574,7 @@ fn swap(name: &str) -> Option<impl Fn(Reg) -> Insn> {
 fn fit<T: TryFrom<i128>>(value: i128, span: Span, what: &str) -> Result<T> {
     T::try_from(value).map_err(|_| {
         let bits = 8 * size_of::<T>();
-        Mistake::new(span, format!("{value} is too far for {what}, which has {bits} bits"))
+        Mistake::new(span, format!("{value} is too far for {what}, whose offset has {bits} bits"))
     })
 }
 
@@ -588,8 +588,8 @@ fn immediate(value: i128, span: Span, width: Width) -> Result<i32> {
         match width {
             Width::W32 => wrong,
             Width::W64 => wrong.help(
-                "it is extended by its sign to 64 bits: from -0x80000000 to 0x7fffffff; \
-                 another can be loaded into a register first",
+                "its sign is extended to 64 bits: it can be -0x80000000 to 0x7fffffff; \
+                 load any other constant into a register first",
             ),
         }
     })

@@ -1,4 +1,4 @@
-//! A line of text taken apart.
+//! Splits a line of text into tokens.
 
 use super::mistake::{Mistake, Span, Word};
 
@@ -7,15 +7,15 @@ use super::mistake::{Mistake, Span, Word};
 pub enum Token<'a> {
     /// A name, a register, a keyword.
     Name(&'a str),
-    /// What begins with a digit.
+    /// A word that begins with a digit.
     Number(&'a str),
-    /// Something between quotes, without them.
+    /// A text between quotes, without the quotes.
     Quoted(&'a str),
     /// An operator or a bracket.
     Sign(&'a str),
-    /// What no line can hold.
+    /// A character that no line can have.
     Stray(&'a str),
-    /// Behind the last.
+    /// After the last token.
     End,
 }
 
@@ -29,14 +29,14 @@ const SIGNS: [&str; 31] = [
 pub struct Tokens<'a> {
     text: &'a str,
     line: u32,
-    /// Where the next token begins, spaces left out.
+    /// Where the next token begins, after any spaces.
     at: usize,
     token: Token<'a>,
     end: usize,
 }
 
 impl<'a> Tokens<'a> {
-    /// Those of a line without its comment.
+    /// The tokens of a line without its comment.
     pub fn new(text: &'a str, line: u32) -> Tokens<'a> {
         let mut tokens = Tokens { text, line, at: 0, token: Token::End, end: 0 };
         tokens.advance();
@@ -48,25 +48,25 @@ impl<'a> Tokens<'a> {
         self.token
     }
 
-    /// Takes the next token.
+    /// Returns the next token and advances.
     pub fn next(&mut self) -> Token<'a> {
         let token = self.token;
         self.advance();
         token
     }
 
-    /// Where the next token stands.
+    /// The place of the next token.
     pub fn span(&self) -> Span {
         Span { line: self.line, start: self.at, end: self.end }
     }
 
-    /// From `start` to the end of the token that was taken last.
+    /// The place from `start` to the end of the last token that was returned.
     pub fn since(&self, start: Span) -> Span {
         let end = self.text[..self.at].trim_end().len();
         Span { end: end.max(start.end), ..start }
     }
 
-    /// Takes a sign if it is next.
+    /// Advances over a sign if it is next.
     pub fn eat(&mut self, sign: &str) -> bool {
         let found = self.token == Token::Sign(sign);
         if found {
@@ -75,7 +75,7 @@ impl<'a> Tokens<'a> {
         found
     }
 
-    /// Takes a name if it is next.
+    /// Advances over a name if it is next.
     pub fn eat_name(&mut self, name: &str) -> bool {
         let found = self.token == Token::Name(name);
         if found {
@@ -84,7 +84,7 @@ impl<'a> Tokens<'a> {
         found
     }
 
-    /// Takes a sign that must be next.
+    /// Advances over a sign that must be next.
     pub fn expect(&mut self, sign: &str) -> Result<(), Box<Mistake>> {
         match self.eat(sign) {
             true => Ok(()),
@@ -92,7 +92,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// The next token is not what it should be.
+    /// The mistake that the next token is not the expected one.
     pub fn expected(&self, what: &str) -> Box<Mistake> {
         let found = match self.token {
             Token::End => "the end of the line".to_owned(),
@@ -104,7 +104,7 @@ impl<'a> Tokens<'a> {
         Mistake::new(self.span(), format!("expected {what}, found {found}"))
     }
 
-    /// A name with its place.
+    /// A name that must be next, with its place.
     pub fn word(&mut self, what: &str) -> Result<Word, Box<Mistake>> {
         match self.token {
             Token::Name(name) => {
@@ -116,7 +116,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// A number with any signs before it, wherever it is.
+    /// A number that must be next, with any signs before it, and its place.
     pub fn number(&mut self, what: &str) -> Result<(i128, Span), Box<Mistake>> {
         let start = self.span();
         let mut negative = false;
@@ -131,7 +131,7 @@ impl<'a> Tokens<'a> {
         Ok((if negative { -value } else { value }, self.since(start)))
     }
 
-    /// Nothing follows.
+    /// Checks that no token follows.
     pub fn finish(&self) -> Result<(), Box<Mistake>> {
         match self.token {
             Token::End => Ok(()),
@@ -163,7 +163,7 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// 10, 0x1f, 0o17 and 0b101, with `_` between digits where it helps the eye.
+/// Parses 10, 0x1f, 0o17 and 0b101; digits may have `_` between them.
 fn number(text: &str) -> Result<u64, String> {
     let (digits, base) = match text.get(..2) {
         Some("0x" | "0X") => (&text[2..], 16),
@@ -178,8 +178,8 @@ fn number(text: &str) -> Result<u64, String> {
     u64::from_str_radix(&digits, base).map_err(|_| format!("{text} does not fit 64 bits"))
 }
 
-/// Where the comment of a line begins, and its text: behind `;`, or behind `#` or `//` that begin
-/// the line or follow a space (an `#` may stand in a helper's name), but not between quotes.
+/// Splits a line into its code and the text of its comment. A comment begins with `;`, or with `#` or `//`
+/// at the beginning of the line or after a space (a helper's name may contain `#`), but not between quotes.
 pub fn comment(line: &str) -> (&str, Option<&str>) {
     let mut quoted = false;
     let mut spaced = true;

@@ -9,7 +9,7 @@ use super::{Dump, Origin};
 use crate::insn::Slot;
 
 impl Dump {
-    /// One object on a line, an instruction at a time: a long program's would fill the memory.
+    /// Writes one object on a line, instruction by instruction, since a long program would fill the memory.
     pub(super) fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut object = Map::from_iter([("name".to_owned(), self.name.as_str().into())]);
         if let Value::Object(origin) = origin_to_json(&self.origin) {

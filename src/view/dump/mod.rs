@@ -1,4 +1,4 @@
-//! A program as text, bytes, JSON or a graph, wherever it is from.
+//! A program as text, bytes, JSON or a graph.
 
 mod json;
 mod row;
@@ -14,16 +14,16 @@ use crate::insn::graph::{To, blocks};
 use crate::insn::{DecodeError, Endian, instructions};
 pub use row::{MapRow, Row, SourceLine};
 
-/// How to print a program; the words are bpftool's where it has one.
+/// The format of a printed program; named as in bpftool where it has the format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
-    /// The verifier's own text.
+    /// Text in the verifier's own syntax.
     Listing,
     /// The text with each instruction's bytes.
     Opcodes,
     /// The text with the source lines.
     Linum,
-    /// Bytes in hexadecimal, an instruction a line.
+    /// Bytes in hexadecimal, one instruction on each line.
     Hex,
     /// A C array.
     C,
@@ -37,7 +37,7 @@ pub enum Format {
     Dot,
 }
 
-/// No kernel takes a program with more instructions.
+/// The largest number of instructions in a program that any kernel accepts.
 const MOST: usize = 1_000_000;
 
 /// A program made ready to be printed.
@@ -45,39 +45,39 @@ const MOST: usize = 1_000_000;
 pub struct Dump {
     /// Its name.
     pub name: String,
-    /// Where it is from.
+    /// Its origin.
     pub origin: Origin,
-    /// Lines that stand above it, as `.program drop xdp`.
+    /// Lines that are printed above it, such as `.program drop xdp`.
     pub directives: Vec<String>,
     /// The maps it refers to.
     pub maps: Rc<[MapRow]>,
-    /// Whether they stand above it too.
+    /// Whether the maps are printed above it too.
     pub shows_maps: bool,
-    /// Its instructions, by rising slots.
+    /// Its instructions, in the order of their slots.
     pub rows: Vec<Row>,
-    /// The comments of a text below its last instruction, whole lines.
+    /// The comments after its last instruction, as whole lines, if it is from a text.
     pub end: String,
     /// Its bytes, 8 a slot.
     pub bytes: Vec<u8>,
-    /// Their order.
+    /// Their byte order.
     pub endian: Endian,
     /// The slots that hold no instruction.
     pub wrong: Vec<DecodeError>,
 }
 
-/// Where a program is from, and what else is known of it there.
+/// The origin of a program, and what is known about it there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origin {
-    /// Nothing is known.
+    /// The origin is unknown.
     Unknown,
-    /// An object has it.
+    /// The program is from an object.
     Object {
         /// The section that it is in.
         section: String,
         /// The object's licence, if it names one.
         license: Option<String>,
     },
-    /// It is one that can be attached or run.
+    /// The program can be attached or run.
     Attachable {
         /// How it is attached, or its type.
         kind: String,
@@ -86,7 +86,7 @@ pub enum Origin {
         /// Its licence.
         license: String,
     },
-    /// The kernel has loaded it.
+    /// The program is loaded in the kernel.
     Kernel {
         /// Its id.
         id: u32,
@@ -100,7 +100,7 @@ pub enum Origin {
 /// Why bytes cannot be shown as a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum DumpError {
-    /// There are more instructions than any kernel takes.
+    /// There are more instructions than any kernel accepts.
     #[error("{0} instructions: a program has at most {MOST}")]
     TooMany(usize),
     /// The bytes are not whole slots.
@@ -109,10 +109,10 @@ pub enum DumpError {
 }
 
 impl Dump {
-    /// The program in `bytes`, of which nothing else is known.
+    /// The program in these bytes, about which nothing else is known.
     ///
     /// # Errors
-    /// The bytes are not whole slots, or more than any kernel takes.
+    /// The bytes are not whole slots, or more than any kernel accepts.
     pub fn new(name: &str, bytes: Vec<u8>, endian: Endian) -> Result<Dump, DumpError> {
         if bytes.len() > 8 * MOST {
             return Err(DumpError::TooMany(bytes.len() / 8));
@@ -152,7 +152,7 @@ impl Dump {
         })
     }
 
-    /// Prints it.
+    /// Prints the program.
     ///
     /// # Errors
     /// The output could not be written.
@@ -170,8 +170,8 @@ impl Dump {
         }
     }
 
-    /// The text, with the source lines or the bytes if they are wanted. A source line stands above
-    /// the instructions made from it, as in the verifier's log.
+    /// Prints the text, with the source lines or the bytes if they are wanted. A source line is above the
+    /// instructions made from it, as in the verifier's log.
     fn listing(&self, out: &mut dyn Write, lines: bool, opcodes: bool) -> io::Result<()> {
         for directive in &self.directives {
             writeln!(out, "{directive}")?;

@@ -6,24 +6,25 @@ use std::rc::Rc;
 use crate::insn::Insn;
 use crate::insn::parse::{MapLine, Word};
 
-/// An instruction made ready to be printed.
+/// An instruction, ready to be printed.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// Its first slot.
     pub slot: usize,
-    /// What it is; `None` for what only the kernel makes of a program.
+    /// The instruction; `None` for one that only the kernel puts into a program.
     pub insn: Option<Insn>,
     /// The instruction in the verifier's words.
     pub text: String,
-    /// What is known of it besides, shown after a semicolon.
+    /// A note about it, shown after a semicolon.
     pub note: Option<String>,
     /// The function that begins here.
     pub label: Option<String>,
     /// The line of source that it was made from.
     pub source: Option<Rc<SourceLine>>,
-    /// The labels and comments that a text has above it, whole lines. Its source lines show the same.
+    /// The labels and comments above it, as whole lines, if it is from a text. Its source lines show them
+    /// too.
     pub before: String,
-    /// The comment that a text has after it. Its source lines show the same.
+    /// The comment after it, if it is from a text. Its source lines show it too.
     pub behind: String,
 }
 
@@ -38,9 +39,9 @@ pub struct SourceLine {
     pub text: String,
 }
 
-/// A map made ready to be printed. Sizes are in bytes.
+/// A map, ready to be printed. Sizes are in bytes.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-#[allow(missing_docs)] // As of [`MapLine`].
+#[allow(missing_docs)] // See [`MapLine`].
 pub struct MapRow {
     /// Its id, if it is in the kernel.
     pub id: Option<u32>,
@@ -50,7 +51,7 @@ pub struct MapRow {
     pub value_size: u32,
     pub max_entries: u32,
     pub flags: u32,
-    /// Where in a value there is a lock.
+    /// The offset of a lock in a value, if there is one.
     pub lock: Option<u32>,
 }
 

@@ -194,7 +194,7 @@ impl Parser<'_, '_> {
         ];
         let word = self.tokens.word("an atomic operation")?;
         let Some((_, op, said)) = NAMES.iter().find(|(name, ..)| *name == word.text) else {
-            let what = format!("`{}` is no atomic operation", word.text);
+            let what = format!("`{}` is not an atomic operation", word.text);
             let mut names = NAMES.iter().map(|(name, ..)| *name);
             return Err(Mistake::new(word.span, what).meant(&word.text, &mut names));
         };
@@ -210,7 +210,7 @@ impl Parser<'_, '_> {
         };
         let width = atomic_width(size, self.tokens.since(start))?;
         if said.is_some_and(|said| said != size) {
-            let what = format!("`{}` is not one of this size", word.text);
+            let what = format!("`{}` is not an operation of this size", word.text);
             return Err(Mistake::new(word.span, what));
         }
         self.tokens.expect(",")?;
@@ -227,7 +227,7 @@ impl Parser<'_, '_> {
         let start = self.tokens.span();
         let src = self.data(size)?;
         if *op != Atomic::Cmpxchg && src != result {
-            let what = "the old value goes where the operand was";
+            let what = "the old value is written to the operand's register";
             return Err(Mistake::new(self.tokens.since(start), what)
                 .help(format!("write `r{}`", result.number())));
         }
