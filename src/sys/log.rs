@@ -26,7 +26,7 @@ impl Log {
         self.last().is_some()
     }
 
-    /// Over how many instructions the verifier walked; 0 where it does not say.
+    /// The number of instructions that the verifier processed; 0 if the log does not have it.
     pub(crate) fn walked(&self) -> u32 {
         let count = self.last().and_then(|last| last.split(' ').next()?.parse().ok());
         count.unwrap_or(0)
@@ -38,7 +38,7 @@ impl Log {
 
 /// Asks with larger and larger buffers until the log fits or [`Log::MAX`] is reached.
 ///
-/// `ask` also gives the size the kernel would have liked (0 where it does not say, before 6.4).
+/// `ask` also returns the size that the log needs (0 before Linux 6.4, which does not report it).
 /// Ends: each buffer is larger than the one before.
 pub(crate) fn with_log<T>(
     mut ask: impl FnMut(&mut [u8]) -> (Result<T, SysError>, u32),

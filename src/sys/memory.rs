@@ -1,4 +1,4 @@
-//! What maps take of the kernel's memory.
+//! The kernel memory of maps.
 
 use std::fmt;
 use std::iter::Sum;

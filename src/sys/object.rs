@@ -16,7 +16,7 @@ pub fn open_pinned(path: &CStr) -> Result<OwnedFd, SysError> {
     unsafe { bpf_fd(Command::ObjGet, &mut attr) }
 }
 
-/// From now on programs count their runs and how long they take, until the descriptor is closed.
+/// From now on the kernel counts and times the runs of programs, until the descriptor is closed.
 /// Requires Linux 5.8. Needs CAP_SYS_ADMIN.
 pub fn enable_stats() -> Result<OwnedFd, SysError> {
     // SAFETY: the attr holds no address, and the command returns a new descriptor.
