@@ -177,13 +177,13 @@ fn raw(prog: &Prog) -> u32 {
     prog.as_fd().as_raw_fd() as u32
 }
 
-/// Leaves these links to a process of their own, which detaches them as soon as this one has ended.
-/// Dropping them is quick from now on.
+/// Passes these links to another process, which detaches them as soon as this one has ended. From now on,
+/// dropping them is quick.
 ///
-/// Closing most of them waits until no CPU can still be in the probe: 50 to 130 ms for each perf event,
-/// up to 100 for a trampoline, 40 for a link at many functions.
+/// To close most links, the kernel waits until no CPU can still be in the probe: 50 to 130 ms for each perf
+/// event, up to 100 for a trampoline, 40 for a link at many functions.
 ///
-/// Where that process cannot be made, nothing is done: dropping them is as slow as it was.
+/// If that process cannot be made, nothing is done: dropping them is as slow as before.
 pub fn leave_behind(links: &[BorrowedFd<'_>]) {
     let Ok((end, hold)) = std::io::pipe() else { return };
     let end = end.as_raw_fd();
@@ -198,7 +198,7 @@ pub fn leave_behind(links: &[BorrowedFd<'_>]) {
     unsafe {
         if libc::fork() == 0 {
             libc::setsid();
-            // Whoever reads our output, or holds a lock through us, waits for these to be closed.
+            // Who waits for the end of our output, or for a lock that we hold, waits until these are closed.
             let mut next = 0;
             for fd in &keep {
                 for other in next..*fd {
@@ -212,7 +212,7 @@ pub fn leave_behind(links: &[BorrowedFd<'_>]) {
             libc::_exit(0);
         }
     }
-    // This process's end is what closes it.
+    // The end of this process closes it.
     std::mem::forget(hold);
 }
 

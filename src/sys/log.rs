@@ -1,8 +1,8 @@
-//! Asking the kernel for its log with a buffer that fits.
+//! Gets the kernel's log with a buffer that is large enough.
 
 use super::{Errno, SysError};
 
-/// What the kernel wrote while it looked at a program or at BTF.
+/// The kernel's log of a program or of BTF.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     /// The text; bytes that are not UTF-8 are replaced.
@@ -16,12 +16,12 @@ impl Log {
     /// The largest log that is asked for: 16 MiB less one byte, which every kernel accepts.
     pub const MAX: usize = (16 << 20) - 1;
 
-    /// The kernel's last line: how much there was to do.
+    /// The kernel's last line, with the statistics.
     fn last(&self) -> Option<&str> {
         self.text.trim_end().rsplit('\n').next()?.strip_prefix("processed ")
     }
 
-    /// Whether the end is there, and with it why a program was refused.
+    /// Whether the log has its end, and with it the reason of a refusal.
     pub(crate) fn has_end(&self) -> bool {
         self.last().is_some()
     }
@@ -36,7 +36,7 @@ impl Log {
     pub(crate) const FIRST: usize = 64 << 10;
 }
 
-/// Asks with larger and larger buffers until the log fits or [`Log::MAX`] is reached.
+/// Calls `ask` with larger and larger buffers until the log fits or [`Log::MAX`] is reached.
 ///
 /// `ask` also returns the size that the log needs (0 before Linux 6.4, which does not report it).
 /// Ends: each buffer is larger than the one before.

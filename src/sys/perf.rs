@@ -156,7 +156,7 @@ impl Pmu {
 /// As for [`perf_event_open`].
 unsafe fn open(attr: &mut PerfEventAttr, pid: Option<u32>) -> Result<PerfEvent, SysError> {
     attr.size = size_of::<PerfEventAttr>() as u32;
-    // For all processes the kernel wants a CPU. A program runs on all of them whichever we name.
+    // For all processes, the kernel requires a CPU. The program runs on all CPUs, whichever is named.
     let (pid, cpu) = pid.map_or((-1, 0), |pid| (pid as i32, -1));
     // SAFETY: the caller's promise.
     let fd = unsafe { perf_event_open(attr, pid, cpu) }?;
