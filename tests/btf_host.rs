@@ -1,7 +1,7 @@
 //! The answers of `rawbpf::btf` against those of a parser that reads everything, on the BTF of the
 //! kernel that runs, or of another one: `RAWBPF_BTF=file cargo test --test btf_host`.
 
-use rawbpf::btf::{Btf, Function, Kind, Line, ProgramBtf};
+use rawbpf::btf::{Btf, BtfFunction, BtfLine, Kind, ProgramBtf};
 use rawbpf::host::KernelTypes;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -322,7 +322,7 @@ impl Attr {
 fn the_types_of_a_file_outlive_what_is_done_to_the_file() {
     let name = |number| format!("function_of_a_long_name_{number}");
     let names: Vec<String> = (0..1000).map(name).collect();
-    let function = |(slot, name)| Function { name, parameters: &["ctx"], slot };
+    let function = |(slot, name)| BtfFunction { name, parameters: &["ctx"], slot };
     let functions: Vec<_> = (0..).zip(names.iter().map(String::as_str)).map(function).collect();
     let path = std::env::temp_dir().join(format!("rawbpf-test-{}-cut.btf", std::process::id()));
     std::fs::write(&path, ProgramBtf::new(&functions, &[]).btf).unwrap();
@@ -339,10 +339,10 @@ fn the_kernel_takes_what_is_written() {
     const BTF_LOAD: i32 = 18;
     const PROG_LOAD: i32 = 5;
     let functions = [
-        Function { name: "two-functions", parameters: &["ctx"], slot: 0 },
-        Function { name: "second", parameters: &["value", "other"], slot: 4 },
+        BtfFunction { name: "two-functions", parameters: &["ctx"], slot: 0 },
+        BtfFunction { name: "second", parameters: &["value", "other"], slot: 4 },
     ];
-    let line = |slot, line, text| Line { slot, file: "programs/two.rs", line, column: 5, text };
+    let line = |slot, line, text| BtfLine { slot, file: "programs/two.rs", line, column: 5, text };
     let lines = [
         line(0, 10, "a.load_wide(r1, 7);"),
         line(2, 11, "a.call(second);"),

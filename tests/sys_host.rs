@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
-use rawbpf::sys::link::{self, At, Places};
+use rawbpf::sys::link::{self, At, UprobePlaces};
 use rawbpf::sys::map::{Batch, Entries, Update};
 use rawbpf::sys::prog::{ProgramBtf, TestRun};
 use rawbpf::sys::{
@@ -567,7 +567,8 @@ fn a_uprobe_counts_every_call() {
             ..Load::new(ProgramType::Kprobe)
         };
         let (prog, map) = counter(load, Add::Cookie);
-        let places = Places { path, offsets: &[offset], semaphores: &[], cookies: &[7], pid: None };
+        let places =
+            UprobePlaces { path, offsets: &[offset], semaphores: &[], cookies: &[7], pid: None };
         assert_counts(link::uprobe_multi(&prog, &places, at).unwrap(), &map, call, 7);
     }
 }

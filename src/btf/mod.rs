@@ -44,4 +44,4 @@ pub use read::Btf;
 pub use record::{Member, Type};
 pub use signature::{Number, Parameter, Signature};
 pub use trace::TraceArgs;
-pub use write::{Function, Line, ProgramBtf, identifier, locked};
+pub use write::{BtfFunction, BtfLine, ProgramBtf, identifier, locked};

@@ -1,7 +1,7 @@
 //! BTF of an object file: what its maps are, and where its functions were written.
 
 use super::record::Order;
-use super::write::{Function, GLOBAL, Line, PTR_KIND, Types, header, stretches};
+use super::write::{BtfFunction, BtfLine, GLOBAL, PTR_KIND, Types, header, stretches};
 
 const ARRAY_KIND: u32 = 3 << 24;
 const STRUCT_KIND: u32 = 4 << 24;
@@ -52,9 +52,9 @@ pub struct ObjectSection<'a> {
     /// Whether its functions are programs, and not only called by some.
     pub programs: bool,
     /// Its functions, by slot in the section, at least one.
-    pub functions: Vec<Function<'a>>,
+    pub functions: Vec<BtfFunction<'a>>,
     /// Where its instructions were written, by slot in the section.
-    pub lines: Vec<Line<'a>>,
+    pub lines: Vec<BtfLine<'a>>,
 }
 
 /// The sections `.BTF` and `.BTF.ext`.

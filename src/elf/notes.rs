@@ -1,6 +1,6 @@
 //! The notes about an object's instructions in its `.BTF.ext`.
 
-use super::{Function, Object, Places};
+use super::{Object, ObjectFunction, Places};
 use crate::btf::{At, Btf, Ext, Relocation, SourceLine};
 
 /// The lines of source and CO-RE relocations of an object.
@@ -25,14 +25,14 @@ impl<'a> Notes<'a> {
     }
 
     /// The source line that begins at an instruction: `at` is the slot in the function.
-    pub fn line(&self, function: &Function<'_>, at: usize) -> Option<&SourceLine<'a>> {
+    pub fn line(&self, function: &ObjectFunction<'_>, at: usize) -> Option<&SourceLine<'a>> {
         let offset = function.start + 8 * at as u64;
         let line = self.line_places.at(function.index, offset).next()?;
         Some(&self.lines[line].what)
     }
 
     /// The CO-RE relocation of an instruction.
-    pub fn relocation(&self, function: &Function<'_>, at: usize) -> Option<&Relocation<'a>> {
+    pub fn relocation(&self, function: &ObjectFunction<'_>, at: usize) -> Option<&Relocation<'a>> {
         let offset = function.start + 8 * at as u64;
         let relocation = self.relocation_places.at(function.index, offset).next()?;
         Some(&self.relocations[relocation].what)

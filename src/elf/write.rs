@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use thiserror::Error;
 
-use crate::btf::{Function, Line, ObjectBtf, ObjectMap, ObjectSection, identifier};
+use crate::btf::{BtfFunction, BtfLine, ObjectBtf, ObjectMap, ObjectSection, identifier};
 use crate::insn::{Callee, Endian, Imm64, Insn, Program};
 
 /// The content of an object.
@@ -154,7 +154,7 @@ pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
             ObjectSection { name, programs: *name != TEXT, functions: vec![], lines: vec![] };
         for function in placed.iter().filter(|function| function.section == *name) {
             let of = &object.programs[function.program];
-            here.functions.push(Function {
+            here.functions.push(BtfFunction {
                 name: &function.name,
                 parameters: &["ctx"],
                 slot: function.at as u32,
@@ -163,7 +163,7 @@ pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
             let at = |slot| lines.partition_point(|(other, ..)| *other < slot);
             for &(slot, insn, line) in &lines[at(function.slots.start)..at(function.slots.end)] {
                 let at = function.at + slot - function.slots.start;
-                here.lines.push(Line {
+                here.lines.push(BtfLine {
                     slot: at as u32,
                     file: line.file,
                     line: line.line,

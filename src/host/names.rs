@@ -41,7 +41,7 @@ fn is_exact(text: &str) -> bool {
 
 /// A function of the kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Function {
+pub struct KernelFunction {
     /// Its name.
     pub name: String,
     /// Where each function of that name begins that ftrace can trace. Empty where the kernel does not
@@ -55,7 +55,7 @@ pub struct Function {
 ///
 /// # Errors
 /// A pattern matches none, or the kernel has no function of a name.
-pub fn functions(patterns: &[&str]) -> Result<Vec<Function>, Error> {
+pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
     let mut found = BTreeMap::new();
     // The kernel's functions are compared with each of these, but looked up among a thousand names.
     let mut wild = vec![];
@@ -114,7 +114,9 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<Function>, Error> {
         find_addresses(&mut found, places).map_err(|error| Error::lacking(error.to_string()))?;
     }
     let functions = found.into_iter();
-    Ok(functions.map(|(name, Found { addresses, .. })| Function { name, addresses }).collect())
+    Ok(functions
+        .map(|(name, Found { addresses, .. })| KernelFunction { name, addresses })
+        .collect())
 }
 
 /// What was found of a name.

@@ -177,10 +177,14 @@ pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
     let functions: Vec<_> = functions
         .iter()
         .zip(&names)
-        .map(|((slot, _), name)| btf::Function { name, parameters: &["ctx"], slot: *slot as u32 })
+        .map(|((slot, _), name)| btf::BtfFunction {
+            name,
+            parameters: &["ctx"],
+            slot: *slot as u32,
+        })
         .collect();
     let told = program.lines().filter(|(.., line)| line.line > 0);
-    let lines = told.map(|(slot, _, line)| btf::Line {
+    let lines = told.map(|(slot, _, line)| btf::BtfLine {
         slot: slot as u32,
         file: line.file,
         line: line.line,

@@ -87,7 +87,7 @@ pub fn perf_event(prog: &Prog, event: &PerfEvent, cookie: u64) -> Result<Link, S
 
 /// Kernel functions.
 #[derive(Clone, Copy, Debug)]
-pub enum Functions<'a> {
+pub enum KprobeFunctions<'a> {
     /// By name.
     Names(&'a [&'a CStr]),
     /// By address, as `/proc/kallsyms` gives them to root.
@@ -105,15 +105,16 @@ const MULTI_RETURN: u32 = 1;
 /// When there are cookies, but not one for each function.
 pub fn kprobe_multi(
     prog: &Prog,
-    functions: Functions<'_>,
+    functions: KprobeFunctions<'_>,
     at: At,
     cookies: &[u64],
 ) -> Result<Link, SysError> {
     let names: Vec<*const c_char> = match functions {
-        Functions::Names(names) => names.iter().map(|name| name.as_ptr()).collect(),
-        Functions::Addresses(_) => vec![],
+        KprobeFunctions::Names(names) => names.iter().map(|name| name.as_ptr()).collect(),
+        KprobeFunctions::Addresses(_) => vec![],
     };
-    let addresses = if let Functions::Addresses(addresses) = functions { addresses } else { &[] };
+    let addresses =
+        if let KprobeFunctions::Addresses(addresses) = functions { addresses } else { &[] };
     let count = names.len().max(addresses.len());
     assert!(cookies.is_empty() || cookies.len() == count, "one cookie for each function");
     let mut attr = LinkKprobeMulti {
@@ -133,7 +134,7 @@ pub fn kprobe_multi(
 
 /// Places in one executable or library.
 #[derive(Clone, Copy, Debug)]
-pub struct Places<'a> {
+pub struct UprobePlaces<'a> {
     /// The file.
     pub path: &'a CStr,
     /// Offsets of instructions in the file, in bytes.
@@ -151,7 +152,7 @@ pub struct Places<'a> {
 ///
 /// # Panics
 /// When there are semaphores or cookies, but not one for each place.
-pub fn uprobe_multi(prog: &Prog, places: &Places<'_>, at: At) -> Result<Link, SysError> {
+pub fn uprobe_multi(prog: &Prog, places: &UprobePlaces<'_>, at: At) -> Result<Link, SysError> {
     let count = places.offsets.len();
     for each in [places.semaphores, places.cookies] {
         assert!(each.is_empty() || each.len() == count, "one for each place");

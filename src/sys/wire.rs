@@ -8,7 +8,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::call::{Call, Command, hook};
-use super::link::{At, Functions, Places};
+use super::link::{At, KprobeFunctions, UprobePlaces};
 use super::map::Update;
 use super::object::Kind;
 use super::prog::{ProgramBtf, TestRun};
@@ -298,16 +298,18 @@ fn links() {
     );
 
     let names: [&CStr; 2] = [c"vfs_read", c"vfs_write"];
-    let _ = link::kprobe_multi(&prog, Functions::Names(&names), At::Return, &[5, 6]).unwrap();
+    let _ = link::kprobe_multi(&prog, KprobeFunctions::Names(&names), At::Return, &[5, 6]).unwrap();
     let fields = [prog_fd, (8, 4, 42), (16, 4, 1), (20, 4, 2), (24, 8, ADDRESS), (40, 8, ADDRESS)];
     expect(&calls, "bpf(BPF_LINK_CREATE)", 48, &fields);
     let addresses = [1, 2, 3];
-    let _ = link::kprobe_multi(&prog, Functions::Addresses(&addresses), At::Entry, &[]).unwrap();
+    let _ =
+        link::kprobe_multi(&prog, KprobeFunctions::Addresses(&addresses), At::Entry, &[]).unwrap();
     let fields = [prog_fd, (8, 4, 42), (20, 4, 3), (32, 8, addresses.as_ptr() as u64)];
     expect(&calls, "bpf(BPF_LINK_CREATE)", 48, &fields);
 
     let (path, offsets, semaphores, cookies) = (c"/bin/sh", [10, 20], [30, 40], [50, 60]);
-    let mut places = Places { path, offsets: &offsets, semaphores: &[], cookies: &[], pid: None };
+    let mut places =
+        UprobePlaces { path, offsets: &offsets, semaphores: &[], cookies: &[], pid: None };
     let common = [
         prog_fd,
         (8, 4, 48),
@@ -317,7 +319,7 @@ fn links() {
     ];
     let _ = link::uprobe_multi(&prog, &places, At::Entry).unwrap();
     expect(&calls, "bpf(BPF_LINK_CREATE)", 64, &common);
-    places = Places { semaphores: &semaphores, cookies: &cookies, pid: Some(123), ..places };
+    places = UprobePlaces { semaphores: &semaphores, cookies: &cookies, pid: Some(123), ..places };
     let _ = link::uprobe_multi(&prog, &places, At::Return).unwrap();
     let more = [
         (32, 8, semaphores.as_ptr() as u64),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Tool;
 use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::Error;
-use crate::host::names::{self, Function, Pattern};
+use crate::host::names::{self, KernelFunction, Pattern};
 use crate::host::{Attach, AttachKind, Kprobe, KprobeMulti, RawTp, Tracepoint, refusal};
 use crate::programs::funccount::{self as program, By, COUNTS, FULL, Place};
 use crate::run::{Group, Plan, Session};
@@ -38,7 +38,7 @@ impl Default for Options {
 pub struct Funccount {
     options: Options,
     patterns: Vec<Pattern>,
-    functions: Vec<Function>,
+    functions: Vec<KernelFunction>,
     /// Category and name.
     tracepoints: Vec<(String, String)>,
     counters: Counters,
@@ -102,7 +102,7 @@ impl Funccount {
             return Ok(vec![Plan::new(self.name(), attach, program?)]);
         }
         let functions = self.functions.iter().zip(0..);
-        let plan = |(function, number): (&Function, u32)| {
+        let plan = |(function, number): (&KernelFunction, u32)| {
             let attach = Kprobe::new(&*function.name, At::Entry);
             self.plan(&function.name, attach, Place::Number(number))
         };
@@ -259,7 +259,7 @@ mod tests {
         let tool = Funccount {
             patterns: ["vfs_*", "vfs_read", "block:*"].map(Pattern::parse).to_vec(),
             functions: ["vfs_write", "vfs_read"]
-                .map(|name| Function { name: name.into(), addresses: vec![] })
+                .map(|name| KernelFunction { name: name.into(), addresses: vec![] })
                 .to_vec(),
             tracepoints: vec![("block".into(), "block_rq_issue".into())],
             ..Funccount::new(Options::default()).unwrap()

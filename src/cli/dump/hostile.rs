@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::object::Functions;
+use super::object::ObjectDump;
 use crate::elf::Object;
 use crate::host::KernelTypes;
 use crate::insn::Endian;
@@ -47,7 +47,7 @@ fn print(shown: &Dump, out: &mut Counted) {
 #[track_caller]
 fn dump(object: &[u8]) {
     let (start, mut out) = (Instant::now(), Counted(0));
-    if let Ok(mut functions) = Functions::new(object) {
+    if let Ok(mut functions) = ObjectDump::new(object) {
         for (index, function) in functions.list().iter().enumerate() {
             if let Ok(shown) = functions.shown(function, index == 0) {
                 print(&shown, &mut out);

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::host::refusal;
 use crate::insn::translated::{Kernel, translated};
 use crate::insn::{Endian, Slot};
-use crate::sys::code::{Code, code};
+use crate::sys::code::{ProgCode, code};
 use crate::sys::object::{self, Kind, MapInfo, ProgInfo};
 use crate::sys::{self, Errno, Prog, ProgramType, SysError, file, kallsyms};
 use crate::view::dump::{Dump, Format, Origin, Row, SourceLine, hex_lines};
@@ -113,7 +113,7 @@ fn find(which: &Loaded) -> Result<Vec<(ProgInfo, Prog)>, Error> {
     }
 }
 
-fn shown(info: &ProgInfo, program: &Prog, code: &Code) -> Result<Dump, Error> {
+fn shown(info: &ProgInfo, program: &Prog, code: &ProgCode) -> Result<Dump, Error> {
     if code.translated.is_empty() {
         return Err(withheld(info, "instructions"));
     }
@@ -183,7 +183,7 @@ fn shown(info: &ProgInfo, program: &Prog, code: &Code) -> Result<Dump, Error> {
 fn machine(
     out: &mut dyn Write,
     info: &ProgInfo,
-    code: &Code,
+    code: &ProgCode,
     format: Option<Format>,
 ) -> Result<(), Stop> {
     if info.jited_len == 0 {
@@ -231,7 +231,7 @@ fn withheld(info: &ProgInfo, what: &str) -> Error {
 /// What the instructions refer to.
 struct Names<'a> {
     maps: &'a [MapInfo],
-    code: &'a Code,
+    code: &'a ProgCode,
     symbols: Symbols,
 }
 
@@ -286,7 +286,7 @@ impl Symbols {
 }
 
 /// Reads /proc/kallsyms twice: calls count from a symbol in the midst of it.
-fn symbols(code: &Code) -> Symbols {
+fn symbols(code: &ProgCode) -> Symbols {
     let base = kallsyms::for_each(|symbol| match symbol.name {
         "__bpf_call_base" if symbol.address != 0 => ControlFlow::Break(symbol.address),
         _ => ControlFlow::Continue(()),

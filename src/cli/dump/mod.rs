@@ -22,7 +22,7 @@ use crate::insn::Endian;
 use crate::source::hex;
 use crate::view::dump::{Dump, Format};
 use kernel::Loaded;
-use object::Functions;
+use object::ObjectDump;
 pub use tool::{Dumped, dump};
 
 /// Show the instructions of a file, of standard input, of a tool or of a loaded program as text
@@ -100,7 +100,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let format = options.format.unwrap_or(Format::Linum);
     let mut wrong = vec![];
     if input.starts_with(b"\x7fELF") {
-        let mut functions = Functions::new(&input).map_err(named)?;
+        let mut functions = ObjectDump::new(&input).map_err(named)?;
         for (index, function) in functions.list().iter().enumerate() {
             let shown = functions.shown(function, index == 0).map_err(named)?;
             shown.print(&mut out, format)?;
