@@ -36,7 +36,7 @@ mod trace;
 mod write;
 
 pub use error::BtfError;
-pub use ext::{At, Ext, Relocation, SourceLine};
+pub use ext::{Ext, ExtLine, ExtRecord, Relocation};
 pub use field::{FieldInfo, Placement};
 pub use kind::Kind;
 pub use object::{ObjectBtf, ObjectMap, ObjectSection};

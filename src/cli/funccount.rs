@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct Line {
+    struct CommandLine {
         #[command(flatten)]
         options: Options,
     }
@@ -139,7 +139,8 @@ mod tests {
     /// The patterns, the interval in seconds and the count.
     fn read(words: &str) -> Result<(Vec<String>, f64, Option<u64>), Error> {
         let words = ["funccount"].into_iter().chain(words.split(' '));
-        let line = Line::try_parse_from(words).map_err(|error| Error::usage(error.to_string()))?;
+        let line =
+            CommandLine::try_parse_from(words).map_err(|error| Error::usage(error.to_string()))?;
         let (patterns, trace) = split(&line.options.words, &line.options.trace)?;
         Ok((patterns.to_vec(), trace.interval.as_secs_f64(), trace.count))
     }

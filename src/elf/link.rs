@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Notes, Object, ObjectFunction, Reference, clean};
 use crate::btf::{Relocation, identifier};
 use crate::insn::instruction::{Callee, Imm64};
-use crate::insn::{DecodeError, Insn, Program, Slot, SourceLine, instructions};
+use crate::insn::{DecodeError, Insn, ObjectLine, Program, Slot, instructions};
 
 /// In all programs of an object together: the kernel takes no more of one.
 const INSTRUCTIONS: usize = 1_000_000;
@@ -144,7 +144,7 @@ impl<'o, 'a> Linker<'o, 'a> {
         let name = || identifier(function.name);
         let start = starts[function.name];
         let bytes = self.relocated(function, relocate)?;
-        linked.lines.push(SourceLine::default());
+        linked.lines.push(ObjectLine::default());
         let wrong = |error| LinkError::Instruction(name(), error);
         for (slot, insn) in instructions(&bytes, self.object.endian).map_err(wrong)? {
             let insn = insn.map_err(wrong)?;
@@ -183,7 +183,7 @@ impl<'o, 'a> Linker<'o, 'a> {
                 _ => return Err(LinkError::Nothing(name(), slot)),
             };
             if let Some(line) = self.notes.line(function, slot) {
-                linked.lines.push(SourceLine {
+                linked.lines.push(ObjectLine {
                     file: clean(line.file),
                     line: line.line,
                     column: line.column,
@@ -243,7 +243,7 @@ impl<'o, 'a> Linker<'o, 'a> {
 #[derive(Default)]
 struct Linked {
     insns: Vec<Insn>,
-    lines: Vec<SourceLine>,
+    lines: Vec<ObjectLine>,
     written: Vec<u32>,
     labels: Vec<(usize, String)>,
 }

@@ -10,7 +10,7 @@ use crate::insn::{Endian, Program, encode};
 use crate::sys::{self, Load, LoadError, Map, MapSpec, Prog, ProgramType};
 use crate::verifier::diagnose::{Diagnosis, diagnose};
 use crate::verifier::path::Code;
-use crate::verifier::verification::{Source, Verification};
+use crate::verifier::verification::{SourceLine, Verification};
 
 /// Loads a program of a plan, to be attached.
 ///
@@ -153,9 +153,9 @@ pub fn verification<'a>(
 }
 
 /// The lines that wrote the program.
-fn source_lines(program: &Program) -> impl Iterator<Item = Source> + '_ {
+fn source_lines(program: &Program) -> impl Iterator<Item = SourceLine> + '_ {
     let told = program.lines().filter(|(.., line)| line.line > 0);
-    told.map(|(slot, _, line)| Source {
+    told.map(|(slot, _, line)| SourceLine {
         slot: slot as u32,
         file: line.file.to_owned(),
         line: line.line,

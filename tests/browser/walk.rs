@@ -9,7 +9,7 @@ use rawbpf::verifier::diagnose::words;
 use rawbpf::verifier::draw::page::{About, Page, Section};
 use rawbpf::verifier::log::Value;
 use rawbpf::verifier::path::Code;
-use rawbpf::verifier::verification::{Source, Verification};
+use rawbpf::verifier::verification::{SourceLine, Verification};
 use rawbpf::verifier::walk::{Entry, Step, name, walk};
 use serde_json::{Value as Json, json};
 
@@ -339,7 +339,7 @@ const HOSTILE: &str =
 fn hostile_text_stays_text() {
     // r1 = map[...], exit
     let insns = [0x18, 0x51, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
-    let line = |slot| Source {
+    let line = |slot| SourceLine {
         slot,
         file: HOSTILE.into(),
         line: slot + 1,

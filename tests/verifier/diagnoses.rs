@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rawbpf::verifier::diagnose::{Diagnosis, diagnose};
 use rawbpf::verifier::path::Code;
-use rawbpf::verifier::verification::{Source, Verification};
+use rawbpf::verifier::verification::{SourceLine, Verification};
 
 use crate::{Recorded, recorded};
 
@@ -163,7 +163,7 @@ fn a_diagnosis_is_laid_out_as_compilers_do() {
     let one = all.find(named).unwrap();
     let log = one.logs.iter().find(|(level, _)| *level == 2).unwrap().1.clone();
     let line =
-        |slot, line, text: &str| Source { slot, file: "p.rs".into(), line, text: text.into() };
+        |slot, line, text: &str| SourceLine { slot, file: "p.rs".into(), line, text: text.into() };
     let refused = Verification {
         code: Code::from_bytes(&one.insns),
         maps: vec![],

@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 
 use proptest::prelude::*;
-use rawbpf::verifier::draw::stepper::{Key, Stepper, Style, Walked};
+use rawbpf::verifier::draw::stepper::{Key, Stepper, TextStyle, Walked};
 use rawbpf::verifier::trail::Trail;
-use rawbpf::verifier::verification::{Source, Verification};
+use rawbpf::verifier::verification::{SourceLine, Verification};
 use rawbpf::verifier::walk::{Entry, walk};
 
 use rawbpf::verifier::path::Code;
@@ -306,7 +306,7 @@ fn nothing_of_a_walk_is_lost_by_keeping_it() {
 fn control_characters_of_a_source_line_never_reach_the_terminal() {
     let (one, mut program) = said("6.18", "ok_return0");
     let text = "a\x1b[2J\tb\u{9b}c\u{202e}d\u{4e2d}e\u{301}".to_owned();
-    program.lines = vec![Source { slot: 0, file: "x\x07.c".into(), line: 1, text }];
+    program.lines = vec![SourceLine { slot: 0, file: "x\x07.c".into(), line: 1, text }];
     let mut stepper = stepper(one, &program);
     for size in [SIZE, (80, 24)] {
         let screen = screen(&mut stepper, "n", size);
@@ -334,8 +334,8 @@ fn where_one_is_differs_without_colours_too() {
     let (one, program) = said("6.18", "ok_return0");
     let mut stepper = stepper(one, &program);
     let lines = stepper.screen(80, 24);
-    let current = |line: &&rawbpf::verifier::draw::stepper::Line| {
-        line.0.iter().any(|span| span.style == Style::Current)
+    let current = |line: &&rawbpf::verifier::draw::stepper::ScreenLine| {
+        line.0.iter().any(|span| span.style == TextStyle::Current)
     };
     let current: Vec<_> = lines.iter().filter(current).collect();
     assert_eq!(current.len(), 1);

@@ -21,7 +21,7 @@ use crate::insn::{Endian, Slot};
 use crate::sys::code::{ProgCode, code};
 use crate::sys::object::{self, Kind, MapInfo, ProgInfo};
 use crate::sys::{self, Errno, Prog, ProgramType, SysError, file, kallsyms};
-use crate::view::dump::{Dump, Format, Origin, Row, SourceLine, hex_lines};
+use crate::view::dump::{Dump, DumpLine, Format, Origin, Row, hex_lines};
 
 /// Selects programs that are loaded in the kernel.
 #[derive(Args, Debug)]
@@ -136,7 +136,7 @@ fn shown(info: &ProgInfo, program: &Prog, code: &ProgCode) -> Result<Dump, Error
             let string = |at| btf.as_ref().and_then(|btf| btf.string(at).ok()).map(clean);
             source = string(line.file)
                 .zip(string(line.text))
-                .map(|(file, text)| Rc::new(SourceLine { file, line: line.number, text }));
+                .map(|(file, text)| Rc::new(DumpLine { file, line: line.number, text }));
         }
         let function = code.functions.iter().find(|function| function.slot == slot);
         let label = function.and_then(|function| {

@@ -9,7 +9,7 @@ use crate::elf::{ElfError, Linker, Notes, Object, ObjectFunction, Reference, cle
 use crate::error::Error;
 use crate::insn::Insn;
 use crate::source::object::{is_called, kind};
-use crate::view::dump::{Dump, MapRow, Origin, Row, SourceLine};
+use crate::view::dump::{Dump, DumpLine, MapRow, Origin, Row};
 
 /// What an object holds, made ready to be shown function by function.
 pub struct ObjectDump<'a> {
@@ -69,7 +69,7 @@ impl<'a> ObjectDump<'a> {
             }
             if let Some(line) = self.notes.line(function, row.slot) {
                 let (file, text) = (clean(line.file), clean(line.text));
-                source = Some(Rc::new(SourceLine { file, line: line.line, text }));
+                source = Some(Rc::new(DumpLine { file, line: line.line, text }));
             }
             row.source.clone_from(&source);
             let relocation = self.notes.relocation(function, row.slot);

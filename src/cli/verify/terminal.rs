@@ -16,7 +16,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SI
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::sys::signal::Noted;
-use crate::verifier::draw::stepper::{Key, Line, escapes};
+use crate::verifier::draw::stepper::{Key, ScreenLine, escapes};
 
 /// The other screen, without a cursor and without lines that go on in the next.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
@@ -86,7 +86,7 @@ impl Terminal {
     ///
     /// # Errors
     /// The terminal is gone.
-    pub fn draw(&self, lines: &[Line]) -> io::Result<()> {
+    pub fn draw(&self, lines: &[ScreenLine]) -> io::Result<()> {
         (&self.device.screen).write_all(escapes(lines, self.color).as_bytes())
     }
 

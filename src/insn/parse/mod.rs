@@ -36,7 +36,7 @@ use std::sync::Arc;
 use directive::{Directive, directive};
 pub use directive::{MapLine, ProgramLine};
 use mistake::SHOWN;
-pub use mistake::{Mistake, Mistakes, Span, Word, like};
+pub use mistake::{Mistake, Mistakes, TextSpan, Word, like};
 use statement::{Need, Statement, no_helper, statement};
 use token::{Token, Tokens};
 
@@ -104,13 +104,13 @@ struct Open {
     /// The labels, each with its index in `placed`.
     labels: HashMap<String, u32>,
     /// For each label the instruction after it, and the label's place in the text.
-    placed: Vec<(usize, Span)>,
+    placed: Vec<(usize, TextSpan)>,
     needs: Vec<(usize, Need)>,
 }
 
 impl Open {
     /// The instruction after a label, and the label's place in the text.
-    fn placed(&self, label: &str) -> Option<(usize, Span)> {
+    fn placed(&self, label: &str) -> Option<(usize, TextSpan)> {
         self.labels.get(label).map(|index| self.placed[*index as usize])
     }
 }
@@ -151,7 +151,7 @@ impl Parser {
             self.label(label)?;
         }
         if tokens.peek() != Token::End {
-            let Span { line, start, .. } = tokens.span();
+            let TextSpan { line, start, .. } = tokens.span();
             let Statement { insn, need } = statement(&mut tokens, wide)?;
             if before == INSTRUCTIONS {
                 return Err(Mistake::new(
@@ -279,7 +279,7 @@ impl Parser {
             self.mistakes.push(*Mistake::new(field.span, format!("more than {FIELDS} fields")));
         }
         if programs.is_empty() && self.mistakes.is_empty() {
-            let span = Span { line: 1, ..Span::default() };
+            let span = TextSpan { line: 1, ..TextSpan::default() };
             self.mistakes.push(*Mistake::new(span, "the text has no instructions"));
         }
         let Parser { text, maps, mistakes, .. } = self;
@@ -490,7 +490,7 @@ fn not_code(code: &str, comment: &str, line: u32) -> Result<(), Box<Mistake>> {
     if !touches || statement(&mut Tokens::new(comment, line), false).is_err() {
         return Ok(());
     }
-    let span = Span { line, start: code.len(), end: code.len() + 1 };
+    let span = TextSpan { line, start: code.len(), end: code.len() + 1 };
     Err(Mistake::new(span, "`;` begins a comment, but this comment is an instruction")
         .help("write one instruction on a line, or a space before `;`"))
 }

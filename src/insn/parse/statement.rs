@@ -2,7 +2,7 @@
 
 mod memory;
 
-use super::mistake::{Mistake, Span, Word};
+use super::mistake::{Mistake, TextSpan, Word};
 use super::token::{Token, Tokens};
 use crate::insn::helper::{self, Helper};
 use crate::insn::instruction::{Alu, Bits, Callee, Cond, Imm64, Insn, Operand, Size, Width};
@@ -35,7 +35,7 @@ pub enum Need {
 pub struct Field {
     pub of: String,
     pub member: String,
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 type Result<T> = std::result::Result<T, Box<Mistake>>;
@@ -64,7 +64,7 @@ struct Parser<'p, 'a> {
 struct Named {
     reg: Reg,
     width: Width,
-    span: Span,
+    span: TextSpan,
 }
 
 impl Parser<'_, '_> {
@@ -459,7 +459,7 @@ impl Parser<'_, '_> {
     }
 
     /// `pc+2`, `+2` or a label.
-    fn target(&mut self) -> Result<(i128, Span)> {
+    fn target(&mut self) -> Result<(i128, TextSpan)> {
         let start = self.tokens.span();
         let pc = self.tokens.eat_name("pc");
         match self.tokens.peek() {
@@ -571,7 +571,7 @@ fn swap(name: &str) -> Option<impl Fn(Reg) -> Insn> {
 }
 
 /// A number as a field of this type, or what is wrong with it.
-fn fit<T: TryFrom<i128>>(value: i128, span: Span, what: &str) -> Result<T> {
+fn fit<T: TryFrom<i128>>(value: i128, span: TextSpan, what: &str) -> Result<T> {
     T::try_from(value).map_err(|_| {
         let bits = 8 * size_of::<T>();
         Mistake::new(span, format!("{value} is too far for {what}, whose offset has {bits} bits"))
@@ -580,7 +580,7 @@ fn fit<T: TryFrom<i128>>(value: i128, span: Span, what: &str) -> Result<T> {
 
 /// A constant of 32 bits. One of 64 bits it stands for by its sign, so that there a number beyond
 /// 31 bits would not be what was written.
-fn immediate(value: i128, span: Span, width: Width) -> Result<i32> {
+fn immediate(value: i128, span: TextSpan, width: Width) -> Result<i32> {
     let unsigned = u32::try_from(value).ok().filter(|_| width == Width::W32);
     let value = i32::try_from(value).ok().or(unsigned.map(|value| value as i32));
     value.ok_or_else(|| {

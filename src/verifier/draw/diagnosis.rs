@@ -2,7 +2,7 @@
 
 use crate::insn::Insn;
 use crate::verifier::diagnose::{Diagnosis, words};
-use crate::verifier::verification::{Source, Verification};
+use crate::verifier::verification::{SourceLine, Verification};
 
 impl Verification {
     /// The diagnosis as text, with or without colours. If there is none, the log itself.
@@ -24,7 +24,7 @@ struct Page<'a> {
     /// The width of the slots' numbers.
     width: usize,
     /// The source line and the slot that were shown last.
-    shown: Option<&'a Source>,
+    shown: Option<&'a SourceLine>,
     last: Option<u32>,
 }
 
@@ -96,7 +96,7 @@ impl<'a> Page<'a> {
         }
         let text = program.text(at);
         let source = program.source_beside(at);
-        let place = |source: &'a Source| (&source.file, source.line);
+        let place = |source: &'a SourceLine| (&source.file, source.line);
         if let Some(source) = source.filter(|it| self.shown.map(place) != Some(place(it))) {
             self.bar(&format!("{}:{}: {}", source.file, source.line, source.text));
             self.shown = Some(source);

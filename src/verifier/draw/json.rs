@@ -5,7 +5,7 @@ use serde_json::{Map as Fields, Value as Json, json};
 use crate::verifier::diagnose::words;
 use crate::verifier::log::{Place, Value};
 use crate::verifier::totals::Totals;
-use crate::verifier::verification::{Source, Verification};
+use crate::verifier::verification::{SourceLine, Verification};
 use crate::verifier::verified::Verified;
 use crate::verifier::walk::{Entry, Exact, name};
 
@@ -62,7 +62,7 @@ fn entry_to_json(program: &Verification, name: &str, entry: &Entry, all: bool) -
                 let known = step.known.iter().map(|(place, value)| (*place, Some(*value)));
                 line["known"] = changed(&known.collect::<Vec<_>>());
             }
-            if let Some(Source { file, line: number, text, .. }) = program.source(step.at) {
+            if let Some(SourceLine { file, line: number, text, .. }) = program.source(step.at) {
                 line["file"] = file.as_str().into();
                 line["line"] = (*number).into();
                 line["source"] = text.as_str().into();

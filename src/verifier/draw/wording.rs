@@ -16,7 +16,7 @@ pub const CUT: &str = "here a part of the log is missing: it did not fit";
 
 /// A part of the walk in words.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Line {
+pub struct WalkLine {
     /// The part itself, such as an instruction.
     pub text: String,
     /// What the verifier learnt there; may be empty.
@@ -25,7 +25,7 @@ pub struct Line {
 
 /// A part of the walk in words. With `all`, an instruction has everything known after it, not only what
 /// it changed.
-pub fn line(program: &Verification, entry: &Entry, all: bool) -> Line {
+pub fn line(program: &Verification, entry: &Entry, all: bool) -> WalkLine {
     let (text, behind) = match entry {
         Entry::Begin { at, changes } => (format!("begins at {at}:"), plainly(changes)),
         Entry::Step(step) => {
@@ -42,7 +42,7 @@ pub fn line(program: &Verification, entry: &Entry, all: bool) -> Line {
         Entry::Said(text) => (format!("; {text}"), String::new()),
         Entry::Cut => (format!("; {CUT}"), String::new()),
     };
-    Line { text, behind }
+    WalkLine { text, behind }
 }
 
 /// The indentation of a line at a depth of branches.

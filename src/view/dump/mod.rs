@@ -12,7 +12,7 @@ use super::graph::{Dot, Drawing, Graph, Node};
 use crate::btf::identifier;
 use crate::insn::graph::{To, blocks};
 use crate::insn::{DecodeError, Endian, instructions};
-pub use row::{MapRow, Row, SourceLine};
+pub use row::{DumpLine, MapRow, Row};
 
 /// The format of a printed program; named as in bpftool where it has the format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -185,7 +185,7 @@ impl Dump {
                 writeln!(out, "{label}:")?;
             }
             if lines {
-                if let Some(SourceLine { file, line, text }) = row.source.as_deref()
+                if let Some(DumpLine { file, line, text }) = row.source.as_deref()
                     && shown != row.source.as_deref()
                 {
                     shown = row.source.as_deref();

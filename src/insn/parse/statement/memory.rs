@@ -2,7 +2,7 @@
 
 use super::{Field, Named, Need, Parser, Result, fit};
 use crate::insn::instruction::{Atomic, Insn, LoadType, Operand, Size, Width};
-use crate::insn::parse::mistake::{Mistake, Span};
+use crate::insn::parse::mistake::{Mistake, TextSpan};
 use crate::insn::parse::token::Token;
 use crate::insn::reg::Reg;
 
@@ -236,7 +236,7 @@ impl Parser<'_, '_> {
     }
 }
 
-fn atomic_width(size: Size, span: Span) -> Result<Width> {
+fn atomic_width(size: Size, span: TextSpan) -> Result<Width> {
     match size {
         Size::U32 => Ok(Width::W32),
         Size::U64 => Ok(Width::W64),

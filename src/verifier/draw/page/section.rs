@@ -10,7 +10,7 @@ use crate::verifier::draw::wording::{self, CUT, DEEPEST, branch, learnt, marked_
 use crate::verifier::history::{effect, slot_at};
 use crate::verifier::log::{Place, Value};
 use crate::verifier::totals::Totals;
-use crate::verifier::verification::{Source, Verification};
+use crate::verifier::verification::{SourceLine, Verification};
 use crate::verifier::walk::{Entry, Known, Step, name};
 
 /// The number of rows that a browser lays out together, once they are visible.
@@ -42,9 +42,9 @@ pub struct Section<'a> {
     /// Where the open list begins, and how many rows it has.
     list: Option<(usize, usize)>,
     /// The lines of source, by files and numbers.
-    lines: Vec<&'a Source>,
+    lines: Vec<&'a SourceLine>,
     /// The line that was shown last.
-    source: Option<&'a Source>,
+    source: Option<&'a SourceLine>,
     /// The line of the row before.
     line: Option<usize>,
     /// How many instructions came before the first row.
@@ -73,7 +73,7 @@ struct Row {
 impl<'a> Section<'a> {
     /// A program without rows, the `number`th of the page.
     pub fn new(number: usize, program: &'a Verification) -> Section<'a> {
-        let mut lines: Vec<&Source> = vec![];
+        let mut lines: Vec<&SourceLine> = vec![];
         for line in &program.lines {
             // They are almost in their order.
             if let Err(at) = lines.binary_search_by_key(&line.place(), |other| other.place()) {
@@ -139,7 +139,7 @@ impl<'a> Section<'a> {
         let source = self.program.source(at);
         if let Some(source) = self.program.source_beside(at) {
             if self.source.is_none_or(|it| it.place() != source.place()) {
-                let Source { file, line, text, .. } = source;
+                let SourceLine { file, line, text, .. } = source;
                 let (text, file) = (escape(text), escape(file));
                 self.item("src", &format!("<code>{text}</code> <small>{file}:{line}</small>"));
             }
@@ -155,8 +155,9 @@ impl<'a> Section<'a> {
             let parent = parent.map_or("-1".to_owned(), |parent| parent.to_string());
             let _ = write!(self.html, " data-p={parent}");
         }
-        let line =
-            |it: &Source| self.lines.binary_search_by_key(&it.place(), |other| other.place()).ok();
+        let line = |it: &SourceLine| {
+            self.lines.binary_search_by_key(&it.place(), |other| other.place()).ok()
+        };
         let line = source.and_then(line);
         if line != self.line {
             let number = line.map_or(String::new(), |line| line.to_string());
@@ -365,7 +366,7 @@ impl<'a> Section<'a> {
         out.push_str(&head);
         out.push_str("<div class=walk>\n");
         out.push_str(&self.html);
-        for Source { file, line, text, .. } in &self.lines {
+        for SourceLine { file, line, text, .. } in &self.lines {
             let (file, text) = (escape(file), escape(text));
             let _ = write!(self.told, "<b title=\"{file}:{line}\">{text}</b>");
         }
@@ -429,7 +430,7 @@ impl<'a> Section<'a> {
             escape(behind),
             escape(what)
         );
-        if let Some(Source { file, line, text, .. }) = self.program.source_beside(at) {
+        if let Some(SourceLine { file, line, text, .. }) = self.program.source_beside(at) {
             let _ = write!(out, " <small>{}:{line}: {}</small>", escape(file), escape(text));
         }
         out.push('\n');

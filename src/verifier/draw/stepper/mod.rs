@@ -13,7 +13,7 @@ use crate::verifier::trail::{Made, Trail};
 use crate::verifier::verification::Verification;
 use crate::verifier::walk::Entry;
 pub use escapes::escapes;
-pub use line::{Line, Span, Style};
+pub use line::{ScreenLine, StyledText, TextStyle};
 
 /// A key that was pressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
