@@ -17,7 +17,7 @@ use crate::host::clock;
 use crate::sample::{Lost, LostKind, Sample};
 use crate::tools::bioheat;
 use crate::view::color::{Palette, Terminal};
-use crate::view::heatmap::{Layout, Row};
+use crate::view::heatmap::{HeatRow, Layout};
 use crate::view::scale::Scale;
 use crate::view::svg::Picture;
 
@@ -98,7 +98,7 @@ impl Options {
             stats: self.stats,
             palette: self.palette(),
             start: None,
-            row: Row::default(),
+            row: HeatRow::default(),
             lost: vec![],
             layout: None,
             below_banner: 0,
@@ -200,7 +200,7 @@ struct HeatMap {
     palette: Palette,
     /// When the first row began, by the monotonic clock.
     start: Option<Duration>,
-    row: Row,
+    row: HeatRow,
     /// The losses since the start, summed up.
     lost: Vec<Lost>,
     /// The layout of the last banner.
@@ -225,7 +225,7 @@ impl HeatMap {
 impl Output for HeatMap {
     fn keep(&mut self, sample: &Sample) {
         let start = *self.start.get_or_insert(sample.span.start.monotonic);
-        self.row = Row::of(sample, start, self.interval);
+        self.row = HeatRow::of(sample, start, self.interval);
         if let Some(svg) = &mut self.svg {
             svg.picture.push(self.row.clone());
         }

@@ -11,7 +11,7 @@ use super::walk::{self, Change, Entry, Known, in_order};
 
 /// A part of the walk and how it hangs together with others.
 #[derive(Clone, Debug)]
-pub struct Row<'a> {
+pub struct TrailRow<'a> {
     /// The part; what is known behind an instruction tells [`Trail::behind`].
     pub entry: Entry<'a>,
     /// The row before it on its path.
@@ -24,7 +24,7 @@ pub struct Row<'a> {
     known: Range<usize>,
 }
 
-impl Row<'_> {
+impl TrailRow<'_> {
     /// The slot of the instruction, if it is one.
     pub fn insn(&self) -> Option<u32> {
         match &self.entry {
@@ -38,7 +38,7 @@ impl Row<'_> {
 #[derive(Clone, Debug)]
 pub struct Trail<'a> {
     code: &'a Code,
-    rows: Vec<Row<'a>>,
+    rows: Vec<TrailRow<'a>>,
     /// How many parts came before the first row.
     left_out: usize,
     /// How many instructions came before the first row.
@@ -86,7 +86,7 @@ impl<'a> Trail<'a> {
     }
 
     /// The rows, in the order of the walk.
-    pub fn rows(&self) -> &[Row<'a>] {
+    pub fn rows(&self) -> &[TrailRow<'a>] {
         &self.rows
     }
 
@@ -129,7 +129,7 @@ impl<'a> Trail<'a> {
             _ => self.last = Some(row),
         }
         let known = self.keep(known.unwrap_or_default(), before);
-        self.rows.push(Row { entry, before, other, exact_for: None, known });
+        self.rows.push(TrailRow { entry, before, other, exact_for: None, known });
     }
 
     /// Keeps what is known behind a row; most of it was known behind the one before.

@@ -21,7 +21,7 @@ use crate::insn::{Endian, Slot};
 use crate::sys::code::{ProgCode, code};
 use crate::sys::object::{self, Kind, MapInfo, ProgInfo};
 use crate::sys::{self, Errno, Prog, ProgramType, SysError, file, kallsyms};
-use crate::view::dump::{Dump, DumpLine, Format, Origin, Row, hex_lines};
+use crate::view::dump::{Dump, DumpLine, DumpRow, Format, Origin, hex_lines};
 
 /// Selects programs that are loaded in the kernel.
 #[derive(Args, Debug)]
@@ -144,7 +144,7 @@ fn shown(info: &ProgInfo, program: &Prog, code: &ProgCode) -> Result<Dump, Error
             Some(clean(record.name().ok()?))
         });
         let text = insn.text.unwrap_or_else(|| "<unknown>".into());
-        Row {
+        DumpRow {
             slot: insn.slot,
             insn: insn.insn.ok(),
             text,

@@ -9,7 +9,7 @@ use crate::elf::{ElfError, Linker, Notes, Object, ObjectFunction, Reference, cle
 use crate::error::Error;
 use crate::insn::Insn;
 use crate::source::object::{is_called, kind};
-use crate::view::dump::{Dump, DumpLine, MapRow, Origin, Row};
+use crate::view::dump::{Dump, DumpLine, DumpRow, MapRow, Origin};
 
 /// What an object holds, made ready to be shown function by function.
 pub struct ObjectDump<'a> {
@@ -101,7 +101,7 @@ impl<'a> ObjectDump<'a> {
 }
 
 /// Shows by name what an instruction refers to.
-fn refer(row: &mut Row, reference: Reference<'_>) {
+fn refer(row: &mut DumpRow, reference: Reference<'_>) {
     let name = |name: &str| clean(name.as_bytes());
     let dst = match row.insn {
         Some(Insn::LoadImm64 { dst, .. }) => dst,

@@ -12,7 +12,7 @@ use super::graph::{Dot, Drawing, Graph, Node};
 use crate::btf::identifier;
 use crate::insn::graph::{To, blocks};
 use crate::insn::{DecodeError, Endian, instructions};
-pub use row::{DumpLine, MapRow, Row};
+pub use row::{DumpLine, DumpRow, MapRow};
 
 /// The format of a printed program; named as in bpftool where it has the format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,7 +54,7 @@ pub struct Dump {
     /// Whether the maps are printed above it too.
     pub shows_maps: bool,
     /// Its instructions, in the order of their slots.
-    pub rows: Vec<Row>,
+    pub rows: Vec<DumpRow>,
     /// The comments after its last instruction, as whole lines, if it is from a text.
     pub end: String,
     /// Its bytes, 8 a slot.
@@ -126,7 +126,7 @@ impl Dump {
                     ("<unknown>".into(), Some(error.to_string()))
                 }
             };
-            Row {
+            DumpRow {
                 slot,
                 insn: insn.ok(),
                 text,
@@ -202,7 +202,7 @@ impl Dump {
         if lines { Ok(()) } else { write!(out, "{}", self.end) }
     }
 
-    fn line(&self, row: &Row) -> String {
+    fn line(&self, row: &DumpRow) -> String {
         let code = self.bytes.get(8 * row.slot).copied().unwrap_or_default();
         let note = row.note.as_ref().map(|note| format!(" ; {note}")).unwrap_or_default();
         format!("{}: ({code:02x}) {}{note}", row.slot, row.text)
@@ -234,7 +234,7 @@ impl Dump {
         Graph { name: self.name.clone(), nodes: nodes.collect() }
     }
 
-    fn bytes_of(&self, row: &Row) -> &[u8] {
+    fn bytes_of(&self, row: &DumpRow) -> &[u8] {
         let next = self.rows.partition_point(|other| other.slot <= row.slot);
         let end = self.rows.get(next).map_or(self.bytes.len(), |next| 8 * next.slot);
         self.bytes.get(8 * row.slot..end).unwrap_or_default()

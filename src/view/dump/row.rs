@@ -8,7 +8,7 @@ use crate::insn::parse::{MapLine, Word};
 
 /// An instruction, ready to be printed.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct DumpRow {
     /// Its first slot.
     pub slot: usize,
     /// The instruction; `None` for one that only the kernel puts into a program.

@@ -36,7 +36,7 @@ pub struct Section<'a> {
     number: usize,
     program: &'a Verification,
     html: String,
-    rows: Vec<Row>,
+    rows: Vec<PageRow>,
     /// The number of open branches.
     open: usize,
     /// Where the open list begins, and how many rows it has.
@@ -62,7 +62,7 @@ pub struct Section<'a> {
 }
 
 /// An instruction of the walk.
-struct Row {
+struct PageRow {
     at: u32,
     /// The row before it on its path.
     parent: Option<usize>,
@@ -174,7 +174,7 @@ impl<'a> Section<'a> {
         if !does.is_empty() {
             let _ = write!(self.html, " data-d=\"{does}\"");
         }
-        self.rows.push(Row { at, parent, start });
+        self.rows.push(PageRow { at, parent, start });
         // The verifier traced back along the path, instruction by instruction.
         let mut farthest = row;
         let mut told = String::new();
