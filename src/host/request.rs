@@ -55,7 +55,7 @@ const RECORD: &str = "trace_event_raw_block_rq";
 /// A place where a program meets a request, and how it is attached there: at the entry of one of
 /// `functions`, whose first argument the request is, or at the tracepoint `category`/`name`.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct RequestPlace {
     /// How.
     pub kind: AttachKind,
     /// The first of them that the kernel has.
@@ -64,7 +64,7 @@ pub struct Place {
     pub tracepoint: (&'static str, &'static str),
 }
 
-impl Place {
+impl RequestPlace {
     /// The types that tell it.
     fn types(&self) -> Vec<(Kind, String)> {
         match self.kind {
@@ -155,7 +155,7 @@ impl Request {
     /// # Errors
     /// The kernel's types cannot be read, or this architecture's registers are not known.
     pub fn find(
-        place: Place,
+        place: RequestPlace,
         types: &KernelTypes,
         with_disk: bool,
     ) -> Result<(Attach, Request), Error> {
@@ -193,7 +193,7 @@ impl StructRequest {
     /// # Errors
     /// As for [`Request::find`]; or a place is a tracepoint with a record, which does not tell the request.
     pub fn find_with_cmpxchg<const N: usize>(
-        places: [Place; N],
+        places: [RequestPlace; N],
         types: &KernelTypes,
         with_disk: bool,
     ) -> Result<([(Attach, StructRequest); N], bool), Error> {
@@ -236,7 +236,7 @@ impl<'a> Found<'a> {
     /// The types that tell these places and their requests, and more of them; `None` if nothing is to
     /// be known, or no types tell.
     pub(super) fn look_up(
-        places: &[Place],
+        places: &[RequestPlace],
         types: &'a KernelTypes,
         with_disk: bool,
         more: &[(Kind, &str)],
@@ -248,10 +248,11 @@ impl<'a> Found<'a> {
         let structs = if with_disk { &STRUCTS[..] } else { &STRUCTS[..1] };
         let own = |(kind, name): &(Kind, &str)| (*kind, (*name).to_owned());
         let structs = structs.iter().map(|name| (Kind::Struct, (*name).to_owned()));
-        let wanted = places.iter().flat_map(Place::types).chain(structs);
+        let wanted = places.iter().flat_map(RequestPlace::types).chain(structs);
         let wanted: Vec<(Kind, String)> = wanted.chain(more.iter().map(own)).collect();
         let names: Vec<(Kind, &str)> = wanted.iter().map(|(kind, name)| (*kind, &**name)).collect();
-        let by_id = |place: &Place| matches!(place.kind, AttachKind::Fentry | AttachKind::TpBtf);
+        let by_id =
+            |place: &RequestPlace| matches!(place.kind, AttachKind::Fentry | AttachKind::TpBtf);
         let found = if places.iter().any(by_id) {
             btf.find_all(&names)
         } else {

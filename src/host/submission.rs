@@ -1,7 +1,7 @@
 //! Where a block request's process can be told.
 
 use super::probe::{Attach, RawTp};
-use super::request::{Found, Place, Request, field};
+use super::request::{Found, Request, RequestPlace, field};
 use super::task::Task;
 use super::types::KernelTypes;
 use crate::btf::{BtfError, Kind};
@@ -53,7 +53,7 @@ impl Issue {
     ///
     /// # Errors
     /// The kernel's types cannot be read, or this architecture's registers are not known.
-    pub fn find(place: Place, types: &KernelTypes, with_disk: bool) -> Result<Issue, Error> {
+    pub fn find(place: RequestPlace, types: &KernelTypes, with_disk: bool) -> Result<Issue, Error> {
         let more = [&TYPES[..], &Task::TYPES].concat();
         let mut found = Found::look_up(&[place], types, with_disk, &more)?;
         let (attach, request) = place.request(found.as_mut(), types)?;

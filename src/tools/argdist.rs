@@ -126,14 +126,14 @@ impl Tool for Argdist {
         vec![Group::new(self.kinds.clone(), |kind, types| {
             let asked = &self.options.value;
             let (attach, value) = match &self.traced {
-                Traced::Function(name) => host::Value::of_function(name, kind, asked, types),
+                Traced::Function(name) => host::TracedValue::of_function(name, kind, asked, types),
                 Traced::Tracepoint(category, name) if kind == AttachKind::Tracepoint => {
-                    host::Value::of_record(category, name, asked)
+                    host::TracedValue::of_record(category, name, asked)
                 }
                 Traced::Tracepoint(category, name) => {
-                    host::Value::of_tracepoint(category, name, kind, asked, types)
+                    host::TracedValue::of_tracepoint(category, name, kind, asked, types)
                 }
-                Traced::User(function) => host::Value::of_user_function(function, asked),
+                Traced::User(function) => host::TracedValue::of_user_function(function, asked),
             }?;
             Ok(vec![Plan::new(self.name(), attach, program::program(&value, &self.program)?)])
         })]

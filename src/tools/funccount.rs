@@ -7,7 +7,7 @@ use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::Error;
 use crate::host::names::{self, KernelFunction, Pattern};
 use crate::host::{Attach, AttachKind, Kprobe, KprobeMulti, RawTp, Tracepoint, refusal};
-use crate::programs::funccount::{self as program, By, COUNTS, FULL, Place};
+use crate::programs::funccount::{self as program, By, COUNTS, FULL, PlaceNumber};
 use crate::run::{Group, Plan, Session};
 use crate::sample::{Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
 use crate::sys::MapSpec;
@@ -83,7 +83,12 @@ impl Funccount {
     }
 
     /// A function or tracepoint is optional that a pattern found, but not one that was named.
-    fn plan(&self, name: &str, attach: impl Into<Attach>, place: Place) -> Result<Plan, Error> {
+    fn plan(
+        &self,
+        name: &str,
+        attach: impl Into<Attach>,
+        place: PlaceNumber,
+    ) -> Result<Plan, Error> {
         let options = program::Options { by: self.options.by, pid: self.options.pid };
         let named = |pattern: &Pattern| match pattern {
             Pattern::Functions(exact) | Pattern::Tracepoints(_, exact) => exact == name,
@@ -97,14 +102,14 @@ impl Funccount {
         if kind == AttachKind::KprobeMulti {
             let options = program::Options { by: self.options.by, pid: self.options.pid };
             let attach = KprobeMulti::new(self.functions.clone());
-            let places = Place::Cookie(self.functions.len() as u32);
+            let places = PlaceNumber::Cookie(self.functions.len() as u32);
             let program = program::program(places, options);
             return Ok(vec![Plan::new(self.name(), attach, program?)]);
         }
         let functions = self.functions.iter().zip(0..);
         let plan = |(function, number): (&KernelFunction, u32)| {
             let attach = Kprobe::new(&*function.name, At::Entry);
-            self.plan(&function.name, attach, Place::Number(number))
+            self.plan(&function.name, attach, PlaceNumber::Number(number))
         };
         functions.map(plan).collect()
     }
@@ -117,7 +122,7 @@ impl Funccount {
                 true => Attach::from(Tracepoint::new(&**category, &**name)),
                 false => RawTp::new(&**name).into(),
             };
-            self.plan(name, attach, Place::Number(number))
+            self.plan(name, attach, PlaceNumber::Number(number))
         };
         tracepoints.map(plan).collect()
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use super::history::slot_at;
-use super::log::{Event, Missing, Place, State, Value, events, events_of_walk, missing};
+use super::log::{Event, KnownValue, Missing, Place, State, events, events_of_walk, missing};
 use super::path::Code;
 use super::recording::Verdict;
 use super::totals::Totals;
@@ -59,9 +59,9 @@ pub struct Differing<'a> {
     /// Where the value is.
     pub place: Place,
     /// What is known here, the first time.
-    pub here: Value<'a>,
+    pub here: KnownValue<'a>,
     /// What is known there, the first time.
-    pub there: Value<'a>,
+    pub there: KnownValue<'a>,
     /// How often it is so.
     pub times: u32,
 }
@@ -190,9 +190,9 @@ struct Node<'a> {
     /// The slot of the one that was walked over next, if that is on this path.
     next: Option<u32>,
     /// What is known behind it, of what the log tells there.
-    values: Vec<(Place, Value<'a>)>,
+    values: Vec<(Place, KnownValue<'a>)>,
     /// What is known before it, where that was told in full.
-    begins: Vec<(Place, Value<'a>)>,
+    begins: Vec<(Place, KnownValue<'a>)>,
     /// How many instructions there are from here on, this one included.
     insns: u32,
 }
@@ -546,7 +546,14 @@ impl<'a> Found<'a> {
         differing
     }
 
-    fn value(&mut self, at: u32, to: Option<u32>, place: Place, here: Value<'a>, there: Value<'a>) {
+    fn value(
+        &mut self,
+        at: u32,
+        to: Option<u32>,
+        place: Place,
+        here: KnownValue<'a>,
+        there: KnownValue<'a>,
+    ) {
         let key = [at, to.unwrap_or(u32::MAX), bit(place).trailing_zeros()];
         let index = *self.known.entry(key).or_insert_with(|| {
             self.values.push(Differing { at, to, place, here, there, times: 0 });
@@ -558,9 +565,9 @@ impl<'a> Found<'a> {
 
 /// What is known in both.
 fn both<'b, 'a>(
-    here: &'b [(Place, Value<'a>)],
-    there: &'b [(Place, Value<'a>)],
-) -> impl Iterator<Item = (Place, Value<'a>, Value<'a>)> + 'b {
+    here: &'b [(Place, KnownValue<'a>)],
+    there: &'b [(Place, KnownValue<'a>)],
+) -> impl Iterator<Item = (Place, KnownValue<'a>, KnownValue<'a>)> + 'b {
     here.iter().filter_map(|(place, one)| {
         let (_, other) = there.iter().find(|(other, _)| other == place)?;
         Some((*place, *one, *other))
@@ -596,8 +603,8 @@ fn bits(registers: Regs) -> u128 {
 }
 
 /// Whether two kernels know the same of what is in a place.
-fn same_at(place: Place, here: Value, there: Value) -> bool {
-    let bare = |value: Value| value.known.is_none() && value.attributes().next().is_none();
+fn same_at(place: Place, here: KnownValue, there: KnownValue) -> bool {
+    let bare = |value: KnownValue| value.known.is_none() && value.attributes().next().is_none();
     match place {
         // Older kernels tell only a value's type there, Linux 5.10 without that of what it points to.
         Place::Stack(_) if bare(here) || bare(there) => {
@@ -614,7 +621,7 @@ fn same_at(place: Place, here: Value, there: Value) -> bool {
 }
 
 /// Whether two kernels know the same of a value, however they print it.
-fn same(here: Value, there: Value) -> bool {
+fn same(here: KnownValue, there: KnownValue) -> bool {
     // What is in a slot without being a number or a pointer is told when it is loaded.
     if here.bytes.is_some() || there.bytes.is_some() {
         return true;
@@ -629,7 +636,7 @@ fn same(here: Value, there: Value) -> bool {
         return here.known == there.known;
     }
     let told = |key| here.number(key).unwrap_or(0) == there.number(key).unwrap_or(0);
-    let moved = |value: Value| {
+    let moved = |value: KnownValue| {
         let off = value.number("off").unwrap_or(0).wrapping_add(value.number("imm").unwrap_or(0));
         Range::of(value).moved(off)
     };
@@ -637,7 +644,7 @@ fn same(here: Value, there: Value) -> bool {
 }
 
 /// A type, whichever way a kernel calls it.
-fn kind(value: Value<'_>) -> &str {
+fn kind(value: KnownValue<'_>) -> &str {
     match value.type_ {
         "alloc_mem" | "ringbuf_mem" => "mem",
         "alloc_mem_or_null" | "ringbuf_mem_or_null" => "mem_or_null",
@@ -657,7 +664,7 @@ struct Range {
 }
 
 impl Range {
-    fn of(value: Value) -> Range {
+    fn of(value: KnownValue) -> Range {
         let bounds = value.bounds();
         let mut bits = value.known.map_or((0, u64::MAX), |known| (known as u64, 0));
         if let Some(text) = value.attribute("var_off")

@@ -1,6 +1,6 @@
 //! How a value came about: back over the path, from instruction to instruction.
 
-use super::log::{Place, State, Value};
+use super::log::{KnownValue, Place, State};
 use super::path::{Code, Step};
 use crate::insn::{Alu, Atomic, Callee, Insn, Operand, Reg, Width};
 
@@ -12,7 +12,7 @@ pub struct Event<'a> {
     /// What it did.
     pub did: Did,
     /// What was known of the value behind it.
-    pub value: Option<Value<'a>>,
+    pub value: Option<KnownValue<'a>>,
     /// How often the same instruction did so before.
     pub times_before: u32,
 }
@@ -75,7 +75,7 @@ fn stack_slot(code: &Code, steps: &[Step], index: usize, base: Reg, offset: i16)
 pub(super) fn slot_at<'a>(
     base: Reg,
     offset: i16,
-    known: impl FnOnce(u8) -> Option<Value<'a>>,
+    known: impl FnOnce(u8) -> Option<KnownValue<'a>>,
 ) -> Option<i32> {
     let base = match base.number() {
         10 => 0,
@@ -138,7 +138,7 @@ pub fn before<'a>(
     steps: &[Step<'a>],
     index: usize,
     register: u8,
-) -> Option<Value<'a>> {
+) -> Option<KnownValue<'a>> {
     let here = steps.get(index)?;
     if let Some(value) = here.before.and_then(|state| state.register(register)) {
         return Some(value);
@@ -154,7 +154,7 @@ pub fn before<'a>(
             Some(Insn::Alu { op: Alu::Mov, width: Width::W64, dst, src: Operand::Imm(imm) })
                 if dst.number() == register =>
             {
-                return Some(Value::constant(imm.into()));
+                return Some(KnownValue::constant(imm.into()));
             }
             Some(Insn::Call(_)) if register < 6 => return None,
             Some(insn) if writes(insn, register) => return None,

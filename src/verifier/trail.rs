@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::diagnose::tell;
 use super::history::history;
-use super::log::{Place, Value};
+use super::log::{KnownValue, Place};
 use super::path::{Code, Paths, Step};
 use super::walk::{self, Change, Entry, Known, in_order};
 
@@ -50,7 +50,7 @@ pub struct Trail<'a> {
     paths: Paths<'a>,
     /// What is known behind the rows, by its place in `values`: mostly what was known before.
     known: Vec<u32>,
-    values: Vec<(Place, Value<'a>)>,
+    values: Vec<(Place, KnownValue<'a>)>,
 }
 
 /// A row that made a value what it is.

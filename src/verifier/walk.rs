@@ -1,15 +1,15 @@
 //! The whole walk of the verifier in its order: every instruction with what it changed, every branch
 //! that was put aside and taken up again.
 
-use super::log::{Backtrack, Event, Frame, Place, State, Value, events, events_of_walk};
+use super::log::{Backtrack, Event, Frame, KnownValue, Place, State, events, events_of_walk};
 use super::path::Code;
 use crate::insn::Insn;
 
 /// What is known of registers and stack slots.
-pub type Known<'a> = Vec<(Place, Value<'a>)>;
+pub type Known<'a> = Vec<(Place, KnownValue<'a>)>;
 
 /// What became known of a place; `None` if nothing is any more.
-pub type Change<'a> = (Place, Option<Value<'a>>);
+pub type Change<'a> = (Place, Option<KnownValue<'a>>);
 
 /// A part of the walk.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use rawbpf::verifier::diagnose::words;
 use rawbpf::verifier::draw::page::{About, Page, Section};
-use rawbpf::verifier::log::Value;
+use rawbpf::verifier::log::KnownValue;
 use rawbpf::verifier::path::Code;
 use rawbpf::verifier::verification::{SourceLine, Verification};
 use rawbpf::verifier::walk::{Entry, Step, name, walk};
@@ -163,7 +163,7 @@ fn read(html: &str, scheme: Scheme, doings: &[&str]) -> Vec<Json> {
     seen["seen"].as_array().unwrap().clone()
 }
 
-fn is(value: &Value) -> String {
+fn is(value: &KnownValue) -> String {
     format!("{}{}", words(*value), if value.precise { " exactly" } else { "" })
 }
 

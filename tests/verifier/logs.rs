@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use rawbpf::insn::Insn;
 use rawbpf::verifier::causes;
-use rawbpf::verifier::log::{Backtrack, Bounds, Event, Statistic, Value, events, missing};
+use rawbpf::verifier::log::{Backtrack, Bounds, Event, KnownValue, Statistic, events, missing};
 use rawbpf::verifier::path::Code;
 
 use crate::{Recorded, recorded};
@@ -16,7 +16,7 @@ fn parts(log: &str) -> Vec<&str> {
 }
 
 /// What is known in an event, in its states.
-fn values<'a>(event: &Event<'a>) -> Vec<Value<'a>> {
+fn values<'a>(event: &Event<'a>) -> Vec<KnownValue<'a>> {
     let state = match *event {
         Event::Insn { state, .. } | Event::Edge { state, .. } => state,
         Event::State { state, .. } | Event::Loop { state, .. } => Some(state),

@@ -1,7 +1,7 @@
 //! What is wrong with this particular program, and what to change in it.
 
 use super::super::history::{self, Did, Event, History};
-use super::super::log::Value;
+use super::super::log::KnownValue;
 use super::super::path::Step;
 use super::Case;
 use super::words::{at_most, bytes, kind, words};
@@ -39,7 +39,7 @@ impl<'a> Case<'a, '_> {
     pub(super) fn explain(
         &self,
         at: Option<u32>,
-        value: Option<Value<'a>>,
+        value: Option<KnownValue<'a>>,
         history: &History<'a>,
     ) -> Advice {
         let general = match &self.known {
@@ -52,7 +52,7 @@ impl<'a> Case<'a, '_> {
     fn special(
         &self,
         at: Option<u32>,
-        value: Option<Value<'a>>,
+        value: Option<KnownValue<'a>>,
         history: &History<'a>,
     ) -> Option<Advice> {
         match (self.class(), self.register) {
@@ -202,7 +202,7 @@ impl<'a> Case<'a, '_> {
         &self,
         at: u32,
         register: u8,
-        value: Option<Value>,
+        value: Option<KnownValue>,
         history: &History,
     ) -> Option<Advice> {
         if let Some(ended) = self.ended(at, register, history) {
@@ -300,7 +300,7 @@ impl<'a> Case<'a, '_> {
         &self,
         at: u32,
         register: u8,
-        value: Option<Value<'a>>,
+        value: Option<KnownValue<'a>>,
         history: &History<'a>,
     ) -> Option<Advice> {
         if let (Some(vs), Some(off), Some(size)) =
@@ -324,7 +324,7 @@ impl<'a> Case<'a, '_> {
                         let steps = &self.path.steps;
                         let scalar = |reg: u8| {
                             history::before(self.code, steps, event.step, reg)
-                                .filter(Value::is_scalar)
+                                .filter(KnownValue::is_scalar)
                         };
                         let found = |reg: u8| scalar(reg).map(|value| (slot, reg, value));
                         found(src.number()).or_else(|| found(dst.number()))
@@ -545,7 +545,7 @@ impl<'a> Case<'a, '_> {
         ))
     }
 
-    fn argument(&self, at: u32, register: u8, value: Option<Value>) -> Option<Advice> {
+    fn argument(&self, at: u32, register: u8, value: Option<KnownValue>) -> Option<Advice> {
         let known = self.known.as_ref()?;
         let callee = self.callee(at);
         let is = value.map_or(String::new(), |value| format!(" is {}", words(value)));
@@ -656,7 +656,7 @@ impl<'a> Case<'a, '_> {
         ))
     }
 
-    fn returned(&self, at: Option<u32>, value: Option<Value>) -> Option<Advice> {
+    fn returned(&self, at: Option<u32>, value: Option<KnownValue>) -> Option<Advice> {
         let known = self.known.as_ref()?;
         let want = known.field("want")?;
         let (from, to) = want.get(1..want.len().checked_sub(1)?)?.split_once([',', ';'])?;

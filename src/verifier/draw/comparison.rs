@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::json::{attach_to_json, totals_to_json, value_to_json};
 use crate::verifier::compare::{Comparison, Differing, Parting, Program, Side, Told, Why};
 use crate::verifier::diagnose::{diagnose, words};
-use crate::verifier::log::Value;
+use crate::verifier::log::KnownValue;
 use crate::verifier::pair::{Found, LONGEST, Pair};
 use crate::verifier::recording::{Recording, Verdict};
 use crate::verifier::totals::Totals;
@@ -244,7 +244,7 @@ fn values(verified: &Verified, all: &[Differing]) -> Vec<String> {
 }
 
 /// A value in words with the kernel's own attributes, for two values that are the same in words.
-fn attributes(value: &Value, words: &str) -> String {
+fn attributes(value: &KnownValue, words: &str) -> String {
     let all: Vec<_> = value.attributes().map(|(key, number)| format!("{key}={number}")).collect();
     format!("{words} ({})", all.join(","))
 }

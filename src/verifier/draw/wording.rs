@@ -1,7 +1,7 @@
 //! The parts of a walk in words, one line for each.
 
 use crate::verifier::diagnose::words;
-use crate::verifier::log::{Place, Value};
+use crate::verifier::log::{KnownValue, Place};
 use crate::verifier::verification::Verification;
 use crate::verifier::walk::{Change, Entry, Exact, Step, name};
 
@@ -101,7 +101,11 @@ fn plainly(changes: &[Change]) -> String {
 }
 
 /// `r0 = NULL or the address of a map value, r1 r2 gone`, with places and values marked up.
-pub fn learnt(changes: &[Change], marked: fn(Place) -> String, is: fn(Value) -> String) -> String {
+pub fn learnt(
+    changes: &[Change],
+    marked: fn(Place) -> String,
+    is: fn(KnownValue) -> String,
+) -> String {
     let mut all = vec![];
     let mut gone = vec![];
     for (place, value) in changes {
@@ -117,7 +121,7 @@ pub fn learnt(changes: &[Change], marked: fn(Place) -> String, is: fn(Value) -> 
 }
 
 /// `7 exactly`: a value, and whether exactly this value matters.
-pub fn is(value: Value) -> String {
+pub fn is(value: KnownValue) -> String {
     let exact = if value.precise { " exactly" } else { "" };
     format!("{}{exact}", words(value))
 }

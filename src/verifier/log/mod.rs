@@ -23,7 +23,7 @@ mod words;
 
 pub use precision::Backtrack;
 pub use report::{Report, Step};
-pub use state::{Bounds, Place, State, Value};
+pub use state::{Bounds, KnownValue, Place, State};
 pub use statistics::{Processed, Statistic};
 
 use words::Words;

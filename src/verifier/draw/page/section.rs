@@ -8,7 +8,7 @@ use crate::verifier::diagnose::{Diagnosis, words};
 use crate::verifier::draw::diagnosis::underlined;
 use crate::verifier::draw::wording::{self, CUT, DEEPEST, branch, learnt, marked_exact};
 use crate::verifier::history::{effect, slot_at};
-use crate::verifier::log::{Place, Value};
+use crate::verifier::log::{KnownValue, Place};
 use crate::verifier::totals::Totals;
 use crate::verifier::verification::{SourceLine, Verification};
 use crate::verifier::walk::{Entry, Known, Step, name};
@@ -214,7 +214,7 @@ impl<'a> Section<'a> {
     /// Writes the state after a step, as the difference from the row before.
     fn differences(&mut self, step: &Step<'a>, whole: bool) {
         let before = if whole { &[][..] } else { &self.known };
-        let same = |place: &Place, value: &Value| before.contains(&(*place, *value));
+        let same = |place: &Place, value: &KnownValue| before.contains(&(*place, *value));
         let mut parts = vec![];
         for (place, value) in step.known.iter().filter(|(place, value)| !same(place, value)) {
             let text = format!("<i title=\"{}\">{}</i>", escape(&value.text()), is(*value));
@@ -441,7 +441,7 @@ fn bold(place: Place) -> String {
     format!("<b>{}</b>", name(place))
 }
 
-fn is(value: Value) -> String {
+fn is(value: KnownValue) -> String {
     escape(&wording::is(value))
 }
 
