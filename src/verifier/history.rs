@@ -1,12 +1,12 @@
 //! How a value came about: back over the path, from instruction to instruction.
 
 use super::log::{KnownValue, Place, State};
-use super::path::{Code, Step};
+use super::path::{Code, PathStep};
 use crate::insn::{Alu, Atomic, Callee, Insn, Operand, Reg, Width};
 
 /// Something that made a value what it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Event<'a> {
+pub struct HistoryEvent<'a> {
     /// The step on the path.
     pub step: usize,
     /// What it did.
@@ -43,7 +43,7 @@ pub enum Did {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct History<'a> {
     /// What made it, in the order of the path.
-    pub events: Vec<Event<'a>>,
+    pub events: Vec<HistoryEvent<'a>>,
     /// Registers that came as they were at the beginning of the program; r1 is the context.
     pub from_start: Vec<u8>,
 }
@@ -67,7 +67,13 @@ pub(super) struct Effect {
 }
 
 /// Where a load or store goes if that is the own stack: the slot's offset.
-fn stack_slot(code: &Code, steps: &[Step], index: usize, base: Reg, offset: i16) -> Option<i32> {
+fn stack_slot(
+    code: &Code,
+    steps: &[PathStep],
+    index: usize,
+    base: Reg,
+    offset: i16,
+) -> Option<i32> {
     slot_at(base, offset, |number| before(code, steps, index, number))
 }
 
@@ -135,7 +141,7 @@ pub fn writes(insn: Insn, register: u8) -> bool {
 /// What was known of a register before a step.
 pub fn before<'a>(
     code: &Code,
-    steps: &[Step<'a>],
+    steps: &[PathStep<'a>],
     index: usize,
     register: u8,
 ) -> Option<KnownValue<'a>> {
@@ -169,7 +175,7 @@ pub fn before<'a>(
 }
 
 /// How a register came to its value before a step, and what was found out about it on the way.
-pub fn history<'a>(code: &Code, steps: &[Step<'a>], index: usize, register: u8) -> History<'a> {
+pub fn history<'a>(code: &Code, steps: &[PathStep<'a>], index: usize, register: u8) -> History<'a> {
     let here = steps.get(index).filter(|_| register <= 10);
     let Some(here) = here else { return History::default() };
     let mut frame = here.frame;
@@ -262,8 +268,8 @@ pub fn history<'a>(code: &Code, steps: &[Step<'a>], index: usize, register: u8) 
 }
 
 impl<'a> History<'a> {
-    fn add(&mut self, steps: &[Step<'a>], step: usize, slot: u32, did: Did) {
-        let same = |event: &&mut Event| steps[event.step].at == slot && event.did == did;
+    fn add(&mut self, steps: &[PathStep<'a>], step: usize, slot: u32, did: Did) {
+        let same = |event: &&mut HistoryEvent| steps[event.step].at == slot && event.did == did;
         if let Some(event) = self.events.iter_mut().find(same) {
             event.times_before += 1;
             return;
@@ -280,11 +286,11 @@ impl<'a> History<'a> {
             }),
             Did::Wiped(_) | Did::Invalidated(_) => None,
         };
-        self.events.push(Event { step, did, value, times_before: 0 });
+        self.events.push(HistoryEvent { step, did, value, times_before: 0 });
     }
 
     /// The earliest event: where the value comes from.
-    pub fn origin(&self) -> Option<&Event<'a>> {
+    pub fn origin(&self) -> Option<&HistoryEvent<'a>> {
         self.events.iter().find(|event| !matches!(event.did, Did::Compared { .. }))
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::diagnose::tell;
 use super::history::history;
 use super::log::{KnownValue, Place};
-use super::path::{Code, Paths, Step};
+use super::path::{Code, PathStep, Paths};
 use super::walk::{self, Change, Entry, Known, in_order};
 
 /// A part of the walk and how it hangs together with others.
@@ -213,7 +213,7 @@ impl<'a> Trail<'a> {
     }
 
     /// The instruction with which the walk goes on behind one.
-    fn next(&self, row: usize) -> Option<&walk::Step<'a>> {
+    fn next(&self, row: usize) -> Option<&walk::WalkStep<'a>> {
         match &self.rows.get(row + 1)?.entry {
             Entry::Step(next) => Some(next),
             _ => None,
@@ -249,7 +249,7 @@ impl<'a> Trail<'a> {
             _ => self.next(row).map_or(u32::MAX, |next| next.at),
         };
         let frame = self.behind(row).0 as u32;
-        steps.push(Step { at, number, frame, before: None, after: None });
+        steps.push(PathStep { at, number, frame, before: None, after: None });
         let history = history(self.code, &steps, steps.len() - 1, register);
         let made = history.events.iter().filter_map(|event| {
             let row = self.numbered(steps[event.step].number)?;

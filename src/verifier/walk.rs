@@ -1,7 +1,9 @@
 //! The whole walk of the verifier in its order: every instruction with what it changed, every branch
 //! that was put aside and taken up again.
 
-use super::log::{Backtrack, Event, Frame, KnownValue, Place, State, events, events_of_walk};
+use super::log::{
+    Backtrack, FrameChange, KnownValue, LogEvent, Place, State, events, events_of_walk,
+};
 use super::path::Code;
 use crate::insn::Insn;
 
@@ -22,7 +24,7 @@ pub enum Entry<'a> {
         changes: Vec<Change<'a>>,
     },
     /// An instruction.
-    Step(Step<'a>),
+    Step(WalkStep<'a>),
     /// The walk goes on at a branch that was put aside.
     Branch {
         /// The slot of the condition.
@@ -64,7 +66,7 @@ impl Entry<'_> {
 
 /// An instruction that the verifier walked over.
 #[derive(Clone, Debug)]
-pub struct Step<'a> {
+pub struct WalkStep<'a> {
     /// Its slot.
     pub at: u32,
     /// How many instructions were walked over before.
@@ -141,8 +143,8 @@ pub fn count(code: &Code, log: &str) -> usize {
 
 /// As [`walk`], until `tell` says false.
 fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) {
-    let inline = |event| matches!(event, Event::Insn { state: Some(_), .. });
-    let mut walk = Walk {
+    let inline = |event| matches!(event, LogEvent::Insn { state: Some(_), .. });
+    let mut walk = WalkReader {
         code,
         // Linux 5.10 prints all that is known each time, later ones what is new behind each.
         whole: !events(log).any(inline),
@@ -161,32 +163,34 @@ fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) 
     let mut framed = false;
     for event in events_of_walk(log) {
         match event {
-            Event::Insn { at, state, .. } => {
+            LogEvent::Insn { at, state, .. } => {
                 walk.insn(at);
                 if let Some(state) = state {
                     walk.learn(state, false);
                 }
                 framed = false;
             }
-            Event::State { at: Some(at), state } => walk.known(at, state),
-            Event::State { at: None, state } => walk.learn(state, framed),
-            Event::Edge { from, to, speculative, state } => walk.edge(from, to, speculative, state),
-            Event::Safe { at } => {
+            LogEvent::State { at: Some(at), state } => walk.known(at, state),
+            LogEvent::State { at: None, state } => walk.learn(state, framed),
+            LogEvent::Edge { from, to, speculative, state } => {
+                walk.edge(from, to, speculative, state)
+            }
+            LogEvent::Safe { at } => {
                 walk.flush();
                 walk.out.push(Entry::Safe { at, depth: walk.depth });
                 walk.last = None;
             }
-            Event::Frame(frame) => {
+            LogEvent::Frame(frame) => {
                 framed = true;
-                walk.leads |= matches!(frame, Frame::Back(_) | Frame::Callee);
+                walk.leads |= matches!(frame, FrameChange::Back(_) | FrameChange::Callee);
             }
-            Event::Backtrack(step) => walk.backtrack(step),
+            LogEvent::Backtrack(step) => walk.backtrack(step),
             // What is known behind the instruction may still follow.
-            Event::Message(text) | Event::Global(text) if walk.step.is_some() => {
+            LogEvent::Message(text) | LogEvent::Global(text) if walk.step.is_some() => {
                 walk.said.push(text);
             }
-            Event::Message(text) | Event::Global(text) => walk.out.push(Entry::Said(text)),
-            Event::Cut(_) => {
+            LogEvent::Message(text) | LogEvent::Global(text) => walk.out.push(Entry::Said(text)),
+            LogEvent::Cut(_) => {
                 walk.flush();
                 walk.out.push(Entry::Cut);
             }
@@ -208,7 +212,7 @@ struct Waiting<'a> {
     frames: Vec<Known<'a>>,
 }
 
-struct Walk<'a, 'c> {
+struct WalkReader<'a, 'c> {
     code: &'c Code,
     whole: bool,
     /// What is known, frame by frame.
@@ -216,7 +220,7 @@ struct Walk<'a, 'c> {
     waiting: Vec<Waiting<'a>>,
     depth: usize,
     /// The instruction whose changes are still being told.
-    step: Option<Step<'a>>,
+    step: Option<WalkStep<'a>>,
     /// What the kernel said beside since then.
     said: Vec<&'a str>,
     /// The instruction that the next may follow.
@@ -232,7 +236,7 @@ struct Walk<'a, 'c> {
     out: Vec<Entry<'a>>,
 }
 
-impl<'a> Walk<'a, '_> {
+impl<'a> WalkReader<'a, '_> {
     fn insn(&mut self, at: u32) {
         self.flush();
         if !std::mem::take(&mut self.leads) && !self.follows(at) {
@@ -261,7 +265,7 @@ impl<'a> Walk<'a, '_> {
             changes.extend(known.extract_if(.., |it| gone(it)).map(|(place, _)| (place, None)));
         }
         let (depth, known, exact) = (self.depth, vec![], vec![]);
-        self.step = Some(Step { at, number, depth, frame, times, changes, known, exact });
+        self.step = Some(WalkStep { at, number, depth, frame, times, changes, known, exact });
         self.last = Some(at);
     }
 

@@ -40,7 +40,7 @@ fn the_instruction_is_the_one_that_the_kernels_report_names() {
         for (_, log) in logs.iter().filter(|(level, _)| kernel == "7.3" && *level == 1) {
             let Some(diagnosis) = diagnose(&Code::from_bytes(insns), log) else { continue };
             let report = rawbpf::verifier::log::events(log).find_map(|event| match event {
-                rawbpf::verifier::log::Event::Report(report) => report.at(),
+                rawbpf::verifier::log::LogEvent::Report(report) => report.at(),
                 _ => None,
             });
             // There it is the load that a jump lands in; we say which jump.

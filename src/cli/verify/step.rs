@@ -6,7 +6,7 @@ use super::terminal::{Pressed, Terminal};
 use crate::cli::report;
 use crate::cli::stop::Stop;
 use crate::error::Error;
-use crate::verifier::draw::stepper::{Stepper, Walked};
+use crate::verifier::draw::stepper::{SteppedProgram, Stepper};
 use crate::verifier::verified::{MOST, Verified};
 
 /// Whether there is a terminal to step on. stdin may be the program.
@@ -31,9 +31,9 @@ pub fn check(from_stdin: bool) -> Result<(), Error> {
 /// # Errors
 /// The terminal cannot be used.
 pub fn run(programs: &[Verified]) -> Result<(), Stop> {
-    let walked = programs
-        .iter()
-        .map(|verified| Walked::new(verified.title(), verified.refused, &verified.program, MOST));
+    let walked = programs.iter().map(|verified| {
+        SteppedProgram::new(verified.title(), verified.refused, &verified.program, MOST)
+    });
     let walked: Vec<_> = walked.collect();
     if walked.is_empty() {
         return Ok(());

@@ -1,8 +1,8 @@
 //! What is wrong with this particular program, and what to change in it.
 
-use super::super::history::{self, Did, Event, History};
+use super::super::history::{self, Did, History, HistoryEvent};
 use super::super::log::KnownValue;
-use super::super::path::Step;
+use super::super::path::PathStep;
 use super::Case;
 use super::words::{at_most, bytes, kind, words};
 use crate::insn::{Alu, Insn, Operand};
@@ -213,7 +213,7 @@ impl<'a> Case<'a, '_> {
             let is_null = value.is_some_and(|value| value.known == Some(0));
             matches!(event.did, Did::Compared { .. }) && is_null
         });
-        if let Some(Event { step, did: Did::Compared { held, .. }, .. }) = compared {
+        if let Some(HistoryEvent { step, did: Did::Compared { held, .. }, .. }) = compared {
             let branch = self.path.steps[*step].at;
             let way = if *held { "is taken" } else { "is not taken" };
             return Some((
@@ -424,7 +424,7 @@ impl<'a> Case<'a, '_> {
     /// A comparison of another register that was made from this one, before the refused instruction.
     fn compared_copy(&self, register: u8) -> Option<(u32, u8)> {
         let steps = &self.path.steps[..self.index?];
-        let insn = |step: &Step| self.code.insn(step.at);
+        let insn = |step: &PathStep| self.code.insn(step.at);
         let made = steps
             .iter()
             .rposition(|step| insn(step).is_some_and(|insn| history::writes(insn, register)))?;

@@ -4,9 +4,9 @@ mod advice;
 mod words;
 
 use super::causes::{self, KnownMessage};
-use super::history::{self, Did, Event, History};
+use super::history::{self, Did, History, HistoryEvent};
 use super::log::{KnownValue, Missing, Processed};
-use super::path::{Code, Path, Step, path};
+use super::path::{Code, Path, PathStep, path};
 use crate::insn::{Alu, Callee, Helper, Imm64, Insn, Operand};
 
 pub use words::words;
@@ -25,7 +25,7 @@ pub struct Diagnosis<'a> {
     /// What was known about the register there.
     pub value: Option<KnownValue<'a>>,
     /// How the register came to this value.
-    pub history: Vec<Told<'a>>,
+    pub history: Vec<HistoryStep<'a>>,
     /// What the verifier demands.
     pub demand: String,
     /// What to change.
@@ -64,7 +64,7 @@ impl Diagnosis<'_> {
 
 /// A step of the history, in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Told<'a> {
+pub struct HistoryStep<'a> {
     /// The instruction's slot.
     pub at: u32,
     /// The register that it is about.
@@ -358,7 +358,7 @@ impl<'a> Case<'a, '_> {
             });
             if let Some(step) = call {
                 let did = Did::Invalidated(number);
-                history.events.push(Event { step, did, value: None, times_before: 0 });
+                history.events.push(HistoryEvent { step, did, value: None, times_before: 0 });
                 history.events.sort_by_key(|event| event.step);
             }
         }
@@ -390,7 +390,7 @@ impl<'a> Case<'a, '_> {
         if demand == sentence { String::new() } else { demand }
     }
 
-    fn told(&self, history: &History<'a>) -> Vec<Told<'a>> {
+    fn told(&self, history: &History<'a>) -> Vec<HistoryStep<'a>> {
         let told = history.events.iter().map(|event| {
             let mut told = tell(self.code, &self.path.steps, event);
             if let Did::Passed(register) = event.did
@@ -421,7 +421,7 @@ fn callee(code: &Code, at: u32) -> String {
 }
 
 /// An event of the history in words.
-pub fn tell<'a>(code: &Code, steps: &[Step<'a>], event: &Event<'a>) -> Told<'a> {
+pub fn tell<'a>(code: &Code, steps: &[PathStep<'a>], event: &HistoryEvent<'a>) -> HistoryStep<'a> {
     let at = steps[event.step].at;
     let constant = match code.insn(at) {
         Some(Insn::Alu { op: Alu::Mov, src: Operand::Imm(imm), .. }) => {
@@ -457,5 +457,5 @@ pub fn tell<'a>(code: &Code, steps: &[Step<'a>], event: &Event<'a>) -> Told<'a> 
         Did::Wrote(register) | Did::Compared { register, .. } => Some(register),
         Did::Wiped(_) | Did::Invalidated(_) | Did::Passed(_) | Did::Stored(_) => None,
     };
-    Told { at, register, what, value: event.value }
+    HistoryStep { at, register, what, value: event.value }
 }

@@ -8,7 +8,8 @@ impl Verification {
     /// The diagnosis as text, with or without colours. If there is none, the log itself.
     pub fn render(&self, color: bool) -> String {
         let Some(diagnosis) = self.diagnose() else { return self.log.clone() };
-        let mut page = Page { text: String::new(), color, width: 2, shown: None, last: None };
+        let mut page =
+            DiagnosisText { text: String::new(), color, width: 2, shown: None, last: None };
         page.whole(self, &diagnosis);
         page.text
     }
@@ -18,7 +19,7 @@ const RED: &str = "\x1b[1;31m";
 const BLUE: &str = "\x1b[1;34m";
 const BOLD: &str = "\x1b[1m";
 
-struct Page<'a> {
+struct DiagnosisText<'a> {
     text: String,
     color: bool,
     /// The width of the slots' numbers.
@@ -28,7 +29,7 @@ struct Page<'a> {
     last: Option<u32>,
 }
 
-impl<'a> Page<'a> {
+impl<'a> DiagnosisText<'a> {
     fn whole(&mut self, program: &'a Verification, diagnosis: &Diagnosis) {
         let slots = diagnosis.history.iter().map(|told| told.at).chain(diagnosis.at);
         self.width = slots.max().unwrap_or(0).to_string().len().max(2);

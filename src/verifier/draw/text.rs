@@ -3,7 +3,7 @@
 use super::wording::{self, WalkLine};
 use crate::verifier::verification::{SourceLine, Verification};
 use crate::verifier::verified::Verified;
-use crate::verifier::walk::{Entry, Step};
+use crate::verifier::walk::{Entry, WalkStep};
 
 /// The heading of a program's walk.
 pub fn head(verified: &Verified) -> String {
@@ -53,7 +53,7 @@ impl<'a> Lines<'a> {
         std::mem::take(&mut self.text)
     }
 
-    fn source(&mut self, step: &Step) {
+    fn source(&mut self, step: &WalkStep) {
         let Some(source) = self.program.source_beside(step.at) else { return };
         let before = self.source.replace(source);
         if before.is_none_or(|it| it.place() != source.place()) {

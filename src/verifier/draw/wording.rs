@@ -3,7 +3,7 @@
 use crate::verifier::diagnose::words;
 use crate::verifier::log::{KnownValue, Place};
 use crate::verifier::verification::Verification;
-use crate::verifier::walk::{Change, Entry, Exact, Step, name};
+use crate::verifier::walk::{Change, Entry, Exact, WalkStep, name};
 
 /// The depth of branches from which on they are not indented further.
 pub const DEEPEST: usize = 12;
@@ -56,7 +56,7 @@ pub fn branch(from: &str, to: u32, speculative: bool) -> String {
     format!("from {from} to {to}{guess}:")
 }
 
-fn behind(step: &Step, all: bool) -> String {
+fn behind(step: &WalkStep, all: bool) -> String {
     let behind = match all {
         true => {
             let known = step.known.iter().map(|(place, value)| (*place, Some(*value)));

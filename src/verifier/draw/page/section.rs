@@ -11,7 +11,7 @@ use crate::verifier::history::{effect, slot_at};
 use crate::verifier::log::{KnownValue, Place};
 use crate::verifier::totals::Totals;
 use crate::verifier::verification::{SourceLine, Verification};
-use crate::verifier::walk::{Entry, Known, Step, name};
+use crate::verifier::walk::{Entry, Known, WalkStep, name};
 
 /// The number of rows that a browser lays out together, once they are visible.
 const TOGETHER: usize = 64;
@@ -32,7 +32,7 @@ pub struct About<'a> {
 }
 
 /// A program's rows.
-pub struct Section<'a> {
+pub struct PageSection<'a> {
     number: usize,
     program: &'a Verification,
     html: String,
@@ -70,9 +70,9 @@ struct PageRow {
     start: usize,
 }
 
-impl<'a> Section<'a> {
+impl<'a> PageSection<'a> {
     /// A program without rows, the `number`th of the page.
-    pub fn new(number: usize, program: &'a Verification) -> Section<'a> {
+    pub fn new(number: usize, program: &'a Verification) -> PageSection<'a> {
         let mut lines: Vec<&SourceLine> = vec![];
         for line in &program.lines {
             // They are almost in their order.
@@ -80,7 +80,7 @@ impl<'a> Section<'a> {
                 lines.insert(at, line);
             }
         }
-        Section {
+        PageSection {
             number,
             program,
             html: String::new(),
@@ -133,7 +133,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn step(&mut self, step: &Step<'a>) {
+    fn step(&mut self, step: &WalkStep<'a>) {
         let at = step.at;
         let text = self.program.text(at);
         let source = self.program.source(at);
@@ -212,7 +212,7 @@ impl<'a> Section<'a> {
     }
 
     /// Writes the state after a step, as the difference from the row before.
-    fn differences(&mut self, step: &Step<'a>, whole: bool) {
+    fn differences(&mut self, step: &WalkStep<'a>, whole: bool) {
         let before = if whole { &[][..] } else { &self.known };
         let same = |place: &Place, value: &KnownValue| before.contains(&(*place, *value));
         let mut parts = vec![];
@@ -235,7 +235,7 @@ impl<'a> Section<'a> {
 
     /// What an instruction writes, then what it makes it of; `?` and what it compares; with `!` if it is
     /// a call, which wipes r1 to r5.
-    fn does(&self, insn: Insn, step: &Step<'a>) -> String {
+    fn does(&self, insn: Insn, step: &WalkStep<'a>) -> String {
         let mut parts = vec![];
         match insn {
             Insn::Call(Callee::Local { .. }) => parts.push("call".to_owned()),

@@ -1,12 +1,12 @@
 //! The panel about a row: why it is refused, the state after it, the path to it.
 
 use super::line::{ScreenLine, TextStyle, wrap};
-use super::{Page, Walked};
+use super::{Overlay, SteppedProgram};
 use crate::verifier::draw::wording;
 use crate::verifier::log::Place;
 use crate::verifier::walk::{Entry, name};
 
-impl Walked<'_> {
+impl SteppedProgram<'_> {
     /// Everything about the row, in lines of this width. On a `page` the whole diagnosis comes after it.
     pub(super) fn panel(&self, width: usize, page: bool) -> Vec<ScreenLine> {
         let mut panel = Panel { width, lines: vec![] };
@@ -107,9 +107,9 @@ impl Walked<'_> {
     }
 
     /// A page that is shown over the walk.
-    pub(super) fn page(&self, page: Page, width: usize) -> Vec<ScreenLine> {
+    pub(super) fn page(&self, page: Overlay, width: usize) -> Vec<ScreenLine> {
         let mut panel = Panel { width, lines: vec![] };
-        if page == Page::Row {
+        if page == Overlay::Row {
             panel.lines = self.panel(width, true);
             if self.fails_here() {
                 panel.lines.push(ScreenLine::default());

@@ -1,7 +1,7 @@
 //! From a state and a size to a screen.
 
 use super::line::{ScreenLine, StyledText, TextStyle};
-use super::{Mode, Page, Stepper, Walked};
+use super::{Mode, Overlay, SteppedProgram, Stepper};
 use crate::verifier::draw::wording;
 use crate::verifier::verification::SourceLine;
 use crate::verifier::walk::Entry;
@@ -54,7 +54,7 @@ impl Stepper<'_> {
     }
 
     /// A page over the walk.
-    fn over(&mut self, page: Page, top: usize, width: usize, height: usize) -> Vec<ScreenLine> {
+    fn over(&mut self, page: Overlay, top: usize, width: usize, height: usize) -> Vec<ScreenLine> {
         let lines = self.walked().page(page, width);
         let top = top.min(lines.len().saturating_sub(height));
         self.mode = Mode::Page(page, top);
@@ -106,7 +106,7 @@ fn cut(mut lines: Vec<ScreenLine>, height: usize) -> Vec<ScreenLine> {
     lines
 }
 
-impl Walked<'_> {
+impl SteppedProgram<'_> {
     fn position(&self) -> String {
         let rows = self.trail.rows();
         let Some(row) = rows.get(self.cursor) else { return "no steps to show".into() };
