@@ -38,7 +38,7 @@ mod write;
 pub use error::BtfError;
 pub use ext::{Ext, ExtLine, ExtRecord, Relocation};
 pub use field::{FieldInfo, Placement};
-pub use kind::Kind;
+pub use kind::TypeKind;
 pub use object::{ObjectBtf, ObjectMap, ObjectSection};
 pub use read::Btf;
 pub use record::{Member, Type};

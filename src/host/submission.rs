@@ -4,7 +4,7 @@ use super::probe::{Attach, RawTp};
 use super::request::{Found, Request, RequestPlace, field};
 use super::task::Task;
 use super::types::KernelTypes;
-use crate::btf::{BtfError, Kind};
+use crate::btf::{BtfError, TypeKind};
 use crate::error::Error;
 use crate::insn::Field;
 
@@ -45,8 +45,8 @@ pub enum Identity {
 
 const START: &str = "block_io_start";
 const GETRQ: &str = "block_getrq";
-const TYPES: [(Kind, &str); 2] =
-    [(Kind::Typedef, "btf_trace_block_io_start"), (Kind::Typedef, "btf_trace_block_getrq")];
+const TYPES: [(TypeKind, &str); 2] =
+    [(TypeKind::Typedef, "btf_trace_block_io_start"), (TypeKind::Typedef, "btf_trace_block_getrq")];
 
 impl Issue {
     /// All of it by one walk over the types. The request's disk is looked up only `with_disk`.

@@ -8,7 +8,7 @@ use super::probe::{Attach, AttachKind, Fentry, Kprobe, RawTp, TpBtf, Tracepoint,
 use super::symbol::UserFunction;
 use super::types::KernelTypes;
 use super::{refusal, registers};
-use crate::btf::{Btf, BtfError, Kind, Number, Parameter, Signature, Type};
+use crate::btf::{Btf, BtfError, Number, Parameter, Signature, Type, TypeKind};
 use crate::error::Error;
 use crate::sys::link::At;
 use crate::sys::{Errno, Tracefs, kallsyms};
@@ -144,7 +144,7 @@ impl TracedValue {
         expression: &Expression,
         types: &KernelTypes,
     ) -> Result<(Attach, TracedValue), Error> {
-        let mut of = Typed::look_up(function, Kind::Func, function, types)?;
+        let mut of = Typed::look_up(function, TypeKind::Func, function, types)?;
         if of.signature.is_none() && (kind == AttachKind::Fentry || expression.needs_types()) {
             return Err(of.unknown(expression));
         }
@@ -168,7 +168,7 @@ impl TracedValue {
         types: &KernelTypes,
     ) -> Result<(Attach, TracedValue), Error> {
         let typedef = format!("btf_trace_{name}");
-        let mut of = Typed::look_up(name, Kind::Typedef, &typedef, types)?;
+        let mut of = Typed::look_up(name, TypeKind::Typedef, &typedef, types)?;
         match &mut of.signature {
             // The first parameter is not the program's.
             Some(signature) => drop(signature.parameters.drain(..1)),
@@ -261,7 +261,7 @@ struct Typed<'a> {
 impl<'a> Typed<'a> {
     fn look_up(
         name: &'a str,
-        kind: Kind,
+        kind: TypeKind,
         of_type: &str,
         types: &'a KernelTypes,
     ) -> Result<Typed<'a>, Error> {
@@ -444,7 +444,7 @@ fn follow(
 
 /// `struct request`
 fn name(record: &Type<'_>) -> Result<String, BtfError> {
-    let keyword = if record.kind() == Kind::Union { "union" } else { "struct" };
+    let keyword = if record.kind() == TypeKind::Union { "union" } else { "struct" };
     let name = String::from_utf8_lossy(record.name()?).into_owned();
     Ok(if name.is_empty() { keyword.to_owned() } else { format!("{keyword} {name}") })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Choice, Tool, distribution};
 use crate::aggregate::Buckets;
 use crate::aggregate::{Counters, Distributions, counters::unreadable};
-use crate::btf::Kind;
+use crate::btf::TypeKind;
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, CallFrame, Fentry, Kprobe, Uprobe, UserFunction, refusal};
 use crate::programs::funclatency::{
@@ -174,7 +174,8 @@ impl Tool for Funclatency {
                     (entry, exit, CallFrame::of_probes()?)
                 }
                 (None, AttachKind::Fentry) => {
-                    let id = types.btf()?.map(|mut btf| btf.find_id(Kind::Func, &name)).transpose();
+                    let id =
+                        types.btf()?.map(|mut btf| btf.find_id(TypeKind::Func, &name)).transpose();
                     let id = id.map_err(|error| types.error(&error))?;
                     if id == Some(None) {
                         return Err(refusal::no_function(&name));

@@ -1,6 +1,6 @@
 //! BTF of our own programs.
 
-use crate::btf::{Btf, BtfFunction, BtfLine, Kind, ProgramBtf};
+use crate::btf::{Btf, BtfFunction, BtfLine, ProgramBtf, TypeKind};
 
 fn words(bytes: &[u8]) -> Vec<u32> {
     bytes.chunks(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap())).collect()
@@ -47,8 +47,8 @@ fn is_readable_by_the_reader() {
         [main_at(0), BtfFunction { name: "log2", parameters: &["value", "base"], slot: 10 }];
     let written = ProgramBtf::new(&functions, &[at(0, 1)]);
     let mut btf = Btf::parse(&written.btf).unwrap();
-    let main = btf.find_id(Kind::Func, "main").unwrap().unwrap();
-    let log2 = btf.find_id(Kind::Func, "log2").unwrap().unwrap();
+    let main = btf.find_id(TypeKind::Func, "main").unwrap().unwrap();
+    let log2 = btf.find_id(TypeKind::Func, "log2").unwrap().unwrap();
     assert_eq!(words(&written.func_info), [0, main, 10, log2]);
     let proto = btf.by_id(log2).unwrap().size_or_type();
     assert_eq!(btf.by_id(proto).unwrap().vlen(), 2);

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::graph::{Dot, Drawing, Graph, Node};
 use crate::btf::identifier;
-use crate::insn::graph::{To, blocks};
+use crate::insn::graph::{Successor, blocks};
 use crate::insn::{DecodeError, Endian, instructions};
 pub use row::{DumpLine, DumpRow, MapRow};
 
@@ -226,8 +226,8 @@ impl Dump {
                 lines: rows.iter().map(|row| self.line(row)).collect(),
                 falls: block.falls,
                 jump: block.jump.map(|to| match to {
-                    To::Block(block) => block,
-                    To::Nowhere => usize::MAX,
+                    Successor::Block(block) => block,
+                    Successor::Nowhere => usize::MAX,
                 }),
             }
         });
