@@ -61,7 +61,7 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
     let mut wild = vec![];
     for &pattern in patterns {
         match is_exact(pattern) {
-            true => _ = found.insert(pattern.to_owned(), Found::default()),
+            true => _ = found.insert(pattern.to_owned(), NameMatches::default()),
             false => wild.push((pattern, false)),
         }
     }
@@ -75,7 +75,7 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
         match found.get_mut(name) {
             Some(function) => function.count += 1,
             None if fits => {
-                _ = found.insert(name.to_owned(), Found { count: 1, addresses: vec![] })
+                _ = found.insert(name.to_owned(), NameMatches { count: 1, addresses: vec![] })
             }
             None => {}
         }
@@ -115,13 +115,13 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
     }
     let functions = found.into_iter();
     Ok(functions
-        .map(|(name, Found { addresses, .. })| KernelFunction { name, addresses })
+        .map(|(name, NameMatches { addresses, .. })| KernelFunction { name, addresses })
         .collect())
 }
 
 /// What was found of a name.
 #[derive(Default)]
-struct Found {
+struct NameMatches {
     /// How many functions have it.
     count: u32,
     addresses: Vec<u64>,
@@ -130,7 +130,7 @@ struct Found {
 /// The addresses of these functions, of those that begin where ftrace has one of its places. A place is
 /// some bytes behind the beginning where the function begins with an instruction that must stay.
 fn find_addresses(
-    functions: &mut BTreeMap<String, Found>,
+    functions: &mut BTreeMap<String, NameMatches>,
     mut places: Vec<u64>,
 ) -> Result<(), FileError> {
     if places.is_empty() {
@@ -307,7 +307,7 @@ mod tests {
     fn functions_of_one_name_are_found_where_ftrace_has_a_place() {
         let _host =
             host(&[("kallsyms", "1000 t twice\n1020 t other\n2000 t twice\n3000 t twice\n")]);
-        let mut found = BTreeMap::from([("twice".to_owned(), Found::default())]);
+        let mut found = BTreeMap::from([("twice".to_owned(), NameMatches::default())]);
         find_addresses(&mut found, vec![0x3000, 0x1004, 0x1024]).unwrap();
         assert_eq!(found["twice"].addresses, [0x1000, 0x3000]);
     }

@@ -81,7 +81,7 @@ impl RequestPlace {
     /// How a program is attached there and finds the request, as far as the types tell.
     pub(super) fn request(
         &self,
-        found: Option<&mut Found>,
+        found: Option<&mut RequestTypes>,
         types: &KernelTypes,
     ) -> Result<(Attach, Request), Error> {
         if self.kind != AttachKind::Tracepoint {
@@ -96,7 +96,7 @@ impl RequestPlace {
     /// Finds the place for a program that needs the request itself; a tracepoint's record does not lead to it.
     fn struct_request(
         &self,
-        mut found: Option<&mut Found>,
+        mut found: Option<&mut RequestTypes>,
         types: &KernelTypes,
     ) -> Result<(Attach, StructRequest), Error> {
         let own = !types.are_from_file();
@@ -159,7 +159,7 @@ impl Request {
         types: &KernelTypes,
         with_disk: bool,
     ) -> Result<(Attach, Request), Error> {
-        let mut found = Found::look_up(&[place], types, with_disk, &[])?;
+        let mut found = RequestTypes::look_up(&[place], types, with_disk, &[])?;
         place.request(found.as_mut(), types)
     }
 }
@@ -199,7 +199,7 @@ impl StructRequest {
     ) -> Result<([(Attach, StructRequest); N], bool), Error> {
         // It came with Linux 5.12, but some architectures compiled it only later.
         let (kind, name) = (TypeKind::Struct, "bpf_dynptr_kern");
-        let mut found = Found::look_up(&places, types, with_disk, &[(kind, name)])?;
+        let mut found = RequestTypes::look_up(&places, types, with_disk, &[(kind, name)])?;
         let told = found.as_ref().is_some_and(|found| found.find(kind, name).is_some());
         let requests = places.iter().map(|place| place.struct_request(found.as_mut(), types));
         let requests = requests.collect::<Result<Vec<_>, Error>>()?.try_into();
@@ -225,14 +225,14 @@ impl StructRequest {
 const STRUCTS: [&str; 3] = ["request", "request_queue", "gendisk"];
 
 /// What one walk over the types found.
-pub(super) struct Found<'a> {
+pub(super) struct RequestTypes<'a> {
     btf: Btf<'a>,
     wanted: Vec<(TypeKind, String)>,
     /// Each of them with its id.
     types: Vec<Option<(u32, Type<'a>)>>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> RequestTypes<'a> {
     /// The types that tell these places and their requests, and more of them; `None` if nothing is to
     /// be known, or no types tell.
     pub(super) fn look_up(
@@ -240,7 +240,7 @@ impl<'a> Found<'a> {
         types: &'a KernelTypes,
         with_disk: bool,
         more: &[(TypeKind, &str)],
-    ) -> Result<Option<Found<'a>>, Error> {
+    ) -> Result<Option<RequestTypes<'a>>, Error> {
         if places.iter().all(|place| place.kind == AttachKind::Tracepoint) {
             return Ok(None);
         }
@@ -262,7 +262,7 @@ impl<'a> Found<'a> {
             records.map(|found| found.into_iter().map(|record| Some((0, record?))).collect())
         };
         let types = found.map_err(|error| types.error(&error))?;
-        Ok(Some(Found { btf, wanted, types }))
+        Ok(Some(RequestTypes { btf, wanted, types }))
     }
 
     /// One of the types that were looked up, with its id if a place is attached by that.

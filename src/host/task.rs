@@ -1,6 +1,6 @@
 //! Where the task that runs keeps what tells it.
 
-use super::request::{Found, field};
+use super::request::{RequestTypes, field};
 use super::types::KernelTypes;
 use crate::btf::{BtfError, TypeKind};
 
@@ -30,7 +30,10 @@ impl Task {
 
     /// `None` where the kernel lacks the helper (before 5.11), or the types are a file's, which the
     /// verifier does not go by.
-    pub(super) fn among(found: &mut Found, types: &KernelTypes) -> Result<Option<Task>, BtfError> {
+    pub(super) fn among(
+        found: &mut RequestTypes,
+        types: &KernelTypes,
+    ) -> Result<Option<Task>, BtfError> {
         if types.are_from_file() || found.find(HELPER.0, HELPER.1).is_none() {
             return Ok(None);
         }

@@ -124,7 +124,7 @@ fn prepared<T>(
     let loaded = load_with(&Load {
         name,
         insns: &encode(&insns, Endian::HOST),
-        btf: Some(sys::ProgramBtf {
+        btf: Some(sys::LoadBtf {
             blob: &types.btf,
             func_info: &types.func_info,
             line_info: &types.line_info,

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::attr::{MapCreate, MapElem, address, address_mut, object_name};
 use super::call::{Command, bpf, bpf_fd, charged};
-use super::{Btf, Errno, SysError, cpu, kernel_enum, object};
+use super::{Errno, LoadedBtf, SysError, cpu, kernel_enum, object};
 pub use batch::{Batch, Entries};
 
 kernel_enum! {
@@ -194,7 +194,8 @@ impl Map {
         };
         let btf = spec.types.as_ref().map(|types| {
             (attr.btf_key_type_id, attr.btf_value_type_id) = (types.key, types.value);
-            Btf::load(&types.btf).map_err(|error| SysError { call: error.call, errno: error.errno })
+            LoadedBtf::load(&types.btf)
+                .map_err(|error| SysError { call: error.call, errno: error.errno })
         });
         let btf = btf.transpose()?;
         attr.btf_fd = btf.as_ref().map_or(0, |btf| btf.as_fd().as_raw_fd() as u32);
@@ -209,7 +210,7 @@ impl Map {
 
     /// Opens a map that somebody created, by its id. EOPNOTSUPP when its kind is newer than this program.
     pub fn from_id(id: u32) -> Result<Map, SysError> {
-        let fd = object::open(object::Kind::Map, id)?;
+        let fd = object::open(object::ObjectKind::Map, id)?;
         let info = object::map_info(fd.as_fd())?;
         // The size of an unknown kind's values is unknown as well.
         let unknown = SysError { call: Command::ObjGetInfoByFd.call(), errno: Errno::EOPNOTSUPP };

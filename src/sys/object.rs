@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::attr::{self, Attr, GetInfo, address_mut, length, name_text};
 use super::call::{Command, bpf, bpf_fd};
-use super::{Btf, Errno, Prog, SysError, kernel_enum};
+use super::{Errno, LoadedBtf, Prog, SysError, kernel_enum};
 
-pub use super::ids::{Kind, ids, next_id, open};
+pub use super::ids::{ObjectKind, ids, next_id, open};
 
 /// A descriptor of the object that a file in a bpffs pins.
 pub fn open_pinned(path: &CStr) -> Result<OwnedFd, SysError> {
@@ -187,7 +187,7 @@ pub struct BtfInfo {
 }
 
 /// Information on BTF.
-pub fn btf_info(btf: &Btf) -> Result<BtfInfo, SysError> {
+pub fn btf_info(btf: &LoadedBtf) -> Result<BtfInfo, SysError> {
     let mut name = [0; 64];
     let mut info = attr::BtfInfo {
         name: address_mut(&mut name),
@@ -214,7 +214,7 @@ pub fn btf_info(btf: &Btf) -> Result<BtfInfo, SysError> {
 }
 
 /// The BTF itself, e.g. a module's that is not under `/sys/kernel/btf`.
-pub fn btf_bytes(btf: &Btf) -> Result<Vec<u8>, SysError> {
+pub fn btf_bytes(btf: &LoadedBtf) -> Result<Vec<u8>, SysError> {
     let mut bytes = vec![0; btf_info(btf)?.size as usize];
     let mut info = attr::BtfInfo {
         btf: address_mut(&mut bytes),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::attr::{self, ProgLoad, address, address_mut, length, object_name};
 use super::call::{Command, bpf, bpf_fd, charged};
 use super::log::with_log;
-use super::{Btf, Errno, LoadError, Log, SysError, kernel_enum};
+use super::{Errno, LoadError, LoadedBtf, Log, SysError, kernel_enum};
 
 kernel_enum! {
     /// What a program is, hence what its context is and which helpers it may call.
@@ -95,7 +95,7 @@ pub struct Load<'a> {
     /// Its name as other tools show it: the first 15 bytes, anything but letters, digits, `_` and `.` as `_`.
     pub name: &'a str,
     /// Its function and line info; the kernel prints the lines in its log.
-    pub btf: Option<ProgramBtf<'a>>,
+    pub btf: Option<LoadBtf<'a>>,
     /// Maps and module BTF that instructions refer to by index. Requires Linux 5.14 unless empty.
     pub fd_array: &'a [BorrowedFd<'a>],
     /// The kernel's `BPF_F_*` flags, e.g. 16 for sleepable.
@@ -129,7 +129,7 @@ impl Load<'_> {
 
 /// A program's BTF.
 #[derive(Clone, Copy, Debug)]
-pub struct ProgramBtf<'a> {
+pub struct LoadBtf<'a> {
     /// The BTF blob.
     pub blob: &'a [u8],
     /// `struct bpf_func_info` records, 8 bytes each; may be empty.
@@ -166,7 +166,7 @@ pub struct Prog {
 impl Prog {
     /// Opens a program that somebody loaded, by its id.
     pub fn from_id(id: u32) -> Result<Prog, SysError> {
-        Ok(Prog { fd: super::ids::open(super::ids::Kind::Prog, id)?, btf_refused: None })
+        Ok(Prog { fd: super::ids::open(super::ids::ObjectKind::Prog, id)?, btf_refused: None })
     }
 
     /// Why the kernel refused the program's BTF, if it did: the program was loaded without it, and its
@@ -340,8 +340,8 @@ pub fn load_with_log(load: &Load<'_>, level: u32) -> (Result<Prog, SysError>, Lo
     (result.map(|fd| Prog { fd, btf_refused }), log)
 }
 
-fn load_btf(load: &Load<'_>) -> (Option<Btf>, Option<Box<LoadError>>) {
-    match load.btf.map(|btf| Btf::load(btf.blob)) {
+fn load_btf(load: &Load<'_>) -> (Option<LoadedBtf>, Option<Box<LoadError>>) {
+    match load.btf.map(|btf| LoadedBtf::load(btf.blob)) {
         None => (None, None),
         Some(Ok(btf)) => (Some(btf), None),
         Some(Err(error)) => (None, Some(Box::new(error))),
@@ -352,7 +352,7 @@ fn load_btf(load: &Load<'_>) -> (Option<Btf>, Option<Box<LoadError>>) {
 /// EINVAL, and so is a level without a buffer.
 fn attempt(
     load: &Load<'_>,
-    btf: Option<&Btf>,
+    btf: Option<&LoadedBtf>,
     log: &mut [u8],
     level: u32,
 ) -> (Result<OwnedFd, SysError>, u32) {
@@ -588,7 +588,7 @@ mod tests {
     }
 
     const WITH_BTF: Load<'static> = Load {
-        btf: Some(ProgramBtf { blob: &[1, 2, 3], func_info: &[0; 8], line_info: &[0; 32] }),
+        btf: Some(LoadBtf { blob: &[1, 2, 3], func_info: &[0; 8], line_info: &[0; 32] }),
         ..LOAD
     };
 

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use super::call::{Call, Command, hook};
 use super::link::{At, KprobeFunctions, UprobePlaces};
 use super::map::Update;
-use super::object::Kind;
-use super::prog::{ProgramBtf, TestRun};
+use super::object::ObjectKind;
+use super::prog::{LoadBtf, TestRun};
 use super::*;
 
 /// Where a test has no number to expect: whether there is an address.
@@ -190,7 +190,7 @@ fn prog_load() {
         insns: &insns,
         license: c"GPL",
         name: "abcd",
-        btf: Some(ProgramBtf { blob: &[9; 30], func_info: &func_info, line_info: &line_info }),
+        btf: Some(LoadBtf { blob: &[9; 30], func_info: &func_info, line_info: &line_info }),
         fd_array: &fds,
         flags: 16,
         kern_version: 0x050a00,
@@ -227,7 +227,7 @@ fn prog_load() {
 fn btf_load() {
     let (hook, calls) = record();
     let blob = [1; 30];
-    Btf::load(&blob).unwrap();
+    LoadedBtf::load(&blob).unwrap();
     expect(&calls, "bpf(BPF_BTF_LOAD)", 32, &[(0, 8, blob.as_ptr() as u64), (16, 4, 30)]);
     drop(hook);
     let seen = Recorded::default();
@@ -237,7 +237,7 @@ fn btf_load() {
         last.borrow_mut().push((Command::BtfLoad.call(), attr.to_vec()));
         Some(Err(Errno::EINVAL))
     });
-    assert_eq!(Btf::load(&blob).unwrap_err().errno, Errno::EINVAL);
+    assert_eq!(LoadedBtf::load(&blob).unwrap_err().errno, Errno::EINVAL);
     let fields =
         [(0, 8, blob.as_ptr() as u64), (8, 8, ADDRESS), (16, 4, 30), (20, 4, 65536), (24, 4, 1)];
     expect(&seen, "bpf(BPF_BTF_LOAD)", 32, &fields);
@@ -383,8 +383,12 @@ fn a_host_without_uprobes_says_which_file_is_missing() {
 #[test]
 fn objects() {
     let (_hook, calls) = record();
-    let kinds =
-        [(Kind::Prog, "PROG"), (Kind::Map, "MAP"), (Kind::Btf, "BTF"), (Kind::Link, "LINK")];
+    let kinds = [
+        (ObjectKind::Prog, "PROG"),
+        (ObjectKind::Map, "MAP"),
+        (ObjectKind::Btf, "BTF"),
+        (ObjectKind::Link, "LINK"),
+    ];
     for (kind, name) in kinds {
         object::next_id(kind, 7).unwrap();
         expect(&calls, &format!("bpf(BPF_{name}_GET_NEXT_ID)"), 12, &[(0, 4, 7)]);
@@ -399,7 +403,7 @@ fn objects() {
     expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(80));
     object::link_info(prog.as_fd()).unwrap();
     expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(16));
-    let btf = Btf::from_id(7).unwrap();
+    let btf = LoadedBtf::from_id(7).unwrap();
     expect(&calls, "bpf(BPF_BTF_GET_FD_BY_ID)", 12, &[(0, 4, 7)]);
     object::btf_info(&btf).unwrap();
     let info = [(0, 4, fd(&btf)), (4, 4, 32), (8, 8, ADDRESS)];

@@ -49,7 +49,7 @@ fn filter(name: &str) -> (Prog, Map) {
     let fd = std::os::fd::AsRawFd::as_raw_fd(&map.as_fd());
     let insns = encode(&program.with_map_fds(&[fd]).unwrap(), Endian::HOST);
     let info =
-        sys::ProgramBtf { blob: &btf.btf, func_info: &btf.func_info, line_info: &btf.line_info };
+        sys::LoadBtf { blob: &btf.btf, func_info: &btf.func_info, line_info: &btf.line_info };
     let load =
         Load { name, insns: &insns, btf: Some(info), ..Load::new(ProgramType::SocketFilter) };
     let loaded = prog::load(&load).unwrap_or_else(|error| panic!("{error}\n{}", error.log));

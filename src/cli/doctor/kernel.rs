@@ -81,7 +81,7 @@ fn btf() -> Check {
 fn program_btf() -> Result<String, Error> {
     let function = BtfFunction { name: "doctor", parameters: &["ctx"], slot: 0 };
     let types = ProgramBtf::new(&[function], &[]);
-    match sys::Btf::load(&types.btf) {
+    match sys::LoadedBtf::load(&types.btf) {
         Ok(_) => Ok(String::new()),
         Err(error) if error.errno == Errno::EPERM => {
             Err(refusal::map(&sys::SysError { call: error.call, errno: error.errno }))

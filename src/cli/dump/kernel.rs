@@ -19,7 +19,7 @@ use crate::host::refusal;
 use crate::insn::translated::{Kernel, translated};
 use crate::insn::{Endian, Slot};
 use crate::sys::code::{ProgCode, code};
-use crate::sys::object::{self, Kind, MapInfo, ProgInfo};
+use crate::sys::object::{self, MapInfo, ObjectKind, ProgInfo};
 use crate::sys::{self, Errno, Prog, ProgramType, SysError, file, kallsyms};
 use crate::view::dump::{Dump, DumpLine, DumpRow, Format, Origin, hex_lines};
 
@@ -98,7 +98,7 @@ fn find(which: &Loaded) -> Result<Vec<(ProgInfo, Prog)>, Error> {
         };
     }
     let mut found = vec![];
-    for id in object::ids(Kind::Prog) {
+    for id in object::ids(ObjectKind::Prog) {
         match open(id.map_err(refused)?) {
             Ok(program) if which.matches(&program.0) => found.push(program),
             Ok(_) => {}
@@ -121,7 +121,9 @@ fn shown(info: &ProgInfo, program: &Prog, code: &ProgCode) -> Result<Dump, Error
     let maps = maps(program).map_err(refused)?;
     let blob = match info.btf_id {
         0 => vec![],
-        id => sys::Btf::from_id(id).and_then(|btf| object::btf_bytes(&btf)).map_err(refused)?,
+        id => {
+            sys::LoadedBtf::from_id(id).and_then(|btf| object::btf_bytes(&btf)).map_err(refused)?
+        }
     };
     let mut btf = Btf::parse(&blob).ok();
     let hidden =
@@ -265,7 +267,7 @@ fn name_of(map: &MapInfo, all: &[MapInfo]) -> String {
 
 fn maps(program: &Prog) -> Result<Vec<MapInfo>, SysError> {
     let ids = object::prog_map_ids(program)?;
-    let info = |id| object::map_info(object::open(Kind::Map, id)?.as_fd());
+    let info = |id| object::map_info(object::open(ObjectKind::Map, id)?.as_fd());
     ids.into_iter().map(info).collect()
 }
 
