@@ -23,7 +23,7 @@ pub fn load(plan: &Plan, maps: &[Map]) -> Result<Prog, Error> {
 }
 
 /// What the verifier says of a program that it accepts, or why it refuses it.
-type Verdict = Result<Walked, Error>;
+type WalkResult = Result<Walked, Error>;
 
 /// A program and how the verifier went over it.
 #[non_exhaustive]
@@ -38,7 +38,7 @@ pub struct Walked {
 ///
 /// # Errors
 /// The kernel refuses it, and why.
-pub fn verify(plan: &Plan, maps: &[Map]) -> Verdict {
+pub fn verify(plan: &Plan, maps: &[Map]) -> WalkResult {
     resolved(plan)?;
     let load = plan.attach.load()?;
     verify_program(&plan.name, &plan.program, maps, load, &|error, refused| {
@@ -55,7 +55,7 @@ pub fn verify_alone(
     program: &Program,
     maps: &[Map],
     program_type: ProgramType,
-) -> Verdict {
+) -> WalkResult {
     verify_program(name, program, maps, alone(program_type), &|error, refused| {
         refusal::of_type(program_type, error, refused)
     })
@@ -67,7 +67,7 @@ fn verify_program(
     maps: &[Map],
     load: Load<'_>,
     explain: &dyn Fn(&LoadError, Verification) -> Error,
-) -> Verdict {
+) -> WalkResult {
     // The statistics too.
     let load = Load { log_level: 2 | 4, ..load };
     let (log, totals_only) = prepared(name, program, maps, load, explain, &mut sys::prog::verify)?;

@@ -9,7 +9,9 @@ use crate::host::names::{self, KernelFunction, Pattern};
 use crate::host::{Attach, AttachKind, Kprobe, KprobeMulti, RawTp, Tracepoint, refusal};
 use crate::programs::funccount::{self as program, By, COUNTS, FULL, PlaceNumber};
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
+use crate::sample::{
+    LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value,
+};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
 
@@ -127,13 +129,13 @@ impl Funccount {
         tracepoints.map(plan).collect()
     }
 
-    fn label(&self) -> Label {
+    fn label(&self) -> LabelName {
         match self.options.by {
-            By::Function => Label::new("function", "FUNC"),
-            By::Pid => Label::new("pid", "PID"),
-            By::Comm => Label::new("comm", "COMM"),
-            By::Uid => Label::new("uid", "UID"),
-            By::Cpu => Label::new("cpu", "CPU"),
+            By::Function => LabelName::new("function", "FUNC"),
+            By::Pid => LabelName::new("pid", "PID"),
+            By::Comm => LabelName::new("comm", "COMM"),
+            By::Uid => LabelName::new("uid", "UID"),
+            By::Cpu => LabelName::new("cpu", "CPU"),
         }
     }
 }

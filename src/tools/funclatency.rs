@@ -14,7 +14,9 @@ use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
 };
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Bucket, Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit};
+use crate::sample::{
+    Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit,
+};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
 use crate::sys::map::Entries;
@@ -222,7 +224,7 @@ impl Tool for Funclatency {
             help: "Time from the function's entry to its return".into(),
             unit,
             labels: match self.options.by_pid {
-                true => vec![Label::new("pid", "PID")],
+                true => vec![LabelName::new("pid", "PID")],
                 false => vec![],
             },
             rows,

@@ -5,7 +5,7 @@ use crate::cli::run::not_run;
 use crate::error::Error;
 use crate::insn::helper::Helper;
 use crate::insn::{Callee, Insn};
-use crate::lessons::{Input, Lesson, Run};
+use crate::lessons::{Input, Lesson, LessonRun};
 use crate::sys::map::Update;
 use crate::sys::prog::TestRun;
 use crate::sys::{Map, MapSpec, Prog, ProgramType};
@@ -125,7 +125,7 @@ fn number_text(number: u64) -> String {
 }
 
 /// What the program did wrong in the map; `None` if nothing.
-fn left(run: &Run, map: Option<&Map>) -> Result<Option<String>, Error> {
+fn left(run: &LessonRun, map: Option<&Map>) -> Result<Option<String>, Error> {
     let (Some((key, wanted)), Some(map)) = (run.leaves, map) else { return Ok(None) };
     let mut value = vec![0; map.value_len()];
     let found = map.lookup(&key.to_ne_bytes(), &mut value);
