@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::options::{BlockOptions, TraceOptions};
 use super::report;
-use super::trace::{Output, Traced};
+use super::trace::{Output, TracedTool};
 use crate::aggregate::heat;
 use crate::error::Error;
 use crate::host::clock;
@@ -87,7 +87,7 @@ impl Options {
     ///
     /// # Errors
     /// There is no such disk, or the picture cannot be written.
-    pub fn traced(&self) -> Result<Traced, Error> {
+    pub fn traced(&self) -> Result<TracedTool, Error> {
         let (disk, attach) = (self.block.disk()?, self.block.attach);
         let tool = bioheat::Bioheat::new(bioheat::Options { disk, attach });
         let svg = self.svg.as_deref().map(|path| Svg::open(path, self)).transpose()?;
@@ -104,7 +104,11 @@ impl Options {
             below_banner: 0,
             svg,
         };
-        Ok(Traced { tool: Box::new(tool), options: self.trace.clone(), output: Box::new(output) })
+        Ok(TracedTool {
+            tool: Box::new(tool),
+            options: self.trace.clone(),
+            output: Box::new(output),
+        })
     }
 
     fn palette(&self) -> Palette {

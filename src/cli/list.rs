@@ -18,7 +18,7 @@ use crate::host::{KernelTypes, clock, refusal};
 use crate::sys::object::{self, LinkType, ObjectKind, ProgInfo};
 use crate::sys::{Errno, LoadedBtf, MapType, Prog, ProgramType, SysError, file};
 use crate::view::duration::latency;
-use crate::view::table::Side::{self, Left, Right};
+use crate::view::table::Align::{self, Left, Right};
 use crate::view::table::table;
 
 /// List the programs, maps and links in the kernel, and who holds them
@@ -117,7 +117,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 }
 
 /// The columns of a table: header, side, and the field that is shown.
-const PROGRAM: [(&str, Side, &str); 12] = [
+const PROGRAM: [(&str, Align, &str); 12] = [
     ("PROGRAM", Right, "id"),
     ("TYPE", Left, "prog_type"),
     ("NAME", Left, "name"),
@@ -132,7 +132,7 @@ const PROGRAM: [(&str, Side, &str); 12] = [
     ("HELD BY", Left, HELD_BY),
 ];
 
-const MAP: [(&str, Side, &str); 9] = [
+const MAP: [(&str, Align, &str); 9] = [
     ("MAP", Right, "id"),
     ("TYPE", Left, "map_type"),
     ("NAME", Left, "name"),
@@ -144,7 +144,7 @@ const MAP: [(&str, Side, &str); 9] = [
     ("HELD BY", Left, HELD_BY),
 ];
 
-const LINK: [(&str, Side, &str); 5] = [
+const LINK: [(&str, Align, &str); 5] = [
     ("LINK", Right, "id"),
     ("TYPE", Left, "link_type"),
     ("PROGRAM", Right, "prog_id"),

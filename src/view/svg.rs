@@ -106,7 +106,7 @@ impl Picture {
         let seconds = last.as_secs_f64().max(0.001);
         let rows = seconds / self.every.as_secs_f64();
         let frame =
-            Frame { scale: self.scale, seconds, height: (rows * ROW).clamp(HEIGHT.0, HEIGHT.1) };
+            Canvas { scale: self.scale, seconds, height: (rows * ROW).clamp(HEIGHT.0, HEIGHT.1) };
         let (width, height) = (frame.right() + CELL + BESIDE + 30.0, TOP + frame.height + BELOW);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"heat\" role=\"img\" \
@@ -133,7 +133,7 @@ impl Picture {
         svg + "</svg>\n"
     }
 
-    fn cells(&self, frame: &Frame, svg: &mut String) {
+    fn cells(&self, frame: &Canvas, svg: &mut String) {
         let mut before = Duration::ZERO;
         let (left, right) = (frame.left(), frame.right() + BESIDE);
         for row in &self.rows {
@@ -177,13 +177,13 @@ impl Picture {
 }
 
 /// The coordinates of the drawing.
-struct Frame {
+struct Canvas {
     scale: Scale,
     seconds: f64,
     height: f64,
 }
 
-impl Frame {
+impl Canvas {
     /// The left edge of the column for latencies below the first column.
     fn left(&self) -> f64 {
         LEFT

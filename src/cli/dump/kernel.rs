@@ -128,7 +128,7 @@ fn shown(info: &ProgInfo, program: &Prog, code: &ProgCode) -> Result<Dump, Error
     let mut btf = Btf::parse(&blob).ok();
     let hidden =
         "; calls have no names: the kernel hides its addresses (kernel.kptr_restrict, CAP_SYSLOG)";
-    let names = Names { maps: &maps, code, symbols: symbols(code) };
+    let names = KernelNames { maps: &maps, code, symbols: symbols(code) };
     let insns = translated(&code.translated, &names).map_err(|e| Error::failed(e.to_string()))?;
     let mut lines = code.lines.iter().peekable();
     let mut source = None;
@@ -231,13 +231,13 @@ fn withheld(info: &ProgInfo, what: &str) -> Error {
 }
 
 /// What the instructions refer to.
-struct Names<'a> {
+struct KernelNames<'a> {
     maps: &'a [MapInfo],
     code: &'a ProgCode,
     symbols: Symbols,
 }
 
-impl Kernel for Names<'_> {
+impl Kernel for KernelNames<'_> {
     fn map(&self, id: i32) -> String {
         let map = self.maps.iter().find(|map| map.id == id as u32);
         map.map_or_else(|| format!("id:{id}"), |map| name_of(map, self.maps))

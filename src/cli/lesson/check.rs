@@ -1,6 +1,6 @@
 //! Checks whether a learner's program does a lesson's task.
 
-use super::program::Program;
+use super::program::LessonProgram;
 use crate::cli::run::not_run;
 use crate::error::Error;
 use crate::insn::helper::Helper;
@@ -14,8 +14,8 @@ use crate::sys::{Map, MapSpec, Prog, ProgramType};
 ///
 /// # Errors
 /// The verifier refuses the program, or it does not do the task.
-pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
-    let wanted = Program::of(lesson.name, lesson.solution());
+pub fn check(lesson: &Lesson, program: &LessonProgram) -> Result<String, Error> {
+    let wanted = LessonProgram::of(lesson.name, lesson.solution());
     let wanted = wanted.map_err(|_| Error::failed("the lesson's own solution is wrong"))?;
     for map in &wanted.maps {
         let same = |other: &MapSpec| MapSpec { flags: map.flags, ..other.clone() } == *map;

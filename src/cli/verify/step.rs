@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use super::terminal::{Pressed, Terminal};
+use super::terminal::{Pressed, RawTerminal};
 use crate::cli::report;
 use crate::cli::stop::Stop;
 use crate::error::Error;
@@ -40,7 +40,7 @@ pub fn run(programs: &[Verified]) -> Result<(), Stop> {
     }
     let unusable = |error| Error::failed(format!("the terminal cannot be used: {error}"));
     let mut stepper = Stepper::new(walked);
-    let terminal = Terminal::take(report::colored(&io::stdout())).map_err(unusable)?;
+    let terminal = RawTerminal::take(report::colored(&io::stdout())).map_err(unusable)?;
     loop {
         let (width, height) = terminal.size();
         terminal.draw(&stepper.screen(width, height)).map_err(unusable)?;

@@ -26,7 +26,7 @@ const LEAVE: &[u8] = b"\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
 const TOGETHER: u8 = 25;
 
 /// The terminal while it is ours. Dropping it gives it back.
-pub struct Terminal {
+pub struct RawTerminal {
     device: Arc<Device>,
     signals: Noted,
     color: bool,
@@ -51,12 +51,12 @@ pub enum Pressed {
     End,
 }
 
-impl Terminal {
+impl RawTerminal {
     /// Takes the terminal: stdout to draw on, and for the keys stdin, or `/dev/tty` if that is not one.
     ///
     /// # Errors
     /// There is none.
-    pub fn take(color: bool) -> io::Result<Terminal> {
+    pub fn take(color: bool) -> io::Result<RawTerminal> {
         let keys: OwnedFd = match io::stdin().is_terminal() {
             true => io::stdin().as_fd().try_clone_to_owned()?,
             false => File::open("/dev/tty")?.into(),
@@ -72,7 +72,7 @@ impl Terminal {
             told(info);
         }));
         device.enter()?;
-        Ok(Terminal { device, signals, color })
+        Ok(RawTerminal { device, signals, color })
     }
 
     /// How many columns and lines there are.
@@ -155,7 +155,7 @@ impl Terminal {
     }
 }
 
-impl Drop for Terminal {
+impl Drop for RawTerminal {
     fn drop(&mut self) {
         self.device.leave();
         if !thread::panicking() {

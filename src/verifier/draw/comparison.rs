@@ -11,7 +11,7 @@ use crate::verifier::recording::{Recording, Verdict};
 use crate::verifier::totals::Totals;
 use crate::verifier::verified::{MOST, Verified};
 use crate::verifier::walk::name;
-use crate::view::table::{Side as Column, table};
+use crate::view::table::{Align as Column, table};
 
 /// The number of values and paths that the text shows; the JSON has all.
 const FIRST: usize = 8;
