@@ -18,7 +18,7 @@ pub(super) struct RecordLayout {
 }
 
 impl RecordLayout {
-    /// The kinds of [`Kind`]; 0 marks the unknown, as every known record has a header.
+    /// The kinds of [`TypeKind`]; 0 marks the unknown, as every known record has a header.
     const KNOWN: Self = {
         let (mut fixed, mut element) = ([0; 128], [0; 128]);
         let mut i = 0;

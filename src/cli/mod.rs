@@ -99,7 +99,7 @@ macro_rules! commands {
             }
 
             /// The tool that it runs, if it is the command of a tool.
-            fn traced(&self) -> Option<Result<Traced, Error>> {
+            fn traced(&self) -> Option<Result<TracedTool, Error>> {
                 match self {
                     $(Command::$tool(options) => Some(options.traced()),)*
                     $(Command::$other(_) => None,)*

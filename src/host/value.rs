@@ -159,7 +159,7 @@ impl TracedValue {
     /// A value of a tracepoint's arguments, which are numbered: `arg0->__data_len`.
     ///
     /// # Errors
-    /// As [`Value::of_function`].
+    /// As [`TracedValue::of_function`].
     pub fn of_tracepoint(
         category: &str,
         name: &str,

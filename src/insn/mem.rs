@@ -103,10 +103,10 @@ macro_rules! memory_types {
         #[doc = $doc]
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub struct $type_;
-        impl Load for $type_ {
+        impl Loadable for $type_ {
             const TYPE: LoadType = LoadType::$load;
         }
-        $(impl Store for $type_ {
+        $(impl Storable for $type_ {
             const SIZE: Size = Size::$size;
         })?
         #[doc = concat!($doc, " at this address.")]

@@ -29,7 +29,7 @@ pub enum Entry<'a> {
     Branch {
         /// The slot of the condition.
         from: u32,
-        /// The [`Step::number`] of the condition, if the log has it.
+        /// The [`WalkStep::number`] of the condition, if the log has it.
         condition: Option<usize>,
         /// Where the walk goes on.
         to: u32,

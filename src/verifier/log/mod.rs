@@ -1,6 +1,6 @@
 //! The verifier's log as a stream of events.
 //!
-//! The kernel promises no format, and it changed often. An [`Event`] is what all of Linux 5.10 to 7.3
+//! The kernel promises no format, and it changed often. An [`LogEvent`] is what all of Linux 5.10 to 7.3
 //! mean, whichever way they spell it. Events borrow from the text: a log of 16 MB needs no memory but
 //! its own.
 //!

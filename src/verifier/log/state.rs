@@ -28,7 +28,7 @@ pub struct KnownValue<'a> {
     /// Whether its exact value matters for the verdict.
     pub precise: bool,
     /// What it is in the kernel's words: `scalar` for a number whatever this kernel calls it, `fp` for
-    /// an address on the stack, `ctx`, `map_value_or_null`. Empty for [`Value::bytes`].
+    /// an address on the stack, `ctx`, `map_value_or_null`. Empty for [`KnownValue::bytes`].
     pub type_: &'a str,
     /// The value of a number that is known; an offset to r10.
     pub known: Option<i64>,

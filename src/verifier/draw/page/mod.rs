@@ -30,7 +30,7 @@ impl Page {
         Page::default()
     }
 
-    /// Adds a program with its section, which was made by [`Section::new`] with the number of programs
+    /// Adds a program with its section, which was made by [`PageSection::new`] with the number of programs
     /// before.
     pub fn add(&mut self, section: PageSection, about: &About) {
         self.names.push(about.name.to_owned());
