@@ -5,7 +5,7 @@ use crate::btf::{Btf, BtfError, ObjectMap, TypeKind};
 use crate::insn::Endian;
 
 /// The largest number of maps that are read; a program can use 64.
-const MOST: usize = 1024;
+const MAPS_MAX: usize = 1024;
 
 impl<'a> Object<'a> {
     /// The maps in their order: those of `.maps` as the types in `btf` describe them, or those of `maps`
@@ -15,7 +15,7 @@ impl<'a> Object<'a> {
     /// There are too many.
     pub fn maps(&self, btf: Option<&mut Btf<'a>>) -> Result<Vec<ObjectMap<'a>>, ElfError> {
         let symbols: Vec<_> = self.map_symbols().collect();
-        if symbols.len() > MOST {
+        if symbols.len() > MAPS_MAX {
             return Err(ElfError::Maps(symbols.len()));
         }
         let types = btf.and_then(|btf| {

@@ -49,7 +49,7 @@ pub struct History<'a> {
 }
 
 /// So many events are told.
-const MOST: usize = 16;
+const EVENTS_MAX: usize = 16;
 
 /// So many steps are gone back: a log may have a million.
 const FARTHEST: usize = 1 << 16;
@@ -274,7 +274,7 @@ impl<'a> History<'a> {
             event.times_before += 1;
             return;
         }
-        if self.events.len() == MOST {
+        if self.events.len() == EVENTS_MAX {
             return;
         }
         let after = steps[step].after;

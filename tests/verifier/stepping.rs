@@ -25,7 +25,7 @@ fn said(kernel: &str, name: &str) -> (&'static Recorded, Verification) {
     (one, verification(one, log))
 }
 
-const MOST: usize = 20_000;
+const SHOWN_MAX: usize = 20_000;
 
 /// All logs, at every level, those that were shortened too.
 fn all() -> Vec<(&'static Recorded, Verification)> {
@@ -34,7 +34,7 @@ fn all() -> Vec<(&'static Recorded, Verification)> {
 }
 
 fn stepper<'a>(one: &Recorded, program: &'a Verification) -> Stepper<'a> {
-    Stepper::new(vec![SteppedProgram::new(one.name.clone(), !one.accepted, program, MOST)])
+    Stepper::new(vec![SteppedProgram::new(one.name.clone(), !one.accepted, program, SHOWN_MAX)])
 }
 
 /// Presses keys as they are typed, and gives the screen.
@@ -201,7 +201,7 @@ fn each_program_keeps_its_place() {
     let (one, first) = said("6.18", "ok_map_counter");
     let (two, second) = said("6.18", "missing_null_check");
     let walked = |one: &Recorded, program| {
-        SteppedProgram::new(one.name.clone(), !one.accepted, program, MOST)
+        SteppedProgram::new(one.name.clone(), !one.accepted, program, SHOWN_MAX)
     };
     let mut stepper = Stepper::new(vec![walked(one, &first), walked(two, &second)]);
     let start = screen(&mut stepper, "nnn", SIZE);
@@ -249,7 +249,7 @@ fn behind_the_last_step_are_the_totals() {
 #[test]
 fn of_a_long_walk_the_end_is_kept() {
     let (one, program) = said("6.18", "ok_bounded_loop");
-    let whole = Trail::of(&program.code, &program.log, MOST);
+    let whole = Trail::of(&program.code, &program.log, SHOWN_MAX);
     let kept = Trail::of(&program.code, &program.log, 10);
     assert_eq!((kept.rows().len(), kept.left_out()), (10, whole.rows().len() - 10));
     let last = whole.rows().len() - 1;
@@ -272,15 +272,15 @@ fn of_a_long_walk_the_end_is_kept() {
 fn nothing_of_a_walk_is_lost_by_keeping_it() {
     let (mut compared, mut branches) = (0, 0);
     for (one, program) in all() {
-        let trail = Trail::of(&program.code, &program.log, MOST);
+        let trail = Trail::of(&program.code, &program.log, SHOWN_MAX);
         let mut told = vec![];
         walk::<Infallible>(&program.code, &program.log, &mut |entry| {
             told.push(entry);
             Ok(())
         })
         .unwrap();
-        assert_eq!(trail.rows().len(), told.len().min(MOST), "{} {}", one.kernel, one.name);
-        if told.len() > MOST {
+        assert_eq!(trail.rows().len(), told.len().min(SHOWN_MAX), "{} {}", one.kernel, one.name);
+        if told.len() > SHOWN_MAX {
             continue;
         }
         for (row, entry) in told.iter().enumerate() {
@@ -384,7 +384,7 @@ proptest! {
         let logs = &recorded()[other].logs;
         let text: String = logs[start % logs.len()].1.chars().skip(start).take(end).collect();
         let program = verification(one, &text);
-        let walked = || SteppedProgram::new(one.name.clone(), !one.accepted, &program, MOST);
+        let walked = || SteppedProgram::new(one.name.clone(), !one.accepted, &program, SHOWN_MAX);
         let mut stepper = Stepper::new(vec![walked(), walked()]);
         for (key, width, height) in pressed {
             if !stepper.press(key) {

@@ -7,7 +7,7 @@ use crate::cli::report;
 use crate::cli::stop::Stop;
 use crate::error::Error;
 use crate::verifier::draw::stepper::{SteppedProgram, Stepper};
-use crate::verifier::verified::{MOST, Verified};
+use crate::verifier::verified::{SHOWN_MAX, Verified};
 
 /// Whether there is a terminal to step on. stdin may be the program.
 ///
@@ -32,7 +32,7 @@ pub fn check(from_stdin: bool) -> Result<(), Error> {
 /// The terminal cannot be used.
 pub fn run(programs: &[Verified]) -> Result<(), Stop> {
     let walked = programs.iter().map(|verified| {
-        SteppedProgram::new(verified.title(), verified.refused, &verified.program, MOST)
+        SteppedProgram::new(verified.title(), verified.refused, &verified.program, SHOWN_MAX)
     });
     let walked: Vec<_> = walked.collect();
     if walked.is_empty() {

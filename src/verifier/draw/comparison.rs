@@ -9,7 +9,7 @@ use crate::verifier::log::KnownValue;
 use crate::verifier::pair::{Counterpart, LONGEST, Pair};
 use crate::verifier::recording::{Recording, Verdict};
 use crate::verifier::totals::Totals;
-use crate::verifier::verified::{MOST, Verified};
+use crate::verifier::verified::{SHOWN_MAX, Verified};
 use crate::verifier::walk::name;
 use crate::view::table::{Align as Column, table};
 
@@ -200,7 +200,7 @@ fn limits(verified: &Verified, there: &Recording, comparison: &Comparison) -> Ve
         }
     }
     if verified.totals_only {
-        lines.push(format!("more than {MOST} instructions here: the walks are not compared"));
+        lines.push(format!("more than {SHOWN_MAX} instructions here: the walks are not compared"));
         return lines;
     }
     if comparison.here.insns == 0 {

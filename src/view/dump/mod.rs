@@ -38,7 +38,7 @@ pub enum Format {
 }
 
 /// The largest number of instructions in a program that any kernel accepts.
-const MOST: usize = 1_000_000;
+const INSTRUCTIONS_MAX: usize = 1_000_000;
 
 /// A program made ready to be printed.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ pub enum Origin {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum DumpError {
     /// There are more instructions than any kernel accepts.
-    #[error("{0} instructions: a program has at most {MOST}")]
+    #[error("{0} instructions: a program has at most {INSTRUCTIONS_MAX}")]
     TooMany(usize),
     /// The bytes are not whole slots.
     #[error(transparent)]
@@ -114,7 +114,7 @@ impl Dump {
     /// # Errors
     /// The bytes are not whole slots, or more than any kernel accepts.
     pub fn new(name: &str, bytes: Vec<u8>, endian: Endian) -> Result<Dump, DumpError> {
-        if bytes.len() > 8 * MOST {
+        if bytes.len() > 8 * INSTRUCTIONS_MAX {
             return Err(DumpError::TooMany(bytes.len() / 8));
         }
         let mut wrong = vec![];
