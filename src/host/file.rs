@@ -20,8 +20,9 @@ const FILE_BYTES_MAX: u64 = 256 << 20;
 /// It cannot be read, or is larger than 256 MiB.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let (file, length) = open(path)?;
-    let too_large =
-        || Error::usage(format!("{}: it has more than {} MiB", path.display(), FILE_BYTES_MAX >> 20));
+    let too_large = || {
+        Error::usage(format!("{}: it has more than {} MiB", path.display(), FILE_BYTES_MAX >> 20))
+    };
     if length > FILE_BYTES_MAX {
         return Err(too_large());
     }

@@ -70,7 +70,8 @@ fn verify_program(
 ) -> WalkResult {
     // The statistics too.
     let load = Load { log_level: 2 | 4, ..load };
-    let (log, totals_only) = prepared(name, program, maps, load, explain, &mut sys::prog::verify)?;
+    let (log, totals_only) =
+        load_prepared(name, program, maps, load, explain, &mut sys::prog::verify)?;
     Ok(Walked { program: verification(program, maps.iter().map(Map::spec), log), totals_only })
 }
 
@@ -103,12 +104,12 @@ fn load_program(
     explain: &dyn Fn(&LoadError, Verification) -> Error,
 ) -> Result<Prog, Error> {
     let load = Load { log_level: 2, ..load };
-    prepared(name, program, maps, load, explain, &mut sys::prog::load)
+    load_prepared(name, program, maps, load, explain, &mut sys::prog::load)
 }
 
-/// Completes `load` by the program, its maps and its types, and runs `load_with` on it. `explain` makes an
-/// error of a refusal.
-fn prepared<T>(
+/// Builds the load request from `load`, the program, its maps and its types, and runs `load_with` on it.
+/// `explain` makes an error of a refusal.
+fn load_prepared<T>(
     name: &str,
     program: &Program,
     maps: &[Map],

@@ -376,7 +376,7 @@ mod tests {
     use crate::host::{RawTp, TpBtf};
     use crate::insn::{Asm, r0};
     use crate::sys::Errno;
-    use crate::sys::call::{Call, Command, hook};
+    use crate::sys::call::{BpfCommand, Call, hook};
 
     const RAW_TRACEPOINT: u32 = 17;
 
@@ -408,7 +408,7 @@ mod tests {
     /// A kernel that answers program loads so and everything else with success.
     fn kernel(load: impl Fn(u32) -> Result<i64, Errno> + 'static) -> hook::Installed {
         hook::install(move |call| match call {
-            Call::Bpf { command: Command::ProgLoad, attr } => Some(load(hook::u32_at(attr, 0))),
+            Call::Bpf { command: BpfCommand::ProgLoad, attr } => Some(load(hook::u32_at(attr, 0))),
             _ => Some(Ok(hook::fd())),
         })
     }
@@ -463,7 +463,7 @@ mod tests {
     fn full(nth: u32) -> hook::Installed {
         let opened = std::cell::Cell::new(0);
         hook::install(move |call| match call {
-            Call::Bpf { command: Command::RawTracepointOpen, .. } => {
+            Call::Bpf { command: BpfCommand::RawTracepointOpen, .. } => {
                 opened.set(opened.get() + 1);
                 Some(if opened.get() == nth { Err(Errno::ENOENT) } else { Ok(hook::fd()) })
             }

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::attr::{BtfLoad, address, address_mut, length};
-use super::call::{Command, bpf_fd, charged};
+use super::call::{BpfCommand, bpf_fd, charged};
 use super::log::with_log;
 use super::{LoadError, SysError};
 
@@ -46,7 +46,7 @@ impl LoadedBtf {
             ..BtfLoad::default()
         };
         // SAFETY: blob and log have the lengths that are given; the command returns a new descriptor.
-        let result = unsafe { bpf_fd(Command::BtfLoad, &mut attr) };
+        let result = unsafe { bpf_fd(BpfCommand::BtfLoad, &mut attr) };
         (result, attr.btf_log_true_size)
     }
 }

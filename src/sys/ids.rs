@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use super::attr::GetId;
-use super::call::{Command, bpf, bpf_fd};
+use super::call::{BpfCommand, bpf, bpf_fd};
 use super::{Errno, SysError};
 
 /// The kinds of objects that have ids.
@@ -22,10 +22,10 @@ pub enum ObjectKind {
 /// The id after `id`; `None` at the end. Ids start at 1, so the first is after 0. Needs CAP_SYS_ADMIN.
 pub fn next_id(kind: ObjectKind, id: u32) -> Result<Option<u32>, SysError> {
     let command = match kind {
-        ObjectKind::Prog => Command::ProgGetNextId,
-        ObjectKind::Map => Command::MapGetNextId,
-        ObjectKind::Btf => Command::BtfGetNextId,
-        ObjectKind::Link => Command::LinkGetNextId,
+        ObjectKind::Prog => BpfCommand::ProgGetNextId,
+        ObjectKind::Map => BpfCommand::MapGetNextId,
+        ObjectKind::Btf => BpfCommand::BtfGetNextId,
+        ObjectKind::Link => BpfCommand::LinkGetNextId,
     };
     let mut attr = GetId { id, ..GetId::default() };
     // SAFETY: the attr holds no address.
@@ -49,10 +49,10 @@ pub fn ids(kind: ObjectKind) -> impl Iterator<Item = Result<u32, SysError>> {
 /// A descriptor of an object; ENOENT when it is gone. Needs CAP_SYS_ADMIN.
 pub fn open(kind: ObjectKind, id: u32) -> Result<OwnedFd, SysError> {
     let command = match kind {
-        ObjectKind::Prog => Command::ProgGetFdById,
-        ObjectKind::Map => Command::MapGetFdById,
-        ObjectKind::Btf => Command::BtfGetFdById,
-        ObjectKind::Link => Command::LinkGetFdById,
+        ObjectKind::Prog => BpfCommand::ProgGetFdById,
+        ObjectKind::Map => BpfCommand::MapGetFdById,
+        ObjectKind::Btf => BpfCommand::BtfGetFdById,
+        ObjectKind::Link => BpfCommand::LinkGetFdById,
     };
     // SAFETY: the attr holds no address, and all four commands return a new descriptor.
     unsafe { bpf_fd(command, &mut GetId { id, ..GetId::default() }) }

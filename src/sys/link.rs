@@ -7,7 +7,7 @@ use super::attr::{
     LinkKprobeMulti, LinkPerfEvent, LinkTracing, LinkUprobeMulti, RawTracepointOpen, address,
     length,
 };
-use super::call::{Command, bpf_fd, perf_enable, perf_set_bpf};
+use super::call::{BpfCommand, bpf_fd, perf_enable, perf_set_bpf};
 pub use super::perf::At;
 use super::{AttachType, PerfEvent, Prog, SysError};
 
@@ -49,7 +49,7 @@ pub fn tracing(prog: &Prog) -> Result<Link, SysError> {
 fn open_raw_tracepoint(prog: &Prog, name: u64) -> Result<Link, SysError> {
     let mut attr = RawTracepointOpen { name, prog_fd: raw(prog), ..RawTracepointOpen::default() };
     // SAFETY: the name is none or a C string that the caller borrows; the command returns a new descriptor.
-    unsafe { bpf_fd(Command::RawTracepointOpen, &mut attr) }.map(|fd| Link { fd })
+    unsafe { bpf_fd(BpfCommand::RawTracepointOpen, &mut attr) }.map(|fd| Link { fd })
 }
 
 /// As [`tracing`], with a number that the program gets from the helper get_attach_cookie.
@@ -66,7 +66,7 @@ pub fn tracing_with_cookie(
         ..LinkTracing::default()
     };
     // SAFETY: the attr holds no address; the command returns a new descriptor.
-    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(|fd| Link { fd })
+    unsafe { bpf_fd(BpfCommand::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
 /// Attaches a program to a perf event, with a number that the program gets from the helper
@@ -82,7 +82,7 @@ pub fn perf_event(prog: &Prog, event: &PerfEvent, cookie: u64) -> Result<Link, S
         ..LinkPerfEvent::default()
     };
     // SAFETY: the attr holds no address; the command returns a new descriptor.
-    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(|fd| Link { fd })
+    unsafe { bpf_fd(BpfCommand::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
 /// Kernel functions.
@@ -129,7 +129,7 @@ pub fn kprobe_multi(
     };
     // SAFETY: each array that is there has `count` elements, and the names are C strings that their owner
     // still holds. The command returns a new descriptor.
-    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(|fd| Link { fd })
+    unsafe { bpf_fd(BpfCommand::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
 /// Places in one executable or library.
@@ -171,7 +171,7 @@ pub fn uprobe_multi(prog: &Prog, places: &UprobePlaces<'_>, at: At) -> Result<Li
     };
     // SAFETY: each array that is there has `count` elements, and the path is a C string that its owner
     // still holds. The command returns a new descriptor.
-    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(|fd| Link { fd })
+    unsafe { bpf_fd(BpfCommand::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
 fn raw(prog: &Prog) -> u32 {

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::attr::{self, Attr, GetInfo, address_mut, length, name_text};
-use super::call::{Command, bpf, bpf_fd};
+use super::call::{BpfCommand, bpf, bpf_fd};
 use super::{Errno, LoadedBtf, Prog, SysError, kernel_enum};
 
 pub use super::ids::{ObjectKind, ids, next_id, open};
@@ -13,14 +13,14 @@ pub use super::ids::{ObjectKind, ids, next_id, open};
 pub fn open_pinned(path: &CStr) -> Result<OwnedFd, SysError> {
     let mut attr = attr::ObjGet { pathname: path.as_ptr() as u64, ..Default::default() };
     // SAFETY: the path ends in a zero and lives until the call returns, which gives a new descriptor.
-    unsafe { bpf_fd(Command::ObjGet, &mut attr) }
+    unsafe { bpf_fd(BpfCommand::ObjGet, &mut attr) }
 }
 
 /// From now on programs count their runs and how long they take, until the descriptor is closed.
 /// Requires Linux 5.8. Needs CAP_SYS_ADMIN.
 pub fn enable_stats() -> Result<OwnedFd, SysError> {
     // SAFETY: the attr holds no address, and the command returns a new descriptor.
-    unsafe { bpf_fd(Command::EnableStats, &mut attr::EnableStats::default()) }
+    unsafe { bpf_fd(BpfCommand::EnableStats, &mut attr::EnableStats::default()) }
 }
 
 /// A loaded program.
@@ -241,5 +241,5 @@ pub(super) unsafe fn get_info<I: Attr>(fd: BorrowedFd<'_>, info: &mut I) -> Resu
     };
     // SAFETY: `info` is as long as we say, and the kernel writes to no address in it but those that the
     // caller vouches for.
-    unsafe { bpf(Command::ObjGetInfoByFd, &mut attr) }
+    unsafe { bpf(BpfCommand::ObjGetInfoByFd, &mut attr) }
 }

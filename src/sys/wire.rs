@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::rc::Rc;
 
-use super::call::{Call, Command, hook};
+use super::call::{BpfCommand, Call, hook};
 use super::link::{At, KprobeFunctions, UprobePlaces};
 use super::map::Update;
 use super::object::ObjectKind;
@@ -233,8 +233,8 @@ fn btf_load() {
     let seen = Recorded::default();
     let last = seen.clone();
     let _hook = hook::install(move |call| {
-        let Call::Bpf { command: Command::BtfLoad, attr } = call else { panic!("{call:?}") };
-        last.borrow_mut().push((Command::BtfLoad.call(), attr.to_vec()));
+        let Call::Bpf { command: BpfCommand::BtfLoad, attr } = call else { panic!("{call:?}") };
+        last.borrow_mut().push((BpfCommand::BtfLoad.call(), attr.to_vec()));
         Some(Err(Errno::EINVAL))
     });
     assert_eq!(LoadedBtf::load(&blob).unwrap_err().errno, Errno::EINVAL);

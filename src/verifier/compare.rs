@@ -199,8 +199,8 @@ struct WalkNode<'a> {
 
 const NONE: usize = usize::MAX;
 
-/// In the place of a node: there is one, but what is behind it is not compared.
-const TOLD: usize = usize::MAX - 1;
+/// In the place of a node that exists, but after which nothing is compared.
+const SKIPPED: usize = usize::MAX - 1;
 
 /// Behind each instruction of a log the places of which it tells what is known: others may have changed
 /// without a word.
@@ -404,7 +404,7 @@ fn pairs<'a>(
             let insns = tree.nodes[from].insns.saturating_sub(1);
             found.parting(tree, from, walked, Why::Safe, insns);
             // With what is behind it.
-            (twins[index], back[twin]) = (NONE, TOLD);
+            (twins[index], back[twin]) = (NONE, SKIPPED);
             continue;
         }
         let before = differ.get(node.parent).copied().unwrap_or(0);
@@ -416,7 +416,7 @@ fn pairs<'a>(
     }
     for (index, node) in there.nodes.iter().enumerate().filter(|(index, _)| back[*index] == NONE) {
         match back.get(node.parent) {
-            Some(&NONE | &TOLD) => {}
+            Some(&NONE | &SKIPPED) => {}
             parent => {
                 let parent = (here, parent.copied().unwrap_or(NONE));
                 found.only(code, Side::There, there, index, parent, whole[0]);

@@ -158,8 +158,15 @@ impl<'a> Paths<'a> {
 
 fn read<'a, 'c>(code: &'c Code, log: &'a str) -> (Path<'a>, PathReader<'a, 'c>) {
     let (waiting, insns) = (vec![], vec![]);
-    let mut walk =
-        PathReader { code, nodes: vec![], insns, last: NONE, waiting, leads: None, entry: None };
+    let mut walk = PathReader {
+        code,
+        nodes: vec![],
+        insns,
+        last: NONE,
+        waiting,
+        next_parent: None,
+        entry: None,
+    };
     let mut path = Path { missing: missing(log), ..Path::default() };
     for event in events_of_walk(log) {
         match event {
@@ -171,9 +178,9 @@ fn read<'a, 'c>(code: &'c Code, log: &'a str) -> (Path<'a>, PathReader<'a, 'c>) 
             LogEvent::State { at: Some(at), state } => walk.known(at, state),
             LogEvent::State { at: None, state } => walk.known_beside(state),
             LogEvent::Edge { from, state, .. } => walk.edge(from, state),
-            LogEvent::Safe { .. } => walk.leads = Some(NONE),
+            LogEvent::Safe { .. } => walk.next_parent = Some(NONE),
             LogEvent::Frame(FrameChange::Back(_) | FrameChange::Callee) => {
-                walk.leads = Some(walk.last)
+                walk.next_parent = Some(walk.last)
             }
             LogEvent::Message(text) => path.messages.push(text),
             LogEvent::Report(report) => path.report = Some(report),
@@ -195,9 +202,9 @@ struct PathReader<'a, 'c> {
     last: usize,
     /// Branches of which one side may still be walked.
     waiting: Vec<usize>,
-    /// After which node the next instruction comes, where that is known: [`NONE`] if after none of
+    /// The parent of the next instruction's node, where that is known: [`NONE`] if it is none of
     /// the path so far.
-    leads: Option<usize>,
+    next_parent: Option<usize>,
     /// What is known at the program's beginning.
     entry: Option<State<'a>>,
 }
@@ -208,7 +215,7 @@ impl<'a> PathReader<'a, '_> {
             let node: Option<&PathNode> = self.nodes.get(last);
             node.is_some_and(|node| self.code.targets(node.step.at).contains(&Some(at)))
         };
-        let parent = match self.leads.take() {
+        let parent = match self.next_parent.take() {
             Some(NONE) => self.branch_to(at),
             Some(parent) => parent,
             None if self.nodes.is_empty() || follows(self.last) => self.last,
@@ -247,13 +254,13 @@ impl<'a> PathReader<'a, '_> {
                 }
             },
         };
-        self.leads = Some(if state.is_some() { parent } else { NONE });
+        self.next_parent = Some(if state.is_some() { parent } else { NONE });
         // What was known behind the branch was known on its other side.
         if let (Some(state), Some(node)) = (state, self.nodes.get(parent)) {
             let step = PathStep { after: Some(state), ..node.step };
             let parent = node.parent;
             self.nodes.push(PathNode { step, parent });
-            self.leads = Some(self.nodes.len() - 1);
+            self.next_parent = Some(self.nodes.len() - 1);
         }
     }
 
@@ -263,7 +270,7 @@ impl<'a> PathReader<'a, '_> {
             self.entry = Some(state);
         }
         let follows = self.nodes.get(self.last).is_some_and(|node| {
-            self.leads.is_none() && self.code.targets(node.step.at).contains(&Some(at))
+            self.next_parent.is_none() && self.code.targets(node.step.at).contains(&Some(at))
         });
         if follows && self.nodes[self.last].step.after.is_none() {
             self.nodes[self.last].step.after = Some(state);

@@ -1,4 +1,4 @@
-//! The whole walk kept, so that one can go about in it.
+//! The walk in memory, with random access: parent, other branch, history.
 
 use std::convert::Infallible;
 use std::ops::Range;

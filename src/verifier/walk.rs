@@ -155,9 +155,9 @@ fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) 
         said: vec![],
         last: None,
         number: 0,
-        leads: true,
+        resumes: true,
         times: vec![0; code.slots().len()],
-        onward: false,
+        traces_on: false,
         out: vec![],
     };
     let mut framed = false;
@@ -182,7 +182,7 @@ fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) 
             }
             LogEvent::Frame(frame) => {
                 framed = true;
-                walk.leads |= matches!(frame, FrameChange::Back(_) | FrameChange::Callee);
+                walk.resumes |= matches!(frame, FrameChange::Back(_) | FrameChange::Callee);
             }
             LogEvent::Backtrack(step) => walk.backtrack(step),
             // What is known behind the instruction may still follow.
@@ -227,19 +227,19 @@ struct WalkReader<'a, 'c> {
     last: Option<u32>,
     /// How many instructions were walked over.
     number: usize,
-    /// Whether the next instruction goes on here, though it does not follow.
-    leads: bool,
+    /// Whether the next instruction continues this path without being a successor of the last.
+    resumes: bool,
     /// How often each slot was walked over.
     times: Vec<u32>,
-    /// Whether the next stretch goes on with what is looked for.
-    onward: bool,
+    /// Whether the next stretch continues the tracing back that is under way.
+    traces_on: bool,
     out: Vec<Entry<'a>>,
 }
 
 impl<'a> WalkReader<'a, '_> {
     fn insn(&mut self, at: u32) {
         self.flush();
-        if !std::mem::take(&mut self.leads) && !self.follows(at) {
+        if !std::mem::take(&mut self.resumes) && !self.follows(at) {
             self.branch_to(at, None);
         }
         let number = self.number;
@@ -318,13 +318,13 @@ impl<'a> WalkReader<'a, '_> {
             if let Some(state) = state {
                 self.learn(state, true);
             }
-            self.leads = state.is_some();
+            self.resumes = state.is_some();
             return;
         }
         self.flush();
         let condition = self.take_up(|branch| branch.at == from).map(|(_, number)| number);
         self.branch(from, condition, to, speculative, state);
-        self.leads = state.is_some();
+        self.resumes = state.is_some();
         if state.is_none() {
             self.out.push(Entry::Safe { at: to, depth: self.depth });
             self.last = None;
@@ -334,11 +334,11 @@ impl<'a> WalkReader<'a, '_> {
     /// What is known before the instruction at a slot is what is known behind the one before. Where
     /// that had to be traced back, its own slot is told again.
     fn known(&mut self, at: u32, state: State<'a>) {
-        if !self.leads && !self.follows(at) && self.last != Some(at) {
+        if !self.resumes && !self.follows(at) && self.last != Some(at) {
             // Linux 5.10 does not say that it takes up a branch.
             self.flush();
             self.branch_to(at, Some(state));
-            self.leads = true;
+            self.resumes = true;
             return;
         }
         if self.step.is_some() {
@@ -387,9 +387,9 @@ impl<'a> WalkReader<'a, '_> {
 
     fn backtrack(&mut self, back: Backtrack<'a>) {
         let Some(step) = &mut self.step else { return };
-        let onward = std::mem::take(&mut self.onward);
+        let traces_on = std::mem::take(&mut self.traces_on);
         match back {
-            Backtrack::Stretch { .. } if !onward => step.exact.push(Exact::default()),
+            Backtrack::Stretch { .. } if !traces_on => step.exact.push(Exact::default()),
             Backtrack::Before { registers, stack, at, .. } => {
                 if let Some(exact) = step.exact.last_mut() {
                     exact.of(registers, stack);
@@ -400,14 +400,14 @@ impl<'a> WalkReader<'a, '_> {
                 if let Some(exact) = step.exact.last_mut() {
                     exact.of(registers, stack);
                 }
-                self.onward = true;
+                self.traces_on = true;
             }
             Backtrack::Stretch { .. } | Backtrack::All => {}
         }
     }
 
     fn flush(&mut self) {
-        self.onward = false;
+        self.traces_on = false;
         let Some(mut step) = self.step.take() else { return };
         step.exact.retain(|exact| !exact.places.is_empty());
         let known = self.frames.get(step.frame).or(self.frames.last());

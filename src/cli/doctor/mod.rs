@@ -110,7 +110,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::sys::call::{Call, Command, hook};
+    use crate::sys::call::{BpfCommand, Call, hook};
     use crate::sys::{Errno, file};
 
     const ROOT: (&str, &str) = ("/proc/self/status", "CapEff:\t000001ffffffffff\n");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     /// A kernel that refuses one command with this error and accepts all others.
-    fn without(refused: Command, errno: Errno) -> hook::Installed {
+    fn without(refused: BpfCommand, errno: Errno) -> hook::Installed {
         hook::install(move |call| match call {
             Call::Bpf { command, .. } if *command == refused => Some(Err(errno)),
             _ => Some(Ok(hook::fd())),
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_kernel_without_bpf_btf_or_tracefs_is_told_so() {
         let _host = host([ROOT]);
-        let _kernel = without(Command::MapCreate, Errno::ENOSYS);
+        let _kernel = without(BpfCommand::MapCreate, Errno::ENOSYS);
         let checks = kernel::checks();
         says(&checks, "bpf(2)", CheckState::Missing, "");
         says(&checks, "BTF", CheckState::Missing, "--btf FILE");
@@ -153,7 +153,7 @@ mod tests {
     fn a_program_that_nobody_may_load_is_told_by_its_reason() {
         let lockdown = ("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
         let _host = host([ROOT, lockdown]);
-        let _kernel = without(Command::ProgLoad, Errno::EPERM);
+        let _kernel = without(BpfCommand::ProgLoad, Errno::EPERM);
         let helpers = features::helpers();
         says(&helpers, "probe_read_kernel", CheckState::Missing, "chosen at boot");
         let privileges = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_was_not_permitted_is_not_called_missing() {
         let _host = host([("/proc/self/status", "CapEff:\t0000000000000000\n")]);
-        let _kernel = without(Command::ProgLoad, Errno::EPERM);
+        let _kernel = without(BpfCommand::ProgLoad, Errno::EPERM);
         for check in features::helpers().iter().chain(&features::instructions()) {
             assert_eq!(check.state, CheckState::CannotTell, "{check:?}");
         }
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_refused_instruction_says_which_kernel_brought_it() {
         let _host = host([ROOT]);
-        let _kernel = without(Command::ProgLoad, Errno::EINVAL);
+        let _kernel = without(BpfCommand::ProgLoad, Errno::EINVAL);
         let instructions = features::instructions();
         says(&instructions, "load_acquire", CheckState::Missing, "Linux 6.15");
         let helpers = features::helpers();
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn each_attach_kind_that_is_refused_says_what_it_needs() {
         let _host = host([ROOT]);
-        let _kernel = without(Command::ProgLoad, Errno::EINVAL);
+        let _kernel = without(BpfCommand::ProgLoad, Errno::EINVAL);
         let checks = attach::checks(&KernelTypes::running(), &mut Held::new());
         for check in &checks {
             assert_eq!(check.state, CheckState::Missing, "{check:?}");
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn a_map_that_cannot_be_read_in_batches_is_no_missing_map() {
         let _host = host([ROOT, ("/sys/devices/system/cpu/possible", "0-1\n")]);
-        let _kernel = without(Command::MapLookupBatch, Errno::ENOTSUPP);
+        let _kernel = without(BpfCommand::MapLookupBatch, Errno::ENOTSUPP);
         let maps = maps::checks();
         says(&maps, "percpu_array", CheckState::Ok, "");
         says(&maps, "batches of percpu_array", CheckState::Missing, "Linux 5.13");

@@ -54,7 +54,7 @@ pub struct PageSection<'a> {
     /// The state of the row before.
     known: Known<'a>,
     /// Whether that is also the state before the next row.
-    onward: bool,
+    known_holds: bool,
     /// The numbers of values.
     values: HashMap<String, u32>,
     /// The values in their order, as HTML.
@@ -93,7 +93,7 @@ impl<'a> PageSection<'a> {
             skipped: 0,
             last: None,
             known: vec![],
-            onward: false,
+            known_holds: false,
             values: HashMap::new(),
             told: String::new(),
         }
@@ -104,14 +104,14 @@ impl<'a> PageSection<'a> {
         match entry {
             Entry::Begin { at, changes } => {
                 self.close(0);
-                (self.last, self.onward) = (None, false);
+                (self.last, self.known_holds) = (None, false);
                 self.item("from", &format!("begins at {at}: {}", learnt(changes, bold, is)));
             }
             Entry::Step(step) => self.step(step),
             Entry::Branch { from, condition, to, depth, speculative, changes } => {
                 let row = condition.and_then(|number| number.checked_sub(self.skipped));
                 self.last = row.filter(|row| *row < self.rows.len());
-                self.onward = false;
+                self.known_holds = false;
                 // Deeper branches are not nested: browsers nest only some hundred levels.
                 let deep = (*depth).clamp(1, DEEPEST);
                 self.close(deep - 1);
@@ -126,7 +126,7 @@ impl<'a> PageSection<'a> {
                 let before = self.link(self.row_of(*at), *at);
                 let text = format!("{before}: safe: already known to be safe, the path ends here");
                 self.item("safe", &text);
-                (self.last, self.onward) = (None, false);
+                (self.last, self.known_holds) = (None, false);
             }
             Entry::Said(text) => self.item("said", &escape(text)),
             Entry::Cut => self.item("said", CUT),
@@ -200,7 +200,7 @@ impl<'a> PageSection<'a> {
         self.html.push_str(&told);
         self.html.push('\n');
         let ends = step.frame == 0 && matches!(insn, Some(Insn::Exit));
-        (self.last, self.onward) = ((!ends).then_some(row), true);
+        (self.last, self.known_holds) = ((!ends).then_some(row), true);
     }
 
     /// Whether the instruction at a slot may follow this row.
@@ -248,7 +248,7 @@ impl<'a> PageSection<'a> {
             }
             _ => {
                 // The place that it writes is known after it, and the others that it needs before it.
-                let before = if self.onward { &self.known[..] } else { &[] };
+                let before = if self.known_holds { &self.known[..] } else { &[] };
                 let written = effect(insn, |_, _| None).writes;
                 let slot = |base: Reg, offset: i16| {
                     slot_at(base, offset, |number| {
