@@ -221,7 +221,7 @@ fn types(c: &mut Criterion) {
             for _ in 0..count {
                 let mut btf = types.btf().unwrap().unwrap();
                 btf.field("request", "__data_len").unwrap();
-                btf.find_id(btf::Kind::Typedef, "btf_trace_block_rq_issue").unwrap();
+                btf.find_id(btf::TypeKind::Typedef, "btf_trace_block_rq_issue").unwrap();
             }
             start.elapsed()
         });

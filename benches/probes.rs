@@ -203,7 +203,9 @@ fn in_process(kind: &str, insns: Vec<u8>) -> Result<((Prog, Link, Map), u32)> {
         "tp_btf" => {
             with_types(|btf| Ok(btf.trace_args("block_rq_issue")?.map(|args| args.type_id)))?
         }
-        "fentry" => with_types(|btf| btf.find_id(rawbpf::btf::Kind::Func, "blk_mq_start_request"))?,
+        "fentry" => {
+            with_types(|btf| btf.find_id(rawbpf::btf::TypeKind::Func, "blk_mq_start_request"))?
+        }
         _ => 0,
     };
     let load =

@@ -4,7 +4,7 @@
 use std::os::fd::AsFd;
 
 use rawbpf::sys::map::Entries;
-use rawbpf::sys::object::{self, Kind};
+use rawbpf::sys::object::{self, ObjectKind};
 use rawbpf::sys::{Map, MapType, SysError};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,8 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn list() -> Result<(), SysError> {
-    for id in object::ids(Kind::Map) {
-        let map = object::map_info(object::open(Kind::Map, id?)?.as_fd())?;
+    for id in object::ids(ObjectKind::Map) {
+        let map = object::map_info(object::open(ObjectKind::Map, id?)?.as_fd())?;
         let kind = MapType::from_raw(map.map_type).map_or("?", MapType::name);
         println!("{} {kind} {}: {} elements at most", map.id, map.name, map.max_entries);
     }

@@ -3,7 +3,7 @@
 use crate::aggregate::counters::{self, count_one};
 use crate::aggregate::{Buckets, Distributions, distribution};
 use crate::btf::Number;
-use crate::host::{Origin, Value};
+use crate::host::{ContextPlace, TracedValue};
 use crate::insn::helper::GET_CURRENT_PID_TGID;
 use crate::insn::{
     Access::Probe,
@@ -49,7 +49,7 @@ pub fn maps(options: &Options) -> Vec<MapSpec> {
 }
 
 /// `values.add(value)`
-pub fn program(value: &Value, options: &Options) -> Result<Program, AsmError> {
+pub fn program(value: &TracedValue, options: &Options) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
     let (other, unreadable) = (a.label(), a.label());
     a.frame.place_for_reads();
@@ -62,20 +62,20 @@ pub fn program(value: &Value, options: &Options) -> Result<Program, AsmError> {
         a.jump_if(w0, Ne, pid as i32, &other);
     }
     let Number { size, signed, pointer } = value.number;
-    let in_register = matches!(value.origin, Origin::Word(_)) && value.path.is_empty();
+    let in_register = matches!(value.origin, ContextPlace::Word(_)) && value.path.is_empty();
     match (value.origin, &value.path[..]) {
-        (Origin::Field(offset), _) => match size {
+        (ContextPlace::Field(offset), _) => match size {
             1 => a.load(r7, u8_at(r6 + offset)),
             2 => a.load(r7, u16_at(r6 + offset)),
             4 => a.load(r7, u32_at(r6 + offset)),
             _ => a.load(r7, u64_at(r6 + offset)),
         },
         // To the verifier it may be an address, with which one does not calculate; its copy is a number.
-        (Origin::Word(offset), []) if pointer => {
+        (ContextPlace::Word(offset), []) if pointer => {
             a.read(Probe, r7, u64_at(r6 + offset), &unreadable)
         }
-        (Origin::Word(offset), []) => a.load(r7, u64_at(r6 + offset)),
-        (Origin::Word(offset), [pointers @ .., last]) => {
+        (ContextPlace::Word(offset), []) => a.load(r7, u64_at(r6 + offset)),
+        (ContextPlace::Word(offset), [pointers @ .., last]) => {
             a.load(r3, u64_at(r6 + offset));
             a.jump_if(r3, Eq, 0, &unreadable);
             for offset in pointers {

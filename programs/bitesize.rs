@@ -9,7 +9,7 @@ use crate::host::{Disk, Identity, Issue, Request, StructRequest, Submission, Tas
 use crate::insn::{
     Cond::{Eq, Ne},
     helper::*,
-    mem::{Load, Store},
+    mem::{Loadable, Storable},
     *,
 };
 use crate::programs::request::{skip_other_disks, skip_records_of_other_disks};
@@ -386,7 +386,7 @@ fn load_comm(a: &mut Asm, task: Option<Task>, name: Option<i32>) {
 
 /// Copies the name from the record at r6 to the key at r7, in pieces that are aligned in the record.
 #[track_caller]
-fn copy_name<T: Load + Store>(a: &mut Asm, from: i32, piece: fn(Addr) -> Mem<T>) {
+fn copy_name<T: Loadable + Storable>(a: &mut Asm, from: i32, piece: fn(Addr) -> Mem<T>) {
     for at in (0..16).step_by(T::SIZE.bytes() as usize) {
         a.load(r1, piece(r6 + (from + at)));
         a.store(piece(r7 + (COMM + at)), r1);

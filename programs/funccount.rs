@@ -66,7 +66,7 @@ impl By {
 
 /// How a program knows the number of the place where it runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
+pub enum PlaceNumber {
     /// It is a program of that place's own.
     Number(u32),
     /// The attachment tells it: one of so many.
@@ -96,13 +96,13 @@ pub fn maps(by: By, places: u32, max_keys: u32) -> Vec<MapSpec> {
 }
 
 /// `counts[place] += 1` or `counts[key] += 1`
-pub fn program(place: Place, options: Options) -> Result<Program, AsmError> {
+pub fn program(place: PlaceNumber, options: Options) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
     let (other, full) = (a.label(), a.label());
     let key = a.frame.place(16);
 
     // The context outlives a call only in r6.
-    let cookie = matches!((options.by, place), (By::Function, Place::Cookie(_)));
+    let cookie = matches!((options.by, place), (By::Function, PlaceNumber::Cookie(_)));
     if cookie && options.pid.is_some() {
         a.mov(r6, r1);
     }
@@ -117,8 +117,8 @@ pub fn program(place: Place, options: Options) -> Result<Program, AsmError> {
 
     match options.by {
         By::Function => match place {
-            Place::Number(number) => count_one(&mut a, COUNTS, number),
-            Place::Cookie(places) => {
+            PlaceNumber::Number(number) => count_one(&mut a, COUNTS, number),
+            PlaceNumber::Cookie(places) => {
                 a.call(GET_ATTACH_COOKIE);
                 // It is always below; this is for the verifier.
                 a.jump_if(r0, Ge, places as i32, &other);

@@ -1,7 +1,7 @@
 //! What the programs of the block tools have in common: where they meet a request, whether it is of
 //! the disk that was asked for, and whether it is over.
 
-use crate::host::{AttachKind, Disk, Place, RecordRequest, StructRequest};
+use crate::host::{AttachKind, Disk, RecordRequest, RequestPlace, StructRequest};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{
     Cond::{Gt, Ne},
@@ -10,15 +10,15 @@ use crate::insn::{
 
 /// Where requests are issued. The function is the one that the block layer of this kernel has; those
 /// that had both (before 5.0) lack helpers that the programs need. The tracepoint is in it.
-pub fn issue(kind: AttachKind) -> Place {
+pub fn issue(kind: AttachKind) -> RequestPlace {
     let functions = &["blk_mq_start_request", "blk_start_request"];
-    Place { kind, functions, tracepoint: ("block", "block_rq_issue") }
+    RequestPlace { kind, functions, tracepoint: ("block", "block_rq_issue") }
 }
 
 /// Where a request ends, or a part of it: a tracepoint. The functions around it miss requests that a
 /// driver ends in batches, as NVMe's does.
-pub fn end(kind: AttachKind) -> Place {
-    Place { kind, functions: &[], tracepoint: ("block", "block_rq_complete") }
+pub fn end(kind: AttachKind) -> RequestPlace {
+    RequestPlace { kind, functions: &[], tracepoint: ("block", "block_rq_complete") }
 }
 
 /// Goes on at `other` unless the request in r6 is of this disk; one without a disk, such as a driver's own,

@@ -14,7 +14,7 @@ pub struct Lesson {
     /// Whether the program is loaded with CAP_BPF alone, even for root.
     pub cap_bpf_alone: bool,
     /// The runs that the program must pass.
-    pub runs: &'static [Run],
+    pub runs: &'static [LessonRun],
 }
 
 /// The kernel whose verdicts are recorded.
@@ -24,7 +24,7 @@ pub const RECORDED: &str = "6.18";
 pub type Element = (u32, &'static [u64]);
 
 /// A run of a learner's program: the input, and the expected outcome.
-pub struct Run {
+pub struct LessonRun {
     /// The input.
     pub input: Input,
     /// The result that the program must return.
@@ -103,28 +103,37 @@ macro_rules! lesson {
     };
 }
 
-const fn on(arguments: &'static [u64], returns: u32) -> Run {
-    Run { input: Input::Arguments(arguments), returns, leaves: None }
+const fn on(arguments: &'static [u64], returns: u32) -> LessonRun {
+    LessonRun { input: Input::Arguments(arguments), returns, leaves: None }
 }
 
-const fn leaving(arguments: &'static [u64], returns: u32, key: u32, value: &'static [u64]) -> Run {
-    Run { input: Input::Arguments(arguments), returns, leaves: Some((key, value)) }
+const fn leaving(
+    arguments: &'static [u64],
+    returns: u32,
+    key: u32,
+    value: &'static [u64],
+) -> LessonRun {
+    LessonRun { input: Input::Arguments(arguments), returns, leaves: Some((key, value)) }
 }
 
-const fn on_address(arguments: &'static [u64], returns: u32) -> Run {
-    Run { input: Input::Address(arguments), returns, leaves: None }
+const fn on_address(arguments: &'static [u64], returns: u32) -> LessonRun {
+    LessonRun { input: Input::Address(arguments), returns, leaves: None }
 }
 
-const fn on_packet(length: usize, bytes: &'static [u8], returns: u32) -> Run {
-    Run { input: Input::Packet(length, bytes), returns, leaves: None }
+const fn on_packet(length: usize, bytes: &'static [u8], returns: u32) -> LessonRun {
+    LessonRun { input: Input::Packet(length, bytes), returns, leaves: None }
 }
 
-const fn locked(length: usize, bytes: &'static [u8], value: &'static [u64]) -> Run {
-    Run { input: Input::Packet(length, bytes), returns: length as u32, leaves: Some((0, value)) }
+const fn locked(length: usize, bytes: &'static [u8], value: &'static [u64]) -> LessonRun {
+    LessonRun {
+        input: Input::Packet(length, bytes),
+        returns: length as u32,
+        leaves: Some((0, value)),
+    }
 }
 
-const fn packet_leaving(length: usize, returns: u32, key: u32, value: &'static [u64]) -> Run {
-    Run { input: Input::Packet(length, &[]), returns, leaves: Some((key, value)) }
+const fn packet_leaving(length: usize, returns: u32, key: u32, value: &'static [u64]) -> LessonRun {
+    LessonRun { input: Input::Packet(length, &[]), returns, leaves: Some((key, value)) }
 }
 
 const IPV4: &[u8] = &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45];

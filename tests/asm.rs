@@ -260,10 +260,10 @@ fn an_object_has_the_sections_symbols_and_relocations_that_libbpf_looks_for() {
         assert_eq!(data("xdp")[4..8], immediate);
         let mut btf = rawbpf::btf::Btf::parse(data(".BTF")).unwrap();
         for (kind, name) in [
-            (rawbpf::btf::Kind::Var, "seen"),
-            (rawbpf::btf::Kind::Datasec, ".maps"),
-            (rawbpf::btf::Kind::Func, "drop"),
-            (rawbpf::btf::Kind::Func, "each"),
+            (rawbpf::btf::TypeKind::Var, "seen"),
+            (rawbpf::btf::TypeKind::Datasec, ".maps"),
+            (rawbpf::btf::TypeKind::Func, "drop"),
+            (rawbpf::btf::TypeKind::Func, "each"),
         ] {
             assert!(btf.find_id(kind, name).unwrap().is_some(), "{name}");
         }

@@ -1,7 +1,7 @@
 //! The answers of `rawbpf::btf` against those of a parser that reads everything, on the BTF of the
 //! kernel that runs, or of another one: `RAWBPF_BTF=file cargo test --test btf_host`.
 
-use rawbpf::btf::{Btf, Function, Kind, Line, ProgramBtf};
+use rawbpf::btf::{Btf, BtfFunction, BtfLine, ProgramBtf, TypeKind};
 use rawbpf::host::KernelTypes;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -94,7 +94,7 @@ impl Naive {
         Self { types, ids }
     }
 
-    fn id(&self, kind: Kind, name: &str) -> Option<u32> {
+    fn id(&self, kind: TypeKind, name: &str) -> Option<u32> {
         self.ids.get(&(kind as u32, name.to_owned())).copied()
     }
 
@@ -130,7 +130,7 @@ impl Naive {
 
     /// Offset and size.
     fn field(&self, name: &str, path: &str) -> Option<(u32, u32)> {
-        let mut id = self.id(Kind::Struct, name)?;
+        let mut id = self.id(TypeKind::Struct, name)?;
         let mut bits = 0;
         for part in path.split('.') {
             let members = self.members(self.strip(id));
@@ -206,12 +206,13 @@ fn a_sample_of_all_structs_is_read_as_a_full_parse_reads_it() {
         return;
     };
     let mut btf = Btf::parse(blob).unwrap();
-    let named = |record: &&Record| record.kind == Kind::Struct as u32 && !record.name.is_empty();
+    let named =
+        |record: &&Record| record.kind == TypeKind::Struct as u32 && !record.name.is_empty();
     let mut compared = 0;
     for Record { name, .. } in naive.types.iter().filter(named).step_by(50) {
         // Of several structs of this name both take the first.
-        let first = &naive.types[naive.id(Kind::Struct, name).unwrap() as usize];
-        let found = btf.find(Kind::Struct, name).unwrap().unwrap();
+        let first = &naive.types[naive.id(TypeKind::Struct, name).unwrap() as usize];
+        let found = btf.find(TypeKind::Struct, name).unwrap().unwrap();
         assert_eq!(found.size_or_type(), first.size_or_type, "{name}");
         for (member, type_id, bits, width) in naive.members(first) {
             let field = btf.field_in(&found, &member);
@@ -242,13 +243,13 @@ fn ids_are_those_of_a_full_parse() {
     }
     assert!(btf.by_id(naive.types.len() as u32).is_err());
     let wanted = [
-        (Kind::Func, "vfs_read"),
-        (Kind::Func, "blk_mq_start_request"),
-        (Kind::Typedef, "btf_trace_block_rq_issue"),
-        (Kind::Struct, "request"),
-        (Kind::Enum, "req_op"),
-        (Kind::Int, "int"),
-        (Kind::Union, "request"),
+        (TypeKind::Func, "vfs_read"),
+        (TypeKind::Func, "blk_mq_start_request"),
+        (TypeKind::Typedef, "btf_trace_block_rq_issue"),
+        (TypeKind::Struct, "request"),
+        (TypeKind::Enum, "req_op"),
+        (TypeKind::Int, "int"),
+        (TypeKind::Union, "request"),
     ];
     let found = btf.find_all(&wanted).unwrap();
     for ((kind, name), found) in wanted.into_iter().zip(found) {
@@ -267,7 +268,7 @@ fn block_tracepoints_have_the_arguments_a_full_parse_finds() {
         let Some(name) = name.strip_prefix("btf_trace_") else {
             continue;
         };
-        if *kind != Kind::Typedef as u32 || !name.starts_with("block_") {
+        if *kind != TypeKind::Typedef as u32 || !name.starts_with("block_") {
             continue;
         }
         let found = btf.trace_args(name).unwrap().unwrap();
@@ -322,7 +323,7 @@ impl Attr {
 fn the_types_of_a_file_outlive_what_is_done_to_the_file() {
     let name = |number| format!("function_of_a_long_name_{number}");
     let names: Vec<String> = (0..1000).map(name).collect();
-    let function = |(slot, name)| Function { name, parameters: &["ctx"], slot };
+    let function = |(slot, name)| BtfFunction { name, parameters: &["ctx"], slot };
     let functions: Vec<_> = (0..).zip(names.iter().map(String::as_str)).map(function).collect();
     let path = std::env::temp_dir().join(format!("rawbpf-test-{}-cut.btf", std::process::id()));
     std::fs::write(&path, ProgramBtf::new(&functions, &[]).btf).unwrap();
@@ -330,7 +331,7 @@ fn the_types_of_a_file_outlive_what_is_done_to_the_file() {
     std::fs::File::create(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     let mut btf = types.btf().unwrap().unwrap();
-    assert!(btf.find_id(Kind::Func, &names[999]).unwrap().is_some());
+    assert!(btf.find_id(TypeKind::Func, &names[999]).unwrap().is_some());
 }
 
 #[test]
@@ -339,10 +340,10 @@ fn the_kernel_takes_what_is_written() {
     const BTF_LOAD: i32 = 18;
     const PROG_LOAD: i32 = 5;
     let functions = [
-        Function { name: "two-functions", parameters: &["ctx"], slot: 0 },
-        Function { name: "second", parameters: &["value", "other"], slot: 4 },
+        BtfFunction { name: "two-functions", parameters: &["ctx"], slot: 0 },
+        BtfFunction { name: "second", parameters: &["value", "other"], slot: 4 },
     ];
-    let line = |slot, line, text| Line { slot, file: "programs/two.rs", line, column: 5, text };
+    let line = |slot, line, text| BtfLine { slot, file: "programs/two.rs", line, column: 5, text };
     let lines = [
         line(0, 10, "a.load_wide(r1, 7);"),
         line(2, 11, "a.call(second);"),

@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
-use rawbpf::sys::link::{self, At, Places};
+use rawbpf::sys::link::{self, At, UprobePlaces};
 use rawbpf::sys::map::{Batch, Entries, Update};
-use rawbpf::sys::prog::{ProgramBtf, TestRun};
+use rawbpf::sys::prog::{LoadBtf, TestRun};
 use rawbpf::sys::{
-    AttachType, Btf, Errno, Link, Load, Map, MapSpec, MapType, PerfEvent, Prog, ProgramType,
+    AttachType, Errno, Link, Load, LoadedBtf, Map, MapSpec, MapType, PerfEvent, Prog, ProgramType,
     Tracefs, cpu, file, kallsyms, object, prog,
 };
 
@@ -303,7 +303,7 @@ fn btf_blob() -> Vec<u8> {
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn the_log_shows_source_lines_and_bad_ones_do_not_prevent_loading() {
     let blob = btf_blob();
-    let btf = Btf::load(&blob).unwrap();
+    let btf = LoadedBtf::load(&blob).unwrap();
     assert_eq!(object::btf_bytes(&btf).unwrap(), blob);
     assert!(!object::btf_info(&btf).unwrap().kernel);
 
@@ -312,14 +312,14 @@ fn the_log_shows_source_lines_and_bad_ones_do_not_prevent_loading() {
         [slot, 14, 19, 7 << 10 | 1].into_iter().flat_map(u32::to_ne_bytes).collect::<Vec<u8>>()
     };
     let line_info = line(0);
-    let info = ProgramBtf { blob: &blob, func_info: &func_info, line_info: &line_info };
+    let info = LoadBtf { blob: &blob, func_info: &func_info, line_info: &line_info };
     let load = Load { insns: &RETURN_0, btf: Some(info), ..Load::new(ProgramType::SocketFilter) };
     let (prog, log) = prog::load_with_log(&load, 2);
     assert!(prog.unwrap().btf_refused().is_none());
     assert!(log.text.contains("; r0 = 0;"), "{}", log.text);
 
     let beyond = line(99);
-    let load = Load { btf: Some(ProgramBtf { line_info: &beyond, ..info }), ..load };
+    let load = Load { btf: Some(LoadBtf { line_info: &beyond, ..info }), ..load };
     let refused = prog::load(&load).unwrap();
     assert!(
         refused.btf_refused().unwrap().log.contains("line_info"),
@@ -327,7 +327,7 @@ fn the_log_shows_source_lines_and_bad_ones_do_not_prevent_loading() {
         refused.btf_refused()
     );
 
-    let load = Load { btf: Some(ProgramBtf { blob: b"rubbish", ..info }), ..load };
+    let load = Load { btf: Some(LoadBtf { blob: b"rubbish", ..info }), ..load };
     let refused = prog::load(&load).unwrap();
     let error = refused.btf_refused().unwrap();
     assert_eq!((error.call, error.errno), ("bpf(BPF_BTF_LOAD)", Errno::EINVAL));
@@ -567,7 +567,8 @@ fn a_uprobe_counts_every_call() {
             ..Load::new(ProgramType::Kprobe)
         };
         let (prog, map) = counter(load, Add::Cookie);
-        let places = Places { path, offsets: &[offset], semaphores: &[], cookies: &[7], pid: None };
+        let places =
+            UprobePlaces { path, offsets: &[offset], semaphores: &[], cookies: &[7], pid: None };
         assert_counts(link::uprobe_multi(&prog, &places, at).unwrap(), &map, call, 7);
     }
 }
@@ -624,9 +625,9 @@ fn nothing_is_left_behind() {
     let (prog, map) = counter(Load::new(ProgramType::RawTracepoint), Add::One);
     let link = link::raw_tracepoint(&prog, c"task_rename").unwrap();
     let ids = [
-        (object::Kind::Prog, object::prog_info(prog.as_fd()).unwrap().id),
-        (object::Kind::Map, object::map_info(map.as_fd()).unwrap().id),
-        (object::Kind::Link, object::link_info(link.as_fd()).unwrap().id),
+        (object::ObjectKind::Prog, object::prog_info(prog.as_fd()).unwrap().id),
+        (object::ObjectKind::Map, object::map_info(map.as_fd()).unwrap().id),
+        (object::ObjectKind::Link, object::link_info(link.as_fd()).unwrap().id),
     ];
     let loaded = |(kind, id)| object::ids(kind).any(|seen| seen == Ok(id));
     assert!(ids.into_iter().all(loaded));

@@ -20,7 +20,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
 use rawbpf::sys::Prog;
-use rawbpf::sys::object::{self, Kind, ProgInfo};
+use rawbpf::sys::object::{self, ObjectKind, ProgInfo};
 use serde_json::Value;
 
 #[path = "../../tests/host/disk.rs"]
@@ -70,7 +70,7 @@ pub fn info(id: u32) -> Result<ProgInfo> {
 
 /// The programs in the kernel.
 pub fn programs() -> BTreeSet<u32> {
-    object::ids(Kind::Prog).filter_map(|id| id.ok()).collect()
+    object::ids(ObjectKind::Prog).filter_map(|id| id.ok()).collect()
 }
 
 /// Waits until the kernel has let go of all programs but these.

@@ -189,12 +189,12 @@ impl KeyedCounters {
         let before = std::mem::replace(&mut self.before, Counts::new(map.key_len(), len));
         let mut counted = Readings::new(map.key_len(), len);
         let zeros = vec![0; len];
-        let mut walk = Walk::over(&before);
+        let mut walk = KeyFinder::over(&before);
         let (mut now, mut last) = (vec![0; len], vec![0; map.value_len()]);
         for (key, value) in self.entries.iter() {
             sum_of_cpus(map, value, &mut now);
             match walk.to(key) {
-                Place::Known(then) if *then == now && !array => {
+                KeyState::Known(then) if *then == now && !array => {
                     if !crowded {
                         self.before.push(key, now.iter().copied());
                     } else if remove(map, key, &mut last)? {
@@ -205,11 +205,11 @@ impl KeyedCounters {
                         self.evicted.evict(key, &now, 2 * spec.max_entries as usize);
                     }
                 }
-                Place::Known(then) => {
+                KeyState::Known(then) => {
                     counted.push(key, &now, then, &self.evicted);
                     self.before.push(key, now.iter().copied());
                 }
-                Place::New => {
+                KeyState::New => {
                     self.evicted.appears(key);
                     // A program may have added the key, and be about to count.
                     if array || now.iter().any(|count| *count > 0) {
@@ -217,7 +217,7 @@ impl KeyedCounters {
                     }
                     self.before.push(key, now.iter().copied());
                 }
-                Place::Again => {}
+                KeyState::Again => {}
             }
         }
         for (key, counts) in walk.left_out() {
@@ -278,7 +278,7 @@ impl Counts {
 
 /// Finds keys in what was read before. The kernel hands over a map's keys in the same order every time
 /// but for those that come and go, so that most are where the last one's neighbour was.
-struct Walk<'a> {
+struct KeyFinder<'a> {
     before: &'a Counts,
     next: usize,
     seen: Vec<bool>,
@@ -286,19 +286,19 @@ struct Walk<'a> {
     index: HashMap<&'a [u8], Option<usize>>,
 }
 
-enum Place<'a> {
+enum KeyState<'a> {
     Known(&'a [u64]),
     New,
     /// It has been met already: a map that changes while it is read may give a key twice.
     Again,
 }
 
-impl<'a> Walk<'a> {
-    fn over(before: &'a Counts) -> Walk<'a> {
-        Walk { before, next: 0, seen: vec![false; before.len()], index: HashMap::new() }
+impl<'a> KeyFinder<'a> {
+    fn over(before: &'a Counts) -> KeyFinder<'a> {
+        KeyFinder { before, next: 0, seen: vec![false; before.len()], index: HashMap::new() }
     }
 
-    fn to(&mut self, key: &'a [u8]) -> Place<'a> {
+    fn to(&mut self, key: &'a [u8]) -> KeyState<'a> {
         let at = match self.before.get(self.next) {
             Some((next, _)) if next == key => self.next,
             _ => {
@@ -308,18 +308,18 @@ impl<'a> Walk<'a> {
                 }
                 match self.index.get(key) {
                     Some(Some(at)) => *at,
-                    Some(None) => return Place::Again,
+                    Some(None) => return KeyState::Again,
                     None => {
                         self.index.insert(key, None);
-                        return Place::New;
+                        return KeyState::New;
                     }
                 }
             }
         };
         self.next = at + 1;
         match (std::mem::replace(&mut self.seen[at], true), self.before.get(at)) {
-            (false, Some((_, counts))) => Place::Known(counts),
-            _ => Place::Again,
+            (false, Some((_, counts))) => KeyState::Known(counts),
+            _ => KeyState::Again,
         }
     }
 
@@ -369,11 +369,11 @@ mod tests {
 
     /// The counts before of each key in this order: None for a new one, "again" for a double.
     fn walk(before: &Counts, keys: &[u8]) -> (Vec<String>, Vec<u8>) {
-        let mut walk = Walk::over(before);
+        let mut walk = KeyFinder::over(before);
         let found = keys.iter().map(|key| match walk.to(std::slice::from_ref(key)) {
-            Place::Known(counts) => counts[0].to_string(),
-            Place::New => "new".into(),
-            Place::Again => "again".into(),
+            KeyState::Known(counts) => counts[0].to_string(),
+            KeyState::New => "new".into(),
+            KeyState::Again => "again".into(),
         });
         (found.collect(), walk.left_out().map(|(key, _)| key[0]).collect())
     }

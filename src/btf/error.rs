@@ -1,6 +1,6 @@
 //! The errors of BTF.
 
-use super::Kind;
+use super::TypeKind;
 
 /// Why a BTF blob, or a question to it, could not be answered.
 ///
@@ -63,7 +63,7 @@ pub enum BtfError {
         /// The type's id.
         id: u32,
         /// Its kind.
-        kind: Kind,
+        kind: TypeKind,
     },
     /// A size of more than 4 GiB.
     #[error("the size of BTF type {0} does not fit in 32 bits")]

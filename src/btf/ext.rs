@@ -8,7 +8,7 @@ const GROUPS: u32 = 4096;
 
 /// Where records are: those of one section of instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct At<'a, T> {
+pub struct ExtRecord<'a, T> {
     /// The section.
     pub section: &'a [u8],
     /// The instruction, in bytes from the beginning of the section.
@@ -19,7 +19,7 @@ pub struct At<'a, T> {
 
 /// A line of source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SourceLine<'a> {
+pub struct ExtLine<'a> {
     /// The file.
     pub file: &'a [u8],
     /// The line as it is written.
@@ -80,10 +80,10 @@ impl<'a> Ext<'a> {
     ///
     /// # Errors
     /// A record is cut off, or refers to a string that is not there.
-    pub fn lines(&self, btf: &Btf<'a>) -> Result<Vec<At<'a, SourceLine<'a>>>, BtfError> {
+    pub fn lines(&self, btf: &Btf<'a>) -> Result<Vec<ExtRecord<'a, ExtLine<'a>>>, BtfError> {
         self.records(btf, self.lines, |[_, file, text, at]| {
             let (file, text) = (btf.string(file)?, btf.string(text)?);
-            Ok(SourceLine { file, text, line: at >> 10, column: at & 0x3ff })
+            Ok(ExtLine { file, text, line: at >> 10, column: at & 0x3ff })
         })
     }
 
@@ -91,7 +91,10 @@ impl<'a> Ext<'a> {
     ///
     /// # Errors
     /// A record is cut off, or refers to a string that is not there.
-    pub fn relocations(&self, btf: &Btf<'a>) -> Result<Vec<At<'a, Relocation<'a>>>, BtfError> {
+    pub fn relocations(
+        &self,
+        btf: &Btf<'a>,
+    ) -> Result<Vec<ExtRecord<'a, Relocation<'a>>>, BtfError> {
         self.records(btf, self.relocations, |[_, type_id, access, kind]| {
             Ok(Relocation { type_id, access: btf.string(access)?, kind })
         })
@@ -104,7 +107,7 @@ impl<'a> Ext<'a> {
         btf: &Btf<'a>,
         part: &[u8],
         read: impl Fn([u32; 4]) -> Result<T, BtfError>,
-    ) -> Result<Vec<At<'a, T>>, BtfError> {
+    ) -> Result<Vec<ExtRecord<'a, T>>, BtfError> {
         let cut_off = |rest: &[u8]| BtfError::TypeCutOff { position: part.len() - rest.len() };
         let mut records = vec![];
         let Some((size, mut rest)) = part.split_at_checked(4) else {
@@ -126,7 +129,7 @@ impl<'a> Ext<'a> {
             let (all, others) = tail.split_at(length);
             for record in all.chunks_exact(size) {
                 let words = [0, 4, 8, 12].map(|at| self.order.u32(&record[at..]));
-                records.push(At { section, offset: words[0], what: read(words)? });
+                records.push(ExtRecord { section, offset: words[0], what: read(words)? });
             }
             rest = others;
         }

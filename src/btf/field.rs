@@ -1,6 +1,6 @@
 //! Finds the offset and size of a struct's field.
 
-use super::{Btf, BtfError, Kind, Member, Type};
+use super::{Btf, BtfError, Member, Type, TypeKind};
 
 /// The largest number of nested typedefs, modifiers, arrays and anonymous structs. Kernel 7.2 has six; types
 /// that form a circle have no end.
@@ -29,7 +29,7 @@ pub struct FieldInfo {
     /// The id of the field's type as declared: perhaps a typedef.
     pub type_id: u32,
     /// The kind of the type that its typedefs and modifiers lead to.
-    pub kind: Kind,
+    pub kind: TypeKind,
 }
 
 impl<'a> Btf<'a> {
@@ -75,7 +75,8 @@ impl<'a> Btf<'a> {
         &mut self,
         wanted: &[(&str, &str)],
     ) -> Result<Vec<Option<Placement>>, BtfError> {
-        let mut structs: Vec<(Kind, &str)> = wanted.iter().map(|w| (Kind::Struct, w.0)).collect();
+        let mut structs: Vec<(TypeKind, &str)> =
+            wanted.iter().map(|w| (TypeKind::Struct, w.0)).collect();
         structs.sort_unstable_by_key(|(_, name)| *name);
         structs.dedup();
         let records = self.find_records(&structs)?;
@@ -193,10 +194,12 @@ impl<'a> Btf<'a> {
                     inner = element;
                     continue;
                 }
-                (Kind::Ptr, _) => 8,
-                (Kind::Int | Kind::Struct | Kind::Union | Kind::Float, _)
-                | (Kind::Enum | Kind::Enum64 | Kind::Datasec, _) => record.size_or_type(),
-                (Kind::Var, _) => {
+                (TypeKind::Ptr, _) => 8,
+                (TypeKind::Int | TypeKind::Struct | TypeKind::Union | TypeKind::Float, _)
+                | (TypeKind::Enum | TypeKind::Enum64 | TypeKind::Datasec, _) => {
+                    record.size_or_type()
+                }
+                (TypeKind::Var, _) => {
                     inner = record.size_or_type();
                     continue;
                 }

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[allow(missing_docs)] // The names are C's.
-pub enum Kind {
+pub enum TypeKind {
     Int = 1,
     Ptr,
     Array,
@@ -33,10 +33,10 @@ pub enum Kind {
     Enum64,
 }
 
-impl Kind {
+impl TypeKind {
     /// The kinds by number, from 1.
-    pub(super) const ALL: [Kind; 19] = {
-        use Kind::*;
+    pub(super) const ALL: [TypeKind; 19] = {
+        use TypeKind::*;
         [
             Int, Ptr, Array, Struct, Union, Enum, Fwd, Typedef, Volatile, Const, Restrict, Func,
             FuncProto, Var, Datasec, Float, DeclTag, TypeTag, Enum64,
@@ -60,7 +60,7 @@ impl Kind {
 
     /// Whether the type only adds something to another one: its size and members are that one's.
     pub(super) fn is_modifier(self) -> bool {
-        use Kind::*;
+        use TypeKind::*;
         matches!(self, Typedef | Volatile | Const | Restrict | TypeTag)
     }
 

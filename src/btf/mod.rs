@@ -35,12 +35,12 @@ mod trace;
 mod write;
 
 pub use error::BtfError;
-pub use ext::{At, Ext, Relocation, SourceLine};
+pub use ext::{Ext, ExtLine, ExtRecord, Relocation};
 pub use field::{FieldInfo, Placement};
-pub use kind::Kind;
+pub use kind::TypeKind;
 pub use object::{ObjectBtf, ObjectMap, ObjectSection};
 pub use read::Btf;
 pub use record::{Member, Type};
 pub use signature::{Number, Parameter, Signature};
 pub use trace::TraceArgs;
-pub use write::{Function, Line, ProgramBtf, identifier, locked};
+pub use write::{BtfFunction, BtfLine, ProgramBtf, identifier, locked};

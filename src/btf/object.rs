@@ -1,7 +1,7 @@
 //! Writes the BTF of an object file: its maps, its functions and their source lines.
 
 use super::record::Order;
-use super::write::{Function, GLOBAL, Line, PTR_KIND, Types, header, stretches};
+use super::write::{BtfFunction, BtfLine, GLOBAL, PTR_KIND, Types, header, stretches};
 
 const ARRAY_KIND: u32 = 3 << 24;
 const STRUCT_KIND: u32 = 4 << 24;
@@ -52,9 +52,9 @@ pub struct ObjectSection<'a> {
     /// Whether its functions are programs, not only functions that programs call.
     pub programs: bool,
     /// Its functions, by slot in the section, at least one.
-    pub functions: Vec<Function<'a>>,
+    pub functions: Vec<BtfFunction<'a>>,
     /// The source lines of its instructions, by slot in the section.
-    pub lines: Vec<Line<'a>>,
+    pub lines: Vec<BtfLine<'a>>,
 }
 
 /// The sections `.BTF` and `.BTF.ext`.

@@ -4,8 +4,8 @@
 //! n - 1 before it. A walk reads two words of a record: it compares the name's *offset*, never the
 //! name, and goes on by the length.
 
-use super::record::{HEADER, Layout, Order, Strings};
-use super::{BtfError, Kind, Type};
+use super::record::{HEADER, Order, RecordLayout, Strings};
+use super::{BtfError, Type, TypeKind};
 use memchr::memmem;
 
 /// The position of every 256th record is kept, so that an id that was passed before is found again by a walk
@@ -24,7 +24,7 @@ pub struct Btf<'a> {
     pub(super) types: &'a [u8],
     pub(super) strings: Strings<'a>,
     pub(super) order: Order,
-    pub(super) layout: Layout,
+    pub(super) layout: RecordLayout,
     /// Byte positions of the records 1, 1 + MILESTONE, 1 + 2 * MILESTONE...: never empty.
     milestones: Vec<u32>,
 }
@@ -71,7 +71,7 @@ impl<'a> Btf<'a> {
             types,
             strings: Strings(strings),
             order,
-            layout: Layout::new(layout),
+            layout: RecordLayout::new(layout),
             milestones: vec![0],
         })
     }
@@ -83,14 +83,14 @@ impl<'a> Btf<'a> {
     ///
     /// # Errors
     /// A record on the way is malformed.
-    pub fn find(&mut self, kind: Kind, name: &str) -> Result<Option<Type<'a>>, BtfError> {
+    pub fn find(&mut self, kind: TypeKind, name: &str) -> Result<Option<Type<'a>>, BtfError> {
         Ok(self.find_records(&[(kind, name)])?[0])
     }
 
     /// Finds several types like [`Btf::find`]; those that a search does not find share one walk.
     pub fn find_records(
         &mut self,
-        wanted: &[(Kind, &str)],
+        wanted: &[(TypeKind, &str)],
     ) -> Result<Vec<Option<Type<'a>>>, BtfError> {
         let mut found: Vec<_> = wanted.iter().map(|(k, n)| self.search(*k, n)).collect();
         let missing: Vec<usize> = (0..wanted.len()).filter(|i| found[*i].is_none()).collect();
@@ -105,7 +105,7 @@ impl<'a> Btf<'a> {
     ///
     /// # Errors
     /// A record on the way is malformed.
-    pub fn find_id(&mut self, kind: Kind, name: &str) -> Result<Option<u32>, BtfError> {
+    pub fn find_id(&mut self, kind: TypeKind, name: &str) -> Result<Option<u32>, BtfError> {
         Ok(self.find_all(&[(kind, name)])?[0].map(|(id, _)| id))
     }
 
@@ -119,7 +119,7 @@ impl<'a> Btf<'a> {
     /// A record on the way is malformed.
     pub fn find_all(
         &mut self,
-        wanted: &[(Kind, &str)],
+        wanted: &[(TypeKind, &str)],
     ) -> Result<Vec<Option<(u32, Type<'a>)>>, BtfError> {
         match self.order {
             Order::Little => self.find_all_in::<true>(wanted),
@@ -129,7 +129,7 @@ impl<'a> Btf<'a> {
 
     fn find_all_in<const LITTLE: bool>(
         &mut self,
-        wanted: &[(Kind, &str)],
+        wanted: &[(TypeKind, &str)],
     ) -> Result<Vec<Option<(u32, Type<'a>)>>, BtfError> {
         let mut found = vec![None; wanted.len()];
         let mut open: Vec<(u32, usize)> = Vec::new(); // name offset, index into wanted

@@ -1,7 +1,7 @@
 //! A type's record: a header of 12 bytes, and the data of its kind.
 
 use super::BtfError;
-use super::kind::Kind;
+use super::kind::TypeKind;
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 use memchr::memchr;
 use std::cmp::Ordering;
@@ -12,18 +12,18 @@ pub(super) const HEADER: usize = 12;
 /// The lengths of the records of each kind. In the headers of kernel 7.2 a kind has 7 bits and a vlen 24;
 /// before that they had 5 and 16, and the bits between were zero.
 #[derive(Debug, Clone)]
-pub(super) struct Layout {
+pub(super) struct RecordLayout {
     fixed: [u8; 128],
     element: [u8; 128],
 }
 
-impl Layout {
-    /// The kinds of [`Kind`]; 0 marks the unknown, as every known record has a header.
+impl RecordLayout {
+    /// The kinds of [`TypeKind`]; 0 marks the unknown, as every known record has a header.
     const KNOWN: Self = {
         let (mut fixed, mut element) = ([0; 128], [0; 128]);
         let mut i = 0;
-        while i < Kind::ALL.len() {
-            let (tail, each) = Kind::ALL[i].tail();
+        while i < TypeKind::ALL.len() {
+            let (tail, each) = TypeKind::ALL[i].tail();
             fixed[i + 1] = HEADER as u8 + tail;
             element[i + 1] = each;
             i += 1;
@@ -37,7 +37,7 @@ impl Layout {
         let mut layout = Self::KNOWN;
         for (kind, sizes) in section.chunks_exact(4).enumerate().take(128) {
             // Records are whole words.
-            if kind > Kind::ALL.len() && (sizes[0] | sizes[1]).is_multiple_of(4) {
+            if kind > TypeKind::ALL.len() && (sizes[0] | sizes[1]).is_multiple_of(4) {
                 layout.fixed[kind] = (HEADER as u8).checked_add(sizes[0]).unwrap_or(0);
                 layout.element[kind] = sizes[1];
             }
@@ -115,7 +115,7 @@ impl<'a> Strings<'a> {
 /// A type's record in the blob.
 #[derive(Debug, Clone, Copy)]
 pub struct Type<'a> {
-    kind: Kind,
+    kind: TypeKind,
     order: Order,
     /// The whole record: header and what follows it.
     bytes: &'a [u8],
@@ -129,7 +129,7 @@ impl<'a> Type<'a> {
         position: usize,
         strings: Strings<'a>,
         order: Order,
-        layout: &Layout,
+        layout: &RecordLayout,
     ) -> Result<Self, BtfError> {
         let cut_off = BtfError::TypeCutOff { position };
         let bytes = types.get(position..).unwrap_or_default();
@@ -138,8 +138,8 @@ impl<'a> Type<'a> {
         }
         let info = order.u32(&bytes[4..]);
         let number = (info >> 24 & 0x7f) as u8;
-        let kind =
-            Kind::from_number(number).ok_or(BtfError::UnknownKind { position, kind: number })?;
+        let kind = TypeKind::from_number(number)
+            .ok_or(BtfError::UnknownKind { position, kind: number })?;
         let len = usize::try_from(layout.record_len(info)).unwrap_or(usize::MAX);
         let bytes = bytes.get(..len).ok_or(cut_off)?;
         Ok(Self { kind, order, bytes, strings })
@@ -151,7 +151,7 @@ impl<'a> Type<'a> {
     }
 
     /// The kind of the type.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> TypeKind {
         self.kind
     }
 
@@ -185,12 +185,12 @@ impl<'a> Type<'a> {
 
     /// An array's element type and number of elements.
     pub fn array(&self) -> Option<(u32, u32)> {
-        (self.kind == Kind::Array).then(|| (self.word(HEADER), self.word(HEADER + 8)))
+        (self.kind == TypeKind::Array).then(|| (self.word(HEADER), self.word(HEADER + 8)))
     }
 
     /// Whether an integer uses only some of its bits, as a bitfield did before kernel 5.0.
     pub(super) fn is_partial_int(&self) -> bool {
-        self.kind == Kind::Int && {
+        self.kind == TypeKind::Int && {
             let (offset, bits) = (self.word(HEADER) >> 16 & 0xff, self.word(HEADER) & 0xff);
             offset != 0 || u64::from(bits) != u64::from(self.size_or_type()) * 8
         }
@@ -206,8 +206,8 @@ impl<'a> Type<'a> {
     /// One of [`Type::enumerators`].
     pub fn enumerator(&self, index: u32) -> Option<(Result<&'a [u8], BtfError>, u64)> {
         let element = match self.kind {
-            Kind::Enum => self.element(index, 8),
-            Kind::Enum64 => self.element(index, 12),
+            TypeKind::Enum => self.element(index, 8),
+            TypeKind::Enum64 => self.element(index, 12),
             _ => None,
         }?;
         let low = self.order.u32(&element[4..]);
@@ -230,21 +230,21 @@ impl<'a> Type<'a> {
     /// Whether a number is signed. For enums, BTF has this since Linux 6.0.
     pub(super) fn is_signed(&self) -> bool {
         match self.kind {
-            Kind::Int => self.word(HEADER) >> 24 & 1 == 1,
-            Kind::Enum | Kind::Enum64 => self.kind_flag(),
+            TypeKind::Int => self.word(HEADER) >> 24 & 1 == 1,
+            TypeKind::Enum | TypeKind::Enum64 => self.kind_flag(),
             _ => false,
         }
     }
 
     /// The names and types of a function's parameters, in order; none for other kinds.
     pub(super) fn parameters(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> {
-        self.pairs(Kind::FuncProto)
+        self.pairs(TypeKind::FuncProto)
     }
 
     /// The names after a header of this kind, each with a word.
     fn pairs(
         &self,
-        kind: Kind,
+        kind: TypeKind,
     ) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> + use<'a> {
         let (order, strings) = (self.order, self.strings);
         let pairs = if self.kind == kind { &self.bytes[HEADER..] } else { &[] };

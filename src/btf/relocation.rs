@@ -1,6 +1,6 @@
 //! CO-RE relocations: their kinds and steps, and each in the words of llvm-objdump.
 
-use super::{Btf, BtfError, Kind, Relocation, Type};
+use super::{Btf, BtfError, Relocation, Type, TypeKind};
 
 /// `enum bpf_core_relo_kind`.
 pub(super) const KINDS: [&str; 13] = [
@@ -40,9 +40,9 @@ impl<'a> Btf<'a> {
         };
         let mut record = self.by_id(type_id)?;
         while let Some(word) = match record.kind() {
-            Kind::Const => Some(" const"),
-            Kind::Volatile => Some(" volatile"),
-            Kind::Restrict => Some(" restrict"),
+            TypeKind::Const => Some(" const"),
+            TypeKind::Volatile => Some(" volatile"),
+            TypeKind::Restrict => Some(" restrict"),
             _ => None,
         } {
             text += word;
@@ -52,12 +52,12 @@ impl<'a> Btf<'a> {
             record = self.by_id(record.size_or_type())?;
         }
         text += match record.kind() {
-            Kind::Typedef => " typedef ",
-            Kind::Struct => " struct ",
-            Kind::Union => " union ",
-            Kind::Enum | Kind::Enum64 => " enum ",
-            Kind::Fwd if record.kind_flag() => " fwd union ",
-            Kind::Fwd => " fwd struct ",
+            TypeKind::Typedef => " typedef ",
+            TypeKind::Struct => " struct ",
+            TypeKind::Union => " union ",
+            TypeKind::Enum | TypeKind::Enum64 => " enum ",
+            TypeKind::Fwd if record.kind_flag() => " fwd union ",
+            TypeKind::Fwd => " fwd struct ",
             _ => " ",
         };
         text += &match record.name()? {

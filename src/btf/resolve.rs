@@ -1,7 +1,7 @@
 //! Resolves an object's CO-RE relocations with the types of a kernel.
 
 use super::relocation::{KINDS, STEPS, steps};
-use super::{Btf, BtfError, Kind, Relocation, Type};
+use super::{Btf, BtfError, Relocation, Type, TypeKind};
 
 impl<'a> Btf<'a> {
     /// The number that `kernel` has for a relocation of these types: a field's offset or size in
@@ -21,7 +21,7 @@ impl<'a> Btf<'a> {
         // The part of a name after three underscores distinguishes variants of a type.
         let name = name.split_once("___").map_or(&name[..], |(name, _)| name);
         let kinds = match record.kind() {
-            Kind::Enum | Kind::Enum64 => [Kind::Enum, Kind::Enum64],
+            TypeKind::Enum | TypeKind::Enum64 => [TypeKind::Enum, TypeKind::Enum64],
             kind => [kind, kind],
         };
         let mut found = None;
@@ -121,7 +121,7 @@ impl<'a> Btf<'a> {
     fn behind_qualifiers(&mut self, id: u32) -> Result<Type<'a>, BtfError> {
         let mut record = self.by_id(id)?;
         for _ in 0..STEPS {
-            if !matches!(record.kind(), Kind::Const | Kind::Volatile | Kind::Restrict) {
+            if !matches!(record.kind(), TypeKind::Const | TypeKind::Volatile | TypeKind::Restrict) {
                 return Ok(record);
             }
             record = self.by_id(record.size_or_type())?;

@@ -1,7 +1,7 @@
 //! The signatures of functions, and the types that are numbers.
 
 use super::field::DEPTH;
-use super::{Btf, BtfError, Kind, Type};
+use super::{Btf, BtfError, Type, TypeKind};
 
 /// The largest number of arguments; no function has as many.
 const PARAMETERS: usize = 64;
@@ -49,11 +49,11 @@ impl<'a> Btf<'a> {
     pub fn signature(&mut self, function: &Type<'a>) -> Result<Option<Signature>, BtfError> {
         let mut proto = *function;
         for _ in 0..2 {
-            if proto.kind() != Kind::FuncProto {
+            if proto.kind() != TypeKind::FuncProto {
                 proto = self.by_id(proto.size_or_type())?;
             }
         }
-        if proto.kind() != Kind::FuncProto {
+        if proto.kind() != TypeKind::FuncProto {
             return Ok(None);
         }
         let parameters = proto.parameters().take(PARAMETERS).map(|(name, type_id)| {
@@ -74,8 +74,9 @@ impl<'a> Btf<'a> {
             return Ok(None);
         }
         let (id, record) = self.behind_modifiers(type_id)?;
-        let pointer = record.kind() == Kind::Ptr;
-        let number = pointer || matches!(record.kind(), Kind::Int | Kind::Enum | Kind::Enum64);
+        let pointer = record.kind() == TypeKind::Ptr;
+        let number =
+            pointer || matches!(record.kind(), TypeKind::Int | TypeKind::Enum | TypeKind::Enum64);
         let size = if number { self.size_of(id)? } else { 0 };
         let stored = matches!(size, 1 | 2 | 4 | 8) && !record.is_partial_int();
         Ok(stored.then(|| Number { size, signed: record.is_signed(), pointer }))
@@ -91,7 +92,7 @@ impl<'a> Btf<'a> {
         }
         let (_, pointer) = self.behind_modifiers(type_id)?;
         match pointer.kind() {
-            Kind::Ptr => self.record_of(pointer.size_or_type()),
+            TypeKind::Ptr => self.record_of(pointer.size_or_type()),
             _ => Ok(None),
         }
     }

@@ -9,7 +9,7 @@
 //! search without success proves nothing: the caller walks.
 
 use super::record::HEADER;
-use super::{Btf, Kind, Type};
+use super::{Btf, Type, TypeKind};
 use std::cmp::Ordering;
 
 /// The number of records in a row that count as proof that they are records.
@@ -27,7 +27,7 @@ const SHORT: usize = 1024;
 
 impl<'a> Btf<'a> {
     /// The first record of this kind and name, if the types are sorted by name.
-    pub(super) fn search(&self, kind: Kind, name: &str) -> Option<Type<'a>> {
+    pub(super) fn search(&self, kind: TypeKind, name: &str) -> Option<Type<'a>> {
         let name = name.as_bytes();
         // A record begins at `low`, and if not at 0 its name is less than the one wanted. `high` is
         // only where halving goes on: the walk at the end is bounded by names.

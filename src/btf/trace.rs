@@ -1,6 +1,6 @@
 //! The arguments of tracepoints, from the `btf_trace_` typedefs.
 
-use super::{Btf, BtfError, Kind, Type};
+use super::{Btf, BtfError, Type, TypeKind};
 
 /// A tracepoint in BTF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl<'a> Btf<'a> {
     /// The typedef is not what it should be, or a record on the way is malformed.
     pub fn trace_args(&mut self, tracepoint: &str) -> Result<Option<TraceArgs>, BtfError> {
         let name = format!("btf_trace_{tracepoint}");
-        match self.find_all(&[(Kind::Typedef, &name)])?[0] {
+        match self.find_all(&[(TypeKind::Typedef, &name)])?[0] {
             Some((id, typedef)) => self.trace_args_of(id, &typedef).map(Some),
             None => Ok(None),
         }
@@ -39,7 +39,7 @@ impl<'a> Btf<'a> {
         typedef: &Type<'a>,
     ) -> Result<TraceArgs, BtfError> {
         let mut record = *typedef;
-        for kind in [Kind::Ptr, Kind::FuncProto] {
+        for kind in [TypeKind::Ptr, TypeKind::FuncProto] {
             record = self.by_id(record.size_or_type())?;
             if record.kind() != kind {
                 return Err(no_function(typedef));

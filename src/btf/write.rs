@@ -6,7 +6,7 @@ use super::record::Order;
 
 /// A program's main function or one of its subprograms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Function<'a> {
+pub struct BtfFunction<'a> {
     /// Its name. The kernel accepts only C identifiers: any other character becomes `_`, and a name longer than
     /// 127 is cut.
     pub name: &'a str,
@@ -18,7 +18,7 @@ pub struct Function<'a> {
 
 /// The source line of an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line<'a> {
+pub struct BtfLine<'a> {
     /// The instruction's slot; a 64-bit load counts by its first.
     pub slot: u32,
     /// The source file, as it will be shown.
@@ -56,7 +56,7 @@ impl ProgramBtf {
     /// the kernel's `check_btf_func` and `check_btf_line` are always kept: offsets strictly rise, the first is
     /// 0, and each function begins with a record of both. So the first line is extended to slot 0, and a line
     /// that continues in the next function is repeated there.
-    pub fn new(functions: &[Function], lines: &[Line]) -> Self {
+    pub fn new(functions: &[BtfFunction], lines: &[BtfLine]) -> Self {
         let mut functions = functions.to_vec();
         functions.sort_by_key(|function| function.slot);
         functions.dedup_by_key(|function| function.slot);
@@ -104,7 +104,7 @@ impl Types {
     }
 
     /// The functions, whose parameters are all `void *`; their ids.
-    pub fn functions(&mut self, functions: &[Function], linkage: u32) -> Vec<u32> {
+    pub fn functions(&mut self, functions: &[BtfFunction], linkage: u32) -> Vec<u32> {
         let int = self.int();
         let pointer = self.add("", &[PTR_KIND, 0]);
         let ids = functions.iter().map(|function| {
@@ -119,7 +119,7 @@ impl Types {
     }
 
     /// A `struct bpf_line_info`.
-    pub fn line(&mut self, line: &Line) -> [u32; 4] {
+    pub fn line(&mut self, line: &BtfLine) -> [u32; 4] {
         let file = self.strings.add(up_to_nul(line.file));
         let text = self.strings.add(up_to_nul(line.text));
         [line.slot, file, text, line.line.min(0x3f_ffff) << 10 | line.column.min(0x3ff)]
@@ -173,7 +173,7 @@ const FUNC_PROTO_KIND: u32 = 13 << 24;
 const SIGNED_32_BITS: u32 = 1 << 24 | 32;
 
 /// The lines at whose slots a record is due: where the source line changes or a function begins.
-pub(super) fn stretches<'a>(functions: &[Function], lines: &[Line<'a>]) -> Vec<Line<'a>> {
+pub(super) fn stretches<'a>(functions: &[BtfFunction], lines: &[BtfLine<'a>]) -> Vec<BtfLine<'a>> {
     let mut lines = lines.to_vec();
     lines.sort_by_key(|line| line.slot);
     lines.dedup_by_key(|line| line.slot);
@@ -185,7 +185,7 @@ pub(super) fn stretches<'a>(functions: &[Function], lines: &[Line<'a>]) -> Vec<L
     for function in functions {
         if let Err(after) = lines.binary_search_by_key(&function.slot, |line| line.slot) {
             let in_force = lines[after - 1]; // There is one: the first is at slot 0.
-            lines.insert(after, Line { slot: function.slot, ..in_force });
+            lines.insert(after, BtfLine { slot: function.slot, ..in_force });
         }
     }
     let begins_function =

@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::distribution::DistributionOptions;
 use super::options::{TraceOptions, attach_kind};
-use super::tables::Tables;
-use super::trace::Traced;
+use super::tables::TablePrinter;
+use super::trace::TracedTool;
 use crate::error::Error;
 use crate::host::Expression;
 use crate::tools::{Choice, argdist};
@@ -58,7 +58,7 @@ impl Options {
     ///
     /// # Errors
     /// There is no such process or user function, or it cannot be attached in that way.
-    pub fn traced(&self) -> Result<Traced, Error> {
+    pub fn traced(&self) -> Result<TracedTool, Error> {
         let tool = argdist::Argdist::new(argdist::Options {
             function: self.function.clone(),
             value: self.value.clone(),
@@ -66,7 +66,7 @@ impl Options {
             pid: self.distribution.pid,
             buckets: self.distribution.buckets(),
         })?;
-        let output = Box::new(Tables::new(Titles::Named, true).above_lowest_used());
-        Ok(Traced { tool: Box::new(tool), options: self.trace.clone(), output })
+        let output = Box::new(TablePrinter::new(Titles::Named, true).above_lowest_used());
+        Ok(TracedTool { tool: Box::new(tool), options: self.trace.clone(), output })
     }
 }

@@ -32,7 +32,7 @@ pub struct Options {
 
     /// The byte order: little or big [default: this host's]
     #[arg(long, value_name = "ORDER", hide_possible_values = true)]
-    endian: Option<Order>,
+    endian: Option<EndianOption>,
 
     /// Read the kernel's types from FILE (BTF, or an ELF object with BTF), not from /sys/kernel/btf
     #[arg(long, value_name = "FILE")]
@@ -56,7 +56,7 @@ fn emit(word: &str) -> Result<Emit, String> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Order {
+enum EndianOption {
     Little,
     Big,
 }
@@ -82,8 +82,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let text = input::read(&options.file, &types)?;
     let endian = match options.endian {
         None => Endian::HOST,
-        Some(Order::Little) => Endian::Little,
-        Some(Order::Big) => Endian::Big,
+        Some(EndianOption::Little) => Endian::Little,
+        Some(EndianOption::Big) => Endian::Big,
     };
     // In memory first, so that nothing is written if something is wrong.
     let mut bytes = vec![];

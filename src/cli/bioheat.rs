@@ -10,14 +10,14 @@ use clap::{Args, ValueEnum};
 
 use super::options::{BlockOptions, TraceOptions};
 use super::report;
-use super::trace::{Output, Traced};
+use super::trace::{Output, TracedTool};
 use crate::aggregate::heat;
 use crate::error::Error;
 use crate::host::clock;
 use crate::sample::{Lost, LostKind, Sample};
 use crate::tools::bioheat;
 use crate::view::color::{Palette, Terminal};
-use crate::view::heatmap::{Layout, Row};
+use crate::view::heatmap::{HeatRow, Layout};
 use crate::view::scale::Scale;
 use crate::view::svg::Picture;
 
@@ -87,7 +87,7 @@ impl Options {
     ///
     /// # Errors
     /// There is no such disk, or the picture cannot be written.
-    pub fn traced(&self) -> Result<Traced, Error> {
+    pub fn traced(&self) -> Result<TracedTool, Error> {
         let (disk, attach) = (self.block.disk()?, self.block.attach);
         let tool = bioheat::Bioheat::new(bioheat::Options { disk, attach });
         let svg = self.svg.as_deref().map(|path| Svg::open(path, self)).transpose()?;
@@ -98,13 +98,17 @@ impl Options {
             stats: self.stats,
             palette: self.palette(),
             start: None,
-            row: Row::default(),
+            row: HeatRow::default(),
             lost: vec![],
             layout: None,
             below_banner: 0,
             svg,
         };
-        Ok(Traced { tool: Box::new(tool), options: self.trace.clone(), output: Box::new(output) })
+        Ok(TracedTool {
+            tool: Box::new(tool),
+            options: self.trace.clone(),
+            output: Box::new(output),
+        })
     }
 
     fn palette(&self) -> Palette {
@@ -200,7 +204,7 @@ struct HeatMap {
     palette: Palette,
     /// When the first row began, by the monotonic clock.
     start: Option<Duration>,
-    row: Row,
+    row: HeatRow,
     /// The losses since the start, summed up.
     lost: Vec<Lost>,
     /// The layout of the last banner.
@@ -225,7 +229,7 @@ impl HeatMap {
 impl Output for HeatMap {
     fn keep(&mut self, sample: &Sample) {
         let start = *self.start.get_or_insert(sample.span.start.monotonic);
-        self.row = Row::of(sample, start, self.interval);
+        self.row = HeatRow::of(sample, start, self.interval);
         if let Some(svg) = &mut self.svg {
             svg.picture.push(self.row.clone());
         }

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::options::{BlockOptions, TraceOptions, whole};
-use super::tables::Tables;
-use super::trace::Traced;
+use super::tables::TablePrinter;
+use super::trace::TracedTool;
 use crate::error::Error;
 use crate::tools::biolatency;
 use crate::view::tables::Titles;
@@ -67,7 +67,7 @@ impl Options {
     ///
     /// # Errors
     /// There is no such disk.
-    pub fn traced(&self) -> Result<Traced, Error> {
+    pub fn traced(&self) -> Result<TracedTool, Error> {
         let tool = biolatency::Biolatency::new(biolatency::Options {
             disk: self.block.disk()?,
             attach: self.block.attach,
@@ -78,7 +78,7 @@ impl Options {
             max_keys: self.max_keys,
             max_requests: self.max_requests,
         });
-        let output = Box::new(Tables::new(Titles::Assigned, true));
-        Ok(Traced { tool: Box::new(tool), options: self.trace.clone(), output })
+        let output = Box::new(TablePrinter::new(Titles::Assigned, true));
+        Ok(TracedTool { tool: Box::new(tool), options: self.trace.clone(), output })
     }
 }

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::options::{BlockOptions, TraceOptions};
-use super::tables::Tables;
-use super::trace::Traced;
+use super::tables::TablePrinter;
+use super::trace::TracedTool;
 use crate::error::Error;
 use crate::tools::bitehist;
 use crate::view::tables::Titles;
@@ -41,13 +41,13 @@ impl Options {
     ///
     /// # Errors
     /// There is no such disk.
-    pub fn traced(&self) -> Result<Traced, Error> {
+    pub fn traced(&self) -> Result<TracedTool, Error> {
         let tool = bitehist::Bitehist::new(bitehist::Options {
             disk: self.block.disk()?,
             attach: self.block.attach,
             bytes: self.bytes,
         });
-        let output = Box::new(Tables::new(Titles::Named, false));
-        Ok(Traced { tool: Box::new(tool), options: self.trace.clone(), output })
+        let output = Box::new(TablePrinter::new(Titles::Named, false));
+        Ok(TracedTool { tool: Box::new(tool), options: self.trace.clone(), output })
     }
 }

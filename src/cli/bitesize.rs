@@ -4,8 +4,8 @@ use clap::builder::TypedValueParser;
 use clap::{Args, ValueEnum};
 
 use super::options::{self, BlockOptions, TraceOptions, whole};
-use super::tables::{Head, Tables};
-use super::trace::Traced;
+use super::tables::{Head, TablePrinter};
+use super::trace::TracedTool;
 use crate::error::Error;
 use crate::programs::bitesize::Key;
 use crate::tools::bitesize;
@@ -45,7 +45,7 @@ pub struct Options {
 
     /// Order by bytes or by count; the highest comes last, next to the prompt
     #[arg(long, value_name = "WHAT", default_value = "bytes", hide_possible_values = true)]
-    sort: Sort,
+    sort: SortOption,
 
     /// Print only the N highest
     #[arg(long, value_name = "N", value_parser = whole(1..=u32::MAX))]
@@ -59,7 +59,7 @@ pub struct Options {
 
 /// The order of the histograms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Sort {
+enum SortOption {
     Bytes,
     Count,
 }
@@ -84,7 +84,7 @@ impl Options {
     ///
     /// # Errors
     /// There is no such disk.
-    pub fn traced(&self) -> Result<Traced, Error> {
+    pub fn traced(&self) -> Result<TracedTool, Error> {
         let tool = bitesize::Bitesize::new(bitesize::Options {
             disk: self.block.disk()?,
             attach: self.block.attach,
@@ -93,15 +93,19 @@ impl Options {
             by: self.by,
             by_flags: self.flags,
             sort: match self.sort {
-                Sort::Bytes => bitesize::Sort::Bytes,
-                Sort::Count => bitesize::Sort::Count,
+                SortOption::Bytes => bitesize::Sort::Bytes,
+                SortOption::Count => bitesize::Sort::Count,
             },
             top: self.top,
             max_keys: self.max_keys,
         });
         // Each of several tables has its time, as in the tool of 2015.
         let head = if self.trace.count == Some(1) { Head::Nothing } else { Head::Date };
-        let output = Tables::new(Titles::Indented, false).above_lowest_used().below(head);
-        Ok(Traced { tool: Box::new(tool), options: self.trace.clone(), output: Box::new(output) })
+        let output = TablePrinter::new(Titles::Indented, false).above_lowest_used().below(head);
+        Ok(TracedTool {
+            tool: Box::new(tool),
+            options: self.trace.clone(),
+            output: Box::new(output),
+        })
     }
 }

@@ -34,7 +34,7 @@ impl DistributionOptions {
 }
 
 /// The largest number of buckets: a map's per-CPU value has at most 32 KiB.
-const MOST: u64 = 4000;
+const BUCKETS_MAX: u64 = 4000;
 
 fn linear(text: &str) -> Result<Buckets, String> {
     let [min, max, step] = numbers(text)?[..] else {
@@ -47,8 +47,8 @@ fn linear(text: &str) -> Result<Buckets, String> {
         return Err(format!("the distance from {min} to {max} is not a multiple of {step}"));
     }
     match (max - min) / step {
-        steps @ ..=MOST => Ok(Buckets::Linear { min, step, steps: steps as u16 }),
-        steps => Err(format!("it would make {steps} buckets; the limit is {MOST}")),
+        steps @ ..=BUCKETS_MAX => Ok(Buckets::Linear { min, step, steps: steps as u16 }),
+        steps => Err(format!("it would make {steps} buckets; the limit is {BUCKETS_MAX}")),
     }
 }
 

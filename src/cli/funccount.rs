@@ -4,8 +4,8 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args};
 
 use super::options::{self, TraceOptions, whole};
-use super::tables::Tables;
-use super::trace::Traced;
+use super::tables::TablePrinter;
+use super::trace::TracedTool;
 use crate::error::Error;
 use crate::programs::funccount::By;
 use crate::tools::funccount;
@@ -80,7 +80,7 @@ impl Options {
     ///
     /// # Errors
     /// A pattern matches nothing here, or the numbers after the patterns make no sense.
-    pub fn traced(&self) -> Result<Traced, Error> {
+    pub fn traced(&self) -> Result<TracedTool, Error> {
         let (patterns, options) = split(&self.words, &self.trace)?;
         let tool = funccount::Funccount::new(funccount::Options {
             patterns: patterns.to_vec(),
@@ -90,8 +90,8 @@ impl Options {
             top: self.top,
             max_keys: self.max_keys,
         })?;
-        let output = Box::new(Tables::new(Titles::Named, false));
-        Ok(Traced { tool: Box::new(tool), options, output })
+        let output = Box::new(TablePrinter::new(Titles::Named, false));
+        Ok(TracedTool { tool: Box::new(tool), options, output })
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct Line {
+    struct CommandLine {
         #[command(flatten)]
         options: Options,
     }
@@ -139,7 +139,8 @@ mod tests {
     /// The patterns, the interval in seconds and the count.
     fn read(words: &str) -> Result<(Vec<String>, f64, Option<u64>), Error> {
         let words = ["funccount"].into_iter().chain(words.split(' '));
-        let line = Line::try_parse_from(words).map_err(|error| Error::usage(error.to_string()))?;
+        let line =
+            CommandLine::try_parse_from(words).map_err(|error| Error::usage(error.to_string()))?;
         let (patterns, trace) = split(&line.options.words, &line.options.trace)?;
         Ok((patterns.to_vec(), trace.interval.as_secs_f64(), trace.count))
     }

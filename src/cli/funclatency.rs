@@ -4,8 +4,8 @@ use clap::{Args, ValueEnum};
 
 use super::distribution::DistributionOptions;
 use super::options::{TraceOptions, attach_kind, whole};
-use super::tables::Tables;
-use super::trace::Traced;
+use super::tables::TablePrinter;
+use super::trace::TracedTool;
 use crate::error::Error;
 use crate::sample;
 use crate::tools::{Choice, funclatency};
@@ -27,7 +27,7 @@ pub struct Options {
 
     /// Print a histogram for each pid
     #[arg(long, value_name = "KEY", hide_possible_values = true)]
-    by: Option<By>,
+    by: Option<ByOption>,
 
     /// Maximum number of processes that --by pid counts
     #[arg(long, value_name = "N", default_value = "1024", requires = "by")]
@@ -36,7 +36,7 @@ pub struct Options {
 
     /// The unit of time: ns, us or ms
     #[arg(long, value_name = "UNIT", default_value = "us", hide_possible_values = true)]
-    unit: Unit,
+    unit: UnitOption,
 
     /// How to attach to a kernel function: auto, kprobe or fentry
     #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
@@ -60,23 +60,23 @@ limited number of calls at once, often twice the number of CPUs, and misses the 
 fentry has no such limit.";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum By {
+enum ByOption {
     Pid,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Unit {
+enum UnitOption {
     Ns,
     Us,
     Ms,
 }
 
-impl Unit {
+impl UnitOption {
     fn unit(self) -> sample::Unit {
         match self {
-            Unit::Ns => sample::Unit::Nanoseconds,
-            Unit::Us => sample::Unit::Microseconds,
-            Unit::Ms => sample::Unit::Milliseconds,
+            UnitOption::Ns => sample::Unit::Nanoseconds,
+            UnitOption::Us => sample::Unit::Microseconds,
+            UnitOption::Ms => sample::Unit::Milliseconds,
         }
     }
 }
@@ -86,7 +86,7 @@ impl Options {
     ///
     /// # Errors
     /// There is no such process or user function, or it cannot be attached in that way.
-    pub fn traced(&self) -> Result<Traced, Error> {
+    pub fn traced(&self) -> Result<TracedTool, Error> {
         let tool = funclatency::Funclatency::new(funclatency::Options {
             function: self.function.clone(),
             attach: self.attach,
@@ -96,10 +96,14 @@ impl Options {
             by_pid: self.by.is_some(),
             max_keys: self.max_keys,
         })?;
-        let mut output = Tables::new(Titles::Named, true);
+        let mut output = TablePrinter::new(Titles::Named, true);
         if !self.distribution.is_log2() {
             output = output.above_lowest_used();
         }
-        Ok(Traced { tool: Box::new(tool), options: self.trace.clone(), output: Box::new(output) })
+        Ok(TracedTool {
+            tool: Box::new(tool),
+            options: self.trace.clone(),
+            output: Box::new(output),
+        })
     }
 }

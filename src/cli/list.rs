@@ -15,10 +15,10 @@ use super::stop::Stop;
 use crate::error::Error;
 use crate::host::holders::{FdInfo, Holders};
 use crate::host::{KernelTypes, clock, refusal};
-use crate::sys::object::{self, Kind, LinkType, ProgInfo};
-use crate::sys::{Btf, Errno, MapType, Prog, ProgramType, SysError, file};
+use crate::sys::object::{self, LinkType, ObjectKind, ProgInfo};
+use crate::sys::{Errno, LoadedBtf, MapType, Prog, ProgramType, SysError, file};
 use crate::view::duration::latency;
-use crate::view::table::Side::{self, Left, Right};
+use crate::view::table::Align::{self, Left, Right};
 use crate::view::table::table;
 
 /// List the programs, maps and links in the kernel, and who holds them
@@ -68,9 +68,9 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let maps = maps()?;
     let links = links()?;
     let mut list = [
-        (What::Programs, Kind::Prog, &PROGRAM[..], programs),
-        (What::Maps, Kind::Map, &MAP, maps),
-        (What::Links, Kind::Link, &LINK, links),
+        (What::Programs, ObjectKind::Prog, &PROGRAM[..], programs),
+        (What::Maps, ObjectKind::Map, &MAP, maps),
+        (What::Links, ObjectKind::Link, &LINK, links),
     ];
     let holders = Holders::find();
     let [(.., programs), (.., maps), (.., links)] = &mut list;
@@ -117,7 +117,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 }
 
 /// The columns of a table: header, side, and the field that is shown.
-const PROGRAM: [(&str, Side, &str); 12] = [
+const PROGRAM: [(&str, Align, &str); 12] = [
     ("PROGRAM", Right, "id"),
     ("TYPE", Left, "prog_type"),
     ("NAME", Left, "name"),
@@ -132,7 +132,7 @@ const PROGRAM: [(&str, Side, &str); 12] = [
     ("HELD BY", Left, HELD_BY),
 ];
 
-const MAP: [(&str, Side, &str); 9] = [
+const MAP: [(&str, Align, &str); 9] = [
     ("MAP", Right, "id"),
     ("TYPE", Left, "map_type"),
     ("NAME", Left, "name"),
@@ -144,7 +144,7 @@ const MAP: [(&str, Side, &str); 9] = [
     ("HELD BY", Left, HELD_BY),
 ];
 
-const LINK: [(&str, Side, &str); 5] = [
+const LINK: [(&str, Align, &str); 5] = [
     ("LINK", Right, "id"),
     ("TYPE", Left, "link_type"),
     ("PROGRAM", Right, "prog_id"),
@@ -211,7 +211,7 @@ fn ids(objects: &[Fields], condition: impl Fn(&Fields) -> bool) -> Value {
     objects.iter().filter(|object| condition(object)).map(|object| object["id"].clone()).collect()
 }
 
-fn add_holders(object: &mut Fields, holders: &Holders, kind: Kind) {
+fn add_holders(object: &mut Fields, holders: &Holders, kind: ObjectKind) {
     let id = object["id"].as_u64().unwrap_or(0) as u32;
     let processes = holders.processes(kind, id);
     let processes = processes.map(|process| json!({"pid": process.pid, "comm": process.comm}));
@@ -225,7 +225,7 @@ fn programs(stats: Option<Duration>) -> Result<Vec<Fields>, Error> {
     let counts = file::read_text(Path::new("/proc/sys/kernel/bpf_stats_enabled"));
     let counting = counts.is_ok_and(|text| text.trim() != "0");
     let boot = boot_time()?;
-    each(Kind::Prog, &Prog::from_id, &mut |prog| {
+    each(ObjectKind::Prog, &Prog::from_id, &mut |prog| {
         let info = object::prog_info(prog.as_fd())?;
         let loaded = boot + Duration::from_nanos(info.load_time_ns);
         let mut program = fields(vec![
@@ -273,7 +273,7 @@ fn programs(stats: Option<Duration>) -> Result<Vec<Fields>, Error> {
 }
 
 fn maps() -> Result<Vec<Fields>, Error> {
-    each(Kind::Map, &|id| object::open(Kind::Map, id), &mut |map| {
+    each(ObjectKind::Map, &|id| object::open(ObjectKind::Map, id), &mut |map| {
         let info = object::map_info(map.as_fd())?;
         let fdinfo = FdInfo::of(map.as_fd());
         let mut map = fields(vec![
@@ -297,7 +297,7 @@ fn maps() -> Result<Vec<Fields>, Error> {
 
 fn links() -> Result<Vec<Fields>, Error> {
     let types = KernelTypes::running();
-    each(Kind::Link, &|id| object::open(Kind::Link, id), &mut |link| {
+    each(ObjectKind::Link, &|id| object::open(ObjectKind::Link, id), &mut |link| {
         let info = object::link_info(link.as_fd())?;
         Ok(fields(vec![
             ("type", "link".into()),
@@ -314,7 +314,7 @@ fn links() -> Result<Vec<Fields>, Error> {
 
 /// Reads each object of a kind, except those that disappear meanwhile.
 fn each<T>(
-    kind: Kind,
+    kind: ObjectKind,
     open: &dyn Fn(u32) -> Result<T, SysError>,
     read: &mut dyn FnMut(&T) -> Result<Fields, SysError>,
 ) -> Result<Vec<Fields>, Error> {
@@ -325,7 +325,7 @@ fn each<T>(
             // It has gone, or it is a link that is still being made.
             Err(error) if matches!(error.errno, Errno::ENOENT | Errno::EAGAIN) => {}
             // Before 5.8 links have no ids.
-            Err(error) if kind == Kind::Link && error.errno == Errno::EINVAL => {}
+            Err(error) if kind == ObjectKind::Link && error.errno == Errno::EINVAL => {}
             Err(error) => return Err(refusal::objects(&error)),
         }
     }
@@ -340,7 +340,7 @@ fn count_for(time: Duration) -> Result<Vec<ProgInfo>, Error> {
         _ => refusal::objects(&error),
     })?;
     let mut before = vec![];
-    each(Kind::Prog, &Prog::from_id, &mut |prog| {
+    each(ObjectKind::Prog, &Prog::from_id, &mut |prog| {
         before.push(object::prog_info(prog.as_fd())?);
         Ok(Fields::new())
     })?;
@@ -369,7 +369,7 @@ fn attached(fdinfo: &FdInfo, types: &KernelTypes) -> Value {
 /// The name of the kernel's function that a link is attached to by a BTF id.
 fn function(fdinfo: &FdInfo, types: &KernelTypes) -> Option<String> {
     let [object, id] = ["target_obj_id", "target_btf_id"].map(|name| fdinfo.number(name));
-    let object = Btf::from_id(object?.try_into().ok()?).ok()?;
+    let object = LoadedBtf::from_id(object?.try_into().ok()?).ok()?;
     // A module's own ids follow the kernel's, and are other functions in another module.
     let is_kernels = object::btf_info(&object).ok()?.name == "vmlinux";
     let mut btf = types.btf().ok().flatten().filter(|_| is_kernels)?;

@@ -41,7 +41,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 use crate::error::Error;
 use crate::view::dump::Format;
 use stop::Stop;
-use trace::Traced;
+use trace::TracedTool;
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
 #[derive(Parser)]
@@ -99,7 +99,7 @@ macro_rules! commands {
             }
 
             /// The tool that it runs, if it is the command of a tool.
-            fn traced(&self) -> Option<Result<Traced, Error>> {
+            fn traced(&self) -> Option<Result<TracedTool, Error>> {
                 match self {
                     $(Command::$tool(options) => Some(options.traced()),)*
                     $(Command::$other(_) => None,)*
@@ -164,11 +164,11 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Err(error) => return usage(&error),
     };
     let of_tool = match &command {
-        Command::Dump(options) => {
-            options.of_tool(Command::is_tool).map(|(words, format)| (words, Show::Dump(format)))
-        }
+        Command::Dump(options) => options
+            .of_tool(Command::is_tool)
+            .map(|(words, format)| (words, Inspection::Dump(format))),
         Command::Verify(options) => {
-            options.of_tool(Command::is_tool).map(|(words, show)| (words, Show::Verify(show)))
+            options.of_tool(Command::is_tool).map(|(words, show)| (words, Inspection::Verify(show)))
         }
         _ => None,
     };
@@ -179,7 +179,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     match parse(words.collect()) {
         Ok(tool) => {
             let (verbose, log) = tool.reporting();
-            let verbose = verbose || matches!(show, Show::Verify(_));
+            let verbose = verbose || matches!(show, Inspection::Verify(_));
             ended(tool.name(), (verbose, log), tool.show(&show))
         }
         Err(error) => usage(&error),
@@ -187,7 +187,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
 }
 
 /// How a tool's programs are shown instead of attached.
-enum Show<'a> {
+enum Inspection<'a> {
     Dump(Format),
     Verify(&'a verify::Show),
 }
@@ -202,15 +202,15 @@ fn usage(error: &clap::Error) -> u8 {
 
 impl Command {
     /// Shows a tool's programs.
-    fn show(&self, show: &Show<'_>) -> Result<(), Stop> {
+    fn show(&self, show: &Inspection<'_>) -> Result<(), Stop> {
         match (self, show) {
-            (Command::Run(options), Show::Dump(format)) => run::dump(options, *format),
+            (Command::Run(options), Inspection::Dump(format)) => run::dump(options, *format),
             (command, show) => {
                 let traced = command.traced().transpose()?;
                 let traced = traced.ok_or_else(|| Error::usage("it has no programs"))?;
                 match show {
-                    Show::Dump(format) => traced.dump(*format),
-                    Show::Verify(show) => traced.verify(show),
+                    Inspection::Dump(format) => traced.dump(*format),
+                    Inspection::Verify(show) => traced.verify(show),
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::options::TraceOptions;
 use crate::error::Error;
 use crate::host::refusal;
-use crate::run::{Attached, LeftOut, Session, Skipped};
+use crate::run::{AttachedProgram, LeftOutProgram, Session, SkippedKind};
 use crate::view::color::{Palette, Terminal};
 use crate::view::duration::{milliseconds, seconds};
 
@@ -46,13 +46,13 @@ impl Bar {
 /// first choice did not work.
 pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
     if options.verbose {
-        for Skipped { kind, error, .. } in &session.skipped {
+        for SkippedKind { kind, error, .. } in &session.skipped {
             say!("{tool}: {kind}: {error}");
             detail(error, "  ");
         }
         let steps = session.steps.iter();
         let steps = steps.map(|(step, took)| format!("{step} {}", milliseconds(*took)));
-        for LeftOut { attach, error, .. } in &session.left_out {
+        for LeftOutProgram { attach, error, .. } in &session.left_out {
             say!("{tool}: left out {attach}: {}", error.what);
         }
         for attached in &session.attached {
@@ -116,10 +116,10 @@ pub fn colored(stream: &impl IsTerminal) -> bool {
 }
 
 /// A few of these, or the first and how many more there are.
-fn some(attached: &[Attached]) -> String {
+fn some(attached: &[AttachedProgram]) -> String {
     match attached {
         [first, _, _, _, ..] => format!("{first} and {} more", attached.len() - 1),
-        few => few.iter().map(Attached::to_string).collect::<Vec<_>>().join(", "),
+        few => few.iter().map(AttachedProgram::to_string).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -9,8 +9,8 @@ use super::dump::{self, Dumped};
 use super::input;
 use super::options::{TraceOptions, whole};
 use super::stop::Stop;
-use super::tables::Tables;
-use super::trace::Traced;
+use super::tables::TablePrinter;
+use super::trace::TracedTool;
 use crate::error::Error;
 use crate::export::json::{self, Returned};
 use crate::host::{Attach, KernelTypes};
@@ -37,7 +37,7 @@ pub struct Options {
     /// The program's input, in hexadecimal: a packet of at least 14 bytes, or a raw tracepoint's
     /// arguments, 8 bytes each [default: zeros]
     #[arg(long, value_name = "HEX", value_parser = bytes)]
-    ctx: Option<Bytes>,
+    ctx: Option<HexBytes>,
 
     /// Run it N times and print the average time
     #[arg(long, value_name = "N", value_parser = whole(1..=u32::MAX))]
@@ -46,7 +46,7 @@ pub struct Options {
 
 /// Bytes from the command line. A type of its own, since for clap a `Vec` means several values.
 #[derive(Clone, Debug)]
-struct Bytes(Vec<u8>);
+struct HexBytes(Vec<u8>);
 
 const USAGE: &str = "rawbpf run [OPTIONS] FILE [INTERVAL [COUNT]]";
 
@@ -66,7 +66,7 @@ In an object, each program's kind comes from its section's name, as in libbpf. V
 arrays, and CO-RE relocations are resolved with the kernel's types. Kernel functions and variables \
 (__ksym) are not linked.";
 
-fn bytes(text: &str) -> Result<Bytes, String> {
+fn bytes(text: &str) -> Result<HexBytes, String> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     let digits: Vec<u8> =
         digits.bytes().filter(|c| !c.is_ascii_whitespace() && !matches!(c, b':' | b',')).collect();
@@ -76,7 +76,7 @@ fn bytes(text: &str) -> Result<Bytes, String> {
         _ => None,
     };
     let bytes: Option<Vec<u8>> = digits.chunks(2).map(pair).collect();
-    bytes.map(Bytes).ok_or_else(|| "it must be pairs of hexadecimal digits".into())
+    bytes.map(HexBytes).ok_or_else(|| "it must be pairs of hexadecimal digits".into())
 }
 
 /// Prints the programs without loading them.
@@ -231,8 +231,8 @@ fn attached(options: &Options, text: &Collection, programs: &[Dumped]) -> Result
     };
     let plans = programs.iter().map(plan).collect::<Result<Vec<_>, Error>>()?;
     let tool = Box::new(Programs::new(text.maps.clone(), plans));
-    let output = Box::new(Tables::new(Titles::Named, false));
-    let traced = Traced { tool, options: options.trace.clone(), output };
+    let output = Box::new(TablePrinter::new(Titles::Named, false));
+    let traced = TracedTool { tool, options: options.trace.clone(), output };
     traced.run().map_err(|stop| match stop {
         // The text decides the attach kind, so advice about --attach would be wrong.
         Stop::Error(error) => {

@@ -8,7 +8,7 @@ use crate::sample::Sample;
 use crate::view::tables::{Style, Tables as View, Titles};
 
 /// Prints each sample as tables.
-pub struct Tables {
+pub struct TablePrinter {
     style: Style,
     head: Head,
 }
@@ -24,24 +24,24 @@ pub enum Head {
     Nothing,
 }
 
-impl Tables {
+impl TablePrinter {
     /// Histograms from the lowest bucket on, with a summary below where values are measured.
-    pub fn new(titles: Titles, summary: bool) -> Tables {
-        Tables { style: Style { from_zero: true, summary, titles }, head: Head::Space }
+    pub fn new(titles: Titles, summary: bool) -> TablePrinter {
+        TablePrinter { style: Style { from_zero: true, summary, titles }, head: Head::Space }
     }
 
     /// Histograms from the first bucket on that counted anything.
-    pub fn above_lowest_used(self) -> Tables {
-        Tables { style: Style { from_zero: false, ..self.style }, ..self }
+    pub fn above_lowest_used(self) -> TablePrinter {
+        TablePrinter { style: Style { from_zero: false, ..self.style }, ..self }
     }
 
     /// With this above tables where no time is asked for.
-    pub fn below(self, head: Head) -> Tables {
-        Tables { head, ..self }
+    pub fn below(self, head: Head) -> TablePrinter {
+        TablePrinter { head, ..self }
     }
 }
 
-impl Output for Tables {
+impl Output for TablePrinter {
     fn print(
         &mut self,
         sample: &Sample,

@@ -40,7 +40,7 @@ pub trait Output {
 }
 
 /// A tool and the options of its run.
-pub struct Traced {
+pub struct TracedTool {
     /// The tool.
     pub tool: Box<dyn Tool>,
     /// The options that all tracing tools share.
@@ -49,7 +49,7 @@ pub struct Traced {
     pub output: Box<dyn Output>,
 }
 
-impl Traced {
+impl TracedTool {
     fn types(&self) -> Result<KernelTypes, Error> {
         KernelTypes::new(self.options.btf.as_deref())
     }
@@ -63,7 +63,7 @@ impl Traced {
             return self.dump(format);
         }
         let types = self.types()?;
-        let Traced { tool, options, mut output } = self;
+        let TracedTool { tool, options, mut output } = self;
         let mut out = io::stdout().lock();
         let (name, what) = (tool.name(), tool.what());
         let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;

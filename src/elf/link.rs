@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::sync::Arc;
 
-use super::{Function, Notes, Object, Reference, clean};
+use super::{Notes, Object, ObjectFunction, Reference, clean};
 use crate::btf::{Relocation, identifier};
 use crate::insn::instruction::{Callee, Imm64};
-use crate::insn::{DecodeError, Insn, Program, Slot, SourceLine, instructions};
+use crate::insn::{DecodeError, Insn, ObjectLine, Program, Slot, instructions};
 
 /// In all programs of an object together: the kernel takes no more of one.
 const INSTRUCTIONS: usize = 1_000_000;
@@ -49,7 +49,7 @@ pub type Relocated = Result<Option<u64>, String>;
 pub struct Linker<'o, 'a> {
     object: &'o Object<'a>,
     notes: &'o Notes<'a>,
-    functions: &'o [Function<'a>],
+    functions: &'o [ObjectFunction<'a>],
     by_name: HashMap<&'a str, usize>,
     /// The maps in their order, by name: those of variables have their section's.
     maps: HashMap<&'o str, usize>,
@@ -63,7 +63,7 @@ impl<'o, 'a> Linker<'o, 'a> {
     pub fn new(
         object: &'o Object<'a>,
         notes: &'o Notes<'a>,
-        functions: &'o [Function<'a>],
+        functions: &'o [ObjectFunction<'a>],
         maps: impl Iterator<Item = &'o str>,
     ) -> Linker<'o, 'a> {
         let named = functions.iter().enumerate().map(|(index, function)| (function.name, index));
@@ -136,7 +136,7 @@ impl<'o, 'a> Linker<'o, 'a> {
     /// Adds a function's instructions.
     fn add(
         &self,
-        function: &Function<'a>,
+        function: &ObjectFunction<'a>,
         starts: &HashMap<&'a str, usize>,
         relocate: &mut dyn FnMut(&Relocation<'a>) -> Relocated,
         linked: &mut Linked,
@@ -144,7 +144,7 @@ impl<'o, 'a> Linker<'o, 'a> {
         let name = || identifier(function.name);
         let start = starts[function.name];
         let bytes = self.relocated(function, relocate)?;
-        linked.lines.push(SourceLine::default());
+        linked.lines.push(ObjectLine::default());
         let wrong = |error| LinkError::Instruction(name(), error);
         for (slot, insn) in instructions(&bytes, self.object.endian).map_err(wrong)? {
             let insn = insn.map_err(wrong)?;
@@ -183,7 +183,7 @@ impl<'o, 'a> Linker<'o, 'a> {
                 _ => return Err(LinkError::Nothing(name(), slot)),
             };
             if let Some(line) = self.notes.line(function, slot) {
-                linked.lines.push(SourceLine {
+                linked.lines.push(ObjectLine {
                     file: clean(line.file),
                     line: line.line,
                     column: line.column,
@@ -199,7 +199,7 @@ impl<'o, 'a> Linker<'o, 'a> {
     /// A function's bytes with this kernel's numbers in them.
     fn relocated(
         &self,
-        function: &Function<'a>,
+        function: &ObjectFunction<'a>,
         relocate: &mut dyn FnMut(&Relocation<'a>) -> Relocated,
     ) -> Result<Vec<u8>, LinkError> {
         let endian = self.object.endian;
@@ -243,7 +243,7 @@ impl<'o, 'a> Linker<'o, 'a> {
 #[derive(Default)]
 struct Linked {
     insns: Vec<Insn>,
-    lines: Vec<SourceLine>,
+    lines: Vec<ObjectLine>,
     written: Vec<u32>,
     labels: Vec<(usize, String)>,
 }

@@ -1,11 +1,11 @@
 //! The maps that an object defines.
 
 use super::{ElfError, Object};
-use crate::btf::{Btf, BtfError, Kind, ObjectMap};
+use crate::btf::{Btf, BtfError, ObjectMap, TypeKind};
 use crate::insn::Endian;
 
 /// The largest number of maps that are read; a program can use 64.
-const MOST: usize = 1024;
+const MAPS_MAX: usize = 1024;
 
 impl<'a> Object<'a> {
     /// The maps in their order: those of `.maps` as the types in `btf` describe them, or those of `maps`
@@ -15,11 +15,11 @@ impl<'a> Object<'a> {
     /// There are too many.
     pub fn maps(&self, btf: Option<&mut Btf<'a>>) -> Result<Vec<ObjectMap<'a>>, ElfError> {
         let symbols: Vec<_> = self.map_symbols().collect();
-        if symbols.len() > MOST {
+        if symbols.len() > MAPS_MAX {
             return Err(ElfError::Maps(symbols.len()));
         }
         let types = btf.and_then(|btf| {
-            let wanted: Vec<_> = symbols.iter().map(|(it, _)| (Kind::Var, it.name)).collect();
+            let wanted: Vec<_> = symbols.iter().map(|(it, _)| (TypeKind::Var, it.name)).collect();
             let found = btf.find_all(&wanted).ok()?;
             Some(found.into_iter().map(|var| from_type(btf, var?.1.size_or_type()).ok()).collect())
         });
@@ -51,7 +51,7 @@ fn from_type<'a>(btf: &mut Btf<'a>, id: u32) -> Result<ObjectMap<'a>, BtfError> 
             _ => continue,
         };
         let pointer = btf.behind_modifiers(member.type_id)?.1;
-        if pointer.kind() != Kind::Ptr {
+        if pointer.kind() != TypeKind::Ptr {
             continue;
         }
         let target = btf.behind_modifiers(pointer.size_or_type())?.1;

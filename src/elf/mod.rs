@@ -26,7 +26,7 @@ pub use file::{ElfError, File, Section, Symbol};
 pub use link::{LinkError, Linker, MISSING_CALL, Relocated};
 pub use notes::Notes;
 pub use places::Places;
-pub use read::{Function, Object, Reference};
+pub use read::{Object, ObjectFunction, Reference};
 
 /// The length up to which foreign text is shown, in bytes.
 const LONGEST: usize = 256;

@@ -1,14 +1,14 @@
 //! The notes about an object's instructions in its `.BTF.ext`.
 
-use super::{Function, Object, Places};
-use crate::btf::{At, Btf, Ext, Relocation, SourceLine};
+use super::{Object, ObjectFunction, Places};
+use crate::btf::{Btf, Ext, ExtLine, ExtRecord, Relocation};
 
 /// The lines of source and CO-RE relocations of an object.
 #[derive(Default)]
 pub struct Notes<'a> {
-    lines: Vec<At<'a, SourceLine<'a>>>,
+    lines: Vec<ExtRecord<'a, ExtLine<'a>>>,
     line_places: Places,
-    relocations: Vec<At<'a, Relocation<'a>>>,
+    relocations: Vec<ExtRecord<'a, Relocation<'a>>>,
     relocation_places: Places,
 }
 
@@ -25,14 +25,14 @@ impl<'a> Notes<'a> {
     }
 
     /// The source line that begins at an instruction: `at` is the slot in the function.
-    pub fn line(&self, function: &Function<'_>, at: usize) -> Option<&SourceLine<'a>> {
+    pub fn line(&self, function: &ObjectFunction<'_>, at: usize) -> Option<&ExtLine<'a>> {
         let offset = function.start + 8 * at as u64;
         let line = self.line_places.at(function.index, offset).next()?;
         Some(&self.lines[line].what)
     }
 
     /// The CO-RE relocation of an instruction.
-    pub fn relocation(&self, function: &Function<'_>, at: usize) -> Option<&Relocation<'a>> {
+    pub fn relocation(&self, function: &ObjectFunction<'_>, at: usize) -> Option<&Relocation<'a>> {
         let offset = function.start + 8 * at as u64;
         let relocation = self.relocation_places.at(function.index, offset).next()?;
         Some(&self.relocations[relocation].what)
@@ -40,7 +40,7 @@ impl<'a> Notes<'a> {
 }
 
 /// The places of records, by the index of their section.
-fn places<T>(object: &Object<'_>, records: &[At<'_, T>]) -> Places {
+fn places<T>(object: &Object<'_>, records: &[ExtRecord<'_, T>]) -> Places {
     let mut section = (&b""[..], 0);
     Places::new(records.iter().map(|at| {
         if at.section != section.0 {

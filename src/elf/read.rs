@@ -27,7 +27,7 @@ pub struct Object<'a> {
 
 /// A function's instructions.
 #[derive(Clone, Copy, Debug)]
-pub struct Function<'a> {
+pub struct ObjectFunction<'a> {
     /// Its name; that of its section if it has none.
     pub name: &'a str,
     /// Its section. A program's section shows how to attach it, such as `kprobe/vfs_read`.
@@ -148,7 +148,7 @@ impl<'a> Object<'a> {
 
     /// The functions in their order. Every instruction is in one of them: those before the first function,
     /// or in a function without a name, get the name of their section.
-    pub fn functions(&self) -> Vec<Function<'a>> {
+    pub fn functions(&self) -> Vec<ObjectFunction<'a>> {
         let mut functions = vec![];
         for index in 0..self.file.sections.len() {
             let Some(code) = self.code(index).filter(|code| !code.is_empty()) else { continue };
@@ -166,14 +166,14 @@ impl<'a> Object<'a> {
             for (number, &(start, name)) in starts.iter().enumerate() {
                 let end = starts.get(number + 1).map_or(code.len(), |(next, _)| *next as usize);
                 let bytes = &code[start as usize..end];
-                functions.push(Function { name, section, index, start, bytes });
+                functions.push(ObjectFunction { name, section, index, start, bytes });
             }
         }
         functions
     }
 
     /// The reference of an instruction, given by its first slot: `at` is the slot in the function.
-    pub fn reference(&self, function: &Function<'a>, at: usize) -> Option<Reference<'a>> {
+    pub fn reference(&self, function: &ObjectFunction<'a>, at: usize) -> Option<Reference<'a>> {
         let offset = function.start + 8 * at as u64;
         let slot = function.bytes.as_chunks::<8>().0.get(at)?;
         let slot = Slot::from_bytes(*slot, self.endian);

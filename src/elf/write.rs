@@ -11,12 +11,12 @@ use std::ops::Range;
 
 use thiserror::Error;
 
-use crate::btf::{Function, Line, ObjectBtf, ObjectMap, ObjectSection, identifier};
+use crate::btf::{BtfFunction, BtfLine, ObjectBtf, ObjectMap, ObjectSection, identifier};
 use crate::insn::{Callee, Endian, Imm64, Insn, Program};
 
 /// The content of an object.
 #[derive(Clone, Copy, Debug)]
-pub struct Object<'a> {
+pub struct ObjectSpec<'a> {
     /// The byte order of the target machine.
     pub endian: Endian,
     /// The licence.
@@ -84,7 +84,7 @@ const RELOCATE_LOAD: u64 = 1;
 /// `R_BPF_64_32`: the distance of a call.
 const RELOCATE_CALL: u64 = 10;
 
-struct Section {
+struct OutputSection {
     name: String,
     kind: u32,
     flags: u64,
@@ -95,14 +95,20 @@ struct Section {
     entry: u64,
 }
 
-impl Section {
-    fn new(name: impl Into<String>, kind: u32, flags: u64, align: u64, data: Vec<u8>) -> Section {
+impl OutputSection {
+    fn new(
+        name: impl Into<String>,
+        kind: u32,
+        flags: u64,
+        align: u64,
+        data: Vec<u8>,
+    ) -> OutputSection {
         let name = name.into();
-        Section { name, kind, flags, data, link: 0, info: 0, align, entry: 0 }
+        OutputSection { name, kind, flags, data, link: 0, info: 0, align, entry: 0 }
     }
 }
 
-struct Symbol {
+struct OutputSymbol {
     name: String,
     info: u8,
     /// Index of its section among all.
@@ -127,7 +133,7 @@ const TEXT: &str = ".text";
 ///
 /// # Errors
 /// A program has something that an object cannot have.
-pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
+pub fn write(object: &ObjectSpec) -> Result<Vec<u8>, ObjectError> {
     let variables = variables(object)?;
     let placed = place(object)?;
     let lines = object.programs.iter().map(|of| of.program.lines().collect::<Vec<_>>());
@@ -155,7 +161,7 @@ pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
             ObjectSection { name, programs: *name != TEXT, functions: vec![], lines: vec![] };
         for function in placed.iter().filter(|function| function.section == *name) {
             let of = &object.programs[function.program];
-            here.functions.push(Function {
+            here.functions.push(BtfFunction {
                 name: &function.name,
                 parameters: &["ctx"],
                 slot: function.at as u32,
@@ -164,7 +170,7 @@ pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
             let at = |slot| lines.partition_point(|(other, ..)| *other < slot);
             for &(slot, insn, line) in &lines[at(function.slots.start)..at(function.slots.end)] {
                 let at = function.at + slot - function.slots.start;
-                here.lines.push(Line {
+                here.lines.push(BtfLine {
                     slot: at as u32,
                     file: line.file,
                     line: line.line,
@@ -173,8 +179,8 @@ pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
                 });
                 let (insn, relocation) = relocated(of, function, &placed, slot, insn)?;
                 let relocation = relocation.map(|(to, kind)| match to {
-                    To::Map(index) => (map_symbol(index), kind),
-                    To::Function(index) => (1 + index as u64, kind),
+                    RelocationTarget::Map(index) => (map_symbol(index), kind),
+                    RelocationTarget::Function(index) => (1 + index as u64, kind),
                 });
                 relocations.extend(relocation.into_iter().flat_map(|(symbol, kind)| {
                     [word(8 * at as u64), word(symbol << 32 | kind)].concat()
@@ -184,19 +190,20 @@ pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
         }
         let bytes = crate::insn::encode(&insns, object.endian);
         let index = sections.len() as u32 + 1;
-        sections.push(Section::new(*name, PROGBITS, ALLOC_EXEC, 8, bytes));
+        sections.push(OutputSection::new(*name, PROGBITS, ALLOC_EXEC, 8, bytes));
         code.push(here);
         if !relocations.is_empty() {
-            let relocations = Section::new(format!(".rel{name}"), REL, INFO_LINK, 8, relocations);
-            sections.push(Section { info: index, entry: 16, ..relocations });
+            let relocations =
+                OutputSection::new(format!(".rel{name}"), REL, INFO_LINK, 8, relocations);
+            sections.push(OutputSection { info: index, entry: 16, ..relocations });
         }
     }
-    let section_of = |sections: &[Section], name: &str| {
+    let section_of = |sections: &[OutputSection], name: &str| {
         sections.iter().position(|section| section.name == name).map_or(0, |index| index as u16 + 1)
     };
-    let mut symbols: Vec<Symbol> = placed
+    let mut symbols: Vec<OutputSymbol> = placed
         .iter()
-        .map(|function| Symbol {
+        .map(|function| OutputSymbol {
             name: function.name.clone(),
             info: GLOBAL_FUNC,
             section: section_of(&sections, function.section),
@@ -208,22 +215,22 @@ pub fn write(object: &Object) -> Result<Vec<u8>, ObjectError> {
     let (maps, map_symbols) = map_sections(object.maps, &names, &variables, &mut sections);
     symbols.extend(map_symbols);
     let license = [object.license.as_bytes(), b"\0"].concat();
-    symbols.push(Symbol {
+    symbols.push(OutputSymbol {
         name: "_license".into(),
         info: GLOBAL_OBJECT,
         section: sections.len() as u16 + 1,
         value: 0,
         size: license.len() as u64,
     });
-    sections.push(Section::new("license", PROGBITS, WRITE_ALLOC, 1, license));
+    sections.push(OutputSection::new("license", PROGBITS, WRITE_ALLOC, 1, license));
     let btf = ObjectBtf::new(big, &maps, &code);
-    sections.push(Section::new(".BTF", PROGBITS, 0, 4, btf.btf));
-    sections.push(Section::new(".BTF.ext", PROGBITS, 0, 4, btf.ext));
+    sections.push(OutputSection::new(".BTF", PROGBITS, 0, 4, btf.btf));
+    sections.push(OutputSection::new(".BTF.ext", PROGBITS, 0, 4, btf.ext));
     Ok(file(sections, &symbols, object.endian))
 }
 
 /// Which maps become variables.
-fn variables(object: &Object) -> Result<Vec<bool>, ObjectError> {
+fn variables(object: &ObjectSpec) -> Result<Vec<bool>, ObjectError> {
     let (mut by_value, mut by_map) =
         (vec![false; object.maps.len()], vec![false; object.maps.len()]);
     for ObjectProgram { program, name, .. } in object.programs {
@@ -254,7 +261,7 @@ fn variables(object: &Object) -> Result<Vec<bool>, ObjectError> {
 }
 
 /// The place of each function of each program.
-fn place<'a>(object: &Object<'a>) -> Result<Vec<Placed<'a>>, ObjectError> {
+fn place<'a>(object: &ObjectSpec<'a>) -> Result<Vec<Placed<'a>>, ObjectError> {
     let mut placed: Vec<Placed> = vec![];
     for (index, ObjectProgram { section, name, program }) in object.programs.iter().enumerate() {
         let end = program.insns().iter().map(Insn::slots).sum();
@@ -282,7 +289,7 @@ fn place<'a>(object: &Object<'a>) -> Result<Vec<Placed<'a>>, ObjectError> {
 }
 
 /// The target of a relocation.
-enum To {
+enum RelocationTarget {
     Map(usize),
     Function(usize),
 }
@@ -294,7 +301,7 @@ fn relocated(
     placed: &[Placed],
     slot: usize,
     insn: &Insn,
-) -> Result<(Insn, Option<(To, u64)>), ObjectError> {
+) -> Result<(Insn, Option<(RelocationTarget, u64)>), ObjectError> {
     let program = || of.name.to_owned();
     let to_function = |offset: i32| {
         let target = slot as i64 + 1 + i64::from(offset);
@@ -309,21 +316,22 @@ fn relocated(
         Insn::LoadImm64 { dst, value } => match value {
             Imm64::Value(_) => (*insn, None),
             Imm64::MapIndex(index) => {
-                (number(dst, 0), Some((To::Map(index as usize), RELOCATE_LOAD)))
+                (number(dst, 0), Some((RelocationTarget::Map(index as usize), RELOCATE_LOAD)))
             }
             Imm64::MapIndexValue { index, offset } => {
-                (number(dst, offset), Some((To::Map(index as usize), RELOCATE_LOAD)))
+                (number(dst, offset), Some((RelocationTarget::Map(index as usize), RELOCATE_LOAD)))
             }
-            Imm64::Func { offset } => {
-                (number(dst, 0), Some((To::Function(to_function(offset)?), RELOCATE_LOAD)))
-            }
+            Imm64::Func { offset } => (
+                number(dst, 0),
+                Some((RelocationTarget::Function(to_function(offset)?), RELOCATE_LOAD)),
+            ),
             Imm64::MapFd(_) | Imm64::MapFdValue { .. } | Imm64::BtfId { .. } => {
                 let insn = insn.to_string();
                 return Err(ObjectError::OfThisKernel { program: program(), slot, insn });
             }
         },
         Insn::Call(Callee::Local { offset }) => {
-            let to = To::Function(to_function(offset)?);
+            let to = RelocationTarget::Function(to_function(offset)?);
             (Insn::Call(Callee::Local { offset: -1 }), Some((to, RELOCATE_CALL)))
         }
         Insn::Call(Callee::Kfunc { .. }) => {
@@ -375,8 +383,8 @@ fn map_sections<'a>(
     all: &[ObjectMap<'a>],
     names: &'a [String],
     variables: &[bool],
-    sections: &mut Vec<Section>,
-) -> (Vec<ObjectMap<'a>>, Vec<Symbol>) {
+    sections: &mut Vec<OutputSection>,
+) -> (Vec<ObjectMap<'a>>, Vec<OutputSymbol>) {
     let of_maps = sections.len() as u16 + 1;
     let (mut maps, mut own) = (vec![], vec![]);
     let mut symbols = vec![];
@@ -386,33 +394,45 @@ fn map_sections<'a>(
         let symbol = name.clone();
         if *variable {
             let zeros = vec![0; map.value_size as usize];
-            own.push(Section::new(format!(".data.{name}"), PROGBITS, WRITE_ALLOC, 8, zeros));
+            own.push(OutputSection::new(format!(".data.{name}"), PROGBITS, WRITE_ALLOC, 8, zeros));
             let section = of_maps + u16::from(has_maps) + own.len() as u16 - 1;
             let size = map.value_size.into();
-            symbols.push(Symbol { name: symbol, info: GLOBAL_OBJECT, section, value: 0, size });
+            symbols.push(OutputSymbol {
+                name: symbol,
+                info: GLOBAL_OBJECT,
+                section,
+                value: 0,
+                size,
+            });
         } else {
             maps.push(ObjectMap { name, ..*map });
             let size = map.size().into();
             let info = GLOBAL_OBJECT;
-            symbols.push(Symbol { name: symbol, info, section: of_maps, value: offset, size });
+            symbols.push(OutputSymbol {
+                name: symbol,
+                info,
+                section: of_maps,
+                value: offset,
+                size,
+            });
             offset += size;
         }
     }
     if has_maps {
         let zeros = vec![0; offset as usize];
-        sections.push(Section::new(".maps", PROGBITS, WRITE_ALLOC, 8, zeros));
+        sections.push(OutputSection::new(".maps", PROGBITS, WRITE_ALLOC, 8, zeros));
     }
     sections.extend(own);
     (maps, symbols)
 }
 
 /// Numbers in the byte order of the file.
-struct Bytes {
+struct ByteWriter {
     bytes: Vec<u8>,
     endian: Endian,
 }
 
-impl Bytes {
+impl ByteWriter {
     /// The number's low `size` bytes.
     fn put(&mut self, value: u64, size: usize) {
         match self.endian {
@@ -430,7 +450,7 @@ impl Bytes {
 const HEADERS: Range<usize> = 40..48;
 
 /// The file: header, sections, section headers.
-fn file(mut sections: Vec<Section>, symbols: &[Symbol], endian: Endian) -> Vec<u8> {
+fn file(mut sections: Vec<OutputSection>, symbols: &[OutputSymbol], endian: Endian) -> Vec<u8> {
     let mut names = vec![0];
     let mut name = |text: &str| {
         let at = names.len() as u64;
@@ -438,7 +458,7 @@ fn file(mut sections: Vec<Section>, symbols: &[Symbol], endian: Endian) -> Vec<u
         names.push(0);
         at
     };
-    let mut table = Bytes { bytes: vec![0; 24], endian };
+    let mut table = ByteWriter { bytes: vec![0; 24], endian };
     for symbol in symbols {
         table.put(name(&symbol.name), 4);
         table.put(symbol.info.into(), 1);
@@ -454,14 +474,14 @@ fn file(mut sections: Vec<Section>, symbols: &[Symbol], endian: Endian) -> Vec<u
         }
     }
     // All symbols but the empty one are global.
-    let table = Section::new(".symtab", SYMTAB, 0, 8, table.bytes);
-    sections.push(Section { link: symtab + 1, info: 1, entry: 24, ..table });
+    let table = OutputSection::new(".symtab", SYMTAB, 0, 8, table.bytes);
+    sections.push(OutputSection { link: symtab + 1, info: 1, entry: 24, ..table });
     let section_names: Vec<u64> = sections.iter().map(|section| name(&section.name)).collect();
     let strtab_name = name(".strtab");
-    sections.push(Section::new(".strtab", STRTAB, 0, 1, names));
+    sections.push(OutputSection::new(".strtab", STRTAB, 0, 1, names));
 
     let data = if endian == Endian::Little { 1 } else { 2 };
-    let mut out = Bytes { bytes: b"\x7fELF\x02".to_vec(), endian };
+    let mut out = ByteWriter { bytes: b"\x7fELF\x02".to_vec(), endian };
     out.bytes.extend([data, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     out.put(1, 2); // Relocatable.
     out.put(EM_BPF.into(), 2);
@@ -495,7 +515,7 @@ fn file(mut sections: Vec<Section>, symbols: &[Symbol], endian: Endian) -> Vec<u
         out.put(section.align, 8);
         out.put(section.entry, 8);
     }
-    let mut at = Bytes { bytes: vec![], endian };
+    let mut at = ByteWriter { bytes: vec![], endian };
     at.put(headers, 8);
     out.bytes[HEADERS].copy_from_slice(&at.bytes);
     out.bytes

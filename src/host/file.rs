@@ -12,7 +12,7 @@ use crate::elf;
 use crate::error::Error;
 
 /// The most bytes that are read of a file: no BTF, and no program's table of symbols, comes close.
-const MOST: u64 = 256 << 20;
+const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// The content of a regular file.
 ///
@@ -20,16 +20,17 @@ const MOST: u64 = 256 << 20;
 /// It cannot be read, or is larger than 256 MiB.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let (file, length) = open(path)?;
-    let too_large =
-        || Error::usage(format!("{}: it has more than {} MiB", path.display(), MOST >> 20));
-    if length > MOST {
+    let too_large = || {
+        Error::usage(format!("{}: it has more than {} MiB", path.display(), FILE_BYTES_MAX >> 20))
+    };
+    if length > FILE_BYTES_MAX {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(length as usize);
     // Somebody may write to it meanwhile.
-    let read = file.take(MOST + 1).read_to_end(&mut bytes);
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|error| Error::usage(format!("{}: {error}", path.display())))?;
-    if bytes.len() as u64 > MOST { Err(too_large()) } else { Ok(bytes) }
+    if bytes.len() as u64 > FILE_BYTES_MAX { Err(too_large()) } else { Ok(bytes) }
 }
 
 /// An ELF file with no more of it than the segments and the sections that are `wanted`, by name and
@@ -43,7 +44,7 @@ pub(super) fn elf_parts(
 ) -> Result<Vec<u8>, Error> {
     let (file, length) = open(path)?;
     let mut read = |offset, buffer: &mut [u8]| file.read_exact_at(buffer, offset);
-    let parts = elf::excerpt(length, MOST, wanted, &mut read);
+    let parts = elf::excerpt(length, FILE_BYTES_MAX, wanted, &mut read);
     parts.map_err(|error| Error::usage(format!("{}: {error}", path.display())))
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::sys::file;
-use crate::sys::object::{self, Kind};
+use crate::sys::object::{self, ObjectKind};
 
 /// What the kernel tells of a descriptor: lines of a name and a value.
 pub struct FdInfo(String);
@@ -35,14 +35,18 @@ impl FdInfo {
     }
 
     /// The object that it is a descriptor of. A link tells its program too.
-    fn object(&self) -> Option<Object> {
-        let names = [(Kind::Link, "link_id"), (Kind::Map, "map_id"), (Kind::Prog, "prog_id")];
+    fn object(&self) -> Option<ObjectKey> {
+        let names = [
+            (ObjectKind::Link, "link_id"),
+            (ObjectKind::Map, "map_id"),
+            (ObjectKind::Prog, "prog_id"),
+        ];
         names.into_iter().find_map(|(kind, name)| Some((kind, self.number(name)?.try_into().ok()?)))
     }
 }
 
 /// An object by its kind and id.
-type Object = (Kind, u32);
+type ObjectKey = (ObjectKind, u32);
 
 /// A process.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,8 +60,8 @@ pub struct Process {
 /// Who holds what.
 #[derive(Default)]
 pub struct Holders {
-    processes: Vec<(Object, Process)>,
-    pins: Vec<(Object, PathBuf)>,
+    processes: Vec<(ObjectKey, Process)>,
+    pins: Vec<(ObjectKey, PathBuf)>,
     /// How many processes did not let this one see what they hold.
     pub hidden: usize,
 }
@@ -77,13 +81,13 @@ impl Holders {
     }
 
     /// The processes that have a descriptor of it.
-    pub fn processes(&self, kind: Kind, id: u32) -> impl Iterator<Item = &Process> {
+    pub fn processes(&self, kind: ObjectKind, id: u32) -> impl Iterator<Item = &Process> {
         let held = self.processes.iter().filter(move |(object, _)| *object == (kind, id));
         held.map(|(_, process)| process)
     }
 
     /// The files that pin it.
-    pub fn pins(&self, kind: Kind, id: u32) -> impl Iterator<Item = &Path> {
+    pub fn pins(&self, kind: ObjectKind, id: u32) -> impl Iterator<Item = &Path> {
         let held = self.pins.iter().filter(move |(object, _)| *object == (kind, id));
         held.map(|(_, path)| path.as_path())
     }
@@ -102,7 +106,7 @@ impl Holders {
     }
 
     fn find_descriptors(&mut self, pid: u32, path: &Path) {
-        let mut found: Vec<Object> = vec![];
+        let mut found: Vec<ObjectKey> = vec![];
         for fd in entries(&path.join("fd")) {
             let is_ours = |to: PathBuf| to.as_os_str().as_bytes().starts_with(b"anon_inode:bpf");
             let Some(number) = fd.file_name() else { continue };
@@ -154,11 +158,14 @@ mod tests {
     #[test]
     fn a_link_is_no_descriptor_of_its_program() {
         let link = FdInfo("pos:\t0\nlink_type:\ttracing\nlink_id:\t7\nprog_id:\t42\n".into());
-        assert_eq!(link.object(), Some((Kind::Link, 7)));
+        assert_eq!(link.object(), Some((ObjectKind::Link, 7)));
         let prog = FdInfo("pos:\t0\nprog_type:\t26\nmemlock:\t4096\nprog_id:\t42\n".into());
-        assert_eq!((prog.object(), prog.number("memlock")), (Some((Kind::Prog, 42)), Some(4096)));
+        assert_eq!(
+            (prog.object(), prog.number("memlock")),
+            (Some((ObjectKind::Prog, 42)), Some(4096))
+        );
         let map = FdInfo("map_type:\t3\nmap_id:\t9\nowner_prog_type:\t1\n".into());
-        assert_eq!(map.object(), Some((Kind::Map, 9)));
+        assert_eq!(map.object(), Some((ObjectKind::Map, 9)));
         assert_eq!(FdInfo("pos:\t0\nprog_id: 3\nlink_id:\tx\n".into()).object(), None);
     }
 }

@@ -28,9 +28,9 @@ pub(crate) use probe::Attachment;
 pub use probe::{
     Attach, AttachKind, Facts, Fentry, Kprobe, KprobeMulti, RawTp, TpBtf, Tracepoint, Uprobe,
 };
-pub use request::{Place, RecordRequest, Request, StructRequest};
+pub use request::{RecordRequest, Request, RequestPlace, StructRequest};
 pub use submission::{Identity, Issue, Submission};
 pub use symbol::UserFunction;
 pub use task::Task;
 pub use types::KernelTypes;
-pub use value::{Expression, Origin, Value};
+pub use value::{ContextPlace, Expression, TracedValue};

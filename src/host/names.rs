@@ -41,7 +41,7 @@ fn is_exact(text: &str) -> bool {
 
 /// A function of the kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Function {
+pub struct KernelFunction {
     /// Its name.
     pub name: String,
     /// Where each function of that name begins that ftrace can trace. Empty where the kernel does not
@@ -55,13 +55,13 @@ pub struct Function {
 ///
 /// # Errors
 /// A pattern matches none, or the kernel has no function of a name.
-pub fn functions(patterns: &[&str]) -> Result<Vec<Function>, Error> {
+pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
     let mut found = BTreeMap::new();
     // The kernel's functions are compared with each of these, but looked up among a thousand names.
     let mut wild = vec![];
     for &pattern in patterns {
         match is_exact(pattern) {
-            true => _ = found.insert(pattern.to_owned(), Found::default()),
+            true => _ = found.insert(pattern.to_owned(), NameMatches::default()),
             false => wild.push((pattern, false)),
         }
     }
@@ -75,7 +75,7 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<Function>, Error> {
         match found.get_mut(name) {
             Some(function) => function.count += 1,
             None if fits => {
-                _ = found.insert(name.to_owned(), Found { count: 1, addresses: vec![] })
+                _ = found.insert(name.to_owned(), NameMatches { count: 1, addresses: vec![] })
             }
             None => {}
         }
@@ -114,12 +114,14 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<Function>, Error> {
         find_addresses(&mut found, places).map_err(|error| Error::lacking(error.to_string()))?;
     }
     let functions = found.into_iter();
-    Ok(functions.map(|(name, Found { addresses, .. })| Function { name, addresses }).collect())
+    Ok(functions
+        .map(|(name, NameMatches { addresses, .. })| KernelFunction { name, addresses })
+        .collect())
 }
 
 /// What was found of a name.
 #[derive(Default)]
-struct Found {
+struct NameMatches {
     /// How many functions have it.
     count: u32,
     addresses: Vec<u64>,
@@ -128,7 +130,7 @@ struct Found {
 /// The addresses of these functions, of those that begin where ftrace has one of its places. A place is
 /// some bytes behind the beginning where the function begins with an instruction that must stay.
 fn find_addresses(
-    functions: &mut BTreeMap<String, Found>,
+    functions: &mut BTreeMap<String, NameMatches>,
     mut places: Vec<u64>,
 ) -> Result<(), FileError> {
     if places.is_empty() {
@@ -305,7 +307,7 @@ mod tests {
     fn functions_of_one_name_are_found_where_ftrace_has_a_place() {
         let _host =
             host(&[("kallsyms", "1000 t twice\n1020 t other\n2000 t twice\n3000 t twice\n")]);
-        let mut found = BTreeMap::from([("twice".to_owned(), Found::default())]);
+        let mut found = BTreeMap::from([("twice".to_owned(), NameMatches::default())]);
         find_addresses(&mut found, vec![0x3000, 0x1004, 0x1024]).unwrap();
         assert_eq!(found["twice"].addresses, [0x1000, 0x3000]);
     }

@@ -1,7 +1,7 @@
 //! What block requests do, in words.
 
 use super::types::KernelTypes;
-use crate::btf::{BtfError, Kind, Type};
+use crate::btf::{BtfError, Type, TypeKind};
 use crate::error::Error;
 
 /// The operations and flags in a request's `cmd_flags`, as this kernel numbers them: the numbers
@@ -34,8 +34,11 @@ impl Operations {
     pub fn find(types: &KernelTypes) -> Result<Operations, Error> {
         let Some(mut btf) = types.btf()? else { return Ok(Operations::default()) };
         // The first was called like the second until 6.0.
-        let wanted =
-            [(Kind::Enum, "req_op"), (Kind::Enum, "req_opf"), (Kind::Enum, "req_flag_bits")];
+        let wanted = [
+            (TypeKind::Enum, "req_op"),
+            (TypeKind::Enum, "req_opf"),
+            (TypeKind::Enum, "req_flag_bits"),
+        ];
         let read = btf.find_records(&wanted).and_then(|found| {
             let operations = names(found[0].or(found[1]), "REQ_OP_", "LAST")?;
             Ok(Operations { operations, flags: names(found[2], "__REQ_", "NR_BITS")? })

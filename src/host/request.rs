@@ -3,7 +3,7 @@
 use super::probe::{Attach, AttachKind, Fentry, Kprobe, RawTp, TpBtf, Tracepoint};
 use super::registers;
 use super::types::KernelTypes;
-use crate::btf::{Btf, BtfError, Kind, TraceArgs, Type};
+use crate::btf::{Btf, BtfError, TraceArgs, Type, TypeKind};
 use crate::error::Error;
 use crate::insn::{Access, Field};
 use crate::sys::Tracefs;
@@ -55,7 +55,7 @@ const RECORD: &str = "trace_event_raw_block_rq";
 /// A place where a program meets a request, and how it is attached there: at the entry of one of
 /// `functions`, whose first argument the request is, or at the tracepoint `category`/`name`.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct RequestPlace {
     /// How.
     pub kind: AttachKind,
     /// The first of them that the kernel has.
@@ -64,15 +64,15 @@ pub struct Place {
     pub tracepoint: (&'static str, &'static str),
 }
 
-impl Place {
+impl RequestPlace {
     /// The types that tell it.
-    fn types(&self) -> Vec<(Kind, String)> {
+    fn types(&self) -> Vec<(TypeKind, String)> {
         match self.kind {
             AttachKind::Fentry => {
-                self.functions.iter().map(|name| (Kind::Func, (*name).to_owned())).collect()
+                self.functions.iter().map(|name| (TypeKind::Func, (*name).to_owned())).collect()
             }
             AttachKind::TpBtf | AttachKind::RawTp => {
-                vec![(Kind::Typedef, typedef(self.tracepoint.1))]
+                vec![(TypeKind::Typedef, typedef(self.tracepoint.1))]
             }
             _ => vec![],
         }
@@ -81,7 +81,7 @@ impl Place {
     /// How a program is attached there and finds the request, as far as the types tell.
     pub(super) fn request(
         &self,
-        found: Option<&mut Found>,
+        found: Option<&mut RequestTypes>,
         types: &KernelTypes,
     ) -> Result<(Attach, Request), Error> {
         if self.kind != AttachKind::Tracepoint {
@@ -96,7 +96,7 @@ impl Place {
     /// Finds the place for a program that needs the request itself; a tracepoint's record does not lead to it.
     fn struct_request(
         &self,
-        mut found: Option<&mut Found>,
+        mut found: Option<&mut RequestTypes>,
         types: &KernelTypes,
     ) -> Result<(Attach, StructRequest), Error> {
         let own = !types.are_from_file();
@@ -118,7 +118,7 @@ impl Place {
                 (Attach::from(Kprobe::first_of(functions)), registers.arguments[0], Access::Probe)
             }
             AttachKind::Fentry => {
-                let id = |name: &str| Some(found.as_ref()?.find(Kind::Func, name)?.0);
+                let id = |name: &str| Some(found.as_ref()?.find(TypeKind::Func, name)?.0);
                 let known = functions.iter().find_map(|name| Some((*name, id(name)?)));
                 let (name, id) = known.map_or(
                     (functions.first().copied().unwrap_or_default(), None),
@@ -155,11 +155,11 @@ impl Request {
     /// # Errors
     /// The kernel's types cannot be read, or this architecture's registers are not known.
     pub fn find(
-        place: Place,
+        place: RequestPlace,
         types: &KernelTypes,
         with_disk: bool,
     ) -> Result<(Attach, Request), Error> {
-        let mut found = Found::look_up(&[place], types, with_disk, &[])?;
+        let mut found = RequestTypes::look_up(&[place], types, with_disk, &[])?;
         place.request(found.as_mut(), types)
     }
 }
@@ -193,13 +193,13 @@ impl StructRequest {
     /// # Errors
     /// As for [`Request::find`]; or a place is a tracepoint with a record, which does not tell the request.
     pub fn find_with_cmpxchg<const N: usize>(
-        places: [Place; N],
+        places: [RequestPlace; N],
         types: &KernelTypes,
         with_disk: bool,
     ) -> Result<([(Attach, StructRequest); N], bool), Error> {
         // It came with Linux 5.12, but some architectures compiled it only later.
-        let (kind, name) = (Kind::Struct, "bpf_dynptr_kern");
-        let mut found = Found::look_up(&places, types, with_disk, &[(kind, name)])?;
+        let (kind, name) = (TypeKind::Struct, "bpf_dynptr_kern");
+        let mut found = RequestTypes::look_up(&places, types, with_disk, &[(kind, name)])?;
         let told = found.as_ref().is_some_and(|found| found.find(kind, name).is_some());
         let requests = places.iter().map(|place| place.struct_request(found.as_mut(), types));
         let requests = requests.collect::<Result<Vec<_>, Error>>()?.try_into();
@@ -225,33 +225,35 @@ impl StructRequest {
 const STRUCTS: [&str; 3] = ["request", "request_queue", "gendisk"];
 
 /// What one walk over the types found.
-pub(super) struct Found<'a> {
+pub(super) struct RequestTypes<'a> {
     btf: Btf<'a>,
-    wanted: Vec<(Kind, String)>,
+    wanted: Vec<(TypeKind, String)>,
     /// Each of them with its id.
     types: Vec<Option<(u32, Type<'a>)>>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> RequestTypes<'a> {
     /// The types that tell these places and their requests, and more of them; `None` if nothing is to
     /// be known, or no types tell.
     pub(super) fn look_up(
-        places: &[Place],
+        places: &[RequestPlace],
         types: &'a KernelTypes,
         with_disk: bool,
-        more: &[(Kind, &str)],
-    ) -> Result<Option<Found<'a>>, Error> {
+        more: &[(TypeKind, &str)],
+    ) -> Result<Option<RequestTypes<'a>>, Error> {
         if places.iter().all(|place| place.kind == AttachKind::Tracepoint) {
             return Ok(None);
         }
         let Some(mut btf) = types.btf()? else { return Ok(None) };
         let structs = if with_disk { &STRUCTS[..] } else { &STRUCTS[..1] };
-        let own = |(kind, name): &(Kind, &str)| (*kind, (*name).to_owned());
-        let structs = structs.iter().map(|name| (Kind::Struct, (*name).to_owned()));
-        let wanted = places.iter().flat_map(Place::types).chain(structs);
-        let wanted: Vec<(Kind, String)> = wanted.chain(more.iter().map(own)).collect();
-        let names: Vec<(Kind, &str)> = wanted.iter().map(|(kind, name)| (*kind, &**name)).collect();
-        let by_id = |place: &Place| matches!(place.kind, AttachKind::Fentry | AttachKind::TpBtf);
+        let own = |(kind, name): &(TypeKind, &str)| (*kind, (*name).to_owned());
+        let structs = structs.iter().map(|name| (TypeKind::Struct, (*name).to_owned()));
+        let wanted = places.iter().flat_map(RequestPlace::types).chain(structs);
+        let wanted: Vec<(TypeKind, String)> = wanted.chain(more.iter().map(own)).collect();
+        let names: Vec<(TypeKind, &str)> =
+            wanted.iter().map(|(kind, name)| (*kind, &**name)).collect();
+        let by_id =
+            |place: &RequestPlace| matches!(place.kind, AttachKind::Fentry | AttachKind::TpBtf);
         let found = if places.iter().any(by_id) {
             btf.find_all(&names)
         } else {
@@ -260,24 +262,24 @@ impl<'a> Found<'a> {
             records.map(|found| found.into_iter().map(|record| Some((0, record?))).collect())
         };
         let types = found.map_err(|error| types.error(&error))?;
-        Ok(Some(Found { btf, wanted, types }))
+        Ok(Some(RequestTypes { btf, wanted, types }))
     }
 
     /// One of the types that were looked up, with its id if a place is attached by that.
-    pub(super) fn find(&self, kind: Kind, name: &str) -> Option<(u32, Type<'a>)> {
+    pub(super) fn find(&self, kind: TypeKind, name: &str) -> Option<(u32, Type<'a>)> {
         let index = self.wanted.iter().position(|(of, own)| *of == kind && own == name)?;
         self.types[index]
     }
 
     /// What this tracepoint hands over.
     pub(super) fn trace_args(&mut self, tracepoint: &str) -> Result<Option<TraceArgs>, BtfError> {
-        let found = self.find(Kind::Typedef, &typedef(tracepoint));
+        let found = self.find(TypeKind::Typedef, &typedef(tracepoint));
         found.map(|(id, typedef)| self.btf.trace_args_of(id, &typedef)).transpose()
     }
 
     /// Where this field is.
     pub(super) fn offset(&mut self, field: Field) -> Result<Option<i32>, BtfError> {
-        let Some((_, record)) = self.find(Kind::Struct, field.of) else { return Ok(None) };
+        let Some((_, record)) = self.find(TypeKind::Struct, field.of) else { return Ok(None) };
         let place = self.btf.placement_in(&record, field.member)?;
         Ok(place.and_then(|place| i32::try_from(place.offset).ok()))
     }

@@ -1,10 +1,10 @@
 //! Where a block request's process can be told.
 
 use super::probe::{Attach, RawTp};
-use super::request::{Found, Place, Request, field};
+use super::request::{Request, RequestPlace, RequestTypes, field};
 use super::task::Task;
 use super::types::KernelTypes;
-use crate::btf::{BtfError, Kind};
+use crate::btf::{BtfError, TypeKind};
 use crate::error::Error;
 use crate::insn::Field;
 
@@ -45,17 +45,17 @@ pub enum Identity {
 
 const START: &str = "block_io_start";
 const GETRQ: &str = "block_getrq";
-const TYPES: [(Kind, &str); 2] =
-    [(Kind::Typedef, "btf_trace_block_io_start"), (Kind::Typedef, "btf_trace_block_getrq")];
+const TYPES: [(TypeKind, &str); 2] =
+    [(TypeKind::Typedef, "btf_trace_block_io_start"), (TypeKind::Typedef, "btf_trace_block_getrq")];
 
 impl Issue {
     /// All of it by one walk over the types. The request's disk is looked up only `with_disk`.
     ///
     /// # Errors
     /// The kernel's types cannot be read, or this architecture's registers are not known.
-    pub fn find(place: Place, types: &KernelTypes, with_disk: bool) -> Result<Issue, Error> {
+    pub fn find(place: RequestPlace, types: &KernelTypes, with_disk: bool) -> Result<Issue, Error> {
         let more = [&TYPES[..], &Task::TYPES].concat();
-        let mut found = Found::look_up(&[place], types, with_disk, &more)?;
+        let mut found = RequestTypes::look_up(&[place], types, with_disk, &more)?;
         let (attach, request) = place.request(found.as_mut(), types)?;
         let (mut submission, mut task) = (None, None);
         if let Some(found) = &mut found {
@@ -69,7 +69,7 @@ impl Issue {
 impl Submission {
     /// `block_io_start`, which knows the request (Linux 6.5), else `block_getrq`, which knows the bio
     /// that it is made for.
-    fn among(found: &mut Found) -> Result<Option<Submission>, BtfError> {
+    fn among(found: &mut RequestTypes) -> Result<Option<Submission>, BtfError> {
         let raw_tp = |name: &str| Attach::from(RawTp::new(name));
         if found.trace_args(START)?.is_some() {
             return Ok(Some(Submission {

@@ -76,7 +76,7 @@ fn demangled(symbol: &str) -> String {
 }
 
 /// A symbol that is code.
-struct Function<'a> {
+struct CodeSymbol<'a> {
     name: &'a str,
     address: u64,
     /// Whether it is an IFUNC, which only chooses the function that will be called.
@@ -129,7 +129,7 @@ fn offset_of(segments: &[ProgramHeader], address: u64) -> Option<u64> {
 }
 
 /// Every function that the object itself defines, under the names that programs of today use.
-fn functions<'a>(elf: &File<'a>) -> Result<Vec<Function<'a>>, ElfError> {
+fn functions<'a>(elf: &File<'a>) -> Result<Vec<CodeSymbol<'a>>, ElfError> {
     let versions = elf.sections.iter().find(|it| it.header.sh_type == SHT_GNU_VERSYM);
     let versions = versions.and_then(|section| section.bytes).unwrap_or_default();
     // The bit is in the byte that is the higher one.
@@ -145,14 +145,14 @@ fn functions<'a>(elf: &File<'a>) -> Result<Vec<Function<'a>>, ElfError> {
             Some((name, version)) => version.starts_with('@').then_some(name)?,
             None => symbol.name,
         };
-        Some(Function { name, address: symbol.value, picks: symbol.kind == STT_GNU_IFUNC })
+        Some(CodeSymbol { name, address: symbol.value, picks: symbol.kind == STT_GNU_IFUNC })
     });
     Ok(functions.collect())
 }
 
-fn unknown(functions: &[Function<'_>], symbol: &str) -> Error {
+fn unknown(functions: &[CodeSymbol<'_>], symbol: &str) -> Error {
     let error = Error::usage(format!("no function {symbol}"));
-    let name = |function: &Function<'_>| match symbol.contains("::") {
+    let name = |function: &CodeSymbol<'_>| match symbol.contains("::") {
         true => demangled(function.name),
         false => function.name.to_owned(),
     };

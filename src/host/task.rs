@@ -1,8 +1,8 @@
 //! Where the task that runs keeps what tells it.
 
-use super::request::{Found, field};
+use super::request::{RequestTypes, field};
 use super::types::KernelTypes;
-use crate::btf::{BtfError, Kind};
+use crate::btf::{BtfError, TypeKind};
 
 /// Where the fields of a `struct task_struct` are, in bytes. A program of any kind has a typed pointer to
 /// the task that runs by `bpf_get_current_task_btf`: loads in place of helper calls.
@@ -21,16 +21,19 @@ pub struct Task {
 }
 
 /// Of each helper the kernel's types have a typedef.
-const HELPER: (Kind, &str) = (Kind::Typedef, "btf_bpf_get_current_task_btf");
+const HELPER: (TypeKind, &str) = (TypeKind::Typedef, "btf_bpf_get_current_task_btf");
 
 impl Task {
     /// What has to be looked up.
-    pub(super) const TYPES: [(Kind, &'static str); 3] =
-        [HELPER, (Kind::Struct, "task_struct"), (Kind::Struct, "cred")];
+    pub(super) const TYPES: [(TypeKind, &'static str); 3] =
+        [HELPER, (TypeKind::Struct, "task_struct"), (TypeKind::Struct, "cred")];
 
     /// `None` where the kernel lacks the helper (before 5.11), or the types are a file's, which the
     /// verifier does not go by.
-    pub(super) fn among(found: &mut Found, types: &KernelTypes) -> Result<Option<Task>, BtfError> {
+    pub(super) fn among(
+        found: &mut RequestTypes,
+        types: &KernelTypes,
+    ) -> Result<Option<Task>, BtfError> {
         if types.are_from_file() || found.find(HELPER.0, HELPER.1).is_none() {
             return Ok(None);
         }

@@ -7,7 +7,7 @@ use super::{file, refusal};
 use crate::btf::{Btf, BtfError};
 use crate::elf::File;
 use crate::error::Error;
-use crate::sys::file::{Bytes, kernel_btf};
+use crate::sys::file::{FileBytes, kernel_btf};
 use crate::sys::{self, Errno};
 
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
@@ -15,8 +15,8 @@ const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 /// The kernel's BTF. The running kernel's own is opened when the first question is asked, since some
 /// programs need none.
 pub struct KernelTypes {
-    file: Option<(PathBuf, Bytes)>,
-    own: OnceCell<Result<Option<Bytes>, Error>>,
+    file: Option<(PathBuf, FileBytes)>,
+    own: OnceCell<Result<Option<FileBytes>, Error>>,
 }
 
 impl KernelTypes {
@@ -69,7 +69,7 @@ impl KernelTypes {
 }
 
 /// The running kernel's BTF, if it has any.
-fn own() -> Result<Option<Bytes>, Error> {
+fn own() -> Result<Option<FileBytes>, Error> {
     match kernel_btf("vmlinux") {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) => match error.errno() {
@@ -80,7 +80,7 @@ fn own() -> Result<Option<Bytes>, Error> {
     }
 }
 
-fn open(path: &Path) -> Result<(PathBuf, Bytes), Error> {
+fn open(path: &Path) -> Result<(PathBuf, FileBytes), Error> {
     let kernels = path.strip_prefix(sys::file::BTF).ok().and_then(Path::to_str);
     let bytes = match kernels {
         Some(name) => kernel_btf(name).map_err(|error| Error::usage(error.to_string()))?,

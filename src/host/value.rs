@@ -8,7 +8,7 @@ use super::probe::{Attach, AttachKind, Fentry, Kprobe, RawTp, TpBtf, Tracepoint,
 use super::symbol::UserFunction;
 use super::types::KernelTypes;
 use super::{refusal, registers};
-use crate::btf::{Btf, BtfError, Kind, Number, Parameter, Signature, Type};
+use crate::btf::{Btf, BtfError, Number, Parameter, Signature, Type, TypeKind};
 use crate::error::Error;
 use crate::sys::link::At;
 use crate::sys::{Errno, Tracefs, kallsyms};
@@ -111,9 +111,9 @@ fn through(pointer: bool) -> &'static str {
 
 /// The place of a number: how a program finds and reads it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Value {
+pub struct TracedValue {
     /// The place in the context of the number, or of the first pointer to it.
-    pub origin: Origin,
+    pub origin: ContextPlace,
     /// The offsets of the pointers from there on, and at last of the number.
     pub path: Vec<i32>,
     /// How it is stored.
@@ -122,7 +122,7 @@ pub struct Value {
 
 /// A place in a program's context, in bytes from its beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Origin {
+pub enum ContextPlace {
     /// A register or an argument of 64 bits; the number is in the lowest bits.
     Word(i32),
     /// A field of a tracepoint's record, of the number's own size.
@@ -132,7 +132,7 @@ pub enum Origin {
 /// An untyped, register-sized number.
 const WORD: Number = Number { size: 8, signed: false, pointer: false };
 
-impl Value {
+impl TracedValue {
     /// A value of a kernel function: at its entry or, for a result, at its return.
     ///
     /// # Errors
@@ -143,8 +143,8 @@ impl Value {
         kind: AttachKind,
         expression: &Expression,
         types: &KernelTypes,
-    ) -> Result<(Attach, Value), Error> {
-        let mut of = Typed::look_up(function, Kind::Func, function, types)?;
+    ) -> Result<(Attach, TracedValue), Error> {
+        let mut of = Typed::look_up(function, TypeKind::Func, function, types)?;
         if of.signature.is_none() && (kind == AttachKind::Fentry || expression.needs_types()) {
             return Err(of.unknown(expression));
         }
@@ -159,16 +159,16 @@ impl Value {
     /// A value of a tracepoint's arguments, which are numbered: `arg0->__data_len`.
     ///
     /// # Errors
-    /// As [`Value::of_function`].
+    /// As [`TracedValue::of_function`].
     pub fn of_tracepoint(
         category: &str,
         name: &str,
         kind: AttachKind,
         expression: &Expression,
         types: &KernelTypes,
-    ) -> Result<(Attach, Value), Error> {
+    ) -> Result<(Attach, TracedValue), Error> {
         let typedef = format!("btf_trace_{name}");
-        let mut of = Typed::look_up(name, Kind::Typedef, &typedef, types)?;
+        let mut of = Typed::look_up(name, TypeKind::Typedef, &typedef, types)?;
         match &mut of.signature {
             // The first parameter is not the program's.
             Some(signature) => drop(signature.parameters.drain(..1)),
@@ -192,7 +192,7 @@ impl Value {
         category: &str,
         name: &str,
         expression: &Expression,
-    ) -> Result<(Attach, Value), Error> {
+    ) -> Result<(Attach, TracedValue), Error> {
         let tracefs = Tracefs::find().ok_or_else(refusal::no_tracefs)?;
         let format =
             tracefs.tracepoint_format(category, name).map_err(|error| match error.errno() {
@@ -213,9 +213,9 @@ impl Value {
         {
             return Err(Error::failed(format!("{asked} is not a number: {}", field.declaration)));
         }
-        let origin = Origin::Field(field.offset as i32);
+        let origin = ContextPlace::Field(field.offset as i32);
         let attach = Tracepoint::new(category, name);
-        Ok((attach.into(), Value { origin, path: vec![], number }))
+        Ok((attach.into(), TracedValue { origin, path: vec![], number }))
     }
 
     /// A register of a user function, whose types are not known.
@@ -225,7 +225,7 @@ impl Value {
     pub fn of_user_function(
         function: &UserFunction,
         expression: &Expression,
-    ) -> Result<(Attach, Value), Error> {
+    ) -> Result<(Attach, TracedValue), Error> {
         if expression.needs_types() {
             return Err(Error::usage(format!(
                 "{expression}: only arg0 to arg5 and retval of a user function can be read"
@@ -261,7 +261,7 @@ struct Typed<'a> {
 impl<'a> Typed<'a> {
     fn look_up(
         name: &'a str,
-        kind: Kind,
+        kind: TypeKind,
         of_type: &str,
         types: &'a KernelTypes,
     ) -> Result<Typed<'a>, Error> {
@@ -290,7 +290,7 @@ impl<'a> Typed<'a> {
         }
     }
 
-    fn value(&mut self, kind: AttachKind, expression: &Expression) -> Result<Value, Error> {
+    fn value(&mut self, kind: AttachKind, expression: &Expression) -> Result<TracedValue, Error> {
         let index = self.index(&expression.root)?;
         let parameters = self.signature.iter().flat_map(|signature| &signature.parameters);
         // A big struct has the place of several arguments.
@@ -329,7 +329,7 @@ impl<'a> Typed<'a> {
             }
             _ => (vec![], WORD),
         };
-        Ok(Value { origin: Origin::Word(word), path, number })
+        Ok(TracedValue { origin: ContextPlace::Word(word), path, number })
     }
 
     /// The argument's index; for the result, the number of arguments.
@@ -365,27 +365,27 @@ impl<'a> Typed<'a> {
 }
 
 /// Why a path could not be followed.
-enum Lost {
+enum PathError {
     Said(Error),
     Malformed(BtfError),
 }
 
-impl From<BtfError> for Lost {
-    fn from(error: BtfError) -> Lost {
+impl From<BtfError> for PathError {
+    fn from(error: BtfError) -> PathError {
         match error {
-            BtfError::Bitfield(field) => {
-                Lost::Said(Error::failed(format!("{field} is a bitfield, which cannot be read")))
-            }
-            error => Lost::Malformed(error),
+            BtfError::Bitfield(field) => PathError::Said(Error::failed(format!(
+                "{field} is a bitfield, which cannot be read"
+            ))),
+            error => PathError::Malformed(error),
         }
     }
 }
 
-impl Lost {
+impl PathError {
     fn explained(self, explain: impl FnOnce(&BtfError) -> Error) -> Error {
         match self {
-            Lost::Said(error) => error,
-            Lost::Malformed(error) => explain(&error),
+            PathError::Said(error) => error,
+            PathError::Malformed(error) => explain(&error),
         }
     }
 }
@@ -395,7 +395,7 @@ fn follow(
     btf: &mut Btf<'_>,
     mut type_id: u32,
     expression: &Expression,
-) -> Result<(Vec<i32>, Number), Lost> {
+) -> Result<(Vec<i32>, Number), PathError> {
     let mut offsets = vec![];
     let mut place = expression.root.to_string();
     for (pointer, field) in &expression.path {
@@ -413,16 +413,16 @@ fn follow(
                     true => format!("{place} is not a pointer"),
                     false => format!("{place} is a pointer"),
                 });
-                return Err(Lost::Said(error.next(format!("try: {place}{other}{field}"))));
+                return Err(PathError::Said(error.next(format!("try: {place}{other}{field}"))));
             }
             _ => {
                 let what = format!("{place} does not point to a struct: it has no {field}");
-                return Err(Lost::Said(Error::failed(what)));
+                return Err(PathError::Said(Error::failed(what)));
             }
         };
         let Some(found) = btf.placement_in(&record, field)? else {
             let what = format!("{} has no field {field}", name(&record)?);
-            return Err(Lost::Said(misspelt_field(btf, &record, what, field)?));
+            return Err(PathError::Said(misspelt_field(btf, &record, what, field)?));
         };
         if let (Some(last), Ok(offset)) = (offsets.last_mut(), i32::try_from(found.offset)) {
             *last += offset;
@@ -433,7 +433,7 @@ fn follow(
     if let Some(number) = btf.number(type_id)? {
         return Ok((offsets, number));
     }
-    Err(Lost::Said(match btf.record_of(type_id)? {
+    Err(PathError::Said(match btf.record_of(type_id)? {
         Some(record) => {
             let what = format!("{place} is a {}: name one of its fields", name(&record)?);
             misspelt_field(btf, &record, what, "")?
@@ -444,7 +444,7 @@ fn follow(
 
 /// `struct request`
 fn name(record: &Type<'_>) -> Result<String, BtfError> {
-    let keyword = if record.kind() == Kind::Union { "union" } else { "struct" };
+    let keyword = if record.kind() == TypeKind::Union { "union" } else { "struct" };
     let name = String::from_utf8_lossy(record.name()?).into_owned();
     Ok(if name.is_empty() { keyword.to_owned() } else { format!("{keyword} {name}") })
 }

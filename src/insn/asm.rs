@@ -272,14 +272,14 @@ impl Asm {
 impl Asm {
     /// `dst = *(T *)(mem)`
     #[track_caller]
-    pub fn load<T: mem::Load>(&mut self, dst: R, mem: Mem<T>) {
+    pub fn load<T: mem::Loadable>(&mut self, dst: R, mem: Mem<T>) {
         let (base, offset) = self.address(mem.addr);
         self.push(Insn::Load { type_: T::TYPE, dst: dst.into(), base, offset });
     }
 
     /// `*(T *)(mem) = src`; stores the low bits of a register.
     #[track_caller]
-    pub fn store<T: mem::Store>(&mut self, mem: Mem<T>, src: impl Src<R>) {
+    pub fn store<T: mem::Storable>(&mut self, mem: Mem<T>, src: impl Src<R>) {
         let (base, offset) = self.address(mem.addr);
         self.push(Insn::Store { size: T::SIZE, base, offset, src: src.operand() });
     }
@@ -318,14 +318,14 @@ impl Asm {
 
     /// `dst = load_acquire((T *)(mem))`: later accesses stay after it. Requires Linux 6.15.
     #[track_caller]
-    pub fn load_acquire<T: mem::Store>(&mut self, dst: R, mem: Mem<T>) {
+    pub fn load_acquire<T: mem::Storable>(&mut self, dst: R, mem: Mem<T>) {
         let (base, offset) = self.address(mem.addr);
         self.push(Insn::LoadAcquire { size: T::SIZE, dst: dst.into(), base, offset });
     }
 
     /// `store_release((T *)(mem), src)`: earlier accesses stay before it. Requires Linux 6.15.
     #[track_caller]
-    pub fn store_release<T: mem::Store>(&mut self, mem: Mem<T>, src: R) {
+    pub fn store_release<T: mem::Storable>(&mut self, mem: Mem<T>, src: R) {
         let (base, offset) = self.address(mem.addr);
         self.push(Insn::StoreRelease { size: T::SIZE, base, offset, src: src.into() });
     }

@@ -4,7 +4,7 @@
 use super::asm::{Asm, Target};
 use super::helper::{MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROBE_READ_KERNEL};
 use super::instruction::Cond::{Eq, Ne};
-use super::mem::{Addr, Load, Mem, Offset, Store, u32_at};
+use super::mem::{Addr, Loadable, Mem, Offset, Storable, u32_at};
 use super::program::MapRef;
 use super::reg::{R, r0, r1, r2, r3, r4, w2};
 use super::regs::Regs;
@@ -77,7 +77,7 @@ impl Asm {
     /// survives only in r6 to r9; if the address is bad, the program continues at `unreadable`. The base may be
     /// r3, which saves an instruction, but not r1 or r2.
     #[track_caller]
-    pub fn read<T: Load + Store>(
+    pub fn read<T: Loadable + Storable>(
         &mut self,
         access: Access,
         dst: R,

@@ -12,12 +12,12 @@ pub struct Block {
     /// Whether it continues in the next block.
     pub falls: bool,
     /// The target of its jump, if it jumps.
-    pub jump: Option<To>,
+    pub jump: Option<Successor>,
 }
 
 /// The target of a jump.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum To {
+pub enum Successor {
     /// A block.
     Block(usize),
     /// A slot outside the program or in the middle of a 64-bit load; the kernel refuses such a program.
@@ -70,8 +70,8 @@ pub fn blocks(insns: &[(usize, Option<Insn>)]) -> Vec<Block> {
     ends.map(|range| {
         let (slot, last) = insns[range.end - 1];
         let jump = last.as_ref().and_then(jump).map(|offset| match at(slot, offset) {
-            Some(target) => To::Block(starts.partition_point(|start| *start <= target) - 1),
-            None => To::Nowhere,
+            Some(target) => Successor::Block(starts.partition_point(|start| *start <= target) - 1),
+            None => Successor::Nowhere,
         });
         let leaves = matches!(last, Some(Insn::Exit | Insn::Goto { .. } | Insn::Gotol { .. }));
         let falls = !leaves && range.end < insns.len();

@@ -22,34 +22,34 @@ impl Insn {
     /// The instruction as the verifier prints it, without its opcode. Maps, whose address the
     /// verifier would print, are shown by name.
     pub fn text<'a>(&'a self, names: Names<'a>) -> impl fmt::Display + 'a {
-        Text { insn: self, names }
+        InsnText { insn: self, names }
     }
 }
 
 impl fmt::Display for Insn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Text { insn: self, names: Names::default() }.fmt(f)
+        InsnText { insn: self, names: Names::default() }.fmt(f)
     }
 }
 
 /// The line of a listing that begins at `slot`: `3: (b7) r0 = 0`.
 pub fn line<'a>(slot: usize, insn: &'a Insn, names: Names<'a>) -> impl fmt::Display + 'a {
-    struct Line<'a>(usize, u8, Text<'a>);
-    impl fmt::Display for Line<'_> {
+    struct ListingLine<'a>(usize, u8, InsnText<'a>);
+    impl fmt::Display for ListingLine<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "{}: ({:02x}) {}", self.0, self.1, self.2)
         }
     }
     let code = insn.to_slots().next().map_or(0, |slot| slot.code);
-    Line(slot, code, Text { insn, names })
+    ListingLine(slot, code, InsnText { insn, names })
 }
 
-struct Text<'a> {
+struct InsnText<'a> {
     insn: &'a Insn,
     names: Names<'a>,
 }
 
-impl fmt::Display for Text<'_> {
+impl fmt::Display for InsnText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let field = self.names.field;
         match *self.insn {
@@ -139,7 +139,7 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-impl Text<'_> {
+impl InsnText<'_> {
     fn imm64(&self, f: &mut fmt::Formatter<'_>, value: Imm64) -> fmt::Result {
         let name = |index: i32| {
             let name = usize::try_from(index).ok().and_then(|i| self.names.maps.get(i));

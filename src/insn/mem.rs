@@ -81,13 +81,13 @@ impl<T> Mem<T> {
 }
 
 /// A type that memory can be loaded as.
-pub trait Load {
+pub trait Loadable {
     /// How an instruction names it.
     const TYPE: LoadType;
 }
 
 /// A type that can be stored, loaded with acquire and stored with release.
-pub trait Store {
+pub trait Storable {
     /// How an instruction names it.
     const SIZE: Size;
 }
@@ -103,10 +103,10 @@ macro_rules! memory_types {
         #[doc = $doc]
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub struct $type_;
-        impl Load for $type_ {
+        impl Loadable for $type_ {
             const TYPE: LoadType = LoadType::$load;
         }
-        $(impl Store for $type_ {
+        $(impl Storable for $type_ {
             const SIZE: Size = Size::$size;
         })?
         #[doc = concat!($doc, " at this address.")]
@@ -133,7 +133,7 @@ impl AtomicWidth for U64 {
 }
 
 /// A type that a packet load can have: at most four bytes.
-pub trait Packet: Store {}
+pub trait Packet: Storable {}
 impl Packet for U8 {}
 impl Packet for U16 {}
 impl Packet for U32 {}

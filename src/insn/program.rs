@@ -63,13 +63,13 @@ pub(super) enum Written {
     /// A text, by line and column from 1.
     Text(Arc<Text>, Vec<(u32, u32)>),
     /// The lines of an object's source, and the index of one for each instruction.
-    Object(Arc<[SourceLine]>, Vec<u32>),
+    Object(Arc<[ObjectLine]>, Vec<u32>),
 }
 
 /// A line of an object's source.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[allow(missing_docs)] // As of [`Line`].
-pub struct SourceLine {
+pub struct ObjectLine {
     pub file: String,
     /// From 1; 0 if the object does not have it.
     pub line: u32,
@@ -115,7 +115,7 @@ impl Program {
     /// `written` is not as long as `insns`.
     pub fn linked(
         insns: Vec<Insn>,
-        lines: Arc<[SourceLine]>,
+        lines: Arc<[ObjectLine]>,
         written: Vec<u32>,
         labels: Vec<(usize, String)>,
         license: Option<CString>,
@@ -154,7 +154,7 @@ impl Program {
                 Line { file: &text.file, line, column, text: text_of.or(Some("")) }
             }
             Written::Object(lines, places) => {
-                let SourceLine { file, line, column, text } = &lines[places[index] as usize];
+                let ObjectLine { file, line, column, text } = &lines[places[index] as usize];
                 Line { file, line: *line, column: *column, text: Some(text.trim()) }
             }
         }

@@ -71,9 +71,9 @@ fn text(slot: Slot, second: i32, kernel: &dyn Kernel) -> Option<String> {
 mod tests {
     use super::*;
 
-    struct Names;
+    struct TestNames;
 
-    impl Kernel for Names {
+    impl Kernel for TestNames {
         fn map(&self, id: i32) -> String {
             format!("m{id}")
         }
@@ -116,7 +116,7 @@ mod tests {
             (vec![Slot { code: 0xb7, dst: 0, src: 0, off: 0, imm: 1 }], "r0 = 1"),
         ] {
             let bytes: Vec<u8> = slots.iter().flat_map(|it| it.to_bytes(Endian::HOST)).collect();
-            let insns = translated(&bytes, &Names).unwrap();
+            let insns = translated(&bytes, &TestNames).unwrap();
             assert_eq!(insns.len(), 1, "{expected}");
             assert_eq!(insns[0].text.as_deref(), Some(expected));
         }
@@ -125,6 +125,6 @@ mod tests {
     #[test]
     fn a_form_that_is_not_known_is_not_guessed() {
         let bytes = Slot { code: 0xff, ..Slot::default() }.to_bytes(Endian::HOST);
-        assert_eq!(translated(&bytes, &Names).unwrap()[0].text, None);
+        assert_eq!(translated(&bytes, &TestNames).unwrap()[0].text, None);
     }
 }

@@ -10,7 +10,7 @@ use crate::insn::{Endian, Program, encode};
 use crate::sys::{self, Load, LoadError, Map, MapSpec, Prog, ProgramType};
 use crate::verifier::diagnose::{Diagnosis, diagnose};
 use crate::verifier::path::Code;
-use crate::verifier::verification::{Source, Verification};
+use crate::verifier::verification::{SourceLine, Verification};
 
 /// Loads a program of a plan, to be attached.
 ///
@@ -23,7 +23,7 @@ pub fn load(plan: &Plan, maps: &[Map]) -> Result<Prog, Error> {
 }
 
 /// What the verifier says of a program that it accepts, or why it refuses it.
-type Verdict = Result<Walked, Error>;
+type WalkResult = Result<Walked, Error>;
 
 /// A program and how the verifier went over it.
 #[non_exhaustive]
@@ -38,7 +38,7 @@ pub struct Walked {
 ///
 /// # Errors
 /// The kernel refuses it, and why.
-pub fn verify(plan: &Plan, maps: &[Map]) -> Verdict {
+pub fn verify(plan: &Plan, maps: &[Map]) -> WalkResult {
     resolved(plan)?;
     let load = plan.attach.load()?;
     verify_program(&plan.name, &plan.program, maps, load, &|error, refused| {
@@ -55,7 +55,7 @@ pub fn verify_alone(
     program: &Program,
     maps: &[Map],
     program_type: ProgramType,
-) -> Verdict {
+) -> WalkResult {
     verify_program(name, program, maps, alone(program_type), &|error, refused| {
         refusal::of_type(program_type, error, refused)
     })
@@ -67,10 +67,11 @@ fn verify_program(
     maps: &[Map],
     load: Load<'_>,
     explain: &dyn Fn(&LoadError, Verification) -> Error,
-) -> Verdict {
+) -> WalkResult {
     // The statistics too.
     let load = Load { log_level: 2 | 4, ..load };
-    let (log, totals_only) = prepared(name, program, maps, load, explain, &mut sys::prog::verify)?;
+    let (log, totals_only) =
+        load_prepared(name, program, maps, load, explain, &mut sys::prog::verify)?;
     Ok(Walked { program: verification(program, maps.iter().map(Map::spec), log), totals_only })
 }
 
@@ -103,12 +104,12 @@ fn load_program(
     explain: &dyn Fn(&LoadError, Verification) -> Error,
 ) -> Result<Prog, Error> {
     let load = Load { log_level: 2, ..load };
-    prepared(name, program, maps, load, explain, &mut sys::prog::load)
+    load_prepared(name, program, maps, load, explain, &mut sys::prog::load)
 }
 
-/// Completes `load` by the program, its maps and its types, and runs `load_with` on it. `explain` makes an
-/// error of a refusal.
-fn prepared<T>(
+/// Builds the load request from `load`, the program, its maps and its types, and runs `load_with` on it.
+/// `explain` makes an error of a refusal.
+fn load_prepared<T>(
     name: &str,
     program: &Program,
     maps: &[Map],
@@ -124,7 +125,7 @@ fn prepared<T>(
     let loaded = load_with(&Load {
         name,
         insns: &encode(&insns, Endian::HOST),
-        btf: Some(sys::ProgramBtf {
+        btf: Some(sys::LoadBtf {
             blob: &types.btf,
             func_info: &types.func_info,
             line_info: &types.line_info,
@@ -153,9 +154,9 @@ pub fn verification<'a>(
 }
 
 /// The lines that wrote the program.
-fn source_lines(program: &Program) -> impl Iterator<Item = Source> + '_ {
+fn source_lines(program: &Program) -> impl Iterator<Item = SourceLine> + '_ {
     let told = program.lines().filter(|(.., line)| line.line > 0);
-    told.map(|(slot, _, line)| Source {
+    told.map(|(slot, _, line)| SourceLine {
         slot: slot as u32,
         file: line.file.to_owned(),
         line: line.line,
@@ -177,10 +178,14 @@ pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
     let functions: Vec<_> = functions
         .iter()
         .zip(&names)
-        .map(|((slot, _), name)| btf::Function { name, parameters: &["ctx"], slot: *slot as u32 })
+        .map(|((slot, _), name)| btf::BtfFunction {
+            name,
+            parameters: &["ctx"],
+            slot: *slot as u32,
+        })
         .collect();
     let told = program.lines().filter(|(.., line)| line.line > 0);
-    let lines = told.map(|(slot, _, line)| btf::Line {
+    let lines = told.map(|(slot, _, line)| btf::BtfLine {
         slot: slot as u32,
         file: line.file,
         line: line.line,

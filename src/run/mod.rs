@@ -33,5 +33,6 @@ pub use events::{Event, Events};
 pub use load::{Walked, load_alone, program_btf, verification, verify, verify_alone};
 pub use plan::{Group, Plan};
 pub use session::{
-    Attached, LeftOut, Progress, Session, Skipped, create, plan_without_attaching, unwatched,
+    AttachedProgram, LeftOutProgram, Progress, Session, SkippedKind, create,
+    plan_without_attaching, unwatched,
 };

@@ -29,7 +29,7 @@ pub fn unwatched(_: Progress) -> ControlFlow<()> {
 /// A program that is attached.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Attached {
+pub struct AttachedProgram {
     /// The program's name.
     pub name: String,
     /// By which kind it is attached.
@@ -41,7 +41,7 @@ pub struct Attached {
 }
 
 /// `kprobe blk_mq_start_request`.
-impl fmt::Display for Attached {
+impl fmt::Display for AttachedProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.word, self.place)
     }
@@ -50,7 +50,7 @@ impl fmt::Display for Attached {
 /// A kind by which a group could not be attached.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Skipped {
+pub struct SkippedKind {
     /// The group's index among those of the session.
     pub group: usize,
     /// The kind.
@@ -62,7 +62,7 @@ pub struct Skipped {
 /// An optional program that could not be attached.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct LeftOut {
+pub struct LeftOutProgram {
     /// The program's name.
     pub name: String,
     /// Where it was to be attached, and how.
@@ -83,11 +83,11 @@ pub struct Session {
     /// The maps in their order.
     pub maps: Vec<Map>,
     /// The programs in the order in which they were attached.
-    pub attached: Vec<Attached>,
+    pub attached: Vec<AttachedProgram>,
     /// The kinds that did not work, and why.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedKind>,
     /// The optional programs that could not be attached, and why.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<LeftOutProgram>,
     /// The steps of the start and how long each took, failed tries included.
     pub steps: Vec<(&'static str, Duration)>,
     programs: Vec<(Prog, Link)>,
@@ -134,7 +134,7 @@ impl Session {
             let (found, tried) =
                 first_that_works(&group.kinds, |kind| start.attach_all(kind, group, &session))?;
             let skipped =
-                tried.into_iter().map(|(kind, error)| Skipped { group: index, kind, error });
+                tried.into_iter().map(|(kind, error)| SkippedKind { group: index, kind, error });
             session.skipped.extend(skipped);
             session.attached.extend(found.attached);
             session.left_out.extend(found.left_out);
@@ -268,10 +268,10 @@ struct Start<'a> {
 
 /// The programs of a group that are attached, and those that are not.
 #[derive(Default)]
-struct Found {
-    attached: Vec<Attached>,
+struct GroupOutcome {
+    attached: Vec<AttachedProgram>,
     programs: Vec<(Prog, Link)>,
-    left_out: Vec<LeftOut>,
+    left_out: Vec<LeftOutProgram>,
     slow: bool,
     broken_off: bool,
 }
@@ -283,7 +283,7 @@ impl Start<'_> {
         kind: AttachKind,
         group: &Group<'_>,
         session: &Session,
-    ) -> Result<Found, Error> {
+    ) -> Result<GroupOutcome, Error> {
         if let Some(missing) = kind.missing() {
             return Err(missing);
         }
@@ -292,7 +292,7 @@ impl Start<'_> {
         let before = session.attached.len() + session.left_out.len();
         let of = before + plans.len();
         let mut progress = |done| (self.progress)(Progress { done: before + done, of });
-        let mut found = Found::default();
+        let mut found = GroupOutcome::default();
         for (done, plan) in plans.iter().enumerate() {
             if progress(done).is_break() {
                 found.broken_off = true;
@@ -302,12 +302,17 @@ impl Start<'_> {
                 Ok(Attachment { place, prog, link }) => {
                     let (name, kind) = (plan.name.clone(), plan.attach.kind());
                     found.slow |= !kind.facts().detaches_at_once;
-                    found.attached.push(Attached { name, kind, word: plan.attach.word(), place });
+                    found.attached.push(AttachedProgram {
+                        name,
+                        kind,
+                        word: plan.attach.word(),
+                        place,
+                    });
                     found.programs.push((prog, link));
                 }
                 Err(error) if plan.optional => {
                     let (name, attach) = (plan.name.clone(), plan.attach.clone());
-                    found.left_out.push(LeftOut { name, attach, error });
+                    found.left_out.push(LeftOutProgram { name, attach, error });
                 }
                 Err(error) if error.refused.is_some() => {
                     return Err(error.of_program(&plan.name, plans.len()));
@@ -317,7 +322,7 @@ impl Start<'_> {
         }
         let _ = progress(plans.len());
         match (found.attached.is_empty(), found.left_out.pop()) {
-            (true, Some(LeftOut { error, .. })) => Err(error),
+            (true, Some(LeftOutProgram { error, .. })) => Err(error),
             (_, last) => {
                 found.left_out.extend(last);
                 Ok(found)
@@ -371,7 +376,7 @@ mod tests {
     use crate::host::{RawTp, TpBtf};
     use crate::insn::{Asm, r0};
     use crate::sys::Errno;
-    use crate::sys::call::{Call, Command, hook};
+    use crate::sys::call::{BpfCommand, Call, hook};
 
     const RAW_TRACEPOINT: u32 = 17;
 
@@ -397,13 +402,13 @@ mod tests {
     }
 
     fn places(session: &Session) -> Vec<String> {
-        session.attached.iter().map(Attached::to_string).collect()
+        session.attached.iter().map(AttachedProgram::to_string).collect()
     }
 
     /// A kernel that answers program loads so and everything else with success.
     fn kernel(load: impl Fn(u32) -> Result<i64, Errno> + 'static) -> hook::Installed {
         hook::install(move |call| match call {
-            Call::Bpf { command: Command::ProgLoad, attr } => Some(load(hook::u32_at(attr, 0))),
+            Call::Bpf { command: BpfCommand::ProgLoad, attr } => Some(load(hook::u32_at(attr, 0))),
             _ => Some(Ok(hook::fd())),
         })
     }
@@ -418,7 +423,8 @@ mod tests {
         });
         let session = start(&KINDS, plan).unwrap();
         assert_eq!(places(&session), ["raw_tp t"]);
-        let [Skipped { group: 0, kind: AttachKind::TpBtf, error }] = &session.skipped[..] else {
+        let [SkippedKind { group: 0, kind: AttachKind::TpBtf, error }] = &session.skipped[..]
+        else {
             panic!("one is skipped")
         };
         assert_eq!(error.what, "this kernel knows no tp_btf programs");
@@ -457,7 +463,7 @@ mod tests {
     fn full(nth: u32) -> hook::Installed {
         let opened = std::cell::Cell::new(0);
         hook::install(move |call| match call {
-            Call::Bpf { command: Command::RawTracepointOpen, .. } => {
+            Call::Bpf { command: BpfCommand::RawTracepointOpen, .. } => {
                 opened.set(opened.get() + 1);
                 Some(if opened.get() == nth { Err(Errno::ENOENT) } else { Ok(hook::fd()) })
             }
@@ -507,7 +513,7 @@ mod tests {
         ];
         let session = Session::start(&[], &groups, &types, &mut progress).unwrap();
         assert_eq!(places(&session), ["raw_tp t", "raw_tp t"]);
-        let [Skipped { group: 2, kind: AttachKind::TpBtf, .. }] = &session.skipped[..] else {
+        let [SkippedKind { group: 2, kind: AttachKind::TpBtf, .. }] = &session.skipped[..] else {
             panic!("one is skipped")
         };
         assert_eq!(seen, [(0, 1), (1, 1), (1, 2), (1, 2), (2, 2)]);

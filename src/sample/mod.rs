@@ -72,7 +72,7 @@ pub struct Table {
     /// The unit of the values; those of histograms are in its base (see [`Unit::in_base`]).
     pub unit: Unit,
     /// The labels that distinguish the rows; none if there is only one row.
-    pub labels: Vec<Label>,
+    pub labels: Vec<LabelName>,
     /// The rows, in the order in which they are shown. Rows with labels are missing if they counted
     /// nothing in the interval; a single row without labels is always there.
     pub rows: Vec<Row>,
@@ -91,17 +91,17 @@ pub struct Rest {
 
 /// A label that distinguishes rows.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Label {
+pub struct LabelName {
     /// Its name for programs: `pid`.
     pub name: Cow<'static, str>,
     /// Its name for people, above a column: `PID`.
     pub heading: Cow<'static, str>,
 }
 
-impl Label {
+impl LabelName {
     /// A label and its heading.
-    pub const fn new(name: &'static str, heading: &'static str) -> Label {
-        Label { name: Cow::Borrowed(name), heading: Cow::Borrowed(heading) }
+    pub const fn new(name: &'static str, heading: &'static str) -> LabelName {
+        LabelName { name: Cow::Borrowed(name), heading: Cow::Borrowed(heading) }
     }
 }
 
@@ -215,7 +215,7 @@ mod tests {
             name: "calls".into(),
             help: "calls".into(),
             unit: Unit::Count,
-            labels: vec![Label::new("pid", "PID")],
+            labels: vec![LabelName::new("pid", "PID")],
             rows: counts.iter().map(row).collect(),
             rest: Rest::default(),
         }

@@ -2,7 +2,7 @@
 
 use super::collection::{Collection, ProgramKind, ProgramSpec};
 use crate::btf::{Btf, ObjectMap, identifier};
-use crate::elf::{ElfError, Function, Linker, Notes, Object, clean};
+use crate::elf::{ElfError, Linker, Notes, Object, ObjectFunction, clean};
 use crate::error::Error;
 use crate::host::{AttachKind, KernelTypes};
 use crate::insn::Endian;
@@ -141,7 +141,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
 }
 
 /// Whether a function is only there to be called.
-pub fn is_called(function: &Function<'_>) -> bool {
+pub fn is_called(function: &ObjectFunction<'_>) -> bool {
     function.section == ".text" || function.section.starts_with(".text.")
 }
 

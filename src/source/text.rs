@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::collection::{Collection, ProgramKind, ProgramSpec, SourceError};
 use crate::btf;
-use crate::btf::{Btf, BtfError, Kind, identifier};
+use crate::btf::{Btf, BtfError, TypeKind, identifier};
 use crate::error::Error;
 use crate::host::{AttachKind, KernelTypes};
 use crate::insn::Source;
@@ -128,7 +128,7 @@ fn resolve(source: &mut Source, types: &KernelTypes) -> Result<(), SourceError> 
 
 /// What is wrong with a field that the kernel's types do not have.
 fn no_field(btf: &mut Btf, of: &str, member: &str) -> (String, Option<String>) {
-    let Ok(Some(found)) = btf.find(Kind::Struct, of) else {
+    let Ok(Some(found)) = btf.find(TypeKind::Struct, of) else {
         return (format!("the kernel's types have no struct {of}"), None);
     };
     let names: Vec<String> = found

@@ -2,7 +2,7 @@
 
 use super::collection::{Collection, ProgramKind, ProgramSpec, resolved};
 use crate::btf::ObjectMap;
-use crate::elf::write::{Object, ObjectProgram, write};
+use crate::elf::write::{ObjectProgram, ObjectSpec, write};
 use crate::error::Error;
 use crate::insn::Endian;
 use crate::sys::{ProgramType, prog};
@@ -42,7 +42,7 @@ pub fn object(collection: &Collection, endian: Endian) -> Result<Vec<u8>, Error>
     let programs: Vec<_> = programs.collect();
     let license = prog::LICENSE.to_string_lossy();
     let license = collection.license.as_deref().unwrap_or(&license);
-    let object = Object { endian, license, maps: &maps, programs: &programs };
+    let object = ObjectSpec { endian, license, maps: &maps, programs: &programs };
     write(&object).map_err(|error| Error::failed(error.to_string()))
 }
 

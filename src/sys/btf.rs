@@ -3,30 +3,30 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::attr::{BtfLoad, address, address_mut, length};
-use super::call::{Command, bpf_fd, charged};
+use super::call::{BpfCommand, bpf_fd, charged};
 use super::log::with_log;
 use super::{LoadError, SysError};
 
 /// BTF that the kernel holds for us.
 #[derive(Debug)]
-pub struct Btf {
+pub struct LoadedBtf {
     fd: OwnedFd,
 }
 
-impl Btf {
+impl LoadedBtf {
     /// Opens BTF that somebody loaded, or the kernel's own or a module's, by its id. Requires Linux 5.4.
-    pub fn from_id(id: u32) -> Result<Btf, SysError> {
-        Ok(Btf { fd: super::ids::open(super::ids::Kind::Btf, id)? })
+    pub fn from_id(id: u32) -> Result<LoadedBtf, SysError> {
+        Ok(LoadedBtf { fd: super::ids::open(super::ids::ObjectKind::Btf, id)? })
     }
 
     /// Hands a BTF blob to the kernel: silently, and again with a log when it is refused.
-    pub fn load(blob: &[u8]) -> Result<Btf, LoadError> {
-        let error = match charged(|| Btf::attempt(blob, &mut []).0) {
-            Ok(fd) => return Ok(Btf { fd }),
+    pub fn load(blob: &[u8]) -> Result<LoadedBtf, LoadError> {
+        let error = match charged(|| LoadedBtf::attempt(blob, &mut []).0) {
+            Ok(fd) => return Ok(LoadedBtf { fd }),
             Err(error) => error,
         };
-        match with_log(|buffer| Btf::attempt(blob, buffer)) {
-            (Ok(fd), _) => Ok(Btf { fd }),
+        match with_log(|buffer| LoadedBtf::attempt(blob, buffer)) {
+            (Ok(fd), _) => Ok(LoadedBtf { fd }),
             (Err(_), log) => Err(LoadError {
                 call: error.call,
                 errno: error.errno,
@@ -46,12 +46,12 @@ impl Btf {
             ..BtfLoad::default()
         };
         // SAFETY: blob and log have the lengths that are given; the command returns a new descriptor.
-        let result = unsafe { bpf_fd(Command::BtfLoad, &mut attr) };
+        let result = unsafe { bpf_fd(BpfCommand::BtfLoad, &mut attr) };
         (result, attr.btf_log_true_size)
     }
 }
 
-impl AsFd for Btf {
+impl AsFd for LoadedBtf {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }

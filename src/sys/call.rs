@@ -16,9 +16,9 @@ macro_rules! commands {
         /// A command of `bpf(2)`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(i32)]
-        pub(crate) enum Command { $($variant = $number,)* }
+        pub(crate) enum BpfCommand { $($variant = $number,)* }
 
-        impl Command {
+        impl BpfCommand {
             /// The call's name in errors.
             pub(crate) const fn call(self) -> &'static str {
                 match self { $(Self::$variant => concat!("bpf(BPF_", $name, ")"),)* }
@@ -63,7 +63,7 @@ const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 1 << 3;
 #[derive(Debug)]
 pub(crate) enum Call<'a> {
     /// `bpf(2)`; the kernel may write its answer into the attr.
-    Bpf { command: Command, attr: &'a mut [u8] },
+    Bpf { command: BpfCommand, attr: &'a mut [u8] },
     /// `perf_event_open(2)`, without a group, close-on-exec.
     PerfEventOpen { attr: &'a mut [u8], pid: i32, cpu: i32 },
     /// `ioctl(PERF_EVENT_IOC_SET_BPF)`: runs the program at each event from now on.
@@ -163,7 +163,7 @@ unsafe fn owned(answer: i64) -> Result<OwnedFd, Errno> {
 ///
 /// # Safety
 /// Each address in `attr` is valid for what `command` reads from or writes to it.
-pub(crate) unsafe fn bpf<A: Attr>(command: Command, attr: &mut A) -> Result<(), SysError> {
+pub(crate) unsafe fn bpf<A: Attr>(command: BpfCommand, attr: &mut A) -> Result<(), SysError> {
     // SAFETY: the caller's promise.
     let answer = unsafe { call(Call::Bpf { command, attr: attr.bytes_mut() }) };
     answer.map(drop).map_err(|errno| SysError { call: command.call(), errno })
@@ -173,7 +173,10 @@ pub(crate) unsafe fn bpf<A: Attr>(command: Command, attr: &mut A) -> Result<(), 
 ///
 /// # Safety
 /// As for [`bpf`], and `command` is one that returns a descriptor.
-pub(crate) unsafe fn bpf_fd<A: Attr>(command: Command, attr: &mut A) -> Result<OwnedFd, SysError> {
+pub(crate) unsafe fn bpf_fd<A: Attr>(
+    command: BpfCommand,
+    attr: &mut A,
+) -> Result<OwnedFd, SysError> {
     // SAFETY: the caller's promises.
     let fd = unsafe {
         call(Call::Bpf { command, attr: attr.bytes_mut() }).and_then(|answer| owned(answer))

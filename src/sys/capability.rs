@@ -18,14 +18,14 @@ struct Header {
 /// `struct __user_cap_data_struct`: half of the capabilities.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
-struct Data {
+struct CapabilityData {
     effective: u32,
     permitted: u32,
     inheritable: u32,
 }
 
 /// The thread's capabilities, which are restored when this is dropped.
-struct Kept([Data; 2]);
+struct Kept([CapabilityData; 2]);
 
 impl Drop for Kept {
     fn drop(&mut self) {
@@ -40,7 +40,7 @@ impl Drop for Kept {
 /// # Errors
 /// The thread's capabilities cannot be read or changed.
 pub fn with_only<T>(capability: u32, work: impl FnOnce() -> T) -> Result<T, SysError> {
-    let mut data = [Data::default(); 2];
+    let mut data = [CapabilityData::default(); 2];
     let mut header = Header { version: VERSION, pid: 0 };
     // SAFETY: both are of this function and as long as this version's, which the kernel writes.
     let answer = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
@@ -56,7 +56,7 @@ pub fn with_only<T>(capability: u32, work: impl FnOnce() -> T) -> Result<T, SysE
     Ok(result)
 }
 
-fn set(data: &[Data; 2]) -> Result<(), SysError> {
+fn set(data: &[CapabilityData; 2]) -> Result<(), SysError> {
     let mut header = Header { version: VERSION, pid: 0 };
     // SAFETY: the header is of this function; both are as long as this version's, which the kernel reads.
     let answer = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, data.as_ptr()) };

@@ -9,7 +9,7 @@ use super::{Prog, SysError};
 /// The code of a loaded program. A part that the kernel withholds is empty, although
 /// [`ProgInfo`](super::object::ProgInfo) has its length.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Code {
+pub struct ProgCode {
     /// The instructions as the verifier rewrote them, 8 bytes for each slot. For a process that may not see
     /// the kernel's addresses (kernel.kptr_restrict), they are withheld if their constants were blinded;
     /// otherwise the constants of calls are 0.
@@ -22,14 +22,14 @@ pub struct Code {
     /// The address of each function; withheld like the machine code.
     pub function_addresses: Vec<u64>,
     /// The program's functions; empty without BTF.
-    pub functions: Vec<Function>,
+    pub functions: Vec<CodeFunction>,
     /// The source lines of instructions, in the order of their slots; empty without BTF.
-    pub lines: Vec<Line>,
+    pub lines: Vec<CodeLine>,
 }
 
 /// One of the program's functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Function {
+pub struct CodeFunction {
     /// Its first slot.
     pub slot: u32,
     /// Its id in the program's BTF.
@@ -38,7 +38,7 @@ pub struct Function {
 
 /// A source line of instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct CodeLine {
     /// The first slot of these instructions.
     pub slot: u32,
     /// The offset of the file's name in the BTF's strings.
@@ -52,7 +52,7 @@ pub struct Line {
 }
 
 /// A program's code. Requires Linux 5.0.
-pub fn code(prog: &Prog) -> Result<Code, SysError> {
+pub fn code(prog: &Prog) -> Result<ProgCode, SysError> {
     let fd = prog.as_fd();
     let mut has = attr::ProgInfo::default();
     // SAFETY: the info holds no address.
@@ -88,15 +88,18 @@ pub fn code(prog: &Prog) -> Result<Code, SysError> {
     translated.truncate(if info.xlated_prog_insns == 0 { 0 } else { translated.len() });
     machine.truncate(if info.jited_prog_insns == 0 { 0 } else { machine.len() });
     function_addresses.truncate(if info.jited_ksyms == 0 { 0 } else { function_addresses.len() });
-    Ok(Code {
+    Ok(ProgCode {
         translated,
         machine,
         function_lengths,
         function_addresses,
-        functions: functions.iter().map(|&[slot, type_id]| Function { slot, type_id }).collect(),
+        functions: functions
+            .iter()
+            .map(|&[slot, type_id]| CodeFunction { slot, type_id })
+            .collect(),
         lines: lines
             .iter()
-            .map(|&[slot, file, text, at]| Line {
+            .map(|&[slot, file, text, at]| CodeLine {
                 slot,
                 file,
                 text,

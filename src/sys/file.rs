@@ -108,7 +108,7 @@ fn lines<B>(
 
 /// The bytes of a file: read, or mapped into memory, which only the kernel's own BTF is.
 #[derive(Debug)]
-pub struct Bytes(Content);
+pub struct FileBytes(Content);
 
 #[derive(Debug)]
 enum Content {
@@ -116,20 +116,20 @@ enum Content {
     Read(Vec<u8>),
 }
 
-impl Bytes {
+impl FileBytes {
     /// Whether they are mapped, which costs nothing however long the file is.
     pub fn is_mapped(&self) -> bool {
         matches!(self.0, Content::Mapped(_))
     }
 }
 
-impl From<Vec<u8>> for Bytes {
-    fn from(bytes: Vec<u8>) -> Bytes {
-        Bytes(Content::Read(bytes))
+impl From<Vec<u8>> for FileBytes {
+    fn from(bytes: Vec<u8>) -> FileBytes {
+        FileBytes(Content::Read(bytes))
     }
 }
 
-impl Deref for Bytes {
+impl Deref for FileBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -147,14 +147,14 @@ impl Deref for Bytes {
 ///
 /// # Errors
 /// There is no such BTF, it cannot be read, or `name` is not a file's name.
-pub fn kernel_btf(name: &str) -> Result<Bytes, FileError> {
+pub fn kernel_btf(name: &str) -> Result<FileBytes, FileError> {
     let path = Path::new(BTF).join(name);
     if name.contains('/') || [".", ".."].contains(&name) {
         return Err(FileError::new(&path, io::ErrorKind::InvalidFilename));
     }
     #[cfg(test)]
     if let Some(answer) = hook::answer(&path) {
-        return answer.map(Bytes::from).map_err(|error| FileError::new(&path, error));
+        return answer.map(FileBytes::from).map_err(|error| FileError::new(&path, error));
     }
     let bytes = |file: File| {
         let length = file.metadata()?.len();
@@ -169,7 +169,7 @@ pub fn kernel_btf(name: &str) -> Result<Bytes, FileError> {
         }
         read_up_to(file, length, LARGE).map(Content::Read)
     };
-    let bytes = File::open(&path).and_then(bytes).map(Bytes);
+    let bytes = File::open(&path).and_then(bytes).map(FileBytes);
     bytes.map_err(|error| FileError::new(&path, error))
 }
 

@@ -3,12 +3,12 @@
 use std::os::fd::OwnedFd;
 
 use super::attr::GetId;
-use super::call::{Command, bpf, bpf_fd};
+use super::call::{BpfCommand, bpf, bpf_fd};
 use super::{Errno, SysError};
 
 /// The kinds of objects that have ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ObjectKind {
     /// Programs.
     Prog,
     /// Maps.
@@ -20,12 +20,12 @@ pub enum Kind {
 }
 
 /// The id after `id`; `None` at the end. Ids start at 1, so the first is after 0. Needs CAP_SYS_ADMIN.
-pub fn next_id(kind: Kind, id: u32) -> Result<Option<u32>, SysError> {
+pub fn next_id(kind: ObjectKind, id: u32) -> Result<Option<u32>, SysError> {
     let command = match kind {
-        Kind::Prog => Command::ProgGetNextId,
-        Kind::Map => Command::MapGetNextId,
-        Kind::Btf => Command::BtfGetNextId,
-        Kind::Link => Command::LinkGetNextId,
+        ObjectKind::Prog => BpfCommand::ProgGetNextId,
+        ObjectKind::Map => BpfCommand::MapGetNextId,
+        ObjectKind::Btf => BpfCommand::BtfGetNextId,
+        ObjectKind::Link => BpfCommand::LinkGetNextId,
     };
     let mut attr = GetId { id, ..GetId::default() };
     // SAFETY: the attr holds no address.
@@ -37,7 +37,7 @@ pub fn next_id(kind: Kind, id: u32) -> Result<Option<u32>, SysError> {
 }
 
 /// All ids of a kind, rising; ends after the first error.
-pub fn ids(kind: Kind) -> impl Iterator<Item = Result<u32, SysError>> {
+pub fn ids(kind: ObjectKind) -> impl Iterator<Item = Result<u32, SysError>> {
     let mut at = Some(0);
     std::iter::from_fn(move || {
         let next = next_id(kind, at?).transpose();
@@ -47,12 +47,12 @@ pub fn ids(kind: Kind) -> impl Iterator<Item = Result<u32, SysError>> {
 }
 
 /// A descriptor of an object; ENOENT when it is gone. Needs CAP_SYS_ADMIN.
-pub fn open(kind: Kind, id: u32) -> Result<OwnedFd, SysError> {
+pub fn open(kind: ObjectKind, id: u32) -> Result<OwnedFd, SysError> {
     let command = match kind {
-        Kind::Prog => Command::ProgGetFdById,
-        Kind::Map => Command::MapGetFdById,
-        Kind::Btf => Command::BtfGetFdById,
-        Kind::Link => Command::LinkGetFdById,
+        ObjectKind::Prog => BpfCommand::ProgGetFdById,
+        ObjectKind::Map => BpfCommand::MapGetFdById,
+        ObjectKind::Btf => BpfCommand::BtfGetFdById,
+        ObjectKind::Link => BpfCommand::LinkGetFdById,
     };
     // SAFETY: the attr holds no address, and all four commands return a new descriptor.
     unsafe { bpf_fd(command, &mut GetId { id, ..GetId::default() }) }

@@ -9,7 +9,7 @@ const KALLSYMS: &str = "/proc/kallsyms";
 
 /// A symbol of the kernel or of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Symbol<'a> {
+pub struct KernelSymbol<'a> {
     /// Its address; 0 if the kernel hides it (kernel.kptr_restrict, or not root).
     pub address: u64,
     /// Its kind as nm(1) prints it: `T` or `t` for functions.
@@ -20,14 +20,14 @@ pub struct Symbol<'a> {
     pub module: Option<&'a str>,
 }
 
-impl<'a> Symbol<'a> {
+impl<'a> KernelSymbol<'a> {
     /// Whether it is code.
     pub fn is_text(&self) -> bool {
         matches!(self.kind, b'T' | b't' | b'W' | b'w')
     }
 
     /// Parses a line, "ffffffff81000000 T name [module]"; None if it makes no sense.
-    pub fn parse(line: &'a [u8]) -> Option<Symbol<'a>> {
+    pub fn parse(line: &'a [u8]) -> Option<KernelSymbol<'a>> {
         let mut parts = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
         let address = u64::from_str_radix(parts.next()?, 16).ok()?;
         let &[kind] = parts.next()?.as_bytes() else {
@@ -35,17 +35,17 @@ impl<'a> Symbol<'a> {
         };
         let name = parts.next()?;
         let module = parts.next().and_then(|module| module.strip_prefix('[')?.strip_suffix(']'));
-        Some(Symbol { address, kind, name, module })
+        Some(KernelSymbol { address, kind, name, module })
     }
 }
 
 /// Calls `symbol` with each symbol until it breaks. All of them cost tens of milliseconds, since the kernel
 /// writes the list while it is read. Lines that make no sense are skipped.
 pub fn for_each<B>(
-    mut symbol: impl FnMut(Symbol<'_>) -> ControlFlow<B>,
+    mut symbol: impl FnMut(KernelSymbol<'_>) -> ControlFlow<B>,
 ) -> Result<Option<B>, FileError> {
     file::for_each_line(Path::new(KALLSYMS), |line| {
-        Symbol::parse(line).map_or(ControlFlow::Continue(()), &mut symbol)
+        KernelSymbol::parse(line).map_or(ControlFlow::Continue(()), &mut symbol)
     })
 }
 
@@ -57,7 +57,8 @@ pub fn count_functions(name: &str) -> Result<usize, FileError> {
         // For most lines it is enough to search for the name.
         if memchr::memmem::find(line, name.as_bytes()).is_some() {
             count += usize::from(
-                Symbol::parse(line).is_some_and(|symbol| symbol.name == name && symbol.is_text()),
+                KernelSymbol::parse(line)
+                    .is_some_and(|symbol| symbol.name == name && symbol.is_text()),
             );
         }
         ControlFlow::<()>::Continue(())
@@ -73,19 +74,19 @@ mod tests {
 
     #[test]
     fn symbols_are_read() {
-        let symbol = Symbol::parse(b"ffffffffc0000000 t twice\t[mod]").unwrap();
+        let symbol = KernelSymbol::parse(b"ffffffffc0000000 t twice\t[mod]").unwrap();
         assert_eq!(
             symbol,
-            Symbol {
+            KernelSymbol {
                 address: 0xffff_ffff_c000_0000,
                 kind: b't',
                 name: "twice",
                 module: Some("mod")
             }
         );
-        assert_eq!(Symbol::parse(b"0 T a").unwrap().module, None);
+        assert_eq!(KernelSymbol::parse(b"0 T a").unwrap().module, None);
         for bad in [&b""[..], b"0", b"0 T", b"x T a", b"0 TT a", b"0 T \xff"] {
-            assert_eq!(Symbol::parse(bad), None);
+            assert_eq!(KernelSymbol::parse(bad), None);
         }
     }
 

@@ -7,7 +7,7 @@ use super::attr::{
     LinkKprobeMulti, LinkPerfEvent, LinkTracing, LinkUprobeMulti, RawTracepointOpen, address,
     length,
 };
-use super::call::{Command, bpf_fd, perf_enable, perf_set_bpf};
+use super::call::{BpfCommand, bpf_fd, perf_enable, perf_set_bpf};
 pub use super::perf::At;
 use super::{AttachType, PerfEvent, Prog, SysError};
 
@@ -49,7 +49,7 @@ pub fn tracing(prog: &Prog) -> Result<Link, SysError> {
 fn open_raw_tracepoint(prog: &Prog, name: u64) -> Result<Link, SysError> {
     let mut attr = RawTracepointOpen { name, prog_fd: raw(prog), ..RawTracepointOpen::default() };
     // SAFETY: the name is none or a C string that the caller borrows; the command returns a new descriptor.
-    unsafe { bpf_fd(Command::RawTracepointOpen, &mut attr) }.map(|fd| Link { fd })
+    unsafe { bpf_fd(BpfCommand::RawTracepointOpen, &mut attr) }.map(|fd| Link { fd })
 }
 
 /// Attaches like [`tracing`], with a number that the program gets from the helper get_attach_cookie.
@@ -66,7 +66,7 @@ pub fn tracing_with_cookie(
         ..LinkTracing::default()
     };
     // SAFETY: the attr holds no address; the command returns a new descriptor.
-    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(|fd| Link { fd })
+    unsafe { bpf_fd(BpfCommand::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
 /// Attaches a program to a perf event, with a number that the program gets from the helper
@@ -82,12 +82,12 @@ pub fn perf_event(prog: &Prog, event: &PerfEvent, cookie: u64) -> Result<Link, S
         ..LinkPerfEvent::default()
     };
     // SAFETY: the attr holds no address; the command returns a new descriptor.
-    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(|fd| Link { fd })
+    unsafe { bpf_fd(BpfCommand::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
 /// Kernel functions.
 #[derive(Clone, Copy, Debug)]
-pub enum Functions<'a> {
+pub enum KprobeFunctions<'a> {
     /// By name.
     Names(&'a [&'a CStr]),
     /// By address, as `/proc/kallsyms` gives them to root.
@@ -105,15 +105,16 @@ const MULTI_RETURN: u32 = 1;
 /// When there are cookies, but not one for each function.
 pub fn kprobe_multi(
     prog: &Prog,
-    functions: Functions<'_>,
+    functions: KprobeFunctions<'_>,
     at: At,
     cookies: &[u64],
 ) -> Result<Link, SysError> {
     let names: Vec<*const c_char> = match functions {
-        Functions::Names(names) => names.iter().map(|name| name.as_ptr()).collect(),
-        Functions::Addresses(_) => vec![],
+        KprobeFunctions::Names(names) => names.iter().map(|name| name.as_ptr()).collect(),
+        KprobeFunctions::Addresses(_) => vec![],
     };
-    let addresses = if let Functions::Addresses(addresses) = functions { addresses } else { &[] };
+    let addresses =
+        if let KprobeFunctions::Addresses(addresses) = functions { addresses } else { &[] };
     let count = names.len().max(addresses.len());
     assert!(cookies.is_empty() || cookies.len() == count, "one cookie for each function");
     let mut attr = LinkKprobeMulti {
@@ -128,12 +129,12 @@ pub fn kprobe_multi(
     };
     // SAFETY: each array that is there has `count` elements, and the names are C strings that their owner
     // still holds. The command returns a new descriptor.
-    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(|fd| Link { fd })
+    unsafe { bpf_fd(BpfCommand::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
 /// Places in one executable or library.
 #[derive(Clone, Copy, Debug)]
-pub struct Places<'a> {
+pub struct UprobePlaces<'a> {
     /// The file.
     pub path: &'a CStr,
     /// Offsets of instructions in the file, in bytes.
@@ -151,7 +152,7 @@ pub struct Places<'a> {
 ///
 /// # Panics
 /// When there are semaphores or cookies, but not one for each place.
-pub fn uprobe_multi(prog: &Prog, places: &Places<'_>, at: At) -> Result<Link, SysError> {
+pub fn uprobe_multi(prog: &Prog, places: &UprobePlaces<'_>, at: At) -> Result<Link, SysError> {
     let count = places.offsets.len();
     for each in [places.semaphores, places.cookies] {
         assert!(each.is_empty() || each.len() == count, "one for each place");
@@ -170,7 +171,7 @@ pub fn uprobe_multi(prog: &Prog, places: &Places<'_>, at: At) -> Result<Link, Sy
     };
     // SAFETY: each array that is there has `count` elements, and the path is a C string that its owner
     // still holds. The command returns a new descriptor.
-    unsafe { bpf_fd(Command::LinkCreate, &mut attr) }.map(|fd| Link { fd })
+    unsafe { bpf_fd(BpfCommand::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
 fn raw(prog: &Prog) -> u32 {

@@ -5,8 +5,8 @@ mod batch;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::attr::{MapCreate, MapElem, address, address_mut, object_name};
-use super::call::{Command, bpf, bpf_fd, charged};
-use super::{Btf, Errno, SysError, cpu, kernel_enum, object};
+use super::call::{BpfCommand, bpf, bpf_fd, charged};
+use super::{Errno, LoadedBtf, SysError, cpu, kernel_enum, object};
 pub use batch::{Batch, Entries};
 
 kernel_enum! {
@@ -194,12 +194,13 @@ impl Map {
         };
         let btf = spec.types.as_ref().map(|types| {
             (attr.btf_key_type_id, attr.btf_value_type_id) = (types.key, types.value);
-            Btf::load(&types.btf).map_err(|error| SysError { call: error.call, errno: error.errno })
+            LoadedBtf::load(&types.btf)
+                .map_err(|error| SysError { call: error.call, errno: error.errno })
         });
         let btf = btf.transpose()?;
         attr.btf_fd = btf.as_ref().map_or(0, |btf| btf.as_fd().as_raw_fd() as u32);
         // SAFETY: the attr holds no address, and the command returns a new descriptor.
-        let fd = charged(|| unsafe { bpf_fd(Command::MapCreate, &mut attr) })?;
+        let fd = charged(|| unsafe { bpf_fd(BpfCommand::MapCreate, &mut attr) })?;
         let map = Map { fd, spec: spec.clone(), value_len };
         if !spec.content.is_empty() {
             map.update(&[0; 4], &spec.content, Update::Any)?;
@@ -209,10 +210,11 @@ impl Map {
 
     /// Opens an existing map by its id. EOPNOTSUPP if its type is newer than this program.
     pub fn from_id(id: u32) -> Result<Map, SysError> {
-        let fd = object::open(object::Kind::Map, id)?;
+        let fd = object::open(object::ObjectKind::Map, id)?;
         let info = object::map_info(fd.as_fd())?;
         // The size of an unknown kind's values is unknown as well.
-        let unknown = SysError { call: Command::ObjGetInfoByFd.call(), errno: Errno::EOPNOTSUPP };
+        let unknown =
+            SysError { call: BpfCommand::ObjGetInfoByFd.call(), errno: Errno::EOPNOTSUPP };
         let spec = MapSpec {
             name: info.name,
             map_type: MapType::from_raw(info.map_type).ok_or(unknown)?,
@@ -254,7 +256,7 @@ impl Map {
         self.check(key, Some(value));
         let mut attr = self.elem(key, address_mut(value), 0);
         // SAFETY: key and value are as long as the map's (checked above).
-        found(unsafe { bpf(Command::MapLookupElem, &mut attr) })
+        found(unsafe { bpf(BpfCommand::MapLookupElem, &mut attr) })
     }
 
     /// Copies the value of `key` and removes the element at once; `false` when there is no such element.
@@ -263,7 +265,7 @@ impl Map {
         self.check(key, Some(value));
         let mut attr = self.elem(key, address_mut(value), 0);
         // SAFETY: key and value are as long as the map's (checked above).
-        found(unsafe { bpf(Command::MapLookupAndDeleteElem, &mut attr) })
+        found(unsafe { bpf(BpfCommand::MapLookupAndDeleteElem, &mut attr) })
     }
 
     /// Sets the value of `key`. E2BIG when a map that does not replace its oldest is full.
@@ -271,7 +273,7 @@ impl Map {
         self.check(key, Some(value));
         let mut attr = self.elem(key, address(value), how as u64);
         // SAFETY: key and value are as long as the map's (checked above).
-        unsafe { bpf(Command::MapUpdateElem, &mut attr) }
+        unsafe { bpf(BpfCommand::MapUpdateElem, &mut attr) }
     }
 
     /// Puts a map, program or perf event at `key`, as the map's type demands. For a map in a map, this returns
@@ -285,7 +287,7 @@ impl Map {
         self.check(key, None);
         let mut attr = self.elem(key, 0, 0);
         // SAFETY: the key is as long as the map's (checked above).
-        found(unsafe { bpf(Command::MapDeleteElem, &mut attr) })
+        found(unsafe { bpf(BpfCommand::MapDeleteElem, &mut attr) })
     }
 
     /// Writes the key after `key`, or the first one, to `next`; `false` at the end. After a key that is
@@ -297,7 +299,7 @@ impl Map {
         }
         let mut attr = self.elem(key.unwrap_or(&[]), address_mut(next), 0);
         // SAFETY: both keys are as long as the map's (checked above).
-        found(unsafe { bpf(Command::MapGetNextKey, &mut attr) })
+        found(unsafe { bpf(BpfCommand::MapGetNextKey, &mut attr) })
     }
 
     fn raw(&self) -> u32 {
@@ -375,10 +377,10 @@ mod tests {
     /// A map, and `kernel` answers what is asked of it.
     pub(super) fn map(
         spec: &MapSpec,
-        mut kernel: impl FnMut(Command, &mut [u8]) -> Result<i64, Errno> + 'static,
+        mut kernel: impl FnMut(BpfCommand, &mut [u8]) -> Result<i64, Errno> + 'static,
     ) -> (hook::Installed, Map) {
         let installed = hook::install(move |call| match call {
-            Call::Bpf { command: Command::MapCreate, .. } => Some(Ok(hook::fd())),
+            Call::Bpf { command: BpfCommand::MapCreate, .. } => Some(Ok(hook::fd())),
             Call::Bpf { command, attr } => Some(kernel(*command, attr)),
             other => panic!("{other:?}"),
         });

@@ -49,14 +49,14 @@ pub mod tracefs;
 #[cfg(test)]
 mod wire;
 
-pub use btf::Btf;
+pub use btf::LoadedBtf;
 pub use error::{Errno, FileError, LoadError, SysError};
 pub use link::Link;
 pub use log::Log;
 pub use map::{Map, MapSpec, MapType, MapTypes};
 pub use memory::Memory;
 pub use perf::PerfEvent;
-pub use prog::{AttachType, Load, Prog, ProgramBtf, ProgramType};
+pub use prog::{AttachType, Load, LoadBtf, Prog, ProgramType};
 pub use tracefs::Tracefs;
 
 /// An enum of the kernel's whose numbers and names are part of its interface.

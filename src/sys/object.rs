@@ -4,23 +4,23 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::attr::{self, Attr, GetInfo, address_mut, length, name_text};
-use super::call::{Command, bpf, bpf_fd};
-use super::{Btf, Errno, Prog, SysError, kernel_enum};
+use super::call::{BpfCommand, bpf, bpf_fd};
+use super::{Errno, LoadedBtf, Prog, SysError, kernel_enum};
 
-pub use super::ids::{Kind, ids, next_id, open};
+pub use super::ids::{ObjectKind, ids, next_id, open};
 
 /// A descriptor of the object that a file in a bpffs pins.
 pub fn open_pinned(path: &CStr) -> Result<OwnedFd, SysError> {
     let mut attr = attr::ObjGet { pathname: path.as_ptr() as u64, ..Default::default() };
     // SAFETY: the path ends in a zero and lives until the call returns, which gives a new descriptor.
-    unsafe { bpf_fd(Command::ObjGet, &mut attr) }
+    unsafe { bpf_fd(BpfCommand::ObjGet, &mut attr) }
 }
 
 /// From now on the kernel counts and times the runs of programs, until the descriptor is closed.
 /// Requires Linux 5.8. Needs CAP_SYS_ADMIN.
 pub fn enable_stats() -> Result<OwnedFd, SysError> {
     // SAFETY: the attr holds no address, and the command returns a new descriptor.
-    unsafe { bpf_fd(Command::EnableStats, &mut attr::EnableStats::default()) }
+    unsafe { bpf_fd(BpfCommand::EnableStats, &mut attr::EnableStats::default()) }
 }
 
 /// A loaded program.
@@ -187,7 +187,7 @@ pub struct BtfInfo {
 }
 
 /// Information on BTF.
-pub fn btf_info(btf: &Btf) -> Result<BtfInfo, SysError> {
+pub fn btf_info(btf: &LoadedBtf) -> Result<BtfInfo, SysError> {
     let mut name = [0; 64];
     let mut info = attr::BtfInfo {
         name: address_mut(&mut name),
@@ -214,7 +214,7 @@ pub fn btf_info(btf: &Btf) -> Result<BtfInfo, SysError> {
 }
 
 /// The BTF itself, e.g. a module's that is not under `/sys/kernel/btf`.
-pub fn btf_bytes(btf: &Btf) -> Result<Vec<u8>, SysError> {
+pub fn btf_bytes(btf: &LoadedBtf) -> Result<Vec<u8>, SysError> {
     let mut bytes = vec![0; btf_info(btf)?.size as usize];
     let mut info = attr::BtfInfo {
         btf: address_mut(&mut bytes),
@@ -241,5 +241,5 @@ pub(super) unsafe fn get_info<I: Attr>(fd: BorrowedFd<'_>, info: &mut I) -> Resu
     };
     // SAFETY: `info` is as long as we say, and the kernel writes to no address in it but those that the
     // caller vouches for.
-    unsafe { bpf(Command::ObjGetInfoByFd, &mut attr) }
+    unsafe { bpf(BpfCommand::ObjGetInfoByFd, &mut attr) }
 }

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::attr::{self, ProgLoad, address, address_mut, length, object_name};
-use super::call::{Command, bpf, bpf_fd, charged};
+use super::call::{BpfCommand, bpf, bpf_fd, charged};
 use super::log::with_log;
-use super::{Btf, Errno, LoadError, Log, SysError, kernel_enum};
+use super::{Errno, LoadError, LoadedBtf, Log, SysError, kernel_enum};
 
 kernel_enum! {
     /// The type of a program, which decides on its context and its helpers.
@@ -95,7 +95,7 @@ pub struct Load<'a> {
     /// Its name as other tools show it: the first 15 bytes, anything but letters, digits, `_` and `.` as `_`.
     pub name: &'a str,
     /// Its function and line info; the kernel prints the lines in its log.
-    pub btf: Option<ProgramBtf<'a>>,
+    pub btf: Option<LoadBtf<'a>>,
     /// Maps and module BTF that instructions refer to by index. Requires Linux 5.14 unless empty.
     pub fd_array: &'a [BorrowedFd<'a>],
     /// The kernel's `BPF_F_*` flags, e.g. 16 for sleepable.
@@ -129,7 +129,7 @@ impl Load<'_> {
 
 /// A program's BTF.
 #[derive(Clone, Copy, Debug)]
-pub struct ProgramBtf<'a> {
+pub struct LoadBtf<'a> {
     /// The BTF blob.
     pub blob: &'a [u8],
     /// `struct bpf_func_info` records, 8 bytes each; may be empty.
@@ -166,7 +166,7 @@ pub struct Prog {
 impl Prog {
     /// Opens a loaded program by its id.
     pub fn from_id(id: u32) -> Result<Prog, SysError> {
-        Ok(Prog { fd: super::ids::open(super::ids::Kind::Prog, id)?, btf_refused: None })
+        Ok(Prog { fd: super::ids::open(super::ids::ObjectKind::Prog, id)?, btf_refused: None })
     }
 
     /// Why the kernel refused the program's BTF, if it did: the program was loaded without it, and its
@@ -203,7 +203,7 @@ impl Prog {
         // the two outputs and, of a syscall program, the context where it came from; these nobody else
         // can reach. An empty output must have no address, since the kernel takes a length of 0 for
         // "long enough": `address_mut` sees to that.
-        unsafe { bpf(Command::ProgTestRun, &mut attr) }?;
+        unsafe { bpf(BpfCommand::ProgTestRun, &mut attr) }?;
         if !ctx_out.is_empty() {
             ctx_out.truncate(attr.ctx_size_out as usize);
             ctx = ctx_out;
@@ -340,8 +340,8 @@ pub fn load_with_log(load: &Load<'_>, level: u32) -> (Result<Prog, SysError>, Lo
     (result.map(|fd| Prog { fd, btf_refused }), log)
 }
 
-fn load_btf(load: &Load<'_>) -> (Option<Btf>, Option<Box<LoadError>>) {
-    match load.btf.map(|btf| Btf::load(btf.blob)) {
+fn load_btf(load: &Load<'_>) -> (Option<LoadedBtf>, Option<Box<LoadError>>) {
+    match load.btf.map(|btf| LoadedBtf::load(btf.blob)) {
         None => (None, None),
         Some(Ok(btf)) => (Some(btf), None),
         Some(Err(error)) => (None, Some(Box::new(error))),
@@ -352,7 +352,7 @@ fn load_btf(load: &Load<'_>) -> (Option<Btf>, Option<Box<LoadError>>) {
 /// a level without a buffer.
 fn attempt(
     load: &Load<'_>,
-    btf: Option<&Btf>,
+    btf: Option<&LoadedBtf>,
     log: &mut [u8],
     level: u32,
 ) -> (Result<OwnedFd, SysError>, u32) {
@@ -394,7 +394,7 @@ fn attempt(
         // is laid out as the int that the kernel reads. Beyond the last of these it reads too where an
         // instruction says so, but takes what it finds for a descriptor as any other, and writes nothing.
         // The command returns a new descriptor.
-        let result = charged(|| unsafe { bpf_fd(Command::ProgLoad, &mut attr) });
+        let result = charged(|| unsafe { bpf_fd(BpfCommand::ProgLoad, &mut attr) });
         match result {
             Err(error) if error.errno == Errno::EAGAIN && tries < TRIES => {
                 tries += 1;
@@ -426,18 +426,18 @@ mod tests {
     const LOAD: Load<'static> = Load { insns: INSNS, ..Load::new(ProgramType::SocketFilter) };
 
     /// Command, log level and log size of each call.
-    type Calls = Rc<RefCell<Vec<(Command, u32, u32)>>>;
+    type Calls = Rc<RefCell<Vec<(BpfCommand, u32, u32)>>>;
 
     /// Answers loads with `kernel`, given the attr, and records them.
     fn answer(
-        mut kernel: impl FnMut(Command, &mut [u8]) -> Result<i64, Errno> + 'static,
+        mut kernel: impl FnMut(BpfCommand, &mut [u8]) -> Result<i64, Errno> + 'static,
     ) -> (hook::Installed, Calls) {
         let calls = Rc::new(RefCell::new(vec![]));
         let seen = calls.clone();
         let installed = hook::install(move |call| match call {
             Call::Bpf { command, attr } => {
                 let log =
-                    if *command == Command::BtfLoad { (24, 20) } else { (LOG_LEVEL, LOG_SIZE) };
+                    if *command == BpfCommand::BtfLoad { (24, 20) } else { (LOG_LEVEL, LOG_SIZE) };
                 seen.borrow_mut().push((
                     *command,
                     hook::u32_at(attr, log.0),
@@ -466,7 +466,7 @@ mod tests {
             Ok(hook::fd())
         });
         load(&LOAD).unwrap();
-        assert_eq!(*calls.borrow(), [(Command::ProgLoad, 0, 0)]);
+        assert_eq!(*calls.borrow(), [(BpfCommand::ProgLoad, 0, 0)]);
     }
 
     #[test]
@@ -588,14 +588,14 @@ mod tests {
     }
 
     const WITH_BTF: Load<'static> = Load {
-        btf: Some(ProgramBtf { blob: &[1, 2, 3], func_info: &[0; 8], line_info: &[0; 32] }),
+        btf: Some(LoadBtf { blob: &[1, 2, 3], func_info: &[0; 8], line_info: &[0; 32] }),
         ..LOAD
     };
 
     #[test]
     fn line_info_goes_with_its_btf() {
         let (_hook, _) = answer(|command, attr| {
-            if command == Command::ProgLoad {
+            if command == BpfCommand::ProgLoad {
                 assert!(hook::u32_at(attr, BTF_FD) >= 3);
                 assert_eq!(hook::u32_at(attr, LINE_INFO_CNT), 2);
             }
@@ -607,7 +607,7 @@ mod tests {
     #[test]
     fn a_program_whose_btf_is_refused_is_loaded_without() {
         let (_hook, calls) = answer(|command, attr| match command {
-            Command::BtfLoad => Err(Errno::EINVAL),
+            BpfCommand::BtfLoad => Err(Errno::EINVAL),
             _ => {
                 assert_eq!((hook::u32_at(attr, BTF_FD), hook::u32_at(attr, LINE_INFO_CNT)), (0, 0));
                 Ok(hook::fd())
@@ -617,14 +617,18 @@ mod tests {
         assert_eq!(prog.btf_refused().unwrap().call, "bpf(BPF_BTF_LOAD)");
         assert_eq!(
             *calls.borrow(),
-            [(Command::BtfLoad, 0, 0), (Command::BtfLoad, 1, 65536), (Command::ProgLoad, 0, 0)]
+            [
+                (BpfCommand::BtfLoad, 0, 0),
+                (BpfCommand::BtfLoad, 1, 65536),
+                (BpfCommand::ProgLoad, 0, 0)
+            ]
         );
     }
 
     #[test]
     fn a_program_whose_line_info_is_refused_is_loaded_without() {
         let (_hook, _) = answer(|command, attr| {
-            let with_btf = command == Command::ProgLoad && hook::u32_at(attr, BTF_FD) != 0;
+            let with_btf = command == BpfCommand::ProgLoad && hook::u32_at(attr, BTF_FD) != 0;
             if with_btf {
                 write_log(attr, b"line_info[1].insn_off");
                 Err(Errno::EINVAL)
@@ -645,13 +649,13 @@ mod tests {
         let (prog, log) = load_with_log(&LOAD, 4);
         prog.unwrap();
         assert_eq!(log, Log { text: "processed 2 insns".into(), truncated: false });
-        assert_eq!(*calls.borrow(), [(Command::ProgLoad, 4, 65536)]);
+        assert_eq!(*calls.borrow(), [(BpfCommand::ProgLoad, 4, 65536)]);
     }
 
     #[test]
     fn an_empty_output_of_a_test_run_has_no_address() {
         let (_hook, _) = answer(|command, attr| match command {
-            Command::ProgTestRun => {
+            BpfCommand::ProgTestRun => {
                 assert_eq!((&attr[24..32], &attr[56..64]), (&[0; 8][..], &[0; 8][..]));
                 hook::put_u32(attr, 4, 42);
                 Ok(0)

@@ -42,9 +42,9 @@ impl Tracefs {
     }
 
     /// The layout of a tracepoint's records. ENOENT when there is none.
-    pub fn tracepoint_format(&self, group: &str, name: &str) -> Result<Format, FileError> {
+    pub fn tracepoint_format(&self, group: &str, name: &str) -> Result<RecordFormat, FileError> {
         let path = self.event(group, name, "format")?;
-        Format::parse(&file::read_text(&path)?).map_err(|why| FileError::nonsense(&path, why))
+        RecordFormat::parse(&file::read_text(&path)?).map_err(|why| FileError::nonsense(&path, why))
     }
 
     /// Calls `function` with the name of each function that ftrace can trace, without its module, until it
@@ -114,18 +114,18 @@ impl Tracefs {
 
 /// The layout of a tracepoint's records, to which its program's context points.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Format {
+pub struct RecordFormat {
     /// The tracepoint's name.
     pub name: String,
     /// The tracepoint's number.
     pub id: u64,
     /// Its fields, beginning with the four that are common to all.
-    pub fields: Vec<Field>,
+    pub fields: Vec<FormatField>,
 }
 
 /// One field of a record. Offset and size in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
+pub struct FormatField {
     /// The name, without an array's length.
     pub name: String,
     /// The C declaration, name included, e.g. `char comm[16]`.
@@ -138,21 +138,21 @@ pub struct Field {
     pub signed: bool,
 }
 
-impl Field {
+impl FormatField {
     /// Whether the field is a u32 with the data's offset in the record (low half) and length (high half).
     pub fn is_data_location(&self) -> bool {
         self.declaration.starts_with("__data_loc ")
     }
 }
 
-impl Format {
+impl RecordFormat {
     /// The field of that name.
-    pub fn field(&self, name: &str) -> Option<&Field> {
+    pub fn field(&self, name: &str) -> Option<&FormatField> {
         self.fields.iter().find(|field| field.name == name)
     }
 
     /// Reads the text of a `format` file.
-    pub fn parse(text: &str) -> Result<Format, String> {
+    pub fn parse(text: &str) -> Result<RecordFormat, String> {
         let (mut name, mut id, mut fields) = (None, None, vec![]);
         for line in text.lines().map(str::trim) {
             if let Some(value) = line.strip_prefix("name:") {
@@ -160,21 +160,23 @@ impl Format {
             } else if let Some(value) = line.strip_prefix("ID:") {
                 id = value.trim().parse().ok();
             } else if line.starts_with("field:") {
-                fields.push(Field::parse(line).ok_or_else(|| format!("not a field: {line:?}"))?);
+                fields.push(
+                    FormatField::parse(line).ok_or_else(|| format!("not a field: {line:?}"))?,
+                );
             } else if line.starts_with("print fmt:") {
                 break;
             }
         }
         match (name, id) {
-            (Some(name), Some(id)) => Ok(Format { name, id, fields }),
+            (Some(name), Some(id)) => Ok(RecordFormat { name, id, fields }),
             _ => Err("a name or an ID is missing".into()),
         }
     }
 }
 
-impl Field {
+impl FormatField {
     /// Reads "field:char comm[16]; offset:8; size:16; signed:0;".
-    fn parse(line: &str) -> Option<Field> {
+    fn parse(line: &str) -> Option<FormatField> {
         let mut parts = line.split(';').map(str::trim);
         let mut part =
             |key: &str| parts.next()?.strip_prefix(key)?.strip_prefix(':').map(str::trim);
@@ -191,7 +193,13 @@ impl Field {
             .rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
             .next()
             .filter(|name| !name.is_empty())?;
-        Some(Field { name: name.into(), declaration: declaration.into(), offset, size, signed })
+        Some(FormatField {
+            name: name.into(),
+            declaration: declaration.into(),
+            offset,
+            size,
+            signed,
+        })
     }
 }
 
@@ -213,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_format_file_is_understood() {
-        let format = Format::parse(FORMAT).unwrap();
+        let format = RecordFormat::parse(FORMAT).unwrap();
         assert_eq!((format.name.as_str(), format.id), ("block_rq_issue", 1083));
         let seen: Vec<_> = format
             .fields
@@ -248,7 +256,7 @@ mod tests {
             "name: x\nID: 1\nfield:int a;offset:-1;size:1;signed:0;",
             "name: x\nID: 1\nfield:int a",
         ] {
-            assert!(Format::parse(bad).is_err(), "{bad:?}");
+            assert!(RecordFormat::parse(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -7,11 +7,11 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::rc::Rc;
 
-use super::call::{Call, Command, hook};
-use super::link::{At, Functions, Places};
+use super::call::{BpfCommand, Call, hook};
+use super::link::{At, KprobeFunctions, UprobePlaces};
 use super::map::Update;
-use super::object::Kind;
-use super::prog::{ProgramBtf, TestRun};
+use super::object::ObjectKind;
+use super::prog::{LoadBtf, TestRun};
 use super::*;
 
 /// Where a test has no number to expect: whether there is an address.
@@ -190,7 +190,7 @@ fn prog_load() {
         insns: &insns,
         license: c"GPL",
         name: "abcd",
-        btf: Some(ProgramBtf { blob: &[9; 30], func_info: &func_info, line_info: &line_info }),
+        btf: Some(LoadBtf { blob: &[9; 30], func_info: &func_info, line_info: &line_info }),
         fd_array: &fds,
         flags: 16,
         kern_version: 0x050a00,
@@ -227,17 +227,17 @@ fn prog_load() {
 fn btf_load() {
     let (hook, calls) = record();
     let blob = [1; 30];
-    Btf::load(&blob).unwrap();
+    LoadedBtf::load(&blob).unwrap();
     expect(&calls, "bpf(BPF_BTF_LOAD)", 32, &[(0, 8, blob.as_ptr() as u64), (16, 4, 30)]);
     drop(hook);
     let seen = Recorded::default();
     let last = seen.clone();
     let _hook = hook::install(move |call| {
-        let Call::Bpf { command: Command::BtfLoad, attr } = call else { panic!("{call:?}") };
-        last.borrow_mut().push((Command::BtfLoad.call(), attr.to_vec()));
+        let Call::Bpf { command: BpfCommand::BtfLoad, attr } = call else { panic!("{call:?}") };
+        last.borrow_mut().push((BpfCommand::BtfLoad.call(), attr.to_vec()));
         Some(Err(Errno::EINVAL))
     });
-    assert_eq!(Btf::load(&blob).unwrap_err().errno, Errno::EINVAL);
+    assert_eq!(LoadedBtf::load(&blob).unwrap_err().errno, Errno::EINVAL);
     let fields =
         [(0, 8, blob.as_ptr() as u64), (8, 8, ADDRESS), (16, 4, 30), (20, 4, 65536), (24, 4, 1)];
     expect(&seen, "bpf(BPF_BTF_LOAD)", 32, &fields);
@@ -298,16 +298,18 @@ fn links() {
     );
 
     let names: [&CStr; 2] = [c"vfs_read", c"vfs_write"];
-    let _ = link::kprobe_multi(&prog, Functions::Names(&names), At::Return, &[5, 6]).unwrap();
+    let _ = link::kprobe_multi(&prog, KprobeFunctions::Names(&names), At::Return, &[5, 6]).unwrap();
     let fields = [prog_fd, (8, 4, 42), (16, 4, 1), (20, 4, 2), (24, 8, ADDRESS), (40, 8, ADDRESS)];
     expect(&calls, "bpf(BPF_LINK_CREATE)", 48, &fields);
     let addresses = [1, 2, 3];
-    let _ = link::kprobe_multi(&prog, Functions::Addresses(&addresses), At::Entry, &[]).unwrap();
+    let _ =
+        link::kprobe_multi(&prog, KprobeFunctions::Addresses(&addresses), At::Entry, &[]).unwrap();
     let fields = [prog_fd, (8, 4, 42), (20, 4, 3), (32, 8, addresses.as_ptr() as u64)];
     expect(&calls, "bpf(BPF_LINK_CREATE)", 48, &fields);
 
     let (path, offsets, semaphores, cookies) = (c"/bin/sh", [10, 20], [30, 40], [50, 60]);
-    let mut places = Places { path, offsets: &offsets, semaphores: &[], cookies: &[], pid: None };
+    let mut places =
+        UprobePlaces { path, offsets: &offsets, semaphores: &[], cookies: &[], pid: None };
     let common = [
         prog_fd,
         (8, 4, 48),
@@ -317,7 +319,7 @@ fn links() {
     ];
     let _ = link::uprobe_multi(&prog, &places, At::Entry).unwrap();
     expect(&calls, "bpf(BPF_LINK_CREATE)", 64, &common);
-    places = Places { semaphores: &semaphores, cookies: &cookies, pid: Some(123), ..places };
+    places = UprobePlaces { semaphores: &semaphores, cookies: &cookies, pid: Some(123), ..places };
     let _ = link::uprobe_multi(&prog, &places, At::Return).unwrap();
     let more = [
         (32, 8, semaphores.as_ptr() as u64),
@@ -381,8 +383,12 @@ fn a_host_without_uprobes_says_which_file_is_missing() {
 #[test]
 fn objects() {
     let (_hook, calls) = record();
-    let kinds =
-        [(Kind::Prog, "PROG"), (Kind::Map, "MAP"), (Kind::Btf, "BTF"), (Kind::Link, "LINK")];
+    let kinds = [
+        (ObjectKind::Prog, "PROG"),
+        (ObjectKind::Map, "MAP"),
+        (ObjectKind::Btf, "BTF"),
+        (ObjectKind::Link, "LINK"),
+    ];
     for (kind, name) in kinds {
         object::next_id(kind, 7).unwrap();
         expect(&calls, &format!("bpf(BPF_{name}_GET_NEXT_ID)"), 12, &[(0, 4, 7)]);
@@ -397,7 +403,7 @@ fn objects() {
     expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(80));
     object::link_info(prog.as_fd()).unwrap();
     expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(16));
-    let btf = Btf::from_id(7).unwrap();
+    let btf = LoadedBtf::from_id(7).unwrap();
     expect(&calls, "bpf(BPF_BTF_GET_FD_BY_ID)", 12, &[(0, 4, 7)]);
     object::btf_info(&btf).unwrap();
     let info = [(0, 4, fd(&btf)), (4, 4, 32), (8, 8, ADDRESS)];

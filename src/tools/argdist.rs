@@ -39,7 +39,7 @@ impl Options {
 }
 
 /// What is traced.
-enum Traced {
+enum TracedPlace {
     Function(String),
     /// By category and name.
     Tracepoint(String, String),
@@ -49,7 +49,7 @@ enum Traced {
 /// Counts the values of a number that a program finds at a function or a tracepoint.
 pub struct Argdist {
     options: Options,
-    traced: Traced,
+    traced: TracedPlace,
     kinds: Vec<AttachKind>,
     program: program::Options,
     buckets: Arc<[Bucket]>,
@@ -67,21 +67,21 @@ impl Argdist {
         let in_file = options.function.split_once(':').filter(|(path, _)| path.contains('/'));
         let traced = match (in_file, Pattern::parse(&options.function)) {
             (Some((path, symbol)), _) => {
-                Traced::User(UserFunction::find(Path::new(path), symbol, options.pid)?)
+                TracedPlace::User(UserFunction::find(Path::new(path), symbol, options.pid)?)
             }
             (None, pattern) if !pattern.is_exact() => {
                 return Err(Error::usage("a pattern: one function or tracepoint is wanted"));
             }
-            (None, Pattern::Functions(name)) => Traced::Function(name),
-            (None, Pattern::Tracepoints(category, name)) => Traced::Tracepoint(category, name),
+            (None, Pattern::Functions(name)) => TracedPlace::Function(name),
+            (None, Pattern::Tracepoints(category, name)) => TracedPlace::Tracepoint(category, name),
         };
         let kinds = options.attach.among(match traced {
-            Traced::Function(_) => &[AttachKind::Kprobe, AttachKind::Fentry],
-            Traced::Tracepoint(..) if options.value.is_of_argument() => {
+            TracedPlace::Function(_) => &[AttachKind::Kprobe, AttachKind::Fentry],
+            TracedPlace::Tracepoint(..) if options.value.is_of_argument() => {
                 &[AttachKind::TpBtf, AttachKind::RawTp]
             }
-            Traced::Tracepoint(..) => &[AttachKind::Tracepoint],
-            Traced::User(_) => &[AttachKind::Uprobe],
+            TracedPlace::Tracepoint(..) => &[AttachKind::Tracepoint],
+            TracedPlace::User(_) => &[AttachKind::Uprobe],
         })?;
         Ok(Argdist {
             traced,
@@ -102,7 +102,7 @@ impl Tool for Argdist {
 
     fn what(&self) -> String {
         match &self.traced {
-            Traced::User(function) => format!("{} of {function}", self.options.value),
+            TracedPlace::User(function) => format!("{} of {function}", self.options.value),
             _ => format!("{} of {}", self.options.value, self.options.function),
         }
     }
@@ -126,14 +126,16 @@ impl Tool for Argdist {
         vec![Group::new(self.kinds.clone(), |kind, types| {
             let asked = &self.options.value;
             let (attach, value) = match &self.traced {
-                Traced::Function(name) => host::Value::of_function(name, kind, asked, types),
-                Traced::Tracepoint(category, name) if kind == AttachKind::Tracepoint => {
-                    host::Value::of_record(category, name, asked)
+                TracedPlace::Function(name) => {
+                    host::TracedValue::of_function(name, kind, asked, types)
                 }
-                Traced::Tracepoint(category, name) => {
-                    host::Value::of_tracepoint(category, name, kind, asked, types)
+                TracedPlace::Tracepoint(category, name) if kind == AttachKind::Tracepoint => {
+                    host::TracedValue::of_record(category, name, asked)
                 }
-                Traced::User(function) => host::Value::of_user_function(function, asked),
+                TracedPlace::Tracepoint(category, name) => {
+                    host::TracedValue::of_tracepoint(category, name, kind, asked, types)
+                }
+                TracedPlace::User(function) => host::TracedValue::of_user_function(function, asked),
             }?;
             Ok(vec![Plan::new(self.name(), attach, program::program(&value, &self.program)?)])
         })]

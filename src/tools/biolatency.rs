@@ -11,7 +11,9 @@ use crate::host::{AttachKind, Disk, Operations, StructRequest};
 use crate::programs::biolatency::{self as program, EPOCH, LATENCIES, MISSED, missed};
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Bucket, Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit};
+use crate::sample::{
+    Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit,
+};
 use crate::sys::MapSpec;
 
 /// What is measured, and how.
@@ -86,9 +88,9 @@ impl Biolatency {
         if options.milliseconds { Unit::Milliseconds } else { Unit::Microseconds }
     }
 
-    fn labels(&self) -> Vec<Label> {
-        let disk = self.options.by_disk.then(|| Label::new("disk", "disk"));
-        let flags = self.options.by_flags.then(|| Label::new("flags", "flags"));
+    fn labels(&self) -> Vec<LabelName> {
+        let disk = self.options.by_disk.then(|| LabelName::new("disk", "disk"));
+        let flags = self.options.by_flags.then(|| LabelName::new("flags", "flags"));
         disk.into_iter().chain(flags).collect()
     }
 

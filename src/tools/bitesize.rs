@@ -13,7 +13,7 @@ use crate::programs::bitesize::{
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
-    Histogram, Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value,
+    Histogram, LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value,
 };
 use crate::sys::MapSpec;
 
@@ -86,19 +86,19 @@ impl Bitesize {
         }
     }
 
-    fn labels(&self) -> Vec<Label> {
+    fn labels(&self) -> Vec<LabelName> {
         let [pid, tid, uid, comm] =
             [("pid", "PID"), ("tid", "TID"), ("uid", "UID"), ("comm", "CMD")]
-                .map(|(name, heading)| Label::new(name, heading));
+                .map(|(name, heading)| LabelName::new(name, heading));
         let mut labels = match self.options.by {
             Key::Pid => vec![pid, uid, comm],
             Key::Tid => vec![pid, tid, uid, comm],
             Key::Comm => vec![comm],
             Key::Uid => vec![uid],
-            Key::Cgroup => vec![Label::new("cgroup", "CGROUP")],
+            Key::Cgroup => vec![LabelName::new("cgroup", "CGROUP")],
         };
         if self.options.by_flags {
-            labels.push(Label::new("flags", "FLAGS"));
+            labels.push(LabelName::new("flags", "FLAGS"));
         }
         labels
     }

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use super::Tool;
 use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::Error;
-use crate::host::names::{self, Function, Pattern};
+use crate::host::names::{self, KernelFunction, Pattern};
 use crate::host::{Attach, AttachKind, Kprobe, KprobeMulti, RawTp, Tracepoint, refusal};
-use crate::programs::funccount::{self as program, By, COUNTS, FULL, Place};
+use crate::programs::funccount::{self as program, By, COUNTS, FULL, PlaceNumber};
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
+use crate::sample::{
+    LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value,
+};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
 
@@ -38,7 +40,7 @@ impl Default for Options {
 pub struct Funccount {
     options: Options,
     patterns: Vec<Pattern>,
-    functions: Vec<Function>,
+    functions: Vec<KernelFunction>,
     /// Category and name.
     tracepoints: Vec<(String, String)>,
     counters: Counters,
@@ -83,7 +85,12 @@ impl Funccount {
     }
 
     /// A function or tracepoint is optional that a pattern found, but not one that was named.
-    fn plan(&self, name: &str, attach: impl Into<Attach>, place: Place) -> Result<Plan, Error> {
+    fn plan(
+        &self,
+        name: &str,
+        attach: impl Into<Attach>,
+        place: PlaceNumber,
+    ) -> Result<Plan, Error> {
         let options = program::Options { by: self.options.by, pid: self.options.pid };
         let named = |pattern: &Pattern| match pattern {
             Pattern::Functions(exact) | Pattern::Tracepoints(_, exact) => exact == name,
@@ -97,14 +104,14 @@ impl Funccount {
         if kind == AttachKind::KprobeMulti {
             let options = program::Options { by: self.options.by, pid: self.options.pid };
             let attach = KprobeMulti::new(self.functions.clone());
-            let places = Place::Cookie(self.functions.len() as u32);
+            let places = PlaceNumber::Cookie(self.functions.len() as u32);
             let program = program::program(places, options);
             return Ok(vec![Plan::new(self.name(), attach, program?)]);
         }
         let functions = self.functions.iter().zip(0..);
-        let plan = |(function, number): (&Function, u32)| {
+        let plan = |(function, number): (&KernelFunction, u32)| {
             let attach = Kprobe::new(&*function.name, At::Entry);
-            self.plan(&function.name, attach, Place::Number(number))
+            self.plan(&function.name, attach, PlaceNumber::Number(number))
         };
         functions.map(plan).collect()
     }
@@ -117,18 +124,18 @@ impl Funccount {
                 true => Attach::from(Tracepoint::new(&**category, &**name)),
                 false => RawTp::new(&**name).into(),
             };
-            self.plan(name, attach, Place::Number(number))
+            self.plan(name, attach, PlaceNumber::Number(number))
         };
         tracepoints.map(plan).collect()
     }
 
-    fn label(&self) -> Label {
+    fn label(&self) -> LabelName {
         match self.options.by {
-            By::Function => Label::new("function", "FUNC"),
-            By::Pid => Label::new("pid", "PID"),
-            By::Comm => Label::new("comm", "COMM"),
-            By::Uid => Label::new("uid", "UID"),
-            By::Cpu => Label::new("cpu", "CPU"),
+            By::Function => LabelName::new("function", "FUNC"),
+            By::Pid => LabelName::new("pid", "PID"),
+            By::Comm => LabelName::new("comm", "COMM"),
+            By::Uid => LabelName::new("uid", "UID"),
+            By::Cpu => LabelName::new("cpu", "CPU"),
         }
     }
 }
@@ -259,7 +266,7 @@ mod tests {
         let tool = Funccount {
             patterns: ["vfs_*", "vfs_read", "block:*"].map(Pattern::parse).to_vec(),
             functions: ["vfs_write", "vfs_read"]
-                .map(|name| Function { name: name.into(), addresses: vec![] })
+                .map(|name| KernelFunction { name: name.into(), addresses: vec![] })
                 .to_vec(),
             tracepoints: vec![("block".into(), "block_rq_issue".into())],
             ..Funccount::new(Options::default()).unwrap()

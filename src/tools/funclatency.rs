@@ -7,14 +7,16 @@ use std::sync::Arc;
 use super::{Choice, Tool, distribution};
 use crate::aggregate::Buckets;
 use crate::aggregate::{Counters, Distributions, counters::unreadable};
-use crate::btf::Kind;
+use crate::btf::TypeKind;
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, CallFrame, Fentry, Kprobe, Uprobe, UserFunction, refusal};
 use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
 };
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Bucket, Label, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit};
+use crate::sample::{
+    Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit,
+};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
 use crate::sys::map::Entries;
@@ -174,7 +176,8 @@ impl Tool for Funclatency {
                     (entry, exit, CallFrame::of_probes()?)
                 }
                 (None, AttachKind::Fentry) => {
-                    let id = types.btf()?.map(|mut btf| btf.find_id(Kind::Func, &name)).transpose();
+                    let id =
+                        types.btf()?.map(|mut btf| btf.find_id(TypeKind::Func, &name)).transpose();
                     let id = id.map_err(|error| types.error(&error))?;
                     if id == Some(None) {
                         return Err(refusal::no_function(&name));
@@ -221,7 +224,7 @@ impl Tool for Funclatency {
             help: "Time from the function's entry to its return".into(),
             unit,
             labels: match self.options.by_pid {
-                true => vec![Label::new("pid", "PID")],
+                true => vec![LabelName::new("pid", "PID")],
                 false => vec![],
             },
             rows,

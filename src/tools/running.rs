@@ -60,12 +60,13 @@ impl Running {
             kind: attached.word.to_owned(),
             place: attached.place.clone(),
         });
-        let skipped = self.session.skipped.iter().map(|run::Skipped { kind, error, .. }| Skipped {
-            kind: kind.to_string(),
-            reason: error.what.clone(),
-        });
+        let skipped =
+            self.session.skipped.iter().map(|run::SkippedKind { kind, error, .. }| Skipped {
+                kind: kind.to_string(),
+                reason: error.what.clone(),
+            });
         let left_out =
-            self.session.left_out.iter().map(|run::LeftOut { attach, error, .. }| LeftOut {
+            self.session.left_out.iter().map(|run::LeftOutProgram { attach, error, .. }| LeftOut {
                 place: attach.to_string(),
                 reason: error.what.clone(),
             });

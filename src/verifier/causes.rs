@@ -20,7 +20,7 @@ pub struct Cause {
 
 /// A message that the table knows.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Known<'a> {
+pub struct KnownMessage<'a> {
     /// Its row.
     pub cause: Cause,
     /// The names in the row and what the message has in their places.
@@ -47,10 +47,10 @@ fn row(row: &'static str) -> (Cause, Vec<&'static str>) {
 }
 
 /// What the table knows of a message.
-pub fn find(message: &str) -> Option<Known<'_>> {
+pub fn find(message: &str) -> Option<KnownMessage<'_>> {
     table().find_map(|(cause, mut patterns)| {
         let fields = patterns.find_map(|pattern| matches(pattern, message))?;
-        Some(Known { cause, fields })
+        Some(KnownMessage { cause, fields })
     })
 }
 
@@ -92,7 +92,7 @@ fn matches<'a>(pattern: &'static str, message: &'a str) -> Option<Vec<(&'static 
     }
 }
 
-impl<'a> Known<'a> {
+impl<'a> KnownMessage<'a> {
     /// Whether the message refuses nothing: the verifier says it, and goes on.
     pub fn is_remark(&self) -> bool {
         self.cause.class == "remark"

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use super::history::slot_at;
-use super::log::{Event, Missing, Place, State, Value, events, events_of_walk, missing};
+use super::log::{KnownValue, LogEvent, Missing, Place, State, events, events_of_walk, missing};
 use super::path::Code;
 use super::recording::Verdict;
 use super::totals::Totals;
@@ -27,7 +27,7 @@ pub enum Side {
 
 /// Whether a log is of a program.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Program<'a> {
+pub enum Match<'a> {
     /// All its instructions are the program's, as far as the log shows them.
     Same,
     /// Some have other numbers in them, such as the offsets of another kernel's structs.
@@ -40,7 +40,7 @@ pub enum Program<'a> {
 
 /// How much of a walk a log tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Told {
+pub struct Coverage {
     /// Instructions that were walked over.
     pub insns: u32,
     /// Whether that is all of them. At level 1 a log tells only the path to the refusal.
@@ -59,9 +59,9 @@ pub struct Differing<'a> {
     /// Where the value is.
     pub place: Place,
     /// What is known here, the first time.
-    pub here: Value<'a>,
+    pub here: KnownValue<'a>,
     /// What is known there, the first time.
-    pub there: Value<'a>,
+    pub there: KnownValue<'a>,
     /// How often it is so.
     pub times: u32,
 }
@@ -98,11 +98,11 @@ pub struct Parting {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Comparison<'a> {
     /// Whether the log there is of the program; if it is not, nothing below is told.
-    pub program: Program<'a>,
+    pub program: Match<'a>,
     /// How much the log here tells.
-    pub here: Told,
+    pub here: Coverage,
     /// How much the log there tells.
-    pub there: Told,
+    pub there: Coverage,
     /// Values, in the order of the walk here.
     pub values: Vec<Differing<'a>>,
     /// Paths that only one of them walks over.
@@ -115,7 +115,7 @@ pub fn compare<'a>(code: &Code, here: &'a str, there: &'a str) -> Comparison<'a>
     let (one, other) = (Tree::new(code, here), Tree::new(code, there));
     let (told_here, told_there) = (one.told(here), other.told(there));
     let (values, paths) = match program {
-        Program::Other(..) => (vec![], vec![]),
+        Match::Other(..) => (vec![], vec![]),
         // Of a walk that is not told there is nothing to compare.
         _ if one.nodes.is_empty() || other.nodes.is_empty() => (vec![], vec![]),
         _ => pairs(code, &one, &other, [told_here.whole, told_there.whole]),
@@ -124,16 +124,16 @@ pub fn compare<'a>(code: &Code, here: &'a str, there: &'a str) -> Comparison<'a>
 }
 
 /// Whether the instructions in a log are those of this program.
-pub fn is_of<'a>(code: &Code, log: &'a str) -> Program<'a> {
+pub fn is_of<'a>(code: &Code, log: &'a str) -> Match<'a> {
     let mut others = vec![];
     let mut seen = vec![false; code.slots().len()];
     let mut told = false;
     for event in events(log) {
-        let Event::Insn { at, code: opcode, text, .. } = event else { continue };
+        let LogEvent::Insn { at, code: opcode, text, .. } = event else { continue };
         told = true;
         let (Some(slot), Some(seen)) = (code.slots().get(at as usize), seen.get_mut(at as usize))
         else {
-            return Program::Other(at, text);
+            return Match::Other(at, text);
         };
         // What is no instruction is printed in its own way.
         let Some(insn) = code.insn(at).filter(|_| !std::mem::replace(seen, true)) else { continue };
@@ -142,7 +142,7 @@ pub fn is_of<'a>(code: &Code, log: &'a str) -> Program<'a> {
             if matches!(insn, Insn::JumpIf { .. }) && text.starts_with("goto ") {
                 continue;
             }
-            return Program::Other(at, text);
+            return Match::Other(at, text);
         }
         let ours = insn.to_string();
         if ours == text {
@@ -152,18 +152,18 @@ pub fn is_of<'a>(code: &Code, log: &'a str) -> Program<'a> {
             // Of maps the address is printed.
             Insn::LoadImm64 { dst, .. } => {
                 if !text.starts_with(&format!("r{} = ", dst.number())) {
-                    return Program::Other(at, text);
+                    return Match::Other(at, text);
                 }
             }
             _ if without_numbers(&ours).eq(without_numbers(text)) => others.push((at, text)),
             Insn::Call(Callee::Helper(_) | Callee::Kfunc { .. }) => others.push((at, text)),
-            _ => return Program::Other(at, text),
+            _ => return Match::Other(at, text),
         }
     }
     match (told, others.is_empty()) {
-        (false, _) => Program::Untold,
-        (true, true) => Program::Same,
-        (true, false) => Program::Numbers(others),
+        (false, _) => Match::Untold,
+        (true, true) => Match::Same,
+        (true, false) => Match::Numbers(others),
     }
 }
 
@@ -174,7 +174,7 @@ fn without_numbers(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A step of a walk.
-struct Node<'a> {
+struct WalkNode<'a> {
     at: u32,
     /// The node before it on its path.
     parent: usize,
@@ -190,17 +190,17 @@ struct Node<'a> {
     /// The slot of the one that was walked over next, if that is on this path.
     next: Option<u32>,
     /// What is known behind it, of what the log tells there.
-    values: Vec<(Place, Value<'a>)>,
+    values: Vec<(Place, KnownValue<'a>)>,
     /// What is known before it, where that was told in full.
-    begins: Vec<(Place, Value<'a>)>,
+    begins: Vec<(Place, KnownValue<'a>)>,
     /// How many instructions there are from here on, this one included.
     insns: u32,
 }
 
 const NONE: usize = usize::MAX;
 
-/// In the place of a node: there is one, but what is behind it is not compared.
-const TOLD: usize = usize::MAX - 1;
+/// In the place of a node that exists, but after which nothing is compared.
+const SKIPPED: usize = usize::MAX - 1;
 
 /// Behind each instruction of a log the places of which it tells what is known: others may have changed
 /// without a word.
@@ -210,18 +210,18 @@ fn printed(code: &Code, log: &str) -> Vec<u128> {
     let mut last = None;
     for event in events_of_walk(log) {
         let behind = match event {
-            Event::Insn { at, state, .. } => {
+            LogEvent::Insn { at, state, .. } => {
                 all.push(state.map_or(0, places));
                 last = Some(at);
                 continue;
             }
             // Linux 5.10 does not say that it takes up a branch.
-            Event::State { at: Some(at), state } => {
+            LogEvent::State { at: Some(at), state } => {
                 let follows = last.is_some_and(|last| code.targets(last).contains(&Some(at)));
                 follows.then_some(state)
             }
-            Event::State { at: None, state } => Some(state),
-            Event::Edge { .. } | Event::Safe { .. } => {
+            LogEvent::State { at: None, state } => Some(state),
+            LogEvent::Edge { .. } | LogEvent::Safe { .. } => {
                 last = None;
                 None
             }
@@ -236,7 +236,7 @@ fn printed(code: &Code, log: &str) -> Vec<u128> {
 
 /// A walk as a tree: from each step one goes on, or from a condition two.
 struct Tree<'a> {
-    nodes: Vec<Node<'a>>,
+    nodes: Vec<WalkNode<'a>>,
     /// The last node that has no parent.
     root: usize,
     /// The node of each slot that was walked over last.
@@ -329,7 +329,7 @@ impl<'a> Tree<'a> {
         };
         let sibling = std::mem::replace(child, node);
         let (next, values, begins, insns, child) = (None, vec![], vec![], 1, NONE);
-        self.nodes.push(Node {
+        self.nodes.push(WalkNode {
             at,
             parent,
             child,
@@ -352,7 +352,7 @@ impl<'a> Tree<'a> {
 
     /// The node behind `parent` that is like another one. A condition has two behind it, a call that is
     /// walked over in turns some more.
-    fn like(&self, parent: usize, other: &Node) -> Option<usize> {
+    fn like(&self, parent: usize, other: &WalkNode) -> Option<usize> {
         let first = self.nodes.get(parent).map_or(self.root, |parent| parent.child);
         let next = |index: usize| Some((index, self.nodes.get(index)?));
         let mut all = std::iter::successors(next(first), |(_, node)| next(node.sibling)).take(64);
@@ -360,13 +360,13 @@ impl<'a> Tree<'a> {
         found.map(|(index, _)| index)
     }
 
-    fn told(&self, log: &str) -> Told {
+    fn told(&self, log: &str) -> Coverage {
         let insns = self.nodes.len() as u32;
         let processed = Totals::of(log).processed.map(|processed| processed.insns);
         // The kernel counts an instruction before it finds that there is none to walk over.
         let whole = insns > 0 && processed.is_none_or(|processed| processed <= insns + 1);
         let missing = missing(log);
-        Told { insns, whole: whole && missing == Missing::default(), missing }
+        Coverage { insns, whole: whole && missing == Missing::default(), missing }
     }
 }
 
@@ -377,7 +377,7 @@ fn pairs<'a>(
     there: &Tree<'a>,
     whole: [bool; 2],
 ) -> (Vec<Differing<'a>>, Vec<Parting>) {
-    let mut found = Found::default();
+    let mut found = Differences::default();
     // Of each node here the one there, and the other way round.
     let mut twins = vec![NONE; here.nodes.len()];
     let mut back = vec![NONE; there.nodes.len()];
@@ -404,7 +404,7 @@ fn pairs<'a>(
             let insns = tree.nodes[from].insns.saturating_sub(1);
             found.parting(tree, from, walked, Why::Safe, insns);
             // With what is behind it.
-            (twins[index], back[twin]) = (NONE, TOLD);
+            (twins[index], back[twin]) = (NONE, SKIPPED);
             continue;
         }
         let before = differ.get(node.parent).copied().unwrap_or(0);
@@ -416,7 +416,7 @@ fn pairs<'a>(
     }
     for (index, node) in there.nodes.iter().enumerate().filter(|(index, _)| back[*index] == NONE) {
         match back.get(node.parent) {
-            Some(&NONE | &TOLD) => {}
+            Some(&NONE | &SKIPPED) => {}
             parent => {
                 let parent = (here, parent.copied().unwrap_or(NONE));
                 found.only(code, Side::There, there, index, parent, whole[0]);
@@ -428,7 +428,7 @@ fn pairs<'a>(
 
 /// What differs, as it is found.
 #[derive(Default)]
-struct Found<'a> {
+struct Differences<'a> {
     values: Vec<Differing<'a>>,
     /// Where in `values` a place behind an instruction is.
     known: BTreeMap<[u32; 3], usize>,
@@ -437,7 +437,7 @@ struct Found<'a> {
     parted: BTreeMap<[u32; 3], usize>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> Differences<'a> {
     /// A path that the other walk has not: that has `parent` in the place of its parent. Where that
     /// is not whole, it tells nothing.
     fn only(
@@ -484,8 +484,8 @@ impl<'a> Found<'a> {
     fn values(
         &mut self,
         code: &Code,
-        [here, there]: [&Node<'a>; 2],
-        parent: Option<&Node<'a>>,
+        [here, there]: [&WalkNode<'a>; 2],
+        parent: Option<&WalkNode<'a>>,
         mut differing: u128,
     ) -> u128 {
         // At the beginning of a branch all is told again.
@@ -546,7 +546,14 @@ impl<'a> Found<'a> {
         differing
     }
 
-    fn value(&mut self, at: u32, to: Option<u32>, place: Place, here: Value<'a>, there: Value<'a>) {
+    fn value(
+        &mut self,
+        at: u32,
+        to: Option<u32>,
+        place: Place,
+        here: KnownValue<'a>,
+        there: KnownValue<'a>,
+    ) {
         let key = [at, to.unwrap_or(u32::MAX), bit(place).trailing_zeros()];
         let index = *self.known.entry(key).or_insert_with(|| {
             self.values.push(Differing { at, to, place, here, there, times: 0 });
@@ -558,9 +565,9 @@ impl<'a> Found<'a> {
 
 /// What is known in both.
 fn both<'b, 'a>(
-    here: &'b [(Place, Value<'a>)],
-    there: &'b [(Place, Value<'a>)],
-) -> impl Iterator<Item = (Place, Value<'a>, Value<'a>)> + 'b {
+    here: &'b [(Place, KnownValue<'a>)],
+    there: &'b [(Place, KnownValue<'a>)],
+) -> impl Iterator<Item = (Place, KnownValue<'a>, KnownValue<'a>)> + 'b {
     here.iter().filter_map(|(place, one)| {
         let (_, other) = there.iter().find(|(other, _)| other == place)?;
         Some((*place, *one, *other))
@@ -568,7 +575,7 @@ fn both<'b, 'a>(
 }
 
 /// The stack slot that is loaded from, if it is the own stack.
-fn slot_of(node: &Node, base: Reg, offset: i16) -> Option<Place> {
+fn slot_of(node: &WalkNode, base: Reg, offset: i16) -> Option<Place> {
     let known = |number| {
         let mut values = node.values.iter();
         values.find(|(place, _)| *place == Place::Register(number)).map(|it| it.1)
@@ -596,8 +603,8 @@ fn bits(registers: Regs) -> u128 {
 }
 
 /// Whether two kernels know the same of what is in a place.
-fn same_at(place: Place, here: Value, there: Value) -> bool {
-    let bare = |value: Value| value.known.is_none() && value.attributes().next().is_none();
+fn same_at(place: Place, here: KnownValue, there: KnownValue) -> bool {
+    let bare = |value: KnownValue| value.known.is_none() && value.attributes().next().is_none();
     match place {
         // Older kernels tell only a value's type there, Linux 5.10 without that of what it points to.
         Place::Stack(_) if bare(here) || bare(there) => {
@@ -614,7 +621,7 @@ fn same_at(place: Place, here: Value, there: Value) -> bool {
 }
 
 /// Whether two kernels know the same of a value, however they print it.
-fn same(here: Value, there: Value) -> bool {
+fn same(here: KnownValue, there: KnownValue) -> bool {
     // What is in a slot without being a number or a pointer is told when it is loaded.
     if here.bytes.is_some() || there.bytes.is_some() {
         return true;
@@ -629,7 +636,7 @@ fn same(here: Value, there: Value) -> bool {
         return here.known == there.known;
     }
     let told = |key| here.number(key).unwrap_or(0) == there.number(key).unwrap_or(0);
-    let moved = |value: Value| {
+    let moved = |value: KnownValue| {
         let off = value.number("off").unwrap_or(0).wrapping_add(value.number("imm").unwrap_or(0));
         Range::of(value).moved(off)
     };
@@ -637,7 +644,7 @@ fn same(here: Value, there: Value) -> bool {
 }
 
 /// A type, whichever way a kernel calls it.
-fn kind(value: Value<'_>) -> &str {
+fn kind(value: KnownValue<'_>) -> &str {
     match value.type_ {
         "alloc_mem" | "ringbuf_mem" => "mem",
         "alloc_mem_or_null" | "ringbuf_mem_or_null" => "mem_or_null",
@@ -657,7 +664,7 @@ struct Range {
 }
 
 impl Range {
-    fn of(value: Value) -> Range {
+    fn of(value: KnownValue) -> Range {
         let bounds = value.bounds();
         let mut bits = value.known.map_or((0, u64::MAX), |known| (known as u64, 0));
         if let Some(text) = value.attribute("var_off")

@@ -1,18 +1,18 @@
 //! How a value came about: back over the path, from instruction to instruction.
 
-use super::log::{Place, State, Value};
-use super::path::{Code, Step};
+use super::log::{KnownValue, Place, State};
+use super::path::{Code, PathStep};
 use crate::insn::{Alu, Atomic, Callee, Insn, Operand, Reg, Width};
 
 /// Something that made a value what it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Event<'a> {
+pub struct HistoryEvent<'a> {
     /// The step on the path.
     pub step: usize,
     /// What it did.
     pub did: Did,
     /// What was known of the value behind it.
-    pub value: Option<Value<'a>>,
+    pub value: Option<KnownValue<'a>>,
     /// How often the same instruction did so before.
     pub times_before: u32,
 }
@@ -43,13 +43,13 @@ pub enum Did {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct History<'a> {
     /// What made it, in the order of the path.
-    pub events: Vec<Event<'a>>,
+    pub events: Vec<HistoryEvent<'a>>,
     /// Registers that came as they were at the beginning of the program; r1 is the context.
     pub from_start: Vec<u8>,
 }
 
 /// So many events are told.
-const MOST: usize = 16;
+const EVENTS_MAX: usize = 16;
 
 /// So many steps are gone back: a log may have a million.
 const FARTHEST: usize = 1 << 16;
@@ -67,7 +67,13 @@ pub(super) struct Effect {
 }
 
 /// Where a load or store goes if that is the own stack: the slot's offset.
-fn stack_slot(code: &Code, steps: &[Step], index: usize, base: Reg, offset: i16) -> Option<i32> {
+fn stack_slot(
+    code: &Code,
+    steps: &[PathStep],
+    index: usize,
+    base: Reg,
+    offset: i16,
+) -> Option<i32> {
     slot_at(base, offset, |number| before(code, steps, index, number))
 }
 
@@ -75,7 +81,7 @@ fn stack_slot(code: &Code, steps: &[Step], index: usize, base: Reg, offset: i16)
 pub(super) fn slot_at<'a>(
     base: Reg,
     offset: i16,
-    known: impl FnOnce(u8) -> Option<Value<'a>>,
+    known: impl FnOnce(u8) -> Option<KnownValue<'a>>,
 ) -> Option<i32> {
     let base = match base.number() {
         10 => 0,
@@ -135,10 +141,10 @@ pub fn writes(insn: Insn, register: u8) -> bool {
 /// What was known of a register before a step.
 pub fn before<'a>(
     code: &Code,
-    steps: &[Step<'a>],
+    steps: &[PathStep<'a>],
     index: usize,
     register: u8,
-) -> Option<Value<'a>> {
+) -> Option<KnownValue<'a>> {
     let here = steps.get(index)?;
     if let Some(value) = here.before.and_then(|state| state.register(register)) {
         return Some(value);
@@ -154,7 +160,7 @@ pub fn before<'a>(
             Some(Insn::Alu { op: Alu::Mov, width: Width::W64, dst, src: Operand::Imm(imm) })
                 if dst.number() == register =>
             {
-                return Some(Value::constant(imm.into()));
+                return Some(KnownValue::constant(imm.into()));
             }
             Some(Insn::Call(_)) if register < 6 => return None,
             Some(insn) if writes(insn, register) => return None,
@@ -169,7 +175,7 @@ pub fn before<'a>(
 }
 
 /// How a register came to its value before a step, and what was found out about it on the way.
-pub fn history<'a>(code: &Code, steps: &[Step<'a>], index: usize, register: u8) -> History<'a> {
+pub fn history<'a>(code: &Code, steps: &[PathStep<'a>], index: usize, register: u8) -> History<'a> {
     let here = steps.get(index).filter(|_| register <= 10);
     let Some(here) = here else { return History::default() };
     let mut frame = here.frame;
@@ -262,13 +268,13 @@ pub fn history<'a>(code: &Code, steps: &[Step<'a>], index: usize, register: u8) 
 }
 
 impl<'a> History<'a> {
-    fn add(&mut self, steps: &[Step<'a>], step: usize, slot: u32, did: Did) {
-        let same = |event: &&mut Event| steps[event.step].at == slot && event.did == did;
+    fn add(&mut self, steps: &[PathStep<'a>], step: usize, slot: u32, did: Did) {
+        let same = |event: &&mut HistoryEvent| steps[event.step].at == slot && event.did == did;
         if let Some(event) = self.events.iter_mut().find(same) {
             event.times_before += 1;
             return;
         }
-        if self.events.len() == MOST {
+        if self.events.len() == EVENTS_MAX {
             return;
         }
         let after = steps[step].after;
@@ -280,11 +286,11 @@ impl<'a> History<'a> {
             }),
             Did::Wiped(_) | Did::Invalidated(_) => None,
         };
-        self.events.push(Event { step, did, value, times_before: 0 });
+        self.events.push(HistoryEvent { step, did, value, times_before: 0 });
     }
 
     /// The earliest event: where the value comes from.
-    pub fn origin(&self) -> Option<&Event<'a>> {
+    pub fn origin(&self) -> Option<&HistoryEvent<'a>> {
         self.events.iter().find(|event| !matches!(event.did, Did::Compared { .. }))
     }
 }

@@ -1,6 +1,6 @@
 //! A program in the log of this kernel and in a file of another kernel's logs.
 
-use super::compare::{Comparison, Program, compare, is_of};
+use super::compare::{Comparison, Match, compare, is_of};
 use super::recording::{Recording, recordings};
 use super::totals::Totals;
 use super::verified::Verified;
@@ -14,12 +14,12 @@ pub struct Pair<'a> {
     /// The file's name.
     pub file: String,
     /// The program there, if the file has it.
-    pub found: Option<Found<'a>>,
+    pub found: Option<Counterpart<'a>>,
 }
 
 /// A program in a file, and how it compares.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Found<'a> {
+pub struct Counterpart<'a> {
     /// The program there.
     pub there: Recording<'a>,
     /// The verifier's totals there.
@@ -38,10 +38,10 @@ impl<'a> Pair<'a> {
         let attach = verified.attach();
         let found = all.into_iter().min_by_key(|one| {
             let rank = match is_of(code, one.log) {
-                Program::Same => 0,
-                Program::Numbers(_) => 1,
-                Program::Untold => 2,
-                Program::Other(..) => 3,
+                Match::Same => 0,
+                Match::Numbers(_) => 1,
+                Match::Untold => 2,
+                Match::Other(..) => 3,
             };
             (rank, one.attach.is_some_and(|other| other != attach))
         });
@@ -49,7 +49,7 @@ impl<'a> Pair<'a> {
             let log = if verified.totals_only { "" } else { verified.program.log.as_str() };
             let other = if there.log.len() > LONGEST { "" } else { there.log };
             let comparison = compare(code, log, other);
-            Found { there, totals: Totals::of(there.log), comparison }
+            Counterpart { there, totals: Totals::of(there.log), comparison }
         });
         Pair { file, found }
     }
@@ -57,10 +57,10 @@ impl<'a> Pair<'a> {
     /// The difference of the verdicts, or of the programs themselves, if there is one.
     pub fn unlike(&self, verified: &Verified) -> Option<String> {
         let (file, program) = (&self.file, &verified.name);
-        let Some(Found { there, comparison, .. }) = &self.found else {
+        let Some(Counterpart { there, comparison, .. }) = &self.found else {
             return Some(format!("{file}: the file has no log of {program}"));
         };
-        if let Program::Other(at, text) = comparison.program {
+        if let Match::Other(at, text) = comparison.program {
             let by = match there.attach {
                 Some(other) if other != verified.attach() => format!(", attached by {other}"),
                 _ => String::new(),

@@ -1,7 +1,7 @@
 //! The way the verifier took to where it refused the program.
 
 use super::log::{
-    Event, Frame, Missing, Processed, Report, State, Statistic, events_of_walk, missing,
+    FrameChange, LogEvent, Missing, Processed, Report, State, Statistic, events_of_walk, missing,
 };
 use crate::insn::{Callee, Endian, Insn, Slot, decode};
 
@@ -87,7 +87,7 @@ impl Code {
 
 /// An instruction that the verifier walked over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Step<'a> {
+pub struct PathStep<'a> {
     /// Its slot.
     pub at: u32,
     /// How many instructions were walked over before, on other paths too.
@@ -105,7 +105,7 @@ pub struct Step<'a> {
 pub struct Path<'a> {
     /// The instructions from the program's first, or the first that the log still has, to the last
     /// that was walked over.
-    pub steps: Vec<Step<'a>>,
+    pub steps: Vec<PathStep<'a>>,
     /// What the kernel says beside.
     pub messages: Vec<&'a str>,
     /// Linux 7.3's own explanation.
@@ -118,8 +118,8 @@ pub struct Path<'a> {
 
 /// A step and the one before it on its path.
 #[derive(Clone, Debug)]
-struct Node<'a> {
-    step: Step<'a>,
+struct PathNode<'a> {
+    step: PathStep<'a>,
     parent: usize,
 }
 
@@ -138,7 +138,7 @@ pub fn path<'a>(code: &Code, log: &'a str) -> Path<'a> {
 /// Every way that the verifier took, as a log of level 2 tells them.
 #[derive(Clone, Debug)]
 pub struct Paths<'a> {
-    nodes: Vec<Node<'a>>,
+    nodes: Vec<PathNode<'a>>,
     /// The node of each instruction, in the order of the walk.
     insns: Vec<usize>,
 }
@@ -151,69 +151,80 @@ impl<'a> Paths<'a> {
     }
 
     /// The way to the instruction with this number, which is the last on it.
-    pub fn to(&self, code: &Code, number: usize) -> Vec<Step<'a>> {
+    pub fn to(&self, code: &Code, number: usize) -> Vec<PathStep<'a>> {
         steps(code, &self.nodes, self.insns.get(number).copied().unwrap_or(NONE))
     }
 }
 
-fn read<'a, 'c>(code: &'c Code, log: &'a str) -> (Path<'a>, Walk<'a, 'c>) {
+fn read<'a, 'c>(code: &'c Code, log: &'a str) -> (Path<'a>, PathReader<'a, 'c>) {
     let (waiting, insns) = (vec![], vec![]);
-    let mut walk =
-        Walk { code, nodes: vec![], insns, last: NONE, waiting, leads: None, entry: None };
+    let mut walk = PathReader {
+        code,
+        nodes: vec![],
+        insns,
+        last: NONE,
+        waiting,
+        next_parent: None,
+        entry: None,
+    };
     let mut path = Path { missing: missing(log), ..Path::default() };
     for event in events_of_walk(log) {
         match event {
-            Event::Insn { at, state, .. } => {
+            LogEvent::Insn { at, state, .. } => {
                 walk.insn(at);
                 walk.set_after(state);
                 path.messages.clear();
             }
-            Event::State { at: Some(at), state } => walk.known(at, state),
-            Event::State { at: None, state } => walk.known_beside(state),
-            Event::Edge { from, state, .. } => walk.edge(from, state),
-            Event::Safe { .. } => walk.leads = Some(NONE),
-            Event::Frame(Frame::Back(_) | Frame::Callee) => walk.leads = Some(walk.last),
-            Event::Message(text) => path.messages.push(text),
-            Event::Report(report) => path.report = Some(report),
-            Event::Statistic(Statistic::Processed(processed)) => path.processed = Some(processed),
+            LogEvent::State { at: Some(at), state } => walk.known(at, state),
+            LogEvent::State { at: None, state } => walk.known_beside(state),
+            LogEvent::Edge { from, state, .. } => walk.edge(from, state),
+            LogEvent::Safe { .. } => walk.next_parent = Some(NONE),
+            LogEvent::Frame(FrameChange::Back(_) | FrameChange::Callee) => {
+                walk.next_parent = Some(walk.last)
+            }
+            LogEvent::Message(text) => path.messages.push(text),
+            LogEvent::Report(report) => path.report = Some(report),
+            LogEvent::Statistic(Statistic::Processed(processed)) => {
+                path.processed = Some(processed)
+            }
             _ => {}
         }
     }
     (path, walk)
 }
 
-struct Walk<'a, 'c> {
+struct PathReader<'a, 'c> {
     code: &'c Code,
-    nodes: Vec<Node<'a>>,
+    nodes: Vec<PathNode<'a>>,
     /// The node of each instruction.
     insns: Vec<usize>,
     /// Where we are.
     last: usize,
     /// Branches of which one side may still be walked.
     waiting: Vec<usize>,
-    /// After which node the next instruction comes, where that is known: [`NONE`] if after none of
+    /// The parent of the next instruction's node, where that is known: [`NONE`] if it is none of
     /// the path so far.
-    leads: Option<usize>,
+    next_parent: Option<usize>,
     /// What is known at the program's beginning.
     entry: Option<State<'a>>,
 }
 
-impl<'a> Walk<'a, '_> {
+impl<'a> PathReader<'a, '_> {
     fn insn(&mut self, at: u32) {
         let follows = |last: usize| {
-            let node: Option<&Node> = self.nodes.get(last);
+            let node: Option<&PathNode> = self.nodes.get(last);
             node.is_some_and(|node| self.code.targets(node.step.at).contains(&Some(at)))
         };
-        let parent = match self.leads.take() {
+        let parent = match self.next_parent.take() {
             Some(NONE) => self.branch_to(at),
             Some(parent) => parent,
             None if self.nodes.is_empty() || follows(self.last) => self.last,
             None => self.branch_to(at),
         };
         let number = self.insns.len();
-        let step = Step { at, number, frame: 0, before: self.entry.take(), after: None };
+        let step = PathStep { at, number, frame: 0, before: self.entry.take(), after: None };
         self.last = self.nodes.len();
-        self.nodes.push(Node { step, parent });
+        self.nodes.push(PathNode { step, parent });
         self.insns.push(self.last);
         if self.code.is_condition(at) {
             self.waiting.push(self.last);
@@ -243,13 +254,13 @@ impl<'a> Walk<'a, '_> {
                 }
             },
         };
-        self.leads = Some(if state.is_some() { parent } else { NONE });
+        self.next_parent = Some(if state.is_some() { parent } else { NONE });
         // What was known behind the branch was known on its other side.
         if let (Some(state), Some(node)) = (state, self.nodes.get(parent)) {
-            let step = Step { after: Some(state), ..node.step };
+            let step = PathStep { after: Some(state), ..node.step };
             let parent = node.parent;
-            self.nodes.push(Node { step, parent });
-            self.leads = Some(self.nodes.len() - 1);
+            self.nodes.push(PathNode { step, parent });
+            self.next_parent = Some(self.nodes.len() - 1);
         }
     }
 
@@ -259,7 +270,7 @@ impl<'a> Walk<'a, '_> {
             self.entry = Some(state);
         }
         let follows = self.nodes.get(self.last).is_some_and(|node| {
-            self.leads.is_none() && self.code.targets(node.step.at).contains(&Some(at))
+            self.next_parent.is_none() && self.code.targets(node.step.at).contains(&Some(at))
         });
         if follows && self.nodes[self.last].step.after.is_none() {
             self.nodes[self.last].step.after = Some(state);
@@ -285,7 +296,7 @@ impl<'a> Walk<'a, '_> {
 }
 
 /// From the beginning to a node.
-fn steps<'a>(code: &Code, nodes: &[Node<'a>], last: usize) -> Vec<Step<'a>> {
+fn steps<'a>(code: &Code, nodes: &[PathNode<'a>], last: usize) -> Vec<PathStep<'a>> {
     let mut steps = vec![];
     let mut next = last;
     // A parent stands before its child.

@@ -1,7 +1,7 @@
 //! Files with verifiers' logs: those that `rawbpf verify --verifier-log` writes, the output of libbpf,
 //! bpftool and veristat, or a log alone.
 
-use super::log::{Event, events};
+use super::log::{LogEvent, events};
 
 /// A verifier's verdict on a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,9 +29,9 @@ impl Verdict {
         let (mut refused, mut told) = (false, false);
         for event in events(log) {
             match event {
-                Event::Insn { .. } => refused = false,
-                Event::Message(_) | Event::Report(_) => refused = true,
-                Event::Statistic(_) => told = true,
+                LogEvent::Insn { .. } => refused = false,
+                LogEvent::Message(_) | LogEvent::Report(_) => refused = true,
+                LogEvent::Statistic(_) => told = true,
                 _ => {}
             }
         }
@@ -138,8 +138,9 @@ pub fn recordings(text: &str) -> Vec<Recording<'_>> {
     if let (Some((start, _)), Some(last)) = (open, all.last_mut()) {
         last.log = &text[start..];
     }
-    let is_log =
-        |event| matches!(event, Event::Insn { .. } | Event::Statistic(_) | Event::Report(_));
+    let is_log = |event| {
+        matches!(event, LogEvent::Insn { .. } | LogEvent::Statistic(_) | LogEvent::Report(_))
+    };
     if all.is_empty() && events(text).any(is_log) {
         let verdict = Verdict::Unknown;
         all.push(Recording { program: None, attach: None, kernel: None, verdict, log: text });

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::log::{Event, Processed, Statistic, events};
+use super::log::{LogEvent, Processed, Statistic, events};
 
 /// The verifier's totals for a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,11 +21,11 @@ impl<'a> Totals<'a> {
         let mut totals = Totals::default();
         for event in events(log) {
             match event {
-                Event::Statistic(Statistic::Processed(processed)) => {
+                LogEvent::Statistic(Statistic::Processed(processed)) => {
                     totals.processed = Some(processed);
                 }
-                Event::Statistic(Statistic::StackDepth(stack)) => totals.stack = Some(stack),
-                Event::Statistic(Statistic::Time(time)) => totals.microseconds = Some(time),
+                LogEvent::Statistic(Statistic::StackDepth(stack)) => totals.stack = Some(stack),
+                LogEvent::Statistic(Statistic::Time(time)) => totals.microseconds = Some(time),
                 _ => {}
             }
         }

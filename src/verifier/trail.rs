@@ -1,17 +1,17 @@
-//! The whole walk kept, so that one can go about in it.
+//! The walk in memory, with random access: parent, other branch, history.
 
 use std::convert::Infallible;
 use std::ops::Range;
 
 use super::diagnose::tell;
 use super::history::history;
-use super::log::{Place, Value};
-use super::path::{Code, Paths, Step};
+use super::log::{KnownValue, Place};
+use super::path::{Code, PathStep, Paths};
 use super::walk::{self, Change, Entry, Known, in_order};
 
 /// A part of the walk and how it hangs together with others.
 #[derive(Clone, Debug)]
-pub struct Row<'a> {
+pub struct TrailRow<'a> {
     /// The part; what is known behind an instruction tells [`Trail::behind`].
     pub entry: Entry<'a>,
     /// The row before it on its path.
@@ -24,7 +24,7 @@ pub struct Row<'a> {
     known: Range<usize>,
 }
 
-impl Row<'_> {
+impl TrailRow<'_> {
     /// The slot of the instruction, if it is one.
     pub fn insn(&self) -> Option<u32> {
         match &self.entry {
@@ -38,7 +38,7 @@ impl Row<'_> {
 #[derive(Clone, Debug)]
 pub struct Trail<'a> {
     code: &'a Code,
-    rows: Vec<Row<'a>>,
+    rows: Vec<TrailRow<'a>>,
     /// How many parts came before the first row.
     left_out: usize,
     /// How many instructions came before the first row.
@@ -50,7 +50,7 @@ pub struct Trail<'a> {
     paths: Paths<'a>,
     /// What is known behind the rows, by its place in `values`: mostly what was known before.
     known: Vec<u32>,
-    values: Vec<(Place, Value<'a>)>,
+    values: Vec<(Place, KnownValue<'a>)>,
 }
 
 /// A row that made a value what it is.
@@ -86,7 +86,7 @@ impl<'a> Trail<'a> {
     }
 
     /// The rows, in the order of the walk.
-    pub fn rows(&self) -> &[Row<'a>] {
+    pub fn rows(&self) -> &[TrailRow<'a>] {
         &self.rows
     }
 
@@ -129,7 +129,7 @@ impl<'a> Trail<'a> {
             _ => self.last = Some(row),
         }
         let known = self.keep(known.unwrap_or_default(), before);
-        self.rows.push(Row { entry, before, other, exact_for: None, known });
+        self.rows.push(TrailRow { entry, before, other, exact_for: None, known });
     }
 
     /// Keeps what is known behind a row; most of it was known behind the one before.
@@ -213,7 +213,7 @@ impl<'a> Trail<'a> {
     }
 
     /// The instruction with which the walk goes on behind one.
-    fn next(&self, row: usize) -> Option<&walk::Step<'a>> {
+    fn next(&self, row: usize) -> Option<&walk::WalkStep<'a>> {
         match &self.rows.get(row + 1)?.entry {
             Entry::Step(next) => Some(next),
             _ => None,
@@ -249,7 +249,7 @@ impl<'a> Trail<'a> {
             _ => self.next(row).map_or(u32::MAX, |next| next.at),
         };
         let frame = self.behind(row).0 as u32;
-        steps.push(Step { at, number, frame, before: None, after: None });
+        steps.push(PathStep { at, number, frame, before: None, after: None });
         let history = history(self.code, &steps, steps.len() - 1, register);
         let made = history.events.iter().filter_map(|event| {
             let row = self.numbered(steps[event.step].number)?;

@@ -6,7 +6,7 @@ use crate::insn::listing::Names;
 
 /// A line of source.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Source {
+pub struct SourceLine {
     /// The slot of the first instruction that it wrote.
     pub slot: u32,
     /// The file.
@@ -17,7 +17,7 @@ pub struct Source {
     pub text: String,
 }
 
-impl Source {
+impl SourceLine {
     /// Where it stands: file and line.
     pub fn place(&self) -> (&str, u32) {
         (&self.file, self.line)
@@ -32,7 +32,7 @@ pub struct Verification {
     /// The maps' names.
     pub maps: Vec<String>,
     /// Where it was written, by rising slots.
-    pub lines: Vec<Source>,
+    pub lines: Vec<SourceLine>,
     /// The verifier's log.
     pub log: String,
 }
@@ -44,13 +44,13 @@ impl Verification {
     }
 
     /// The source line that wrote the instruction at a slot.
-    pub fn source(&self, at: u32) -> Option<&Source> {
+    pub fn source(&self, at: u32) -> Option<&SourceLine> {
         let next = self.lines.partition_point(|line| line.slot <= at);
         self.lines.get(next.checked_sub(1)?)
     }
 
     /// The same, but for that of a program's own text, which is what is shown of an instruction anyway.
-    pub fn source_beside(&self, at: u32) -> Option<&Source> {
+    pub fn source_beside(&self, at: u32) -> Option<&SourceLine> {
         self.source(at).filter(|source| !self.text(at).ends_with(&source.text))
     }
 

@@ -5,7 +5,7 @@ use super::totals::Totals;
 use super::verification::Verification;
 
 /// The largest number of parts of a walk that are shown: nobody reads more.
-pub const MOST: usize = 20_000;
+pub const SHOWN_MAX: usize = 20_000;
 
 /// A program that was verified.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,7 +18,7 @@ pub struct Verified {
     pub place: String,
     /// The program and the log.
     pub program: Verification,
-    /// Whether the verifier processed more than [`MOST`] instructions, and the log has only the totals.
+    /// Whether the verifier processed more than [`SHOWN_MAX`] instructions, and the log has only the totals.
     pub totals_only: bool,
     /// Whether it was refused.
     pub refused: bool,
@@ -49,6 +49,6 @@ impl Verified {
     pub fn too_long(&self) -> Option<String> {
         let insns = self.totals().processed.map_or(0, |processed| processed.insns);
         self.totals_only
-            .then(|| format!("{insns} instructions are too many to show; the limit is {MOST}"))
+            .then(|| format!("{insns} instructions are too many to show; the limit is {SHOWN_MAX}"))
     }
 }

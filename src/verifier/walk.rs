@@ -1,15 +1,17 @@
 //! The whole walk of the verifier in its order: every instruction with what it changed, every branch
 //! that was put aside and taken up again.
 
-use super::log::{Backtrack, Event, Frame, Place, State, Value, events, events_of_walk};
+use super::log::{
+    Backtrack, FrameChange, KnownValue, LogEvent, Place, State, events, events_of_walk,
+};
 use super::path::Code;
 use crate::insn::Insn;
 
 /// What is known of registers and stack slots.
-pub type Known<'a> = Vec<(Place, Value<'a>)>;
+pub type Known<'a> = Vec<(Place, KnownValue<'a>)>;
 
 /// What became known of a place; `None` if nothing is any more.
-pub type Change<'a> = (Place, Option<Value<'a>>);
+pub type Change<'a> = (Place, Option<KnownValue<'a>>);
 
 /// A part of the walk.
 #[derive(Clone, Debug)]
@@ -22,12 +24,12 @@ pub enum Entry<'a> {
         changes: Vec<Change<'a>>,
     },
     /// An instruction.
-    Step(Step<'a>),
+    Step(WalkStep<'a>),
     /// The walk goes on at a branch that was put aside.
     Branch {
         /// The slot of the condition.
         from: u32,
-        /// The [`Step::number`] of the condition, if the log has it.
+        /// The [`WalkStep::number`] of the condition, if the log has it.
         condition: Option<usize>,
         /// Where the walk goes on.
         to: u32,
@@ -64,7 +66,7 @@ impl Entry<'_> {
 
 /// An instruction that the verifier walked over.
 #[derive(Clone, Debug)]
-pub struct Step<'a> {
+pub struct WalkStep<'a> {
     /// Its slot.
     pub at: u32,
     /// How many instructions were walked over before.
@@ -141,8 +143,8 @@ pub fn count(code: &Code, log: &str) -> usize {
 
 /// As [`walk`], until `tell` says false.
 fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) {
-    let inline = |event| matches!(event, Event::Insn { state: Some(_), .. });
-    let mut walk = Walk {
+    let inline = |event| matches!(event, LogEvent::Insn { state: Some(_), .. });
+    let mut walk = WalkReader {
         code,
         // Linux 5.10 prints all that is known each time, later ones what is new behind each.
         whole: !events(log).any(inline),
@@ -153,40 +155,42 @@ fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) 
         said: vec![],
         last: None,
         number: 0,
-        leads: true,
+        resumes: true,
         times: vec![0; code.slots().len()],
-        onward: false,
+        traces_on: false,
         out: vec![],
     };
     let mut framed = false;
     for event in events_of_walk(log) {
         match event {
-            Event::Insn { at, state, .. } => {
+            LogEvent::Insn { at, state, .. } => {
                 walk.insn(at);
                 if let Some(state) = state {
                     walk.learn(state, false);
                 }
                 framed = false;
             }
-            Event::State { at: Some(at), state } => walk.known(at, state),
-            Event::State { at: None, state } => walk.learn(state, framed),
-            Event::Edge { from, to, speculative, state } => walk.edge(from, to, speculative, state),
-            Event::Safe { at } => {
+            LogEvent::State { at: Some(at), state } => walk.known(at, state),
+            LogEvent::State { at: None, state } => walk.learn(state, framed),
+            LogEvent::Edge { from, to, speculative, state } => {
+                walk.edge(from, to, speculative, state)
+            }
+            LogEvent::Safe { at } => {
                 walk.flush();
                 walk.out.push(Entry::Safe { at, depth: walk.depth });
                 walk.last = None;
             }
-            Event::Frame(frame) => {
+            LogEvent::Frame(frame) => {
                 framed = true;
-                walk.leads |= matches!(frame, Frame::Back(_) | Frame::Callee);
+                walk.resumes |= matches!(frame, FrameChange::Back(_) | FrameChange::Callee);
             }
-            Event::Backtrack(step) => walk.backtrack(step),
+            LogEvent::Backtrack(step) => walk.backtrack(step),
             // What is known behind the instruction may still follow.
-            Event::Message(text) | Event::Global(text) if walk.step.is_some() => {
+            LogEvent::Message(text) | LogEvent::Global(text) if walk.step.is_some() => {
                 walk.said.push(text);
             }
-            Event::Message(text) | Event::Global(text) => walk.out.push(Entry::Said(text)),
-            Event::Cut(_) => {
+            LogEvent::Message(text) | LogEvent::Global(text) => walk.out.push(Entry::Said(text)),
+            LogEvent::Cut(_) => {
                 walk.flush();
                 walk.out.push(Entry::Cut);
             }
@@ -208,7 +212,7 @@ struct Waiting<'a> {
     frames: Vec<Known<'a>>,
 }
 
-struct Walk<'a, 'c> {
+struct WalkReader<'a, 'c> {
     code: &'c Code,
     whole: bool,
     /// What is known, frame by frame.
@@ -216,26 +220,26 @@ struct Walk<'a, 'c> {
     waiting: Vec<Waiting<'a>>,
     depth: usize,
     /// The instruction whose changes are still being told.
-    step: Option<Step<'a>>,
+    step: Option<WalkStep<'a>>,
     /// What the kernel said beside since then.
     said: Vec<&'a str>,
     /// The instruction that the next may follow.
     last: Option<u32>,
     /// How many instructions were walked over.
     number: usize,
-    /// Whether the next instruction goes on here, though it does not follow.
-    leads: bool,
+    /// Whether the next instruction continues this path without being a successor of the last.
+    resumes: bool,
     /// How often each slot was walked over.
     times: Vec<u32>,
-    /// Whether the next stretch goes on with what is looked for.
-    onward: bool,
+    /// Whether the next stretch continues the tracing back that is under way.
+    traces_on: bool,
     out: Vec<Entry<'a>>,
 }
 
-impl<'a> Walk<'a, '_> {
+impl<'a> WalkReader<'a, '_> {
     fn insn(&mut self, at: u32) {
         self.flush();
-        if !std::mem::take(&mut self.leads) && !self.follows(at) {
+        if !std::mem::take(&mut self.resumes) && !self.follows(at) {
             self.branch_to(at, None);
         }
         let number = self.number;
@@ -261,7 +265,7 @@ impl<'a> Walk<'a, '_> {
             changes.extend(known.extract_if(.., |it| gone(it)).map(|(place, _)| (place, None)));
         }
         let (depth, known, exact) = (self.depth, vec![], vec![]);
-        self.step = Some(Step { at, number, depth, frame, times, changes, known, exact });
+        self.step = Some(WalkStep { at, number, depth, frame, times, changes, known, exact });
         self.last = Some(at);
     }
 
@@ -314,13 +318,13 @@ impl<'a> Walk<'a, '_> {
             if let Some(state) = state {
                 self.learn(state, true);
             }
-            self.leads = state.is_some();
+            self.resumes = state.is_some();
             return;
         }
         self.flush();
         let condition = self.take_up(|branch| branch.at == from).map(|(_, number)| number);
         self.branch(from, condition, to, speculative, state);
-        self.leads = state.is_some();
+        self.resumes = state.is_some();
         if state.is_none() {
             self.out.push(Entry::Safe { at: to, depth: self.depth });
             self.last = None;
@@ -330,11 +334,11 @@ impl<'a> Walk<'a, '_> {
     /// What is known before the instruction at a slot is what is known behind the one before. Where
     /// that had to be traced back, its own slot is told again.
     fn known(&mut self, at: u32, state: State<'a>) {
-        if !self.leads && !self.follows(at) && self.last != Some(at) {
+        if !self.resumes && !self.follows(at) && self.last != Some(at) {
             // Linux 5.10 does not say that it takes up a branch.
             self.flush();
             self.branch_to(at, Some(state));
-            self.leads = true;
+            self.resumes = true;
             return;
         }
         if self.step.is_some() {
@@ -383,9 +387,9 @@ impl<'a> Walk<'a, '_> {
 
     fn backtrack(&mut self, back: Backtrack<'a>) {
         let Some(step) = &mut self.step else { return };
-        let onward = std::mem::take(&mut self.onward);
+        let traces_on = std::mem::take(&mut self.traces_on);
         match back {
-            Backtrack::Stretch { .. } if !onward => step.exact.push(Exact::default()),
+            Backtrack::Stretch { .. } if !traces_on => step.exact.push(Exact::default()),
             Backtrack::Before { registers, stack, at, .. } => {
                 if let Some(exact) = step.exact.last_mut() {
                     exact.of(registers, stack);
@@ -396,14 +400,14 @@ impl<'a> Walk<'a, '_> {
                 if let Some(exact) = step.exact.last_mut() {
                     exact.of(registers, stack);
                 }
-                self.onward = true;
+                self.traces_on = true;
             }
             Backtrack::Stretch { .. } | Backtrack::All => {}
         }
     }
 
     fn flush(&mut self) {
-        self.onward = false;
+        self.traces_on = false;
         let Some(mut step) = self.step.take() else { return };
         step.exact.retain(|exact| !exact.places.is_empty());
         let known = self.frames.get(step.frame).or(self.frames.last());

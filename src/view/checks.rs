@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 /// Whether something is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum State {
+pub enum CheckState {
     /// It is there, and works.
     Ok,
     /// It is not there, or does not work.
@@ -15,21 +15,21 @@ pub enum State {
     CannotTell,
 }
 
-impl State {
+impl CheckState {
     /// The state's word, which is clear without colour too.
     pub fn word(self) -> &'static str {
         match self {
-            State::Ok => "ok",
-            State::Missing => "missing",
-            State::CannotTell => "cannot tell",
+            CheckState::Ok => "ok",
+            CheckState::Missing => "missing",
+            CheckState::CannotTell => "cannot tell",
         }
     }
 
     fn colour(self) -> &'static str {
         match self {
-            State::Ok => "\x1b[32m",
-            State::Missing => "\x1b[31m",
-            State::CannotTell => "\x1b[33m",
+            CheckState::Ok => "\x1b[32m",
+            CheckState::Missing => "\x1b[31m",
+            CheckState::CannotTell => "\x1b[33m",
         }
     }
 }
@@ -40,7 +40,7 @@ pub struct Check {
     /// Its name.
     pub name: String,
     /// Whether it is there.
-    pub state: State,
+    pub state: CheckState,
     /// What was found, or why nothing was.
     pub found: String,
     /// How to get it, if it is missing.
@@ -51,7 +51,7 @@ pub struct Check {
 
 /// Checks of one kind.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Group {
+pub struct CheckGroup {
     /// The title above them.
     pub title: &'static str,
     /// The checks, in the order in which to show them.
@@ -62,7 +62,7 @@ pub struct Group {
 #[derive(Clone, Copy, Debug)]
 pub struct Checklist<'a> {
     /// The groups, in the order in which to show them.
-    pub groups: &'a [Group],
+    pub groups: &'a [CheckGroup],
     /// Whether to show the states in colour.
     pub colour: bool,
     /// Whether to show the kernel's own words.
@@ -107,7 +107,7 @@ impl Checklist<'_> {
     }
 
     fn value(&self) -> Value {
-        let group = |group: &Group| {
+        let group = |group: &CheckGroup| {
             let checks = group.checks.iter().map(|check| (check.name.clone(), self.object(check)));
             (group.title.to_owned(), Value::from_iter(checks))
         };
@@ -132,7 +132,7 @@ impl Checklist<'_> {
 mod tests {
     use super::*;
 
-    fn groups() -> Vec<Group> {
+    fn groups() -> Vec<CheckGroup> {
         let check = |name: &str, state, found: &str, remedy: Option<&str>| Check {
             name: name.into(),
             state,
@@ -141,14 +141,14 @@ mod tests {
             detail: remedy.map(|_| "read(x): ENOENT\nand more\n".into()),
         };
         vec![
-            Group {
+            CheckGroup {
                 title: "attach kinds",
                 checks: vec![
-                    check("kprobe", State::Missing, "no kprobes", Some("try: another kernel")),
-                    check("tracepoint", State::CannotTell, "not permitted", None),
+                    check("kprobe", CheckState::Missing, "no kprobes", Some("try: another kernel")),
+                    check("tracepoint", CheckState::CannotTell, "not permitted", None),
                 ],
             },
-            Group { title: "maps", checks: vec![check("hash", State::Ok, "", None)] },
+            CheckGroup { title: "maps", checks: vec![check("hash", CheckState::Ok, "", None)] },
         ]
     }
 

@@ -30,7 +30,7 @@ impl fmt::Display for Elements<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Data, Label, LabelValue, Rest, Row, Unit};
+    use crate::sample::{Data, LabelName, LabelValue, Rest, Row, Unit};
 
     fn map(name: &'static str, kind: &'static str, elements: &[(u64, u64)]) -> Table {
         let number = |number| Data::Numbers(vec![number]);
@@ -42,7 +42,7 @@ mod tests {
             name: name.into(),
             help: kind.into(),
             unit: Unit::Number,
-            labels: vec![Label::new("key", "KEY")],
+            labels: vec![LabelName::new("key", "KEY")],
             rows: elements.iter().map(row).collect(),
             rest: Rest::default(),
         }

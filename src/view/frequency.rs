@@ -34,7 +34,7 @@ impl fmt::Display for Frequencies<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Label, LabelValue, Rest, Unit};
+    use crate::sample::{LabelName, LabelValue, Rest, Unit};
 
     fn table(counts: &[(&str, u64)]) -> Table {
         let row = |(name, count): &(&str, u64)| Row {
@@ -46,7 +46,7 @@ mod tests {
             name: "calls".into(),
             help: "Calls".into(),
             unit: Unit::Count,
-            labels: vec![Label::new("function", "FUNC")],
+            labels: vec![LabelName::new("function", "FUNC")],
             rows: counts.iter().map(row).collect(),
             rest: Rest::default(),
         }

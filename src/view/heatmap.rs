@@ -13,7 +13,7 @@ use crate::sample::{Sample, Value};
 
 /// The counts of a span of time.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Row {
+pub struct HeatRow {
     /// When it begins, as time since the picture's start.
     pub start: Duration,
     /// When it ends.
@@ -28,11 +28,11 @@ pub struct Row {
     pub over: u64,
 }
 
-impl Row {
+impl HeatRow {
     /// The row of a sample. Its histogram has a bucket below the columns, one for each column and one
     /// above them. The picture began at `start` by the monotonic clock, and has a row each `interval`.
-    pub fn of(sample: &Sample, start: Duration, interval: Duration) -> Row {
-        let mut row = Row::default();
+    pub fn of(sample: &Sample, start: Duration, interval: Duration) -> HeatRow {
+        let mut row = HeatRow::default();
         let first = sample.tables.first().and_then(|table| table.rows.first());
         if let Some(Value::Histogram(histogram)) = first.map(|row| &row.value)
             && let [under, columns @ .., over] = &histogram.counts[..]
@@ -214,7 +214,7 @@ impl Layout {
     }
 
     /// A row as text, and the gap before it if there is one.
-    pub fn row(self, row: &Row, time: Option<&str>, palette: Palette) -> String {
+    pub fn row(self, row: &HeatRow, time: Option<&str>, palette: Palette) -> String {
         let mut text = String::new();
         if row.missed > 0 {
             let plural = if row.missed == 1 { "interval" } else { "intervals" };
@@ -270,8 +270,8 @@ mod tests {
     use super::super::scale::tests::SCALE;
     use super::*;
 
-    fn row(counts: &[(usize, u64)]) -> Row {
-        let mut row = Row { end: Duration::from_secs(1), ..Row::default() };
+    fn row(counts: &[(usize, u64)]) -> HeatRow {
+        let mut row = HeatRow { end: Duration::from_secs(1), ..HeatRow::default() };
         row.counts = vec![0; 100];
         counts.iter().for_each(|(slot, count)| row.counts[*slot] = *count);
         row
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_gap_stands_before_its_row() {
-        let row = Row { missed: 3, ..row(&[]) };
+        let row = HeatRow { missed: 3, ..row(&[]) };
         let text = Layout::new(Some(80), SCALE.from(1000), true, false).row(
             &row,
             Some("14:03:59"),

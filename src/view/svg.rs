@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::color::{DARK, LIGHT};
 use super::duration::latency;
-use super::heatmap::{LEVELS, Row, level, number};
+use super::heatmap::{HeatRow, LEVELS, level, number};
 use super::scale::Scale;
 
 /// The largest number of rows. Beyond it, neighbouring rows are merged, so that neither memory nor the
@@ -21,7 +21,7 @@ pub struct Picture {
     scale: Scale,
     /// The length of a row.
     every: Duration,
-    rows: Vec<Row>,
+    rows: Vec<HeatRow>,
 }
 
 // In pixels.
@@ -43,7 +43,7 @@ impl Picture {
     }
 
     /// Appends a row.
-    pub fn push(&mut self, row: Row) {
+    pub fn push(&mut self, row: HeatRow) {
         while self.rows.len() >= MAX_ROWS {
             // At the latest when this is the longest duration, all rows become one.
             self.every = self.every.saturating_mul(2);
@@ -57,7 +57,7 @@ impl Picture {
     /// Merges the row into the last one unless that would be longer than a row, including the gaps before
     /// both. The merged row has one gap before it, as long as both gaps together: so the times with and
     /// without readings are kept, but not their order.
-    fn append(&mut self, mut row: Row) {
+    fn append(&mut self, mut row: HeatRow) {
         row.start = row.start.min(row.end);
         // A row that ends a little late is still merged.
         let longest = self.every.saturating_add(self.every / 8);
@@ -106,7 +106,7 @@ impl Picture {
         let seconds = last.as_secs_f64().max(0.001);
         let rows = seconds / self.every.as_secs_f64();
         let frame =
-            Frame { scale: self.scale, seconds, height: (rows * ROW).clamp(HEIGHT.0, HEIGHT.1) };
+            Canvas { scale: self.scale, seconds, height: (rows * ROW).clamp(HEIGHT.0, HEIGHT.1) };
         let (width, height) = (frame.right() + CELL + BESIDE + 30.0, TOP + frame.height + BELOW);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"heat\" role=\"img\" \
@@ -116,7 +116,7 @@ impl Picture {
             self.to_json().to_string().replace('&', "\\u0026").replace('<', "\\u003c"),
             style(),
         );
-        let total = self.rows.iter().map(Row::total).fold(0, u64::saturating_add);
+        let total = self.rows.iter().map(HeatRow::total).fold(0, u64::saturating_add);
         let every = latency(u64::try_from(self.every.as_nanos()).unwrap_or(u64::MAX));
         let _ = write!(
             svg,
@@ -133,7 +133,7 @@ impl Picture {
         svg + "</svg>\n"
     }
 
-    fn cells(&self, frame: &Frame, svg: &mut String) {
+    fn cells(&self, frame: &Canvas, svg: &mut String) {
         let mut before = Duration::ZERO;
         let (left, right) = (frame.left(), frame.right() + BESIDE);
         for row in &self.rows {
@@ -177,13 +177,13 @@ impl Picture {
 }
 
 /// The coordinates of the drawing.
-struct Frame {
+struct Canvas {
     scale: Scale,
     seconds: f64,
     height: f64,
 }
 
-impl Frame {
+impl Canvas {
     /// The left edge of the column for latencies below the first column.
     fn left(&self) -> f64 {
         LEFT
@@ -353,8 +353,8 @@ mod tests {
     use super::super::scale::tests::SCALE;
     use super::*;
 
-    fn row(second: u64, counts: &[(usize, u64)]) -> Row {
-        let mut row = Row {
+    fn row(second: u64, counts: &[(usize, u64)]) -> HeatRow {
+        let mut row = HeatRow {
             start: Duration::from_secs(second),
             end: Duration::from_secs(second + 1),
             missed: 0,
@@ -369,8 +369,8 @@ mod tests {
     fn picture() -> Picture {
         let mut picture =
             Picture::new("loop0 & <more>".into(), SCALE.from(1000), Duration::from_secs(1));
-        picture.push(Row { under: 2, over: 5, ..row(0, &[(3, 1), (40, 997), (99, 1)]) });
-        picture.push(Row { missed: 3, ..row(4, &[(59, 1)]) });
+        picture.push(HeatRow { under: 2, over: 5, ..row(0, &[(3, 1), (40, 997), (99, 1)]) });
+        picture.push(HeatRow { missed: 3, ..row(4, &[(59, 1)]) });
         picture
     }
 
@@ -435,7 +435,7 @@ mod tests {
         }
         assert!(picture.rows.len() <= MAX_ROWS);
         assert_eq!(picture.every, Duration::from_secs(8));
-        assert_eq!(picture.rows.iter().map(Row::total).sum::<u64>(), rows);
+        assert_eq!(picture.rows.iter().map(HeatRow::total).sum::<u64>(), rows);
         let ends = picture.rows.windows(2).all(|pair| pair[0].end == pair[1].start);
         assert!(ends, "a gap where there was none");
     }
@@ -451,12 +451,12 @@ mod tests {
         let mut picture = Picture::new(String::new(), SCALE.from(1000), Duration::from_secs(1));
         let rows = 7 * MAX_ROWS as u64 + 3;
         for number in 0..rows {
-            picture.push(Row { missed: 2, ..row(3 * number + 2, &[(59, 1)]) });
+            picture.push(HeatRow { missed: 2, ..row(3 * number + 2, &[(59, 1)]) });
             assert!(picture.rows.len() <= MAX_ROWS);
         }
         assert!(picture.every <= Duration::from_secs(64), "{:?}", picture.every);
         assert!(picture.rows.len() > MAX_ROWS / 4, "{}", picture.rows.len());
-        assert_eq!(picture.rows.iter().map(Row::total).sum::<u64>(), rows);
+        assert_eq!(picture.rows.iter().map(HeatRow::total).sum::<u64>(), rows);
         assert_eq!(picture.rows.iter().map(|row| row.missed).sum::<u64>(), 2 * rows);
         let expected = (Duration::from_secs(rows), Duration::from_secs(2 * rows));
         assert_eq!(read_and_unread(&picture), expected);
@@ -492,7 +492,7 @@ mod tests {
             let mut picture = Picture::new(String::new(), SCALE.from(1000), every);
             for number in 0..3 * MAX_ROWS {
                 // Backwards in time as well, and rows that end before they begin.
-                picture.push(Row {
+                picture.push(HeatRow {
                     start: ends[number % 5],
                     end: ends[number % 6],
                     missed: u64::MAX,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// The alignment of a column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Side {
+pub enum Align {
     /// Words are aligned left.
     Left,
     /// Numbers are aligned right.
@@ -12,7 +12,7 @@ pub enum Side {
 }
 
 /// The table as text. Control characters are shown as `?`.
-pub fn table(columns: &[(&str, Side)], rows: &[Vec<String>]) -> String {
+pub fn table(columns: &[(&str, Align)], rows: &[Vec<String>]) -> String {
     let header = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
     let rows = [&header].into_iter().chain(rows);
     let printable = |row: &Vec<String>| -> Vec<String> {
@@ -27,8 +27,8 @@ pub fn table(columns: &[(&str, Side)], rows: &[Vec<String>]) -> String {
         let mut line = String::new();
         for ((cell, width), (_, side)) in row.iter().zip(&widths).zip(columns) {
             let _ = match side {
-                Side::Left => write!(line, "{cell:<width$}  "),
-                Side::Right => write!(line, "{cell:>width$}  "),
+                Align::Left => write!(line, "{cell:<width$}  "),
+                Align::Right => write!(line, "{cell:>width$}  "),
             };
         }
         text.push_str(line.trim_end());
@@ -41,8 +41,8 @@ pub fn table(columns: &[(&str, Side)], rows: &[Vec<String>]) -> String {
 mod tests {
     use super::*;
 
-    const COLUMNS: [(&str, Side); 3] =
-        [("ID", Side::Right), ("NAME", Side::Left), ("HELD BY", Side::Left)];
+    const COLUMNS: [(&str, Align); 3] =
+        [("ID", Align::Right), ("NAME", Align::Left), ("HELD BY", Align::Left)];
 
     #[test]
     fn columns_are_as_wide_as_their_widest_text() {

@@ -102,7 +102,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::sample::{Bucket, Label, LabelValue, Lost, Rest, Span, Time};
+    use crate::sample::{Bucket, LabelName, LabelValue, Lost, Rest, Span, Time};
 
     fn sample(labels: &[(&'static str, &str)], rows: usize) -> Sample {
         let buckets = [Bucket { low: 0, high: Some(1) }, Bucket { low: 2, high: None }];
@@ -116,7 +116,7 @@ mod tests {
             name: "size".into(),
             help: "Sizes".into(),
             unit: Unit::Kibibytes,
-            labels: labels.iter().map(|(heading, _)| Label::new("", heading)).collect(),
+            labels: labels.iter().map(|(heading, _)| LabelName::new("", heading)).collect(),
             rows: vec![row; rows],
             rest: Rest::default(),
         };

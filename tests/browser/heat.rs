@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rawbpf::aggregate::heat;
-use rawbpf::view::heatmap::{LEVELS, Row};
+use rawbpf::view::heatmap::{HeatRow, LEVELS};
 use rawbpf::view::scale::Scale;
 use rawbpf::view::svg::Picture;
 use serde_json::Value;
@@ -36,15 +36,15 @@ fn scale() -> Scale {
     Scale::new(&heat::BOUNDS, heat::PER_DOUBLING)
 }
 
-fn row(start: Duration, end: Duration, missed: u64) -> Row {
-    Row { start, end, missed, counts: vec![0; heat::COLUMNS as usize], under: 0, over: 0 }
+fn row(start: Duration, end: Duration, missed: u64) -> HeatRow {
+    HeatRow { start, end, missed, counts: vec![0; heat::COLUMNS as usize], under: 0, over: 0 }
 }
 
 /// A second with requests at each power of ten and outside, three without anybody who read, and one
 /// with a single request.
 fn picture() -> String {
     let second = Duration::from_secs(1);
-    let mut busy = Row { under: 2, over: 5, ..row(Duration::ZERO, second, 0) };
+    let mut busy = HeatRow { under: 2, over: 5, ..row(Duration::ZERO, second, 0) };
     for (count, power) in LEVELS.iter().zip(3..=10) {
         busy.counts[scale().column(10u64.pow(power))] = *count;
     }

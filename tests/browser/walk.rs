@@ -6,11 +6,11 @@ use std::io::Cursor;
 use std::sync::OnceLock;
 
 use rawbpf::verifier::diagnose::words;
-use rawbpf::verifier::draw::page::{About, Page, Section};
-use rawbpf::verifier::log::Value;
+use rawbpf::verifier::draw::page::{About, Page, PageSection};
+use rawbpf::verifier::log::KnownValue;
 use rawbpf::verifier::path::Code;
-use rawbpf::verifier::verification::{Source, Verification};
-use rawbpf::verifier::walk::{Entry, Step, name, walk};
+use rawbpf::verifier::verification::{SourceLine, Verification};
+use rawbpf::verifier::walk::{Entry, WalkStep, name, walk};
 use serde_json::{Value as Json, json};
 
 use crate::{Scheme, browse, contrast, luminance};
@@ -83,7 +83,7 @@ fn page<'a>(programs: impl IntoIterator<Item = &'a Program>) -> String {
 
 fn add(page: &mut Page, program: &Program, refused: bool) {
     let Program { name, verification, .. } = program;
-    let mut section = Section::new(page.count(), verification);
+    let mut section = PageSection::new(page.count(), verification);
     walk::<Infallible>(&verification.code, &verification.log, &mut |entry| {
         section.entry(&entry);
         Ok(())
@@ -92,7 +92,7 @@ fn add(page: &mut Page, program: &Program, refused: bool) {
     page.add(section, &About { name, attached: "kprobe", refused, missing: "" });
 }
 
-fn steps(program: &Program) -> Vec<Step<'_>> {
+fn steps(program: &Program) -> Vec<WalkStep<'_>> {
     let Verification { code, log, .. } = &program.verification;
     let mut steps = vec![];
     walk::<Infallible>(code, log, &mut |entry| {
@@ -163,7 +163,7 @@ fn read(html: &str, scheme: Scheme, doings: &[&str]) -> Vec<Json> {
     seen["seen"].as_array().unwrap().clone()
 }
 
-fn is(value: &Value) -> String {
+fn is(value: &KnownValue) -> String {
     format!("{}{}", words(*value), if value.precise { " exactly" } else { "" })
 }
 
@@ -339,7 +339,7 @@ const HOSTILE: &str =
 fn hostile_text_stays_text() {
     // r1 = map[...], exit
     let insns = [0x18, 0x51, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
-    let line = |slot| Source {
+    let line = |slot| SourceLine {
         slot,
         file: HOSTILE.into(),
         line: slot + 1,

@@ -1,9 +1,9 @@
 //! funccount.
 
-use rawbpf::programs::funccount::{self, By, Options, Place};
+use rawbpf::programs::funccount::{self, By, Options, PlaceNumber};
 
 #[track_caller]
-fn check(name: &str, place: Place, by: By, pid: Option<i32>) {
+fn check(name: &str, place: PlaceNumber, by: By, pid: Option<i32>) {
     let maps = funccount::maps(by, 7, 10240);
     let names: Vec<_> = maps.iter().map(|map| &*map.name).collect();
     super::check(name, &funccount::program(place, Options { by, pid }).unwrap(), &names);
@@ -11,18 +11,18 @@ fn check(name: &str, place: Place, by: By, pid: Option<i32>) {
 
 #[test]
 fn by_function() {
-    check("funccount-number", Place::Number(3), By::Function, None);
-    check("funccount-cookie", Place::Cookie(7), By::Function, None);
-    check("funccount-cookie-pid", Place::Cookie(7), By::Function, Some(4242));
+    check("funccount-number", PlaceNumber::Number(3), By::Function, None);
+    check("funccount-cookie", PlaceNumber::Cookie(7), By::Function, None);
+    check("funccount-cookie-pid", PlaceNumber::Cookie(7), By::Function, Some(4242));
 }
 
 #[test]
 fn by_key() {
-    check("funccount-pid", Place::Number(3), By::Pid, None);
-    check("funccount-uid", Place::Number(3), By::Uid, None);
-    check("funccount-cpu", Place::Number(3), By::Cpu, None);
-    check("funccount-comm", Place::Cookie(7), By::Comm, None);
-    check("funccount-comm-pid", Place::Cookie(7), By::Comm, Some(4242));
+    check("funccount-pid", PlaceNumber::Number(3), By::Pid, None);
+    check("funccount-uid", PlaceNumber::Number(3), By::Uid, None);
+    check("funccount-cpu", PlaceNumber::Number(3), By::Cpu, None);
+    check("funccount-comm", PlaceNumber::Cookie(7), By::Comm, None);
+    check("funccount-comm-pid", PlaceNumber::Cookie(7), By::Comm, Some(4242));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::disk::LoopDisk;
 use crate::lines::{counted, interval, intervals, row};
 use crate::tool::{self, Tool};
-use rawbpf::sys::object::{self, Kind};
+use rawbpf::sys::object::{self, ObjectKind};
 use rawbpf::sys::perf::has_kprobes;
 
 /// The lowest size and the count of each bucket, summed over all intervals.
@@ -307,8 +307,14 @@ fn nothing_is_left_in_the_kernel() {
         // Tests beside this one make objects too; all of them go.
         let made: Vec<_> = objects().into_iter().filter(|one| !before.contains(one)).collect();
         let kinds = made.iter().map(|(kind, _)| *kind);
-        assert!(kinds.clone().any(|kind| kind == Kind::Prog), "the running tool does not show");
-        assert!(kinds.clone().any(|kind| kind == Kind::Map), "the running tool does not show");
+        assert!(
+            kinds.clone().any(|kind| kind == ObjectKind::Prog),
+            "the running tool does not show"
+        );
+        assert!(
+            kinds.clone().any(|kind| kind == ObjectKind::Map),
+            "the running tool does not show"
+        );
         tool.end(signal);
         let gone = || made.iter().all(|(kind, id)| object::open(*kind, *id).is_err());
         assert!(tool::eventually(Duration::from_secs(20), gone), "left after {signal}");
@@ -316,8 +322,8 @@ fn nothing_is_left_in_the_kernel() {
 }
 
 /// Every program, map and link in the kernel.
-fn objects() -> Vec<(Kind, u32)> {
-    let kinds = [Kind::Prog, Kind::Map, Kind::Link, Kind::Btf];
+fn objects() -> Vec<(ObjectKind, u32)> {
+    let kinds = [ObjectKind::Prog, ObjectKind::Map, ObjectKind::Link, ObjectKind::Btf];
     kinds
         .into_iter()
         .flat_map(|kind| object::ids(kind).flatten().map(move |id| (kind, id)))

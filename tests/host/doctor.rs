@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::tool::{self, Ended};
-use rawbpf::sys::object::{self, Kind};
+use rawbpf::sys::object::{self, ObjectKind};
 use rawbpf::sys::perf::has_kprobes;
 use serde_json::Value;
 
@@ -125,16 +125,16 @@ fn it_is_quick_and_leaves_nothing_in_the_kernel() {
 }
 
 /// The programs and maps of a name.
-fn named(name: &str) -> Vec<(Kind, u32)> {
+fn named(name: &str) -> Vec<(ObjectKind, u32)> {
     use std::os::fd::AsFd;
-    let programs = object::ids(Kind::Prog).flatten().filter(|id| {
-        let info = object::open(Kind::Prog, *id).and_then(|fd| object::prog_info(fd.as_fd()));
+    let programs = object::ids(ObjectKind::Prog).flatten().filter(|id| {
+        let info = object::open(ObjectKind::Prog, *id).and_then(|fd| object::prog_info(fd.as_fd()));
         info.is_ok_and(|info| info.name == name)
     });
-    let maps = object::ids(Kind::Map).flatten().filter(|id| {
-        let info = object::open(Kind::Map, *id).and_then(|fd| object::map_info(fd.as_fd()));
+    let maps = object::ids(ObjectKind::Map).flatten().filter(|id| {
+        let info = object::open(ObjectKind::Map, *id).and_then(|fd| object::map_info(fd.as_fd()));
         info.is_ok_and(|info| info.name == name)
     });
-    let programs = programs.map(|id| (Kind::Prog, id));
-    programs.chain(maps.map(|id| (Kind::Map, id))).collect()
+    let programs = programs.map(|id| (ObjectKind::Prog, id));
+    programs.chain(maps.map(|id| (ObjectKind::Map, id))).collect()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::process::Command;
 
-use rawbpf::btf::{Function, ProgramBtf};
+use rawbpf::btf::{BtfFunction, ProgramBtf};
 use rawbpf::insn::*;
 use rawbpf::sys::object;
 use rawbpf::sys::{self, Load, Map, MapSpec, MapType, Prog, ProgramType, prog};
@@ -35,10 +35,10 @@ fn filter(name: &str) -> (Prog, Map) {
     let program = a.finish().unwrap();
     let slot = program.lines().count() as u32 - 2 + 1;
     let functions = [
-        Function { name: "main", parameters: &["ctx"], slot: 0 },
-        Function { name: "twice", parameters: &["value"], slot },
+        BtfFunction { name: "main", parameters: &["ctx"], slot: 0 },
+        BtfFunction { name: "twice", parameters: &["value"], slot },
     ];
-    let lines = program.lines().map(|(slot, _, line)| rawbpf::btf::Line {
+    let lines = program.lines().map(|(slot, _, line)| rawbpf::btf::BtfLine {
         slot: slot as u32,
         file: line.file,
         line: line.line,
@@ -49,7 +49,7 @@ fn filter(name: &str) -> (Prog, Map) {
     let fd = std::os::fd::AsRawFd::as_raw_fd(&map.as_fd());
     let insns = encode(&program.with_map_fds(&[fd]).unwrap(), Endian::HOST);
     let info =
-        sys::ProgramBtf { blob: &btf.btf, func_info: &btf.func_info, line_info: &btf.line_info };
+        sys::LoadBtf { blob: &btf.btf, func_info: &btf.func_info, line_info: &btf.line_info };
     let load =
         Load { name, insns: &insns, btf: Some(info), ..Load::new(ProgramType::SocketFilter) };
     let loaded = prog::load(&load).unwrap_or_else(|error| panic!("{error}\n{}", error.log));

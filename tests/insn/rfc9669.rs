@@ -10,7 +10,7 @@ use rawbpf::insn::*;
 use rawbpf::run::program_btf;
 use rawbpf::sys::map::Update;
 use rawbpf::sys::prog::{TestRun, load};
-use rawbpf::sys::{Load, Map, MapSpec, MapType, ProgramBtf, ProgramType};
+use rawbpf::sys::{Load, LoadBtf, Map, MapSpec, MapType, ProgramType};
 
 use super::forms::{form, missing};
 use super::llvm::{Llvm, can_be_written, spelling};
@@ -383,7 +383,7 @@ fn every_instruction_does_on_the_kernel_what_the_rfc_says() {
         let loaded = load(&Load {
             insns: &insns,
             license: program.license().unwrap(),
-            btf: Some(ProgramBtf {
+            btf: Some(LoadBtf {
                 blob: &types.btf,
                 func_info: &types.func_info,
                 line_info: &types.line_info,

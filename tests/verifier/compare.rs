@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use rawbpf::verifier::compare::{Comparison, Differing, Parting, Program, Side, Why, compare};
+use rawbpf::verifier::compare::{Comparison, Differing, Match, Parting, Side, Why, compare};
 use rawbpf::verifier::log::Place;
 use rawbpf::verifier::path::Code;
 use rawbpf::verifier::recording::{Verdict, head, recordings};
@@ -55,7 +55,7 @@ fn a_log_is_like_itself() {
             let found = compared(here, there);
             let what = format!("{} {} {level}: {found:?}", here.0.kernel, here.0.name);
             assert!(found.values.is_empty() && found.paths.is_empty(), "{what}");
-            assert!(matches!(found.program, Program::Same | Program::Untold), "{what}");
+            assert!(matches!(found.program, Match::Same | Match::Untold), "{what}");
         }
     }
 }
@@ -68,8 +68,8 @@ fn the_paths_account_for_all_instructions() {
         let found = compared(here, there.1);
         let what = format!("{} {} {}: {found:?}", here.0.name, here.0.kernel, there.0.kernel);
         // Some programs are refused before the walk.
-        assert!(matches!(found.program, Program::Same | Program::Untold), "{what}");
-        if found.program == Program::Untold || found.here.insns == 0 {
+        assert!(matches!(found.program, Match::Same | Match::Untold), "{what}");
+        if found.program == Match::Untold || found.here.insns == 0 {
             continue;
         }
         assert!(found.here.whole && found.there.whole, "{what}");
@@ -188,23 +188,23 @@ const WALK: &str = "func#0 @0\n\
     processed 3 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0\n";
 const BYTES: [u64; 3] = [0x16bf, 0x1_0000_00b7, 0x95];
 
-fn walked(there: &str) -> Program<'_> {
+fn walked(there: &str) -> Match<'_> {
     let bytes: Vec<u8> = BYTES.iter().flat_map(|slot| slot.to_le_bytes()).collect();
     compare(&Code::from_bytes(&bytes), WALK, there).program
 }
 
 #[test]
 fn a_log_of_another_program_is_told_from_one_with_other_numbers() {
-    assert_eq!(walked(WALK), Program::Same);
+    assert_eq!(walked(WALK), Match::Same);
     let numbers = WALK.replace("r0 = 1", "r0 = 72");
-    assert_eq!(walked(&numbers), Program::Numbers(vec![(1, "r0 = 72")]));
+    assert_eq!(walked(&numbers), Match::Numbers(vec![(1, "r0 = 72")]));
     let register = WALK.replace("r6 = r1", "r7 = r1");
-    assert_eq!(walked(&register), Program::Other(0, "r7 = r1"));
+    assert_eq!(walked(&register), Match::Other(0, "r7 = r1"));
     let code = WALK.replace("(b7) r0 = 1", "(07) r0 += 1");
-    assert_eq!(walked(&code), Program::Other(1, "r0 += 1"));
+    assert_eq!(walked(&code), Match::Other(1, "r0 += 1"));
     let longer = WALK.replace("2: (95) exit", "3: (95) exit");
-    assert_eq!(walked(&longer), Program::Other(3, "exit"));
-    assert_eq!(walked("R0 !read_ok\n"), Program::Untold);
+    assert_eq!(walked(&longer), Match::Other(3, "exit"));
+    assert_eq!(walked("R0 !read_ok\n"), Match::Untold);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rawbpf::verifier::diagnose::{Diagnosis, diagnose};
 use rawbpf::verifier::path::Code;
-use rawbpf::verifier::verification::{Source, Verification};
+use rawbpf::verifier::verification::{SourceLine, Verification};
 
 use crate::{Recorded, recorded};
 
@@ -40,7 +40,7 @@ fn the_instruction_is_the_one_that_the_kernels_report_names() {
         for (_, log) in logs.iter().filter(|(level, _)| kernel == "7.3" && *level == 1) {
             let Some(diagnosis) = diagnose(&Code::from_bytes(insns), log) else { continue };
             let report = rawbpf::verifier::log::events(log).find_map(|event| match event {
-                rawbpf::verifier::log::Event::Report(report) => report.at(),
+                rawbpf::verifier::log::LogEvent::Report(report) => report.at(),
                 _ => None,
             });
             // There it is the load that a jump lands in; we say which jump.
@@ -163,7 +163,7 @@ fn a_diagnosis_is_laid_out_as_compilers_do() {
     let one = all.find(named).unwrap();
     let log = one.logs.iter().find(|(level, _)| *level == 2).unwrap().1.clone();
     let line =
-        |slot, line, text: &str| Source { slot, file: "p.rs".into(), line, text: text.into() };
+        |slot, line, text: &str| SourceLine { slot, file: "p.rs".into(), line, text: text.into() };
     let refused = Verification {
         code: Code::from_bytes(&one.insns),
         maps: vec![],

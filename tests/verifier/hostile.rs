@@ -8,8 +8,8 @@ use std::convert::Infallible;
 use rawbpf::verifier::causes;
 use rawbpf::verifier::compare::compare;
 use rawbpf::verifier::diagnose::diagnose;
-use rawbpf::verifier::draw::page::{About, Page, Section};
-use rawbpf::verifier::draw::stepper::{Key, Stepper, Walked};
+use rawbpf::verifier::draw::page::{About, Page, PageSection};
+use rawbpf::verifier::draw::stepper::{KeyPress, SteppedProgram, Stepper};
 use rawbpf::verifier::draw::wording;
 use rawbpf::verifier::path::Code;
 use rawbpf::verifier::trail::Trail;
@@ -186,7 +186,7 @@ fn what_is_known_of_values_with_any_number_is_shown() {
         let program = verification(&code, format!("{log}R2 min value is negative\n{PROCESSED}"));
         let log = &program.log;
         program.render(false);
-        let mut section = Section::new(0, &program);
+        let mut section = PageSection::new(0, &program);
         let Ok(()) = walk::<Infallible>(&code, log, &mut |entry| {
             section.entry(&entry);
             wording::line(&program, &entry, true);
@@ -196,9 +196,9 @@ fn what_is_known_of_values_with_any_number_is_shown() {
         page.add(section, &About { name: "", attached: "", refused: true, missing: "" });
         page.to_html();
         let mut stepper =
-            Stepper::new(vec![Walked::new(String::new(), true, &program, usize::MAX)]);
+            Stepper::new(vec![SteppedProgram::new(String::new(), true, &program, usize::MAX)]);
         for key in "!!iqgnr1hbfni".chars() {
-            stepper.press(Key::Char(key));
+            stepper.press(KeyPress::Char(key));
             stepper.screen(120, 30);
         }
         compare(&code, log, log);

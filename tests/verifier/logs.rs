@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use rawbpf::insn::Insn;
 use rawbpf::verifier::causes;
-use rawbpf::verifier::log::{Backtrack, Bounds, Event, Statistic, Value, events, missing};
+use rawbpf::verifier::log::{Backtrack, Bounds, KnownValue, LogEvent, Statistic, events, missing};
 use rawbpf::verifier::path::Code;
 
 use crate::{Recorded, recorded};
@@ -16,11 +16,11 @@ fn parts(log: &str) -> Vec<&str> {
 }
 
 /// What is known in an event, in its states.
-fn values<'a>(event: &Event<'a>) -> Vec<Value<'a>> {
+fn values<'a>(event: &LogEvent<'a>) -> Vec<KnownValue<'a>> {
     let state = match *event {
-        Event::Insn { state, .. } | Event::Edge { state, .. } => state,
-        Event::State { state, .. } | Event::Loop { state, .. } => Some(state),
-        Event::Backtrack(Backtrack::Parent { state, .. }) => state,
+        LogEvent::Insn { state, .. } | LogEvent::Edge { state, .. } => state,
+        LogEvent::State { state, .. } | LogEvent::Loop { state, .. } => Some(state),
+        LogEvent::Backtrack(Backtrack::Parent { state, .. }) => state,
         _ => None,
     };
     state.iter().flat_map(|state| state.values()).map(|(_, value)| value).collect()
@@ -52,12 +52,12 @@ fn every_log_is_read_without_a_remainder() {
                 assert!(!missing.tail || cut, "{kernel} {name} {level}");
                 for event in events(part) {
                     match event {
-                        Event::Message(text) => {
+                        LogEvent::Message(text) => {
                             assert!(!accepted, "{kernel} {name} {level}: {text}");
                             let known = causes::find(text);
                             assert!(known.is_some(), "{kernel} {name} {level}: {text}");
                         }
-                        Event::Cut(_) => assert!(cut, "{kernel} {name} {level}"),
+                        LogEvent::Cut(_) => assert!(cut, "{kernel} {name} {level}"),
                         _ => {}
                     }
                 }
@@ -73,7 +73,7 @@ fn every_instruction_is_the_programs_own() {
         let texts = |insn: Insn| insn.to_string();
         for (level, log) in logs.iter().filter(|(_, log)| !log.contains("=cut=")) {
             for event in events(log) {
-                let Event::Insn { at, code: opcode, text, .. } = event else { continue };
+                let LogEvent::Insn { at, code: opcode, text, .. } = event else { continue };
                 let Some(insn) = code.insn(at) else {
                     // What is no instruction the kernel cannot print either, or in its own way.
                     continue;
@@ -134,8 +134,8 @@ fn bounds_are_the_same_in_every_spelling() {
         let log = find(all, kernel, "path_dependent_oob", 2);
         let bounds: Vec<_> = events(log)
             .filter_map(|event| match event {
-                Event::Insn { state, .. } => state,
-                Event::State { state, .. } => Some(state),
+                LogEvent::Insn { state, .. } => state,
+                LogEvent::State { state, .. } => Some(state),
                 _ => None,
             })
             .filter_map(|state| Some(state.register(1)?.bounds()))
@@ -154,7 +154,7 @@ fn backtracking_is_the_same_in_every_spelling() {
         let log = find(all, kernel, "path_dependent_oob", 2);
         let steps: Vec<_> = events(log)
             .filter_map(|event| match event {
-                Event::Backtrack(Backtrack::Before { registers, stack, at, .. }) => {
+                LogEvent::Backtrack(Backtrack::Before { registers, stack, at, .. }) => {
                     Some((registers, stack, at))
                 }
                 _ => None,
@@ -171,23 +171,24 @@ fn walks_branches_functions_and_statistics_are_told() {
         let log = find(all, kernel, "ok_subprog", 2);
         let walked: Vec<_> = events(log)
             .filter_map(|event| match event {
-                Event::Insn { at, .. } => Some(at),
+                LogEvent::Insn { at, .. } => Some(at),
                 _ => None,
             })
             .collect();
         assert_eq!(walked, [0, 1, 3, 4, 5, 2], "{kernel}");
-        let functions = events(log).filter(|event| matches!(event, Event::Function { .. }));
+        let functions = events(log).filter(|event| matches!(event, LogEvent::Function { .. }));
         assert_eq!(functions.count(), 2, "{kernel}");
         let processed = events(log).find_map(|event| match event {
-            Event::Statistic(Statistic::Processed(processed)) => Some(processed),
+            LogEvent::Statistic(Statistic::Processed(processed)) => Some(processed),
             _ => None,
         });
         assert_eq!(processed.map(|p| (p.insns, p.limit)), Some((6, 1_000_000)), "{kernel}");
         let log = find(all, kernel, "ok_subprog", 4);
-        let time = events(log).any(|e| matches!(e, Event::Statistic(Statistic::Time(_))));
+        let time = events(log).any(|e| matches!(e, LogEvent::Statistic(Statistic::Time(_))));
         assert!(time, "{kernel}");
         let log = find(all, kernel, "ok_state_pruning", 2);
-        let pruned = |event| matches!(event, Event::Safe { .. } | Event::Edge { state: None, .. });
+        let pruned =
+            |event| matches!(event, LogEvent::Safe { .. } | LogEvent::Edge { state: None, .. });
         assert!(events(log).any(pruned), "{kernel}");
     }
 }
@@ -197,7 +198,7 @@ fn the_kernels_own_report_is_taken_apart() {
     let all = recorded();
     let log = find(all, "7.3", "path_dependent_oob", 1);
     let report = events(log).find_map(|event| match event {
-        Event::Report(report) => Some(report),
+        LogEvent::Report(report) => Some(report),
         _ => None,
     });
     let report = report.unwrap();
@@ -210,12 +211,12 @@ fn the_kernels_own_report_is_taken_apart() {
     // With source lines the instruction stands below them.
     let log = find(all, "7.3", "btf_lineinfo_null", 1);
     let at = events(log).find_map(|event| match event {
-        Event::Report(report) => report.at(),
+        LogEvent::Report(report) => report.at(),
         _ => None,
     });
     assert_eq!(at, Some(6));
     let reports = all.iter().flat_map(|one| &one.logs).filter(|(level, log)| {
-        *level == 1 && events(log).any(|event| matches!(event, Event::Report(_)))
+        *level == 1 && events(log).any(|event| matches!(event, LogEvent::Report(_)))
     });
     assert_eq!(reports.count(), 49);
 }
@@ -226,7 +227,7 @@ fn source_lines_have_their_place_where_the_kernel_tells_it() {
     for kernel in KERNELS {
         let log = find(all, kernel, "btf_lineinfo_null", 1);
         let first = events(log).find_map(|event| match event {
-            Event::Source { text, place } => Some((text, place)),
+            LogEvent::Source { text, place } => Some((text, place)),
             _ => None,
         });
         let place = (kernel != "5.10" && kernel != "6.1").then_some(("l03.rs", 41));
@@ -241,11 +242,11 @@ fn a_log_without_its_beginning_or_end_says_so() {
     let middle = log.find("(85)").unwrap();
     assert!(missing(&log[middle..]).head && !missing(&log[middle..]).tail);
     assert!(!missing(&log[..middle]).head && missing(&log[..middle]).tail);
-    assert!(matches!(events(&log[middle..]).next(), Some(Event::Cut(_))));
-    assert!(matches!(events(&log[..middle]).last(), Some(Event::Cut(_))));
+    assert!(matches!(events(&log[middle..]).next(), Some(LogEvent::Cut(_))));
+    assert!(matches!(events(&log[..middle]).last(), Some(LogEvent::Cut(_))));
     assert!(
         !events(&log[middle..])
-            .any(|event| matches!(event, Event::Message(text) if text.contains("(85)")))
+            .any(|event| matches!(event, LogEvent::Message(text) if text.contains("(85)")))
     );
 }
 
@@ -256,7 +257,7 @@ fn read(log: &str) {
         for value in values(&event) {
             let _ = (value.bounds(), value.attributes().count());
         }
-        if let Event::Report(report) = event {
+        if let LogEvent::Report(report) = event {
             let _ = (report.title(), report.at(), report.path().count());
         }
         bytes += 1;

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use rawbpf::verifier::causes;
-use rawbpf::verifier::log::{Event, events};
+use rawbpf::verifier::log::{LogEvent, events};
 
 struct Message {
     class: &'static str,
@@ -85,7 +85,7 @@ fn every_message_of_five_verifiers_has_its_cause() {
 fn what_only_tells_of_the_walk_is_no_message() {
     for Message { line, .. } in messages().filter(|message| message.class == "-") {
         for event in events(&format!("{line}\n")) {
-            assert!(!matches!(event, Event::Message(_)), "{line}");
+            assert!(!matches!(event, LogEvent::Message(_)), "{line}");
         }
     }
 }
@@ -94,7 +94,7 @@ fn what_only_tells_of_the_walk_is_no_message() {
 #[test]
 fn what_has_a_cause_is_read_as_a_message() {
     for Message { line, .. } in messages().filter(|message| message.class != "-") {
-        let said = events(&format!("{line}\n")).any(|event| matches!(event, Event::Message(_)));
+        let said = events(&format!("{line}\n")).any(|event| matches!(event, LogEvent::Message(_)));
         assert!(said, "{line}");
     }
 }

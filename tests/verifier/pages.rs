@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 
 use proptest::prelude::*;
-use rawbpf::verifier::draw::page::{About, Page, Section};
+use rawbpf::verifier::draw::page::{About, Page, PageSection};
 use rawbpf::verifier::path::Code;
 use rawbpf::verifier::verification::Verification;
 use rawbpf::verifier::walk::walk;
@@ -27,7 +27,7 @@ proptest! {
         let log: String = logs[start % logs.len()].1.chars().skip(start).take(end).collect();
         let code = Code::from_bytes(&all[program].insns);
         let program = Verification { code, maps: vec![], lines: vec![], log };
-        let mut section = Section::new(0, &program);
+        let mut section = PageSection::new(0, &program);
         let Ok(()) = walk::<Infallible>(&program.code, &program.log, &mut |entry| {
             section.entry(&entry);
             Ok(())

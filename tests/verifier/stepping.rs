@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 
 use proptest::prelude::*;
-use rawbpf::verifier::draw::stepper::{Key, Stepper, Style, Walked};
+use rawbpf::verifier::draw::stepper::{KeyPress, SteppedProgram, Stepper, TextStyle};
 use rawbpf::verifier::trail::Trail;
-use rawbpf::verifier::verification::{Source, Verification};
+use rawbpf::verifier::verification::{SourceLine, Verification};
 use rawbpf::verifier::walk::{Entry, walk};
 
 use rawbpf::verifier::path::Code;
@@ -25,7 +25,7 @@ fn said(kernel: &str, name: &str) -> (&'static Recorded, Verification) {
     (one, verification(one, log))
 }
 
-const MOST: usize = 20_000;
+const SHOWN_MAX: usize = 20_000;
 
 /// All logs, at every level, those that were shortened too.
 fn all() -> Vec<(&'static Recorded, Verification)> {
@@ -34,19 +34,19 @@ fn all() -> Vec<(&'static Recorded, Verification)> {
 }
 
 fn stepper<'a>(one: &Recorded, program: &'a Verification) -> Stepper<'a> {
-    Stepper::new(vec![Walked::new(one.name.clone(), !one.accepted, program, MOST)])
+    Stepper::new(vec![SteppedProgram::new(one.name.clone(), !one.accepted, program, SHOWN_MAX)])
 }
 
 /// Presses keys as they are typed, and gives the screen.
 fn screen(stepper: &mut Stepper, keys: &str, (width, height): (usize, usize)) -> String {
     for key in keys.chars() {
         let key = match key {
-            '\r' => Key::Enter,
-            '\t' => Key::Tab,
-            '\x1b' => Key::Escape,
-            '<' => Key::Left,
-            '>' => Key::Right,
-            key => Key::Char(key),
+            '\r' => KeyPress::Enter,
+            '\t' => KeyPress::Tab,
+            '\x1b' => KeyPress::Escape,
+            '<' => KeyPress::Left,
+            '>' => KeyPress::Right,
+            key => KeyPress::Char(key),
         };
         assert!(stepper.press(key), "{keys:?} ends it");
         stepper.screen(width, height);
@@ -200,8 +200,9 @@ fn what_must_be_exact_is_said_where_it_matters_and_where_it_came_from() {
 fn each_program_keeps_its_place() {
     let (one, first) = said("6.18", "ok_map_counter");
     let (two, second) = said("6.18", "missing_null_check");
-    let walked =
-        |one: &Recorded, program| Walked::new(one.name.clone(), !one.accepted, program, MOST);
+    let walked = |one: &Recorded, program| {
+        SteppedProgram::new(one.name.clone(), !one.accepted, program, SHOWN_MAX)
+    };
     let mut stepper = Stepper::new(vec![walked(one, &first), walked(two, &second)]);
     let start = screen(&mut stepper, "nnn", SIZE);
     assert!(start.contains("ok_map_counter: accepted") && start.contains("program 1 of 2"));
@@ -213,15 +214,15 @@ fn each_program_keeps_its_place() {
 #[test]
 fn q_escape_end_it_but_only_where_the_walk_is_shown() {
     let (one, program) = said("6.18", "ok_map_counter");
-    for key in [Key::Char('q'), Key::Escape] {
+    for key in [KeyPress::Char('q'), KeyPress::Escape] {
         let mut stepper = stepper(one, &program);
         screen(&mut stepper, "?", SIZE);
         assert!(stepper.press(key), "it closes the help");
         screen(&mut stepper, "nnr1", SIZE);
-        assert!(!stepper.press(Key::Char('q')));
+        assert!(!stepper.press(KeyPress::Char('q')));
     }
     let mut stepper = stepper(one, &program);
-    assert!(!stepper.press(Key::Escape));
+    assert!(!stepper.press(KeyPress::Escape));
 }
 
 #[test]
@@ -248,7 +249,7 @@ fn behind_the_last_step_are_the_totals() {
 #[test]
 fn of_a_long_walk_the_end_is_kept() {
     let (one, program) = said("6.18", "ok_bounded_loop");
-    let whole = Trail::of(&program.code, &program.log, MOST);
+    let whole = Trail::of(&program.code, &program.log, SHOWN_MAX);
     let kept = Trail::of(&program.code, &program.log, 10);
     assert_eq!((kept.rows().len(), kept.left_out()), (10, whole.rows().len() - 10));
     let last = whole.rows().len() - 1;
@@ -261,7 +262,8 @@ fn of_a_long_walk_the_end_is_kept() {
         let kept = kept.history(9, register).map(|made| moved(made, 0));
         assert_eq!(kept, whole.history(last, register).map(|made| moved(made, by)));
     }
-    let mut stepper = Stepper::new(vec![Walked::new(one.name.clone(), false, &program, 10)]);
+    let mut stepper =
+        Stepper::new(vec![SteppedProgram::new(one.name.clone(), false, &program, 10)]);
     assert!(screen(&mut stepper, "", SIZE).contains(&format!("the first {by} steps are left out")));
 }
 
@@ -270,15 +272,15 @@ fn of_a_long_walk_the_end_is_kept() {
 fn nothing_of_a_walk_is_lost_by_keeping_it() {
     let (mut compared, mut branches) = (0, 0);
     for (one, program) in all() {
-        let trail = Trail::of(&program.code, &program.log, MOST);
+        let trail = Trail::of(&program.code, &program.log, SHOWN_MAX);
         let mut told = vec![];
         walk::<Infallible>(&program.code, &program.log, &mut |entry| {
             told.push(entry);
             Ok(())
         })
         .unwrap();
-        assert_eq!(trail.rows().len(), told.len().min(MOST), "{} {}", one.kernel, one.name);
-        if told.len() > MOST {
+        assert_eq!(trail.rows().len(), told.len().min(SHOWN_MAX), "{} {}", one.kernel, one.name);
+        if told.len() > SHOWN_MAX {
             continue;
         }
         for (row, entry) in told.iter().enumerate() {
@@ -306,7 +308,7 @@ fn nothing_of_a_walk_is_lost_by_keeping_it() {
 fn control_characters_of_a_source_line_never_reach_the_terminal() {
     let (one, mut program) = said("6.18", "ok_return0");
     let text = "a\x1b[2J\tb\u{9b}c\u{202e}d\u{4e2d}e\u{301}".to_owned();
-    program.lines = vec![Source { slot: 0, file: "x\x07.c".into(), line: 1, text }];
+    program.lines = vec![SourceLine { slot: 0, file: "x\x07.c".into(), line: 1, text }];
     let mut stepper = stepper(one, &program);
     for size in [SIZE, (80, 24)] {
         let screen = screen(&mut stepper, "n", size);
@@ -334,34 +336,34 @@ fn where_one_is_differs_without_colours_too() {
     let (one, program) = said("6.18", "ok_return0");
     let mut stepper = stepper(one, &program);
     let lines = stepper.screen(80, 24);
-    let current = |line: &&rawbpf::verifier::draw::stepper::Line| {
-        line.0.iter().any(|span| span.style == Style::Current)
+    let current = |line: &&rawbpf::verifier::draw::stepper::ScreenLine| {
+        line.0.iter().any(|span| span.style == TextStyle::Current)
     };
     let current: Vec<_> = lines.iter().filter(current).collect();
     assert_eq!(current.len(), 1);
     assert!(current[0].text().starts_with('>'));
 }
 
-fn key() -> impl Strategy<Value = Key> {
+fn key() -> impl Strategy<Value = KeyPress> {
     let others = [
-        Key::Up,
-        Key::Down,
-        Key::Left,
-        Key::Right,
-        Key::PageUp,
-        Key::PageDown,
-        Key::Home,
-        Key::End,
-        Key::Enter,
-        Key::Tab,
-        Key::BackTab,
-        Key::Backspace,
-        Key::Escape,
+        KeyPress::Up,
+        KeyPress::Down,
+        KeyPress::Left,
+        KeyPress::Right,
+        KeyPress::PageUp,
+        KeyPress::PageDown,
+        KeyPress::Home,
+        KeyPress::End,
+        KeyPress::Enter,
+        KeyPress::Tab,
+        KeyPress::BackTab,
+        KeyPress::Backspace,
+        KeyPress::Escape,
     ];
     prop_oneof![
         prop::sample::select(others.to_vec()),
         prop::sample::select("njpkgG!ebBf][r0123456789hl/i? x".chars().collect::<Vec<_>>())
-            .prop_map(Key::Char),
+            .prop_map(KeyPress::Char),
     ]
 }
 
@@ -382,7 +384,7 @@ proptest! {
         let logs = &recorded()[other].logs;
         let text: String = logs[start % logs.len()].1.chars().skip(start).take(end).collect();
         let program = verification(one, &text);
-        let walked = || Walked::new(one.name.clone(), !one.accepted, &program, MOST);
+        let walked = || SteppedProgram::new(one.name.clone(), !one.accepted, &program, SHOWN_MAX);
         let mut stepper = Stepper::new(vec![walked(), walked()]);
         for (key, width, height) in pressed {
             if !stepper.press(key) {

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use rawbpf::insn::{Asm, r1, r3, u64_at};
-use rawbpf::verifier::log::{Event, Place, Statistic, events};
+use rawbpf::verifier::log::{LogEvent, Place, Statistic, events};
 use rawbpf::verifier::path::Code;
 use rawbpf::verifier::walk::{Entry, walk};
 
@@ -32,7 +32,7 @@ fn it_is_as_long_as_the_kernel_counted() {
     let mut compared = 0;
     for (one, log) in logs() {
         let processed = events(log).find_map(|event| match event {
-            Event::Statistic(Statistic::Processed(processed)) => Some(processed.insns),
+            LogEvent::Statistic(Statistic::Processed(processed)) => Some(processed.insns),
             _ => None,
         });
         let entries = entries(one, log);
@@ -115,7 +115,7 @@ fn a_number_in_half_a_slot_is_known() {
                0: (63) *(u32 *)(r6 +8) = r0         ; R0=scalar() R6=fp-40 fp-32=????scalar(umax=9)\n\
                1: (62) *(u32 *)(r6 +0) = 7          ; R6=fp-40 fp-40=mmmm7\n";
     let known = events(log).filter_map(|event| match event {
-        Event::Insn { state: Some(state), .. } => {
+        LogEvent::Insn { state: Some(state), .. } => {
             state.values().find(|(place, _)| matches!(place, Place::Stack(_)))
         }
         _ => None,

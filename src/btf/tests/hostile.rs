@@ -1,7 +1,7 @@
 //! Whatever the bytes: an answer, soon, in little memory.
 
 use super::{Blob, every_kind};
-use crate::btf::{Btf, BtfError, Kind};
+use crate::btf::{Btf, BtfError, TypeKind};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn ask_everything(blob: &[u8]) {
     ];
     for (name, path) in wanted {
         let _ = btf.field(name, path);
-        let _ = btf.search(Kind::Struct, name);
+        let _ = btf.search(TypeKind::Struct, name);
     }
     let _ = btf.fields(&wanted);
     let _ = btf.trace_args("it");
@@ -83,11 +83,11 @@ fn every_truncation_is_refused() {
 #[test]
 fn types_in_a_circle_end() {
     let mut b = Blob::new(false);
-    b.refer("a", Kind::Typedef, 2); // 1
-    b.refer("", Kind::Const, 1); // 2
-    b.record("", Kind::Array, 0, 0, &[3, 3, 1]); // 3: an array of itself
-    b.compound(Kind::Struct, "self", 8, &[("", 4, 0)]); // 4: contains itself
-    b.compound(Kind::Struct, "user", 8, &[("a", 1, 0), ("b", 3, 0)]); // 5
+    b.refer("a", TypeKind::Typedef, 2); // 1
+    b.refer("", TypeKind::Const, 1); // 2
+    b.record("", TypeKind::Array, 0, 0, &[3, 3, 1]); // 3: an array of itself
+    b.compound(TypeKind::Struct, "self", 8, &[("", 4, 0)]); // 4: contains itself
+    b.compound(TypeKind::Struct, "user", 8, &[("a", 1, 0), ("b", 3, 0)]); // 5
     let blob = b.finish();
     let mut btf = Btf::parse(&blob).unwrap();
     assert_eq!(btf.field("user", "a"), Err(BtfError::Endless(1)));
@@ -100,10 +100,10 @@ fn types_in_a_circle_end() {
 fn structs_that_multiply_end() {
     let mut b = Blob::new(false);
     for id in 1..=40 {
-        b.compound(Kind::Struct, &format!("s{id}"), 8, &[("", id - 1, 0), ("", id - 1, 0)]);
+        b.compound(TypeKind::Struct, &format!("s{id}"), 8, &[("", id - 1, 0), ("", id - 1, 0)]);
     }
     // The innermost contains a struct without members in place of type 0.
-    let empty = b.compound(Kind::Struct, "none", 0, &[]);
+    let empty = b.compound(TypeKind::Struct, "none", 0, &[]);
     let mut blob = b.finish();
     for member in [24 + 12 + 4, 24 + 24 + 4] {
         blob[member] = empty as u8;
@@ -118,7 +118,7 @@ fn structs_that_multiply_end() {
 fn a_size_beyond_32_bits_is_an_error() {
     let mut b = Blob::new(false);
     let int = b.int("int", 4);
-    let array = b.record("", Kind::Array, 0, 0, &[int, int, 1 << 31]);
+    let array = b.record("", TypeKind::Array, 0, 0, &[int, int, 1 << 31]);
     let blob = b.finish();
     let error = Btf::parse(&blob).unwrap().size_of(array).unwrap_err();
     assert_eq!(error, BtfError::SizeOverflow(array));
@@ -128,7 +128,7 @@ fn a_size_beyond_32_bits_is_an_error() {
 fn a_record_that_is_cut_off_or_unknown_is_named_by_its_place() {
     let mut b = Blob::new(false);
     b.int("int", 4);
-    b.record("s", Kind::Struct, 3, 4, &[]); // 3 members that are not there
+    b.record("s", TypeKind::Struct, 3, 4, &[]); // 3 members that are not there
     let blob = b.finish();
     let position = 16;
     let cut_off = BtfError::TypeCutOff { position };
@@ -148,7 +148,7 @@ fn long_names_do_not_slow_the_search_down() {
     let mut b = Blob::new(false);
     b.name(&"x".repeat(1 << 20));
     let tail: Vec<u32> = (1..=20_000).flat_map(|at| [at, 0, 0]).collect();
-    b.record("s", Kind::Struct, 20_000, 4, &tail);
+    b.record("s", TypeKind::Struct, 20_000, 4, &tail);
     for at in 1..=20_000 {
         b.words(&[at, 12 << 24, 0]);
     }

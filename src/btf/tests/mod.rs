@@ -5,7 +5,7 @@ mod reading;
 mod sorted;
 mod writing;
 
-use super::Kind;
+use super::TypeKind;
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
 /// A BTF blob in the making, in either byte order. Ids count from 1 in the order of the calls.
@@ -46,7 +46,14 @@ impl Blob {
     }
 
     /// Any record: its name, kind, vlen or kind_flag bits, size or type, and what follows.
-    fn record(&mut self, name: &str, kind: Kind, low_bits: u32, word: u32, tail: &[u32]) -> u32 {
+    fn record(
+        &mut self,
+        name: &str,
+        kind: TypeKind,
+        low_bits: u32,
+        word: u32,
+        tail: &[u32],
+    ) -> u32 {
         let name = self.name(name);
         self.words(&[name, (kind as u32) << 24 | low_bits, word]);
         self.words(tail);
@@ -55,11 +62,17 @@ impl Blob {
     }
 
     fn int(&mut self, name: &str, bytes: u32) -> u32 {
-        self.record(name, Kind::Int, 0, bytes, &[bytes * 8])
+        self.record(name, TypeKind::Int, 0, bytes, &[bytes * 8])
     }
 
     /// A struct or union of `(name, type, bit offset)`.
-    fn compound(&mut self, kind: Kind, name: &str, size: u32, members: &[(&str, u32, u32)]) -> u32 {
+    fn compound(
+        &mut self,
+        kind: TypeKind,
+        name: &str,
+        size: u32,
+        members: &[(&str, u32, u32)],
+    ) -> u32 {
         let tail: Vec<u32> = members
             .iter()
             .flat_map(|(name, type_id, offset)| [self.name(name), *type_id, *offset])
@@ -67,7 +80,7 @@ impl Blob {
         self.record(name, kind, members.len() as u32, size, &tail)
     }
 
-    fn refer(&mut self, name: &str, kind: Kind, to: u32) -> u32 {
+    fn refer(&mut self, name: &str, kind: TypeKind, to: u32) -> u32 {
         self.record(name, kind, 0, to, &[])
     }
 
@@ -85,7 +98,7 @@ impl Blob {
 
 /// A blob with every kind, and structs nested in the ways C knows.
 fn every_kind(big: bool) -> Vec<u8> {
-    use Kind::*;
+    use TypeKind::*;
     let mut b = Blob::new(big);
     let int = b.int("int", 4); // 1
     let pointer = b.refer("", Ptr, 0); // 2

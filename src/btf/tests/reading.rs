@@ -1,7 +1,7 @@
 //! The right answers to well-formed blobs.
 
 use super::{Blob, every_kind};
-use crate::btf::{Btf, BtfError, FieldInfo, Kind, TraceArgs};
+use crate::btf::{Btf, BtfError, FieldInfo, TraceArgs, TypeKind};
 
 /// `struct s { int a; };` by hand, in little-endian order.
 const LITTLE: &[u8] = &[
@@ -29,11 +29,11 @@ const BIG: &[u8] = &[
 fn reads_both_byte_orders_to_the_byte() {
     for blob in [LITTLE, BIG] {
         let mut btf = Btf::parse(blob).unwrap();
-        let field = FieldInfo { offset: 0, size: 4, type_id: 1, kind: Kind::Int };
+        let field = FieldInfo { offset: 0, size: 4, type_id: 1, kind: TypeKind::Int };
         assert_eq!(btf.field("s", "a"), Ok(Some(field)));
         assert_eq!(btf.field("s", "b"), Ok(None));
         assert_eq!(btf.field("int", "a"), Ok(None));
-        assert_eq!(btf.find_id(Kind::Struct, "s"), Ok(Some(2)));
+        assert_eq!(btf.find_id(TypeKind::Struct, "s"), Ok(Some(2)));
         assert_eq!(btf.by_id(1).unwrap().name(), Ok(&b"int"[..]));
         assert_eq!(btf.by_id(3).unwrap_err(), BtfError::NoSuchType(3));
         assert_eq!(btf.by_id(0).unwrap_err(), BtfError::NoSuchType(0));
@@ -49,7 +49,7 @@ fn takes_longer_headers_and_sections_anywhere_behind() {
     blob[16] = 48; // str_off
     blob.extend(&LITTLE[24..]);
     let mut btf = Btf::parse(&blob).unwrap();
-    assert_eq!(btf.find_id(Kind::Struct, "s"), Ok(Some(2)));
+    assert_eq!(btf.find_id(TypeKind::Struct, "s"), Ok(Some(2)));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn skips_kinds_that_only_the_layout_section_knows() {
     blob.extend([0; 80]);
     blob.extend([4, 8, 0, 0]);
     let mut btf = Btf::parse(&blob).unwrap();
-    assert_eq!(btf.find_id(Kind::Struct, "s"), Ok(Some(3)));
+    assert_eq!(btf.find_id(TypeKind::Struct, "s"), Ok(Some(3)));
     let unknown = BtfError::UnknownKind { position: 16, kind: 20 };
     assert_eq!(btf.by_id(2).unwrap_err(), unknown);
 }
@@ -96,17 +96,17 @@ fn refuses_what_the_header_gets_wrong() {
 fn finds_fields_through_every_kind() {
     // (path, offset, size, kind)
     let fields = [
-        ("first", 0, 8, Kind::Ptr),
-        ("left", 8, 4, Kind::Int),
-        ("right", 12, 4, Kind::Enum),
-        ("both", 8, 8, Kind::Enum64),
-        ("plain", 16, 8, Kind::Struct),
-        ("plain.a", 16, 4, Kind::Int),
-        ("plain.b", 20, 4, Kind::Int),
-        ("table", 24, 48, Kind::Array),
-        ("precise", 72, 8, Kind::Float),
-        ("tagged", 80, 8, Kind::Enum64),
-        ("restricted", 88, 8, Kind::Ptr),
+        ("first", 0, 8, TypeKind::Ptr),
+        ("left", 8, 4, TypeKind::Int),
+        ("right", 12, 4, TypeKind::Enum),
+        ("both", 8, 8, TypeKind::Enum64),
+        ("plain", 16, 8, TypeKind::Struct),
+        ("plain.a", 16, 4, TypeKind::Int),
+        ("plain.b", 20, 4, TypeKind::Int),
+        ("table", 24, 48, TypeKind::Array),
+        ("precise", 72, 8, TypeKind::Float),
+        ("tagged", 80, 8, TypeKind::Enum64),
+        ("restricted", 88, 8, TypeKind::Ptr),
     ];
     for big in [false, true] {
         let blob = every_kind(big);
@@ -146,8 +146,8 @@ fn names_a_bitfield_and_a_member_without_members() {
 #[test]
 fn names_a_bitfield_of_the_old_form() {
     let mut b = Blob::new(false);
-    let partial = b.record("int", Kind::Int, 0, 4, &[3]);
-    b.compound(Kind::Struct, "bits", 4, &[("low", partial, 0)]);
+    let partial = b.record("int", TypeKind::Int, 0, 4, &[3]);
+    b.compound(TypeKind::Struct, "bits", 4, &[("low", partial, 0)]);
     let blob = b.finish();
     let error = Btf::parse(&blob).unwrap().field("bits", "low").unwrap_err();
     assert_eq!(error, BtfError::Bitfield("bits.low".to_owned()));
@@ -159,14 +159,14 @@ fn finds_the_ids_of_several_types_in_one_walk() {
         let blob = every_kind(big);
         let mut btf = Btf::parse(&blob).unwrap();
         let wanted = [
-            (Kind::Struct, "last"),
-            (Kind::Func, "do_it"),
-            (Kind::Struct, "do_it"),
-            (Kind::Datasec, ".data"),
-            (Kind::Int, "int"),
-            (Kind::Int, "int"),
-            (Kind::Int, ""),
-            (Kind::Fwd, "elsewhere"),
+            (TypeKind::Struct, "last"),
+            (TypeKind::Func, "do_it"),
+            (TypeKind::Struct, "do_it"),
+            (TypeKind::Datasec, ".data"),
+            (TypeKind::Int, "int"),
+            (TypeKind::Int, "int"),
+            (TypeKind::Int, ""),
+            (TypeKind::Fwd, "elsewhere"),
         ];
         let ids: Vec<_> = btf.find_all(&wanted).unwrap().iter().map(|f| f.map(|f| f.0)).collect();
         let expected = [Some(26), Some(20), None, Some(24), Some(1), Some(1), None, Some(13)];
@@ -182,7 +182,7 @@ fn counts_a_tracepoints_arguments_without_its_own_data() {
     let args = TraceArgs { type_id: 22, args: 1 };
     assert_eq!(btf.trace_args("it"), Ok(Some(args)));
     assert_eq!(btf.trace_args("other"), Ok(None));
-    let colour = btf.find_all(&[(Kind::Typedef, "colour_t")]).unwrap()[0].unwrap();
+    let colour = btf.find_all(&[(TypeKind::Typedef, "colour_t")]).unwrap()[0].unwrap();
     let error = btf.trace_args_of(colour.0, &colour.1).unwrap_err();
     assert_eq!(error, BtfError::NoTraceFunction("colour_t".to_owned()));
 }
@@ -194,7 +194,7 @@ fn sizes_what_has_a_size() {
     for (id, size) in [(2, 8), (4, 48), (11, 4), (15, 8), (17, 96), (23, 4), (24, 4)] {
         assert_eq!(btf.size_of(id), Ok(size), "type {id}");
     }
-    let kind = Kind::Func;
+    let kind = TypeKind::Func;
     assert_eq!(btf.size_of(20), Err(BtfError::NoSize { id: 20, kind }));
     assert_eq!(btf.size_of(0), Err(BtfError::NoSuchType(0)));
 }
@@ -205,7 +205,7 @@ fn finds_every_id_again() {
     let mut b = Blob::new(false);
     for i in 0..2000 {
         b.compound(
-            Kind::Struct,
+            TypeKind::Struct,
             &format!("s{i}"),
             i,
             &[("m", 1, 0), ("n", 1, 32)][..i as usize % 3],
@@ -216,7 +216,7 @@ fn finds_every_id_again() {
     for id in [2000, 1, 256, 257, 258, 512, 513, 1999].into_iter().chain(1..=2000) {
         let name = format!("s{}", id - 1);
         assert_eq!(btf.by_id(id).unwrap().name(), Ok(name.as_bytes()));
-        assert_eq!(btf.find_id(Kind::Struct, &name), Ok(Some(id)));
+        assert_eq!(btf.find_id(TypeKind::Struct, &name), Ok(Some(id)));
     }
     assert_eq!(btf.by_id(2001).unwrap_err(), BtfError::NoSuchType(2001));
 }

@@ -1,21 +1,21 @@
 //! BTF of our own programs.
 
-use crate::btf::{Btf, Function, Kind, Line, ProgramBtf};
+use crate::btf::{Btf, BtfFunction, BtfLine, ProgramBtf, TypeKind};
 
 fn words(bytes: &[u8]) -> Vec<u32> {
     bytes.chunks(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap())).collect()
 }
 
-fn at(slot: u32, line: u32) -> Line<'static> {
-    Line { slot, file: "tool.rs", line, column: 7, text: "a.exit();" }
+fn at(slot: u32, line: u32) -> BtfLine<'static> {
+    BtfLine { slot, file: "tool.rs", line, column: 7, text: "a.exit();" }
 }
 
-fn main_at(slot: u32) -> Function<'static> {
-    Function { name: "main", parameters: &["ctx"], slot }
+fn main_at(slot: u32) -> BtfFunction<'static> {
+    BtfFunction { name: "main", parameters: &["ctx"], slot }
 }
 
 /// (slot, line) of each line_info record.
-fn stretches(functions: &[Function], lines: &[Line]) -> Vec<(u32, u32)> {
+fn stretches(functions: &[BtfFunction], lines: &[BtfLine]) -> Vec<(u32, u32)> {
     let written = ProgramBtf::new(functions, lines);
     words(&written.line_info).chunks(4).map(|record| (record[0], record[3] >> 10)).collect()
 }
@@ -44,11 +44,11 @@ fn writes_these_words() {
 #[test]
 fn is_readable_by_the_reader() {
     let functions =
-        [main_at(0), Function { name: "log2", parameters: &["value", "base"], slot: 10 }];
+        [main_at(0), BtfFunction { name: "log2", parameters: &["value", "base"], slot: 10 }];
     let written = ProgramBtf::new(&functions, &[at(0, 1)]);
     let mut btf = Btf::parse(&written.btf).unwrap();
-    let main = btf.find_id(Kind::Func, "main").unwrap().unwrap();
-    let log2 = btf.find_id(Kind::Func, "log2").unwrap().unwrap();
+    let main = btf.find_id(TypeKind::Func, "main").unwrap().unwrap();
+    let log2 = btf.find_id(TypeKind::Func, "log2").unwrap().unwrap();
     assert_eq!(words(&written.func_info), [0, main, 10, log2]);
     let proto = btf.by_id(log2).unwrap().size_or_type();
     assert_eq!(btf.by_id(proto).unwrap().vlen(), 2);
@@ -81,15 +81,15 @@ fn offsets_rise_from_0_whatever_is_given() {
 
 #[test]
 fn line_and_column_stop_at_their_greatest() {
-    let far = Line { line: u32::MAX, column: 5000, ..at(0, 0) };
+    let far = BtfLine { line: u32::MAX, column: 5000, ..at(0, 0) };
     let written = ProgramBtf::new(&[main_at(0)], &[far]);
     assert_eq!(words(&written.line_info)[3], u32::MAX);
 }
 
 #[test]
 fn names_become_identifiers_and_strings_end_at_a_zero() {
-    let odd = Function { name: "2bite-hist.é", parameters: &[""], slot: 0 };
-    let line = Line { text: "a\0b", ..at(0, 1) };
+    let odd = BtfFunction { name: "2bite-hist.é", parameters: &[""], slot: 0 };
+    let line = BtfLine { text: "a\0b", ..at(0, 1) };
     let written = ProgramBtf::new(&[odd], &[line]);
     let strings = b"\0int\0_\0_2bite_hist__\0tool.rs\0a\0";
     assert!(written.btf.ends_with(strings));

@@ -7,7 +7,7 @@ use super::{Held, check};
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, KernelTypes, UserFunction, refusal};
 use crate::run::{Plan, Session};
-use crate::sys::link::{self, At, Places};
+use crate::sys::link::{self, At, UprobePlaces};
 use crate::sys::{AttachType, Errno, Link, PerfEvent, Prog, ProgramType, SysError};
 use crate::view::checks::Check;
 
@@ -65,7 +65,8 @@ fn perf_link() -> Result<Link, Error> {
 fn uprobe_multi() -> Result<Link, Error> {
     let UserFunction { offset, pid, .. } = UserFunction::own_entry()?;
     let prog = kprobe(Some(AttachType::TraceUprobeMulti))?;
-    let places = Places { path: SELF, offsets: &[offset], semaphores: &[], cookies: &[], pid };
+    let places =
+        UprobePlaces { path: SELF, offsets: &[offset], semaphores: &[], cookies: &[], pid };
     let link = link::uprobe_multi(&prog, &places, At::Entry);
     link.map_err(|error| unknown(&error, "this kernel cannot probe many places of a file at once"))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::features::{load, nothing};
 use super::{cannot_tell, check};
-use crate::btf::{Function, ProgramBtf};
+use crate::btf::{BtfFunction, ProgramBtf};
 use crate::error::Error;
 use crate::host::{AttachKind, refusal, registers};
 use crate::sys::{self, Errno, Map, MapSpec, MapType, ProgramType, Tracefs, file, object};
@@ -79,9 +79,9 @@ fn btf() -> Check {
 
 /// Whether the kernel accepts BTF of programs, with which its log shows our source lines.
 fn program_btf() -> Result<String, Error> {
-    let function = Function { name: "doctor", parameters: &["ctx"], slot: 0 };
+    let function = BtfFunction { name: "doctor", parameters: &["ctx"], slot: 0 };
     let types = ProgramBtf::new(&[function], &[]);
-    match sys::Btf::load(&types.btf) {
+    match sys::LoadedBtf::load(&types.btf) {
         Ok(_) => Ok(String::new()),
         Err(error) if error.errno == Errno::EPERM => {
             Err(refusal::map(&sys::SysError { call: error.call, errno: error.errno }))

@@ -16,7 +16,7 @@ use clap::Args;
 use super::stop::Stop;
 use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
-use crate::view::checks::{Check, Checklist, Group, State};
+use crate::view::checks::{Check, CheckGroup, CheckState, Checklist};
 
 /// Show what this host offers, what each tool will use, and how to get what is missing
 #[derive(Args)]
@@ -51,13 +51,13 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     // First, since any other map or program would lift the limit.
     let memlock = privileges::memlock();
     let groups = [
-        Group { title: "kernel", checks: kernel::checks() },
-        Group { title: "privileges", checks: privileges::checks(memlock) },
-        Group { title: "attach kinds", checks: attach::checks(&types, &mut held) },
-        Group { title: "helpers", checks: features::helpers() },
-        Group { title: "instructions", checks: features::instructions() },
-        Group { title: "maps", checks: maps::checks() },
-        Group { title: "tools", checks: tools::checks(&types, &mut held) },
+        CheckGroup { title: "kernel", checks: kernel::checks() },
+        CheckGroup { title: "privileges", checks: privileges::checks(memlock) },
+        CheckGroup { title: "attach kinds", checks: attach::checks(&types, &mut held) },
+        CheckGroup { title: "helpers", checks: features::helpers() },
+        CheckGroup { title: "instructions", checks: features::instructions() },
+        CheckGroup { title: "maps", checks: maps::checks() },
+        CheckGroup { title: "tools", checks: tools::checks(&types, &mut held) },
     ];
     let mut out = io::stdout().lock();
     let colour = out.is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 
 /// Whether a tool can run.
 fn verdict(tools: &[Check]) -> Result<(), Stop> {
-    match tools.iter().all(|tool| tool.state != State::Ok) {
+    match tools.iter().all(|tool| tool.state != CheckState::Ok) {
         false => Ok(()),
         true => Err(Stop::Error(refusal::privilege().unwrap_or_else(|| {
             Error::lacking("no tool can run on this host: the report above shows why")
@@ -83,14 +83,14 @@ fn verdict(tools: &[Check]) -> Result<(), Stop> {
 fn check(name: impl Into<String>, tried: Result<String, Error>) -> Check {
     let name = name.into();
     match tried {
-        Ok(found) => Check { name, state: State::Ok, found, remedy: None, detail: None },
+        Ok(found) => Check { name, state: CheckState::Ok, found, remedy: None, detail: None },
         Err(error) if refusal::privilege().is_some_and(|missing| missing.what == error.what) => {
             let found = "not permitted".into();
-            Check { name, state: State::CannotTell, found, remedy: None, detail: error.detail }
+            Check { name, state: CheckState::CannotTell, found, remedy: None, detail: error.detail }
         }
         Err(error) => Check {
             name,
-            state: State::Missing,
+            state: CheckState::Missing,
             found: error.what,
             remedy: error.next,
             detail: error.detail,
@@ -101,7 +101,7 @@ fn check(name: impl Into<String>, tried: Result<String, Error>) -> Check {
 /// A check that could not be made, and why.
 fn cannot_tell(name: &str, why: impl Into<String>) -> Check {
     let found = why.into();
-    Check { name: name.into(), state: State::CannotTell, found, remedy: None, detail: None }
+    Check { name: name.into(), state: CheckState::CannotTell, found, remedy: None, detail: None }
 }
 
 #[cfg(test)]
@@ -110,7 +110,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::sys::call::{Call, Command, hook};
+    use crate::sys::call::{BpfCommand, Call, hook};
     use crate::sys::{Errno, file};
 
     const ROOT: (&str, &str) = ("/proc/self/status", "CapEff:\t000001ffffffffff\n");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     /// A kernel that refuses one command with this error and accepts all others.
-    fn without(refused: Command, errno: Errno) -> hook::Installed {
+    fn without(refused: BpfCommand, errno: Errno) -> hook::Installed {
         hook::install(move |call| match call {
             Call::Bpf { command, .. } if *command == refused => Some(Err(errno)),
             _ => Some(Ok(hook::fd())),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn says(checks: &[Check], name: &str, state: State, remedy: &str) {
+    fn says(checks: &[Check], name: &str, state: CheckState, remedy: &str) {
         let check = checks.iter().find(|check| check.name == name).expect(name);
         assert_eq!(check.state, state, "{check:?}");
         assert!(check.remedy.as_deref().unwrap_or_default().contains(remedy), "{check:?}");
@@ -142,66 +142,66 @@ mod tests {
     #[test]
     fn a_kernel_without_bpf_btf_or_tracefs_is_told_so() {
         let _host = host([ROOT]);
-        let _kernel = without(Command::MapCreate, Errno::ENOSYS);
+        let _kernel = without(BpfCommand::MapCreate, Errno::ENOSYS);
         let checks = kernel::checks();
-        says(&checks, "bpf(2)", State::Missing, "");
-        says(&checks, "BTF", State::Missing, "--btf FILE");
-        says(&checks, "release", State::CannotTell, "");
+        says(&checks, "bpf(2)", CheckState::Missing, "");
+        says(&checks, "BTF", CheckState::Missing, "--btf FILE");
+        says(&checks, "release", CheckState::CannotTell, "");
     }
 
     #[test]
     fn a_program_that_nobody_may_load_is_told_by_its_reason() {
         let lockdown = ("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
         let _host = host([ROOT, lockdown]);
-        let _kernel = without(Command::ProgLoad, Errno::EPERM);
+        let _kernel = without(BpfCommand::ProgLoad, Errno::EPERM);
         let helpers = features::helpers();
-        says(&helpers, "probe_read_kernel", State::Missing, "chosen at boot");
+        says(&helpers, "probe_read_kernel", CheckState::Missing, "chosen at boot");
         let privileges = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
-        says(&privileges, "lockdown", State::Missing, "chosen at boot");
+        says(&privileges, "lockdown", CheckState::Missing, "chosen at boot");
     }
 
     #[test]
     fn what_was_not_permitted_is_not_called_missing() {
         let _host = host([("/proc/self/status", "CapEff:\t0000000000000000\n")]);
-        let _kernel = without(Command::ProgLoad, Errno::EPERM);
+        let _kernel = without(BpfCommand::ProgLoad, Errno::EPERM);
         for check in features::helpers().iter().chain(&features::instructions()) {
-            assert_eq!(check.state, State::CannotTell, "{check:?}");
+            assert_eq!(check.state, CheckState::CannotTell, "{check:?}");
         }
         let privileges = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
-        says(&privileges, "capabilities", State::Missing, "setcap");
+        says(&privileges, "capabilities", CheckState::Missing, "setcap");
     }
 
     #[test]
     fn a_refused_instruction_says_which_kernel_brought_it() {
         let _host = host([ROOT]);
-        let _kernel = without(Command::ProgLoad, Errno::EINVAL);
+        let _kernel = without(BpfCommand::ProgLoad, Errno::EINVAL);
         let instructions = features::instructions();
-        says(&instructions, "load_acquire", State::Missing, "Linux 6.15");
+        says(&instructions, "load_acquire", CheckState::Missing, "Linux 6.15");
         let helpers = features::helpers();
-        says(&helpers, "get_attach_cookie", State::Missing, "Linux 5.15");
+        says(&helpers, "get_attach_cookie", CheckState::Missing, "Linux 5.15");
     }
 
     #[test]
     fn each_attach_kind_that_is_refused_says_what_it_needs() {
         let _host = host([ROOT]);
-        let _kernel = without(Command::ProgLoad, Errno::EINVAL);
+        let _kernel = without(BpfCommand::ProgLoad, Errno::EINVAL);
         let checks = attach::checks(&KernelTypes::running(), &mut Held::new());
         for check in &checks {
-            assert_eq!(check.state, State::Missing, "{check:?}");
+            assert_eq!(check.state, CheckState::Missing, "{check:?}");
             assert!(check.remedy.as_ref().is_some_and(|it| !it.contains("--attach")), "{check:?}");
         }
-        says(&checks, "tp_btf", State::Missing, "BTF");
-        says(&checks, "link to a perf event", State::Missing, "Linux 5.15");
+        says(&checks, "tp_btf", CheckState::Missing, "BTF");
+        says(&checks, "link to a perf event", CheckState::Missing, "Linux 5.15");
     }
 
     #[test]
     fn a_map_that_cannot_be_read_in_batches_is_no_missing_map() {
         let _host = host([ROOT, ("/sys/devices/system/cpu/possible", "0-1\n")]);
-        let _kernel = without(Command::MapLookupBatch, Errno::ENOTSUPP);
+        let _kernel = without(BpfCommand::MapLookupBatch, Errno::ENOTSUPP);
         let maps = maps::checks();
-        says(&maps, "percpu_array", State::Ok, "");
-        says(&maps, "batches of percpu_array", State::Missing, "Linux 5.13");
-        says(&maps, "lookup_and_delete of hash", State::Ok, "");
+        says(&maps, "percpu_array", CheckState::Ok, "");
+        says(&maps, "batches of percpu_array", CheckState::Missing, "Linux 5.13");
+        says(&maps, "lookup_and_delete of hash", CheckState::Ok, "");
     }
 
     #[test]
@@ -213,10 +213,10 @@ mod tests {
             ("/proc/sys/kernel/perf_event_paranoid", "2\n"),
         ]);
         let checks = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
-        says(&checks, "capabilities", State::Ok, "");
-        says(&checks, "user namespace", State::Missing, "outside of the container");
-        says(&checks, "kptr_restrict", State::Missing, "sysctl kernel.kptr_restrict=1");
-        says(&checks, "perf_event_paranoid", State::Ok, "");
+        says(&checks, "capabilities", CheckState::Ok, "");
+        says(&checks, "user namespace", CheckState::Missing, "outside of the container");
+        says(&checks, "kptr_restrict", CheckState::Missing, "sysctl kernel.kptr_restrict=1");
+        says(&checks, "perf_event_paranoid", CheckState::Ok, "");
         assert!(!checks.iter().any(|check| check.name == "bpf_stats_enabled"));
     }
 

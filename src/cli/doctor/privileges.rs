@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::host::refusal;
 use crate::sys::perf::has_kprobes;
 use crate::sys::{Map, MapSpec, MapType, file};
-use crate::view::checks::{Check, State};
+use crate::view::checks::{Check, CheckState};
 
 /// All checks of privileges. `memlock` is the result of [`memlock`].
 pub fn checks(memlock: Check) -> Vec<Check> {
@@ -31,7 +31,7 @@ fn capabilities() -> Check {
         None => check("capabilities", Ok(held.join(", "))),
         Some(error) => Check {
             name: "capabilities".into(),
-            state: State::Missing,
+            state: CheckState::Missing,
             found: error.what,
             remedy: error.next,
             detail: None,

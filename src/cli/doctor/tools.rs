@@ -9,8 +9,8 @@ use crate::tools::{
 };
 use crate::view::checks::Check;
 
-type Made = Result<Box<dyn Tool>, Error>;
-type Make = fn() -> Made;
+type MadeTool = Result<Box<dyn Tool>, Error>;
+type Make = fn() -> MadeTool;
 
 /// Each tool with the options that need least. Those for functions come again with tracepoints, which
 /// may work where functions cannot be probed.
@@ -32,13 +32,13 @@ const TOOLS: [(&str, Make); 9] = [
 /// A tracepoint that is hit now and then.
 const TRACEPOINT: &str = "sched:sched_process_exit";
 
-fn funccount(pattern: &str) -> Made {
+fn funccount(pattern: &str) -> MadeTool {
     let patterns = vec![pattern.into()];
     let options = funccount::Options { patterns, ..funccount::Options::default() };
     Ok(Box::new(funccount::Funccount::new(options)?))
 }
 
-fn argdist(function: &str, value: &str) -> Made {
+fn argdist(function: &str, value: &str) -> MadeTool {
     let value = value.parse().map_err(Error::usage)?;
     Ok(Box::new(argdist::Argdist::new(argdist::Options::new(function, value))?))
 }

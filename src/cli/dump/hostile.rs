@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::object::Functions;
+use super::object::ObjectDump;
 use crate::elf::Object;
 use crate::host::KernelTypes;
 use crate::insn::Endian;
@@ -47,7 +47,7 @@ fn print(shown: &Dump, out: &mut Counted) {
 #[track_caller]
 fn dump(object: &[u8]) {
     let (start, mut out) = (Instant::now(), Counted(0));
-    if let Ok(mut functions) = Functions::new(object) {
+    if let Ok(mut functions) = ObjectDump::new(object) {
         for (index, function) in functions.list().iter().enumerate() {
             if let Ok(shown) = functions.shown(function, index == 0) {
                 print(&shown, &mut out);
@@ -61,7 +61,7 @@ fn dump(object: &[u8]) {
 
 /// One way to change a file.
 #[derive(Clone, Debug)]
-enum Change {
+enum Damage {
     Byte(Index, u8),
     Word(Index, u32),
     Long(Index, u64),
@@ -69,24 +69,24 @@ enum Change {
     Copy(Index, Index, usize),
 }
 
-fn changes() -> impl Strategy<Value = Vec<Change>> {
+fn changes() -> impl Strategy<Value = Vec<Damage>> {
     let near = prop_oneof![
         select(vec![0, 1, 2, 4, 7, 8, 16, 24, 64, 255, 4096, 7256, 0x7fff_ffff, 0xffff_ffff]),
         0..8192u64,
         any::<u64>(),
     ];
     let change = prop_oneof![
-        4 => (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Change::Byte(at, byte)),
-        4 => (any::<Index>(), near.clone()).prop_map(|(at, word)| Change::Word(at, word as u32)),
-        4 => (any::<Index>(), near).prop_map(|(at, long)| Change::Long(at, long)),
-        1 => any::<Index>().prop_map(Change::CutOff),
+        4 => (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Damage::Byte(at, byte)),
+        4 => (any::<Index>(), near.clone()).prop_map(|(at, word)| Damage::Word(at, word as u32)),
+        4 => (any::<Index>(), near).prop_map(|(at, long)| Damage::Long(at, long)),
+        1 => any::<Index>().prop_map(Damage::CutOff),
         2 => (any::<Index>(), any::<Index>(), 1..200usize)
-            .prop_map(|(from, to, length)| Change::Copy(from, to, length)),
+            .prop_map(|(from, to, length)| Damage::Copy(from, to, length)),
     ];
     vec(change, 1..8)
 }
 
-fn changed(mut file: Vec<u8>, changes: &[Change]) -> Vec<u8> {
+fn changed(mut file: Vec<u8>, changes: &[Damage]) -> Vec<u8> {
     for change in changes {
         if file.is_empty() {
             break;
@@ -99,11 +99,11 @@ fn changed(mut file: Vec<u8>, changes: &[Change]) -> Vec<u8> {
             file[at..end].copy_from_slice(&bytes[..end - at]);
         };
         match change {
-            Change::Byte(at, byte) => file[at.index(length)] = *byte,
-            Change::Word(at, word) => put(&mut file, at.index(length), &word.to_le_bytes()),
-            Change::Long(at, long) => put(&mut file, at.index(length), &long.to_le_bytes()),
-            Change::CutOff(at) => file.truncate(at.index(length)),
-            Change::Copy(from, to, count) => {
+            Damage::Byte(at, byte) => file[at.index(length)] = *byte,
+            Damage::Word(at, word) => put(&mut file, at.index(length), &word.to_le_bytes()),
+            Damage::Long(at, long) => put(&mut file, at.index(length), &long.to_le_bytes()),
+            Damage::CutOff(at) => file.truncate(at.index(length)),
+            Damage::Copy(from, to, count) => {
                 let from = from.index(length);
                 let piece = file[from..(from + count).min(length)].to_vec();
                 let to = to.index(length);

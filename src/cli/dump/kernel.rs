@@ -18,10 +18,10 @@ use crate::error::Error;
 use crate::host::refusal;
 use crate::insn::translated::{Kernel, translated};
 use crate::insn::{Endian, Slot};
-use crate::sys::code::{Code, code};
-use crate::sys::object::{self, Kind, MapInfo, ProgInfo};
+use crate::sys::code::{ProgCode, code};
+use crate::sys::object::{self, MapInfo, ObjectKind, ProgInfo};
 use crate::sys::{self, Errno, Prog, ProgramType, SysError, file, kallsyms};
-use crate::view::dump::{Dump, Format, Origin, Row, SourceLine, hex_lines};
+use crate::view::dump::{Dump, DumpLine, DumpRow, Format, Origin, hex_lines};
 
 /// Selects programs that are loaded in the kernel.
 #[derive(Args, Debug)]
@@ -98,7 +98,7 @@ fn find(which: &Loaded) -> Result<Vec<(ProgInfo, Prog)>, Error> {
         };
     }
     let mut found = vec![];
-    for id in object::ids(Kind::Prog) {
+    for id in object::ids(ObjectKind::Prog) {
         match open(id.map_err(refused)?) {
             Ok(program) if which.matches(&program.0) => found.push(program),
             Ok(_) => {}
@@ -113,7 +113,7 @@ fn find(which: &Loaded) -> Result<Vec<(ProgInfo, Prog)>, Error> {
     }
 }
 
-fn shown(info: &ProgInfo, program: &Prog, code: &Code) -> Result<Dump, Error> {
+fn shown(info: &ProgInfo, program: &Prog, code: &ProgCode) -> Result<Dump, Error> {
     if code.translated.is_empty() {
         return Err(withheld(info, "instructions"));
     }
@@ -121,12 +121,14 @@ fn shown(info: &ProgInfo, program: &Prog, code: &Code) -> Result<Dump, Error> {
     let maps = maps(program).map_err(refused)?;
     let blob = match info.btf_id {
         0 => vec![],
-        id => sys::Btf::from_id(id).and_then(|btf| object::btf_bytes(&btf)).map_err(refused)?,
+        id => {
+            sys::LoadedBtf::from_id(id).and_then(|btf| object::btf_bytes(&btf)).map_err(refused)?
+        }
     };
     let mut btf = Btf::parse(&blob).ok();
     let hidden =
         "; calls have no names: the kernel hides its addresses (kernel.kptr_restrict, CAP_SYSLOG)";
-    let names = Names { maps: &maps, code, symbols: symbols(code) };
+    let names = KernelNames { maps: &maps, code, symbols: symbols(code) };
     let insns = translated(&code.translated, &names).map_err(|e| Error::failed(e.to_string()))?;
     let mut lines = code.lines.iter().peekable();
     let mut source = None;
@@ -136,7 +138,7 @@ fn shown(info: &ProgInfo, program: &Prog, code: &Code) -> Result<Dump, Error> {
             let string = |at| btf.as_ref().and_then(|btf| btf.string(at).ok()).map(clean);
             source = string(line.file)
                 .zip(string(line.text))
-                .map(|(file, text)| Rc::new(SourceLine { file, line: line.number, text }));
+                .map(|(file, text)| Rc::new(DumpLine { file, line: line.number, text }));
         }
         let function = code.functions.iter().find(|function| function.slot == slot);
         let label = function.and_then(|function| {
@@ -144,7 +146,7 @@ fn shown(info: &ProgInfo, program: &Prog, code: &Code) -> Result<Dump, Error> {
             Some(clean(record.name().ok()?))
         });
         let text = insn.text.unwrap_or_else(|| "<unknown>".into());
-        Row {
+        DumpRow {
             slot: insn.slot,
             insn: insn.insn.ok(),
             text,
@@ -183,7 +185,7 @@ fn shown(info: &ProgInfo, program: &Prog, code: &Code) -> Result<Dump, Error> {
 fn machine(
     out: &mut dyn Write,
     info: &ProgInfo,
-    code: &Code,
+    code: &ProgCode,
     format: Option<Format>,
 ) -> Result<(), Stop> {
     if info.jited_len == 0 {
@@ -229,13 +231,13 @@ fn withheld(info: &ProgInfo, what: &str) -> Error {
 }
 
 /// What the instructions refer to.
-struct Names<'a> {
+struct KernelNames<'a> {
     maps: &'a [MapInfo],
-    code: &'a Code,
+    code: &'a ProgCode,
     symbols: Symbols,
 }
 
-impl Kernel for Names<'_> {
+impl Kernel for KernelNames<'_> {
     fn map(&self, id: i32) -> String {
         let map = self.maps.iter().find(|map| map.id == id as u32);
         map.map_or_else(|| format!("id:{id}"), |map| name_of(map, self.maps))
@@ -265,7 +267,7 @@ fn name_of(map: &MapInfo, all: &[MapInfo]) -> String {
 
 fn maps(program: &Prog) -> Result<Vec<MapInfo>, SysError> {
     let ids = object::prog_map_ids(program)?;
-    let info = |id| object::map_info(object::open(Kind::Map, id)?.as_fd());
+    let info = |id| object::map_info(object::open(ObjectKind::Map, id)?.as_fd());
     ids.into_iter().map(info).collect()
 }
 
@@ -286,7 +288,7 @@ impl Symbols {
 }
 
 /// Reads /proc/kallsyms twice: calls count from a symbol in the midst of it.
-fn symbols(code: &Code) -> Symbols {
+fn symbols(code: &ProgCode) -> Symbols {
     let base = kallsyms::for_each(|symbol| match symbol.name {
         "__bpf_call_base" if symbol.address != 0 => ControlFlow::Break(symbol.address),
         _ => ControlFlow::Continue(()),

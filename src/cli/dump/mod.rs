@@ -22,7 +22,7 @@ use crate::insn::Endian;
 use crate::source::hex;
 use crate::view::dump::{Dump, Format};
 use kernel::Loaded;
-use object::Functions;
+use object::ObjectDump;
 pub use tool::{Dumped, dump};
 
 /// Show the instructions of a file, of standard input, of a tool or of a loaded program as text
@@ -69,7 +69,7 @@ fn endian(text: &str) -> Result<Endian, &'static str> {
 }
 
 /// The largest file, in bytes. The longest program that a kernel accepts has 8 MB.
-const MOST: u64 = 32 << 20;
+const DUMP_BYTES_MAX: u64 = 32 << 20;
 
 impl Options {
     /// The tool that the arguments name, with its own arguments, and the format.
@@ -100,7 +100,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let format = options.format.unwrap_or(Format::Linum);
     let mut wrong = vec![];
     if input.starts_with(b"\x7fELF") {
-        let mut functions = Functions::new(&input).map_err(named)?;
+        let mut functions = ObjectDump::new(&input).map_err(named)?;
         for (index, function) in functions.list().iter().enumerate() {
             let shown = functions.shown(function, index == 0).map_err(named)?;
             shown.print(&mut out, format)?;
@@ -138,11 +138,11 @@ fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Dump, Erro
 
 /// The content of a file or of standard input.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let bytes = up_to(MOST, path).map_err(|error| match error.kind() {
+    let bytes = up_to(DUMP_BYTES_MAX, path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             Error::usage("no such file").next("the tools' names are in rawbpf --help")
         }
         _ => Error::usage(format!("it cannot be read: {error}")),
     })?;
-    bytes.ok_or_else(|| Error::usage(format!("it has more than {} MB", MOST >> 20)))
+    bytes.ok_or_else(|| Error::usage(format!("it has more than {} MB", DUMP_BYTES_MAX >> 20)))
 }

@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use super::maps;
 use crate::btf::Btf;
-use crate::elf::{ElfError, Function, Linker, Notes, Object, Reference, clean};
+use crate::elf::{ElfError, Linker, Notes, Object, ObjectFunction, Reference, clean};
 use crate::error::Error;
 use crate::insn::Insn;
 use crate::source::object::{is_called, kind};
-use crate::view::dump::{Dump, MapRow, Origin, Row, SourceLine};
+use crate::view::dump::{Dump, DumpLine, DumpRow, MapRow, Origin};
 
 /// What an object holds, made ready to be shown function by function.
-pub struct Functions<'a> {
+pub struct ObjectDump<'a> {
     object: Object<'a>,
     license: Option<String>,
     maps: Rc<[MapRow]>,
@@ -20,12 +20,12 @@ pub struct Functions<'a> {
     btf: Option<Btf<'a>>,
 }
 
-impl<'a> Functions<'a> {
+impl<'a> ObjectDump<'a> {
     /// Reads the tables of an object. Types and lines that cannot be read are left out.
     ///
     /// # Errors
     /// It is no object for BPF, or it is damaged.
-    pub fn new(bytes: &'a [u8]) -> Result<Functions<'a>, Error> {
+    pub fn new(bytes: &'a [u8]) -> Result<ObjectDump<'a>, Error> {
         let wrong = |error: ElfError| Error::usage(error.to_string());
         let object = Object::parse(bytes).map_err(wrong)?;
         let mut btf = object.section(".BTF").and_then(|bytes| Btf::parse(bytes).ok());
@@ -34,12 +34,12 @@ impl<'a> Functions<'a> {
         let maps = maps.chain(object.variables().map(maps::of_variables)).collect();
         let license = object.license().map(|license| clean(license.as_bytes()));
         let notes = Notes::new(&object, btf.as_ref());
-        Ok(Functions { object, license, maps, notes, btf })
+        Ok(ObjectDump { object, license, maps, notes, btf })
     }
 
     /// Its functions: each program with those it calls behind it, as a text has them. Those that no
     /// program calls come first.
-    pub fn list(&self) -> Vec<Function<'a>> {
+    pub fn list(&self) -> Vec<ObjectFunction<'a>> {
         let functions = self.object.functions();
         let mut linker = Linker::new(&self.object, &self.notes, &functions, std::iter::empty());
         let (called, programs): (Vec<usize>, Vec<usize>) =
@@ -57,7 +57,7 @@ impl<'a> Functions<'a> {
     ///
     /// # Errors
     /// Its bytes are not whole slots.
-    pub fn shown(&mut self, function: &Function<'a>, first: bool) -> Result<Dump, Error> {
+    pub fn shown(&mut self, function: &ObjectFunction<'a>, first: bool) -> Result<Dump, Error> {
         let name = clean(function.name.as_bytes());
         let bytes = function.bytes.to_vec();
         let mut shown = Dump::new(&name, bytes, self.object.endian)
@@ -69,7 +69,7 @@ impl<'a> Functions<'a> {
             }
             if let Some(line) = self.notes.line(function, row.slot) {
                 let (file, text) = (clean(line.file), clean(line.text));
-                source = Some(Rc::new(SourceLine { file, line: line.line, text }));
+                source = Some(Rc::new(DumpLine { file, line: line.line, text }));
             }
             row.source.clone_from(&source);
             let relocation = self.notes.relocation(function, row.slot);
@@ -101,7 +101,7 @@ impl<'a> Functions<'a> {
 }
 
 /// Shows by name what an instruction refers to.
-fn refer(row: &mut Row, reference: Reference<'_>) {
+fn refer(row: &mut DumpRow, reference: Reference<'_>) {
     let name = |name: &str| clean(name.as_bytes());
     let dst = match row.insn {
         Some(Insn::LoadImm64 { dst, .. }) => dst,

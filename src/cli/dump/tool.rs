@@ -10,7 +10,7 @@ use crate::insn::{Endian, Program, encode};
 use crate::run::Plan;
 use crate::source::{Collection, ProgramSpec, resolved};
 use crate::sys::{MapSpec, prog};
-use crate::view::dump::{Dump, Format, Origin, Row, SourceLine};
+use crate::view::dump::{Dump, DumpLine, DumpRow, Format, Origin};
 
 /// A program as it is dumped.
 pub struct Dumped<'a> {
@@ -76,9 +76,9 @@ fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Dump {
         let text = listed.line.split_once(") ").map_or("", |(_, text)| text).to_owned();
         let (before, behind) = (listed.before, listed.behind);
         let source = line.text.unwrap_or_default().to_owned();
-        let source = SourceLine { file: line.file.to_owned(), line: line.line, text: source };
+        let source = DumpLine { file: line.file.to_owned(), line: line.line, text: source };
         let source = Some(Rc::new(source)).filter(|source| source.line > 0);
-        Row { slot, insn: Some(*insn), text, note: None, label: None, source, before, behind }
+        DumpRow { slot, insn: Some(*insn), text, note: None, label: None, source, before, behind }
     });
     let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
     let (kind, place) = (word(&dumped.kind), word(&dumped.place));

@@ -1,11 +1,11 @@
 //! Checks whether a learner's program does a lesson's task.
 
-use super::program::Program;
+use super::program::LessonProgram;
 use crate::cli::run::not_run;
 use crate::error::Error;
 use crate::insn::helper::Helper;
 use crate::insn::{Callee, Insn};
-use crate::lessons::{Input, Lesson, Run};
+use crate::lessons::{Input, Lesson, LessonRun};
 use crate::sys::map::Update;
 use crate::sys::prog::TestRun;
 use crate::sys::{Map, MapSpec, Prog, ProgramType};
@@ -14,8 +14,8 @@ use crate::sys::{Map, MapSpec, Prog, ProgramType};
 ///
 /// # Errors
 /// The verifier refuses the program, or it does not do the task.
-pub fn check(lesson: &Lesson, program: &Program) -> Result<String, Error> {
-    let wanted = Program::of(lesson.name, lesson.solution());
+pub fn check(lesson: &Lesson, program: &LessonProgram) -> Result<String, Error> {
+    let wanted = LessonProgram::of(lesson.name, lesson.solution());
     let wanted = wanted.map_err(|_| Error::failed("the lesson's own solution is wrong"))?;
     for map in &wanted.maps {
         let same = |other: &MapSpec| MapSpec { flags: map.flags, ..other.clone() } == *map;
@@ -125,7 +125,7 @@ fn number_text(number: u64) -> String {
 }
 
 /// What the program did wrong in the map; `None` if nothing.
-fn left(run: &Run, map: Option<&Map>) -> Result<Option<String>, Error> {
+fn left(run: &LessonRun, map: Option<&Map>) -> Result<Option<String>, Error> {
     let (Some((key, wanted)), Some(map)) = (run.leaves, map) else { return Ok(None) };
     let mut value = vec![0; map.value_len()];
     let found = map.lookup(&key.to_ne_bytes(), &mut value);

@@ -18,7 +18,7 @@ use crate::host::{KernelTypes, refusal};
 use crate::lessons::{LESSONS, Lesson, RECORDED};
 use crate::sys::file;
 use crate::verifier::verification::Verification;
-use program::Program;
+use program::LessonProgram;
 
 /// Learn how the verifier thinks: a course of programs that it refuses, for you to correct
 #[derive(Args)]
@@ -124,7 +124,7 @@ fn show(lesson: &Lesson, number: usize, log: Option<&Path>) -> Result<(), Stop> 
     Ok(())
 }
 
-struct Verdict {
+struct LessonVerdict {
     /// A line that names the kernel whose verdict it is.
     heading: String,
     refused: Verification,
@@ -132,9 +132,9 @@ struct Verdict {
 
 /// The verdict of this kernel's verifier on a lesson's program, or the recorded verdict where this
 /// kernel's cannot be had.
-fn verdict(lesson: &Lesson) -> Result<Verdict, Stop> {
-    let program = Program::of(&format!("{}.bpf", lesson.name), lesson.broken())?;
-    let recorded = |why: Cow<str>| Verdict {
+fn verdict(lesson: &Lesson) -> Result<LessonVerdict, Stop> {
+    let program = LessonProgram::of(&format!("{}.bpf", lesson.name), lesson.broken())?;
+    let recorded = |why: Cow<str>| LessonVerdict {
         heading: format!("The verdict of Linux {RECORDED}, recorded ({why}):"),
         refused: program.verification(lesson.log().to_owned()),
     };
@@ -151,7 +151,7 @@ fn verdict(lesson: &Lesson) -> Result<Verdict, Stop> {
         Err((Some(refused), _)) => {
             let release = file::read_text(Path::new("/proc/sys/kernel/osrelease"));
             let release = release.unwrap_or_default();
-            Verdict {
+            LessonVerdict {
                 heading: format!("The verdict of this kernel, Linux {}:", release.trim()),
                 refused: *refused,
             }
@@ -164,7 +164,7 @@ fn check(lesson: &Lesson, number: usize, file: &Path) -> Result<(), Stop> {
     if let Some(missing) = refusal::privilege() {
         return Err(missing.into());
     }
-    let program = Program::new(input::read(file, &KernelTypes::running())?)?;
+    let program = LessonProgram::new(input::read(file, &KernelTypes::running())?)?;
     let passed = check::check(lesson, &program).inspect_err(|error| {
         if let Some(refused) = &error.refused {
             say!("{}", refused.render(colored(&io::stderr())).trim_end());

@@ -10,7 +10,7 @@ use crate::sys::{Map, MapSpec, Prog, ProgramType, capability};
 use crate::verifier::verification::Verification;
 
 /// The one program of a text, and its type.
-pub struct Program {
+pub struct LessonProgram {
     /// The program.
     pub spec: ProgramSpec,
     /// Its maps.
@@ -19,26 +19,26 @@ pub struct Program {
     pub program_type: ProgramType,
 }
 
-impl Program {
+impl LessonProgram {
     /// The program in this text of a file.
     ///
     /// # Errors
     /// The text has a mistake, or not exactly one program with a type.
-    pub fn of(file: &str, text: &str) -> Result<Program, Stop> {
+    pub fn of(file: &str, text: &str) -> Result<LessonProgram, Stop> {
         let types = KernelTypes::running();
-        Ok(Program::new(source::text::read(file, text.as_bytes(), &types)?)?)
+        Ok(LessonProgram::new(source::text::read(file, text.as_bytes(), &types)?)?)
     }
 
     /// The program that a text defines.
     ///
     /// # Errors
     /// The text has several programs, or the program is one that is attached.
-    pub fn new(text: Collection) -> Result<Program, Error> {
+    pub fn new(text: Collection) -> Result<LessonProgram, Error> {
         let maps = text.maps;
         let [spec] = <[ProgramSpec; 1]>::try_from(text.programs)
             .map_err(|_| Error::failed("a lesson has one program, and this text has several"))?;
         match spec.kind {
-            ProgramKind::Type(program_type) => Ok(Program { spec, maps, program_type }),
+            ProgramKind::Type(program_type) => Ok(LessonProgram { spec, maps, program_type }),
             ProgramKind::Attached(kind) => Err(Error::failed(format!(
                 "a {kind} program cannot be run on given inputs: keep the lesson's .program line"
             ))),

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::walk::last;
 use crate::cli::report;
 use crate::cli::stop::Stop;
-use crate::verifier::draw::page::{About, Page, Section};
+use crate::verifier::draw::page::{About, Page, PageSection};
 use crate::verifier::verified::Verified;
 
 /// Adds a program's walk and its verdict to a page.
@@ -16,7 +16,7 @@ use crate::verifier::verified::Verified;
 /// None of its own: the walk may tell errors of whoever writes it.
 pub fn add(verified: &Verified, page: &mut Page) -> io::Result<()> {
     let Verified { name, program, refused, .. } = verified;
-    let mut section = Section::new(page.count(), program);
+    let mut section = PageSection::new(page.count(), program);
     let left_out = last(program, &mut |entry| {
         section.entry(&entry);
         Ok(())

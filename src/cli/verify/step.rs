@@ -2,12 +2,12 @@
 
 use std::io::{self, IsTerminal};
 
-use super::terminal::{Pressed, Terminal};
+use super::terminal::{Pressed, RawTerminal};
 use crate::cli::report;
 use crate::cli::stop::Stop;
 use crate::error::Error;
-use crate::verifier::draw::stepper::{Stepper, Walked};
-use crate::verifier::verified::{MOST, Verified};
+use crate::verifier::draw::stepper::{SteppedProgram, Stepper};
+use crate::verifier::verified::{SHOWN_MAX, Verified};
 
 /// Whether there is a terminal to step on. stdin may be the program.
 ///
@@ -31,16 +31,16 @@ pub fn check(from_stdin: bool) -> Result<(), Error> {
 /// # Errors
 /// The terminal cannot be used.
 pub fn run(programs: &[Verified]) -> Result<(), Stop> {
-    let walked = programs
-        .iter()
-        .map(|verified| Walked::new(verified.title(), verified.refused, &verified.program, MOST));
+    let walked = programs.iter().map(|verified| {
+        SteppedProgram::new(verified.title(), verified.refused, &verified.program, SHOWN_MAX)
+    });
     let walked: Vec<_> = walked.collect();
     if walked.is_empty() {
         return Ok(());
     }
     let unusable = |error| Error::failed(format!("the terminal cannot be used: {error}"));
     let mut stepper = Stepper::new(walked);
-    let terminal = Terminal::take(report::colored(&io::stdout())).map_err(unusable)?;
+    let terminal = RawTerminal::take(report::colored(&io::stdout())).map_err(unusable)?;
     loop {
         let (width, height) = terminal.size();
         terminal.draw(&stepper.screen(width, height)).map_err(unusable)?;

@@ -16,7 +16,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SI
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::sys::signal::Noted;
-use crate::verifier::draw::stepper::{Key, Line, escapes};
+use crate::verifier::draw::stepper::{KeyPress, ScreenLine, escapes};
 
 /// The other screen, without a cursor and without lines that go on in the next.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
@@ -26,7 +26,7 @@ const LEAVE: &[u8] = b"\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
 const TOGETHER: u8 = 25;
 
 /// The terminal while it is ours. Dropping it gives it back.
-pub struct Terminal {
+pub struct RawTerminal {
     device: Arc<Device>,
     signals: Noted,
     color: bool,
@@ -46,17 +46,17 @@ struct Device {
 /// What came from the terminal.
 pub enum Pressed {
     /// These keys; none if the screen has to be drawn again.
-    Keys(Vec<Key>),
+    Keys(Vec<KeyPress>),
     /// Ctrl-C, or the terminal is gone.
     End,
 }
 
-impl Terminal {
+impl RawTerminal {
     /// Takes the terminal: stdout to draw on, and for the keys stdin, or `/dev/tty` if that is not one.
     ///
     /// # Errors
     /// There is none.
-    pub fn take(color: bool) -> io::Result<Terminal> {
+    pub fn take(color: bool) -> io::Result<RawTerminal> {
         let keys: OwnedFd = match io::stdin().is_terminal() {
             true => io::stdin().as_fd().try_clone_to_owned()?,
             false => File::open("/dev/tty")?.into(),
@@ -72,7 +72,7 @@ impl Terminal {
             told(info);
         }));
         device.enter()?;
-        Ok(Terminal { device, signals, color })
+        Ok(RawTerminal { device, signals, color })
     }
 
     /// How many columns and lines there are.
@@ -86,7 +86,7 @@ impl Terminal {
     ///
     /// # Errors
     /// The terminal is gone.
-    pub fn draw(&self, lines: &[Line]) -> io::Result<()> {
+    pub fn draw(&self, lines: &[ScreenLine]) -> io::Result<()> {
         (&self.device.screen).write_all(escapes(lines, self.color).as_bytes())
     }
 
@@ -155,7 +155,7 @@ impl Terminal {
     }
 }
 
-impl Drop for Terminal {
+impl Drop for RawTerminal {
     fn drop(&mut self) {
         self.device.leave();
         if !thread::panicking() {
@@ -181,7 +181,7 @@ impl Device {
 }
 
 /// The keys in what a terminal sends; what is none that we know is left out.
-fn keys(bytes: &[u8]) -> Vec<Key> {
+fn keys(bytes: &[u8]) -> Vec<KeyPress> {
     let mut keys = vec![];
     let mut rest = bytes;
     while let Some(first) = rest.first() {
@@ -191,10 +191,10 @@ fn keys(bytes: &[u8]) -> Vec<Key> {
             continue;
         }
         keys.extend(match first {
-            b'\r' | b'\n' => Some(Key::Enter),
-            b'\t' => Some(Key::Tab),
-            0x7f | 0x08 => Some(Key::Backspace),
-            b' '..=b'~' => Some(Key::Char(char::from(*first))),
+            b'\r' | b'\n' => Some(KeyPress::Enter),
+            b'\t' => Some(KeyPress::Tab),
+            0x7f | 0x08 => Some(KeyPress::Backspace),
+            b' '..=b'~' => Some(KeyPress::Char(char::from(*first))),
             _ => None,
         });
         rest = &rest[1..];
@@ -203,7 +203,7 @@ fn keys(bytes: &[u8]) -> Vec<Key> {
 }
 
 struct Sequence {
-    key: Option<Key>,
+    key: Option<KeyPress>,
     length: usize,
     /// Whether it ends here.
     whole: bool,
@@ -213,22 +213,22 @@ struct Sequence {
 fn sequence(bytes: &[u8]) -> Option<Sequence> {
     let [0x1b, rest @ ..] = bytes else { return None };
     let ([b'[', rest @ ..] | [b'O', rest @ ..]) = rest else {
-        return Some(Sequence { key: Some(Key::Escape), length: 1, whole: !rest.is_empty() });
+        return Some(Sequence { key: Some(KeyPress::Escape), length: 1, whole: !rest.is_empty() });
     };
     let parameters = rest.iter().take_while(|byte| matches!(byte, b'0'..=b'?')).count();
     let Some(end) = rest.get(parameters) else {
         return Some(Sequence { key: None, length: bytes.len(), whole: false });
     };
     let key = match (end, &rest[..parameters]) {
-        (b'A', _) => Some(Key::Up),
-        (b'B', _) => Some(Key::Down),
-        (b'C', _) => Some(Key::Right),
-        (b'D', _) => Some(Key::Left),
-        (b'H', _) | (b'~', b"1" | b"7") => Some(Key::Home),
-        (b'F', _) | (b'~', b"4" | b"8") => Some(Key::End),
-        (b'Z', _) => Some(Key::BackTab),
-        (b'~', b"5") => Some(Key::PageUp),
-        (b'~', b"6") => Some(Key::PageDown),
+        (b'A', _) => Some(KeyPress::Up),
+        (b'B', _) => Some(KeyPress::Down),
+        (b'C', _) => Some(KeyPress::Right),
+        (b'D', _) => Some(KeyPress::Left),
+        (b'H', _) | (b'~', b"1" | b"7") => Some(KeyPress::Home),
+        (b'F', _) | (b'~', b"4" | b"8") => Some(KeyPress::End),
+        (b'Z', _) => Some(KeyPress::BackTab),
+        (b'~', b"5") => Some(KeyPress::PageUp),
+        (b'~', b"6") => Some(KeyPress::PageDown),
         _ => None,
     };
     Some(Sequence { key, length: 2 + parameters + 1, whole: true })
@@ -241,19 +241,34 @@ mod tests {
     #[test]
     fn keys_are_known_as_terminals_send_them() {
         let of = |bytes: &[u8]| keys(bytes);
-        assert_eq!(of(b"n\r\t\x7f"), [Key::Char('n'), Key::Enter, Key::Tab, Key::Backspace]);
-        assert_eq!(of(b"\x1b[A\x1bOB\x1b[C\x1bOD"), [Key::Up, Key::Down, Key::Right, Key::Left]);
-        assert_eq!(of(b"\x1b[5~\x1b[6~\x1b[Z"), [Key::PageUp, Key::PageDown, Key::BackTab]);
-        assert_eq!(of(b"\x1b[H\x1b[1~\x1b[F\x1b[4~"), [Key::Home, Key::Home, Key::End, Key::End]);
-        assert_eq!(of(b"\x1b"), [Key::Escape]);
-        assert_eq!(of(b"\x1b\x1b[A"), [Key::Escape, Key::Up]);
+        assert_eq!(
+            of(b"n\r\t\x7f"),
+            [KeyPress::Char('n'), KeyPress::Enter, KeyPress::Tab, KeyPress::Backspace]
+        );
+        assert_eq!(
+            of(b"\x1b[A\x1bOB\x1b[C\x1bOD"),
+            [KeyPress::Up, KeyPress::Down, KeyPress::Right, KeyPress::Left]
+        );
+        assert_eq!(
+            of(b"\x1b[5~\x1b[6~\x1b[Z"),
+            [KeyPress::PageUp, KeyPress::PageDown, KeyPress::BackTab]
+        );
+        assert_eq!(
+            of(b"\x1b[H\x1b[1~\x1b[F\x1b[4~"),
+            [KeyPress::Home, KeyPress::Home, KeyPress::End, KeyPress::End]
+        );
+        assert_eq!(of(b"\x1b"), [KeyPress::Escape]);
+        assert_eq!(of(b"\x1b\x1b[A"), [KeyPress::Escape, KeyPress::Up]);
     }
 
     /// Function keys, a mouse, what was pasted: nothing of it is a command by accident.
     #[test]
     fn of_other_sequences_no_part_is_a_key() {
-        assert_eq!(keys(b"\x1b[15~\x1b[1;5Px\x1b[<0;3;4Mq"), [Key::Char('x'), Key::Char('q')]);
+        assert_eq!(
+            keys(b"\x1b[15~\x1b[1;5Px\x1b[<0;3;4Mq"),
+            [KeyPress::Char('x'), KeyPress::Char('q')]
+        );
         assert_eq!(keys("é\0".as_bytes()), []);
-        assert_eq!(keys(b"x\x1b[1;"), [Key::Char('x')]);
+        assert_eq!(keys(b"x\x1b[1;"), [KeyPress::Char('x')]);
     }
 }

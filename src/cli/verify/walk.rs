@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::verifier::draw::text::Lines;
 use crate::verifier::draw::{json, text};
 use crate::verifier::verification::Verification;
-use crate::verifier::verified::{MOST, Verified};
+use crate::verifier::verified::{SHOWN_MAX, Verified};
 use crate::verifier::walk::{self, Entry};
 
 /// Tells the last parts of a program's walk, as many as are shown, and gives how many are not.
@@ -18,7 +18,7 @@ pub fn last<'a>(
 ) -> io::Result<usize> {
     let Verification { code, log, .. } = program;
     let count = walk::count(code, log);
-    let left_out = count.saturating_sub(MOST);
+    let left_out = count.saturating_sub(SHOWN_MAX);
     if left_out > 0 {
         say!("verify: the first {left_out} of {count} lines are left out");
     }

@@ -1,7 +1,7 @@
 //! fentry and fexit: a trampoline at the entry or the return of a function of the kernel, by its BTF id.
 
 use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, tracing};
-use crate::btf::Kind;
+use crate::btf::TypeKind;
 use crate::error::Error;
 use crate::host::refusal;
 use crate::host::types::KernelTypes;
@@ -43,7 +43,7 @@ impl Probe for Fentry {
     }
 
     fn parse(word: &str, place: &str, types: &KernelTypes) -> Result<Fentry, Error> {
-        let id = types.btf()?.map(|mut btf| btf.find_id(Kind::Func, place)).transpose();
+        let id = types.btf()?.map(|mut btf| btf.find_id(TypeKind::Func, place)).transpose();
         let id = id.map_err(|error| types.error(&error))?;
         if id == Some(None) {
             return Err(refusal::no_function(place));

@@ -2,22 +2,22 @@
 
 use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, c_string};
 use crate::error::Error;
-use crate::host::names::{self, Function};
+use crate::host::names::{self, KernelFunction};
 use crate::host::refusal;
 use crate::host::types::KernelTypes;
 use crate::insn::helper::GET_ATTACH_COOKIE;
-use crate::sys::link::{self, At, Functions};
+use crate::sys::link::{self, At, KprobeFunctions};
 use crate::sys::{AttachType, Errno, Link, Load, LoadError, Prog, ProgramType, SysError};
 
 /// The entries of functions of the kernel. The program gets the index of the one it runs at as its cookie.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KprobeMulti {
-    functions: Vec<Function>,
+    functions: Vec<KernelFunction>,
 }
 
 impl KprobeMulti {
     /// The entries of these functions.
-    pub fn new(functions: Vec<Function>) -> KprobeMulti {
+    pub fn new(functions: Vec<KernelFunction>) -> KprobeMulti {
         KprobeMulti { functions }
     }
 
@@ -30,13 +30,13 @@ impl KprobeMulti {
             let places = indexed
                 .flat_map(|(function, index)| function.addresses.iter().map(move |a| (*a, index)));
             let (addresses, cookies): (Vec<_>, Vec<_>) = places.unzip();
-            link::kprobe_multi(prog, Functions::Addresses(&addresses), At::Entry, &cookies)
+            link::kprobe_multi(prog, KprobeFunctions::Addresses(&addresses), At::Entry, &cookies)
         } else {
             let names = functions.iter().map(|function| c_string(&function.name));
             let names = names.collect::<Result<Vec<_>, _>>()?;
             let names: Vec<_> = names.iter().map(|name| name.as_c_str()).collect();
             let cookies: Vec<_> = (0..names.len() as u64).collect();
-            link::kprobe_multi(prog, Functions::Names(&names), At::Entry, &cookies)
+            link::kprobe_multi(prog, KprobeFunctions::Names(&names), At::Entry, &cookies)
         };
         link.map_err(|error| refused(&error))
     }
@@ -65,7 +65,7 @@ impl Probe for KprobeMulti {
     }
 
     fn trials(_: &KernelTypes) -> Vec<(&'static str, Result<KprobeMulti, Error>)> {
-        let function = Function { name: QUIET_FUNCTION.to_owned(), addresses: vec![] };
+        let function = KernelFunction { name: QUIET_FUNCTION.to_owned(), addresses: vec![] };
         vec![("kprobe.multi", Ok(KprobeMulti { functions: vec![function] }))]
     }
 

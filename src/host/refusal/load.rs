@@ -7,7 +7,7 @@ use super::shared::general;
 use crate::error::{Error, Failure};
 use crate::insn::helper::PROBE_READ_KERNEL;
 use crate::sys::{Errno, LoadError, ProgramType, SysError};
-use crate::verifier::log::{Event, events};
+use crate::verifier::log::{LogEvent, events};
 use crate::verifier::verification::Verification;
 
 /// Why the kernel refused to load this program, which is attached by this kind; `own` is the error's
@@ -153,7 +153,7 @@ pub fn reason(error: &LoadError) -> Option<&str> {
     let log = &*error.log;
     let log = log.find("\nVerification failed:").map_or(log, |at| &log[..=at]);
     let said = events(log).filter_map(|event| match event {
-        Event::Message(text) if !text.starts_with("processed ") => Some(text.trim()),
+        LogEvent::Message(text) if !text.starts_with("processed ") => Some(text.trim()),
         _ => None,
     });
     said.last()

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::mistake::{Mistake, Span, Word};
+use super::mistake::{Mistake, TextSpan, Word};
 use super::token::{Token, Tokens};
 
 /// `.program drop xdp`, `.program bitehist kprobe blk_mq_start_request`
@@ -94,8 +94,10 @@ fn program(text: &str, line: u32) -> Result<ProgramLine, Box<Mistake>> {
         let start = text.len() - rest.len();
         let end = rest.find(char::is_whitespace).map_or(text.len(), |length| start + length);
         at = end;
-        (start < end)
-            .then(|| Word { text: text[start..end].to_owned(), span: Span { line, start, end } })
+        (start < end).then(|| Word {
+            text: text[start..end].to_owned(),
+            span: TextSpan { line, start, end },
+        })
     });
     let directive = words.next().unwrap_or_default();
     let Some(name) = words.next() else {

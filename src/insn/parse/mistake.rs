@@ -7,7 +7,7 @@ pub(super) const SHOWN: usize = 10;
 
 /// Columns of one line, in bytes from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Span {
+pub struct TextSpan {
     /// The line, from 1.
     pub line: u32,
     /// The first byte.
@@ -22,14 +22,14 @@ pub struct Word {
     /// The word.
     pub text: String,
     /// Its place.
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 /// A mistake in a text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mistake {
     /// Its place.
-    pub span: Span,
+    pub span: TextSpan,
     /// What is wrong.
     pub what: String,
     /// What to write instead.
@@ -38,7 +38,7 @@ pub struct Mistake {
 
 impl Mistake {
     /// A boxed mistake: mistakes are rare, and every function that can fail returns one.
-    pub(super) fn new(span: Span, what: impl Into<String>) -> Box<Mistake> {
+    pub(super) fn new(span: TextSpan, what: impl Into<String>) -> Box<Mistake> {
         Box::new(Mistake { span, what: what.into(), help: None })
     }
 
@@ -135,7 +135,7 @@ impl fmt::Display for Mistakes {
 
 /// A line in three parts, of which the middle one is wrong. A tab becomes four spaces, and a control
 /// character a question mark.
-fn shown(line: &str, span: Span) -> (String, String, String) {
+fn shown(line: &str, span: TextSpan) -> (String, String, String) {
     let plain = |c: char| match c {
         '\t' => "    ".to_owned(),
         c if c.is_control() => "?".to_owned(),

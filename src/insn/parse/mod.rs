@@ -36,7 +36,7 @@ use std::sync::Arc;
 use directive::{Directive, directive};
 pub use directive::{MapLine, ProgramLine};
 use mistake::SHOWN;
-pub use mistake::{Mistake, Mistakes, Span, Word, like};
+pub use mistake::{Mistake, Mistakes, TextSpan, Word, like};
 use statement::{Need, Statement, no_helper, statement};
 use token::{Token, Tokens};
 
@@ -54,7 +54,7 @@ pub struct Source {
     /// The programs, at least one.
     pub programs: Vec<NamedProgram>,
     /// Fields whose offset is needed, each with its program and instruction.
-    fields: Vec<(usize, usize, statement::Field)>,
+    fields: Vec<(usize, usize, statement::NamedField)>,
     text: Arc<Text>,
 }
 
@@ -68,7 +68,7 @@ pub struct NamedProgram {
 }
 
 /// An offset in bytes, if it is known; or the mistake in the field, and what to write instead.
-pub type Offset = Result<Option<u32>, (String, Option<String>)>;
+pub type FieldOffset = Result<Option<u32>, (String, Option<String>)>;
 /// The largest number of instructions in a program, which is the kernel's limit.
 const INSTRUCTIONS: usize = 1_000_000;
 /// The largest number of fields, since each costs a search through the kernel's types.
@@ -82,7 +82,7 @@ const MAPS: usize = 1000;
 /// The text's mistakes, line by line.
 pub fn parse(file: &str, text: &str) -> Result<Source, Mistakes> {
     let lines = text.lines().map(str::to_owned).collect();
-    let mut parser = Parser {
+    let mut parser = TextParser {
         text: Arc::new(Text { file: file.to_owned(), lines }),
         license: None,
         maps: vec![],
@@ -104,18 +104,18 @@ struct Open {
     /// The labels, each with its index in `placed`.
     labels: HashMap<String, u32>,
     /// For each label the instruction after it, and the label's place in the text.
-    placed: Vec<(usize, Span)>,
+    placed: Vec<(usize, TextSpan)>,
     needs: Vec<(usize, Need)>,
 }
 
 impl Open {
     /// The instruction after a label, and the label's place in the text.
-    fn placed(&self, label: &str) -> Option<(usize, Span)> {
+    fn placed(&self, label: &str) -> Option<(usize, TextSpan)> {
         self.labels.get(label).map(|index| self.placed[*index as usize])
     }
 }
 
-struct Parser {
+struct TextParser {
     text: Arc<Text>,
     license: Option<Word>,
     maps: Vec<MapLine>,
@@ -124,7 +124,7 @@ struct Parser {
     mistakes: Vec<Mistake>,
 }
 
-impl Parser {
+impl TextParser {
     fn read(&mut self) {
         let text = self.text.clone();
         for (number, line) in (1..).zip(&text.lines) {
@@ -151,7 +151,7 @@ impl Parser {
             self.label(label)?;
         }
         if tokens.peek() != Token::End {
-            let Span { line, start, .. } = tokens.span();
+            let TextSpan { line, start, .. } = tokens.span();
             let Statement { insn, need } = statement(&mut tokens, wide)?;
             if before == INSTRUCTIONS {
                 return Err(Mistake::new(
@@ -255,7 +255,7 @@ impl Parser {
             let slots = slots(&open.insns);
             for (at, need) in std::mem::take(&mut open.needs) {
                 if let Need::Field(field) = need {
-                    let statement::Field { of, member, .. } = &field;
+                    let statement::NamedField { of, member, .. } = &field;
                     unresolved.push((at, format!("offsetof(struct {of}, {member})")));
                     fields.push((index, at, field));
                 } else if self.mistakes.len() < SHOWN
@@ -279,10 +279,10 @@ impl Parser {
             self.mistakes.push(*Mistake::new(field.span, format!("more than {FIELDS} fields")));
         }
         if programs.is_empty() && self.mistakes.is_empty() {
-            let span = Span { line: 1, ..Span::default() };
+            let span = TextSpan { line: 1, ..TextSpan::default() };
             self.mistakes.push(*Mistake::new(span, "the text has no instructions"));
         }
-        let Parser { text, maps, mistakes, .. } = self;
+        let TextParser { text, maps, mistakes, .. } = self;
         if mistakes.is_empty() {
             return Ok(Source { license, maps, programs, fields, text });
         }
@@ -370,12 +370,12 @@ impl Source {
     /// The mistakes that `offset` returned, or an offset that does not fit its instruction.
     pub fn resolve(
         &mut self,
-        offset: &mut dyn FnMut(&str, &str) -> Offset,
+        offset: &mut dyn FnMut(&str, &str) -> FieldOffset,
     ) -> Result<(), Mistakes> {
-        let mut known: Vec<(&str, &str, Offset)> = vec![];
+        let mut known: Vec<(&str, &str, FieldOffset)> = vec![];
         let mut mistakes = vec![];
         for (program, at, field) in &self.fields {
-            let statement::Field { of, member, span } = field;
+            let statement::NamedField { of, member, span } = field;
             let asked = match known.iter().position(|(o, m, _)| o == of && m == member) {
                 Some(index) => index,
                 None => {
@@ -490,7 +490,7 @@ fn not_code(code: &str, comment: &str, line: u32) -> Result<(), Box<Mistake>> {
     if !touches || statement(&mut Tokens::new(comment, line), false).is_err() {
         return Ok(());
     }
-    let span = Span { line, start: code.len(), end: code.len() + 1 };
+    let span = TextSpan { line, start: code.len(), end: code.len() + 1 };
     Err(Mistake::new(span, "`;` begins a comment, but this comment is an instruction")
         .help("write one instruction on a line, or a space before `;`"))
 }

@@ -2,7 +2,7 @@
 
 mod memory;
 
-use super::mistake::{Mistake, Span, Word};
+use super::mistake::{Mistake, TextSpan, Word};
 use super::token::{Token, Tokens};
 use crate::insn::helper::{self, Helper};
 use crate::insn::instruction::{Alu, Bits, Callee, Cond, Imm64, Insn, Operand, Size, Width};
@@ -27,22 +27,22 @@ pub enum Need {
     /// A map, or a function of the program.
     Symbol(Word),
     /// A field of a struct.
-    Field(Field),
+    Field(NamedField),
 }
 
 /// A field of a struct, in a text.
 #[derive(Clone, Debug)]
-pub struct Field {
+pub struct NamedField {
     pub of: String,
     pub member: String,
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 type Result<T> = std::result::Result<T, Box<Mistake>>;
 
 /// The instruction in the tokens. `wide` if its opcode is known to be that of a two-slot load.
 pub fn statement(tokens: &mut Tokens, wide: bool) -> Result<Statement> {
-    let mut parser = Parser { tokens, need: Need::Nothing, wide };
+    let mut parser = StatementParser { tokens, need: Need::Nothing, wide };
     let insn = parser.insn()?;
     parser.tokens.finish()?;
     Ok(Statement { insn, need: parser.need })
@@ -53,7 +53,7 @@ const KEYWORDS: [&str; 9] =
     ["lock", "if", "goto", "gotol", "may_goto", "call", "exit", "store_release", "r0"];
 const REGISTERS: &str = "the registers are r0 to r10, w0 to w10 their low halves, and fp is r10";
 
-struct Parser<'p, 'a> {
+struct StatementParser<'p, 'a> {
     tokens: &'p mut Tokens<'a>,
     need: Need,
     wide: bool,
@@ -61,13 +61,13 @@ struct Parser<'p, 'a> {
 
 /// A register, and the width in its name.
 #[derive(Clone, Copy)]
-struct Named {
+struct NamedReg {
     reg: Reg,
     width: Width,
-    span: Span,
+    span: TextSpan,
 }
 
-impl Parser<'_, '_> {
+impl StatementParser<'_, '_> {
     fn insn(&mut self) -> Result<Insn> {
         let start = self.tokens.span();
         let name = match self.tokens.peek() {
@@ -115,7 +115,7 @@ impl Parser<'_, '_> {
     }
 
     /// A register, if the next name is one.
-    fn register(&mut self) -> Result<Option<Named>> {
+    fn register(&mut self) -> Result<Option<NamedReg>> {
         let Token::Name(name) = self.tokens.peek() else { return Ok(None) };
         let span = self.tokens.span();
         let (number, width) = match name.split_at_checked(1) {
@@ -131,13 +131,13 @@ impl Parser<'_, '_> {
         match small.and_then(Reg::new) {
             Some(reg) => {
                 self.tokens.next();
-                Ok(Some(Named { reg, width, span }))
+                Ok(Some(NamedReg { reg, width, span }))
             }
             None => Err(Mistake::new(span, format!("there is no register {name}")).help(REGISTERS)),
         }
     }
 
-    fn any_register(&mut self) -> Result<Named> {
+    fn any_register(&mut self) -> Result<NamedReg> {
         match self.register()? {
             Some(named) => Ok(named),
             None => Err(self.tokens.expected("a register").help(REGISTERS)),
@@ -168,7 +168,7 @@ impl Parser<'_, '_> {
         self.holds(named, size)
     }
 
-    fn holds(&self, named: Named, size: Size) -> Result<Reg> {
+    fn holds(&self, named: NamedReg, size: Size) -> Result<Reg> {
         if named.width == Width::W32 && size == Size::U64 {
             let number = named.reg.number();
             return Err(Mistake::new(named.span, "64 bits do not fit into half a register")
@@ -178,7 +178,7 @@ impl Parser<'_, '_> {
     }
 
     /// The rest of a line that begins with a register.
-    fn assignment(&mut self, dst: Named) -> Result<Insn> {
+    fn assignment(&mut self, dst: NamedReg) -> Result<Insn> {
         let start = self.tokens.span();
         let signed = self.tokens.eat_name("s");
         let Token::Sign(sign) = self.tokens.peek() else {
@@ -231,8 +231,8 @@ impl Parser<'_, '_> {
     }
 
     /// The value after `dst =`.
-    fn value(&mut self, dst: Named) -> Result<Insn> {
-        let Named { width, reg, .. } = dst;
+    fn value(&mut self, dst: NamedReg) -> Result<Insn> {
+        let NamedReg { width, reg, .. } = dst;
         match self.tokens.peek() {
             Token::Sign("*") => self.load(dst),
             Token::Sign("(") => {
@@ -288,8 +288,8 @@ impl Parser<'_, '_> {
     }
 
     /// A register, a field's offset, or as LLVM writes it the name of a map or a function.
-    fn name(&mut self, dst: Named) -> Result<Insn> {
-        let Named { width, reg, .. } = dst;
+    fn name(&mut self, dst: NamedReg) -> Result<Insn> {
+        let NamedReg { width, reg, .. } = dst;
         let mut ahead = self.tokens.clone();
         let word = ahead.word("a value")?;
         if ahead.eat_name("ll") {
@@ -310,7 +310,7 @@ impl Parser<'_, '_> {
     }
 
     /// The register that is written must be the one that is read.
-    fn same(&mut self, dst: Named, what: &str) -> Result<()> {
+    fn same(&mut self, dst: NamedReg, what: &str) -> Result<()> {
         let src = self.any_register()?;
         if (src.reg, src.width) == (dst.reg, dst.width) {
             return Ok(());
@@ -320,7 +320,7 @@ impl Parser<'_, '_> {
         Err(Mistake::new(src.span, format!("a register can only be {what} in place")).help(help))
     }
 
-    fn wide_only(&self, dst: Named) -> Result<()> {
+    fn wide_only(&self, dst: NamedReg) -> Result<()> {
         match dst.width {
             Width::W64 => Ok(()),
             Width::W32 => {
@@ -332,8 +332,8 @@ impl Parser<'_, '_> {
     }
 
     /// A constant: one slot, or two if it needs 64 bits or is marked so.
-    fn number(&mut self, dst: Named) -> Result<Insn> {
-        let Named { width, reg, .. } = dst;
+    fn number(&mut self, dst: NamedReg) -> Result<Insn> {
+        let NamedReg { width, reg, .. } = dst;
         let (value, span) = self.tokens.number("a number")?;
         let long = self.tokens.eat_name("ll");
         if long || self.wide || width == Width::W64 && i32::try_from(value).is_err() {
@@ -347,7 +347,7 @@ impl Parser<'_, '_> {
     }
 
     /// `map[hist]`, `map[hist][0]+8`, `map[fd:3]`, `map[idx:0]`, `func[pc+3]`, `btf[7]`.
-    fn pseudo(&mut self, dst: Named) -> Result<Insn> {
+    fn pseudo(&mut self, dst: NamedReg) -> Result<Insn> {
         self.wide_only(dst)?;
         let kind = self.tokens.next();
         self.tokens.expect("[")?;
@@ -417,7 +417,7 @@ impl Parser<'_, '_> {
 
     /// What follows `if`.
     fn jump_if(&mut self) -> Result<Insn> {
-        let Named { reg: dst, width, .. } = self.any_register()?;
+        let NamedReg { reg: dst, width, .. } = self.any_register()?;
         let start = self.tokens.span();
         let signed = self.tokens.eat_name("s");
         let cond = match (signed, self.tokens.peek()) {
@@ -459,7 +459,7 @@ impl Parser<'_, '_> {
     }
 
     /// `pc+2`, `+2` or a label.
-    fn target(&mut self) -> Result<(i128, Span)> {
+    fn target(&mut self) -> Result<(i128, TextSpan)> {
         let start = self.tokens.span();
         let pc = self.tokens.eat_name("pc");
         match self.tokens.peek() {
@@ -571,7 +571,7 @@ fn swap(name: &str) -> Option<impl Fn(Reg) -> Insn> {
 }
 
 /// A number as a field of this type, or what is wrong with it.
-fn fit<T: TryFrom<i128>>(value: i128, span: Span, what: &str) -> Result<T> {
+fn fit<T: TryFrom<i128>>(value: i128, span: TextSpan, what: &str) -> Result<T> {
     T::try_from(value).map_err(|_| {
         let bits = 8 * size_of::<T>();
         Mistake::new(span, format!("{value} is too far for {what}, whose offset has {bits} bits"))
@@ -580,7 +580,7 @@ fn fit<T: TryFrom<i128>>(value: i128, span: Span, what: &str) -> Result<T> {
 
 /// A constant of 32 bits. One of 64 bits it stands for by its sign, so that there a number beyond
 /// 31 bits would not be what was written.
-fn immediate(value: i128, span: Span, width: Width) -> Result<i32> {
+fn immediate(value: i128, span: TextSpan, width: Width) -> Result<i32> {
     let unsigned = u32::try_from(value).ok().filter(|_| width == Width::W32);
     let value = i32::try_from(value).ok().or(unsigned.map(|value| value as i32));
     value.ok_or_else(|| {

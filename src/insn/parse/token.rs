@@ -1,6 +1,6 @@
 //! Splits a line of text into tokens.
 
-use super::mistake::{Mistake, Span, Word};
+use super::mistake::{Mistake, TextSpan, Word};
 
 /// A part of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,14 +56,14 @@ impl<'a> Tokens<'a> {
     }
 
     /// The place of the next token.
-    pub fn span(&self) -> Span {
-        Span { line: self.line, start: self.at, end: self.end }
+    pub fn span(&self) -> TextSpan {
+        TextSpan { line: self.line, start: self.at, end: self.end }
     }
 
     /// The place from `start` to the end of the last token that was returned.
-    pub fn since(&self, start: Span) -> Span {
+    pub fn since(&self, start: TextSpan) -> TextSpan {
         let end = self.text[..self.at].trim_end().len();
-        Span { end: end.max(start.end), ..start }
+        TextSpan { end: end.max(start.end), ..start }
     }
 
     /// Advances over a sign if it is next.
@@ -117,7 +117,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// A number that must be next, with any signs before it, and its place.
-    pub fn number(&mut self, what: &str) -> Result<(i128, Span), Box<Mistake>> {
+    pub fn number(&mut self, what: &str) -> Result<(i128, TextSpan), Box<Mistake>> {
         let start = self.span();
         let mut negative = false;
         while let Token::Sign(sign @ ("+" | "-")) = self.token {

@@ -2,18 +2,18 @@
 
 use super::{Map, Update, found};
 use crate::sys::attr::{MapBatch, address, address_mut, length};
-use crate::sys::call::{Command, bpf};
+use crate::sys::call::{BpfCommand, bpf};
 use crate::sys::{Errno, SysError};
 
 impl Map {
     /// Fills `batch` with the elements after those that it has; see [`Batch`]. Requires Linux 5.6.
     pub fn lookup_batch(&self, batch: &mut Batch) -> Result<(), SysError> {
-        batch.fill(self, Command::MapLookupBatch)
+        batch.fill(self, BpfCommand::MapLookupBatch)
     }
 
     /// Like [`Map::lookup_batch`], but also removes the elements. Requires Linux 5.6; hashes only.
     pub fn lookup_and_delete_batch(&self, batch: &mut Batch) -> Result<(), SysError> {
-        batch.fill(self, Command::MapLookupAndDeleteBatch)
+        batch.fill(self, BpfCommand::MapLookupAndDeleteBatch)
     }
 
     /// Sets many values: keys one after the other, values one after the other. Requires Linux 5.6.
@@ -24,7 +24,7 @@ impl Map {
         attr.values = address(values);
         attr.elem_flags = how as u64;
         // SAFETY: `count` keys and values are there, each as long as the map's (checked above).
-        unsafe { bpf(Command::MapUpdateBatch, &mut attr) }
+        unsafe { bpf(BpfCommand::MapUpdateBatch, &mut attr) }
     }
 
     /// Removes the elements of `keys`, one after the other, and returns how many: it stops at a key that is
@@ -33,7 +33,7 @@ impl Map {
         let count = self.count(keys);
         let mut attr = self.batch(keys, count);
         // SAFETY: `count` keys are there, each as long as the map's (checked above).
-        if found(unsafe { bpf(Command::MapDeleteBatch, &mut attr) })? {
+        if found(unsafe { bpf(BpfCommand::MapDeleteBatch, &mut attr) })? {
             Ok(count)
         } else {
             Ok(attr.count as usize)
@@ -212,7 +212,7 @@ impl Batch {
         pairs(self.keys(), self.key_len, self.values(), self.value_len)
     }
 
-    fn fill(&mut self, map: &Map, command: Command) -> Result<(), SysError> {
+    fn fill(&mut self, map: &Map, command: BpfCommand) -> Result<(), SysError> {
         let sizes = (self.key_len, self.value_len);
         assert_eq!(sizes, (map.key_len(), map.value_len), "a batch of another map's sizes");
         self.len = 0;
@@ -364,8 +364,8 @@ mod tests {
     fn where_there_are_no_batches_a_map_is_read_key_by_key() {
         for errno in [Errno::EINVAL, Errno::ENOTSUPP] {
             let (_hook, map) = map(&hash(), move |command, attr| match command {
-                Command::MapLookupBatch => Err(errno),
-                Command::MapGetNextKey => {
+                BpfCommand::MapLookupBatch => Err(errno),
+                BpfCommand::MapGetNextKey => {
                     let first = attr[8..16] == [0; 8];
                     let key = if first {
                         0
@@ -375,7 +375,7 @@ mod tests {
                     hook::memory(attr, 16, 2).copy_from_slice(&key.to_ne_bytes());
                     if key < 3 { Ok(0) } else { Err(Errno::ENOENT) }
                 }
-                Command::MapLookupElem => {
+                BpfCommand::MapLookupElem => {
                     let key = u16::from_ne_bytes(hook::memory(attr, 8, 2).try_into().unwrap());
                     hook::memory(attr, 16, 4).copy_from_slice(&u32::from(key + 1).to_ne_bytes());
                     if key == 1 { Err(Errno::ENOENT) } else { Ok(0) } // Gone meanwhile.
@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn a_hash_that_never_ends_is_not_walked_for_ever() {
         let (_hook, map) = map(&hash(), |command, _| match command {
-            Command::MapLookupBatch => Err(Errno::EINVAL),
+            BpfCommand::MapLookupBatch => Err(Errno::EINVAL),
             _ => Ok(0),
         });
         let mut entries = Entries::new();

@@ -1,8 +1,8 @@
 //! What is wrong with this particular program, and what to change in it.
 
-use super::super::history::{self, Did, Event, History};
-use super::super::log::Value;
-use super::super::path::Step;
+use super::super::history::{self, Did, History, HistoryEvent};
+use super::super::log::KnownValue;
+use super::super::path::PathStep;
 use super::Case;
 use super::words::{at_most, bytes, kind, words};
 use crate::insn::{Alu, Insn, Operand};
@@ -39,7 +39,7 @@ impl<'a> Case<'a, '_> {
     pub(super) fn explain(
         &self,
         at: Option<u32>,
-        value: Option<Value<'a>>,
+        value: Option<KnownValue<'a>>,
         history: &History<'a>,
     ) -> Advice {
         let general = match &self.known {
@@ -52,7 +52,7 @@ impl<'a> Case<'a, '_> {
     fn special(
         &self,
         at: Option<u32>,
-        value: Option<Value<'a>>,
+        value: Option<KnownValue<'a>>,
         history: &History<'a>,
     ) -> Option<Advice> {
         match (self.class(), self.register) {
@@ -202,7 +202,7 @@ impl<'a> Case<'a, '_> {
         &self,
         at: u32,
         register: u8,
-        value: Option<Value>,
+        value: Option<KnownValue>,
         history: &History,
     ) -> Option<Advice> {
         if let Some(ended) = self.ended(at, register, history) {
@@ -213,7 +213,7 @@ impl<'a> Case<'a, '_> {
             let is_null = value.is_some_and(|value| value.known == Some(0));
             matches!(event.did, Did::Compared { .. }) && is_null
         });
-        if let Some(Event { step, did: Did::Compared { held, .. }, .. }) = compared {
+        if let Some(HistoryEvent { step, did: Did::Compared { held, .. }, .. }) = compared {
             let branch = self.path.steps[*step].at;
             let way = if *held { "is taken" } else { "is not taken" };
             return Some((
@@ -300,7 +300,7 @@ impl<'a> Case<'a, '_> {
         &self,
         at: u32,
         register: u8,
-        value: Option<Value<'a>>,
+        value: Option<KnownValue<'a>>,
         history: &History<'a>,
     ) -> Option<Advice> {
         if let (Some(vs), Some(off), Some(size)) =
@@ -324,7 +324,7 @@ impl<'a> Case<'a, '_> {
                         let steps = &self.path.steps;
                         let scalar = |reg: u8| {
                             history::before(self.code, steps, event.step, reg)
-                                .filter(Value::is_scalar)
+                                .filter(KnownValue::is_scalar)
                         };
                         let found = |reg: u8| scalar(reg).map(|value| (slot, reg, value));
                         found(src.number()).or_else(|| found(dst.number()))
@@ -424,7 +424,7 @@ impl<'a> Case<'a, '_> {
     /// A comparison of another register that was made from this one, before the refused instruction.
     fn compared_copy(&self, register: u8) -> Option<(u32, u8)> {
         let steps = &self.path.steps[..self.index?];
-        let insn = |step: &Step| self.code.insn(step.at);
+        let insn = |step: &PathStep| self.code.insn(step.at);
         let made = steps
             .iter()
             .rposition(|step| insn(step).is_some_and(|insn| history::writes(insn, register)))?;
@@ -545,7 +545,7 @@ impl<'a> Case<'a, '_> {
         ))
     }
 
-    fn argument(&self, at: u32, register: u8, value: Option<Value>) -> Option<Advice> {
+    fn argument(&self, at: u32, register: u8, value: Option<KnownValue>) -> Option<Advice> {
         let known = self.known.as_ref()?;
         let callee = self.callee(at);
         let is = value.map_or(String::new(), |value| format!(" is {}", words(value)));
@@ -656,7 +656,7 @@ impl<'a> Case<'a, '_> {
         ))
     }
 
-    fn returned(&self, at: Option<u32>, value: Option<Value>) -> Option<Advice> {
+    fn returned(&self, at: Option<u32>, value: Option<KnownValue>) -> Option<Advice> {
         let known = self.known.as_ref()?;
         let want = known.field("want")?;
         let (from, to) = want.get(1..want.len().checked_sub(1)?)?.split_once([',', ';'])?;

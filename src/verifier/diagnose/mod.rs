@@ -3,10 +3,10 @@
 mod advice;
 mod words;
 
-use super::causes::{self, Known};
-use super::history::{self, Did, Event, History};
-use super::log::{Missing, Processed, Value};
-use super::path::{Code, Path, Step, path};
+use super::causes::{self, KnownMessage};
+use super::history::{self, Did, History, HistoryEvent};
+use super::log::{KnownValue, Missing, Processed};
+use super::path::{Code, Path, PathStep, path};
 use crate::insn::{Alu, Callee, Helper, Imm64, Insn, Operand};
 
 pub use words::words;
@@ -23,9 +23,9 @@ pub struct Diagnosis<'a> {
     /// The register that the refusal is about.
     pub register: Option<u8>,
     /// What was known about the register there.
-    pub value: Option<Value<'a>>,
+    pub value: Option<KnownValue<'a>>,
     /// How the register came to this value.
-    pub history: Vec<Told<'a>>,
+    pub history: Vec<HistoryStep<'a>>,
     /// What the verifier demands.
     pub demand: String,
     /// What to change.
@@ -64,7 +64,7 @@ impl Diagnosis<'_> {
 
 /// A step of the history, in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Told<'a> {
+pub struct HistoryStep<'a> {
     /// The instruction's slot.
     pub at: u32,
     /// The register that it is about.
@@ -72,7 +72,7 @@ pub struct Told<'a> {
     /// What the instruction did.
     pub what: String,
     /// What was known about the register after it.
-    pub value: Option<Value<'a>>,
+    pub value: Option<KnownValue<'a>>,
 }
 
 /// Diagnoses a refusal from the log. Logs of levels 1 and 2 have the most in them, those of level 4 only
@@ -117,12 +117,12 @@ pub fn diagnose<'a>(code: &Code, log: &'a str) -> Option<Diagnosis<'a>> {
 
 /// The lines that give the reason, without mere remarks; and the cause of the first line whose cause is
 /// known.
-fn said<'a>(path: &Path<'a>) -> (Vec<&'a str>, Option<Known<'a>>) {
+fn said<'a>(path: &Path<'a>) -> (Vec<&'a str>, Option<KnownMessage<'a>>) {
     let mut known = None;
     let mut reasons = path.messages.clone();
     reasons.retain(|line| {
         let found = causes::find(line);
-        let remark = found.as_ref().is_some_and(Known::is_remark)
+        let remark = found.as_ref().is_some_and(KnownMessage::is_remark)
             || line.starts_with("Unrecognized arg#")
             || line.starts_with("arg#") && line.ends_with("is not a struct")
             || line.starts_with("reg type unsupported for arg#");
@@ -143,7 +143,7 @@ struct Case<'a, 'c> {
     path: &'c Path<'a>,
     /// The message.
     first: &'a str,
-    known: Option<Known<'a>>,
+    known: Option<KnownMessage<'a>>,
     /// The step of the path that was refused.
     index: Option<usize>,
     register: Option<u8>,
@@ -332,7 +332,7 @@ impl<'a> Case<'a, '_> {
         }
     }
 
-    fn value(&self, register: Option<u8>) -> Option<Value<'a>> {
+    fn value(&self, register: Option<u8>) -> Option<KnownValue<'a>> {
         history::before(self.code, &self.path.steps, self.index?, register?)
     }
 
@@ -358,7 +358,7 @@ impl<'a> Case<'a, '_> {
             });
             if let Some(step) = call {
                 let did = Did::Invalidated(number);
-                history.events.push(Event { step, did, value: None, times_before: 0 });
+                history.events.push(HistoryEvent { step, did, value: None, times_before: 0 });
                 history.events.sort_by_key(|event| event.step);
             }
         }
@@ -390,7 +390,7 @@ impl<'a> Case<'a, '_> {
         if demand == sentence { String::new() } else { demand }
     }
 
-    fn told(&self, history: &History<'a>) -> Vec<Told<'a>> {
+    fn told(&self, history: &History<'a>) -> Vec<HistoryStep<'a>> {
         let told = history.events.iter().map(|event| {
             let mut told = tell(self.code, &self.path.steps, event);
             if let Did::Passed(register) = event.did
@@ -421,11 +421,11 @@ fn callee(code: &Code, at: u32) -> String {
 }
 
 /// An event of the history in words.
-pub fn tell<'a>(code: &Code, steps: &[Step<'a>], event: &Event<'a>) -> Told<'a> {
+pub fn tell<'a>(code: &Code, steps: &[PathStep<'a>], event: &HistoryEvent<'a>) -> HistoryStep<'a> {
     let at = steps[event.step].at;
     let constant = match code.insn(at) {
         Some(Insn::Alu { op: Alu::Mov, src: Operand::Imm(imm), .. }) => {
-            Some(Value::constant(imm.into()))
+            Some(KnownValue::constant(imm.into()))
         }
         _ => None,
     };
@@ -457,5 +457,5 @@ pub fn tell<'a>(code: &Code, steps: &[Step<'a>], event: &Event<'a>) -> Told<'a> 
         Did::Wrote(register) | Did::Compared { register, .. } => Some(register),
         Did::Wiped(_) | Did::Invalidated(_) | Did::Passed(_) | Did::Stored(_) => None,
     };
-    Told { at, register, what, value: event.value }
+    HistoryStep { at, register, what, value: event.value }
 }

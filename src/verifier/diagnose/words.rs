@@ -1,6 +1,6 @@
 //! Values in words.
 
-use super::super::log::{Bounds, Value};
+use super::super::log::{Bounds, KnownValue};
 
 /// How to bound a register to 0 to `last`, which is not negative.
 pub(super) fn at_most(before: u32, register: u8, last: i64) -> String {
@@ -32,7 +32,7 @@ pub(super) fn kind(kernel: &str) -> String {
 }
 
 /// A value in words.
-pub fn words(value: Value) -> String {
+pub fn words(value: KnownValue) -> String {
     let number_of = |key| value.number(key).unwrap_or(0);
     let off = number_of("off").checked_add(number_of("imm"));
     let bounds = value.bounds();
@@ -78,7 +78,7 @@ pub fn words(value: Value) -> String {
     format!("{null}{what}{moved}")
 }
 
-fn number(value: Value) -> String {
+fn number(value: KnownValue) -> String {
     if let Some(known) = value.known {
         return if known.unsigned_abs() > 65535 {
             format!("{known:#x}")

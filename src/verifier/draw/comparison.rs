@@ -3,15 +3,15 @@
 use serde_json::Value as Json;
 
 use super::json::{attach_to_json, totals_to_json, value_to_json};
-use crate::verifier::compare::{Comparison, Differing, Parting, Program, Side, Told, Why};
+use crate::verifier::compare::{Comparison, Coverage, Differing, Match, Parting, Side, Why};
 use crate::verifier::diagnose::{diagnose, words};
-use crate::verifier::log::Value;
-use crate::verifier::pair::{Found, LONGEST, Pair};
+use crate::verifier::log::KnownValue;
+use crate::verifier::pair::{Counterpart, LONGEST, Pair};
 use crate::verifier::recording::{Recording, Verdict};
 use crate::verifier::totals::Totals;
-use crate::verifier::verified::{MOST, Verified};
+use crate::verifier::verified::{SHOWN_MAX, Verified};
 use crate::verifier::walk::name;
-use crate::view::table::{Side as Column, table};
+use crate::view::table::{Align as Column, table};
 
 /// The number of values and paths that the text shows; the JSON has all.
 const FIRST: usize = 8;
@@ -31,7 +31,7 @@ fn to_json(verified: &Verified, pair: &Pair, kernel: &str) -> Json {
         ("log", pair.file.as_str().into()),
         ("here", here),
     ];
-    let Some(Found { there, totals, comparison }) = &pair.found else {
+    let Some(Counterpart { there, totals, comparison }) = &pair.found else {
         fields.push(("there", Json::Null));
         return object(fields);
     };
@@ -40,10 +40,10 @@ fn to_json(verified: &Verified, pair: &Pair, kernel: &str) -> Json {
         other["sentence"] = why.into();
     }
     let is_of = match &comparison.program {
-        Program::Same => "this program",
-        Program::Numbers(_) => "this program with other numbers",
-        Program::Other(..) => "another program",
-        Program::Untold => "unknown",
+        Match::Same => "this program",
+        Match::Numbers(_) => "this program with other numbers",
+        Match::Other(..) => "another program",
+        Match::Untold => "unknown",
     };
     let whole = comparison.here.whole && comparison.there.whole;
     fields.extend([
@@ -116,7 +116,7 @@ pub fn text(verified: &Verified, pairs: &[Pair], kernel: &str) -> String {
     let mut text = format!(".program {}\n", verified.title());
     text += &totals(verified, pairs, kernel);
     for pair in pairs {
-        let Some(Found { there, comparison, .. }) = &pair.found else { continue };
+        let Some(Counterpart { there, comparison, .. }) = &pair.found else { continue };
         let mut lines = vec![];
         if let Some(why) = refusal(verified, there) {
             lines.push(format!("refused there: {why}"));
@@ -136,9 +136,9 @@ pub fn text(verified: &Verified, pairs: &[Pair], kernel: &str) -> String {
 }
 
 /// A number of the totals.
-type Number = fn(&Totals) -> Option<u32>;
+type Total = fn(&Totals) -> Option<u32>;
 
-const NUMBERS: [(&str, Number); 5] = [
+const NUMBERS: [(&str, Total); 5] = [
     ("instructions processed", |it| Some(it.processed?.insns)),
     ("states", |it| Some(it.processed?.states)),
     ("states, peak", |it| Some(it.processed?.peak_states)),
@@ -151,7 +151,7 @@ const NUMBERS: [(&str, Number); 5] = [
 fn totals(verified: &Verified, pairs: &[Pair], kernel: &str) -> String {
     let mut columns = vec![("", Column::Left), ("here", Column::Right)];
     columns.extend(pairs.iter().map(|pair| (pair.file.as_str(), Column::Right)));
-    let row = |label: &str, here: String, there: &dyn Fn(&Found) -> String| {
+    let row = |label: &str, here: String, there: &dyn Fn(&Counterpart) -> String| {
         let cells = pairs.iter().map(|pair| pair.found.as_ref().map_or("-".into(), there));
         [label.to_owned(), here].into_iter().chain(cells).collect::<Vec<_>>()
     };
@@ -182,8 +182,8 @@ fn limits(verified: &Verified, there: &Recording, comparison: &Comparison) -> Ve
     }
     let mut lines = vec![];
     match &comparison.program {
-        Program::Same => {}
-        Program::Numbers(others) => {
+        Match::Same => {}
+        Match::Numbers(others) => {
             let (at, text) = others[0];
             // Without its opcode, which is the same.
             let ours = verified.program.text(at).split_off(5);
@@ -192,22 +192,22 @@ fn limits(verified: &Verified, there: &Recording, comparison: &Comparison) -> Ve
                 others.len()
             ));
         }
-        Program::Other(..) => {
+        Match::Other(..) => {
             return vec!["the log is of another program: the walks are not compared".into()];
         }
-        Program::Untold => {
+        Match::Untold => {
             return vec!["the log shows no instructions: the walks cannot be compared".into()];
         }
     }
     if verified.totals_only {
-        lines.push(format!("more than {MOST} instructions here: the walks are not compared"));
+        lines.push(format!("more than {SHOWN_MAX} instructions here: the walks are not compared"));
         return lines;
     }
     if comparison.here.insns == 0 {
         lines.push("no instruction was processed here".into());
     }
     for (told, where_) in [(comparison.here, "here"), (comparison.there, "there")] {
-        let Told { insns, whole, missing } = told;
+        let Coverage { insns, whole, missing } = told;
         let lost = match (missing.head, missing.tail) {
             (true, _) => "the log's beginning is missing",
             (_, true) => "the log's end is missing",
@@ -244,7 +244,7 @@ fn values(verified: &Verified, all: &[Differing]) -> Vec<String> {
 }
 
 /// A value in words with the kernel's own attributes, for two values that are the same in words.
-fn attributes(value: &Value, words: &str) -> String {
+fn attributes(value: &KnownValue, words: &str) -> String {
     let all: Vec<_> = value.attributes().map(|(key, number)| format!("{key}={number}")).collect();
     format!("{words} ({})", all.join(","))
 }

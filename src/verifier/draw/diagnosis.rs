@@ -2,13 +2,14 @@
 
 use crate::insn::Insn;
 use crate::verifier::diagnose::{Diagnosis, words};
-use crate::verifier::verification::{Source, Verification};
+use crate::verifier::verification::{SourceLine, Verification};
 
 impl Verification {
     /// The diagnosis as text, with or without colours. If there is none, the log itself.
     pub fn render(&self, color: bool) -> String {
         let Some(diagnosis) = self.diagnose() else { return self.log.clone() };
-        let mut page = Page { text: String::new(), color, width: 2, shown: None, last: None };
+        let mut page =
+            DiagnosisText { text: String::new(), color, width: 2, shown: None, last: None };
         page.whole(self, &diagnosis);
         page.text
     }
@@ -18,17 +19,17 @@ const RED: &str = "\x1b[1;31m";
 const BLUE: &str = "\x1b[1;34m";
 const BOLD: &str = "\x1b[1m";
 
-struct Page<'a> {
+struct DiagnosisText<'a> {
     text: String,
     color: bool,
     /// The width of the slots' numbers.
     width: usize,
     /// The source line and the slot that were shown last.
-    shown: Option<&'a Source>,
+    shown: Option<&'a SourceLine>,
     last: Option<u32>,
 }
 
-impl<'a> Page<'a> {
+impl<'a> DiagnosisText<'a> {
     fn whole(&mut self, program: &'a Verification, diagnosis: &Diagnosis) {
         let slots = diagnosis.history.iter().map(|told| told.at).chain(diagnosis.at);
         self.width = slots.max().unwrap_or(0).to_string().len().max(2);
@@ -96,7 +97,7 @@ impl<'a> Page<'a> {
         }
         let text = program.text(at);
         let source = program.source_beside(at);
-        let place = |source: &'a Source| (&source.file, source.line);
+        let place = |source: &'a SourceLine| (&source.file, source.line);
         if let Some(source) = source.filter(|it| self.shown.map(place) != Some(place(it))) {
             self.bar(&format!("{}:{}: {}", source.file, source.line, source.text));
             self.shown = Some(source);

@@ -3,9 +3,9 @@
 use serde_json::{Map as Fields, Value as Json, json};
 
 use crate::verifier::diagnose::words;
-use crate::verifier::log::{Place, Value};
+use crate::verifier::log::{KnownValue, Place};
 use crate::verifier::totals::Totals;
-use crate::verifier::verification::{Source, Verification};
+use crate::verifier::verification::{SourceLine, Verification};
 use crate::verifier::verified::Verified;
 use crate::verifier::walk::{Entry, Exact, name};
 
@@ -62,7 +62,7 @@ fn entry_to_json(program: &Verification, name: &str, entry: &Entry, all: bool) -
                 let known = step.known.iter().map(|(place, value)| (*place, Some(*value)));
                 line["known"] = changed(&known.collect::<Vec<_>>());
             }
-            if let Some(Source { file, line: number, text, .. }) = program.source(step.at) {
+            if let Some(SourceLine { file, line: number, text, .. }) = program.source(step.at) {
                 line["file"] = file.as_str().into();
                 line["line"] = (*number).into();
                 line["source"] = text.as_str().into();
@@ -94,7 +94,7 @@ fn exact_to_json(exact: &Exact) -> Json {
     json!({"places": places, "over": exact.over})
 }
 
-fn changed(changes: &[(Place, Option<Value>)]) -> Json {
+fn changed(changes: &[(Place, Option<KnownValue>)]) -> Json {
     let fields =
         changes.iter().map(|(place, value)| (name(*place), value.map(value_to_json).into()));
     Json::Object(fields.collect())
@@ -106,7 +106,7 @@ pub(super) fn attach_to_json(verified: &Verified) -> Json {
 }
 
 /// What is known of a value.
-pub(super) fn value_to_json(value: Value) -> Json {
+pub(super) fn value_to_json(value: KnownValue) -> Json {
     let mut fields = json!({"is": words(value), "type": value.type_, "precise": value.precise});
     if let Some(known) = value.known {
         fields["value"] = known.into();

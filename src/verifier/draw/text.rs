@@ -1,9 +1,9 @@
 //! The walk as text: a line for each instruction.
 
-use super::wording::{self, Line};
-use crate::verifier::verification::{Source, Verification};
+use super::wording::{self, WalkLine};
+use crate::verifier::verification::{SourceLine, Verification};
 use crate::verifier::verified::Verified;
-use crate::verifier::walk::{Entry, Step};
+use crate::verifier::walk::{Entry, WalkStep};
 
 /// The heading of a program's walk.
 pub fn head(verified: &Verified) -> String {
@@ -21,7 +21,7 @@ pub struct Lines<'a> {
     program: &'a Verification,
     all: bool,
     /// The source line that was shown last.
-    source: Option<&'a Source>,
+    source: Option<&'a SourceLine>,
     text: String,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Lines<'a> {
 
     /// The lines of the next part.
     pub fn entry(&mut self, entry: &Entry) -> String {
-        let Line { text, behind } = wording::line(self.program, entry, self.all);
+        let WalkLine { text, behind } = wording::line(self.program, entry, self.all);
         let depth = entry.depth();
         match entry {
             Entry::Step(step) => self.source(step),
@@ -53,11 +53,11 @@ impl<'a> Lines<'a> {
         std::mem::take(&mut self.text)
     }
 
-    fn source(&mut self, step: &Step) {
+    fn source(&mut self, step: &WalkStep) {
         let Some(source) = self.program.source_beside(step.at) else { return };
         let before = self.source.replace(source);
         if before.is_none_or(|it| it.place() != source.place()) {
-            let Source { file, line, text, .. } = source;
+            let SourceLine { file, line, text, .. } = source;
             self.line(step.depth, &format!("; {text} @ {file}:{line}"), "");
         }
     }

@@ -1,9 +1,9 @@
 //! The parts of a walk in words, one line for each.
 
 use crate::verifier::diagnose::words;
-use crate::verifier::log::{Place, Value};
+use crate::verifier::log::{KnownValue, Place};
 use crate::verifier::verification::Verification;
-use crate::verifier::walk::{Change, Entry, Exact, Step, name};
+use crate::verifier::walk::{Change, Entry, Exact, WalkStep, name};
 
 /// The depth of branches from which on they are not indented further.
 pub const DEEPEST: usize = 12;
@@ -16,7 +16,7 @@ pub const CUT: &str = "here a part of the log is missing: it did not fit";
 
 /// A part of the walk in words.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Line {
+pub struct WalkLine {
     /// The part itself, such as an instruction.
     pub text: String,
     /// What the verifier learnt there; may be empty.
@@ -25,7 +25,7 @@ pub struct Line {
 
 /// A part of the walk in words. With `all`, an instruction has everything known after it, not only what
 /// it changed.
-pub fn line(program: &Verification, entry: &Entry, all: bool) -> Line {
+pub fn line(program: &Verification, entry: &Entry, all: bool) -> WalkLine {
     let (text, behind) = match entry {
         Entry::Begin { at, changes } => (format!("begins at {at}:"), plainly(changes)),
         Entry::Step(step) => {
@@ -42,7 +42,7 @@ pub fn line(program: &Verification, entry: &Entry, all: bool) -> Line {
         Entry::Said(text) => (format!("; {text}"), String::new()),
         Entry::Cut => (format!("; {CUT}"), String::new()),
     };
-    Line { text, behind }
+    WalkLine { text, behind }
 }
 
 /// The indentation of a line at a depth of branches.
@@ -56,7 +56,7 @@ pub fn branch(from: &str, to: u32, speculative: bool) -> String {
     format!("from {from} to {to}{guess}:")
 }
 
-fn behind(step: &Step, all: bool) -> String {
+fn behind(step: &WalkStep, all: bool) -> String {
     let behind = match all {
         true => {
             let known = step.known.iter().map(|(place, value)| (*place, Some(*value)));
@@ -101,7 +101,11 @@ fn plainly(changes: &[Change]) -> String {
 }
 
 /// `r0 = NULL or the address of a map value, r1 r2 gone`, with places and values marked up.
-pub fn learnt(changes: &[Change], marked: fn(Place) -> String, is: fn(Value) -> String) -> String {
+pub fn learnt(
+    changes: &[Change],
+    marked: fn(Place) -> String,
+    is: fn(KnownValue) -> String,
+) -> String {
     let mut all = vec![];
     let mut gone = vec![];
     for (place, value) in changes {
@@ -117,7 +121,7 @@ pub fn learnt(changes: &[Change], marked: fn(Place) -> String, is: fn(Value) -> 
 }
 
 /// `7 exactly`: a value, and whether exactly this value matters.
-pub fn is(value: Value) -> String {
+pub fn is(value: KnownValue) -> String {
     let exact = if value.precise { " exactly" } else { "" };
     format!("{}{exact}", words(value))
 }

@@ -1,6 +1,6 @@
 //! The verifier's log as a stream of events.
 //!
-//! The kernel promises no format, and it changed often. An [`Event`] is what all of Linux 5.10 to 7.3
+//! The kernel promises no format, and it changed often. An [`LogEvent`] is what all of Linux 5.10 to 7.3
 //! mean, whichever way they spell it. Events borrow from the text: a log of 16 MB needs no memory but
 //! its own.
 //!
@@ -22,15 +22,15 @@ mod statistics;
 mod words;
 
 pub use precision::Backtrack;
-pub use report::{Report, Step};
-pub use state::{Bounds, Place, State, Value};
+pub use report::{Report, ReportStep};
+pub use state::{Bounds, KnownValue, Place, State};
 pub use statistics::{Processed, Statistic};
 
 use words::Words;
 
 /// What one line of the log says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Event<'a> {
+pub enum LogEvent<'a> {
     /// The verifier walks over this instruction.
     Insn {
         /// Its slot.
@@ -73,7 +73,7 @@ pub enum Event<'a> {
         place: Option<(&'a str, u32)>,
     },
     /// The walk enters a function of the program, or leaves it.
-    Frame(Frame),
+    Frame(FrameChange),
     /// A function of the program begins at a slot.
     Function {
         /// Its number; 0 is the program itself.
@@ -117,7 +117,7 @@ pub enum Event<'a> {
 
 /// A call of a function of the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Frame {
+pub enum FrameChange {
     /// The caller's state follows.
     Caller,
     /// The callee's state follows.
@@ -172,48 +172,48 @@ fn first_slot(words: &mut Words) -> Option<u32> {
 }
 
 /// The events of a log, in its order. Empty lines are none.
-pub fn events(log: &str) -> Events<'_> {
+pub fn events(log: &str) -> LogEvents<'_> {
     let missing = missing(log);
     let mut rest = log;
     let mut pending = None;
     if missing.head {
         let (cut, whole) = log.split_once('\n').unwrap_or((log, ""));
-        (rest, pending) = (whole, Some(Event::Cut(cut)));
+        (rest, pending) = (whole, Some(LogEvent::Cut(cut)));
     }
     let mut end = "";
     if missing.tail && !rest.ends_with('\n') {
         let whole = rest.rfind('\n').map_or(0, |at| at + 1);
         (rest, end) = rest.split_at(whole);
     }
-    Events { rest, end, pending, passes: false }
+    LogEvents { rest, end, pending, passes: false }
 }
 
 /// The events of a log that tell of the walk itself: without what Linux 5.10 says is known at the
 /// beginning of a stretch that it goes back over.
-pub(super) fn events_of_walk(log: &str) -> impl Iterator<Item = Event<'_>> {
+pub(super) fn events_of_walk(log: &str) -> impl Iterator<Item = LogEvent<'_>> {
     let mut backtracked = false;
     events(log).filter(move |event| {
-        let before = std::mem::replace(&mut backtracked, matches!(event, Event::Backtrack(_)));
-        !(before && matches!(event, Event::State { at: None, .. }))
+        let before = std::mem::replace(&mut backtracked, matches!(event, LogEvent::Backtrack(_)));
+        !(before && matches!(event, LogEvent::State { at: None, .. }))
     })
 }
 
 /// See [`events()`].
 #[derive(Clone, Debug)]
-pub struct Events<'a> {
+pub struct LogEvents<'a> {
     rest: &'a str,
     /// The line that is cut off.
     end: &'a str,
     /// The second event of a line that has two.
-    pending: Option<Event<'a>>,
+    pending: Option<LogEvent<'a>>,
     /// Whether we are where passes before the walk list the program: Linux 7.3.
     passes: bool,
 }
 
-impl<'a> Iterator for Events<'a> {
-    type Item = Event<'a>;
+impl<'a> Iterator for LogEvents<'a> {
+    type Item = LogEvent<'a>;
 
-    fn next(&mut self) -> Option<Event<'a>> {
+    fn next(&mut self) -> Option<LogEvent<'a>> {
         if let Some(event) = self.pending.take() {
             return Some(event);
         }
@@ -225,19 +225,19 @@ impl<'a> Iterator for Events<'a> {
             if line.starts_with(report::START) {
                 let (report, rest) = Report::split(here);
                 self.rest = rest;
-                return Some(Event::Report(report));
+                return Some(LogEvent::Report(report));
             }
             if !line.trim_ascii().is_empty() {
                 return Some(self.line(line));
             }
         }
         let end = std::mem::take(&mut self.end);
-        (!end.is_empty()).then_some(Event::Cut(end))
+        (!end.is_empty()).then_some(LogEvent::Cut(end))
     }
 }
 
-impl<'a> Events<'a> {
-    fn line(&mut self, line: &'a str) -> Event<'a> {
+impl<'a> LogEvents<'a> {
+    fn line(&mut self, line: &'a str) -> LogEvent<'a> {
         let event = match line.as_bytes()[0] {
             b'0'..=b'9' => self.numbered(line),
             b' ' => self.indented(line),
@@ -245,112 +245,112 @@ impl<'a> Events<'a> {
             b'(' => pass_of_stack(line),
             _ => self.worded(line),
         };
-        event.unwrap_or(Event::Message(line))
+        event.unwrap_or(LogEvent::Message(line))
     }
 
     /// `8: (25) if r1 > 0x7 goto pc+1`, `8: R1=ctx()`, `8: safe`.
-    fn numbered(&mut self, line: &'a str) -> Option<Event<'a>> {
+    fn numbered(&mut self, line: &'a str) -> Option<LogEvent<'a>> {
         let mut words = Words(line);
         let at = words.number()?;
         words.skip(":")?;
         let rest = words.0;
         if rest == " safe" {
-            return Some(Event::Safe { at });
+            return Some(LogEvent::Safe { at });
         }
         // What it cannot print: BUG_db, BUG_ld_00.
         if let Some(code) = rest.strip_prefix(" BUG_") {
             let code = u8::from_str_radix(code.get(code.len().checked_sub(2)?..)?, 16).ok()?;
-            return Some(Event::Insn { at, code, text: rest.trim_start(), state: None });
+            return Some(LogEvent::Insn { at, code, text: rest.trim_start(), state: None });
         }
         if !rest.starts_with(" (") {
-            return Some(Event::State { at: Some(at), state: State::parse(rest)? });
+            return Some(LogEvent::State { at: Some(at), state: State::parse(rest)? });
         }
         if self.passes {
-            return Some(Event::Pass(line));
+            return Some(LogEvent::Pass(line));
         }
         let (code, rest) = opcode(rest)?;
         // The state behind it, after a semicolon; or the one before the next instruction, where the
         // log was wound back to here: then the line of that has lost its beginning.
         if let Some((text, state)) = rest.split_once(';') {
             let state = Some(State::parse(state)?);
-            return Some(Event::Insn { at, code, text: text.trim_end(), state });
+            return Some(LogEvent::Insn { at, code, text: text.trim_end(), state });
         }
         let mut text = rest;
         if let Some((before, next, state)) = glued(rest) {
             text = before;
-            self.pending = Some(Event::State { at: Some(next), state });
+            self.pending = Some(LogEvent::State { at: Some(next), state });
         }
-        Some(Event::Insn { at, code, text: text.trim_end(), state: None })
+        Some(LogEvent::Insn { at, code, text: text.trim_end(), state: None })
     }
 
     /// A state by itself; what is live; or what a pass says of an instruction.
-    fn indented(&self, line: &'a str) -> Option<Event<'a>> {
+    fn indented(&self, line: &'a str) -> Option<LogEvent<'a>> {
         let text = line.trim_start();
         if State::begins(text) {
-            return Some(Event::State { at: None, state: State::parse(text)? });
+            return Some(LogEvent::State { at: None, state: State::parse(text)? });
         }
         live(text).or_else(|| {
             let mut words = Words(text);
             words.number()?;
             words.skip(": (")?;
-            Some(Event::Pass(line))
+            Some(LogEvent::Pass(line))
         })
     }
 
-    fn worded(&mut self, line: &'a str) -> Option<Event<'a>> {
+    fn worded(&mut self, line: &'a str) -> Option<LogEvent<'a>> {
         if let Some(event) = edge(line) {
             return Some(event);
         }
         if let Some(step) = Backtrack::parse(line) {
-            return Some(Event::Backtrack(step));
+            return Some(LogEvent::Backtrack(step));
         }
         if let Some(statistic) = Statistic::parse(line) {
-            return Some(Event::Statistic(statistic));
+            return Some(LogEvent::Statistic(statistic));
         }
         match line {
-            "caller:" => return Some(Event::Frame(Frame::Caller)),
-            "callee:" => return Some(Event::Frame(Frame::Callee)),
-            "returning from callee:" => return Some(Event::Frame(Frame::Returning)),
+            "caller:" => return Some(LogEvent::Frame(FrameChange::Caller)),
+            "callee:" => return Some(LogEvent::Frame(FrameChange::Callee)),
+            "returning from callee:" => return Some(LogEvent::Frame(FrameChange::Returning)),
             "Live regs before insn:" => {
                 self.passes = false;
-                return Some(Event::Pass(line));
+                return Some(LogEvent::Pass(line));
             }
             _ => {}
         }
         let mut words = Words(line);
         if words.skip("to caller at ").is_some() {
             let at = words.number()?;
-            return (words.0 == ":").then_some(Event::Frame(Frame::Back(at)));
+            return (words.0 == ":").then_some(LogEvent::Frame(FrameChange::Back(at)));
         }
         if words.skip("func#").is_some() {
             let number = words.number()?;
             words.skip(" @")?;
             let at = words.number()?;
-            return words.0.is_empty().then_some(Event::Function { number, at });
+            return words.0.is_empty().then_some(LogEvent::Function { number, at });
         }
         for (prefix, old) in [("cur state:", false), ("old state:", true)] {
             if words.skip(prefix).is_some() {
-                return Some(Event::Loop { old, state: State::parse(words.0)? });
+                return Some(LogEvent::Loop { old, state: State::parse(words.0)? });
             }
         }
         let listing = ["topo_order[", "subprog#", "stack use/def "];
         if listing.iter().any(|prefix| line.starts_with(prefix)) {
             self.passes = true;
-            return Some(Event::Pass(line));
+            return Some(LogEvent::Pass(line));
         }
         let passes =
             ["SCC enter (", "SCC exit (", "SCC backedge (", "propagating ", "force_precise: "];
         if passes.iter().any(|prefix| line.starts_with(prefix))
             || line.starts_with("frame ") && line.contains(": propagating ")
         {
-            return Some(Event::Pass(line));
+            return Some(LogEvent::Pass(line));
         }
         let global = line.starts_with("Validating ")
             || line.starts_with("Func#")
                 && ["assumed valid.", " is safe for any args", " is global and valid. Skipping"]
                     .iter()
                     .any(|said| line.contains(said));
-        global.then_some(Event::Global(line))
+        global.then_some(LogEvent::Global(line))
     }
 }
 
@@ -371,7 +371,7 @@ fn glued(text: &str) -> Option<(&str, u32, State<'_>)> {
 }
 
 /// `from 8 to 10: R0=0`, `from 8 to 10 (speculative execution): safe`.
-fn edge(line: &str) -> Option<Event<'_>> {
+fn edge(line: &str) -> Option<LogEvent<'_>> {
     let mut words = Words(line);
     words.skip("from ")?;
     let from = words.number()?;
@@ -380,23 +380,23 @@ fn edge(line: &str) -> Option<Event<'_>> {
     let speculative = words.skip(" (speculative execution)").is_some();
     words.skip(":")?;
     let state = if words.0 == " safe" { None } else { Some(State::parse(words.0)?) };
-    Some(Event::Edge { from, to, speculative, state })
+    Some(LogEvent::Edge { from, to, speculative, state })
 }
 
 /// `a[i] = 0; @ l3.rs:41`, or only the line.
-fn source(text: &str) -> Event<'_> {
+fn source(text: &str) -> LogEvent<'_> {
     let place = text.rsplit_once(" @ ").and_then(|(text, place)| {
         let (file, line) = place.rsplit_once(':')?;
         Some((text, (file, line.parse().ok()?)))
     });
     match place {
-        Some((text, place)) => Event::Source { text, place: Some(place) },
-        None => Event::Source { text, place: None },
+        Some((text, place)) => LogEvent::Source { text, place: Some(place) },
+        None => LogEvent::Source { text, place: None },
     }
 }
 
 /// `1 12: .1....6... (0f) r6 += r1`: the loop's number, the slot, live registers, the instruction.
-fn live(text: &str) -> Option<Event<'_>> {
+fn live(text: &str) -> Option<LogEvent<'_>> {
     let mut words = Words(text);
     let (mut at, mut scc) = (words.number()?, None);
     if words.0.starts_with(' ') {
@@ -417,13 +417,13 @@ fn live(text: &str) -> Option<Event<'_>> {
             return None;
         }
     }
-    Some(Event::Live { at, scc, registers: bits, text })
+    Some(LogEvent::Live { at, scc, registers: bits, text })
 }
 
 /// `(0) frame 0 insn 9 +live -16`, `(0,3) live stack update done in 2 iterations`.
-fn pass_of_stack(line: &str) -> Option<Event<'_>> {
+fn pass_of_stack(line: &str) -> Option<LogEvent<'_>> {
     let (calls, what) = line.strip_prefix('(')?.split_once(") ")?;
     let calls = calls.bytes().all(|byte| byte == b',' || byte.is_ascii_digit());
     let known = what.starts_with("frame ") || what.starts_with("live stack ");
-    (calls && known).then_some(Event::Pass(line))
+    (calls && known).then_some(LogEvent::Pass(line))
 }

@@ -11,7 +11,7 @@ pub struct Report<'a> {
 
 /// One thing that happened on the way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Step<'a> {
+pub struct ReportStep<'a> {
     /// The slot of the instruction, where the report shows it.
     pub at: Option<u32>,
     /// What kind of thing: `update`, `branch`, `invalidated`, `error`.
@@ -68,20 +68,20 @@ impl<'a> Report<'a> {
     }
 
     /// What happened on the way, as far as the kernel kept it.
-    pub fn path(&self) -> impl Iterator<Item = Step<'a>> + use<'a> {
+    pub fn path(&self) -> impl Iterator<Item = ReportStep<'a>> + use<'a> {
         self.steps("Causal path")
     }
 
-    fn steps(&self, name: &str) -> impl Iterator<Item = Step<'a>> + use<'a> {
+    fn steps(&self, name: &str) -> impl Iterator<Item = ReportStep<'a>> + use<'a> {
         let mut lines = self.lines_of(name).peekable();
-        let mut step: Option<Step<'a>> = None;
+        let mut step: Option<ReportStep<'a>> = None;
         std::iter::from_fn(move || {
             loop {
                 let Some(line) = lines.next() else { return step.take() };
                 let text = line.trim_start();
                 if let Some(said) = text.strip_prefix("| ^-- ") {
                     let (kind, what) = said.split_once(": ").unwrap_or(("", said));
-                    step = Some(Step { at: None, kind, what });
+                    step = Some(ReportStep { at: None, kind, what });
                 } else if let (Some(current), Some(shown)) = (&mut step, text.strip_prefix(">>>"))
                     && let Some((at, insn)) = shown.split_once('|')
                     && insn.starts_with(" (")

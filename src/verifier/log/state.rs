@@ -24,11 +24,11 @@ pub enum Place {
 
 /// What is known of one value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Value<'a> {
+pub struct KnownValue<'a> {
     /// Whether its exact value matters for the verdict.
     pub precise: bool,
     /// What it is in the kernel's words: `scalar` for a number whatever this kernel calls it, `fp` for
-    /// an address on the stack, `ctx`, `map_value_or_null`. Empty for [`Value::bytes`].
+    /// an address on the stack, `ctx`, `map_value_or_null`. Empty for [`KnownValue::bytes`].
     pub type_: &'a str,
     /// The value of a number that is known; an offset to r10.
     pub known: Option<i64>,
@@ -83,7 +83,7 @@ impl<'a> State<'a> {
     }
 
     /// What is known of a register, if it is printed.
-    pub fn register(&self, number: u8) -> Option<Value<'a>> {
+    pub fn register(&self, number: u8) -> Option<KnownValue<'a>> {
         let found = self.values().find(|(place, _)| *place == Place::Register(number));
         found.map(|(_, value)| value)
     }
@@ -105,7 +105,7 @@ impl<'a> State<'a> {
 pub struct Values<'a>(&'a str);
 
 impl<'a> Iterator for Values<'a> {
-    type Item = (Place, Value<'a>);
+    type Item = (Place, KnownValue<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
         self.step().ok().flatten()
@@ -115,7 +115,7 @@ impl<'a> Iterator for Values<'a> {
 struct NotAState;
 
 impl<'a> Values<'a> {
-    fn step(&mut self) -> Result<Option<(Place, Value<'a>)>, NotAState> {
+    fn step(&mut self) -> Result<Option<(Place, KnownValue<'a>)>, NotAState> {
         loop {
             let mut words = Words(self.0.trim_start());
             if words.0.is_empty() {
@@ -133,7 +133,7 @@ impl<'a> Values<'a> {
     }
 }
 
-fn place_and_value<'a>(words: &mut Words<'a>) -> Option<(Place, Value<'a>)> {
+fn place_and_value<'a>(words: &mut Words<'a>) -> Option<(Place, KnownValue<'a>)> {
     let place = if words.skip("R").is_some() {
         Place::Register(u8::try_from(words.number()?).ok()?)
     } else {
@@ -150,8 +150,13 @@ fn place_and_value<'a>(words: &mut Words<'a>) -> Option<(Place, Value<'a>)> {
         && bytes.bytes().all(|byte| b"?0mrdifp".contains(&byte))
     {
         words.skip(bytes)?;
-        let value =
-            Value { precise: false, type_: "", known: None, bytes: Some(bytes), attributes: "" };
+        let value = KnownValue {
+            precise: false,
+            type_: "",
+            known: None,
+            bytes: Some(bytes),
+            attributes: "",
+        };
         return Some((place, value));
     }
     if matches!(place, Place::Stack(_)) {
@@ -173,9 +178,9 @@ fn is_number(c: char) -> bool {
     c == '-' || c == 'P' || c.is_ascii_digit()
 }
 
-fn value<'a>(words: &mut Words<'a>) -> Option<Value<'a>> {
+fn value<'a>(words: &mut Words<'a>) -> Option<KnownValue<'a>> {
     let mut value =
-        Value { precise: false, type_: "scalar", known: None, bytes: None, attributes: "" };
+        KnownValue { precise: false, type_: "scalar", known: None, bytes: None, attributes: "" };
     // Linux 5.10 says inv for a number, and marks it behind that: invP0.
     let old = words.0.strip_prefix("inv").filter(|rest| !rest.starts_with(is_name));
     let old = old.or_else(|| {
@@ -240,10 +245,16 @@ fn closing(text: &str) -> Option<usize> {
     })
 }
 
-impl<'a> Value<'a> {
+impl<'a> KnownValue<'a> {
     /// A number that is known.
-    pub(in crate::verifier) fn constant(number: i64) -> Value<'a> {
-        Value { precise: false, type_: "scalar", known: Some(number), bytes: None, attributes: "" }
+    pub(in crate::verifier) fn constant(number: i64) -> KnownValue<'a> {
+        KnownValue {
+            precise: false,
+            type_: "scalar",
+            known: Some(number),
+            bytes: None,
+            attributes: "",
+        }
     }
 
     /// It as a recent kernel prints it.

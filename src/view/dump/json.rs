@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use super::row::{MapRow, Row};
+use super::row::{DumpRow, MapRow};
 use super::{Dump, Origin};
 use crate::insn::Slot;
 
@@ -25,7 +25,7 @@ impl Dump {
         writeln!(out, "]}}")
     }
 
-    fn row_to_json(&self, row: &Row) -> Value {
+    fn row_to_json(&self, row: &DumpRow) -> Value {
         let slots = self.bytes_of(row).as_chunks::<8>().0;
         let slots = slots.iter().map(|bytes| Slot::from_bytes(*bytes, self.endian)).map(
             |s| json!({"code": s.code, "dst": s.dst, "src": s.src, "off": s.off, "imm": s.imm}),

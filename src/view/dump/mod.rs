@@ -10,9 +10,9 @@ use thiserror::Error;
 
 use super::graph::{Dot, Drawing, Graph, Node};
 use crate::btf::identifier;
-use crate::insn::graph::{To, blocks};
+use crate::insn::graph::{Successor, blocks};
 use crate::insn::{DecodeError, Endian, instructions};
-pub use row::{MapRow, Row, SourceLine};
+pub use row::{DumpLine, DumpRow, MapRow};
 
 /// The format of a printed program; named as in bpftool where it has the format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,7 +38,7 @@ pub enum Format {
 }
 
 /// The largest number of instructions in a program that any kernel accepts.
-const MOST: usize = 1_000_000;
+const INSTRUCTIONS_MAX: usize = 1_000_000;
 
 /// A program made ready to be printed.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub struct Dump {
     /// Whether the maps are printed above it too.
     pub shows_maps: bool,
     /// Its instructions, in the order of their slots.
-    pub rows: Vec<Row>,
+    pub rows: Vec<DumpRow>,
     /// The comments after its last instruction, as whole lines, if it is from a text.
     pub end: String,
     /// Its bytes, 8 a slot.
@@ -101,7 +101,7 @@ pub enum Origin {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum DumpError {
     /// There are more instructions than any kernel accepts.
-    #[error("{0} instructions: a program has at most {MOST}")]
+    #[error("{0} instructions: a program has at most {INSTRUCTIONS_MAX}")]
     TooMany(usize),
     /// The bytes are not whole slots.
     #[error(transparent)]
@@ -114,7 +114,7 @@ impl Dump {
     /// # Errors
     /// The bytes are not whole slots, or more than any kernel accepts.
     pub fn new(name: &str, bytes: Vec<u8>, endian: Endian) -> Result<Dump, DumpError> {
-        if bytes.len() > 8 * MOST {
+        if bytes.len() > 8 * INSTRUCTIONS_MAX {
             return Err(DumpError::TooMany(bytes.len() / 8));
         }
         let mut wrong = vec![];
@@ -126,7 +126,7 @@ impl Dump {
                     ("<unknown>".into(), Some(error.to_string()))
                 }
             };
-            Row {
+            DumpRow {
                 slot,
                 insn: insn.ok(),
                 text,
@@ -185,7 +185,7 @@ impl Dump {
                 writeln!(out, "{label}:")?;
             }
             if lines {
-                if let Some(SourceLine { file, line, text }) = row.source.as_deref()
+                if let Some(DumpLine { file, line, text }) = row.source.as_deref()
                     && shown != row.source.as_deref()
                 {
                     shown = row.source.as_deref();
@@ -202,7 +202,7 @@ impl Dump {
         if lines { Ok(()) } else { write!(out, "{}", self.end) }
     }
 
-    fn line(&self, row: &Row) -> String {
+    fn line(&self, row: &DumpRow) -> String {
         let code = self.bytes.get(8 * row.slot).copied().unwrap_or_default();
         let note = row.note.as_ref().map(|note| format!(" ; {note}")).unwrap_or_default();
         format!("{}: ({code:02x}) {}{note}", row.slot, row.text)
@@ -226,15 +226,15 @@ impl Dump {
                 lines: rows.iter().map(|row| self.line(row)).collect(),
                 falls: block.falls,
                 jump: block.jump.map(|to| match to {
-                    To::Block(block) => block,
-                    To::Nowhere => usize::MAX,
+                    Successor::Block(block) => block,
+                    Successor::Nowhere => usize::MAX,
                 }),
             }
         });
         Graph { name: self.name.clone(), nodes: nodes.collect() }
     }
 
-    fn bytes_of(&self, row: &Row) -> &[u8] {
+    fn bytes_of(&self, row: &DumpRow) -> &[u8] {
         let next = self.rows.partition_point(|other| other.slot <= row.slot);
         let end = self.rows.get(next).map_or(self.bytes.len(), |next| 8 * next.slot);
         self.bytes.get(8 * row.slot..end).unwrap_or_default()

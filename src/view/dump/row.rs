@@ -8,7 +8,7 @@ use crate::insn::parse::{MapLine, Word};
 
 /// An instruction, ready to be printed.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct DumpRow {
     /// Its first slot.
     pub slot: usize,
     /// The instruction; `None` for one that only the kernel puts into a program.
@@ -20,7 +20,7 @@ pub struct Row {
     /// The function that begins here.
     pub label: Option<String>,
     /// The line of source that it was made from.
-    pub source: Option<Rc<SourceLine>>,
+    pub source: Option<Rc<DumpLine>>,
     /// The labels and comments above it, as whole lines, if it is from a text. Its source lines show them
     /// too.
     pub before: String,
@@ -30,7 +30,7 @@ pub struct Row {
 
 /// A line of source.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SourceLine {
+pub struct DumpLine {
     /// The file.
     pub file: String,
     /// The line's number in it.

@@ -1,14 +1,14 @@
 //! What reads and writes memory: loads, stores, atomic operations.
 
-use super::{Field, Named, Need, Parser, Result, fit};
+use super::{NamedField, NamedReg, Need, Result, StatementParser, fit};
 use crate::insn::instruction::{Atomic, Insn, LoadType, Operand, Size, Width};
-use crate::insn::parse::mistake::{Mistake, Span};
+use crate::insn::parse::mistake::{Mistake, TextSpan};
 use crate::insn::parse::token::Token;
 use crate::insn::reg::Reg;
 
-impl Parser<'_, '_> {
+impl StatementParser<'_, '_> {
     /// `*(u32 *)(r1 +4)` or `*(u16 *)skb[r6 + 12]`
-    pub(super) fn load(&mut self, dst: Named) -> Result<Insn> {
+    pub(super) fn load(&mut self, dst: NamedReg) -> Result<Insn> {
         self.tokens.expect("*")?;
         let type_ = self.type_()?;
         if self.tokens.eat_name("skb") {
@@ -23,7 +23,7 @@ impl Parser<'_, '_> {
         Ok(Insn::Load { type_, dst: self.holds(dst, size)?, base, offset })
     }
 
-    fn packet(&mut self, dst: Named, type_: LoadType) -> Result<Insn> {
+    fn packet(&mut self, dst: NamedReg, type_: LoadType) -> Result<Insn> {
         let size = match type_ {
             LoadType::U8 => Size::U8,
             LoadType::U16 => Size::U16,
@@ -124,7 +124,7 @@ impl Parser<'_, '_> {
     }
 
     /// `offsetof(struct request, __data_len)`, if it is next.
-    pub(super) fn field(&mut self) -> Result<Option<Field>> {
+    pub(super) fn field(&mut self) -> Result<Option<NamedField>> {
         let start = self.tokens.span();
         if !self.tokens.eat_name("offsetof") {
             return Ok(None);
@@ -137,7 +137,7 @@ impl Parser<'_, '_> {
         self.tokens.expect(",")?;
         let member = self.tokens.word("a member's name")?.text;
         self.tokens.expect(")")?;
-        Ok(Some(Field { of, member, span: self.tokens.since(start) }))
+        Ok(Some(NamedField { of, member, span: self.tokens.since(start) }))
     }
 
     /// `*(u32 *)(r1 +4) = r2`
@@ -173,7 +173,7 @@ impl Parser<'_, '_> {
     }
 
     /// `r2 = atomic64_fetch_add((u64 *)(r1 +0), r2)`, `r0 = cmpxchg_64(r1 + 0, r0, r2)`
-    pub(super) fn fetch(&mut self, dst: Named) -> Result<Insn> {
+    pub(super) fn fetch(&mut self, dst: NamedReg) -> Result<Insn> {
         const NAMES: [(&str, Atomic, Option<Size>); 16] = [
             ("atomic_fetch_add", Atomic::FetchAdd, None),
             ("atomic_fetch_or", Atomic::FetchOr, None),
@@ -236,7 +236,7 @@ impl Parser<'_, '_> {
     }
 }
 
-fn atomic_width(size: Size, span: Span) -> Result<Width> {
+fn atomic_width(size: Size, span: TextSpan) -> Result<Width> {
     match size {
         Size::U32 => Ok(Width::W32),
         Size::U64 => Ok(Width::W64),

@@ -10,7 +10,7 @@
 
 mod section;
 
-pub use section::{About, Section};
+pub use section::{About, PageSection};
 
 use std::fmt::Write;
 
@@ -30,9 +30,9 @@ impl Page {
         Page::default()
     }
 
-    /// Adds a program with its section, which was made by [`Section::new`] with the number of programs
+    /// Adds a program with its section, which was made by [`PageSection::new`] with the number of programs
     /// before.
-    pub fn add(&mut self, section: Section, about: &About) {
+    pub fn add(&mut self, section: PageSection, about: &About) {
         self.names.push(about.name.to_owned());
         section.end(about, &mut self.sections);
     }

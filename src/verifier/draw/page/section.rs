@@ -8,10 +8,10 @@ use crate::verifier::diagnose::{Diagnosis, words};
 use crate::verifier::draw::diagnosis::underlined;
 use crate::verifier::draw::wording::{self, CUT, DEEPEST, branch, learnt, marked_exact};
 use crate::verifier::history::{effect, slot_at};
-use crate::verifier::log::{Place, Value};
+use crate::verifier::log::{KnownValue, Place};
 use crate::verifier::totals::Totals;
-use crate::verifier::verification::{Source, Verification};
-use crate::verifier::walk::{Entry, Known, Step, name};
+use crate::verifier::verification::{SourceLine, Verification};
+use crate::verifier::walk::{Entry, Known, WalkStep, name};
 
 /// The number of rows that a browser lays out together, once they are visible.
 const TOGETHER: usize = 64;
@@ -32,19 +32,19 @@ pub struct About<'a> {
 }
 
 /// A program's rows.
-pub struct Section<'a> {
+pub struct PageSection<'a> {
     number: usize,
     program: &'a Verification,
     html: String,
-    rows: Vec<Row>,
+    rows: Vec<PageRow>,
     /// The number of open branches.
     open: usize,
     /// Where the open list begins, and how many rows it has.
     list: Option<(usize, usize)>,
     /// The lines of source, by files and numbers.
-    lines: Vec<&'a Source>,
+    lines: Vec<&'a SourceLine>,
     /// The line that was shown last.
-    source: Option<&'a Source>,
+    source: Option<&'a SourceLine>,
     /// The line of the row before.
     line: Option<usize>,
     /// How many instructions came before the first row.
@@ -54,7 +54,7 @@ pub struct Section<'a> {
     /// The state of the row before.
     known: Known<'a>,
     /// Whether that is also the state before the next row.
-    onward: bool,
+    known_holds: bool,
     /// The numbers of values.
     values: HashMap<String, u32>,
     /// The values in their order, as HTML.
@@ -62,7 +62,7 @@ pub struct Section<'a> {
 }
 
 /// An instruction of the walk.
-struct Row {
+struct PageRow {
     at: u32,
     /// The row before it on its path.
     parent: Option<usize>,
@@ -70,17 +70,17 @@ struct Row {
     start: usize,
 }
 
-impl<'a> Section<'a> {
+impl<'a> PageSection<'a> {
     /// A program without rows, the `number`th of the page.
-    pub fn new(number: usize, program: &'a Verification) -> Section<'a> {
-        let mut lines: Vec<&Source> = vec![];
+    pub fn new(number: usize, program: &'a Verification) -> PageSection<'a> {
+        let mut lines: Vec<&SourceLine> = vec![];
         for line in &program.lines {
             // They are almost in their order.
             if let Err(at) = lines.binary_search_by_key(&line.place(), |other| other.place()) {
                 lines.insert(at, line);
             }
         }
-        Section {
+        PageSection {
             number,
             program,
             html: String::new(),
@@ -93,7 +93,7 @@ impl<'a> Section<'a> {
             skipped: 0,
             last: None,
             known: vec![],
-            onward: false,
+            known_holds: false,
             values: HashMap::new(),
             told: String::new(),
         }
@@ -104,14 +104,14 @@ impl<'a> Section<'a> {
         match entry {
             Entry::Begin { at, changes } => {
                 self.close(0);
-                (self.last, self.onward) = (None, false);
+                (self.last, self.known_holds) = (None, false);
                 self.item("from", &format!("begins at {at}: {}", learnt(changes, bold, is)));
             }
             Entry::Step(step) => self.step(step),
             Entry::Branch { from, condition, to, depth, speculative, changes } => {
                 let row = condition.and_then(|number| number.checked_sub(self.skipped));
                 self.last = row.filter(|row| *row < self.rows.len());
-                self.onward = false;
+                self.known_holds = false;
                 // Deeper branches are not nested: browsers nest only some hundred levels.
                 let deep = (*depth).clamp(1, DEEPEST);
                 self.close(deep - 1);
@@ -126,20 +126,20 @@ impl<'a> Section<'a> {
                 let before = self.link(self.row_of(*at), *at);
                 let text = format!("{before}: safe: already known to be safe, the path ends here");
                 self.item("safe", &text);
-                (self.last, self.onward) = (None, false);
+                (self.last, self.known_holds) = (None, false);
             }
             Entry::Said(text) => self.item("said", &escape(text)),
             Entry::Cut => self.item("said", CUT),
         }
     }
 
-    fn step(&mut self, step: &Step<'a>) {
+    fn step(&mut self, step: &WalkStep<'a>) {
         let at = step.at;
         let text = self.program.text(at);
         let source = self.program.source(at);
         if let Some(source) = self.program.source_beside(at) {
             if self.source.is_none_or(|it| it.place() != source.place()) {
-                let Source { file, line, text, .. } = source;
+                let SourceLine { file, line, text, .. } = source;
                 let (text, file) = (escape(text), escape(file));
                 self.item("src", &format!("<code>{text}</code> <small>{file}:{line}</small>"));
             }
@@ -155,8 +155,9 @@ impl<'a> Section<'a> {
             let parent = parent.map_or("-1".to_owned(), |parent| parent.to_string());
             let _ = write!(self.html, " data-p={parent}");
         }
-        let line =
-            |it: &Source| self.lines.binary_search_by_key(&it.place(), |other| other.place()).ok();
+        let line = |it: &SourceLine| {
+            self.lines.binary_search_by_key(&it.place(), |other| other.place()).ok()
+        };
         let line = source.and_then(line);
         if line != self.line {
             let number = line.map_or(String::new(), |line| line.to_string());
@@ -173,7 +174,7 @@ impl<'a> Section<'a> {
         if !does.is_empty() {
             let _ = write!(self.html, " data-d=\"{does}\"");
         }
-        self.rows.push(Row { at, parent, start });
+        self.rows.push(PageRow { at, parent, start });
         // The verifier traced back along the path, instruction by instruction.
         let mut farthest = row;
         let mut told = String::new();
@@ -199,7 +200,7 @@ impl<'a> Section<'a> {
         self.html.push_str(&told);
         self.html.push('\n');
         let ends = step.frame == 0 && matches!(insn, Some(Insn::Exit));
-        (self.last, self.onward) = ((!ends).then_some(row), true);
+        (self.last, self.known_holds) = ((!ends).then_some(row), true);
     }
 
     /// Whether the instruction at a slot may follow this row.
@@ -211,9 +212,9 @@ impl<'a> Section<'a> {
     }
 
     /// Writes the state after a step, as the difference from the row before.
-    fn differences(&mut self, step: &Step<'a>, whole: bool) {
+    fn differences(&mut self, step: &WalkStep<'a>, whole: bool) {
         let before = if whole { &[][..] } else { &self.known };
-        let same = |place: &Place, value: &Value| before.contains(&(*place, *value));
+        let same = |place: &Place, value: &KnownValue| before.contains(&(*place, *value));
         let mut parts = vec![];
         for (place, value) in step.known.iter().filter(|(place, value)| !same(place, value)) {
             let text = format!("<i title=\"{}\">{}</i>", escape(&value.text()), is(*value));
@@ -234,7 +235,7 @@ impl<'a> Section<'a> {
 
     /// What an instruction writes, then what it makes it of; `?` and what it compares; with `!` if it is
     /// a call, which wipes r1 to r5.
-    fn does(&self, insn: Insn, step: &Step<'a>) -> String {
+    fn does(&self, insn: Insn, step: &WalkStep<'a>) -> String {
         let mut parts = vec![];
         match insn {
             Insn::Call(Callee::Local { .. }) => parts.push("call".to_owned()),
@@ -247,7 +248,7 @@ impl<'a> Section<'a> {
             }
             _ => {
                 // The place that it writes is known after it, and the others that it needs before it.
-                let before = if self.onward { &self.known[..] } else { &[] };
+                let before = if self.known_holds { &self.known[..] } else { &[] };
                 let written = effect(insn, |_, _| None).writes;
                 let slot = |base: Reg, offset: i16| {
                     slot_at(base, offset, |number| {
@@ -365,7 +366,7 @@ impl<'a> Section<'a> {
         out.push_str(&head);
         out.push_str("<div class=walk>\n");
         out.push_str(&self.html);
-        for Source { file, line, text, .. } in &self.lines {
+        for SourceLine { file, line, text, .. } in &self.lines {
             let (file, text) = (escape(file), escape(text));
             let _ = write!(self.told, "<b title=\"{file}:{line}\">{text}</b>");
         }
@@ -429,7 +430,7 @@ impl<'a> Section<'a> {
             escape(behind),
             escape(what)
         );
-        if let Some(Source { file, line, text, .. }) = self.program.source_beside(at) {
+        if let Some(SourceLine { file, line, text, .. }) = self.program.source_beside(at) {
             let _ = write!(out, " <small>{}:{line}: {}</small>", escape(file), escape(text));
         }
         out.push('\n');
@@ -440,7 +441,7 @@ fn bold(place: Place) -> String {
     format!("<b>{}</b>", name(place))
 }
 
-fn is(value: Value) -> String {
+fn is(value: KnownValue) -> String {
     escape(&wording::is(value))
 }
 

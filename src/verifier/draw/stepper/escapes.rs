@@ -1,9 +1,9 @@
 //! A screen in a terminal's escape sequences.
 
-use super::line::{Line, Style};
+use super::line::{ScreenLine, TextStyle};
 
 /// The screen drawn over whatever stands there, with colours or without.
-pub fn escapes(lines: &[Line], color: bool) -> String {
+pub fn escapes(lines: &[ScreenLine], color: bool) -> String {
     let mut text = String::from("\x1b[H");
     for (index, line) in lines.iter().enumerate() {
         if index > 0 {
@@ -20,16 +20,18 @@ pub fn escapes(lines: &[Line], color: bool) -> String {
     text
 }
 
-fn escape(style: Style, color: bool) -> &'static str {
+fn escape(style: TextStyle, color: bool) -> &'static str {
     match (style, color) {
-        (Style::Plain, _) => "",
-        (Style::Dim, _) => "\x1b[2m",
-        (Style::Bar | Style::Current, _) => "\x1b[7m",
-        (Style::Source, true) => "\x1b[36m",
-        (Style::Changed, true) => "\x1b[32m",
-        (Style::Chain, true) => "\x1b[35m",
-        (Style::Error, true) => "\x1b[1;31m",
-        (Style::Source, false) => "\x1b[2m",
-        (Style::Bold | Style::Changed | Style::Chain | Style::Error, _) => "\x1b[1m",
+        (TextStyle::Plain, _) => "",
+        (TextStyle::Dim, _) => "\x1b[2m",
+        (TextStyle::Bar | TextStyle::Current, _) => "\x1b[7m",
+        (TextStyle::Source, true) => "\x1b[36m",
+        (TextStyle::Changed, true) => "\x1b[32m",
+        (TextStyle::Chain, true) => "\x1b[35m",
+        (TextStyle::Error, true) => "\x1b[1;31m",
+        (TextStyle::Source, false) => "\x1b[2m",
+        (TextStyle::Bold | TextStyle::Changed | TextStyle::Chain | TextStyle::Error, _) => {
+            "\x1b[1m"
+        }
     }
 }

@@ -3,7 +3,7 @@
 /// The style of a text.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[allow(missing_docs)] // What each is for.
-pub enum Style {
+pub enum TextStyle {
     #[default]
     Plain,
     Dim,
@@ -23,21 +23,21 @@ pub enum Style {
 
 /// A text of one style.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Span {
+pub struct StyledText {
     /// Its style.
-    pub style: Style,
+    pub style: TextStyle,
     /// The text: characters of one column each, and no control characters.
     pub text: String,
 }
 
 /// A line of the screen.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Line(pub Vec<Span>);
+pub struct ScreenLine(pub Vec<StyledText>);
 
-impl Line {
+impl ScreenLine {
     /// A line of one style.
-    pub(super) fn of(style: Style, text: &str) -> Line {
-        Line(vec![Span { style, text: plain(text) }])
+    pub(super) fn of(style: TextStyle, text: &str) -> ScreenLine {
+        ScreenLine(vec![StyledText { style, text: plain(text) }])
     }
 
     /// The line's text without styles.
@@ -46,7 +46,7 @@ impl Line {
     }
 
     /// The line cut or filled to a width.
-    pub(super) fn fit(mut self, width: usize) -> Line {
+    pub(super) fn fit(mut self, width: usize) -> ScreenLine {
         let mut left = width;
         for span in &mut self.0 {
             if let Some((end, _)) = span.text.char_indices().nth(left) {
@@ -57,10 +57,12 @@ impl Line {
         if left > 0 {
             // A bar reaches to the end.
             let style = match self.0.last() {
-                Some(Span { style: style @ (Style::Bar | Style::Current), .. }) => *style,
-                _ => Style::Plain,
+                Some(StyledText {
+                    style: style @ (TextStyle::Bar | TextStyle::Current), ..
+                }) => *style,
+                _ => TextStyle::Plain,
             };
-            self.0.push(Span { style, text: " ".repeat(left) });
+            self.0.push(StyledText { style, text: " ".repeat(left) });
         }
         self
     }

@@ -13,12 +13,12 @@ use crate::verifier::trail::{Made, Trail};
 use crate::verifier::verification::Verification;
 use crate::verifier::walk::Entry;
 pub use escapes::escapes;
-pub use line::{Line, Span, Style};
+pub use line::{ScreenLine, StyledText, TextStyle};
 
 /// A key that was pressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)] // Named like the keys' labels.
-pub enum Key {
+pub enum KeyPress {
     Char(char),
     Up,
     Down,
@@ -36,7 +36,7 @@ pub enum Key {
 }
 
 /// A program whose walk is stepped through.
-pub struct Walked<'a> {
+pub struct SteppedProgram<'a> {
     /// The program's name, and how and where it is attached.
     pub title: String,
     /// Whether it is refused.
@@ -60,9 +60,14 @@ struct Follow {
     made: Vec<Made>,
 }
 
-impl<'a> Walked<'a> {
+impl<'a> SteppedProgram<'a> {
     /// The walk in the log of this program. At most `most` parts are kept.
-    pub fn new(title: String, refused: bool, program: &'a Verification, most: usize) -> Walked<'a> {
+    pub fn new(
+        title: String,
+        refused: bool,
+        program: &'a Verification,
+        most: usize,
+    ) -> SteppedProgram<'a> {
         let trail = Trail::of(&program.code, &program.log, most);
         let (mut failure, mut why) = (None, vec![]);
         if refused {
@@ -80,7 +85,7 @@ impl<'a> Walked<'a> {
         }
         let totals = Totals::of(&program.log);
         let (cursor, top, follow) = (0, 0, None);
-        Walked { title, refused, program, totals, trail, failure, why, cursor, top, follow }
+        SteppedProgram { title, refused, program, totals, trail, failure, why, cursor, top, follow }
     }
 
     /// Whether the program is refused at this row, or not at any row.
@@ -113,11 +118,11 @@ enum Mode {
     /// It belongs to this text to search for.
     Search(String),
     /// It scrolls a page over the walk, whose first line is this.
-    Page(Page, usize),
+    Page(Overlay, usize),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Page {
+enum Overlay {
     Help,
     /// Everything about the row.
     Row,
@@ -125,7 +130,7 @@ enum Page {
 
 /// The state of the screen.
 pub struct Stepper<'a> {
-    programs: Vec<Walked<'a>>,
+    programs: Vec<SteppedProgram<'a>>,
     current: usize,
     mode: Mode,
     /// The text of the last search.
@@ -138,90 +143,94 @@ pub struct Stepper<'a> {
 
 impl<'a> Stepper<'a> {
     /// At the beginning of the first program. There is at least one.
-    pub fn new(programs: Vec<Walked<'a>>) -> Stepper<'a> {
+    pub fn new(programs: Vec<SteppedProgram<'a>>) -> Stepper<'a> {
         let (mode, searched, message) = (Mode::Walk, String::new(), String::new());
         Stepper { programs, current: 0, mode, searched, message, page: 10 }
     }
 
-    fn walked(&self) -> &Walked<'a> {
+    fn walked(&self) -> &SteppedProgram<'a> {
         &self.programs[self.current]
     }
 
     /// Handles a key. Returns false if the key ends the stepping.
-    pub fn press(&mut self, key: Key) -> bool {
+    pub fn press(&mut self, key: KeyPress) -> bool {
         self.message.clear();
         match &mut self.mode {
             Mode::Walk => return self.walk(key),
             Mode::Register => {
                 self.mode = Mode::Walk;
                 match key {
-                    Key::Char(digit @ '0'..='9') => self.follow(digit as u8 - b'0'),
-                    Key::Escape => {}
+                    KeyPress::Char(digit @ '0'..='9') => self.follow(digit as u8 - b'0'),
+                    KeyPress::Escape => {}
                     _ => self.say("a register is a digit: r6"),
                 }
             }
             Mode::Search(text) => match key {
-                Key::Char(c) => text.push(c),
-                Key::Backspace if text.is_empty() => self.mode = Mode::Walk,
-                Key::Backspace => {
+                KeyPress::Char(c) => text.push(c),
+                KeyPress::Backspace if text.is_empty() => self.mode = Mode::Walk,
+                KeyPress::Backspace => {
                     text.pop();
                 }
-                Key::Enter => {
+                KeyPress::Enter => {
                     let text = std::mem::take(text);
                     self.mode = Mode::Walk;
                     self.search(text);
                 }
-                Key::Escape => self.mode = Mode::Walk,
+                KeyPress::Escape => self.mode = Mode::Walk,
                 _ => {}
             },
             Mode::Page(_, top) => match key {
-                Key::Down | Key::Char('j' | 'n') | Key::Enter => *top = top.saturating_add(1),
-                Key::Up | Key::Char('k' | 'p') => *top = top.saturating_sub(1),
-                Key::PageDown | Key::Char(' ') => *top = top.saturating_add(self.page),
-                Key::PageUp => *top = top.saturating_sub(self.page),
-                Key::Home | Key::Char('g') => *top = 0,
-                Key::End | Key::Char('G') => *top = usize::MAX,
+                KeyPress::Down | KeyPress::Char('j' | 'n') | KeyPress::Enter => {
+                    *top = top.saturating_add(1)
+                }
+                KeyPress::Up | KeyPress::Char('k' | 'p') => *top = top.saturating_sub(1),
+                KeyPress::PageDown | KeyPress::Char(' ') => *top = top.saturating_add(self.page),
+                KeyPress::PageUp => *top = top.saturating_sub(self.page),
+                KeyPress::Home | KeyPress::Char('g') => *top = 0,
+                KeyPress::End | KeyPress::Char('G') => *top = usize::MAX,
                 _ => self.mode = Mode::Walk,
             },
         }
         true
     }
 
-    fn walk(&mut self, key: Key) -> bool {
+    fn walk(&mut self, key: KeyPress) -> bool {
         let walked = self.walked();
         let (cursor, last) = (walked.cursor, walked.trail.rows().len().saturating_sub(1));
         match key {
-            Key::Down | Key::Char('n' | 'j' | ' ') if cursor < last => self.go(cursor + 1),
-            Key::Down | Key::Char('n' | 'j' | ' ') => {
+            KeyPress::Down | KeyPress::Char('n' | 'j' | ' ') if cursor < last => {
+                self.go(cursor + 1)
+            }
+            KeyPress::Down | KeyPress::Char('n' | 'j' | ' ') => {
                 self.message = format!("{}: {}", walked.verdict(), walked.totals);
             }
-            Key::Up | Key::Char('p' | 'k') => match cursor.checked_sub(1) {
+            KeyPress::Up | KeyPress::Char('p' | 'k') => match cursor.checked_sub(1) {
                 Some(row) => self.go(row),
                 None => self.say("this is the beginning"),
             },
-            Key::PageDown => self.go(last.min(cursor + self.page)),
-            Key::PageUp => self.go(cursor.saturating_sub(self.page)),
-            Key::Home | Key::Char('g') => self.go(0),
-            Key::End | Key::Char('G') => self.go(last),
-            Key::Char('b') => self.find(true, "no branch begins later", &is_branch),
-            Key::Char('B') => self.find(false, "no branch begins before", &is_branch),
-            Key::Char('f') | Key::Enter => self.other_side(),
-            Key::Char(']') => self.again(true),
-            Key::Char('[') => self.again(false),
-            Key::Char('!' | 'e') => self.failure(),
-            Key::Char('r') => self.mode = Mode::Register,
-            Key::Left | Key::Char('h') => self.chain(false),
-            Key::Right | Key::Char('l') => self.chain(true),
-            Key::Char('/') => self.mode = Mode::Search(String::new()),
-            Key::Char('i') => self.mode = Mode::Page(Page::Row, 0),
-            Key::Char('?') => self.mode = Mode::Page(Page::Help, 0),
-            Key::Tab => self.program(self.current + 1),
-            Key::BackTab => self.program(self.current + self.programs.len() - 1),
-            Key::Escape if self.walked().follow.is_some() => {
+            KeyPress::PageDown => self.go(last.min(cursor + self.page)),
+            KeyPress::PageUp => self.go(cursor.saturating_sub(self.page)),
+            KeyPress::Home | KeyPress::Char('g') => self.go(0),
+            KeyPress::End | KeyPress::Char('G') => self.go(last),
+            KeyPress::Char('b') => self.find(true, "no branch begins later", &is_branch),
+            KeyPress::Char('B') => self.find(false, "no branch begins before", &is_branch),
+            KeyPress::Char('f') | KeyPress::Enter => self.other_side(),
+            KeyPress::Char(']') => self.again(true),
+            KeyPress::Char('[') => self.again(false),
+            KeyPress::Char('!' | 'e') => self.failure(),
+            KeyPress::Char('r') => self.mode = Mode::Register,
+            KeyPress::Left | KeyPress::Char('h') => self.chain(false),
+            KeyPress::Right | KeyPress::Char('l') => self.chain(true),
+            KeyPress::Char('/') => self.mode = Mode::Search(String::new()),
+            KeyPress::Char('i') => self.mode = Mode::Page(Overlay::Row, 0),
+            KeyPress::Char('?') => self.mode = Mode::Page(Overlay::Help, 0),
+            KeyPress::Tab => self.program(self.current + 1),
+            KeyPress::BackTab => self.program(self.current + self.programs.len() - 1),
+            KeyPress::Escape if self.walked().follow.is_some() => {
                 self.programs[self.current].follow = None;
             }
-            Key::Char('q') | Key::Escape => return false,
-            Key::Char(_) | Key::Backspace => self.say("? shows the keys"),
+            KeyPress::Char('q') | KeyPress::Escape => return false,
+            KeyPress::Char(_) | KeyPress::Backspace => self.say("? shows the keys"),
         }
         true
     }
@@ -234,7 +243,7 @@ impl<'a> Stepper<'a> {
         self.programs[self.current].cursor = row;
     }
 
-    fn find(&mut self, forward: bool, none: &str, is: &dyn Fn(&Walked, usize) -> bool) {
+    fn find(&mut self, forward: bool, none: &str, is: &dyn Fn(&SteppedProgram, usize) -> bool) {
         let walked = self.walked();
         let (cursor, count) = (walked.cursor, walked.trail.rows().len());
         let found = match forward {
@@ -277,7 +286,7 @@ impl<'a> Stepper<'a> {
             (Some(row), _) => {
                 // At the row already: show more about it.
                 if self.walked().cursor == row {
-                    self.mode = Mode::Page(Page::Row, 0);
+                    self.mode = Mode::Page(Overlay::Row, 0);
                 }
                 self.go(row);
             }
@@ -362,6 +371,6 @@ impl<'a> Stepper<'a> {
     }
 }
 
-fn is_branch(walked: &Walked, row: usize) -> bool {
+fn is_branch(walked: &SteppedProgram, row: usize) -> bool {
     matches!(walked.trail.rows()[row].entry, Entry::Branch { .. })
 }

@@ -1,20 +1,20 @@
 //! The panel about a row: why it is refused, the state after it, the path to it.
 
-use super::line::{Line, Style, wrap};
-use super::{Page, Walked};
+use super::line::{ScreenLine, TextStyle, wrap};
+use super::{Overlay, SteppedProgram};
 use crate::verifier::draw::wording;
 use crate::verifier::log::Place;
 use crate::verifier::walk::{Entry, name};
 
-impl Walked<'_> {
+impl SteppedProgram<'_> {
     /// Everything about the row, in lines of this width. On a `page` the whole diagnosis comes after it.
-    pub(super) fn panel(&self, width: usize, page: bool) -> Vec<Line> {
+    pub(super) fn panel(&self, width: usize, page: bool) -> Vec<ScreenLine> {
         let mut panel = Panel { width, lines: vec![] };
         let Some(row) = self.trail.rows().get(self.cursor) else {
             if !page {
                 self.refusal(&mut panel);
             }
-            panel.say(Style::Plain, "", &format!("{}: {}", self.verdict(), self.totals));
+            panel.say(TextStyle::Plain, "", &format!("{}: {}", self.verdict(), self.totals));
             return panel.lines;
         };
         let step = if let Entry::Step(step) = &row.entry { Some(step) } else { None };
@@ -23,16 +23,16 @@ impl Walked<'_> {
         }
         if let Some(source) = step.and_then(|step| self.program.source(step.at)) {
             let text = format!("{}:{}: {}", source.file, source.line, source.text);
-            panel.say(Style::Source, "  ", &text);
+            panel.say(TextStyle::Source, "  ", &text);
         }
         self.followed(&mut panel);
         self.known(&mut panel);
         for exact in step.iter().flat_map(|step| &step.exact) {
-            panel.say(Style::Plain, "  ", &wording::exact(exact));
+            panel.say(TextStyle::Plain, "  ", &wording::exact(exact));
         }
         if let Some(at) = row.exact_for.and_then(|row| self.trail.rows()[row].insn()) {
             let text = format!("an exact value that matters at {at} was traced back over this");
-            panel.say(Style::Plain, "  ", &text);
+            panel.say(TextStyle::Plain, "  ", &text);
         }
         for (deep, branch) in self.trail.branches(self.cursor).into_iter().enumerate().rev() {
             if let Entry::Branch { from, to, .. } = self.trail.rows()[branch].entry {
@@ -41,7 +41,7 @@ impl Walked<'_> {
                 let insn = self.program.text(from);
                 let insn = insn.split_once(' ').map_or("", |(_, insn)| insn);
                 let text = format!("branch {}: at {from} {insn} {way}", deep + 1);
-                panel.say(Style::Dim, "  ", &text);
+                panel.say(TextStyle::Dim, "  ", &text);
             }
         }
         panel.lines
@@ -49,18 +49,18 @@ impl Walked<'_> {
 
     fn refusal(&self, panel: &mut Panel) {
         for (what, text) in &self.why {
-            let style = if *what == "refused" { Style::Error } else { Style::Bold };
+            let style = if *what == "refused" { TextStyle::Error } else { TextStyle::Bold };
             panel.say(style, "  ", &format!("{what}: {text}"));
         }
     }
 
     fn followed(&self, panel: &mut Panel) {
         let Some(follow) = &self.follow else { return };
-        panel.say(Style::Bold, "", &format!("how r{} came about", follow.register));
+        panel.say(TextStyle::Bold, "", &format!("how r{} came about", follow.register));
         for made in &follow.made {
             let here = if made.row == self.cursor { '>' } else { ' ' };
             let at = self.trail.rows()[made.row].insn().unwrap_or(0);
-            panel.say(Style::Chain, "        ", &format!("{here} {at:>4}: {}", made.what));
+            panel.say(TextStyle::Chain, "        ", &format!("{here} {at:>4}: {}", made.what));
         }
     }
 
@@ -88,10 +88,11 @@ impl Walked<'_> {
             1 => ", in a function".into(),
             _ => format!(", {frame} calls deep"),
         };
-        panel.say(Style::Bold, "", &format!("state {place}{inside}"));
+        panel.say(TextStyle::Bold, "", &format!("state {place}{inside}"));
         for (place, value) in &known {
             let new = changes.iter().any(|(other, _)| other == place);
-            let (mark, style) = if new { ('*', Style::Changed) } else { (' ', Style::Plain) };
+            let (mark, style) =
+                if new { ('*', TextStyle::Changed) } else { (' ', TextStyle::Plain) };
             panel.say(
                 style,
                 "      ",
@@ -101,25 +102,25 @@ impl Walked<'_> {
         let gone = changes.iter().filter(|(_, value)| value.is_none());
         let gone: Vec<_> = gone.map(|(place, _)| name(*place)).collect();
         if !gone.is_empty() {
-            panel.say(Style::Changed, "  ", &format!("* {} gone", gone.join(" ")));
+            panel.say(TextStyle::Changed, "  ", &format!("* {} gone", gone.join(" ")));
         }
     }
 
     /// A page that is shown over the walk.
-    pub(super) fn page(&self, page: Page, width: usize) -> Vec<Line> {
+    pub(super) fn page(&self, page: Overlay, width: usize) -> Vec<ScreenLine> {
         let mut panel = Panel { width, lines: vec![] };
-        if page == Page::Row {
+        if page == Overlay::Row {
             panel.lines = self.panel(width, true);
             if self.fails_here() {
-                panel.lines.push(Line::default());
+                panel.lines.push(ScreenLine::default());
                 for line in self.program.render(false).lines().take(1000) {
-                    panel.say(Style::Plain, "      ", line);
+                    panel.say(TextStyle::Plain, "      ", line);
                 }
             }
             return panel.lines;
         }
         for (keys, what) in KEYS {
-            panel.say(Style::Plain, &" ".repeat(22), &format!("{keys:<21} {what}"));
+            panel.say(TextStyle::Plain, &" ".repeat(22), &format!("{keys:<21} {what}"));
         }
         panel.lines
     }
@@ -154,13 +155,13 @@ fn named(place: Place) -> String {
 
 struct Panel {
     width: usize,
-    lines: Vec<Line>,
+    lines: Vec<ScreenLine>,
 }
 
 impl Panel {
     /// Adds a paragraph, with its further lines indented.
-    fn say(&mut self, style: Style, indent: &str, text: &str) {
+    fn say(&mut self, style: TextStyle, indent: &str, text: &str) {
         let lines = wrap(text, self.width, indent);
-        self.lines.extend(lines.into_iter().map(|line| Line::of(style, &line)));
+        self.lines.extend(lines.into_iter().map(|line| ScreenLine::of(style, &line)));
     }
 }

@@ -1,9 +1,9 @@
 //! From a state and a size to a screen.
 
-use super::line::{Line, Span, Style};
-use super::{Mode, Page, Stepper, Walked};
+use super::line::{ScreenLine, StyledText, TextStyle};
+use super::{Mode, Overlay, SteppedProgram, Stepper};
 use crate::verifier::draw::wording;
-use crate::verifier::verification::Source;
+use crate::verifier::verification::SourceLine;
 use crate::verifier::walk::Entry;
 
 /// A screen narrower than this shows the panel below the walk, not beside it.
@@ -11,7 +11,7 @@ const NARROW: usize = 100;
 
 impl Stepper<'_> {
     /// The screen, line by line, each as wide as the screen.
-    pub fn screen(&mut self, width: usize, height: usize) -> Vec<Line> {
+    pub fn screen(&mut self, width: usize, height: usize) -> Vec<ScreenLine> {
         let (bars, inside) = match height {
             0 => return vec![],
             1..5 => (1, height - 1),
@@ -26,12 +26,12 @@ impl Stepper<'_> {
             Mode::Page(page, top) => lines.extend(self.over(page, top, width, inside)),
             _ => lines.extend(self.walk_and_panel(width, inside)),
         }
-        lines.resize(height - 1, Line::default());
+        lines.resize(height - 1, ScreenLine::default());
         lines.push(self.status());
         lines.into_iter().map(|line| line.fit(width)).collect()
     }
 
-    fn title(&self, width: usize) -> Line {
+    fn title(&self, width: usize) -> ScreenLine {
         let walked = self.walked();
         let left = format!(" {}: {}", walked.title, walked.verdict());
         let right = match self.programs.len() {
@@ -39,10 +39,10 @@ impl Stepper<'_> {
             count => format!("program {} of {count} (Tab) ", self.current + 1),
         };
         let between = width.saturating_sub(left.chars().count() + right.len());
-        Line::of(Style::Bar, &format!("{left}{}{right}", " ".repeat(between)))
+        ScreenLine::of(TextStyle::Bar, &format!("{left}{}{right}", " ".repeat(between)))
     }
 
-    fn status(&self) -> Line {
+    fn status(&self) -> ScreenLine {
         let text = match (&self.mode, self.message.as_str()) {
             (Mode::Register, _) => " follow which register? 0 to 9".into(),
             (Mode::Search(text), _) => format!(" /{text}_"),
@@ -50,29 +50,29 @@ impl Stepper<'_> {
             (Mode::Walk, "") => format!(" {}   {}", self.walked().position(), self.walked().keys()),
             (Mode::Walk, message) => format!(" {}   {message}", self.walked().position()),
         };
-        Line::of(Style::Bar, &text)
+        ScreenLine::of(TextStyle::Bar, &text)
     }
 
     /// A page over the walk.
-    fn over(&mut self, page: Page, top: usize, width: usize, height: usize) -> Vec<Line> {
+    fn over(&mut self, page: Overlay, top: usize, width: usize, height: usize) -> Vec<ScreenLine> {
         let lines = self.walked().page(page, width);
         let top = top.min(lines.len().saturating_sub(height));
         self.mode = Mode::Page(page, top);
         lines.into_iter().skip(top).take(height).collect()
     }
 
-    fn walk_and_panel(&mut self, width: usize, height: usize) -> Vec<Line> {
+    fn walk_and_panel(&mut self, width: usize, height: usize) -> Vec<ScreenLine> {
         let walked = &mut self.programs[self.current];
         if width >= NARROW {
             let right = (width * 2 / 5).min(70);
             let left = width - right - 3;
             let panel = cut(walked.panel(right, false), height);
             let mut rows = walked.rows(left, height);
-            rows.resize(height, Line::default());
+            rows.resize(height, ScreenLine::default());
             let mut panel = panel.into_iter();
             let beside = rows.into_iter().map(|row| {
                 let mut line = row.fit(left);
-                line.0.push(Span { style: Style::Dim, text: " | ".into() });
+                line.0.push(StyledText { style: TextStyle::Dim, text: " | ".into() });
                 line.0.extend(panel.next().unwrap_or_default().0);
                 line
             });
@@ -89,24 +89,24 @@ impl Stepper<'_> {
             height / 2
         };
         let mut lines = walked.rows(width, height - below - 1);
-        lines.resize(height - below - 1, Line::default());
-        lines.push(Line::of(Style::Dim, &"-".repeat(width)));
+        lines.resize(height - below - 1, ScreenLine::default());
+        lines.push(ScreenLine::of(TextStyle::Dim, &"-".repeat(width)));
         lines.extend(cut(panel, below));
         lines
     }
 }
 
 /// The first lines, and in place of the last how many are left out.
-fn cut(mut lines: Vec<Line>, height: usize) -> Vec<Line> {
+fn cut(mut lines: Vec<ScreenLine>, height: usize) -> Vec<ScreenLine> {
     if lines.len() > height && height > 0 {
         let more = lines.len() - (height - 1);
         lines.truncate(height - 1);
-        lines.push(Line::of(Style::Dim, &format!("  and {more} more lines: i")));
+        lines.push(ScreenLine::of(TextStyle::Dim, &format!("  and {more} more lines: i")));
     }
     lines
 }
 
-impl Walked<'_> {
+impl SteppedProgram<'_> {
     fn position(&self) -> String {
         let rows = self.trail.rows();
         let Some(row) = rows.get(self.cursor) else { return "no steps to show".into() };
@@ -132,7 +132,7 @@ impl Walked<'_> {
     }
 
     /// The rows around the current one, in `height` lines of this width.
-    fn rows(&mut self, width: usize, height: usize) -> Vec<Line> {
+    fn rows(&mut self, width: usize, height: usize) -> Vec<ScreenLine> {
         if height == 0 {
             return vec![];
         }
@@ -155,7 +155,7 @@ impl Walked<'_> {
     }
 
     /// The rows from `top` on; `None` if the current row would not be among them.
-    fn from(&self, top: usize, width: usize, height: usize) -> Option<Vec<Line>> {
+    fn from(&self, top: usize, width: usize, height: usize) -> Option<Vec<ScreenLine>> {
         let count = self.trail.rows().len();
         if count > 0 && self.cursor >= top + height {
             return None;
@@ -164,13 +164,13 @@ impl Walked<'_> {
         let mut shown = count == 0;
         if top == 0 && self.trail.left_out() > 0 {
             let text = format!("  ; the first {} steps are left out", self.trail.left_out());
-            lines.push(Line::of(Style::Dim, &text));
+            lines.push(ScreenLine::of(TextStyle::Dim, &text));
         }
         for row in top..count {
             if let Some(source) = self.source_above(row, row == top) {
-                let Source { file, line, text, .. } = source;
+                let SourceLine { file, line, text, .. } = source;
                 let text = format!("  {}; {text} @ {file}:{line}", self.indent(row, width));
-                lines.push(Line::of(Style::Source, &text));
+                lines.push(ScreenLine::of(TextStyle::Source, &text));
             }
             if lines.len() >= height {
                 break;
@@ -183,7 +183,7 @@ impl Walked<'_> {
     }
 
     /// The line of source that begins at a row.
-    fn source_above(&self, row: usize, first: bool) -> Option<&Source> {
+    fn source_above(&self, row: usize, first: bool) -> Option<&SourceLine> {
         let rows = self.trail.rows();
         let source = self.program.source_beside(rows[row].insn()?)?;
         let before = row.checked_sub(1).filter(|_| !first).and_then(|row| rows[row].insn());
@@ -195,7 +195,7 @@ impl Walked<'_> {
         wording::indent(self.trail.rows()[row].entry.depth().min(width / 8))
     }
 
-    fn row(&self, row: usize, width: usize) -> Line {
+    fn row(&self, row: usize, width: usize) -> ScreenLine {
         let found = &self.trail.rows()[row];
         let line = wording::line(self.program, &found.entry, false);
         let made = |row: usize| {
@@ -205,27 +205,27 @@ impl Walked<'_> {
         let here = row == self.cursor;
         let exact = found.exact_for == Some(self.cursor);
         let (mark, style) = match (self.failure == Some(row), made(row), &found.entry) {
-            (true, ..) => ('!', Style::Error),
-            (_, true, _) => ('*', Style::Chain),
-            _ if exact => ('=', Style::Plain),
-            (_, _, Entry::Branch { .. } | Entry::Begin { .. }) => (' ', Style::Bold),
-            (_, _, Entry::Step(_)) => (' ', Style::Plain),
-            _ => (' ', Style::Dim),
+            (true, ..) => ('!', TextStyle::Error),
+            (_, true, _) => ('*', TextStyle::Chain),
+            _ if exact => ('=', TextStyle::Plain),
+            (_, _, Entry::Branch { .. } | Entry::Begin { .. }) => (' ', TextStyle::Bold),
+            (_, _, Entry::Step(_)) => (' ', TextStyle::Plain),
+            _ => (' ', TextStyle::Dim),
         };
         let cursor = if here { '>' } else { ' ' };
         let text = format!("{cursor}{mark}{}{}", self.indent(row, width), line.text);
         // The panel has the whole state; here there is as much as fits.
         let column = (width * 3 / 5).clamp(30, 50);
-        let mut spans = Line::of(if here { Style::Current } else { style }, &text).0;
+        let mut spans = ScreenLine::of(if here { TextStyle::Current } else { style }, &text).0;
         if !line.behind.is_empty() {
-            let style = if here { Style::Current } else { Style::Dim };
+            let style = if here { TextStyle::Current } else { TextStyle::Dim };
             let text = format!(
                 "{} ; {}",
                 " ".repeat(column.saturating_sub(text.chars().count())),
                 line.behind
             );
-            spans.extend(Line::of(style, &text).0);
+            spans.extend(ScreenLine::of(style, &text).0);
         }
-        Line(spans)
+        ScreenLine(spans)
     }
 }
