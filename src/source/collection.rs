@@ -33,7 +33,7 @@ impl Collection {
         let what = error.without_cause();
         let what = format!("{what}, which uses what this kernel's types do not have, {missing}");
         Error { what, failure: Failure::Lacking, ..error }
-            .next("reach it only where bpf_core_field_exists() says that it is there")
+            .hint("reach it only where bpf_core_field_exists() says that it is there")
     }
 }
 
@@ -79,7 +79,7 @@ pub fn resolved(program: &Program) -> Result<(), Error> {
         Some(field) => Err(Error::lacking(format!(
             "{field} is not known without the kernel's types"
         ))
-        .next("try: --btf FILE with that kernel's vmlinux or BTF, or the listing, which names it")),
+        .hint("try: --btf FILE with that kernel's vmlinux or BTF, or the listing, which names it")),
     }
 }
 
