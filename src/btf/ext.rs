@@ -1,9 +1,9 @@
-//! `.BTF.ext`: which line of source an instruction is from, and which depend on the kernel's types.
+//! `.BTF.ext`: the source lines of instructions, and the CO-RE relocations.
 
 use super::record::Order;
 use super::{Btf, BtfError};
 
-/// No true object has so many sections of instructions.
+/// The largest number of sections of instructions; no true object has as many.
 const GROUPS: u32 = 4096;
 
 /// Where records are: those of one section of instructions.
@@ -13,7 +13,7 @@ pub struct ExtRecord<'a, T> {
     pub section: &'a [u8],
     /// The instruction, in bytes from the beginning of the section.
     pub offset: u32,
-    /// What is told of it.
+    /// The record about the instruction.
     pub what: T,
 }
 
@@ -30,12 +30,12 @@ pub struct ExtLine<'a> {
     pub column: u32,
 }
 
-/// A CO-RE relocation: what to put into the instruction depends on the running kernel's types.
+/// A CO-RE relocation: a number in the instruction that depends on the running kernel's types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Relocation<'a> {
     /// The type that the object was made with.
     pub type_id: u32,
-    /// The way to the field from there, as in `0:1:2`.
+    /// The path to the field from there, as in `0:1:2`.
     pub access: &'a [u8],
     /// `enum bpf_core_relo_kind`.
     pub kind: u32,
@@ -53,7 +53,7 @@ impl<'a> Ext<'a> {
     /// Checks the header.
     ///
     /// # Errors
-    /// What it gets wrong.
+    /// The header is wrong.
     pub fn parse(bytes: &'a [u8]) -> Result<Ext<'a>, BtfError> {
         let order = Order::of(bytes)?;
         let cut_off = |wanted| BtfError::HeaderCutOff { wanted, found: bytes.len() };
@@ -76,7 +76,7 @@ impl<'a> Ext<'a> {
         Ok(Ext { order, lines: part(16)?, relocations: part(24)? })
     }
 
-    /// The lines of source in the order they stand in.
+    /// The source lines, in the order of the section.
     ///
     /// # Errors
     /// A record is cut off, or refers to a string that is not there.
@@ -87,7 +87,7 @@ impl<'a> Ext<'a> {
         })
     }
 
-    /// The CO-RE relocations in the order they stand in.
+    /// The CO-RE relocations, in the order of the section.
     ///
     /// # Errors
     /// A record is cut off, or refers to a string that is not there.
@@ -100,8 +100,8 @@ impl<'a> Ext<'a> {
         })
     }
 
-    /// All records of a part: for each section of instructions its name, how many there are, and
-    /// they, of a size that is given once.
+    /// All records of a part. It has the size of a record, and then for each section of instructions its
+    /// name, the number of its records, and the records.
     fn records<T>(
         &self,
         btf: &Btf<'a>,

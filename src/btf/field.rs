@@ -1,16 +1,16 @@
-//! Where a struct's field is and how big it is.
+//! Finds the offset and size of a struct's field.
 
 use super::{Btf, BtfError, Member, Type, TypeKind};
 
-/// How many typedefs, modifiers, arrays and anonymous structs may be nested. In kernel 7.2 six
-/// are; types that form a circle have no end.
+/// The largest number of nested typedefs, modifiers, arrays and anonymous structs. Kernel 7.2 has six; types
+/// that form a circle have no end.
 pub(super) const DEPTH: u32 = 64;
 
-/// How many members are looked at to find one field, so that a blob whose structs contain each
-/// other many times over cannot keep the search busy.
+/// The largest number of members that are searched for one field, so that structs which contain each other
+/// many times do not make the search endless.
 const MEMBERS: u32 = 1 << 16;
 
-/// Where a field is; its size would cost another look-up.
+/// The place of a field. Its size would cost another look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placement {
     /// Bytes from the beginning of the struct.
@@ -19,7 +19,7 @@ pub struct Placement {
     pub type_id: u32,
 }
 
-/// Where a field is and what it is.
+/// The place, size and type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldInfo {
     /// Bytes from the beginning of the struct.
@@ -28,12 +28,12 @@ pub struct FieldInfo {
     pub size: u32,
     /// The id of the field's type as declared: perhaps a typedef.
     pub type_id: u32,
-    /// What the type is behind its typedefs and modifiers.
+    /// The kind of the type that its typedefs and modifiers lead to.
     pub kind: TypeKind,
 }
 
 impl<'a> Btf<'a> {
-    /// Where `path` is in the struct named `name`, and its size: `field("bio", "bi_iter.bi_size")`.
+    /// Finds the field `path` in the struct named `name`: `field("bio", "bi_iter.bi_size")`.
     ///
     /// Members of anonymous structs and unions are found as in C, by their name alone. `None` when
     /// the kernel has no such struct or the struct no such member.
@@ -66,8 +66,8 @@ impl<'a> Btf<'a> {
             .collect()
     }
 
-    /// Where each `(struct, path)` is, in the order asked, without its size: from kernel 7.2 on
-    /// this costs some 30 microseconds a struct for a member that is not inside another one.
+    /// Finds the place of each `(struct, path)`, in the order given, without its size: from kernel 7.2 on, this
+    /// costs some 30 microseconds for each struct if the member is not inside another one.
     ///
     /// # Errors
     /// As [`Btf::field`], but for sizes.
@@ -92,7 +92,7 @@ impl<'a> Btf<'a> {
             .collect()
     }
 
-    /// Where `path` is in a struct or union that was found before, and its size.
+    /// Finds the field `path` in a struct or union that was found before.
     ///
     /// # Errors
     /// As [`Btf::field`].
@@ -104,7 +104,7 @@ impl<'a> Btf<'a> {
         self.placement_in(record, path)?.map(|placement| self.measure(placement, path)).transpose()
     }
 
-    /// Where `path` is in a struct or union that was found before.
+    /// Finds the place of `path` in a struct or union that was found before.
     ///
     /// # Errors
     /// As [`Btf::field`], but for sizes.
@@ -140,7 +140,7 @@ impl<'a> Btf<'a> {
         Ok(Some(placement))
     }
 
-    /// The member of this name, its offset counted from the outermost struct.
+    /// The member of this name, with its offset from the outermost struct.
     fn member(
         &mut self,
         record: &Type<'a>,
@@ -179,8 +179,7 @@ impl<'a> Btf<'a> {
         Ok(FieldInfo { offset, size: self.size_of(type_id)?, type_id, kind: record.kind() })
     }
 
-    /// The size of a type in bytes. A pointer has 8: only 64-bit kernels run eBPF as it is written
-    /// here.
+    /// The size of a type in bytes. A pointer has 8, since the eBPF here is for 64-bit kernels only.
     ///
     /// # Errors
     /// The type has no size, does not exist, or a record on the way is malformed.
@@ -225,7 +224,7 @@ impl<'a> Btf<'a> {
     }
 }
 
-/// The first components of a dotted path; of none, the struct itself.
+/// The first `components` of a dotted path, for an error; without any, the struct itself.
 fn path_up_to(path: &str, components: usize) -> String {
     match components {
         0 => "the type asked for".to_owned(),

@@ -1,6 +1,6 @@
-//! What a type is.
+//! The kinds of types.
 
-/// What a BTF type describes (`BTF_KIND_*` in `include/uapi/linux/btf.h`).
+/// The kind of a BTF type (`BTF_KIND_*` in `include/uapi/linux/btf.h`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[allow(missing_docs)] // The names are C's.
@@ -47,7 +47,7 @@ impl TypeKind {
         Self::ALL.get(usize::from(number).checked_sub(1)?).copied()
     }
 
-    /// Bytes behind the header: a fixed number, and a number for each of `vlen` elements.
+    /// The number of bytes after the header: a fixed number, and a number for each of `vlen` elements.
     pub(super) const fn tail(self) -> (u8, u8) {
         match self {
             Self::Int | Self::Var | Self::DeclTag => (4, 0),

@@ -1,13 +1,12 @@
-//! BTF, the kernel's type information: read what a kernel says about its structs, write what our
-//! own programs want to say about themselves.
+//! BTF, the kernel's type information: reads the types of a kernel, and writes types for our own programs.
 //!
 //! Pure: bytes in, answers out. The format is the kernel's `Documentation/bpf/btf.rst` and
 //! `include/uapi/linux/btf.h`.
 //!
-//! Reading asks for a handful of the 120,000 types a kernel describes in 5 MB, so nothing is
-//! parsed that is not asked for: [`Btf::parse`] looks at the header alone, and each question walks
-//! as few records as will answer it. A blob is taken for hostile: whatever its bytes, the answer is
-//! a value or a [`BtfError`], in bounded time and memory.
+//! A kernel describes 120,000 types in 5 MB, of which a program needs a handful. So only what is needed is
+//! parsed: [`Btf::parse`] reads only the header, and each question walks over as few records as possible. A
+//! blob may be hostile: whatever its bytes are, the answer is a value or a [`BtfError`], in bounded time and
+//! memory.
 //!
 //! ```no_run
 //! use rawbpf::btf::Btf;

@@ -1,4 +1,4 @@
-//! BTF of an object file: what its maps are, and where its functions were written.
+//! Writes the BTF of an object file: its maps, its functions and their source lines.
 
 use super::record::Order;
 use super::write::{BtfFunction, BtfLine, GLOBAL, PTR_KIND, Types, header, stretches};
@@ -26,7 +26,7 @@ pub struct ObjectMap<'a> {
 }
 
 impl ObjectMap<'_> {
-    /// What is said of it, by the names that libbpf knows.
+    /// The map's properties, by libbpf's names.
     fn fields(&self) -> impl Iterator<Item = (&'static str, u32)> {
         let fields = [
             ("type", self.map_type),
@@ -38,7 +38,7 @@ impl ObjectMap<'_> {
         fields.into_iter().filter(|(_, value)| *value != 0)
     }
 
-    /// Bytes in the section of maps: a pointer for each thing that is said.
+    /// The map's bytes in the section of maps: a pointer for each property.
     pub fn size(&self) -> u32 {
         8 * self.fields().count() as u32
     }
@@ -49,11 +49,11 @@ impl ObjectMap<'_> {
 pub struct ObjectSection<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Whether its functions are programs, and not only called by some.
+    /// Whether its functions are programs, not only functions that programs call.
     pub programs: bool,
     /// Its functions, by slot in the section, at least one.
     pub functions: Vec<BtfFunction<'a>>,
-    /// Where its instructions were written, by slot in the section.
+    /// The source lines of its instructions, by slot in the section.
     pub lines: Vec<BtfLine<'a>>,
 }
 
@@ -62,7 +62,7 @@ pub struct ObjectSection<'a> {
 pub struct ObjectBtf {
     /// Types.
     pub btf: Vec<u8>,
-    /// Which function and which line an instruction is of.
+    /// The functions and source lines of instructions.
     pub ext: Vec<u8>,
 }
 
@@ -83,7 +83,7 @@ impl ObjectBtf {
             let datasec = DATASEC_KIND | maps.len() as u32;
             types.add(".maps", &[&[datasec, offset], &variables[..]].concat());
         }
-        // A size of a record, then the sections: name, number of records, records.
+        // The size of a record, then the sections: name, number of records, records.
         let (mut functions, mut lines) = (vec![8], vec![16]);
         for section in sections {
             let name = types.strings.add(section.name);
@@ -102,7 +102,7 @@ impl ObjectBtf {
         }
         let (functions_len, lines_len) = (4 * functions.len() as u32, 4 * lines.len() as u32);
         let mut ext = header(order);
-        // Behind the lines, no relocations of fields.
+        // After the lines, there are no relocations of fields.
         let all = functions_len + lines_len;
         ext.extend(order.bytes(&[32, 0, functions_len, functions_len, lines_len, all, 0]));
         ext.extend(order.bytes(&functions));
@@ -111,8 +111,8 @@ impl ObjectBtf {
     }
 }
 
-/// A struct whose members point to arrays as long as the numbers they stand for, and the variable of
-/// it; the variable's id.
+/// Writes a map as libbpf expects it: a struct whose members point to arrays of the numbers' lengths, and a
+/// variable of this struct. Returns the variable's id.
 fn add_map(types: &mut Types, map: &ObjectMap, int: u32) -> u32 {
     let mut members = vec![];
     for (index, (name, value)) in map.fields().enumerate() {

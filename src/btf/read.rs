@@ -8,17 +8,17 @@ use super::record::{HEADER, Order, RecordLayout, Strings};
 use super::{BtfError, Type, TypeKind};
 use memchr::memmem;
 
-/// The position of every so-many-th record is kept, so that an id already walked over is found
-/// again by a walk this short.
+/// The position of every 256th record is kept, so that an id that was passed before is found again by a walk
+/// over at most this many records.
 const MILESTONE: usize = 256;
 
 /// A BTF blob, of either byte order.
 ///
-/// Methods take `&mut self` because a walk leaves milestones behind that make later look-ups by id
-/// short: 4 bytes for each 256 records walked over, 2 KB for a whole kernel.
+/// Methods take `&mut self` because a walk stores milestones that make later look-ups by id short: 4 bytes
+/// for each 256 records, 2 KB for a whole kernel.
 ///
-/// Types are found by name as `pahole` and libbpf write names: each once, whole. The split BTF of
-/// a kernel module, whose ids and names go on from the kernel's, is not understood.
+/// Types are found by name as `pahole` and libbpf write names: each once, whole. The split BTF of a kernel
+/// module, whose ids and names continue the kernel's, is not supported.
 #[derive(Debug, Clone)]
 pub struct Btf<'a> {
     pub(super) types: &'a [u8],
@@ -32,11 +32,11 @@ pub struct Btf<'a> {
 impl<'a> Btf<'a> {
     /// Checks the header: magic number, version, and that the sections lie within the blob.
     ///
-    /// No type is read. The header is that of btf.rst; longer ones are taken, and of their
-    /// additions the layout section (in the headers of kernel 7.2) is used.
+    /// No type is read. The header is that of btf.rst; longer headers are accepted, and the layout section (in
+    /// the headers of kernel 7.2) is used.
     ///
     /// # Errors
-    /// What the header gets wrong.
+    /// The header is wrong.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, BtfError> {
         let order = Order::of(bytes)?;
         let cut_off = |wanted| BtfError::HeaderCutOff { wanted, found: bytes.len() };
@@ -87,7 +87,7 @@ impl<'a> Btf<'a> {
         Ok(self.find_records(&[(kind, name)])?[0])
     }
 
-    /// [`Btf::find`] for several types: those that a search does not find share one walk.
+    /// Finds several types like [`Btf::find`]; those that a search does not find share one walk.
     pub fn find_records(
         &mut self,
         wanted: &[(TypeKind, &str)],
@@ -136,8 +136,8 @@ impl<'a> Btf<'a> {
         for (index, (_, name)) in wanted.iter().enumerate() {
             open.extend(self.name_offset(name).map(|offset| (offset, index)));
         }
-        // One bit for each offset wanted, by its low bits: one test spares all the comparisons for
-        // almost every record.
+        // A bit for each wanted offset, by its low bits: one test avoids all comparisons for almost every
+        // record.
         let mut bits = open.iter().fold(0u64, |bits, (at, _)| bits | 1 << (at % 64));
         let (mut position, mut id) = (0, 1u32);
         while !open.is_empty() && position < self.types.len() {
@@ -188,7 +188,7 @@ impl<'a> Btf<'a> {
         self.record(position)
     }
 
-    /// The string at this offset, without its zero byte: what line info refers to.
+    /// The string at this offset, without its zero byte. Line info refers to strings by their offset.
     ///
     /// # Errors
     /// It lies outside of the string section.
@@ -201,7 +201,8 @@ impl<'a> Btf<'a> {
         Type::at(self.types, position, self.strings, self.order, &self.layout)
     }
 
-    /// Where in the string section this name is. An anonymous type has none to be found by.
+    /// The offset of this name in the string section. An empty name is not found, since it is that of
+    /// anonymous types.
     fn name_offset(&self, name: &str) -> Option<u32> {
         if name.is_empty() || name.contains('\0') {
             return None;
@@ -211,7 +212,7 @@ impl<'a> Btf<'a> {
         Some(before as u32 + 1) // A section is at most 4 GiB by its header.
     }
 
-    /// Remembers that the record `id` is at `position`, if it is the next milestone.
+    /// Stores that the record `id` is at `position`, if it is the next milestone.
     #[inline(always)]
     fn leave_milestone(&mut self, id: u32, position: usize) {
         if id as usize == self.milestones.len() * MILESTONE + 1 {

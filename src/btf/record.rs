@@ -1,4 +1,4 @@
-//! One type's record: its header of 12 bytes and what its kind puts behind it.
+//! A type's record: a header of 12 bytes, and the data of its kind.
 
 use super::BtfError;
 use super::kind::TypeKind;
@@ -9,8 +9,8 @@ use std::cmp::Ordering;
 /// `struct btf_type`: name_off, info, and size or type.
 pub(super) const HEADER: usize = 12;
 
-/// How long the records of each kind are. In the headers of kernel 7.2 a kind has 7 bits and a vlen
-/// 24; before that they had 5 and 16, and the bits between were zero.
+/// The lengths of the records of each kind. In the headers of kernel 7.2 a kind has 7 bits and a vlen 24;
+/// before that they had 5 and 16, and the bits between were zero.
 #[derive(Debug, Clone)]
 pub(super) struct RecordLayout {
     fixed: [u8; 128],
@@ -61,7 +61,7 @@ pub(super) enum Order {
 }
 
 impl Order {
-    /// That of a blob, by the magic number it begins with.
+    /// The byte order of a blob, from its magic number.
     pub(super) fn of(bytes: &[u8]) -> Result<Self, BtfError> {
         match bytes {
             [0x9f, 0xeb, ..] => Ok(Self::Little),
@@ -70,7 +70,7 @@ impl Order {
         }
     }
 
-    /// This host's.
+    /// This host's byte order.
     pub(super) const HOST: Order =
         if cfg!(target_endian = "little") { Order::Little } else { Order::Big };
 
@@ -104,8 +104,8 @@ impl<'a> Strings<'a> {
         Ok(&tail[..len])
     }
 
-    /// How the string at `offset` compares with `name`, as strcmp does. Its end is not looked for:
-    /// a hostile string may be long, and many names may share it.
+    /// Compares the string at `offset` with `name`, as strcmp does. It does not search for the string's end: a
+    /// hostile string may be long, and many names may share it.
     pub(super) fn compare(self, offset: u32, name: &[u8]) -> Ordering {
         let tail = self.0.get(offset as usize..).unwrap_or_default();
         tail.iter().take(name.len() + 1).cmp(name.iter().chain(&[0]))
@@ -150,7 +150,7 @@ impl<'a> Type<'a> {
         self.order.u32(&self.bytes[offset..])
     }
 
-    /// What the type is.
+    /// The kind of the type.
     pub fn kind(&self) -> TypeKind {
         self.kind
     }
@@ -163,22 +163,22 @@ impl<'a> Type<'a> {
         self.strings.get(self.word(0))
     }
 
-    /// How the type's name compares with `name`, as strcmp does.
+    /// Compares the type's name with `name`, as strcmp does.
     pub(super) fn compare_name(&self, name: &[u8]) -> Ordering {
         self.strings.compare(self.word(0), name)
     }
 
-    /// How many members, parameters, enumerators or variables there are; a function's linkage.
+    /// The number of members, parameters, enumerators or variables; a function's linkage.
     pub fn vlen(&self) -> u32 {
         self.word(4) & 0xff_ffff
     }
 
-    /// The kind's own bit: in a struct or union, that members may be bitfields.
+    /// The kind flag: for a struct or union, it means that members may be bitfields.
     pub fn kind_flag(&self) -> bool {
         self.word(4) >> 31 == 1
     }
 
-    /// The type's size in bytes or the id of the type it refers to, as its kind has it.
+    /// The type's size in bytes or the id of the type that it refers to, depending on its kind.
     pub fn size_or_type(&self) -> u32 {
         self.word(8)
     }
@@ -188,7 +188,7 @@ impl<'a> Type<'a> {
         (self.kind == TypeKind::Array).then(|| (self.word(HEADER), self.word(HEADER + 8)))
     }
 
-    /// Whether an integer uses only some of its bits: what a bitfield was before kernel 5.0.
+    /// Whether an integer uses only some of its bits, as a bitfield did before kernel 5.0.
     pub(super) fn is_partial_int(&self) -> bool {
         self.kind == TypeKind::Int && {
             let (offset, bits) = (self.word(HEADER) >> 16 & 0xff, self.word(HEADER) & 0xff);
@@ -196,8 +196,8 @@ impl<'a> Type<'a> {
         }
     }
 
-    /// The names of an enumeration and their values, in order; of other kinds none. Where
-    /// [`Type::kind_flag`] is set the values are those of an `i64`.
+    /// The names of an enumeration and their values, in order; none for other kinds. If [`Type::kind_flag`] is
+    /// set, the values are those of an `i64`.
     pub fn enumerators(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u64)> + use<'a> {
         let record = *self;
         (0..).map_while(move |index| record.enumerator(index))
@@ -221,13 +221,13 @@ impl<'a> Type<'a> {
         Some((self.strings.get(self.order.u32(element)), value))
     }
 
-    /// The bytes of one of the elements behind the header.
+    /// The bytes of one of the elements after the header.
     fn element(&self, index: u32, size: usize) -> Option<&'a [u8]> {
         let start = (index as usize).checked_mul(size)?.checked_add(HEADER)?;
         self.bytes.get(start..)?.get(..size)
     }
 
-    /// Whether a number is signed. Of enums the kernel's types tell since Linux 6.0.
+    /// Whether a number is signed. For enums, BTF has this since Linux 6.0.
     pub(super) fn is_signed(&self) -> bool {
         match self.kind {
             TypeKind::Int => self.word(HEADER) >> 24 & 1 == 1,
@@ -236,12 +236,12 @@ impl<'a> Type<'a> {
         }
     }
 
-    /// The names and types of a function's parameters, in order; of other kinds none.
+    /// The names and types of a function's parameters, in order; none for other kinds.
     pub(super) fn parameters(&self) -> impl Iterator<Item = (Result<&'a [u8], BtfError>, u32)> {
         self.pairs(TypeKind::FuncProto)
     }
 
-    /// What is behind a header of this kind: names, each with a word.
+    /// The names after a header of this kind, each with a word.
     fn pairs(
         &self,
         kind: TypeKind,
@@ -252,7 +252,7 @@ impl<'a> Type<'a> {
         pairs.map(move |pair| (strings.get(order.u32(pair)), order.u32(&pair[4..])))
     }
 
-    /// The members of a struct or union, in order; of other kinds none.
+    /// The members of a struct or union, in order; none for other kinds.
     pub fn members(&self) -> impl Iterator<Item = Member<'a>> + use<'a> {
         let record = *self;
         (0..).map_while(move |index| record.member(index))
@@ -280,9 +280,9 @@ pub struct Member<'a> {
     strings: Strings<'a>,
     /// The id of the member's type.
     pub type_id: u32,
-    /// Where it begins, in bits from the beginning of the struct.
+    /// Its offset in the struct, in bits.
     pub bit_offset: u32,
-    /// How many bits a bitfield has; 0 when the member is not a bitfield.
+    /// The number of bits of a bitfield; 0 if the member is not a bitfield.
     pub bitfield_bits: u32,
 }
 

@@ -24,14 +24,14 @@ const VALUES: [u32; 2] = [10, 11];
 /// The number of steps that libbpf accepts.
 pub(super) const STEPS: usize = 64;
 
-/// No name in a true object is longer.
+/// The length of the longest name that is shown; no name in a true object is longer.
 const NAME: usize = 128;
 
 impl<'a> Btf<'a> {
-    /// What a relocation asks of the kernel: `<byte_off> [27] struct request::q (0:1)`.
+    /// A relocation in words: `<byte_off> [27] struct request::q (0:1)`.
     ///
     /// # Errors
-    /// It leads to no field, or a record on the way is malformed.
+    /// It does not lead to a field, or a record on the way is malformed.
     pub fn describe(&mut self, relocation: &Relocation<'_>) -> Result<String, BtfError> {
         let Relocation { type_id, access, kind } = *relocation;
         let mut text = match KINDS.get(kind as usize) {
@@ -121,7 +121,7 @@ fn shortened(name: &[u8]) -> String {
     String::from_utf8_lossy(&name[..name.len().min(NAME)]).into_owned()
 }
 
-/// The numbers of the steps that lead to a relocation's field; at least one.
+/// The numbers of the steps to a relocation's field; at least one.
 pub(super) fn steps(relocation: &Relocation<'_>) -> Result<Vec<u32>, BtfError> {
     let access = std::str::from_utf8(relocation.access).unwrap_or_default();
     let steps = access.split(':').take(STEPS + 1).map(|step| step.parse().ok());

@@ -1,4 +1,4 @@
-//! CO-RE relocations resolved: what the types of a kernel say to what an object asks of them.
+//! Resolves an object's CO-RE relocations with the types of a kernel.
 
 use super::relocation::{KINDS, STEPS, steps};
 use super::{Btf, BtfError, Relocation, Type, TypeKind};
@@ -18,7 +18,7 @@ impl<'a> Btf<'a> {
     ) -> Result<Option<u64>, BtfError> {
         let record = self.behind_qualifiers(relocation.type_id)?;
         let name = String::from_utf8_lossy(record.name()?).into_owned();
-        // What stands behind three underscores tells variants of a type apart.
+        // The part of a name after three underscores distinguishes variants of a type.
         let name = name.split_once("___").map_or(&name[..], |(name, _)| name);
         let kinds = match record.kind() {
             TypeKind::Enum | TypeKind::Enum64 => [TypeKind::Enum, TypeKind::Enum64],
@@ -99,7 +99,7 @@ impl<'a> Btf<'a> {
                 let member = record.member(step).ok_or(BtfError::NoSuchType(here))?;
                 here = member.type_id;
                 let name = String::from_utf8_lossy(member.name()?);
-                // Members of a struct without a name are found from outside of it.
+                // Members of an anonymous struct are found from outside it.
                 if name.is_empty() {
                     continue;
                 }
@@ -117,7 +117,7 @@ impl<'a> Btf<'a> {
         Ok(Some((offset, there)))
     }
 
-    /// What `const`, `volatile` and `restrict` lead to; a typedef stays.
+    /// The type without `const`, `volatile` and `restrict`; a typedef stays.
     fn behind_qualifiers(&mut self, id: u32) -> Result<Type<'a>, BtfError> {
         let mut record = self.by_id(id)?;
         for _ in 0..STEPS {

@@ -1,35 +1,35 @@
-//! What a function takes and returns, and which types are numbers.
+//! The signatures of functions, and the types that are numbers.
 
 use super::field::DEPTH;
 use super::{Btf, BtfError, Type, TypeKind};
 
-/// No function takes as many arguments.
+/// The largest number of arguments; no function has as many.
 const PARAMETERS: usize = 64;
 
-/// How many members are looked at for their names: the greatest struct of a kernel has some hundreds.
+/// The largest number of members whose names are listed; the largest struct of a kernel has some hundreds.
 const NAMES: u32 = 1 << 12;
 
-/// What a function takes and returns.
+/// A function's parameters and result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
-    /// In order.
+    /// The parameters, in order.
     pub parameters: Vec<Parameter>,
-    /// The id of the type that is returned; 0 for none.
+    /// The id of the result's type; 0 for none.
     pub returns: u32,
 }
 
-/// What a function takes.
+/// A parameter of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
-    /// Its name; empty where the types do not tell, as of a tracepoint.
+    /// Its name; empty if BTF does not have it, as for a tracepoint.
     pub name: String,
     /// The id of its type as declared: perhaps a typedef.
     pub type_id: u32,
-    /// How many words it takes in a register or a context: more than one if it is a big struct.
+    /// The number of words that it has in registers or a context: more than one if it is a big struct.
     pub words: u32,
 }
 
-/// How a number is stored.
+/// The representation of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Number {
     /// Bytes: 1, 2, 4 or 8.
@@ -57,7 +57,7 @@ impl<'a> Btf<'a> {
             return Ok(None);
         }
         let parameters = proto.parameters().take(PARAMETERS).map(|(name, type_id)| {
-            // What has no size is the rest of a variable number of arguments.
+            // A parameter without a size is the rest of a variable number of arguments.
             let words = self.size_of(type_id).map_or(1, |size| size.div_ceil(8).max(1));
             Ok(Parameter { name: String::from_utf8_lossy(name?).into_owned(), type_id, words })
         });
@@ -65,7 +65,7 @@ impl<'a> Btf<'a> {
         Ok(Some(Signature { parameters, returns: proto.size_or_type() }))
     }
 
-    /// How a number of this type is stored; `None` if it is no number, no enum and no pointer.
+    /// The representation of a number of this type; `None` if it is not a number, an enum or a pointer.
     ///
     /// # Errors
     /// A record on the way is malformed.
@@ -82,8 +82,7 @@ impl<'a> Btf<'a> {
         Ok(stored.then(|| Number { size, signed: record.is_signed(), pointer }))
     }
 
-    /// The struct or union that a pointer points to; `None` if it is no pointer, or one to something
-    /// else.
+    /// The struct or union that a pointer points to; `None` if the type is not such a pointer.
     ///
     /// # Errors
     /// A record on the way is malformed.
@@ -110,8 +109,8 @@ impl<'a> Btf<'a> {
         Ok(Some(record).filter(|record| record.kind().has_members()))
     }
 
-    /// The names by which the members of a struct or union are found, those of anonymous ones inside
-    /// it included.
+    /// The names by which the members of a struct or union are found, including those inside anonymous
+    /// structs and unions.
     ///
     /// # Errors
     /// A record on the way is malformed, or there are too many.

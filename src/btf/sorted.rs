@@ -12,17 +12,17 @@ use super::record::HEADER;
 use super::{Btf, Type, TypeKind};
 use std::cmp::Ordering;
 
-/// As many records in a row are taken as proof that they are records.
+/// The number of records in a row that count as proof that they are records.
 const RUN: usize = 16;
 
-/// The end of one record and the beginning of the next can look like one more, which leads on to
-/// true ones. So the first few of a run are not relied on.
+/// The end of one record and the beginning of the next can look like another record, followed by true ones. So
+/// the first few records of a run are not relied on.
 const DOUBTFUL: usize = 4;
 
-/// No record of a kernel is this long: the longest of 7.2, its per-CPU variables, has 5 KB.
+/// The length of the longest record, in bytes. The longest of kernel 7.2, its per-CPU variables, has 5 KB.
 const REACH: usize = 16 * 1024;
 
-/// A stretch this short is walked.
+/// The length of a stretch in bytes that is walked instead of halved.
 const SHORT: usize = 1024;
 
 impl<'a> Btf<'a> {
@@ -54,7 +54,7 @@ impl<'a> Btf<'a> {
         None
     }
 
-    /// A record soon after `position`, and its name; none where names descend.
+    /// A record soon after `position`, and its name; none if the names descend there.
     fn pivot(&self, position: usize) -> Option<(usize, &'a [u8])> {
         let start = (position..self.types.len())
             .step_by(4)
@@ -70,8 +70,8 @@ impl<'a> Btf<'a> {
         Some((pivot, pivot_name))
     }
 
-    /// The run of records from `position` on, each with its own position. It ends early at the
-    /// section's end, or with a `None` for what does not look like a record.
+    /// The run of records from `position` on, each with its position. It ends early at the section's end, or
+    /// with a `None` for bytes that do not look like a record.
     fn run_from(&self, position: usize) -> impl Iterator<Item = Option<(usize, Type<'a>)>> {
         let in_section = |position: &usize| *position < self.types.len();
         let mut next = Some(position);
@@ -84,8 +84,8 @@ impl<'a> Btf<'a> {
         .take(RUN)
     }
 
-    /// The record at `position` and where the next begins, if it looks like a true one: of a known
-    /// kind, no longer than true ones are, its name the beginning of a string.
+    /// The record at `position` and the next position, if the record looks true: it has a known kind, is not
+    /// longer than true ones, and its name is the beginning of a string.
     fn decode(&self, position: usize) -> Option<(Type<'a>, usize)> {
         let head = self.types.get(position..position + HEADER)?;
         let name_offset = self.order.u32(head) as usize;

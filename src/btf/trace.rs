@@ -1,23 +1,23 @@
-//! What a tracepoint hands to a program, from the `btf_trace_` typedefs.
+//! The arguments of tracepoints, from the `btf_trace_` typedefs.
 
 use super::{Btf, BtfError, Type, TypeKind};
 
-/// A tracepoint as BTF knows it.
+/// A tracepoint in BTF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceArgs {
-    /// The id of the typedef: what a program of `expected_attach_type` `BPF_TRACE_RAW_TP` gives as
-    /// `attach_btf_id` when it is loaded (kernel 5.5).
+    /// The id of the typedef, which is the `attach_btf_id` of a program with the `expected_attach_type`
+    /// `BPF_TRACE_RAW_TP` (kernel 5.5).
     pub type_id: u32,
-    /// How many arguments the program finds in its context, at 8 bytes each. The function has one
-    /// parameter more, which comes first and is not the program's.
+    /// The number of arguments in the program's context, of 8 bytes each. The function has another parameter
+    /// before them, which is not the program's.
     pub args: u32,
 }
 
 impl<'a> Btf<'a> {
     /// The tracepoint of this name, without `btf_trace_`; `None` when the kernel has none.
     ///
-    /// The number of arguments tells apart what versions do not: `block_rq_issue` has two, the
-    /// queue and the request, before 5.10.137, and one, the request, since.
+    /// The number of arguments shows which form a tracepoint has: `block_rq_issue` has two, the queue and the
+    /// request, before 5.10.137, and since then only the request.
     ///
     /// # Errors
     /// The typedef is not what it should be, or a record on the way is malformed.

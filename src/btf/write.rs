@@ -1,4 +1,4 @@
-//! BTF about our own programs, so that the kernel's log names their source lines.
+//! Writes BTF for our own programs, so that the kernel's log shows their source lines.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use super::record::Order;
 /// A program's main function or one of its subprograms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BtfFunction<'a> {
-    /// Its name. The kernel takes only C identifiers: any other character becomes `_`, and what is
-    /// longer than 127 is cut.
+    /// Its name. The kernel accepts only C identifiers: any other character becomes `_`, and a name longer than
+    /// 127 is cut.
     pub name: &'a str,
     /// The names of its parameters, which are all shown as `void *`; for a main function `ctx`.
     pub parameters: &'a [&'a str],
@@ -16,23 +16,23 @@ pub struct BtfFunction<'a> {
     pub slot: u32,
 }
 
-/// Where in the source an instruction was written.
+/// The source line of an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BtfLine<'a> {
     /// The instruction's slot; a 64-bit load counts by its first.
     pub slot: u32,
-    /// The source file, as it shall be shown.
+    /// The source file, as it will be shown.
     pub file: &'a str,
-    /// The line's number from 1. The kernel has 22 bits for it: what is greater is 4194303.
+    /// The line's number from 1. The kernel has 22 bits for it: a greater number becomes 4194303.
     pub line: u32,
-    /// The column from 1. The kernel has 10 bits for it: what is greater is 1023.
+    /// The column from 1. The kernel has 10 bits for it: a greater number becomes 1023.
     pub column: u32,
-    /// The line itself, as it shall be shown.
+    /// The line's text, as it will be shown.
     pub text: &'a str,
 }
 
 /// BTF and its companions for one program, in host byte order, as `BPF_BTF_LOAD` (kernel 4.18) and
-/// `BPF_PROG_LOAD` (func_info 4.20, line_info 5.0) take them.
+/// `BPF_PROG_LOAD` (func_info 4.20, line_info 5.0) accept them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgramBtf {
     /// The blob for `BPF_BTF_LOAD`.
@@ -52,11 +52,10 @@ impl ProgramBtf {
 
     /// Describes a program by its functions and by the source line of its instructions.
     ///
-    /// Functions and lines may come in any order; of several for one slot the first counts. The
-    /// rules of the kernel's `check_btf_func` and `check_btf_line` are kept whatever is given:
-    /// offsets strictly rise, the first is 0, and each function begins with a record of both.
-    /// So the first line reaches back to slot 0, and a line that goes on in the next function is
-    /// given again there.
+    /// Functions and lines may come in any order; if several have the same slot, the first counts. The rules of
+    /// the kernel's `check_btf_func` and `check_btf_line` are always kept: offsets strictly rise, the first is
+    /// 0, and each function begins with a record of both. So the first line is extended to slot 0, and a line
+    /// that continues in the next function is repeated there.
     pub fn new(functions: &[BtfFunction], lines: &[BtfLine]) -> Self {
         let mut functions = functions.to_vec();
         functions.sort_by_key(|function| function.slot);
@@ -81,7 +80,7 @@ impl ProgramBtf {
     }
 }
 
-/// Types as they are written, one after the other, and their names.
+/// The types that are written, one after the other, and their names.
 #[derive(Default)]
 pub(super) struct Types {
     words: Vec<u32>,
@@ -126,7 +125,7 @@ impl Types {
         [line.slot, file, text, line.line.min(0x3f_ffff) << 10 | line.column.min(0x3ff)]
     }
 
-    /// All of it as `BPF_BTF_LOAD` takes it, and as it stands in a section.
+    /// The whole blob for `BPF_BTF_LOAD` or for a section.
     pub fn blob(&self, order: Order) -> Vec<u8> {
         let (types_len, strings) = (4 * self.words.len() as u32, &self.strings.bytes);
         let mut blob = header(order);
@@ -154,7 +153,7 @@ pub fn locked(key_size: u32, value_size: u32, offset: u32) -> (Vec<u8>, u32, u32
     (types.blob(Order::HOST), key, value)
 }
 
-/// What BTF and its companion begin with: magic, version, flags.
+/// The beginning of BTF and its companion: magic, version, flags.
 pub(super) fn header(order: Order) -> Vec<u8> {
     let magic = 0xeb9f_u16;
     let magic = if order == Order::Little { magic.to_le_bytes() } else { magic.to_be_bytes() };
@@ -166,11 +165,11 @@ const INT_KIND: u32 = 1 << 24;
 pub(super) const PTR_KIND: u32 = 2 << 24;
 const STRUCT_KIND: u32 = 4 << 24;
 const FUNC_KIND: u32 = 12 << 24;
-/// The linkage of a function that is known in its program only, and of others.
+/// The linkages of a function: known only in its program, or global.
 const STATIC: u32 = 0;
 pub(super) const GLOBAL: u32 = 1;
 const FUNC_PROTO_KIND: u32 = 13 << 24;
-/// What follows an int: BTF_INT_SIGNED and the number of bits.
+/// The word after an int: BTF_INT_SIGNED and the number of bits.
 const SIGNED_32_BITS: u32 = 1 << 24 | 32;
 
 /// The lines at whose slots a record is due: where the source line changes or a function begins.
@@ -197,7 +196,7 @@ pub(super) fn stretches<'a>(functions: &[BtfFunction], lines: &[BtfLine<'a>]) ->
     lines
 }
 
-/// The name as C and the kernel's `btf_name_valid_identifier` take it.
+/// The name as an identifier that C and the kernel's `btf_name_valid_identifier` accept.
 pub fn identifier(name: &str) -> String {
     let digit = name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty();
     let replaced = name.chars().map(|c| match c {

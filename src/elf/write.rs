@@ -6,6 +6,7 @@
 //! (`.data.NAME`): an object can name the value of a variable, but not that of a map. libbpf (from 0.6 on)
 //! makes such an array of the variable.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use thiserror::Error;
@@ -210,7 +211,8 @@ pub fn write(object: &ObjectSpec) -> Result<Vec<u8>, ObjectError> {
             size: 8 * function.slots.len() as u64,
         })
         .collect();
-    let (maps, map_symbols) = map_sections(object.maps, &variables, &mut sections);
+    let names = map_names(object.maps, &placed);
+    let (maps, map_symbols) = map_sections(object.maps, &names, &variables, &mut sections);
     symbols.extend(map_symbols);
     let license = [object.license.as_bytes(), b"\0"].concat();
     symbols.push(OutputSymbol {
@@ -362,9 +364,24 @@ fn stays(
     }
 }
 
+/// The name of each map's symbol, and of its type: an identifier that nothing else has.
+fn map_names(all: &[ObjectMap], functions: &[Placed]) -> Vec<String> {
+    let mut taken: HashSet<String> = functions.iter().map(|it| it.name.clone()).collect();
+    let name = |map: &ObjectMap| {
+        // A variable that was read from an object has its section's name.
+        let mut name = identifier(map.name.strip_prefix(".data.").unwrap_or(map.name));
+        while !taken.insert(name.clone()) {
+            name.push('_');
+        }
+        name
+    };
+    all.iter().map(name).collect()
+}
+
 /// The sections of maps and variables, those of `.maps`, and the symbol of each.
 fn map_sections<'a>(
-    all: &'a [ObjectMap<'a>],
+    all: &[ObjectMap<'a>],
+    names: &'a [String],
     variables: &[bool],
     sections: &mut Vec<OutputSection>,
 ) -> (Vec<ObjectMap<'a>>, Vec<OutputSymbol>) {
@@ -373,20 +390,31 @@ fn map_sections<'a>(
     let mut symbols = vec![];
     let mut offset = 0;
     let has_maps = variables.contains(&false);
-    for (map, variable) in all.iter().zip(variables) {
-        // A variable that was read from an object has its section's name.
-        let name = identifier(map.name.strip_prefix(".data.").unwrap_or(map.name));
+    for ((map, name), variable) in all.iter().zip(names).zip(variables) {
+        let symbol = name.clone();
         if *variable {
             let zeros = vec![0; map.value_size as usize];
             own.push(OutputSection::new(format!(".data.{name}"), PROGBITS, WRITE_ALLOC, 8, zeros));
             let section = of_maps + u16::from(has_maps) + own.len() as u16 - 1;
             let size = map.value_size.into();
-            symbols.push(OutputSymbol { name, info: GLOBAL_OBJECT, section, value: 0, size });
+            symbols.push(OutputSymbol {
+                name: symbol,
+                info: GLOBAL_OBJECT,
+                section,
+                value: 0,
+                size,
+            });
         } else {
-            maps.push(*map);
+            maps.push(ObjectMap { name, ..*map });
             let size = map.size().into();
             let info = GLOBAL_OBJECT;
-            symbols.push(OutputSymbol { name, info, section: of_maps, value: offset, size });
+            symbols.push(OutputSymbol {
+                name: symbol,
+                info,
+                section: of_maps,
+                value: offset,
+                size,
+            });
             offset += size;
         }
     }

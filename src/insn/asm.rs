@@ -1,4 +1,4 @@
-//! The builder: a method an instruction, in the order the verifier will list them.
+//! The builder: one method for each instruction.
 
 use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +27,7 @@ impl Dst for W {
 
 /// A second operand that fits the first: a constant of 32 bits, or a register as wide as `D`.
 pub trait Src<D>: Copy {
-    /// How an instruction holds it.
+    /// The operand in an instruction.
     fn operand(self) -> Operand;
 }
 impl<D: Dst> Src<D> for i32 {
@@ -56,7 +56,7 @@ impl Src<R> for Reg {
     }
 }
 
-/// What can be added: any second operand, or the offset of a kernel field.
+/// An operand that can be added: any second operand, or the offset of a kernel field.
 pub trait Addend<D>: Copy {
     /// The operand, and the field if its offset is not known.
     fn addend(self) -> (Operand, Option<Field>);
@@ -80,12 +80,12 @@ impl Addend<R> for Offset {
     }
 }
 
-/// A place to jump to, made before it is known. [`Asm::place`] takes it, so that it cannot be
+/// The target of a jump, made before its place is known. [`Asm::place`] consumes it, so that it cannot be
 /// placed twice.
 #[derive(Debug)]
 pub struct Label(LabelId);
 
-/// A place in the program that is known: what [`Asm::place`] and [`Asm::here`] return.
+/// A known place in the program, returned by [`Asm::place`] and [`Asm::here`].
 #[derive(Clone, Copy, Debug)]
 pub struct Here(LabelId);
 
@@ -96,7 +96,7 @@ struct LabelId {
     index: usize,
 }
 
-/// What can be jumped to: a [`Label`] forward, a [`Here`] backward.
+/// A target of a jump: a [`Label`] forward, a [`Here`] backward.
 pub trait Target: sealed::Target {}
 impl Target for Label {}
 impl Target for Here {}
@@ -118,15 +118,15 @@ mod sealed {
     }
 }
 
-/// A label as a jump remembers it.
+/// The label of a jump that is not resolved yet.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct JumpTarget(LabelId);
 
-/// Instruction set beyond what Linux 5.10 takes that the builder may choose by itself.
+/// Instructions that Linux 5.10 does not have, which the builder may choose by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Isa {
-    /// Only what was written.
+    /// None: only the instructions that were written.
     #[default]
     V3,
     /// A `goto` too far for 16 bits becomes `gotol` (Linux 6.6).
@@ -136,11 +136,11 @@ pub enum Isa {
 #[derive(Clone, Copy)]
 struct LabelState {
     made: Line<'static>,
-    /// Index of the instruction it stands before.
+    /// The index of the instruction after it.
     placed: Option<usize>,
 }
 
-/// Writes a program, an instruction a line.
+/// Writes a program, one instruction on each line.
 ///
 /// The first mistake is kept and returned by [`Asm::finish`], so that no line needs a `?`.
 /// Each instruction remembers the line that wrote it.
@@ -277,7 +277,7 @@ impl Asm {
         self.push(Insn::Load { type_: T::TYPE, dst: dst.into(), base, offset });
     }
 
-    /// `*(T *)(mem) = src`; of a register its low bits.
+    /// `*(T *)(mem) = src`; stores the low bits of a register.
     #[track_caller]
     pub fn store<T: mem::Storable>(&mut self, mem: Mem<T>, src: impl Src<R>) {
         let (base, offset) = self.address(mem.addr);
@@ -291,7 +291,7 @@ impl Asm {
         self.push(Insn::LoadPacket { size: T::SIZE, index: None, offset });
     }
 
-    /// `r0 = *(T *)skb[index + offset]`: as [`Asm::load_packet`].
+    /// `r0 = *(T *)skb[index + offset]`: see [`Asm::load_packet`].
     #[track_caller]
     pub fn load_packet_at<T: mem::Packet>(&mut self, index: R, offset: i32) {
         self.push(Insn::LoadPacket { size: T::SIZE, index: Some(index.into()), offset });
@@ -316,7 +316,7 @@ impl Asm {
         self.push(Insn::Atomic { op, width: T::WIDTH, base, offset, src: src.into() });
     }
 
-    /// `dst = load_acquire((T *)(mem))`: later accesses stay behind it. Requires Linux 6.15.
+    /// `dst = load_acquire((T *)(mem))`: later accesses stay after it. Requires Linux 6.15.
     #[track_caller]
     pub fn load_acquire<T: mem::Storable>(&mut self, dst: R, mem: Mem<T>) {
         let (base, offset) = self.address(mem.addr);
@@ -336,7 +336,7 @@ impl Asm {
         self.load_pseudo(dst, Imm64::Value(value));
     }
 
-    /// `dst = map[..]`: the map itself, as helpers take it.
+    /// `dst = map[..]`: the map itself, as an argument for helpers.
     #[track_caller]
     pub fn load_map(&mut self, dst: R, map: MapRef) {
         self.load_pseudo(dst, Imm64::MapIndex(map.0.into()));
@@ -363,7 +363,7 @@ impl Asm {
         self.load_pseudo(dst, Imm64::Func { offset: 0 });
     }
 
-    /// `dst = value` for any source the two-slot load has.
+    /// `dst = value` for any value that the two-slot load can have.
     #[track_caller]
     pub fn load_pseudo(&mut self, dst: R, value: Imm64) {
         self.push(Insn::LoadImm64 { dst: dst.into(), value });
@@ -372,13 +372,13 @@ impl Asm {
 
 /// Control flow.
 impl Asm {
-    /// A place to jump to, yet unknown.
+    /// A target to jump to, whose place is not known yet.
     #[track_caller]
     pub fn label(&mut self) -> Label {
         Label(self.new_label(None))
     }
 
-    /// The label stands before the next instruction.
+    /// Places the label before the next instruction.
     #[track_caller]
     pub fn place(&mut self, label: Label) -> Here {
         match self.own(label.0) {
@@ -457,13 +457,13 @@ impl Asm {
         Asm::with_isa(Isa::default())
     }
 
-    /// An empty program that carries the text of the file that writes it, so that its lines are shown
-    /// beside the instructions, also in the kernel's log.
+    /// An empty program with the text of the file that writes it, so that its lines are shown beside the
+    /// instructions, also in the kernel's log.
     pub fn with_source(source: &'static SourceText) -> Asm {
         Asm { source: Some(source), ..Asm::new() }
     }
 
-    /// An empty program whose too long `goto`s may become instructions of this set.
+    /// An empty program in which a `goto` that is too long may become an instruction of this set.
     pub fn with_isa(isa: Isa) -> Asm {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         Asm {
@@ -480,17 +480,17 @@ impl Asm {
         }
     }
 
-    /// Adds an instruction as it is.
+    /// Adds an instruction.
     #[track_caller]
     pub fn push(&mut self, insn: Insn) {
         self.insns.push(insn);
         self.lines.push(Location::caller());
     }
 
-    /// The program, its jumps resolved.
+    /// The program, with its jumps resolved.
     ///
     /// # Errors
-    /// The first mistake made, with its line.
+    /// The first mistake, with its line.
     pub fn finish(mut self) -> Result<Program, AsmError> {
         self.check_end();
         self.resolve_jumps();
@@ -545,7 +545,7 @@ impl Asm {
         }
     }
 
-    /// Instruction `index` with its jump set, or None if the distance does not fit.
+    /// Instruction `index` with its jump's distance; None if the distance does not fit.
     fn with_distance(&self, index: usize, distance: i64) -> Option<Insn> {
         let short = i16::try_from(distance).ok();
         let long = i32::try_from(distance).ok()?;
@@ -560,7 +560,7 @@ impl Asm {
             }
             Insn::Gotol { .. } => Insn::Gotol { offset: long },
             Insn::Call(_) => Insn::Call(Callee::Local { offset: long }),
-            // The load of a function's address counts from behind its first slot, not its second.
+            // The load of a function's address counts from after its first slot, not its second.
             Insn::LoadImm64 { dst, .. } => {
                 Insn::LoadImm64 { dst, value: Imm64::Func { offset: long.checked_add(1)? } }
             }
@@ -579,12 +579,12 @@ impl Asm {
         (label.asm == self.id).then_some(label.index)
     }
 
-    /// The next instruction jumps there.
+    /// Notes that the next instruction jumps to this label.
     fn jump_to(&mut self, target: &impl Target) {
         self.jumps.push((self.insns.len(), target.id().0));
     }
 
-    /// The next instruction waits for this field's offset.
+    /// Notes that the next instruction needs this field's offset.
     fn wait_for(&mut self, field: Option<Field>) {
         self.unresolved.extend(field.map(|field| (self.insns.len(), field)));
     }

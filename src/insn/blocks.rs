@@ -1,5 +1,5 @@
 //! Blocks of instructions that any program may need: log2, reads of kernel memory, maps. All instructions
-//! of a block are blamed on the line that asked for the block.
+//! of a block have the source line that called the block.
 
 use super::asm::{Asm, Target};
 use super::helper::{MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROBE_READ_KERNEL};
@@ -12,28 +12,28 @@ use super::regs::Regs;
 /// How a program may read through a pointer into the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
-    /// The verifier knows the pointer's type from BTF: a plain load, which gives 0 where the
-    /// address is bad.
+    /// By a plain load, which gives 0 for a bad address: the verifier knows the pointer's type from BTF.
     Typed,
-    /// It is a number to the verifier: bpf_probe_read_kernel copies to the stack.
+    /// By bpf_probe_read_kernel, which copies to the stack: for the verifier the pointer is a number.
     Probe,
 }
 
 impl Asm {
-    /// `dst = ` index of the highest set bit of `value`, 0 for 0, where the high half of `value`
-    /// is 0. Clobbers `value` and `scratch`. 23 slots and no branch, whose misprediction would
-    /// cost more than all of them; the verifier sees a result of at most 31.
+    /// `dst = ` index of the highest set bit of `value`, or 0 for 0. The high half of `value` must be 0. Clobbers
+    /// `value` and `scratch`. 23 slots and no branch, whose misprediction would cost more than all of them; the
+    /// verifier sees a result of at most 31.
     #[track_caller]
     pub fn log2(&mut self, dst: R, value: R, scratch: R) {
         self.halve(dst, value, 16, 0xffff, 59);
         self.log2_of_16_bits(dst, value, scratch);
     }
 
-    /// The same for all 64 bits of `value`: 29 slots, a result of at most 63.
+    /// `dst = ` index of the highest set bit of `value`, for all its 64 bits: 29 slots, a result of at most 63.
+    /// Otherwise like [`Asm::log2`].
     #[track_caller]
     pub fn log2_u64(&mut self, dst: R, value: R, scratch: R) {
-        // As below, but for a limit that a value can lie above by more than 63 bits hold: what is
-        // over it has a sign once it is negated.
+        // Like the other steps, but their difference could overflow here. So the high half is tested: if it is
+        // not 0, its negation is negative.
         self.mov(dst, value);
         self.rsh(dst, 32);
         self.neg(dst);
@@ -48,12 +48,12 @@ impl Asm {
     /// `dst += ` log2 of `value`, which is below 2^16.
     #[track_caller]
     fn log2_of_16_bits(&mut self, dst: R, value: R, scratch: R) {
-        // Adding these bits joins them as or would, and verifiers before 6.9 follow only an addition.
+        // An addition joins these bits as an `or` would, and verifiers before 6.9 follow only an addition.
         self.halve(scratch, value, 8, 0xff, 60);
         self.add(dst, scratch);
         self.halve(scratch, value, 4, 0xf, 61);
         self.add(dst, scratch);
-        // The last four bits look their result up in a constant, a hexadecimal digit each.
+        // The result for the last four bits is a hexadecimal digit of a constant.
         self.load_imm64(scratch, 0x3333_3333_2222_1100);
         self.lsh(value, 2);
         self.rsh(scratch, value);
@@ -61,8 +61,8 @@ impl Asm {
         self.add(dst, scratch);
     }
 
-    /// If `value` is above `limit`: `bit = step; value >>= step`, else `bit = 0`. The difference is
-    /// negative where it is above, and `shift` moves its sign to where `step` has its one.
+    /// If `value` is above `limit`: `bit = step; value >>= step`, else `bit = 0`. If it is above, the difference
+    /// is negative, and `shift` moves its sign to the place of the 1 in `step`.
     #[track_caller]
     fn halve(&mut self, bit: R, value: R, step: i32, limit: i32, shift: i32) {
         self.mov(bit, limit);
@@ -72,10 +72,10 @@ impl Asm {
         self.rsh(value, bit);
     }
 
-    /// `dst = *(T *)(mem)`, as [`Asm::load`] but through a pointer into the kernel. With
-    /// [`Access::Probe`] r0 to r5 and [the last 8 bytes of the stack](super::Frame::place_for_reads) are
-    /// clobbered, so that the base lives on only in r6 to r9; where the address is bad the program goes on
-    /// at `unreadable`. The base may be r3, which saves an instruction, but not r1 or r2.
+    /// `dst = *(T *)(mem)`, like [`Asm::load`] but through a pointer into the kernel. With [`Access::Probe`],
+    /// this clobbers r0 to r5 and [the last 8 bytes of the stack](super::Frame::place_for_reads), so a base
+    /// survives only in r6 to r9; if the address is bad, the program continues at `unreadable`. The base may be
+    /// r3, which saves an instruction, but not r1 or r2.
     #[track_caller]
     pub fn read<T: Loadable + Storable>(
         &mut self,
@@ -101,13 +101,13 @@ impl Asm {
         self.load(dst, Mem::<T>::at(copy.into()));
     }
 
-    /// Zeros after the first zero of 16 bytes, which two registers hold as they are loaded from memory:
-    /// so a name is the same key whatever an older one left after it. Clobbers the scratch registers.
+    /// Clears the bytes after the first zero of 16 bytes, which are in two registers as loaded from memory: so a
+    /// name is always the same key, whatever an older name left after it. Clobbers the scratch registers.
     #[track_caller]
     pub fn end_at_nul(&mut self, [first, second]: [R; 2], scratch: [R; 2]) {
         let (long, done) = (self.label(), self.label());
         let [ones, nul] = scratch;
-        // The first byte in memory shall be the lowest of the number.
+        // The first byte in memory must be the lowest of the number.
         self.to_le64(first);
         self.to_le64(second);
         self.load_imm64(ones, 0x0101_0101_0101_0101);
@@ -124,10 +124,10 @@ impl Asm {
         self.to_le64(second);
     }
 
-    /// The lowest bit of `nul` is that of the first byte of `bytes` which is 0; it has none if none is.
+    /// Sets the lowest bit of `nul` at the first byte of `bytes` that is 0; `nul` is 0 if no byte is.
     #[track_caller]
     fn find_nul(&mut self, nul: R, bytes: R, ones: R) {
-        // Up to that byte, only it gets a high bit by the subtraction that it did not have.
+        // Up to this byte, only it gets a high bit from the subtraction that it did not have.
         self.mov(nul, bytes);
         self.sub(nul, ones);
         self.or(nul, bytes);
@@ -136,7 +136,7 @@ impl Asm {
         self.and(nul, ones);
     }
 
-    /// Zeros from the byte on that [`Asm::find_nul`] found, if it did.
+    /// Clears the bytes from the one on that [`Asm::find_nul`] found, if it found one.
     #[track_caller]
     fn keep_below(&mut self, bytes: R, nul: R, scratch: R) {
         self.mov(scratch, nul);
@@ -145,7 +145,7 @@ impl Asm {
         self.and(bytes, nul);
     }
 
-    /// `dst = ` the address.
+    /// `dst = ` the address of a place on the stack.
     #[track_caller]
     pub fn load_address(&mut self, dst: R, address: impl Into<Addr>) {
         let address = address.into();
@@ -163,8 +163,8 @@ impl Asm {
         self.call(MAP_LOOKUP_ELEM);
     }
 
-    /// `r0 = &array[0]`, on this CPU where each has its own. The index is written to `index`. The
-    /// verifier requires a place to go on at `if_missing`, which is never reached. Clobbers r1 to r5.
+    /// `r0 = &array[0]`; in a per-CPU array, this CPU's value. The index is written to `index`. The verifier
+    /// requires `if_missing`, which is never reached. Clobbers r1 to r5.
     #[track_caller]
     pub fn lookup_first(
         &mut self,
@@ -184,7 +184,7 @@ impl Asm {
         self.update_with(map, key.into(), value.into(), 0);
     }
 
-    /// `map[*key] = *value` for a key that is not there: r0 is 0, or negative: -EEXIST where the key is,
+    /// `map[*key] = *value` for a key that is not in the map: r0 is 0, or negative: -EEXIST if the key is there,
     /// or another error. Clobbers r1 to r5.
     #[track_caller]
     pub fn insert(&mut self, map: MapRef, key: impl Into<Addr>, value: impl Into<Addr>) {
@@ -209,7 +209,7 @@ impl Asm {
     }
 }
 
-/// The registers that each block overwrites beside those of its result.
+/// The registers that each block overwrites besides its result.
 pub mod clobbers {
     use super::{Access, R, Regs};
 

@@ -1,4 +1,4 @@
-//! From bytes to instructions. What decodes encodes to the same bytes again: a field that an
+//! Decodes bytes to instructions. Encoding a decoded instruction gives the same bytes again: a field that the
 //! instruction does not use must be zero, as the kernel demands.
 
 use thiserror::Error;
@@ -55,8 +55,8 @@ pub fn decode(bytes: &[u8], endian: Endian) -> Result<Vec<Insn>, DecodeError> {
     instructions(bytes, endian)?.map(|(_, insn)| insn).collect()
 }
 
-/// Each instruction in `bytes` with its slot. After a slot that is none it goes on with the next
-/// one, so that all the others are seen too.
+/// Each instruction in `bytes` with its slot. After a slot that is not an instruction, it continues with the
+/// next one, so that all others are returned too.
 ///
 /// # Errors
 /// The bytes are not whole slots.

@@ -1,11 +1,11 @@
-//! From instructions to bytes.
+//! Encodes instructions to bytes.
 
 use super::instruction::{Callee, Imm64, Insn, LoadType, Operand, Size, Width};
 use super::opcode::*;
 use super::reg::Reg;
 use super::slot::{Endian, Slot};
 
-/// The bytes of a program, eight a slot.
+/// The bytes of a program, eight for each slot.
 pub fn encode(insns: &[Insn], endian: Endian) -> Vec<u8> {
     insns.iter().flat_map(|insn| insn.to_slots()).flat_map(|slot| slot.to_bytes(endian)).collect()
 }

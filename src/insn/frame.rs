@@ -9,7 +9,7 @@ use super::reg::fp;
 
 /// The stack of a program: 512 bytes that end at [`fp`].
 ///
-/// Places are given from the top down, each in whole slots of 8 bytes, as the verifier tracks them.
+/// Places are allocated from the top down, each in whole slots of 8 bytes, as the verifier tracks them.
 ///
 /// ```
 /// use rawbpf::insn::{helper::KTIME_GET_NS, *};
@@ -29,7 +29,7 @@ use super::reg::fp;
 #[derive(Debug)]
 pub struct Frame {
     used: u32,
-    /// Whether the last 8 bytes are for reads.
+    /// Whether the last 8 bytes are reserved for reads.
     for_reads: bool,
     error: Option<AsmError>,
 }
@@ -37,7 +37,7 @@ pub struct Frame {
 /// A place on the stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StackPlace {
-    /// From [`fp`] on: below 0.
+    /// The offset from [`fp`], below 0.
     offset: i32,
 }
 
@@ -49,8 +49,8 @@ impl Frame {
         Frame { used: 0, for_reads: false, error: None }
     }
 
-    /// A place of at least so many bytes, below all others. Where the stack is too small,
-    /// [`Asm::finish`](super::Asm::finish) returns the error, with the line that wanted too much.
+    /// A place of at least `size` bytes, below all others. If the stack is too small,
+    /// [`Asm::finish`](super::Asm::finish) returns the error, with the line that asked for too much.
     #[track_caller]
     pub fn place(&mut self, bytes: u32) -> StackPlace {
         let used = self.used.saturating_add(bytes.checked_next_multiple_of(8).unwrap_or(u32::MAX));
@@ -63,8 +63,8 @@ impl Frame {
         StackPlace { offset: -(used as i32) }
     }
 
-    /// The last 8 bytes, to which [`Asm::read`](super::Asm::read) copies: what is stored there lasts until
-    /// the next read. They must be asked for, or read to, before the first other place is given.
+    /// The last 8 bytes, to which [`Asm::read`](super::Asm::read) copies: a value stored there lasts until the
+    /// next read. They must be reserved by this call or by a read before the first other place.
     #[track_caller]
     pub fn place_for_reads(&mut self) -> StackPlace {
         if self.used > 0 && !self.for_reads {
@@ -88,7 +88,7 @@ impl From<StackPlace> for Addr {
     }
 }
 
-/// So many bytes into the place.
+/// The address at an offset in bytes into the place.
 impl Add<i32> for StackPlace {
     type Output = Addr;
     fn add(self, bytes: i32) -> Addr {

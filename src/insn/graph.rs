@@ -7,25 +7,25 @@ use super::instruction::{Callee, Imm64, Insn};
 /// Instructions that run one after the other: entered at the first, left after the last.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Block {
-    /// Which instructions, by their place in the program.
+    /// The instructions, by their index in the program.
     pub insns: Range<usize>,
-    /// Whether it goes on to the next block.
+    /// Whether it continues in the next block.
     pub falls: bool,
-    /// Where it jumps to.
+    /// The target of its jump, if it jumps.
     pub jump: Option<Successor>,
 }
 
-/// Where a jump leads.
+/// The target of a jump.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Successor {
-    /// To a block.
+    /// A block.
     Block(usize),
-    /// Out of the program or into the middle of a 64-bit load; the kernel loads no such program.
+    /// A slot outside the program or in the middle of a 64-bit load; the kernel refuses such a program.
     Nowhere,
 }
 
-/// The blocks of a program in the order they stand in. `insns` has each instruction with its slot,
-/// by rising slot; one that is not known only goes on to the next.
+/// The blocks of a program, in its order. `insns` has each instruction with its slot, in the order of slots; an
+/// unknown instruction just continues at the next one.
 ///
 /// ```
 /// use rawbpf::insn::graph::{To, blocks};
@@ -80,7 +80,7 @@ pub fn blocks(insns: &[(usize, Option<Insn>)]) -> Vec<Block> {
     .collect()
 }
 
-/// How many slots a jump leads on from the next one.
+/// The distance of a jump in slots, from the next instruction.
 fn jump(insn: &Insn) -> Option<i64> {
     match *insn {
         Insn::Goto { offset } | Insn::MayGoto { offset } | Insn::JumpIf { offset, .. } => {

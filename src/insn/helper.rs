@@ -21,23 +21,23 @@
 //!
 //! Should somebody compare: the map helpers came with 3.19 (3.18 had the verifier and no helper
 //! yet), `bpf_get_prandom_u32` with 4.1, `bpf_tcp_gen_syncookie` with 5.4. One list or the other
-//! says something else of each.
+//! has other versions for each.
 //!
 //! The answers for `gpl_only` were the same on 5.10, 6.1, 6.12, 6.18 and 7.3. The last showed 201
-//! helpers. For the other ten it is the source's word: `lsm` and `struct_ops` take GPL programs
-//! only and so do not show what `bpf_tcp_send_ack`, `bpf_inode_storage_get`,
-//! `bpf_inode_storage_delete`, `bpf_bprm_opts_set`, `bpf_ima_inode_hash` and `bpf_ima_file_hash`
-//! would do; and none of these kernels was built with `bpf_override_return` or the three of
-//! `lirc_mode2` (`bpf_rc_repeat`, `bpf_rc_keydown`, `bpf_rc_pointer_rel`). What your own kernel
-//! shows: `cargo test --test helpers -- --ignored --nocapture`.
+//! helpers. For the other ten, the answer is from the source: `lsm` and `struct_ops` accept GPL programs only,
+//! so a run cannot show the answers for `bpf_tcp_send_ack`, `bpf_inode_storage_get`,
+//! `bpf_inode_storage_delete`, `bpf_bprm_opts_set`, `bpf_ima_inode_hash` and `bpf_ima_file_hash`; and none of
+//! these kernels was built with `bpf_override_return` or the three helpers of `lirc_mode2` (`bpf_rc_repeat`,
+//! `bpf_rc_keydown`, `bpf_rc_pointer_rel`). To see the answers of your own kernel:
+//! `cargo test --test helpers -- --ignored --nocapture`.
 //!
-//! # What they do not say
+//! # What these facts do not mean
 //!
 //! - That a helper exists does not mean that every program type may call it, nor that every
 //!   architecture has it.
-//! - `gpl_only` is what holds for most program types. Some have a variant of their own that any
+//! - `gpl_only` is true for most program types. Some have a variant of their own that any
 //!   program may call: `bpf_get_stackid` in `perf_event`, `bpf_get_func_ip` in the multi-probes.
-//! - It is what holds now. `bpf_ktime_get_ns` was for GPL programs only before 5.8.
+//! - `gpl_only` is true for current kernels. `bpf_ktime_get_ns` was for GPL programs only before 5.8.
 
 /// A helper function of the kernel, called by number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -168,7 +168,7 @@ helpers! {
     SKB_CHANGE_PROTO = (31, "bpf_skb_change_proto", 4, 8, ANY);
     /// Changes whom a packet is meant for: this host, another, all.
     SKB_CHANGE_TYPE = (32, "bpf_skb_change_type", 4, 8, ANY);
-    /// Tells whether the packet's socket lives below a cgroup of a cgroup array.
+    /// Returns whether the packet's socket lives below a cgroup of a cgroup array.
     SKB_UNDER_CGROUP = (33, "bpf_skb_under_cgroup", 4, 8, ANY);
     /// Returns the packet's flow hash, computing it when it is missing.
     GET_HASH_RECALC = (34, "bpf_get_hash_recalc", 4, 8, ANY);
@@ -176,7 +176,7 @@ helpers! {
     GET_CURRENT_TASK = (35, "bpf_get_current_task", 4, 8, GPL);
     /// Writes into the current task's memory; warns in the kernel log when loaded.
     PROBE_WRITE_USER = (36, "bpf_probe_write_user", 4, 8, GPL);
-    /// Tells whether the current task lives below a cgroup of a cgroup array.
+    /// Returns whether the current task lives below a cgroup of a cgroup array.
     CURRENT_TASK_UNDER_CGROUP = (37, "bpf_current_task_under_cgroup", 4, 9, ANY);
     /// Lengthens or trims a packet at its end.
     SKB_CHANGE_TAIL = (38, "bpf_skb_change_tail", 4, 9, ANY);
@@ -302,7 +302,7 @@ helpers! {
     GET_LISTENER_SOCK = (98, "bpf_get_listener_sock", 5, 1, ANY);
     /// Finds a TCP socket in any state, request and timewait included.
     SKC_LOOKUP_TCP = (99, "bpf_skc_lookup_tcp", 5, 2, ANY);
-    /// Tells whether an ACK carries a valid SYN cookie for the listener.
+    /// Returns whether an ACK carries a valid SYN cookie for the listener.
     TCP_CHECK_SYNCOOKIE = (100, "bpf_tcp_check_syncookie", 5, 2, GPL);
     /// Copies the name of the sysctl being touched.
     SYSCTL_GET_NAME = (101, "bpf_sysctl_get_name", 5, 2, ANY);
@@ -442,9 +442,9 @@ helpers! {
     SYS_CLOSE = (168, "bpf_sys_close", 5, 14, ANY);
     /// Readies the timer inside a map value.
     TIMER_INIT = (169, "bpf_timer_init", 5, 15, GPL);
-    /// Says which function a timer is to call.
+    /// Sets the function that a timer calls.
     TIMER_SET_CALLBACK = (170, "bpf_timer_set_callback", 5, 15, GPL);
-    /// Starts a timer that fires after so many nanoseconds.
+    /// Starts a timer that fires after a number of nanoseconds.
     TIMER_START = (171, "bpf_timer_start", 5, 15, GPL);
     /// Stops a timer, waiting for its function to end.
     TIMER_CANCEL = (172, "bpf_timer_cancel", 5, 15, GPL);
@@ -464,7 +464,7 @@ helpers! {
     KALLSYMS_LOOKUP_NAME = (179, "bpf_kallsyms_lookup_name", 5, 16, ANY);
     /// Calls a function with a task's memory area around an address.
     FIND_VMA = (180, "bpf_find_vma", 5, 17, ANY);
-    /// Calls a function so many times, with the verifier checking it once.
+    /// Calls a function a number of times; the verifier checks it once.
     LOOP = (181, "bpf_loop", 5, 17, ANY);
     /// Compares a string with a constant one.
     STRNCMP = (182, "bpf_strncmp", 5, 17, ANY);
@@ -514,9 +514,9 @@ helpers! {
     TCP_RAW_GEN_SYNCOOKIE_IPV4 = (204, "bpf_tcp_raw_gen_syncookie_ipv4", 6, 0, GPL);
     /// Returns a SYN cookie for raw IPv6 and TCP headers, without a socket.
     TCP_RAW_GEN_SYNCOOKIE_IPV6 = (205, "bpf_tcp_raw_gen_syncookie_ipv6", 6, 0, GPL);
-    /// Tells whether raw IPv4 and TCP headers carry a valid SYN cookie.
+    /// Returns whether raw IPv4 and TCP headers carry a valid SYN cookie.
     TCP_RAW_CHECK_SYNCOOKIE_IPV4 = (206, "bpf_tcp_raw_check_syncookie_ipv4", 6, 0, GPL);
-    /// Tells whether raw IPv6 and TCP headers carry a valid SYN cookie.
+    /// Returns whether raw IPv6 and TCP headers carry a valid SYN cookie.
     TCP_RAW_CHECK_SYNCOOKIE_IPV6 = (207, "bpf_tcp_raw_check_syncookie_ipv6", 6, 0, GPL);
     /// Returns international atomic time in nanoseconds.
     KTIME_GET_TAI_NS = (208, "bpf_ktime_get_tai_ns", 6, 1, ANY);

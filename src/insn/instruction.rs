@@ -12,7 +12,7 @@ pub enum Width {
     W64,
 }
 
-/// The size of what is stored.
+/// The size of a store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[allow(missing_docs)] // The names say it.
 pub enum Size {
@@ -34,7 +34,7 @@ impl Size {
     }
 }
 
-/// The type of what is loaded; the signed ones are extended to 64 bits (ISA v4, Linux 6.6).
+/// The type of a load; signed values are extended to 64 bits (ISA v4, Linux 6.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[allow(missing_docs)] // The names say it.
 pub enum LoadType {
@@ -47,7 +47,7 @@ pub enum LoadType {
     S32,
 }
 
-/// How many low bits a sign extension or byte swap looks at.
+/// The number of low bits that a sign extension or byte swap uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[allow(missing_docs)] // The names say it.
 pub enum Bits {
@@ -72,7 +72,7 @@ impl Bits {
 /// The second operand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Operand {
-    /// A constant, sign-extended to 64 bits where the operation is that wide.
+    /// A constant, sign-extended to 64 bits if the operation has 64 bits.
     Imm(i32),
     /// A register.
     Reg(Reg),
@@ -111,7 +111,7 @@ pub enum Alu {
     Arsh,
 }
 
-/// When a conditional jump is taken.
+/// The condition of a jump.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Cond {
     /// `==`
@@ -149,28 +149,28 @@ pub enum Atomic {
     And,
     /// Xor (Linux 5.12).
     Xor,
-    /// Add; the register takes the old value (Linux 5.12).
+    /// Add; the register gets the old value (Linux 5.12).
     FetchAdd,
-    /// Or; the register takes the old value (Linux 5.12).
+    /// Or; the register gets the old value (Linux 5.12).
     FetchOr,
-    /// And; the register takes the old value (Linux 5.12).
+    /// And; the register gets the old value (Linux 5.12).
     FetchAnd,
-    /// Xor; the register takes the old value (Linux 5.12).
+    /// Xor; the register gets the old value (Linux 5.12).
     FetchXor,
     /// Exchange memory and register (Linux 5.12).
     Xchg,
-    /// If memory equals r0, store the register; r0 takes the old value (Linux 5.12).
+    /// If memory equals r0, store the register; r0 gets the old value (Linux 5.12).
     Cmpxchg,
 }
 
-/// What the two-slot load puts into a register.
+/// The value that the two-slot load puts into a register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Imm64 {
     /// A number.
     Value(u64),
-    /// The map behind a file descriptor.
+    /// The map of a file descriptor.
     MapFd(i32),
-    /// An address inside the first value of the array map behind a file descriptor (Linux 5.2).
+    /// An address inside the first value of the array map of a file descriptor (Linux 5.2).
     MapFdValue {
         /// The map.
         fd: i32,
@@ -200,10 +200,10 @@ pub enum Imm64 {
     },
 }
 
-/// Who is called.
+/// The target of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Callee {
-    /// A helper by number; it need not be one this crate knows.
+    /// A helper by number, which this crate need not know.
     Helper(i32),
     /// A function of this program, in slots from the next instruction (Linux 4.16).
     Local {
@@ -219,8 +219,8 @@ pub enum Callee {
     },
 }
 
-/// One instruction. All but [`Insn::LoadImm64`] take one slot of eight bytes; jumps count slots
-/// from the instruction behind them. Named after RFC 9669, section 4 and 5.
+/// One instruction. All but [`Insn::LoadImm64`] have one slot of eight bytes; jumps count slots from the
+/// instruction after them. Named after RFC 9669, sections 4 and 5.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[allow(missing_docs)] // The fields are the words of the verifier's listing given with each.
 pub enum Insn {
@@ -254,7 +254,7 @@ pub enum Insn {
     Goto { offset: i16 },
     /// `gotol pc+40000` (ISA v4, Linux 6.6)
     Gotol { offset: i32 },
-    /// `may_goto pc+3`: goes on so many times, then jumps (Linux 6.9).
+    /// `may_goto pc+3`: falls through a bounded number of times, then jumps (Linux 6.9).
     MayGoto { offset: i16 },
     /// `if r1 == 0x0 goto pc+3`; on the low halves since Linux 5.1.
     JumpIf { width: Width, cond: Cond, dst: Reg, src: Operand, offset: i16 },

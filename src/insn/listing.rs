@@ -1,6 +1,6 @@
-//! Text: what the verifier prints of a program, to the byte. Where it would print an address or a
-//! name that only the kernel knows, we print what the instruction holds: `map[hist]` and `func[pc+3]`
-//! for addresses, `kernel-function#7` for a kernel function.
+//! Prints a program exactly as the verifier does. In place of an address or a name that only the kernel knows,
+//! it prints the number or name in the instruction: `map[hist]` and `func[pc+3]` for addresses,
+//! `kernel-function#7` for a kernel function.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use super::instruction::{Alu, Atomic, Callee, Cond, Imm64, Insn, LoadType, Opera
 use super::reg::Reg;
 use super::slot::Endian;
 
-/// What an instruction refers to by number and a listing shows by name.
+/// Names for the numbers in an instruction.
 #[derive(Clone, Copy, Default)]
 pub struct Names<'a> {
     /// The program's maps in their order.
     pub maps: &'a [&'a str],
-    /// The field whose offset the host has yet to tell, as `offsetof(struct request, q)`.
+    /// The field whose offset is not known yet, as `offsetof(struct request, q)`.
     pub field: Option<&'a str>,
 }
 

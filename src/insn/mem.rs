@@ -1,4 +1,4 @@
-//! Memory operands: an address and the type of what lies there.
+//! Memory operands: an address and the type of the memory there.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,8 +7,8 @@ use std::ops::{Add, Sub};
 use super::instruction::{LoadType, Size, Width};
 use super::reg::{Fp, R, Reg};
 
-/// A field of a kernel struct. Its offset differs between kernels, so it is looked up on the
-/// host; where it was not, the listing names it instead.
+/// A field of a kernel struct. Its offset differs between kernels, so it is looked up on the host; until then,
+/// the listing shows its name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Field {
     /// The struct's name, as in `struct request`.
@@ -25,7 +25,7 @@ impl fmt::Display for Field {
     }
 }
 
-/// Bytes from a base: a number, or a field whose number the host has to tell.
+/// An offset in bytes from a base: a number, or a field whose offset is looked up on the host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Offset {
     Bytes(i32),
@@ -51,7 +51,7 @@ macro_rules! address_arithmetic {
         impl Sub<i32> for $base {
             type Output = Addr;
             fn sub(self, bytes: i32) -> Addr {
-                // The most negative number has no opposite; it is out of range either way.
+                // The most negative number cannot be negated; it is out of range anyway.
                 Addr { base: self.into(), offset: Offset::Bytes(bytes.saturating_neg()) }
             }
         }
@@ -74,7 +74,7 @@ pub struct Mem<T> {
 }
 
 impl<T> Mem<T> {
-    /// Memory of type `T` at an address: what [`u32_at`] and its like make.
+    /// Memory of type `T` at an address, made by [`u32_at`] and its like.
     pub(super) fn at(addr: Addr) -> Mem<T> {
         Mem { addr, type_: PhantomData }
     }

@@ -1,4 +1,4 @@
-//! The eBPF instruction set of RFC 9669 and what Linux added since.
+//! The eBPF instruction set: RFC 9669, and the additions of Linux since.
 //!
 //! | module | what it is for |
 //! |---|---|
@@ -7,15 +7,15 @@
 //! | [`mem`] | memory operands: `u32_at(r6 + 8)`, fields of kernel structs |
 //! | [`instruction`] | [`Insn`]: one instruction of any form |
 //! | [`helper`] | the kernel's helper functions |
-//! | [`asm`] | [`Asm`]: writes a program, an instruction a line |
+//! | [`asm`] | [`Asm`]: writes a program, one instruction on each line |
 //! | [`frame`] | [`Frame`]: places on a program's stack |
-//! | [`blocks`] | what many programs need: log2, reads of kernel memory, maps |
+//! | [`blocks`] | blocks for many programs: log2, reads of kernel memory, maps |
 //! | [`source_text`] | the lines of Rust that write a program, shown beside it |
 //! | [`slot`], [`encode()`], [`decode()`] | bytes, in either byte order |
 //! | [`listing`] | the verifier's own text |
 //! | [`parse()`](parse()) | programs from that text, or from one written by hand |
 //! | [`graph`] | basic blocks and the jumps between them |
-//! | [`translated`] | what the kernel made of a loaded program |
+//! | [`translated`] | a loaded program, as the kernel rewrote it |
 //!
 //! Nothing here does I/O or knows the host: a program is built, encoded and listed on any machine.
 //!

@@ -1,5 +1,4 @@
-//! The numbers an opcode is put together from: RFC 9669, sections 3 to 5. Only `encode` and
-//! `decode` speak them.
+//! The numbers that make up an opcode: RFC 9669, sections 3 to 5. Only `encode` and `decode` use them.
 
 pub const LD: u8 = 0x00;
 pub const LDX: u8 = 0x01;
@@ -66,7 +65,7 @@ pub const CONDITIONS: [(Cond, u8); 11] = [
     (Cond::Sle, 0xd0),
 ];
 
-/// The operation stands in the immediate.
+/// The operation is in the immediate.
 pub const ATOMICS: [(Atomic, i32); 10] = [
     (Atomic::Add, 0x00),
     (Atomic::Or, 0x40),
@@ -83,12 +82,12 @@ pub const ATOMICS: [(Atomic, i32); 10] = [
 pub const SIZES: [(Size, u8); 4] =
     [(Size::U32, 0x00), (Size::U16, 0x08), (Size::U8, 0x10), (Size::U64, DW)];
 
-/// The number that belongs to a name in one of the tables above, which hold every name.
+/// The number of a name in one of the tables above, which have every name.
 pub fn number<T: PartialEq, N: Copy>(table: &[(T, N)], name: T) -> N {
     table.iter().find(|row| row.0 == name).expect("the table holds every variant").1
 }
 
-/// The name that belongs to a number.
+/// The name of a number.
 pub fn name<T: Copy, N: PartialEq>(table: &[(T, N)], number: N) -> Option<T> {
     table.iter().find(|row| row.1 == number).map(|row| row.0)
 }

@@ -1,4 +1,4 @@
-//! An assembled program: instructions, where each was written, and what it refers to by name.
+//! An assembled program: its instructions, their source lines, and their names.
 
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -15,34 +15,33 @@ use super::source_text::SourceText;
 pub struct MapRef(pub u16);
 
 impl MapRef {
-    /// What stands in the map's place in a list of the program's maps, or of anything that is one for
-    /// each of them.
+    /// The map's element in a list of the program's maps, or in a list with an element for each of them.
     pub fn of<T>(self, maps: &[T]) -> Option<&T> {
         maps.get(usize::from(self.0))
     }
 }
 
-/// The line that wrote an instruction: of Rust, or of a program's text.
+/// The source line of an instruction: of Rust, or of a program's text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Line<'a> {
-    /// The file: of Rust as the project's tree has it, of text as it was named.
+    /// The file: for Rust its path in the project, for a text its given name.
     pub file: &'a str,
     /// From 1.
     pub line: u32,
     /// From 1.
     pub column: u32,
-    /// The line itself, where it is known: that of Rust by [`Asm::with_source`](super::Asm::with_source).
+    /// The line's text, if it is known; for Rust, from [`Asm::with_source`](super::Asm::with_source).
     pub text: Option<&'a str>,
 }
 
 impl Line<'static> {
-    /// The line of Rust that called.
+    /// The calling line of Rust.
     #[track_caller]
     pub(super) fn caller() -> Line<'static> {
         Line::at(Location::caller())
     }
 
-    /// Programs are wired in by a path that begins in `src`.
+    /// The paths of our programs begin in `src`, since they are included from there.
     pub(super) fn at(location: &'static Location<'static>) -> Line<'static> {
         let file = location.file();
         let file = file.strip_prefix("src/../").unwrap_or(file);
@@ -56,14 +55,14 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// Where a program's instructions were written, one place each.
+/// The source lines of a program's instructions, one for each.
 #[derive(Clone, Debug)]
 pub(super) enum Written {
-    /// In Rust, and the text of the file.
+    /// Lines of Rust, and the text of the file.
     Rust(Vec<&'static Location<'static>>, Option<&'static SourceText>),
-    /// In a text, by line and column from 1.
+    /// A text, by line and column from 1.
     Text(Arc<Text>, Vec<(u32, u32)>),
-    /// In the source of an object, by its lines and the number of one for each instruction.
+    /// The lines of an object's source, and the index of one for each instruction.
     Object(Arc<[ObjectLine]>, Vec<u32>),
 }
 
@@ -72,7 +71,7 @@ pub(super) enum Written {
 #[allow(missing_docs)] // As of [`Line`].
 pub struct ObjectLine {
     pub file: String,
-    /// From 1; 0 where the object does not tell.
+    /// From 1; 0 if the object does not have it.
     pub line: u32,
     pub column: u32,
     pub text: String,
@@ -85,23 +84,23 @@ pub(super) struct Text {
     pub lines: Vec<String>,
 }
 
-/// What a text has beside its instructions.
+/// A label or comment of a text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Note {
     /// `out:`, before an instruction.
     Label(String),
-    /// A comment on a line of its own, before an instruction or behind the last.
+    /// A comment on a line of its own, before an instruction or after the last.
     Comment(String),
-    /// A comment behind an instruction.
+    /// A comment after an instruction.
     Behind(String),
 }
 
-/// What [`Asm::finish`](super::Asm::finish) returns.
+/// A program, made by [`Asm::finish`](super::Asm::finish), from text or from an object.
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(super) insns: Vec<Insn>,
     pub(super) written: Written,
-    /// Fields whose offset is not known, as they are listed, by instruction.
+    /// Fields whose offset is not known, by instruction, as they are listed.
     pub(super) unresolved: Vec<(usize, String)>,
     /// By instruction, in order.
     pub(super) notes: Vec<(usize, Note)>,
@@ -161,7 +160,7 @@ impl Program {
         }
     }
 
-    /// A field whose offset nobody has told; such a program can be listed but not run.
+    /// A field whose offset is not known, if there is one; such a program can be listed but not run.
     pub fn unresolved(&self) -> Option<&str> {
         self.unresolved.first().map(|(_, field)| field.as_str())
     }
@@ -177,8 +176,8 @@ impl Program {
         self.license.as_deref()
     }
 
-    /// The program's functions: the slot where each begins, and its label if it has one. The first is
-    /// the program itself; the others are called, or have their address taken.
+    /// The program's functions: the first slot of each, and its label if it has one. The first is the program
+    /// itself; the others are called, or referred to by address.
     pub fn functions(&self) -> impl Iterator<Item = (usize, Option<&str>)> {
         let mut starts = vec![false; self.insns.iter().map(Insn::slots).sum::<usize>() + 1];
         starts[0] = true;
@@ -188,7 +187,7 @@ impl Program {
                 Insn::LoadImm64 { value: Imm64::Func { offset }, .. } => offset,
                 _ => continue,
             };
-            // Both count from the slot behind the first.
+            // Both count from the slot after the first.
             let to = usize::try_from(slot as i64 + 1 + i64::from(offset)).ok();
             if let Some(start) = to.and_then(|to| starts.get_mut(to)) {
                 *start = true;
@@ -206,8 +205,7 @@ impl Program {
         })
     }
 
-    /// The instructions with file descriptors in place of the maps' places; `None` if a place
-    /// has none.
+    /// The instructions with file descriptors in place of the maps' indices; `None` if an index has none.
     pub fn with_map_fds(&self, fds: &[i32]) -> Option<Vec<Insn>> {
         let fd = |index: i32| fds.get(usize::try_from(index).ok()?).copied();
         let replaced = self.insns.iter().map(|insn| {
@@ -257,21 +255,21 @@ impl Program {
         })
     }
 
-    /// The comments behind the last instruction.
+    /// The comments after the last instruction.
     pub fn end(&self) -> String {
         let notes = self.notes.iter().skip_while(|(at, _)| *at < self.insns.len());
         notes.map(|(_, note)| note.to_string()).collect()
     }
 }
 
-/// What the listing has of an instruction.
+/// The part of a listing for an instruction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Listed {
-    /// The labels and comments before it, whole lines.
+    /// The labels and comments before it, as whole lines.
     pub before: String,
     /// `3: (b7) r0 = 0`
     pub line: String,
-    /// The comment behind it.
+    /// The comment after it.
     pub behind: String,
 }
 

@@ -1,4 +1,4 @@
-//! Registers as types, so that what the verifier would refuse does not compile.
+//! Registers as types, so that much of what the verifier would refuse does not compile.
 
 use std::fmt;
 
@@ -14,17 +14,17 @@ pub struct W(u8);
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Fp;
 
-/// Any of the eleven registers, as an instruction holds it.
+/// Any of the eleven registers, as the number in an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Reg(u8);
 
 impl Reg {
-    /// Register `number`, or None above 10, the last there is.
+    /// Register `number`; None above 10, the last one.
     pub const fn new(number: u8) -> Option<Reg> {
         if number <= 10 { Some(Reg(number)) } else { None }
     }
 
-    /// Register 11, which no program may name: the kernel's own, in what it makes of a program.
+    /// Register 11, which no program may use: the kernel's own, in a rewritten program.
     pub(super) const AUXILIARY: Reg = Reg(11);
 
     /// 0 to 10.
@@ -63,7 +63,7 @@ impl R {
         self.0
     }
 
-    /// The same register's low 32 bits.
+    /// The low 32 bits of this register.
     pub const fn low(self) -> W {
         W(self.0)
     }

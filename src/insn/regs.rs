@@ -23,7 +23,7 @@ impl Regs {
     pub const NONE: Regs = Regs(0);
     /// The arguments of a call, r1 to r5, which it wipes.
     pub const ARGUMENTS: Regs = Regs::of([r1, r2, r3, r4, r5]);
-    /// All that a call writes: its result in r0, and its arguments.
+    /// All registers that a call changes: its result r0, and its arguments.
     pub const CALL: Regs = Regs::of([r0]).or(Regs::ARGUMENTS);
 
     /// These registers.
@@ -46,7 +46,7 @@ impl Regs {
         self.0 >> register.into().number() & 1 == 1
     }
 
-    /// Each of them, by number.
+    /// Each register, in the order of their numbers.
     pub fn iter(self) -> impl Iterator<Item = Reg> {
         (0..=10).filter_map(Reg::new).filter(move |register| self.contains(*register))
     }
@@ -92,7 +92,7 @@ impl fmt::Debug for Regs {
 }
 
 impl Insn {
-    /// The registers that it reads: of a call all that can be arguments, since how many are is not in
+    /// The registers that it reads. For a call these are all that can be arguments, since their number is not in
     /// the instruction.
     pub fn reads(&self) -> Regs {
         let operand = |src| match src {
@@ -126,7 +126,7 @@ impl Insn {
         }
     }
 
-    /// The registers that hold something else after it: its result, and what it wipes.
+    /// The registers that it changes: its result, and those that it wipes.
     pub fn writes(&self) -> Regs {
         match *self {
             Insn::Alu { dst, .. }

@@ -1,4 +1,4 @@
-//! The eight bytes of an instruction slot, taken apart.
+//! The eight bytes of an instruction slot, as fields.
 
 use byteorder::{BE, ByteOrder, LE};
 
@@ -33,7 +33,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The slot as memory holds it.
+    /// The slot's bytes in memory.
     pub fn to_bytes(self, endian: Endian) -> [u8; 8] {
         let mut bytes = [self.code, 0, 0, 0, 0, 0, 0, 0];
         match endian {
@@ -51,7 +51,7 @@ impl Slot {
         bytes
     }
 
-    /// The slot that memory holds.
+    /// The slot of these bytes in memory.
     pub fn from_bytes(bytes: [u8; 8], endian: Endian) -> Slot {
         let (high, low) = (bytes[1] >> 4, bytes[1] & 15);
         match endian {

@@ -1,18 +1,18 @@
-//! The text of a file of Rust in which programs are written: the kernel, a listing and a diagnosis show
-//! its lines beside the instructions, on hosts that have no sources.
+//! The text of a Rust file that writes programs: the kernel, listings and diagnoses show its lines beside the
+//! instructions, also on hosts without sources.
 
 /// A file and its text, made by [`source_text!`](crate::source_text).
 #[derive(Debug)]
 pub struct SourceText {
-    /// As the compiler names it.
+    /// The file's name, as the compiler gives it.
     pub(super) file: &'static str,
     text: &'static str,
-    /// Where each line begins: they are looked up whenever a program is loaded.
+    /// The beginning of each line, since lines are looked up whenever a program is loaded.
     starts: &'static [u32],
 }
 
-/// A [`SourceText`](crate::insn::SourceText) of the file in which this stands, by its name without a
-/// folder. The text becomes part of the binary.
+/// A [`SourceText`](crate::insn::SourceText) of the file that calls this, given by its name without a folder.
+/// The text becomes part of the binary.
 ///
 /// ```ignore
 /// // In my_tool.rs:
@@ -37,7 +37,7 @@ impl SourceText {
         SourceText { file, text, starts }
     }
 
-    /// A line by its number, from 1 on, without the space around it.
+    /// A line by its number, from 1 on, without surrounding space.
     pub(super) fn line(&self, number: u32) -> Option<&'static str> {
         let number = number as usize;
         let start = *self.starts.get(number.checked_sub(1)?)? as usize;

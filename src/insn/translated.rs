@@ -1,17 +1,17 @@
-//! What the kernel made of a program, as text. The verifier replaces what instructions refer to, and
-//! uses forms that no program may: a register of its own, loads from per-CPU memory.
+//! A loaded program as text. The verifier rewrites it: it replaces maps and functions by addresses, and uses
+//! forms that no program may use, such as its own register and loads from per-CPU memory.
 
 use super::decode::{DecodeError, walk};
 use super::instruction::Insn;
 use super::opcode::{CALL, JMP};
 use super::slot::{Endian, Slot};
 
-/// What a loaded program refers to.
+/// Names for the numbers in a loaded program.
 pub trait Kernel {
     /// The name of the map with this id.
     fn map(&self, id: i32) -> String;
 
-    /// The name of the kernel's function that this call's constant leads to.
+    /// The name of the kernel function with this constant in a call.
     fn function(&self, constant: i32) -> Option<String>;
 
     /// The name of the program's own function with this number.
@@ -20,15 +20,15 @@ pub trait Kernel {
 
 /// An instruction of a loaded program.
 pub struct Translated {
-    /// Where it is.
+    /// Its first slot.
     pub slot: usize,
-    /// What it is. In calls and loads of maps the numbers are the kernel's own.
+    /// The instruction. In calls and loads of maps, the numbers are the kernel's own.
     pub insn: Result<Insn, DecodeError>,
-    /// What it does; `None` for a form that is not known.
+    /// The instruction as text; `None` for an unknown form.
     pub text: Option<String>,
 }
 
-/// The instructions as `BPF_OBJ_GET_INFO_BY_FD` gives them, in this host's byte order.
+/// The instructions that `BPF_OBJ_GET_INFO_BY_FD` returned, in this host's byte order.
 ///
 /// # Errors
 /// The bytes are not whole slots.
@@ -44,7 +44,7 @@ pub fn translated(bytes: &[u8], kernel: &dyn Kernel) -> Result<Vec<Translated>, 
     Ok(insns.collect())
 }
 
-/// The text of what is not as in the program that was loaded.
+/// The text of an instruction that the kernel rewrote.
 fn text(slot: Slot, second: i32, kernel: &dyn Kernel) -> Option<String> {
     let Slot { code, dst, src, off, imm } = slot;
     Some(match (code, src, off) {

@@ -42,7 +42,7 @@ pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection,
 mod tests {
     use super::*;
     use crate::insn::Endian;
-    use crate::sys::ProgramType;
+    use crate::sys::{MapType, ProgramType};
 
     fn read(file: &str, bytes: &[u8]) -> Result<Collection, SourceError> {
         super::read(file, bytes, &KernelTypes::running())
@@ -77,6 +77,25 @@ exit
         for (one, other) in text.programs.iter().zip(&object.programs) {
             assert_eq!(one.program.insns(), other.program.insns());
         }
+    }
+
+    #[test]
+    fn maps_whose_names_are_no_identifiers_keep_their_types_in_an_object() {
+        let text = "\
+.map .rodata array key 4 value 4 entries 7
+.map a.b hash key 4 value 8 entries 5
+.map a_b hash key 8 value 8 entries 6
+.program a_b xdp
+r1 = map[.rodata]
+exit
+";
+        let text = read("it", text.as_bytes()).unwrap();
+        let object = write::object(&text, Endian::HOST).unwrap();
+        let maps = read("it", &object).unwrap().maps;
+        let maps = maps.iter().map(|map| (map.name.as_str(), map.map_type, map.max_entries));
+        let (array, hash) = (MapType::Array, MapType::Hash);
+        let wanted = [("_rodata", array, 7), ("a_b_", hash, 5), ("a_b__", hash, 6)];
+        assert_eq!(maps.collect::<Vec<_>>(), wanted);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The structs that `bpf(2)` and `perf_event_open(2)` take, by hand from the kernel's interface.
+//! The argument structs of `bpf(2)` and `perf_event_open(2)`, written by hand from the kernel's interface.
 //!
 //! `union bpf_attr` grows with every kernel. One struct per command, no longer than the fields we
 //! use: a kernel that knows fewer bytes accepts them as long as the rest is zero, and one that knows
-//! more takes what is missing for zero.
+//! more treats the missing bytes as zero.
 
 /// A struct the kernel may read and write as bytes.
 ///
@@ -18,8 +18,8 @@ pub(crate) unsafe trait Attr: Copy + Default {
     }
 }
 
-/// Declares attr structs as the table that the kernel's header is: offset, field, type. Offsets and
-/// size are checked when compiling, and so is that the fields fill the struct without padding.
+/// Declares attr structs as a table like the kernel's header: offset, field, type. The compiler checks the
+/// offsets, the size, and that the fields fill the struct without padding.
 macro_rules! attrs {
     ($($(#[$meta:meta])* $name:ident: $size:literal bytes { $($offset:literal $field:ident: $type:ty,)* })*) => {$(
         $(#[$meta])*
@@ -312,7 +312,7 @@ attrs! {
     }
 }
 
-/// The address of a slice as the kernel wants it: an empty one is no address at all.
+/// The address of a slice for the kernel; 0 for an empty slice.
 pub(crate) fn address<T>(slice: &[T]) -> u64 {
     if slice.is_empty() { 0 } else { slice.as_ptr() as u64 }
 }
@@ -322,15 +322,15 @@ pub(crate) fn address_mut<T>(slice: &mut [T]) -> u64 {
     if slice.is_empty() { 0 } else { slice.as_mut_ptr() as u64 }
 }
 
-/// A length as the kernel wants it.
+/// A length for the kernel.
 ///
 /// # Panics
-/// When it is 4 GiB or more, which no buffer here is.
+/// If it is 4 GiB or more, which no buffer here is.
 pub(crate) fn length(bytes: usize) -> u32 {
     u32::try_from(bytes).expect("the kernel's lengths are 32 bits wide")
 }
 
-/// A name as the kernel takes it: 15 bytes of letters, digits, `_` and `.`, then a zero.
+/// A name that the kernel accepts: up to 15 letters, digits, `_` and `.`, then a zero.
 pub(crate) fn object_name(name: &str) -> [u8; 16] {
     let mut field = [0; 16];
     for (to, from) in field[..15].iter_mut().zip(name.bytes()) {
@@ -339,7 +339,7 @@ pub(crate) fn object_name(name: &str) -> [u8; 16] {
     field
 }
 
-/// A name as the kernel gives it.
+/// A name that the kernel returned.
 pub(crate) fn name_text(field: &[u8]) -> String {
     let end = memchr::memchr(0, field).unwrap_or(field.len());
     String::from_utf8_lossy(&field[..end]).into_owned()

@@ -1,7 +1,7 @@
-//! The one seam between this program and the kernel.
+//! The system calls: the only interface between this program and the kernel.
 //!
 //! Every system call of this room that matters is a [`Call`] and goes through [`call`], so that a test
-//! can answer in the kernel's place and error paths run without root.
+//! can answer in the kernel's place, and error paths can be tested without root.
 
 use std::ffi::c_int;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -19,7 +19,7 @@ macro_rules! commands {
         pub(crate) enum BpfCommand { $($variant = $number,)* }
 
         impl BpfCommand {
-            /// The call as errors name it.
+            /// The call's name in errors.
             pub(crate) const fn call(self) -> &'static str {
                 match self { $(Self::$variant => concat!("bpf(BPF_", $name, ")"),)* }
             }
@@ -59,7 +59,7 @@ commands! {
 /// Of `linux/perf_event.h`; libc does not have it.
 const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 1 << 3;
 
-/// What the kernel is asked.
+/// A request to the kernel.
 #[derive(Debug)]
 pub(crate) enum Call<'a> {
     /// `bpf(2)`; the kernel may write its answer into the attr.
@@ -76,7 +76,7 @@ pub(crate) enum Call<'a> {
     MoveFd(RawFd),
 }
 
-/// Asks the kernel.
+/// Makes the call.
 ///
 /// # Safety
 /// Each address inside an attr is valid for what the kernel reads from or writes to it, and each
@@ -142,10 +142,10 @@ fn answered(answer: impl Into<i64>) -> Result<i64, Errno> {
     }
 }
 
-/// A descriptor that the kernel has just made for us, moved out of stdin's to stderr's places.
+/// A new descriptor, moved away from the numbers of stdin, stdout and stderr.
 ///
-/// Whoever starts us with stdin closed would otherwise get a map with descriptor 0, which most
-/// fields of `bpf_attr` take for "none".
+/// If we are started with stdin closed, a map could otherwise get descriptor 0, which means "none" in most
+/// fields of `bpf_attr`.
 ///
 /// # Safety
 /// `answer` is a new descriptor.
@@ -187,7 +187,7 @@ pub(crate) unsafe fn bpf_fd<A: Attr>(
 /// `perf_event_open(2)`.
 ///
 /// # Safety
-/// `config1` and `config2` are what the event type wants: a string where it reads one.
+/// `config1` and `config2` are valid for the event type: a string's address where it reads a string.
 pub(crate) unsafe fn perf_event_open(
     attr: &mut PerfEventAttr,
     pid: i32,
@@ -215,8 +215,8 @@ pub(crate) fn perf_enable(event: BorrowedFd<'_>) -> Result<(), SysError> {
     answer.map(drop).map_err(|errno| SysError { call: "ioctl(PERF_EVENT_IOC_ENABLE)", errno })
 }
 
-/// Makes something that a kernel before 5.11 charges to RLIMIT_MEMLOCK: on EPERM the limit is
-/// lifted, once in this process, and the kernel asked again.
+/// Makes something that a kernel before 5.11 charges to RLIMIT_MEMLOCK: on EPERM, lifts the limit, once in
+/// this process, and tries again.
 pub(crate) fn charged<T>(mut make: impl FnMut() -> Result<T, SysError>) -> Result<T, SysError> {
     match make() {
         Err(error) if error.errno == Errno::EPERM && memlock_raised() => make(),

@@ -1,4 +1,4 @@
-//! The capabilities of the thread that asks.
+//! The capabilities of the calling thread.
 
 use super::{Errno, SysError};
 
@@ -24,21 +24,21 @@ struct CapabilityData {
     inheritable: u32,
 }
 
-/// The capabilities that the thread gets back when this is dropped.
+/// The thread's capabilities, which are restored when this is dropped.
 struct Kept([CapabilityData; 2]);
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // They are still permitted, so that the kernel does not refuse.
+        // They are still permitted, so the kernel does not refuse.
         let _ = set(&self.0);
     }
 }
 
-/// Does `work` with this capability alone, of those that the calling thread has; with none, if there is
-/// no such capability.
+/// Does `work` with this capability only, if the calling thread has it; with none, if there is no such
+/// capability.
 ///
 /// # Errors
-/// The kernel does not tell the thread's capabilities, or does not let it do without.
+/// The thread's capabilities cannot be read or changed.
 pub fn with_only<T>(capability: u32, work: impl FnOnce() -> T) -> Result<T, SysError> {
     let mut data = [CapabilityData::default(); 2];
     let mut header = Header { version: VERSION, pid: 0 };

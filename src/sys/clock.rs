@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-/// A time as the host's clocks show it.
+/// A local time of the host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LocalTime {
     /// 2026.
@@ -23,8 +23,8 @@ pub struct LocalTime {
     pub offset: i32,
 }
 
-/// The time that is so many seconds after the start of 1970, UTC. The time zone is the one that `TZ` or
-/// /etc/localtime names, else UTC. None for a year that has no number.
+/// The local time that is `seconds` after the start of 1970, UTC. The time zone is that of `TZ` or
+/// /etc/localtime, else UTC. None if the year is out of range.
 pub fn local_time(seconds: u64) -> Option<LocalTime> {
     let seconds = seconds.try_into().ok()?;
     let mut time = MaybeUninit::uninit();

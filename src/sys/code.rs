@@ -1,4 +1,4 @@
-//! A loaded program's code: what the verifier and the JIT made of it, and where its parts come from.
+//! A loaded program's code: its instructions, its machine code, and their source lines.
 
 use std::os::fd::AsFd;
 
@@ -6,24 +6,24 @@ use super::attr::{self, address_mut, length};
 use super::object::get_info;
 use super::{Prog, SysError};
 
-/// What the kernel tells of a program's code. Where it withholds a part, that part is empty
-/// although [`ProgInfo`](super::object::ProgInfo) gives its length.
+/// The code of a loaded program. A part that the kernel withholds is empty, although
+/// [`ProgInfo`](super::object::ProgInfo) has its length.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProgCode {
-    /// The instructions after the verifier rewrote them, 8 bytes a slot. Withheld from who may not
-    /// see the kernel's addresses (kernel.kptr_restrict) if their constants were blinded; from
-    /// others the calls' constants are, which are 0 then.
+    /// The instructions as the verifier rewrote them, 8 bytes for each slot. For a process that may not see
+    /// the kernel's addresses (kernel.kptr_restrict), they are withheld if their constants were blinded;
+    /// otherwise the constants of calls are 0.
     pub translated: Vec<u8>,
-    /// The machine code of all functions, one behind the other. Withheld from who may not see the
-    /// kernel's addresses.
+    /// The machine code of all functions, one after the other. Withheld from a process that may not see
+    /// the kernel's addresses.
     pub machine: Vec<u8>,
-    /// How many bytes of the machine code each function has.
+    /// The length of each function's machine code in bytes.
     pub function_lengths: Vec<u32>,
-    /// Where each function is; withheld as the machine code is.
+    /// The address of each function; withheld like the machine code.
     pub function_addresses: Vec<u64>,
     /// The program's functions; empty without BTF.
     pub functions: Vec<CodeFunction>,
-    /// The lines of source that instructions are from, by rising slot; empty without BTF.
+    /// The source lines of instructions, in the order of their slots; empty without BTF.
     pub lines: Vec<CodeLine>,
 }
 
@@ -36,14 +36,14 @@ pub struct CodeFunction {
     pub type_id: u32,
 }
 
-/// A line of source that instructions are from.
+/// A source line of instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodeLine {
-    /// The first slot of those.
+    /// The first slot of these instructions.
     pub slot: u32,
-    /// Where the BTF has the file's name.
+    /// The offset of the file's name in the BTF's strings.
     pub file: u32,
-    /// Where the BTF has the line itself.
+    /// The offset of the line's text in the BTF's strings.
     pub text: u32,
     /// Its number.
     pub number: u32,

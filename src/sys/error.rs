@@ -1,4 +1,4 @@
-//! What went wrong, as the kernel said it.
+//! Errors of the kernel: error numbers and logs.
 
 use std::fmt;
 use std::io;
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// An error number of the kernel, including those that never should have left it.
+/// An error number of the kernel, including its internal ones.
 ///
-/// `bpf(2)` answers 524 (ENOTSUPP), which no C library and no crate knows; hence a type of our own.
+/// `bpf(2)` can return 524 (ENOTSUPP), which no C library and no crate knows; hence our own type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Errno(i32);
 
-/// Names for the numbers that this crate tells apart.
+/// The numbers that this crate distinguishes.
 #[allow(missing_docs)] // The names are errno(3)'s.
 impl Errno {
     pub const E2BIG: Errno = Errno(libc::E2BIG);
@@ -42,7 +42,7 @@ impl Errno {
 }
 
 impl Errno {
-    /// An error number as it is, e.g. from [`io::Error::raw_os_error`].
+    /// An error from its number, e.g. from [`io::Error::raw_os_error`].
     pub const fn from_raw(raw: i32) -> Errno {
         Errno(raw)
     }
@@ -61,7 +61,7 @@ impl Errno {
         }
     }
 
-    /// The system's words, e.g. "Operation not permitted".
+    /// The system's text, e.g. "Operation not permitted".
     pub fn text(self) -> &'static str {
         match self {
             Errno::ENOTSUPP => "Operation is not supported",
@@ -83,33 +83,33 @@ impl fmt::Display for Errno {
     }
 }
 
-/// An error that came with no errno becomes EINVAL: what was read made no sense.
+/// An error without an errno becomes EINVAL: the content that was read made no sense.
 impl From<&io::Error> for Errno {
     fn from(error: &io::Error) -> Errno {
         error.raw_os_error().map_or(Errno::EINVAL, Errno)
     }
 }
 
-/// A call the kernel refused.
+/// A call that the kernel refused.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("{call}: {errno}")]
 pub struct SysError {
     /// The call, e.g. "bpf(BPF_MAP_CREATE)".
     pub call: &'static str,
-    /// What it answered.
+    /// The error number.
     pub errno: Errno,
 }
 
-/// A program or BTF the kernel refused, with what it wrote about it.
+/// A program or BTF that the kernel refused, with its log.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 #[error("{call}: {errno}")]
 pub struct LoadError {
     /// "bpf(BPF_PROG_LOAD)" or "bpf(BPF_BTF_LOAD)".
     pub call: &'static str,
-    /// What the silent load answered: a full log buffer never hides the reason.
+    /// The error number of the silent load, so that a full log buffer never hides the reason.
     pub errno: Errno,
-    /// The verifier's words. Empty when it never saw the program, e.g. for want of a capability.
+    /// The verifier's log. Empty if it never saw the program, e.g. for want of a capability.
     pub log: String,
     /// Whether the log was larger than [`Log::MAX`](super::Log::MAX). Kernels before 6.4 then keep
     /// its beginning, later ones its end.
@@ -121,9 +121,9 @@ pub struct LoadError {
 #[non_exhaustive]
 #[error("{}: {source}", path.display())]
 pub struct FileError {
-    /// Which file.
+    /// The file.
     pub path: PathBuf,
-    /// Why. [`io::ErrorKind::InvalidData`] when it was read but made no sense.
+    /// The error. [`io::ErrorKind::InvalidData`] if the file was read but made no sense.
     pub source: io::Error,
 }
 
@@ -136,7 +136,7 @@ impl FileError {
         FileError::new(path, io::Error::new(io::ErrorKind::InvalidData, why.into()))
     }
 
-    /// The error number, EINVAL when the file was read but made no sense.
+    /// The error number; EINVAL if the file was read but made no sense.
     pub fn errno(&self) -> Errno {
         Errno::from(&self.source)
     }

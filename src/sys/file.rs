@@ -1,4 +1,4 @@
-//! Reading files: small ones the kernel writes, and large ones that are looked at in place.
+//! Reads files: small files of the kernel, and large ones line by line or mapped.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,21 +11,21 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::FileError;
 
-/// The largest file that [`read`] accepts: the kernel's small files are far smaller.
+/// The largest file that [`read`] accepts; the kernel's small files are far smaller.
 pub const SMALL: u64 = 1 << 20;
 
-/// The most that [`kernel_btf`] reads where it cannot map: no BTF comes close.
+/// The largest BTF that [`kernel_btf`] reads if it cannot map it; no BTF comes close.
 pub const LARGE: u64 = 256 << 20;
 
-/// Where the kernel has its BTF and that of its modules.
+/// The folder of the kernel's BTF and that of its modules.
 pub const BTF: &str = "/sys/kernel/btf";
 
-/// Asks that `count` files more than usual may be open at once, as far as the hard limit goes.
+/// Raises the limit of open files by `count`, as far as the hard limit allows.
 pub fn want_descriptors(count: u64) {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let wanted = (count + 256).min(hard);
         if soft < wanted {
-            // Where it does not help, the call that runs out of them will say so.
+            // If that is not enough, the call that runs out of descriptors fails.
             let _ = setrlimit(Resource::RLIMIT_NOFILE, wanted, hard);
         }
     }
@@ -42,12 +42,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
         .map_err(|error| FileError::new(path, error))
 }
 
-/// As [`read`], for text; bytes that are not UTF-8 are replaced.
+/// Reads a small text file like [`read`]; bytes that are not UTF-8 are replaced.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
     Ok(String::from_utf8_lossy(&read(path)?).into_owned())
 }
 
-/// Reads to the end, or fails beyond `cap` bytes, a number of MiB. `expected` is how much there should be.
+/// Reads to the end, or fails beyond `cap` bytes, a number of MiB. `expected` is the expected length.
 fn read_up_to(file: File, expected: u64, cap: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::with_capacity(usize::try_from(expected.min(cap)).unwrap_or(0));
     file.take(cap + 1).read_to_end(&mut content)?;
@@ -59,8 +59,8 @@ fn read_up_to(file: File, expected: u64, cap: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Hands each line of a file, without its newline, to `line`, until that breaks or the file ends.
-/// For files of megabytes that are written while they are read, such as `/proc/kallsyms`.
+/// Calls `line` with each line of a file, without its newline, until it breaks or the file ends. For files of
+/// megabytes that the kernel writes while they are read, such as `/proc/kallsyms`.
 pub fn for_each_line<B>(
     path: &Path,
     line: impl FnMut(&[u8]) -> ControlFlow<B>,
@@ -78,7 +78,7 @@ fn lines<B>(
     mut from: impl Read,
     mut line: impl FnMut(&[u8]) -> ControlFlow<B>,
 ) -> io::Result<Option<B>> {
-    // One buffer: the end of a line that a read cut off moves to its front.
+    // One buffer: the incomplete line at its end moves to its front before the next read.
     let mut buffer = vec![0; 64 << 10];
     let mut kept = 0;
     loop {
@@ -106,7 +106,7 @@ fn lines<B>(
     }
 }
 
-/// Bytes of a file: mapped into memory, which only those of the kernel's own BTF are, or read.
+/// The bytes of a file: read, or mapped into memory, which only the kernel's own BTF is.
 #[derive(Debug)]
 pub struct FileBytes(Content);
 
@@ -117,7 +117,7 @@ enum Content {
 }
 
 impl FileBytes {
-    /// Whether they were mapped, which costs nothing however many they are.
+    /// Whether they are mapped, which costs nothing however long the file is.
     pub fn is_mapped(&self) -> bool {
         matches!(self.0, Content::Mapped(_))
     }
@@ -140,13 +140,13 @@ impl Deref for FileBytes {
     }
 }
 
-/// The BTF of the kernel (`vmlinux`) or of one of its modules, without copying it where it can be
-/// mapped; else at most [`LARGE`] bytes.
+/// The BTF of the kernel (`vmlinux`) or of one of its modules: mapped without a copy if possible, otherwise
+/// read, at most [`LARGE`] bytes.
 ///
 /// It can be mapped from Linux 6.16 on, privately only; before, and that of modules, it is read.
 ///
 /// # Errors
-/// There is none, it cannot be read, or `name` is no file's name.
+/// There is no such BTF, it cannot be read, or `name` is not a file's name.
 pub fn kernel_btf(name: &str) -> Result<FileBytes, FileError> {
     let path = Path::new(BTF).join(name);
     if name.contains('/') || [".", ".."].contains(&name) {
@@ -173,7 +173,7 @@ pub fn kernel_btf(name: &str) -> Result<FileBytes, FileError> {
     bytes.map_err(|error| FileError::new(&path, error))
 }
 
-/// Whether a file is one that the kernel makes up.
+/// Whether a file is on sysfs.
 fn is_on_sysfs(file: &File) -> bool {
     let mut found = MaybeUninit::<libc::statfs>::uninit();
     // SAFETY: the descriptor is open, and there is room for the answer.

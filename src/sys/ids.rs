@@ -1,4 +1,4 @@
-//! The ids of what is loaded in this kernel, and descriptors by id.
+//! The ids of the kernel's objects, and descriptors by id.
 
 use std::os::fd::OwnedFd;
 

@@ -10,7 +10,7 @@ const KALLSYMS: &str = "/proc/kallsyms";
 /// A symbol of the kernel or of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KernelSymbol<'a> {
-    /// Where it is; 0 when the kernel hides it (kernel.kptr_restrict, or not root).
+    /// Its address; 0 if the kernel hides it (kernel.kptr_restrict, or not root).
     pub address: u64,
     /// Its kind as nm(1) prints it: `T` or `t` for functions.
     pub kind: u8,
@@ -26,7 +26,7 @@ impl<'a> KernelSymbol<'a> {
         matches!(self.kind, b'T' | b't' | b'W' | b'w')
     }
 
-    /// Reads a line, `ffffffff81000000 T name [module]`; None where it makes no sense.
+    /// Parses a line, "ffffffff81000000 T name [module]"; None if it makes no sense.
     pub fn parse(line: &'a [u8]) -> Option<KernelSymbol<'a>> {
         let mut parts = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
         let address = u64::from_str_radix(parts.next()?, 16).ok()?;
@@ -39,8 +39,8 @@ impl<'a> KernelSymbol<'a> {
     }
 }
 
-/// Hands each symbol to `symbol`, until that breaks. Takes tens of milliseconds for all of them: the
-/// kernel writes the list while it is read. Lines that make no sense are skipped.
+/// Calls `symbol` with each symbol until it breaks. All of them cost tens of milliseconds, since the kernel
+/// writes the list while it is read. Lines that make no sense are skipped.
 pub fn for_each<B>(
     mut symbol: impl FnMut(KernelSymbol<'_>) -> ControlFlow<B>,
 ) -> Result<Option<B>, FileError> {
@@ -49,12 +49,12 @@ pub fn for_each<B>(
     })
 }
 
-/// How many functions have this name: 0 cannot be probed, and of several the kernel picks none
-/// (Linux 6.7) or the first.
+/// The number of functions with this name. If there are several, the kernel probes none of them (Linux 6.7)
+/// or the first.
 pub fn count_functions(name: &str) -> Result<usize, FileError> {
     let mut count = 0;
     file::for_each_line(Path::new(KALLSYMS), |line| {
-        // Most lines can be told by looking for the name alone.
+        // For most lines it is enough to search for the name.
         if memchr::memmem::find(line, name.as_bytes()).is_some() {
             count += usize::from(
                 KernelSymbol::parse(line)

@@ -1,4 +1,4 @@
-//! Attaching programs with `bpf(2)`: the kernel calls what results a link.
+//! Attaches programs with `bpf(2)`: the attachments are called links.
 
 use std::ffi::{CStr, c_char};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -11,7 +11,7 @@ use super::call::{BpfCommand, bpf_fd, perf_enable, perf_set_bpf};
 pub use super::perf::At;
 use super::{AttachType, PerfEvent, Prog, SysError};
 
-/// Whatever keeps a program attached: a link of the kernel's, or a perf event. Dropping it detaches.
+/// An attachment of a program: a kernel link or a perf event. Dropping it detaches.
 #[must_use = "the program is detached when it is dropped"]
 #[derive(Debug)]
 pub struct Link {
@@ -27,7 +27,7 @@ impl AsFd for Link {
 impl PerfEvent {
     /// Runs a program at each hit, until the link is dropped. Works on every kernel that has the event.
     ///
-    /// The program may run from the middle of this call on.
+    /// The program may already run during this call.
     pub fn attach(self, prog: &Prog) -> Result<Link, SysError> {
         perf_set_bpf(self.as_fd(), prog.as_fd())?;
         perf_enable(self.as_fd())?;
@@ -52,7 +52,7 @@ fn open_raw_tracepoint(prog: &Prog, name: u64) -> Result<Link, SysError> {
     unsafe { bpf_fd(BpfCommand::RawTracepointOpen, &mut attr) }.map(|fd| Link { fd })
 }
 
-/// As [`tracing`], with a number that the program gets from the helper get_attach_cookie.
+/// Attaches like [`tracing`], with a number that the program gets from the helper get_attach_cookie.
 /// Requires Linux 5.19. `attach_type` is what the program was loaded with.
 pub fn tracing_with_cookie(
     prog: &Prog,
@@ -178,13 +178,13 @@ fn raw(prog: &Prog) -> u32 {
     prog.as_fd().as_raw_fd() as u32
 }
 
-/// Leaves these links to a process of their own, which detaches them as soon as this one has ended.
-/// Dropping them is quick from now on.
+/// Passes these links to another process, which detaches them as soon as this one has ended. From now on,
+/// dropping them is quick.
 ///
-/// Closing most of them waits until no CPU can still be in the probe: 50 to 130 ms for each perf event,
-/// up to 100 for a trampoline, 40 for a link at many functions.
+/// To close most links, the kernel waits until no CPU can still be in the probe: 50 to 130 ms for each perf
+/// event, up to 100 for a trampoline, 40 for a link at many functions.
 ///
-/// Where that process cannot be made, nothing is done: dropping them is as slow as it was.
+/// If that process cannot be made, nothing is done: dropping them is as slow as before.
 pub fn leave_behind(links: &[BorrowedFd<'_>]) {
     let Ok((end, hold)) = std::io::pipe() else { return };
     let end = end.as_raw_fd();
@@ -199,7 +199,7 @@ pub fn leave_behind(links: &[BorrowedFd<'_>]) {
     unsafe {
         if libc::fork() == 0 {
             libc::setsid();
-            // Whoever reads our output, or holds a lock through us, waits for these to be closed.
+            // Who waits for the end of our output, or for a lock that we hold, waits until these are closed.
             let mut next = 0;
             for fd in &keep {
                 for other in next..*fd {
@@ -213,7 +213,7 @@ pub fn leave_behind(links: &[BorrowedFd<'_>]) {
             libc::_exit(0);
         }
     }
-    // This process's end is what closes it.
+    // The end of this process closes it.
     std::mem::forget(hold);
 }
 

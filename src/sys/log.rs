@@ -1,8 +1,8 @@
-//! Asking the kernel for its log with a buffer that fits.
+//! Gets the kernel's log with a buffer that is large enough.
 
 use super::{Errno, SysError};
 
-/// What the kernel wrote while it looked at a program or at BTF.
+/// The kernel's log of a program or of BTF.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     /// The text; bytes that are not UTF-8 are replaced.
@@ -16,17 +16,17 @@ impl Log {
     /// The largest log that is asked for: 16 MiB less one byte, which every kernel accepts.
     pub const MAX: usize = (16 << 20) - 1;
 
-    /// The kernel's last line: how much there was to do.
+    /// The kernel's last line, with the statistics.
     fn last(&self) -> Option<&str> {
         self.text.trim_end().rsplit('\n').next()?.strip_prefix("processed ")
     }
 
-    /// Whether the end is there, and with it why a program was refused.
+    /// Whether the log has its end, and with it the reason of a refusal.
     pub(crate) fn has_end(&self) -> bool {
         self.last().is_some()
     }
 
-    /// Over how many instructions the verifier walked; 0 where it does not say.
+    /// The number of instructions that the verifier processed; 0 if the log does not have it.
     pub(crate) fn walked(&self) -> u32 {
         let count = self.last().and_then(|last| last.split(' ').next()?.parse().ok());
         count.unwrap_or(0)
@@ -36,9 +36,9 @@ impl Log {
     pub(crate) const FIRST: usize = 64 << 10;
 }
 
-/// Asks with larger and larger buffers until the log fits or [`Log::MAX`] is reached.
+/// Calls `ask` with larger and larger buffers until the log fits or [`Log::MAX`] is reached.
 ///
-/// `ask` also gives the size the kernel would have liked (0 where it does not say, before 6.4).
+/// `ask` also returns the size that the log needs (0 before Linux 6.4, which does not report it).
 /// Ends: each buffer is larger than the one before.
 pub(crate) fn with_log<T>(
     mut ask: impl FnMut(&mut [u8]) -> (Result<T, SysError>, u32),

@@ -1,4 +1,4 @@
-//! Maps: the memory that programs and we share.
+//! Maps: memory that is shared by programs and user space.
 
 mod batch;
 
@@ -10,7 +10,7 @@ use super::{Errno, LoadedBtf, SysError, cpu, kernel_enum, object};
 pub use batch::{Batch, Entries};
 
 kernel_enum! {
-    /// What a map is.
+    /// The type of a map.
     MapType {
         Hash = 1 "hash",
         Array = 2 "array",
@@ -50,7 +50,7 @@ kernel_enum! {
 }
 
 impl MapType {
-    /// Whether all of its elements are there from the beginning, by their index, and stay.
+    /// Whether all its elements always exist, and are found by their index.
     pub const fn is_array(self) -> bool {
         matches!(self, MapType::Array | MapType::PercpuArray)
     }
@@ -74,20 +74,20 @@ pub struct MapTypes {
     pub btf: Vec<u8>,
     /// The id of a key's type in it.
     pub key: u32,
-    /// The id of a value's.
+    /// The id of a value's type in it.
     pub value: u32,
-    /// Where in a value its `struct bpf_spin_lock` is.
+    /// The offset of the `struct bpf_spin_lock` in a value.
     pub lock: u32,
 }
 
-/// What a map should be, before there is one. Sizes in bytes.
+/// The specification of a map. Sizes are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapSpec {
     /// Its name as other tools show it: the first 15 bytes, anything but letters, digits, `_` and `.` as `_`.
     pub name: String,
-    /// Its kind.
+    /// Its type.
     pub map_type: MapType,
-    /// Bytes of a key; 0 for kinds without keys (ring buffers, queues).
+    /// Bytes of a key; 0 for types without keys (ring buffers, queues).
     pub key_size: u32,
     /// Bytes of a value, on one CPU.
     pub value_size: u32,
@@ -95,9 +95,9 @@ pub struct MapSpec {
     pub max_entries: u32,
     /// The kernel's `BPF_F_*` flags, e.g. [`MapSpec::NO_PREALLOC`].
     pub flags: u32,
-    /// What keys and values are; a lock in a value is found by that. Requires Linux 4.18.
+    /// The types of keys and values, by which the kernel finds a lock in a value. Requires Linux 4.18.
     pub types: Option<MapTypes>,
-    /// The value of an array's first element to begin with; empty for zeros.
+    /// The initial value of an array's first element; empty for zeros.
     pub content: Vec<u8>,
 }
 
@@ -107,7 +107,7 @@ impl MapSpec {
     /// `BPF_F_MMAPABLE`: an array can be mapped into memory. Requires Linux 5.5.
     pub const MMAPABLE: u32 = 1 << 10;
 
-    /// A map without flags; see the fields.
+    /// A map without flags; the arguments are the fields of the same names.
     pub fn new(
         name: &str,
         map_type: MapType,
@@ -208,7 +208,7 @@ impl Map {
         Ok(map)
     }
 
-    /// Opens a map that somebody created, by its id. EOPNOTSUPP when its kind is newer than this program.
+    /// Opens an existing map by its id. EOPNOTSUPP if its type is newer than this program.
     pub fn from_id(id: u32) -> Result<Map, SysError> {
         let fd = object::open(object::ObjectKind::Map, id)?;
         let info = object::map_info(fd.as_fd())?;
@@ -228,7 +228,7 @@ impl Map {
         Ok(Map { fd, value_len: spec.value_len()?, spec })
     }
 
-    /// What the map was asked to be.
+    /// The map's specification.
     pub fn spec(&self) -> &MapSpec {
         &self.spec
     }
@@ -244,7 +244,7 @@ impl Map {
         self.value_len
     }
 
-    /// The element's value of one CPU out of a per-CPU element's. Other kinds have CPU 0 only.
+    /// One CPU's value in a per-CPU element's value. Other types have only CPU 0.
     pub fn cpu_values<'a>(&self, value: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let size = self.spec.value_size as usize;
         let stride = if self.spec.map_type.is_per_cpu() { size.next_multiple_of(8) } else { size };
@@ -276,8 +276,8 @@ impl Map {
         unsafe { bpf(BpfCommand::MapUpdateElem, &mut attr) }
     }
 
-    /// Puts a map, program or perf event, as the map's kind demands, at `key`. For a map in a map this
-    /// returns when no program uses the old one any more.
+    /// Puts a map, program or perf event at `key`, as the map's type demands. For a map in a map, this returns
+    /// once no program uses the old one any more.
     pub fn update_fd(&self, key: &[u8], fd: BorrowedFd<'_>) -> Result<(), SysError> {
         self.update(key, &fd.as_raw_fd().to_ne_bytes(), Update::Any)
     }
@@ -306,9 +306,9 @@ impl Map {
         self.fd.as_raw_fd() as u32
     }
 
-    /// What makes each call on an element safe: a key and a value are as long as the kernel takes the
-    /// map's to be. For that it was asked when the map was made or opened, and sysfs for how many CPUs
-    /// it counts.
+    /// Checks that makes each call on an element safe: the lengths of key and value must be those that the
+    /// kernel uses for the map. They are known from when the map was made or opened, and the number of CPUs
+    /// from sysfs.
     #[track_caller]
     fn check(&self, key: &[u8], value: Option<&[u8]>) {
         assert_eq!(
@@ -347,7 +347,7 @@ impl AsFd for Map {
     }
 }
 
-/// Whether the element was there.
+/// Turns ENOENT into `false`: whether the element was there.
 fn found(result: Result<(), SysError>) -> Result<bool, SysError> {
     match result {
         Ok(()) => Ok(true),

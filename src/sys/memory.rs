@@ -1,4 +1,4 @@
-//! What maps take of the kernel's memory.
+//! The kernel memory of maps.
 
 use std::fmt;
 use std::iter::Sum;
@@ -10,14 +10,14 @@ use super::map::{MapSpec, MapType};
 /// Bytes of the kernel's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// On any host.
+    /// Bytes on any host.
     pub fixed: usize,
-    /// Besides, for each CPU that the host could have.
+    /// Additional bytes for each possible CPU of the host.
     pub per_cpu: usize,
 }
 
 impl Memory {
-    /// In all on this host.
+    /// The memory on this host, with all its CPUs, as a fixed number.
     pub fn here(self) -> Memory {
         let cpus = cpu::possible().unwrap_or(1);
         Memory { fixed: self.fixed + self.per_cpu * cpus, per_cpu: 0 }
@@ -60,9 +60,9 @@ const BUCKET: usize = 16;
 const POINTER: usize = 8;
 
 impl MapSpec {
-    /// What the kernel sets aside for the elements of an array or a hash when it makes one, which is
-    /// all that it ever takes but for a kilobyte or less. Of kinds that tools do not use, the keys and values
-    /// alone.
+    /// The memory that the kernel reserves for the elements of an array or a hash when it creates the map,
+    /// which is all of the map's memory except a kilobyte or less. For types that tools do not use, only the
+    /// keys and values are counted.
     pub fn memory(&self) -> Memory {
         let entries = self.max_entries as usize;
         let key = (self.key_size as usize).next_multiple_of(8);
@@ -71,7 +71,7 @@ impl MapSpec {
         match self.map_type {
             MapType::Array => Memory { fixed: entries * value, per_cpu: 0 },
             MapType::PercpuArray => Memory { fixed: entries * POINTER, per_cpu: entries * value },
-            // A CPU has an element in reserve, to replace another with.
+            // Each CPU has a spare element, to replace another one.
             MapType::Hash => {
                 Memory { fixed: hash + entries * value, per_cpu: ELEMENT + key + value }
             }

@@ -1,11 +1,11 @@
 //! The kernel boundary: `bpf(2)`, `perf_event_open(2)`, tracefs and kallsyms. The only room with `unsafe`.
 //!
-//! Every function here is safe to call: buffers are checked against what the kernel will read or
-//! write before it is asked, and every descriptor is owned, close-on-exec and never below 3 (the
-//! kernel takes 0 for "none" in most of its fields).
+//! Every function here is safe to call: the lengths of buffers are checked before the kernel reads or writes
+//! them, and every descriptor is owned, close-on-exec and never below 3 (the
+//! kernel treats 0 as "none" in most of its fields).
 //!
-//! This room reports what the kernel said, as an [`Errno`] and the name of the call. What that means
-//! to a reader, and what to do about it, is said elsewhere.
+//! This room reports the kernel's errors as an [`Errno`] and the name of the call. Their meaning for users,
+//! and the remedies, are elsewhere.
 //!
 //! | module | what it is for |
 //! |---|---|
@@ -14,12 +14,12 @@
 //! | [`btf`] | hand BTF to the kernel, read it back |
 //! | [`perf`] | kprobes, uprobes and tracepoints as perf events |
 //! | [`link`] | attach without a perf event: raw tracepoints, fentry, many functions at once |
-//! | [`object`] | what is loaded: ids, and information on a program, map, link or BTF |
-//! | [`code`] | what the verifier and the JIT made of a loaded program |
+//! | [`object`] | loaded objects: information about programs, maps, links and BTF |
+//! | [`code`] | the code of a loaded program, as the verifier and the JIT changed it |
 //! | [`capability`] | do something with fewer capabilities |
 //! | [`clock`] | the wall clock in the host's time zone |
-//! | [`cpu`] | how many CPUs a per-CPU map has values for |
-//! | [`tracefs`], [`kallsyms`] | what can be traced, by name |
+//! | [`cpu`] | the number of CPUs for which a per-CPU map has values |
+//! | [`tracefs`], [`kallsyms`] | the names of traceable functions and tracepoints |
 //! | `signal` | how a process is asked to end; only with the feature `cli` |
 //! | [`mod@file`] | reading files the kernel writes for us |
 
@@ -78,7 +78,7 @@ macro_rules! kernel_enum {
                 match self { $(Self::$variant => $text,)* }
             }
 
-            /// The kernel's number as a name; `None` when it is newer than this program.
+            /// The value of the kernel's number; `None` if it is newer than this program.
             pub const fn from_raw(raw: u32) -> Option<Self> {
                 match raw { $($number => Some(Self::$variant),)* _ => None }
             }

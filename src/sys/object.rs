@@ -1,4 +1,4 @@
-//! What is loaded in this kernel: information by descriptor.
+//! Information about loaded objects, by descriptor.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -16,7 +16,7 @@ pub fn open_pinned(path: &CStr) -> Result<OwnedFd, SysError> {
     unsafe { bpf_fd(BpfCommand::ObjGet, &mut attr) }
 }
 
-/// From now on programs count their runs and how long they take, until the descriptor is closed.
+/// From now on the kernel counts and times the runs of programs, until the descriptor is closed.
 /// Requires Linux 5.8. Needs CAP_SYS_ADMIN.
 pub fn enable_stats() -> Result<OwnedFd, SysError> {
     // SAFETY: the attr holds no address, and the command returns a new descriptor.
@@ -28,7 +28,7 @@ pub fn enable_stats() -> Result<OwnedFd, SysError> {
 pub struct ProgInfo {
     /// Its id.
     pub id: u32,
-    /// The number of its kind; see [`ProgramType::from_raw`](super::ProgramType::from_raw).
+    /// The number of its type; see [`ProgramType::from_raw`](super::ProgramType::from_raw).
     pub program_type: u32,
     /// Its name, at most 15 bytes.
     pub name: String,
@@ -42,17 +42,17 @@ pub struct ProgInfo {
     pub map_count: u32,
     /// The id of its BTF, 0 for none.
     pub btf_id: u32,
-    /// Who loaded it.
+    /// The id of the user who loaded it.
     pub uid: u32,
     /// When it was loaded, in nanoseconds since boot.
     pub load_time_ns: u64,
-    /// How long it ran, in nanoseconds. Counts while the sysctl kernel.bpf_stats_enabled is 1.
+    /// The time of all its runs, in nanoseconds. Counted while the sysctl kernel.bpf_stats_enabled is 1.
     pub run_time_ns: u64,
-    /// How often it ran. Counts while the sysctl kernel.bpf_stats_enabled is 1.
+    /// The number of its runs. Counted while the sysctl kernel.bpf_stats_enabled is 1.
     pub run_count: u64,
-    /// How often it did not run, since it was running on that CPU already. Requires Linux 5.12.
+    /// How often it did not run because it was already running on that CPU. Requires Linux 5.12.
     pub recursion_misses: u64,
-    /// How many instructions the verifier looked at. Requires Linux 5.16, else 0.
+    /// The number of instructions that the verifier processed. Requires Linux 5.16, else 0.
     pub verified_insns: u32,
     /// Whether its licence lets it call GPL-only helpers.
     pub gpl_compatible: bool,
@@ -101,7 +101,7 @@ pub fn prog_map_ids(prog: &Prog) -> Result<Vec<u32>, SysError> {
 pub struct MapInfo {
     /// Its id.
     pub id: u32,
-    /// The number of its kind; see [`MapType::from_raw`](super::MapType::from_raw).
+    /// The number of its type; see [`MapType::from_raw`](super::MapType::from_raw).
     pub map_type: u32,
     /// Its name, at most 15 bytes.
     pub name: String,
@@ -135,7 +135,7 @@ pub fn map_info(fd: BorrowedFd<'_>) -> Result<MapInfo, SysError> {
 }
 
 kernel_enum! {
-    /// What a link attaches a program to.
+    /// The type of a link, by what it attaches a program to.
     LinkType {
         RawTracepoint = 1 "raw_tracepoint",
         Tracing = 2 "tracing",
@@ -159,7 +159,7 @@ kernel_enum! {
 pub struct LinkInfo {
     /// Its id.
     pub id: u32,
-    /// The number of its kind; see [`LinkType::from_raw`].
+    /// The number of its type; see [`LinkType::from_raw`].
     pub link_type: u32,
     /// The id of the program.
     pub prog_id: u32,

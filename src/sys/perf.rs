@@ -1,4 +1,4 @@
-//! Probes as perf events: kprobes, uprobes and tracepoints, in the way that works on every kernel.
+//! Probes as perf events: kprobes, uprobes and tracepoints, in a way that works on every kernel.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,10 +12,10 @@ use super::{Errno, SysError, file};
 /// Whether a probe fires when a function is entered or when it returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum At {
-    /// When it is entered.
+    /// On entry.
     #[default]
     Entry,
-    /// When it returns.
+    /// On return.
     Return,
 }
 
@@ -42,7 +42,7 @@ pub struct PerfEvent {
 }
 
 impl PerfEvent {
-    /// A probe on a kernel function, `offset` bytes behind its start.
+    /// A probe on a kernel function, `offset` bytes after its start.
     ///
     /// ENOENT from reading the PMU's type: this kernel has no kprobes. From `perf_event_open()`: ENOENT
     /// no such function, EADDRNOTAVAIL several of that name (Linux 6.7), EINVAL or EILSEQ not a place for
@@ -97,7 +97,7 @@ impl AsFd for PerfEvent {
     }
 }
 
-/// One of the two kinds of events that make a probe when they are opened, and its numbers in this kernel.
+/// One of the two kinds of events that create a probe when they are opened, with its numbers in this kernel.
 struct Pmu {
     type_path: &'static str,
     type_call: &'static str,
@@ -156,14 +156,14 @@ impl Pmu {
 /// As for [`perf_event_open`].
 unsafe fn open(attr: &mut PerfEventAttr, pid: Option<u32>) -> Result<PerfEvent, SysError> {
     attr.size = size_of::<PerfEventAttr>() as u32;
-    // For all processes the kernel wants a CPU. A program runs on all of them whichever we name.
+    // For all processes, the kernel requires a CPU. The program runs on all CPUs, whichever is named.
     let (pid, cpu) = pid.map_or((-1, 0), |pid| (pid as i32, -1));
     // SAFETY: the caller's promise.
     let fd = unsafe { perf_event_open(attr, pid, cpu) }?;
     Ok(PerfEvent { fd })
 }
 
-/// What a file in sysfs says, read once. EINVAL when it makes no sense.
+/// The content of a file in sysfs, read once. EINVAL if it makes no sense.
 fn once<T: Copy>(
     cell: &OnceLock<T>,
     path: &str,

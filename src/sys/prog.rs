@@ -1,4 +1,4 @@
-//! Programs: loading them, hearing why not, running them once.
+//! Programs: loads them, returns the log of a refusal, runs them once.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -11,7 +11,7 @@ use super::log::with_log;
 use super::{Errno, LoadError, LoadedBtf, Log, SysError, kernel_enum};
 
 kernel_enum! {
-    /// What a program is, hence what its context is and which helpers it may call.
+    /// The type of a program, which decides on its context and its helpers.
     ProgramType {
         SocketFilter = 1 "socket_filter",
         Kprobe = 2 "kprobe",
@@ -49,7 +49,7 @@ kernel_enum! {
 }
 
 kernel_enum! {
-    /// How a program will be attached: those kinds that trace.
+    /// How a program will be attached: the tracing kinds.
     AttachType {
         TraceRawTp = 23 "trace_raw_tp",
         TraceFentry = 24 "trace_fentry",
@@ -68,7 +68,7 @@ kernel_enum! {
 /// The licence to load programs with: GPL-only helpers such as probe_read_kernel accept it.
 pub const LICENSE: &CStr = c"Dual MIT/GPL";
 
-/// Everything about a program that is to be loaded.
+/// The parameters for loading a program.
 ///
 /// ```no_run
 /// # use rawbpf::sys::{Load, ProgramType, prog};
@@ -78,16 +78,16 @@ pub const LICENSE: &CStr = c"Dual MIT/GPL";
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Load<'a> {
-    /// Its kind.
+    /// Its type.
     pub program_type: ProgramType,
-    /// How it will be attached, for the kinds that must say so at load. Loading with one that the kernel
-    /// does not know succeeds for kprobes; only attaching tells.
+    /// How it will be attached, for the types that need this at load. For kprobes, loading with an attach
+    /// type that the kernel does not know succeeds; only attaching fails.
     pub expected_attach_type: Option<AttachType>,
     /// The BTF id of the function or tracepoint it will be attached to, 0 for none.
     pub attach_btf_id: u32,
     /// The module's BTF that `attach_btf_id` is from; `None` for the kernel's own. Requires Linux 5.11.
     pub attach_btf: Option<BorrowedFd<'a>>,
-    /// The instructions, 8 bytes a slot, in the host's byte order. Map references hold descriptors, or
+    /// The instructions, 8 bytes for each slot, in the host's byte order. Map references are descriptors, or
     /// indices into `fd_array`.
     pub insns: &'a [u8],
     /// The licence.
@@ -100,15 +100,15 @@ pub struct Load<'a> {
     pub fd_array: &'a [BorrowedFd<'a>],
     /// The kernel's `BPF_F_*` flags, e.g. 16 for sleepable.
     pub flags: u32,
-    /// The kernel's version as its headers encode it; kprobes before Linux 5.0 must say so, else 0.
+    /// The kernel's version as its headers encode it, which kprobes before Linux 5.0 need; else 0.
     pub kern_version: u32,
-    /// What the log of a refused program holds: 1 the path to the error, 2 every instruction's
-    /// registers, 4 only error and statistics; a sum of these. 0 for no log.
+    /// The content of a refused program's log: 1 the path to the error, 2 every instruction's registers, 4
+    /// only the error and statistics; or a sum of these. 0 for no log.
     pub log_level: u32,
 }
 
 impl Load<'_> {
-    /// A program of a kind, empty, with [`LICENSE`] and log level 1.
+    /// An empty program of a type, with [`LICENSE`] and log level 1.
     pub const fn new(program_type: ProgramType) -> Load<'static> {
         Load {
             program_type,
@@ -141,19 +141,19 @@ pub struct LoadBtf<'a> {
 const FUNC_INFO: usize = 8;
 const LINE_INFO: usize = 16;
 
-/// How often a load is tried that the kernel breaks off, as it does when a signal or other work for
-/// the process is pending. In a busy process with many threads that can be so ten times in a row.
+/// How often a load is tried if the kernel interrupts it, as it does when a signal or other work for the
+/// process is pending. In a busy process with many threads, that can happen ten times in a row.
 const TRIES: u32 = 50;
-/// How long such work is given to be done.
+/// The time that is left for such work.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// The log level at which the kernel says only why, and how much there was to do.
+/// The log level of the reason and the statistics only.
 const ERRORS_ONLY: u32 = 4;
 
-/// After so many instructions the verifier gives up. Nobody reads how it went over a million, and to
-/// write it takes minutes.
+/// The number of instructions after which the verifier gives up. Nobody reads a walk over a million, and the
+/// kernel would need minutes to write it.
 const GIVEN_UP: u32 = 1_000_000;
-/// Of a walk over more instructions than this only the refused path is shown.
+/// The number of instructions in a walk above which only the refused path is logged.
 const LONG: u32 = 20_000;
 
 /// A loaded program. It lives as long as this, or as long as it is attached.
@@ -164,7 +164,7 @@ pub struct Prog {
 }
 
 impl Prog {
-    /// Opens a program that somebody loaded, by its id.
+    /// Opens a loaded program by its id.
     pub fn from_id(id: u32) -> Result<Prog, SysError> {
         Ok(Prog { fd: super::ids::open(super::ids::ObjectKind::Prog, id)?, btf_refused: None })
     }
@@ -175,8 +175,8 @@ impl Prog {
         self.btf_refused.as_deref()
     }
 
-    /// Runs the program on data of ours; see [`TestRun`]. ENOTSUPP (524) for kinds that cannot, such as
-    /// kprobes and tracepoints. ENOSPC when an output does not fit. Requires Linux 5.10 for raw
+    /// Runs the program on given data; see [`TestRun`]. ENOTSUPP (524) for types that cannot be run so, such
+    /// as kprobes and tracepoints. ENOSPC if an output does not fit. Requires Linux 5.10 for raw
     /// tracepoints, else 4.12.
     ///
     /// # Panics
@@ -223,12 +223,12 @@ impl AsFd for Prog {
     }
 }
 
-/// What to run a program on.
+/// The input of a test run.
 #[derive(Debug, Default)]
 pub struct TestRun<'a> {
-    /// The packet, for kinds that see one: at least 14 bytes.
+    /// The packet, for types that see one: at least 14 bytes.
     pub data_in: &'a [u8],
-    /// Where the packet goes afterwards; may be empty.
+    /// The buffer for the packet afterwards; may be empty.
     pub data_out: &'a mut [u8],
     /// The context: a raw tracepoint's arguments, 8 bytes each; at most 65535 bytes of a syscall
     /// program's own.
@@ -243,10 +243,10 @@ pub struct TestRun<'a> {
     pub cpu: u32,
 }
 
-/// What came of a test run.
+/// The result of a test run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestResult {
-    /// What the program returned.
+    /// The value that the program returned.
     pub retval: u32,
     /// Nanoseconds per run, the mean over all repetitions.
     pub duration_ns: u32,
@@ -257,12 +257,12 @@ pub struct TestResult {
     pub ctx_out: Vec<u8>,
 }
 
-/// Loads a program: silently, and again with a log when it is refused. That holds no more than the path
-/// to the refusal where the verifier walked over many instructions, and only the reason when it gave
-/// up or the log would not fit.
+/// Loads a program: silently, and again with a log if it is refused. If the verifier walked over many
+/// instructions, the log has only the path to the refusal; if it gave up, or the log would not fit, only the
+/// reason.
 ///
-/// The program's BTF is a luxury: where only it is refused, the program is loaded without
-/// ([`Prog::btf_refused`] says why).
+/// The program's BTF is not essential: if only it is refused, the program is loaded without it
+/// ([`Prog::btf_refused`] has the reason).
 ///
 /// # Panics
 /// When the instructions or the BTF's records are not whole, or a length is 4 GiB or more.
@@ -274,7 +274,7 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
         }
         Err(error) => error,
     };
-    // The silent load's errno counts: a log that does not fit says ENOSPC whatever the verdict.
+    // The silent load's errno counts: a log that does not fit gives ENOSPC, whatever the verdict.
     let ask = |level| with_log(|buffer| attempt(load, btf.as_ref(), buffer, level));
     let (loaded, reason) = ask(ERRORS_ONLY);
     if let Ok(fd) = loaded {
@@ -288,7 +288,7 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
             if let Ok(fd) = loaded {
                 return Ok(Prog { fd, btf_refused: refused });
             }
-            // Before Linux 6.4 it is the end that does not fit, where the reason stands.
+            // Before Linux 6.4 the end is cut off, and the reason with it.
             if log.truncated && !log.has_end() { reason } else { log }
         }
     };
@@ -324,13 +324,13 @@ pub fn verify(load: &Load<'_>) -> Result<(String, bool), LoadError> {
     if statistics.walked() > LONG {
         return Ok((statistics.text, true));
     }
-    // What writing a log takes is not the verifier's time: that stands in the other log.
+    // The time in this log includes writing it; the verifier's own time is in the other log.
     let (_, walk) = load_with_log(&load, 2);
     Ok((walk.text + &statistics.text, false))
 }
 
-/// Loads a program with a log at `level` from the start: what the verifier says of a program it
-/// accepts. The errno is ENOSPC, whatever the verdict, when the log is truncated; EINVAL for level 0.
+/// Loads a program with a log at `level` from the start, which an accepted program has too. The errno is
+/// ENOSPC, whatever the verdict, if the log is truncated; EINVAL for level 0.
 ///
 /// # Panics
 /// As [`load`].
@@ -348,8 +348,8 @@ fn load_btf(load: &Load<'_>) -> (Option<LoadedBtf>, Option<Box<LoadError>>) {
     }
 }
 
-/// One load; also gives the size the kernel would have liked for the log. A buffer with level 0 is
-/// EINVAL, and so is a level without a buffer.
+/// Loads once, and also returns the size that the log needs. A buffer with level 0 gives EINVAL, and so does
+/// a level without a buffer.
 fn attempt(
     load: &Load<'_>,
     btf: Option<&LoadedBtf>,

@@ -13,19 +13,19 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level;
 
-/// Signals this close together are one wish to end: a wrapper such as timeout(1) sends them to the
-/// process and to its group. Milliseconds.
+/// The time in milliseconds within which several signals count as one: a wrapper such as timeout(1) sends
+/// them to the process and to its group.
 const TOGETHER: u64 = 250;
 
-/// SIGINT, SIGTERM and SIGHUP, taken over: the first becomes readable here, so that a run can end in
-/// its own way; a later one ends the process at once, even when its output is stuck.
+/// Handles SIGINT, SIGTERM and SIGHUP: the first becomes readable here, so that a run can end in its own
+/// way; a later one ends the process at once, even if its output is stuck.
 #[derive(Debug)]
 pub struct StopSignal {
     wake: Arc<EventFd>,
 }
 
 impl StopSignal {
-    /// Takes the signals over, but for a SIGHUP that is ignored: nohup(1) asks for that.
+    /// Starts to handle the signals, except a SIGHUP that is ignored, as nohup(1) does.
     ///
     /// # Errors
     /// Out of file descriptors.
@@ -54,7 +54,7 @@ impl StopSignal {
         Ok(StopSignal { wake })
     }
 
-    /// Whether one of them came already.
+    /// Whether one of the signals has come.
     pub fn came(&self) -> bool {
         let mut fds = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
         poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
@@ -76,7 +76,7 @@ fn is_ignored(signal: i32) -> bool {
     !failed && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
 }
 
-/// Signals that are noted instead of doing what they do; dropping this ends it.
+/// Records signals instead of their usual effect, until it is dropped.
 #[derive(Debug)]
 pub struct Noted {
     wake: Arc<EventFd>,
@@ -88,7 +88,7 @@ pub struct Noted {
 const OVER: u64 = 1;
 
 impl Noted {
-    /// Takes these signals over; each becomes readable here.
+    /// Starts to record these signals; each becomes readable here.
     ///
     /// # Errors
     /// Out of file descriptors, or no such signal: they are 1 to 63 here.

@@ -1,4 +1,4 @@
-//! Tracefs: which tracepoints there are, and what their records look like.
+//! Tracefs: the tracepoints, and the layout of their records.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -13,10 +13,10 @@ pub struct Tracefs {
 }
 
 impl Tracefs {
-    /// The places where it is looked for, in this order.
+    /// The places where it is searched for, in this order.
     pub const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
-    /// Where it is mounted; `None` when it is not, or when it is not ours to read.
+    /// The mounted tracefs; `None` if it is not mounted, or may not be read.
     pub fn find() -> Option<Tracefs> {
         Tracefs::PLACES.into_iter().find_map(Tracefs::at)
     }
@@ -47,8 +47,8 @@ impl Tracefs {
         RecordFormat::parse(&file::read_text(&path)?).map_err(|why| FileError::nonsense(&path, why))
     }
 
-    /// Hands the name of each function that ftrace can trace, without its module, to `function`, until
-    /// that breaks. Milliseconds: the list has tens of thousands of lines.
+    /// Calls `function` with the name of each function that ftrace can trace, without its module, until it
+    /// breaks. This costs milliseconds: the list has tens of thousands of lines.
     ///
     /// kprobes can be placed on functions that are not in this list, kprobe_multi and fentry cannot.
     pub fn traceable_functions<B>(
@@ -58,7 +58,7 @@ impl Tracefs {
         file::for_each_line(&self.root.join("available_filter_functions"), |line| {
             let name = line.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
             match std::str::from_utf8(name) {
-                // Functions that were dropped when the kernel was linked leave such lines behind.
+                // Such lines remain of functions that were dropped when the kernel was linked.
                 Ok(name) if !name.is_empty() && !name.starts_with("__ftrace_invalid_address") => {
                     function(name)
                 }
@@ -67,8 +67,8 @@ impl Tracefs {
         })
     }
 
-    /// As [`Tracefs::traceable_functions`], each with the address of ftrace's place in it, some bytes
-    /// behind its beginning. ENOENT before Linux 6.5. Takes the kernel twice as long.
+    /// Like [`Tracefs::traceable_functions`], but with the address of ftrace's place in each function, some
+    /// bytes after its beginning. ENOENT before Linux 6.5. The kernel needs twice as long for it.
     pub fn function_places<B>(
         &self,
         mut function: impl FnMut(&str, u64) -> ControlFlow<B>,
@@ -86,7 +86,7 @@ impl Tracefs {
         })
     }
 
-    /// Hands each tracepoint's group and name to `event`, until that breaks.
+    /// Calls `event` with each tracepoint's group and name, until it breaks.
     pub fn events<B>(
         &self,
         mut event: impl FnMut(&str, &str) -> ControlFlow<B>,
@@ -112,7 +112,7 @@ impl Tracefs {
     }
 }
 
-/// The layout of a tracepoint's records: what its program's context points to.
+/// The layout of a tracepoint's records, to which its program's context points.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordFormat {
     /// The tracepoint's name.
@@ -130,17 +130,16 @@ pub struct FormatField {
     pub name: String,
     /// The C declaration, name included, e.g. `char comm[16]`.
     pub declaration: String,
-    /// Where it starts in the record.
+    /// Its offset in the record.
     pub offset: u32,
-    /// How long it is.
+    /// Its length.
     pub size: u32,
     /// Whether it is a signed number.
     pub signed: bool,
 }
 
 impl FormatField {
-    /// Whether the field is a u32 that says where in the record the data is (low half) and how long
-    /// (high half).
+    /// Whether the field is a u32 with the data's offset in the record (low half) and length (high half).
     pub fn is_data_location(&self) -> bool {
         self.declaration.starts_with("__data_loc ")
     }

@@ -33,7 +33,7 @@ pub fn too_far(outcome: &Outcome) {
             "reaches byte 8 of a map value of 8 bytes: r0, which instruction 10 added, is a number from 0 to 8",
             "(0f) r6 += r0",
             "11 | (71) r1 = *(u8 *)(r6 +0)",
-            "change: before instruction 10: r0 &= 7, or if r0 > 0x7 goto",
+            "change: insert before instruction 10: `r0 &= 7`, or `if r0 > 7 goto L`",
         ],
     );
 }

@@ -1,4 +1,4 @@
-//! Many elements at a time.
+//! Reads and writes many elements at a time.
 
 use super::{Map, Update, found};
 use crate::sys::attr::{MapBatch, address, address_mut, length};
@@ -6,12 +6,12 @@ use crate::sys::call::{BpfCommand, bpf};
 use crate::sys::{Errno, SysError};
 
 impl Map {
-    /// Fills `batch` with the elements after those it holds; see [`Batch`]. Requires Linux 5.6.
+    /// Fills `batch` with the elements after those that it has; see [`Batch`]. Requires Linux 5.6.
     pub fn lookup_batch(&self, batch: &mut Batch) -> Result<(), SysError> {
         batch.fill(self, BpfCommand::MapLookupBatch)
     }
 
-    /// As [`Map::lookup_batch`], and removes the elements. Requires Linux 5.6; hashes only.
+    /// Like [`Map::lookup_batch`], but also removes the elements. Requires Linux 5.6; hashes only.
     pub fn lookup_and_delete_batch(&self, batch: &mut Batch) -> Result<(), SysError> {
         batch.fill(self, BpfCommand::MapLookupAndDeleteBatch)
     }
@@ -27,8 +27,8 @@ impl Map {
         unsafe { bpf(BpfCommand::MapUpdateBatch, &mut attr) }
     }
 
-    /// Removes the elements of `keys`, one after the other, and says how many: all of them unless one
-    /// was not there, where it stops. Requires Linux 5.6.
+    /// Removes the elements of `keys`, one after the other, and returns how many: it stops at a key that is
+    /// not in the map. Requires Linux 5.6.
     pub fn delete_batch(&self, keys: &[u8]) -> Result<usize, SysError> {
         let count = self.count(keys);
         let mut attr = self.batch(keys, count);
@@ -40,10 +40,10 @@ impl Map {
         }
     }
 
-    /// Every element, as it is while this runs: elements that come or go meanwhile may be in it or not.
-    /// `into` is emptied first and keeps its memory, so that one can serve for every interval.
+    /// Reads all elements; those that come or go meanwhile may be missing or not. `into` is emptied first and
+    /// keeps its memory, so that it can be used for every interval.
     ///
-    /// Reads in batches, and key by key where the kernel cannot (before 5.6; per-CPU arrays before 5.13).
+    /// Reads in batches, or key by key on kernels without them (before 5.6; per-CPU arrays before 5.13).
     pub fn read_all(&self, into: &mut Entries) -> Result<(), SysError> {
         into.clear(self);
         let mut batch = std::mem::take(&mut into.batch).reused(self);
@@ -84,7 +84,7 @@ impl Map {
         let (mut key, mut next, mut value) =
             (vec![0; self.key_len()], vec![0; self.key_len()], vec![0; self.value_len]);
         let mut more = self.next_key(None, &mut next)?;
-        // A hash that changes can send us back to its start: then this bound ends the walk.
+        // A hash that changes can make the walk start again: then this bound ends it.
         for _ in 0..self.spec.max_entries {
             if !more {
                 break;
@@ -136,7 +136,7 @@ pub struct Batch {
     value_len: usize,
     capacity: usize,
     len: usize,
-    /// Where the kernel continues; it alone knows what the bytes mean.
+    /// The position where the kernel continues; only it knows the meaning of the bytes.
     position: Vec<u8>,
     started: bool,
     last: bool,
@@ -160,7 +160,7 @@ impl Batch {
         }
     }
 
-    /// The same memory for another walk, if it is of this map's sizes.
+    /// Prepares the batch for another walk with the same memory, if it fits this map's sizes.
     fn reused(self, map: &Map) -> Batch {
         if self.capacity > 0 && (self.key_len, self.value_len) == (map.key_len(), map.value_len) {
             Batch { len: 0, started: false, last: false, ..self }
@@ -182,7 +182,7 @@ impl Batch {
         self.values.resize(self.capacity * self.value_len, 0);
     }
 
-    /// Whether the walk has reached its end: what is in the batch is the last of it.
+    /// Whether the walk has reached its end: the batch has the last elements.
     pub fn is_last(&self) -> bool {
         self.last
     }
@@ -230,7 +230,7 @@ impl Batch {
         // the position has room for a key and for a u32. The kernel reads the old position before it
         // writes the new one.
         let more = found(unsafe { bpf(command, &mut attr) })?;
-        // At the end the kernel says ENOENT, and still has filled in `count` elements.
+        // At the end the kernel returns ENOENT, but has still filled in `count` elements.
         self.len = (attr.count as usize).min(self.capacity);
         self.started = true;
         self.last = !more;
