@@ -66,6 +66,7 @@ impl Span {
 
 /// A table of values of one kind, by labels.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Table {
     /// A word for the counted values: `size`, `latency`, `calls`.
     pub name: Cow<'static, str>,
@@ -144,6 +145,7 @@ impl std::fmt::Display for LabelValue {
 
 /// The values for one combination of labels.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Row {
     /// A value for each label of the table.
     pub labels: Vec<LabelValue>,

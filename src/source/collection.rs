@@ -52,6 +52,7 @@ pub struct ProgramSpec {
 
 /// What a program is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum ProgramKind {
     /// Something that is attached to a place.
     Attached(&'static str),
@@ -85,6 +86,7 @@ pub fn resolved(program: &Program) -> Result<(), Error> {
 
 /// Why a source gives no programs.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum SourceError {
     /// The text is wrong.
     Mistakes(Mistakes),

@@ -82,8 +82,8 @@ impl Running {
         let (tables, mut lost) = self.tool.read(&self.session)?;
         let end = now()?;
         let span = Span { start: std::mem::replace(&mut self.last, end), end };
-        let missed = self.session.missed();
-        let since = missed.saturating_sub(std::mem::replace(&mut self.missed, missed));
+        let missed = self.session.missed().max(self.missed);
+        let since = missed - std::mem::replace(&mut self.missed, missed);
         lost.extend(Lost::some(
             LostKind::MissedEvents,
             since,

@@ -2,7 +2,7 @@
 
 use crate::bed::Outcome;
 use crate::lines::{returned, row};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Of a program that was run by itself: the length of the packet without its first header, twice.
 pub fn once(outcome: &Outcome) {

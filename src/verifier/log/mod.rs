@@ -30,6 +30,7 @@ use words::{Words, opcode};
 
 /// What one line of the log says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum LogEvent<'a> {
     /// The verifier walks over this instruction.
     Insn {
