@@ -13,6 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [object, log] = &arguments[..] else { return Err("usage: explain OBJECT.o LOG".into()) };
     let collection = rawbpf::source::read(object, &fs::read(object)?, &KernelTypes::running())?;
     let log = fs::read_to_string(log)?;
+    let mut explained = false;
     for found in recordings(&log).into_iter().filter(|one| one.verdict == Verdict::Refused) {
         // A log by itself does not name its program.
         let is_meant = |name: &str| found.program.is_none_or(|program| program == name);
@@ -21,6 +22,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         let refused = verification(&spec.program, collection.maps.iter(), found.log.to_owned());
         println!("{}: {}", spec.name, refused.render(false));
+        explained = true;
     }
-    Ok(())
+    if explained {
+        Ok(())
+    } else {
+        Err("the log has no refusal of a program of this object".into())
+    }
 }

@@ -123,7 +123,7 @@ pub enum LabelValue {
 impl LabelValue {
     /// A name, with `?` in place of control characters.
     pub fn text(name: &str) -> LabelValue {
-        LabelValue::Text(name.replace(char::is_control, "?"))
+        LabelValue::Text(name.replace(steers, "?"))
     }
 
     /// A name as the kernel stores it: up to the first zero.
@@ -131,6 +131,12 @@ impl LabelValue {
         let name = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
         LabelValue::text(&String::from_utf8_lossy(name))
     }
+}
+
+/// Whether a character moves the cursor or turns the direction of the text after it.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl std::fmt::Display for LabelValue {
@@ -278,5 +284,6 @@ mod tests {
     fn a_name_cannot_steer_a_terminal() {
         assert_eq!(LabelValue::of_bytes(b"\x1b[2Jred\n\0old"), LabelValue::Text("?[2Jred?".into()));
         assert_eq!(LabelValue::text("\u{85}a"), LabelValue::Text("?a".into()));
+        assert_eq!(LabelValue::text("a\u{202e}b"), LabelValue::Text("a?b".into()));
     }
 }
