@@ -1,6 +1,6 @@
 //! Reading a line from its left.
 
-/// What is left of a line.
+/// The rest of a line.
 #[derive(Clone, Copy)]
 pub(super) struct Words<'a>(pub &'a str);
 
