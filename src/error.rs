@@ -39,7 +39,7 @@ pub struct Error {
     /// What happened and why.
     pub what: String,
     /// What to do about it.
-    pub next: Option<String>,
+    pub hint: Option<String>,
     /// The kernel's own words, for `-v`.
     pub detail: Option<String>,
     /// The program that the verifier refused, if it was that.
@@ -50,7 +50,7 @@ impl Error {
     /// It was tried and failed.
     pub fn failed(what: impl Into<String>) -> Error {
         let (what, failure) = (what.into(), Failure::Failed);
-        Error { failure, what, next: None, detail: None, refused: None }
+        Error { failure, what, hint: None, detail: None, refused: None }
     }
 
     /// The command line asks for what cannot be.
@@ -63,23 +63,23 @@ impl Error {
         Error { failure: Failure::Lacking, ..Error::failed(what) }
     }
 
-    /// The same with what to do about it.
-    pub fn next(self, next: impl Into<String>) -> Error {
-        Error { next: Some(next.into()), ..self }
+    /// With what to do about it.
+    pub fn hint(self, hint: impl Into<String>) -> Error {
+        Error { hint: Some(hint.into()), ..self }
     }
 
-    /// The same with what only `-v` shows.
+    /// With what only `-v` shows.
     pub fn detail(self, detail: impl Into<String>) -> Error {
         Error { detail: Some(detail.into()), ..self }
     }
 
-    /// The same of this program.
+    /// With the program that the verifier refused.
     pub fn refused(self, refused: Verification) -> Error {
         Error { refused: Some(Box::new(refused)), ..self }
     }
 
-    /// The same, with the name of what it is about in front.
-    pub fn of(self, name: impl fmt::Display) -> Error {
+    /// With the name of what it is about in front.
+    pub fn prefix(self, name: impl fmt::Display) -> Error {
         Error { what: format!("{name}: {}", self.what), ..self }
     }
 
@@ -92,9 +92,9 @@ impl Error {
         }
     }
 
-    /// The same, with the name of the program in front if there are several programs.
-    pub fn of_program(self, name: &str, programs: usize) -> Error {
-        if programs > 1 { self.of(name) } else { self }
+    /// With the name of the program in front if there are several programs.
+    pub fn prefix_if_several(self, name: &str, programs: usize) -> Error {
+        if programs > 1 { self.prefix(name) } else { self }
     }
 }
 
@@ -110,8 +110,8 @@ impl From<AsmError> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
-        match &self.next {
-            Some(next) => write!(f, "\n  {next}"),
+        match &self.hint {
+            Some(hint) => write!(f, "\n  {hint}"),
             None => Ok(()),
         }
     }

@@ -23,9 +23,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Three short programs are in `examples/`: `load` builds a program, loads and runs it;
-//! `disassemble` lists what is in an object that clang made; `read_map` prints what a map in the
-//! kernel holds.
+//! Short programs are in `examples/`: `bitehist` prints a tool's samples, `switches` is a program of one's own
+//! with its map, `explain` explains a refusal of another loader, `load` loads a program and runs it,
+//! `disassemble` lists an object that clang made, `read_map` prints what a map in the kernel holds.
 //!
 //! Nothing here needs a library or a tool on the host. What needs a privilege or a kernel of some
 //! version says so; every failure is a value that tells the kernel's own words.

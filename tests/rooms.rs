@@ -189,8 +189,8 @@ impl<'a> Visit<'a> for Reader {
 
     fn visit_path(&mut self, path: &'a syn::Path) {
         let names: Vec<_> = path.segments.iter().map(|part| part.ident.to_string()).collect();
-        if matches!(names[0].as_str(), "crate" | "super" | "self")
-            && names.len() > 1
+        // Of one name it may be anything; what another crate has leads to no module.
+        if names.len() > 1
             && let Some(path) = self.absolute(&names)
         {
             self.source.paths.insert(path);

@@ -2,14 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rawbpf::btf::{Btf, Kind};
+use rawbpf::btf::{Btf, TypeKind};
 use rawbpf_fuzz::look;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(mut btf) = Btf::parse(bytes) else { return };
     for (name, path) in [("request", "__data_len"), ("outer", "plain.a"), ("key", "pid")] {
         look(btf.field(name, path));
-        look(btf.find(Kind::Struct, name));
+        look(btf.find(TypeKind::Struct, name));
         look(btf.trace_args(name));
     }
     for id in 0..64 {

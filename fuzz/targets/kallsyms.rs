@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rawbpf::sys::kallsyms::Symbol;
+use rawbpf::sys::kallsyms::KernelSymbol;
 
 fuzz_target!(|line: &[u8]| {
-    if let Some(symbol) = Symbol::parse(line) {
+    if let Some(symbol) = KernelSymbol::parse(line) {
         assert!(!symbol.name.is_empty());
         symbol.is_text();
     }

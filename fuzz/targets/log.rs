@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rawbpf::verifier::causes;
-use rawbpf::verifier::log::{Backtrack, Event, State, events, missing};
+use rawbpf::verifier::log::{Backtrack, LogEvent, State, events, missing};
 use rawbpf::verifier::recording::recordings;
 use rawbpf::verifier::totals::Totals;
 use rawbpf_fuzz::look;
@@ -19,13 +19,13 @@ fuzz_target!(|log: &str| {
     look((missing(log), Totals::of(log).to_string()));
     for event in events(log) {
         match event {
-            Event::Insn { state, .. } | Event::Edge { state, .. } => {
+            LogEvent::Insn { state, .. } | LogEvent::Edge { state, .. } => {
                 state.into_iter().for_each(ask);
             }
-            Event::State { state, .. } | Event::Loop { state, .. } => ask(state),
-            Event::Backtrack(Backtrack::Parent { state, .. }) => state.into_iter().for_each(ask),
-            Event::Report(report) => look((report.title(), report.at(), report.path().count())),
-            Event::Message(text) => {
+            LogEvent::State { state, .. } | LogEvent::Loop { state, .. } => ask(state),
+            LogEvent::Backtrack(Backtrack::Parent { state, .. }) => state.into_iter().for_each(ask),
+            LogEvent::Report(report) => look((report.title(), report.at(), report.path().count())),
+            LogEvent::Message(text) => {
                 let Some(known) = causes::find(text) else { continue };
                 look((known.explanation(), known.remedy()));
             }

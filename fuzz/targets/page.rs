@@ -2,12 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rawbpf::verifier::draw::page::{About, Page, Section};
+use rawbpf::verifier::draw::page::{About, Page, PageSection};
 use rawbpf_fuzz::Input;
 
 fuzz_target!(|data: &[u8]| {
     let Some(input) = Input::new(data) else { return };
-    let mut section = Section::new(0, &input.verified.program);
+    let mut section = PageSection::new(0, &input.verified.program);
     input.walk(|entry| section.entry(entry));
     let mut page = Page::new();
     let refused = input.verified.refused;

@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rawbpf::sys::tracefs::Format;
+use rawbpf::sys::tracefs::RecordFormat;
 
 fuzz_target!(|text: &str| {
-    let Ok(format) = Format::parse(text) else { return };
+    let Ok(format) = RecordFormat::parse(text) else { return };
     for field in &format.fields {
         assert!(format.field(&field.name).is_some());
         field.is_data_location();

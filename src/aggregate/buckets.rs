@@ -1,7 +1,13 @@
 //! What ranges of values are counted together.
 
+use crate::error::Error;
 use crate::insn::Cond::{Ge, Lt};
 use crate::insn::{Asm, R, Regs};
+
+/// A per-CPU value of a map has at most 32 KiB.
+const MAX_STEPS: u16 = 4000;
+/// The program compares with one after the other.
+const MAX_BOUNDS: usize = 64;
 
 /// How values are put into buckets.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +25,30 @@ pub enum Buckets {
     },
     /// At these bounds, which rise: the first bucket is below the first, the last has no end.
     Custom(Vec<u64>),
+}
+
+impl Buckets {
+    /// Checks that values can be counted so: widths are above 0, bounds rise, and all of it fits 64 bits and
+    /// a map's value.
+    ///
+    /// # Errors
+    /// They cannot, and why.
+    pub fn check(&self) -> Result<(), Error> {
+        let fits = match self {
+            Buckets::Log2 => true,
+            Buckets::Linear { min, step, steps } => {
+                let end = step.checked_mul((*steps).into()).and_then(|all| all.checked_add(*min));
+                *step > 0 && (1..=MAX_STEPS).contains(steps) && end.is_some()
+            }
+            Buckets::Custom(bounds) => {
+                let rise = bounds.is_sorted_by(|one, next| one < next);
+                rise && bounds.len() <= MAX_BOUNDS && bounds.first().is_some_and(|first| *first > 0)
+            }
+        };
+        let wrong =
+            || Error::usage("these buckets cannot be counted: they must rise, and fit 64 bits");
+        fits.then_some(()).ok_or_else(wrong)
+    }
 }
 
 impl Buckets {
@@ -105,6 +135,24 @@ mod tests {
 
     fn ranges(buckets: &Buckets) -> Vec<(u64, Option<u64>)> {
         (0..buckets.len()).map(|index| buckets.range(index)).collect()
+    }
+
+    #[test]
+    fn buckets_that_make_no_sense_are_an_error() {
+        let linear = |min, step, steps| Buckets::Linear { min, step, steps };
+        for wrong in [
+            linear(0, 0, 3),
+            linear(u64::MAX, 2, 3),
+            linear(0, u64::MAX, 2),
+            linear(0, 1, 4001),
+            Buckets::Custom(vec![]),
+            Buckets::Custom(vec![0, 1]),
+            Buckets::Custom(vec![5, 5]),
+        ] {
+            assert!(wrong.check().is_err(), "{wrong:?}");
+        }
+        assert!(linear(u64::MAX - 6, 2, 3).check().is_ok());
+        assert!(Buckets::Custom(vec![1, u64::MAX]).check().is_ok());
     }
 
     #[test]

@@ -95,13 +95,15 @@ pub struct Distributions {
     /// How many words of a value are counters.
     len: usize,
     epoch: u64,
+    /// No value since the start was above it.
+    greatest: u64,
 }
 
 impl Distributions {
     /// Distributions over these buckets.
     pub fn new(buckets: &Buckets) -> Distributions {
         let len = counters(buckets);
-        Distributions { counters: KeyedCounters::first(len), len, epoch: 0 }
+        Distributions { counters: KeyedCounters::first(len), len, epoch: 0, greatest: 0 }
     }
 
     /// The maps: the distributions, the epoch and, with `keys`, an empty distribution that a new key
@@ -151,6 +153,7 @@ impl Distributions {
                 key: reading.key.to_vec(),
                 interval: distribution(reading.interval),
                 total: distribution(reading.total),
+                greatest: 0,
             })
             .collect();
         all.sort_unstable_by(|one, other| one.key.cmp(&other.key));
@@ -160,6 +163,16 @@ impl Distributions {
                 all[at].interval.extremes = extremes(cpus, self.len, self.epoch);
             }
         }
+        for Measured { interval, .. } in &all {
+            // Of an interval that ended just then, only the last bucket has values of any size.
+            let greatest = match (interval.extremes, interval.counts.last()) {
+                (Some((_, greatest)), _) => greatest,
+                (None, Some(1..)) => u64::MAX,
+                (None, _) => 0,
+            };
+            self.greatest = self.greatest.max(greatest);
+        }
+        all.iter_mut().for_each(|measured| measured.greatest = self.greatest);
         Ok(all)
     }
 }
@@ -171,8 +184,10 @@ pub struct Measured {
     pub key: Vec<u8>,
     /// What was measured since the last reading.
     pub interval: Distribution,
-    /// What was measured since the key was added, without extremes.
+    /// What was measured since the map was made, without extremes.
     pub total: Distribution,
+    /// No value that counts in a bucket without an end was ever above it.
+    pub greatest: u64,
 }
 
 /// The extremes of this interval on any CPU.

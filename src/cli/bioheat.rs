@@ -144,7 +144,7 @@ fn check_name(path: &Path) -> Result<(), Error> {
             format!("--svg needs the name of a file before the interval, and {number} is a number");
         let next =
             format!("try: --svg heat.svg {number}; for a file of that name: --svg ./{number}");
-        Err(Error::usage(what).next(next))
+        Err(Error::usage(what).hint(next))
     })
 }
 

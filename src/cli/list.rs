@@ -336,7 +336,7 @@ fn each<T>(
 fn count_for(time: Duration) -> Result<Vec<ProgInfo>, Error> {
     let _counting = object::enable_stats().map_err(|error| match error.errno {
         Errno::EINVAL => Error::lacking("--stats needs Linux 5.8")
-            .next("try: sudo sysctl kernel.bpf_stats_enabled=1, and list without --stats"),
+            .hint("try: sudo sysctl kernel.bpf_stats_enabled=1, and list without --stats"),
         _ => refusal::objects(&error),
     })?;
     let mut before = vec![];

@@ -20,6 +20,7 @@ use crate::source::{Collection, ProgramKind, resolved};
 use crate::sys::prog::{self, TestRun};
 use crate::sys::{Errno, Map, ProgramType, SysError};
 use crate::tools::programs::{Programs, elements};
+use crate::tools::{describe, now};
 use crate::view::dump::Format;
 use crate::view::elements::Elements;
 use crate::view::tables::Titles;
@@ -138,6 +139,13 @@ fn test_run(
 ) -> Result<(), Stop> {
     let maps = create(&text.maps)?;
     let mut out = io::stdout().lock();
+    if options.trace.json {
+        let settings = vec![
+            ("file", options.file.to_string_lossy().into_owned().into()),
+            ("repeat", options.repeat.into()),
+        ];
+        writeln!(out, "{}", json::run(&describe("run", now()?, settings)))?;
+    }
     for (dumped, &program_type) in programs.iter().zip(types) {
         let result = test_one(options, text, dumped, program_type, &maps)?;
         let runs = options.repeat.unwrap_or(1);
@@ -147,6 +155,7 @@ fn test_run(
                 value: result.retval,
                 runs,
                 nanoseconds: result.duration_ns,
+                end: now()?,
             };
             writeln!(out, "{}", json::returned(&returned, &elements(&maps)?))?;
             continue;
@@ -193,8 +202,9 @@ fn test_one(
         return Err(Error::usage(format!("--ctx: a packet has at least {LINK_HEADER} bytes")));
     }
     let loaded = load_alone(dumped.name, dumped.program, maps, program_type);
-    let loaded = loaded
-        .map_err(|error| text.explained(error).of_program(dumped.name, text.programs.len()))?;
+    let loaded = loaded.map_err(|error| {
+        text.explained(error).prefix_if_several(dumped.name, text.programs.len())
+    })?;
     let zeros = [0; 64];
     let (data_in, ctx_in) = match takes_ctx {
         true => (&[][..], ctx.unwrap_or(&zeros)),
@@ -211,10 +221,10 @@ pub(super) fn not_run(program_type: ProgramType, error: &SysError) -> Error {
         Errno::ENOTSUPP | Errno::EOPNOTSUPP => Error::lacking(format!(
             "this kernel cannot run {program_type} programs with BPF_PROG_TEST_RUN"
         ))
-        .next("try: a type such as socket_filter or xdp, or a program that is attached"),
+        .hint("try: a type such as socket_filter or xdp, or a program that is attached"),
         Errno::EINVAL => {
             Error::failed(format!("the kernel does not run this program on this input: {error}"))
-                .next("try: another --ctx, at least as long as what the program reads")
+                .hint("try: another --ctx, at least as long as what the program reads")
         }
         Errno::EINTR => Error::failed("interrupted"),
         _ => Error::failed(format!("the kernel did not run the program: {error}")),
@@ -236,8 +246,8 @@ fn attached(options: &Options, text: &Collection, programs: &[Dumped]) -> Result
     traced.run().map_err(|stop| match stop {
         // The text decides the attach kind, so advice about --attach would be wrong.
         Stop::Error(error) => {
-            let next = error.next.clone().filter(|next| !next.contains("--attach"));
-            Stop::Error(text.explained(Error { next, ..error }))
+            let hint = error.hint.clone().filter(|hint| !hint.contains("--attach"));
+            Stop::Error(text.explained(Error { hint, ..error }))
         }
         stop => stop,
     })

@@ -53,6 +53,8 @@ pub struct Returned<'a> {
     pub value: u32,
     /// How often it ran.
     pub runs: u32,
+    /// When it had run.
+    pub end: Time,
     /// The average time of a run; 0 where the kernel does not measure it.
     pub nanoseconds: u32,
 }
@@ -61,6 +63,7 @@ pub struct Returned<'a> {
 /// `{"type":"returned", ...}`.
 pub fn returned(returned: &Returned<'_>, maps: &[Table]) -> String {
     let mut line = line("returned");
+    moment(&mut line, "end", &returned.end);
     line.insert("program".into(), returned.program.into());
     line.insert("returned".into(), returned.value.into());
     line.insert("runs".into(), returned.runs.into());

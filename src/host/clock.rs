@@ -1,9 +1,9 @@
-//! Times of the wall clock as the host's people read them: in its time zone, or in UTC where it does not
-//! say which that is.
+//! Times of the wall clock as the host's people read them: in its time zone, or in UTC where the host does not
+//! say which that is, or where its offset cannot be written.
 
 use std::time::SystemTime;
 
-use crate::sys::clock::{LocalTime, local_time};
+use crate::sys::clock::{LocalTime, local_time, utc_time};
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -12,7 +12,10 @@ const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 /// The time with its nanoseconds.
 fn local(time: SystemTime) -> (LocalTime, u32) {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    (local_time(since.as_secs()).unwrap_or_default(), since.subsec_nanos())
+    // RFC 3339 cannot write the offset of a zone that is a day or more from UTC, or seconds.
+    let written = |at: &LocalTime| at.offset % 60 == 0 && at.offset.abs() < 86400;
+    let at = local_time(since.as_secs()).filter(written).or_else(|| utc_time(since.as_secs()));
+    (at.unwrap_or_default(), since.subsec_nanos())
 }
 
 /// `14:03:59`
@@ -57,7 +60,9 @@ mod tests {
     use super::*;
 
     /// A time zone, and how it writes one and the same time.
-    const ZONES: [(&str, &str, &str); 4] = [
+    const ZONES: [(&str, &str, &str); 6] = [
+        ("AAA-0:00:30", "2026-11-01T14:03:59.000000005+00:00", "Sun Nov  1 14:03:59 2026"),
+        ("<+25>-25", "2026-11-01T14:03:59.000000005+00:00", "Sun Nov  1 14:03:59 2026"),
         ("UTC0", "2026-11-01T14:03:59.000000005+00:00", "Sun Nov  1 14:03:59 2026"),
         ("XXX-5:30", "2026-11-01T19:33:59.000000005+05:30", "Sun Nov  1 19:33:59 2026"),
         ("YYY3:30", "2026-11-01T10:33:59.000000005-03:30", "Sun Nov  1 10:33:59 2026"),

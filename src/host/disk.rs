@@ -46,7 +46,7 @@ impl Disk {
         let entry = Path::new(BLOCK).join(name.replace('/', "!"));
         let number = fs::read_to_string(entry.join("dev")).ok().filter(|_| !name.is_empty());
         let number =
-            number.ok_or_else(|| Error::usage(format!("no disk {name:?}")).next(names()))?;
+            number.ok_or_else(|| Error::usage(format!("no disk {name:?}")).hint(names()))?;
         if entry.join("partition").exists() {
             let whole = fs::canonicalize(&entry).ok();
             let whole = whole.as_deref().and_then(Path::parent).and_then(Path::file_name);
@@ -54,14 +54,14 @@ impl Disk {
             return Err(Error::usage(format!(
                 "{name} is a partition, and the block layer counts whole disks"
             ))
-            .next(whole.map_or_else(names, |whole| format!("try: -d {whole}"))));
+            .hint(whole.map_or_else(names, |whole| format!("try: -d {whole}"))));
         }
         if !entry.join("mq").exists() {
             let below = list(&entry.join("slaves"));
             return Err(Error::usage(format!(
                 "{name} issues no requests: it passes its I/O on, or does it at once"
             ))
-            .next(if below.is_empty() {
+            .hint(if below.is_empty() {
                 names()
             } else {
                 format!("the disks below it do: {}", below.join(", "))

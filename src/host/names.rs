@@ -318,6 +318,6 @@ mod tests {
         let error = functions(&["vfs_*", "nfs_*"]).unwrap_err();
         assert_eq!(error.what, "no function of this kernel matches nfs_*");
         let error = functions(&["vfs_wirte"]).unwrap_err();
-        assert_eq!(error.next.as_deref(), Some("did you mean vfs_write?"));
+        assert_eq!(error.hint.as_deref(), Some("did you mean vfs_write?"));
     }
 }

@@ -36,20 +36,20 @@ pub fn map_of(spec: &MapSpec, error: &SysError) -> Error {
             match map_rules::broken(spec) {
                 Some((what, next)) => {
                     Error::failed(format!("the kernel refuses map {name} ({map_type}): {what}"))
-                        .next(next)
+                        .hint(next)
                 }
                 None if error.errno == Errno::E2BIG => Error::failed(format!(
                     "the kernel refuses map {name} ({map_type}) of {max_entries} entries of \
                      {} bytes: that is more than it can count",
                     u64::from(*key_size) + u64::from(*value_size)
                 ))
-                .next("make it smaller"),
+                .hint("make it smaller"),
                 None => Error::failed(format!(
                     "this kernel refuses map {name} ({map_type}, key {key_size}, value {value_size}, \
                      entries {max_entries}, flags {flags:#x}): it does not know the type or a flag, or \
                      needs other sizes"
                 ))
-                .next("see the types that it knows: rawbpf doctor -v"),
+                .hint("see the types that it knows: rawbpf doctor -v"),
             }
         }
         Errno::ENOMEM => {
@@ -68,7 +68,7 @@ pub fn objects(error: &SysError) -> Error {
     let denied = || match capabilities() {
         Some(held) if !held.contains(&"CAP_SYS_ADMIN") => {
             Error::lacking("not permitted: listing others' programs needs CAP_SYS_ADMIN")
-                .next("run with sudo")
+                .hint("run with sudo")
         }
         _ => self::denied(error),
     };
@@ -90,15 +90,15 @@ pub(super) fn occupied(place: &str, error: &SysError) -> Option<Error> {
             Error::failed(format!(
                 "{place} has as many programs as the kernel allows there: 64 at an event, 38 at a function"
             ))
-            .next(next),
+            .hint(next),
         ),
         Errno::EEXIST => Some(
             Error::failed(format!("this program is attached to {place} already"))
-                .next("once is enough: it sees all that happens there"),
+                .hint("once is enough: it sees all that happens there"),
         ),
         Errno::EBUSY => Some(
             Error::failed(format!("{place} is held by something that does not share it"))
-                .next(next),
+                .hint(next),
         ),
         _ => general(place, error),
     }
@@ -108,7 +108,7 @@ pub(super) fn occupied(place: &str, error: &SysError) -> Option<Error> {
 pub fn no_function(function: &str) -> Error {
     let error = Error::failed(format!("this kernel has no function {function}"));
     match similar(function) {
-        Some(name) => error.next(format!("did you mean {name}?")),
+        Some(name) => error.hint(format!("did you mean {name}?")),
         None => error,
     }
 }
@@ -132,7 +132,7 @@ pub fn misspelt<'a>(what: String, word: &str, names: impl Iterator<Item = &'a st
         (0, few) => format!("available: {}", few.join(", ")),
         (more, few) => format!("available: {}, and {more} more (-v)", few.join(", ")),
     };
-    Error::failed(what).next(format!("{meant}{there}")).detail(all.join(" "))
+    Error::failed(what).hint(format!("{meant}{there}")).detail(all.join(" "))
 }
 
 /// The error for a tracepoint that this kernel does not have.
@@ -144,7 +144,7 @@ pub fn no_tracepoint(category: &str, name: &str) -> Error {
         let _ = tracefs.events(|category, name| most.compare(&format!("{category}:{name}")));
     }
     match most.found {
-        Some(name) => error.next(format!("did you mean {name}?")),
+        Some(name) => error.hint(format!("did you mean {name}?")),
         None => error,
     }
 }
@@ -168,7 +168,7 @@ pub(super) fn attach(kind: &str, place: &str, error: &SysError) -> Error {
 pub fn no_sysfs() -> Option<Error> {
     (!Path::new("/sys/kernel").exists()).then(|| {
         Error::lacking("/sys is not mounted")
-            .next("try: mount -t sysfs sysfs /sys; mount -t tracefs tracefs /sys/kernel/tracing")
+            .hint("try: mount -t sysfs sysfs /sys; mount -t tracefs tracefs /sys/kernel/tracing")
     })
 }
 
@@ -180,7 +180,7 @@ pub fn no_btf(needed: &str) -> Error {
     Error::lacking(format!(
         "{needed} is not known: this kernel has no BTF (CONFIG_DEBUG_INFO_BTF) that describes it"
     ))
-    .next("try: --attach tracepoint, which needs no BTF, or --btf FILE")
+    .hint("try: --attach tracepoint, which needs no BTF, or --btf FILE")
 }
 
 /// The error for a kind that needs the kernel's own BTF ids, if the kernel has none or they would come
@@ -189,7 +189,7 @@ pub(super) fn no_ids(kind: &str) -> Error {
     Error::lacking(format!(
         "{kind} needs the kernel's own BTF (CONFIG_DEBUG_INFO_BTF), and this hook in it"
     ))
-    .next("try: --attach raw_tp or tracepoint; tp_btf and fentry cannot use a file's BTF (--btf)")
+    .hint("try: --attach raw_tp or tracepoint; tp_btf and fentry cannot use a file's BTF (--btf)")
 }
 
 /// The error for a tracefs that is not mounted, or that we may not read: it has the tracepoints' numbers.
@@ -205,10 +205,10 @@ pub fn no_tracefs() -> Error {
         == Some("tracefs")
     {
         return Error::lacking(format!("{place} may not be read"))
-            .next("try: as root, or with CAP_DAC_READ_SEARCH");
+            .hint("try: as root, or with CAP_DAC_READ_SEARCH");
     }
     Error::lacking(format!("tracefs is not mounted at {place}"))
-        .next(format!("try: mount -t tracefs tracefs {place}"))
+        .hint(format!("try: mount -t tracefs tracefs {place}"))
 }
 
 /// The function of this kernel whose name is most like `name`.
@@ -281,7 +281,7 @@ pub(super) mod tests {
     pub fn says(error: &Error, what: &str, next: &str) {
         assert_eq!(error.failure, Failure::Lacking, "{error}");
         assert!(error.what.contains(what), "{error}");
-        assert!(error.next.as_ref().is_some_and(|text| text.contains(next)), "{error}");
+        assert!(error.hint.as_ref().is_some_and(|text| text.contains(next)), "{error}");
     }
 
     #[test]
@@ -370,7 +370,7 @@ pub(super) mod tests {
             let error = map(&full);
             assert!(error.what.contains("may use 41943040 bytes"), "{error}");
             let file = "/sys/fs/cgroup/user/memory.max";
-            assert!(error.next.as_ref().unwrap().contains(file), "{error}");
+            assert!(error.hint.as_ref().unwrap().contains(file), "{error}");
         }
         {
             let limit = "/sys/fs/cgroup/memory/memory.limit_in_bytes";
@@ -379,12 +379,12 @@ pub(super) mod tests {
                 ("/sys/fs/cgroup/memory/box/memory.limit_in_bytes", "9223372036854771712\n"),
                 (limit, "1000000\n"),
             ]);
-            assert!(map(&full).next.unwrap().ends_with(limit));
+            assert!(map(&full).hint.unwrap().ends_with(limit));
         }
         let _host = host([]);
         let error = map(&full);
         assert_eq!(error.what, "the kernel has no memory for the map");
-        assert!(error.next.unwrap().contains("free -m"));
+        assert!(error.hint.unwrap().contains("free -m"));
     }
 
     /// Each error number of each call has a sentence of its own with something to type.
@@ -421,7 +421,7 @@ pub(super) mod tests {
         {
             let error = SysError { call: "ioctl(PERF_EVENT_IOC_SET_BPF)", errno };
             let error = attach("raw_tp", "sys_enter", &error);
-            assert!(error.what.contains(said) && error.next.is_some(), "{error}");
+            assert!(error.what.contains(said) && error.hint.is_some(), "{error}");
         }
     }
 
@@ -441,7 +441,7 @@ pub(super) mod tests {
         let _host = host([("/proc/self/status", NOBODY)]);
         let error = length(4097).unwrap();
         assert!(error.what.contains("is 4096"), "{error}");
-        assert!(error.next.unwrap().contains("sudo"));
+        assert!(error.hint.unwrap().contains("sudo"));
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl RequestPlace {
         let (attach, argument, access) = match self.kind {
             AttachKind::Tracepoint => {
                 return Err(Error::lacking("a tracepoint's record does not identify its request")
-                    .next("try: --attach raw_tp"));
+                    .hint("try: --attach raw_tp"));
             }
             AttachKind::Kprobe => {
                 let registers = registers::host().ok_or_else(|| {
@@ -112,7 +112,7 @@ impl RequestPlace {
                     Error::lacking(format!(
                         "the registers of a function's arguments on {arch} are unknown"
                     ))
-                    .next("try: --attach tp_btf")
+                    .hint("try: --attach tp_btf")
                 })?;
                 let functions = functions.iter().map(|name| (*name).to_owned()).collect();
                 (Attach::from(Kprobe::first_of(functions)), registers.arguments[0], Access::Probe)

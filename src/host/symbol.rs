@@ -104,7 +104,7 @@ fn file_offset(bytes: &[u8], symbol: &str) -> Result<u64, Error> {
             // Several functions have this name, or several symbols have this name in the source.
             return Err(match symbols.contains(&symbol) {
                 true => Error::usage(what),
-                false => Error::usage(what).next(format!("try: {}", symbols.join(" or "))),
+                false => Error::usage(what).hint(format!("try: {}", symbols.join(" or "))),
             });
         }
     };
@@ -159,7 +159,7 @@ fn unknown(functions: &[CodeSymbol<'_>], symbol: &str) -> Error {
     let likely = functions.iter().map(name);
     let likely = likely.map(|name| (strsim::jaro_winkler(symbol, &name), name));
     match likely.max_by(|one, other| one.0.total_cmp(&other.0)) {
-        Some((likeness, name)) if likeness > 0.85 => error.next(format!("did you mean {name}?")),
+        Some((likeness, name)) if likeness > 0.85 => error.hint(format!("did you mean {name}?")),
         _ => error,
     }
 }

@@ -61,9 +61,9 @@ impl KernelTypes {
     pub fn error(&self, error: &BtfError) -> Error {
         match &self.file {
             Some((path, _)) => Error::usage(format!("{}: {error}", path.display()))
-                .next("--btf needs BTF, or an ELF object with a .BTF section"),
+                .hint("--btf needs BTF, or an ELF object with a .BTF section"),
             None => Error::failed(format!("{KERNEL}: {error}"))
-                .next("try: --attach tracepoint, which needs no BTF"),
+                .hint("try: --attach tracepoint, which needs no BTF"),
         }
     }
 }

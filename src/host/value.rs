@@ -286,7 +286,7 @@ impl<'a> Typed<'a> {
         match kallsyms::count_functions(name) {
             Ok(0) => refusal::no_function(name),
             _ => Error::failed(format!("the kernel's BTF does not have the arguments of {name}"))
-                .next("try: arg0 to arg5 or retval alone, with --attach kprobe"),
+                .hint("try: arg0 to arg5 or retval alone, with --attach kprobe"),
         }
     }
 
@@ -413,7 +413,7 @@ fn follow(
                     true => format!("{place} is not a pointer"),
                     false => format!("{place} is a pointer"),
                 });
-                return Err(PathError::Said(error.next(format!("try: {place}{other}{field}"))));
+                return Err(PathError::Said(error.hint(format!("try: {place}{other}{field}"))));
             }
             _ => {
                 let what = format!("{place} does not point to a struct: it has no {field}");

@@ -55,7 +55,7 @@ pub struct Events<'a> {
 impl<'a> Events<'a> {
     /// Intervals of this length, `count` of them or without end. The first begins now.
     pub fn every(length: Duration, count: Option<u64>) -> Events<'a> {
-        let deadline = Instant::now() + length;
+        let deadline = after(Instant::now(), length);
         let (stop, output, watched) = (None, None, vec![]);
         Events { length, left: count, deadline, stop, output, watched, turn: 0 }
     }
@@ -89,8 +89,8 @@ impl<'a> Events<'a> {
         }
         // A process that was stopped, or could not print, goes on with a whole interval rather
         // than with several empty ones.
-        let (next, now) = (self.deadline + self.length, Instant::now());
-        self.deadline = if next > now { next } else { now + self.length };
+        let (next, now) = (after(self.deadline, self.length), Instant::now());
+        self.deadline = if next > now { next } else { after(now, self.length) };
         self.left = self.left.map(|left| left.saturating_sub(1));
         Ok(if self.left == Some(0) { Event::Last } else { Event::Interval })
     }
@@ -132,6 +132,12 @@ impl<'a> Events<'a> {
     }
 }
 
+/// A century is the longest that anybody waits.
+fn after(start: Instant, length: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 86400);
+    start.checked_add(length.min(CENTURY)).unwrap_or(start)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{PipeReader, Write, pipe};
@@ -158,6 +164,13 @@ mod tests {
     fn without_a_signal_and_an_output_intervals_go_on() {
         let mut events = Events::every(Duration::from_millis(1), None);
         assert!((0..5).all(|_| events.wait().unwrap() == Event::Interval));
+    }
+
+    #[test]
+    fn an_interval_without_end_is_no_overflow() {
+        let stop = readable();
+        let mut events = Events::every(Duration::MAX, None).until(&stop);
+        assert_eq!(events.wait().unwrap(), Event::Last);
     }
 
     #[test]

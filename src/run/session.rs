@@ -251,7 +251,7 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
         None => {
             let reasons = tried.iter().map(|(kind, error)| format!("{kind}: {error}"));
             let error = Error::lacking("no way to attach works on this host")
-                .next("why, for each: -v")
+                .hint("why, for each: -v")
                 .detail(reasons.collect::<Vec<_>>().join("\n"));
             let refused = tried.into_iter().find_map(|(_, error)| error.refused);
             Error { refused, ..error }
@@ -315,7 +315,7 @@ impl Start<'_> {
                     found.left_out.push(LeftOutProgram { name, attach, error });
                 }
                 Err(error) if error.refused.is_some() => {
-                    return Err(error.of_program(&plan.name, plans.len()));
+                    return Err(error.prefix_if_several(&plan.name, plans.len()));
                 }
                 Err(error) => return Err(error),
             }

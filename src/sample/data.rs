@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 /// Bytes of a map, read as numbers if their length is that of one number or of several.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Data {
     /// One number of 1, 2, 4 or 8 bytes, or several of 8.
     Numbers(Vec<u64>),

@@ -43,13 +43,31 @@ impl Histogram {
     #[must_use]
     pub fn measured(self, unit: Unit, sum: u64, extremes: Option<(u64, u64)>) -> Histogram {
         let greatest = extremes.map_or(u64::MAX, |(_, max)| max);
+        let extremes = extremes.and_then(|extremes| self.within(unit, extremes));
+        Histogram { extremes, ..self.summed(unit, sum, greatest) }
+    }
+
+    /// Adds the sum of the values, none of which is above `greatest`, in the base of `unit`. It is left out
+    /// where it may have been more than 64 bits hold.
+    #[must_use]
+    pub fn summed(self, unit: Unit, sum: u64, greatest: u64) -> Histogram {
         let most = self.rows().fold(0_u128, |most, (bucket, count)| {
             let value = end(bucket, unit).min(greatest);
             most.saturating_add(u128::from(value) * u128::from(count))
         });
-        let sum = (most <= u128::from(u64::MAX)).then_some(sum);
-        let extremes = extremes.and_then(|extremes| self.within(unit, extremes));
-        Histogram { sum, extremes, ..self }
+        Histogram { sum: (most <= u128::from(u64::MAX)).then_some(sum), ..self }
+    }
+
+    /// Adds the values of another histogram over the same buckets.
+    pub fn add(&mut self, other: &Histogram) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count = count.saturating_add(*more);
+        }
+        self.sum = self.sum.zip(other.sum).and_then(|(one, other)| one.checked_add(other));
+        self.extremes = match (self.extremes, other.extremes) {
+            (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
+            (one, other) => one.or(other),
+        };
     }
 
     /// The number of values.

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Events that a sample lacks, or that it did not count as it should.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Lost {
     /// What happened to them.
     pub what: LostKind,

@@ -10,6 +10,8 @@ mod run;
 mod unit;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::{Duration, SystemTime};
 
 pub use data::Data;
@@ -64,6 +66,7 @@ impl Span {
 
 /// A table of values of one kind, by labels.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Table {
     /// A word for the counted values: `size`, `latency`, `calls`.
     pub name: Cow<'static, str>,
@@ -106,7 +109,7 @@ impl LabelName {
 }
 
 /// A value of a label.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum LabelValue {
     /// A number, such as a process's.
@@ -142,6 +145,7 @@ impl std::fmt::Display for LabelValue {
 
 /// The values for one combination of labels.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Row {
     /// A value for each label of the table.
     pub labels: Vec<LabelValue>,
@@ -166,7 +170,38 @@ pub enum Value {
     Data(Data),
 }
 
+/// The rows, those with equal labels as one: keys that differ may look the same, such as names with control
+/// characters.
+pub fn merge(rows: impl Iterator<Item = Row>) -> Vec<Row> {
+    let mut merged: Vec<Row> = vec![];
+    let mut places = HashMap::<Vec<LabelValue>, usize>::new();
+    for row in rows {
+        match places.entry(row.labels.clone()) {
+            Entry::Occupied(place) => {
+                let sum = &mut merged[*place.get()];
+                sum.value.add(&row.value);
+                sum.total.add(&row.total);
+            }
+            Entry::Vacant(place) => {
+                place.insert(merged.len());
+                merged.push(row);
+            }
+        }
+    }
+    merged
+}
+
 impl Value {
+    /// Adds what another row with the same labels counted. Data cannot be added, and stays.
+    fn add(&mut self, other: &Value) {
+        match (self, other) {
+            (Value::Count(sum), Value::Count(more)) => *sum = sum.saturating_add(*more),
+            (Value::Gauge(sum), Value::Gauge(more)) => *sum = sum.saturating_add(*more),
+            (Value::Histogram(sum), Value::Histogram(more)) => sum.add(more),
+            _ => {}
+        }
+    }
+
     /// The number of events in the value; 0 if it does not count events.
     pub fn count(&self) -> u64 {
         match self {
@@ -229,6 +264,14 @@ mod tests {
         assert_eq!(table.rows, counts(&[3, 4]).rows);
         table.keep_last(None);
         assert_eq!(table.rows.len(), 2);
+    }
+
+    #[test]
+    fn rows_that_look_the_same_are_one() {
+        let rows = [3, 5, 3].map(|count| counts(&[count]).rows.remove(0));
+        let merged = merge(rows.into_iter());
+        assert_eq!(merged.iter().map(|row| row.value.count()).collect::<Vec<_>>(), [6, 5]);
+        assert_eq!(merged[0].total, Value::Count(6));
     }
 
     #[test]

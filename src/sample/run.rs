@@ -4,6 +4,7 @@ use super::Time;
 
 /// The facts about a run, known before its first sample.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Run {
     /// When counting began.
     pub start: Time,
@@ -54,6 +55,7 @@ pub struct LeftOut {
 
 /// The value of an option.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub enum Setting {
     /// A switch.
     Flag(bool),

@@ -33,7 +33,7 @@ impl Collection {
         let what = error.without_cause();
         let what = format!("{what}, which uses what this kernel's types do not have, {missing}");
         Error { what, failure: Failure::Lacking, ..error }
-            .next("reach it only where bpf_core_field_exists() says that it is there")
+            .hint("reach it only where bpf_core_field_exists() says that it is there")
     }
 }
 
@@ -52,6 +52,7 @@ pub struct ProgramSpec {
 
 /// What a program is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum ProgramKind {
     /// Something that is attached to a place.
     Attached(&'static str),
@@ -79,12 +80,13 @@ pub fn resolved(program: &Program) -> Result<(), Error> {
         Some(field) => Err(Error::lacking(format!(
             "{field} is not known without the kernel's types"
         ))
-        .next("try: --btf FILE with that kernel's vmlinux or BTF, or the listing, which names it")),
+        .hint("try: --btf FILE with that kernel's vmlinux or BTF, or the listing, which names it")),
     }
 }
 
 /// Why a source gives no programs.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum SourceError {
     /// The text is wrong.
     Mistakes(Mistakes),

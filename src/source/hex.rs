@@ -26,7 +26,7 @@ fn from_hex(text: &str) -> Result<Vec<u8>, Error> {
             let wrong = |why: &str| {
                 let word: String = word.chars().take(20).collect();
                 Error::usage(format!("line {}, column {column}: {word:?} {why}", line + 1))
-                    .next("instructions are raw bytes, hexadecimal text or an ELF object")
+                    .hint("instructions are raw bytes, hexadecimal text or an ELF object")
             };
             let value = |digit: u8| char::from(digit).to_digit(16).map(|value| value as u8);
             let Some(values) = digits.bytes().map(value).collect::<Option<Vec<u8>>>() else {

@@ -33,7 +33,7 @@ pub use collection::{Collection, ProgramKind, ProgramSpec, SourceError, resolved
 /// It is neither, or something in it is wrong, not known or missing.
 pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection, SourceError> {
     match bytes.starts_with(b"\x7fELF") {
-        true => Ok(object::read(bytes, types).map_err(|error| error.of(file))?),
+        true => Ok(object::read(bytes, types).map_err(|error| error.prefix(file))?),
         false => text::read(file, bytes, types),
     }
 }

@@ -78,7 +78,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     let object = Object::parse(bytes).map_err(wrong)?;
     if object.endian != Endian::HOST {
         return Err(Error::usage("its byte order is not this host's")
-            .next("clang --target=bpf takes that of the host it runs on"));
+            .hint("clang --target=bpf takes that of the host it runs on"));
     }
     let mut btf = object.section(".BTF").and_then(|bytes| Btf::parse(bytes).ok());
     let defined = object.maps(btf.as_mut()).map_err(wrong)?;
@@ -96,12 +96,12 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
         let name = identifier(function.name);
         let (kind, place) = kind(function.section).ok_or_else(|| {
             Error::usage(format!("{name}: the section {:?} is of no kind that is run here", function.section))
-                .next("the section says what a program is, as libbpf names them: xdp, kprobe/FUNCTION, tracepoint/CATEGORY/NAME, ...")
+                .hint("the section says what a program is, as libbpf names them: xdp, kprobe/FUNCTION, tracepoint/CATEGORY/NAME, ...")
         })?;
         if let (ProgramKind::Attached(kind), "") = (kind, place) {
             let section = function.section;
             return Err(Error::usage(format!("{name}: where is this {kind} to be attached?"))
-                .next(format!("its section {section:?} does not say: {section}/PLACE")));
+                .hint(format!("its section {section:?} does not say: {section}/PLACE")));
         }
         let mut broken = None;
         let linked = linker.link(index, &mut |relocation| {
@@ -132,7 +132,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
         programs.push(ProgramSpec { name, kind, place: place.to_owned(), program });
     }
     if programs.is_empty() {
-        return Err(Error::usage("there is no program in it").next(
+        return Err(Error::usage("there is no program in it").hint(
             "a program is a function in a section of its own: __attribute__((section(\"xdp\")))",
         ));
     }
@@ -150,7 +150,7 @@ fn map(map: &ObjectMap<'_>) -> Result<MapSpec, Error> {
     let name = identifier(map.name);
     if map.map_type == 0 {
         return Err(Error::usage(format!("nothing tells what the map {name} is"))
-            .next("the object has no BTF: compile it with clang -g"));
+            .hint("the object has no BTF: compile it with clang -g"));
     }
     let Some(map_type) = MapType::from_raw(map.map_type) else {
         return Err(Error::usage(format!(

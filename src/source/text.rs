@@ -20,7 +20,7 @@ use crate::sys::{MapSpec, MapType, MapTypes, ProgramType};
 pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection, SourceError> {
     let text = std::str::from_utf8(bytes).map_err(|_| {
         Error::usage(format!("{file}: this is not text"))
-            .next(format!("to see what is in an object or in bytes: rawbpf dump {file}"))
+            .hint(format!("to see what is in an object or in bytes: rawbpf dump {file}"))
     })?;
     let mut source = parse(file, text)?;
     resolve(&mut source, types)?;

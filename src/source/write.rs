@@ -22,7 +22,7 @@ pub fn object(collection: &Collection, endian: Endian) -> Result<Vec<u8>, Error>
     let sections = sections.collect::<Result<Vec<_>, Error>>()?;
     if let Some(map) = collection.maps.iter().find(|map| map.types.is_some()) {
         let what = format!("map {} has a lock, which rawbpf cannot write to an object", map.name);
-        return Err(Error::failed(what).next("rawbpf run and rawbpf verify accept the text itself"));
+        return Err(Error::failed(what).hint("rawbpf run and rawbpf verify accept the text itself"));
     }
     let maps = collection.maps.iter().map(|map| ObjectMap {
         name: &map.name,

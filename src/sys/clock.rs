@@ -30,7 +30,18 @@ pub fn local_time(seconds: u64) -> Option<LocalTime> {
     let mut time = MaybeUninit::uninit();
     // SAFETY: it reads a number and writes a struct tm. It also reads the environment, which nobody
     // changes meanwhile: `std::env::set_var` demands that of its caller.
-    let time = unsafe { libc::localtime_r(&seconds, time.as_mut_ptr()).as_ref() }?;
+    of(unsafe { libc::localtime_r(&seconds, time.as_mut_ptr()).as_ref() }?)
+}
+
+/// The time in UTC that is `seconds` after the start of 1970. None if the year is out of range.
+pub fn utc_time(seconds: u64) -> Option<LocalTime> {
+    let seconds = seconds.try_into().ok()?;
+    let mut time = MaybeUninit::uninit();
+    // SAFETY: it reads a number and writes a struct tm.
+    of(unsafe { libc::gmtime_r(&seconds, time.as_mut_ptr()).as_ref() }?)
+}
+
+fn of(time: &libc::tm) -> Option<LocalTime> {
     Some(LocalTime {
         year: time.tm_year.checked_add(1900)?,
         month: time.tm_mon + 1,

@@ -26,7 +26,7 @@ impl<'a> KernelSymbol<'a> {
         matches!(self.kind, b'T' | b't' | b'W' | b'w')
     }
 
-    /// Parses a line, "ffffffff81000000 T name [module]"; None if it makes no sense.
+    /// Parses a line, `ffffffff81000000 T name [module]`; None if it makes no sense.
     pub fn parse(line: &'a [u8]) -> Option<KernelSymbol<'a>> {
         let mut parts = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
         let address = u64::from_str_radix(parts.next()?, 16).ok()?;

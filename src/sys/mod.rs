@@ -65,6 +65,7 @@ macro_rules! kernel_enum {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u32)]
+        #[non_exhaustive]
         pub enum $name {
             $(#[doc = concat!("`", $text, "`, number ", $number, ".")] $variant = $number,)*
         }

@@ -12,7 +12,7 @@ use crate::host::names::Pattern;
 use crate::host::{self, AttachKind, Expression, UserFunction};
 use crate::programs::argdist::{self as program, EPOCH, NOT_COUNTED, VALUES, not_counted};
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Bucket, Lost, LostKind, Rest, Row, Setting, Table, Unit};
+use crate::sample::{Bucket, Lost, LostKind, Rest, Setting, Table, Unit};
 use crate::sys::MapSpec;
 
 /// What is measured, and how.
@@ -64,6 +64,7 @@ impl Argdist {
     /// There is no such process or user function, or it cannot be attached in that way.
     pub fn new(options: Options) -> Result<Argdist, Error> {
         distribution::check_pid(options.pid)?;
+        options.buckets.check()?;
         let in_file = options.function.split_once(':').filter(|(path, _)| path.contains('/'));
         let traced = match (in_file, Pattern::parse(&options.function)) {
             (Some((path, symbol)), _) => {
@@ -147,13 +148,8 @@ impl Tool for Argdist {
 
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
         let measured = self.distributions.read(session.map(VALUES)?, session.map(EPOCH)?)?;
-        let histogram =
-            |measured: &_| distribution::histogram(&self.buckets, Unit::Number, measured);
-        let row = |measured: &Measured| Row {
-            labels: vec![],
-            value: histogram(&measured.interval),
-            total: histogram(&measured.total),
-        };
+        let row =
+            |measured: &Measured| distribution::row(vec![], &self.buckets, Unit::Number, measured);
         let table = Table {
             name: self.options.value.last().into(),
             help: format!("Values of {}", self.what()).into(),

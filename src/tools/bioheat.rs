@@ -67,7 +67,7 @@ impl Tool for Bioheat {
                     return Err(Error::lacking(
                         "a tracepoint's record does not identify the request that completes",
                     )
-                    .next("try: --attach raw_tp"));
+                    .hint("try: --attach raw_tp"));
                 }
             };
             let disk = self.options.disk;

@@ -12,7 +12,7 @@ use crate::programs::biolatency::{self as program, EPOCH, LATENCIES, MISSED, mis
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
-    Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit,
+    Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Setting, Table, Unit, merge,
 };
 use crate::sys::MapSpec;
 
@@ -172,7 +172,7 @@ impl Tool for Biolatency {
                 return Err(Error::usage(
                     "a tracepoint's record does not identify its request, and a latency needs two events",
                 )
-                .next("try: --attach raw_tp"));
+                .hint("try: --attach raw_tp"));
             }
             let options = self.programs;
             if options.by_flags && self.operations.get().is_none() {
@@ -199,14 +199,11 @@ impl Tool for Biolatency {
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
         let measured = self.latencies.read(session.map(LATENCIES)?, session.map(EPOCH)?)?;
         let unit = Biolatency::unit(&self.options);
-        let mut rows: Vec<_> = measured
-            .iter()
-            .map(|measured| Row {
-                labels: self.label_values(&measured.key),
-                value: distribution::histogram(&self.buckets, unit, &measured.interval),
-                total: distribution::histogram(&self.buckets, unit, &measured.total),
-            })
-            .collect();
+        let rows = measured.iter().map(|measured| {
+            let labels = self.label_values(&measured.key);
+            distribution::row(labels, &self.buckets, unit, measured)
+        });
+        let mut rows = merge(rows);
         rows.sort_by(|one, other| one.labels.cmp(&other.labels));
         let table = Table {
             name: "latency".into(),

@@ -13,7 +13,7 @@ use crate::programs::bitesize::{
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
-    Histogram, LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value,
+    Histogram, LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value, merge,
 };
 use crate::sys::MapSpec;
 
@@ -172,7 +172,7 @@ impl Tool for Bitesize {
             if self.options.by_flags {
                 if kind == AttachKind::Tracepoint {
                     return Err(Error::usage("a tracepoint's record has no flags of the request")
-                        .next("try: --attach raw_tp"));
+                        .hint("try: --attach raw_tp"));
                 }
                 if self.operations.get().is_none() {
                     let _ = self.operations.set(Operations::find(types)?);
@@ -213,28 +213,31 @@ impl Tool for Bitesize {
             Value::Histogram(histogram.measured(unit, words[BYTES as usize], None))
         };
         let cgroups = self.cgroups.borrow();
-        let mut rows: Vec<_> = sizes
-            .iter()
-            .map(|counted| {
-                let labels = self.label_values(counted.key, &cgroups);
-                let row =
-                    Row { labels, value: value(counted.interval), total: value(counted.total) };
-                let (bytes, count) = (counted.interval[BYTES as usize], row.value.count());
-                let most = match self.options.sort {
-                    Sort::Bytes => (bytes, count),
-                    Sort::Count => (count, bytes),
-                };
-                // What is equal stands in the same order every time.
-                ((most, Reverse(counted.key)), row)
-            })
-            .collect();
-        rows.sort_by_key(|(order, _)| *order);
+        let rows = sizes.iter().map(|counted| Row {
+            labels: self.label_values(counted.key, &cgroups),
+            value: value(counted.interval),
+            total: value(counted.total),
+        });
+        let mut rows = merge(rows);
+        let bytes = |value: &Value| match value {
+            Value::Histogram(histogram) => histogram.sum.unwrap_or(u64::MAX),
+            _ => 0,
+        };
+        rows.sort_by_cached_key(|row| {
+            let (bytes, count) = (bytes(&row.value), row.value.count());
+            let most = match self.options.sort {
+                Sort::Bytes => (bytes, count),
+                Sort::Count => (count, bytes),
+            };
+            // What is equal stands in the same order every time.
+            (most, Reverse(row.labels.clone()))
+        });
         let mut table = Table {
             name: "size".into(),
             help: "Sizes of block I/O requests, by who asked for them".into(),
             unit,
             labels: self.labels(),
-            rows: rows.into_iter().map(|(_, row)| row).collect(),
+            rows,
             rest: Rest::default(),
         };
         drop(cgroups);

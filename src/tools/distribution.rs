@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::aggregate::Buckets;
-use crate::aggregate::Distribution;
+use crate::aggregate::Measured;
 use crate::error::Error;
-use crate::sample::{Bucket, Histogram, Unit, Value};
+use crate::sample::{Bucket, Histogram, LabelValue, Row, Unit, Value};
 
 /// Buckets by powers of two: the first holds all below `first`, each further one reaches twice as far.
 pub fn powers_of_two(first: u64, count: u32) -> Arc<[Bucket]> {
@@ -26,10 +26,13 @@ pub fn buckets(buckets: &Buckets) -> Arc<[Bucket]> {
     ranges.map(|(low, high)| Bucket { low, high }).collect()
 }
 
-/// What was measured as a value in `unit`.
-pub fn histogram(buckets: &Arc<[Bucket]>, unit: Unit, measured: &Distribution) -> Value {
-    let histogram = Histogram::new(buckets.clone(), measured.counts.clone());
-    Value::Histogram(histogram.measured(unit, measured.sum, measured.extremes))
+/// A row of what was measured for these labels, in `unit`.
+pub fn row(labels: Vec<LabelValue>, buckets: &Arc<[Bucket]>, unit: Unit, it: &Measured) -> Row {
+    let Measured { interval, total, greatest, .. } = it;
+    let of = |counts: &[u64]| Histogram::new(buckets.clone(), counts.to_vec());
+    let value = of(&interval.counts).measured(unit, interval.sum, interval.extremes);
+    let total = of(&total.counts).summed(unit, total.sum, *greatest);
+    Row { labels, value: Value::Histogram(value), total: Value::Histogram(total) }
 }
 
 /// A process that is asked for is there.

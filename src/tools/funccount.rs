@@ -203,7 +203,7 @@ impl Tool for Funccount {
                 let detail = error.detail.unwrap_or_default();
                 let next = "try tracepoints, such as: rawbpf funccount 'sched:*' or \
                     'syscalls:sys_enter_*'";
-                missing.next(next).detail(detail)
+                missing.hint(next).detail(detail)
             }
             _ => error,
         }

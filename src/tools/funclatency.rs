@@ -14,9 +14,7 @@ use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
 };
 use crate::run::{Group, Plan, Session};
-use crate::sample::{
-    Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit,
-};
+use crate::sample::{Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Setting, Table, Unit};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
 use crate::sys::map::Entries;
@@ -76,6 +74,7 @@ impl Funclatency {
     /// There is no such process or user function, or it cannot be attached in that way.
     pub fn new(options: Options) -> Result<Funclatency, Error> {
         distribution::check_pid(options.pid)?;
+        options.buckets.check()?;
         let user = options.function.split_once(':');
         let user =
             user.map(|(path, symbol)| UserFunction::find(Path::new(path), symbol, options.pid));
@@ -206,17 +205,11 @@ impl Tool for Funclatency {
         let measured = self.distributions.read(session.map(LATENCIES)?, session.map(EPOCH)?)?;
         let unit = self.options.unit;
         let pid = |key: &[u8]| key.try_into().map_or(0, u32::from_ne_bytes);
-        let mut rows: Vec<_> = measured
-            .iter()
-            .map(|measured| Row {
-                labels: match self.options.by_pid {
-                    true => vec![LabelValue::Number(pid(&measured.key).into())],
-                    false => vec![],
-                },
-                value: distribution::histogram(&self.buckets, unit, &measured.interval),
-                total: distribution::histogram(&self.buckets, unit, &measured.total),
-            })
-            .collect();
+        let rows = measured.iter().map(|measured| {
+            let pid = self.options.by_pid.then(|| LabelValue::Number(pid(&measured.key).into()));
+            distribution::row(pid.into_iter().collect(), &self.buckets, unit, measured)
+        });
+        let mut rows: Vec<_> = rows.collect();
         // Who called most comes first.
         rows.sort_by_cached_key(|row| (Reverse(row.value.count()), row.labels.clone()));
         let table = Table {

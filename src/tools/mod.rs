@@ -23,7 +23,7 @@ pub mod programs;
 mod running;
 
 pub use choice::Choice;
-pub use running::Running;
+pub use running::{Running, describe, now};
 
 use crate::error::Error;
 use crate::run::{Group, Session};

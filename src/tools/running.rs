@@ -10,7 +10,7 @@ use super::Tool;
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::run::{self, Progress, Session, unwatched};
-use crate::sample::{Attached, LeftOut, Lost, LostKind, Run, Sample, Skipped, Span, Time};
+use crate::sample::{Attached, LeftOut, Lost, LostKind, Run, Sample, Setting, Skipped, Span, Time};
 use crate::sys::file;
 
 /// A tool that is attached and counts. Dropping it detaches.
@@ -51,10 +51,6 @@ impl Running {
 
     /// What this run is.
     pub fn run(&self) -> Run {
-        let system = |name: &str| {
-            let text = file::read_text(&Path::new("/proc/sys/kernel").join(name));
-            text.map_or(String::new(), |text| text.trim().to_owned())
-        };
         let attached = self.session.attached.iter().map(|attached| Attached {
             program: attached.name.clone(),
             kind: attached.word.to_owned(),
@@ -71,14 +67,10 @@ impl Running {
                 reason: error.what.clone(),
             });
         Run {
-            start: self.start,
-            tool: self.tool.name(),
-            host: system("hostname"),
-            kernel: system("osrelease"),
-            options: self.tool.settings(),
             attached: attached.collect(),
             skipped: skipped.collect(),
             left_out: left_out.collect(),
+            ..describe(self.tool.name(), self.start, self.tool.settings())
         }
     }
 
@@ -90,8 +82,8 @@ impl Running {
         let (tables, mut lost) = self.tool.read(&self.session)?;
         let end = now()?;
         let span = Span { start: std::mem::replace(&mut self.last, end), end };
-        let missed = self.session.missed();
-        let since = missed.saturating_sub(std::mem::replace(&mut self.missed, missed));
+        let missed = self.session.missed().max(self.missed);
+        let since = missed - std::mem::replace(&mut self.missed, missed);
         lost.extend(Lost::some(
             LostKind::MissedEvents,
             since,
@@ -116,7 +108,29 @@ impl Running {
     }
 }
 
-fn now() -> Result<Time, Error> {
+/// A run on this host in which nothing is attached.
+pub fn describe(tool: &'static str, start: Time, options: Vec<(&'static str, Setting)>) -> Run {
+    let system = |name: &str| {
+        let text = file::read_text(&Path::new("/proc/sys/kernel").join(name));
+        text.map_or(String::new(), |text| text.trim().to_owned())
+    };
+    Run {
+        start,
+        tool,
+        host: system("hostname"),
+        kernel: system("osrelease"),
+        options,
+        attached: vec![],
+        skipped: vec![],
+        left_out: vec![],
+    }
+}
+
+/// This moment by both clocks.
+///
+/// # Errors
+/// The clock cannot be read.
+pub fn now() -> Result<Time, Error> {
     let monotonic = clock_gettime(ClockId::CLOCK_BOOTTIME)
         .map_err(|error| Error::failed(format!("the time could not be read: {error}")))?;
     Ok(Time { wall: SystemTime::now(), monotonic: Duration::from(monotonic) })

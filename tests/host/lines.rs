@@ -30,6 +30,16 @@ pub fn intervals(stdout: &str) -> Vec<Value> {
     intervals
 }
 
+/// What a program returned that was run once: the line after the one of the run.
+#[track_caller]
+pub fn returned(stdout: &str) -> Value {
+    let (run, line) = stdout.trim_end().split_once('\n').expect("two lines");
+    let [run, line]: [Value; 2] = [run, line].map(|text| serde_json::from_str(text).expect(text));
+    assert_eq!([&run["type"], &line["type"]], ["run", "returned"]);
+    assert!(run["start"].is_string() && line["end"].is_string(), "{run} {line}");
+    line
+}
+
 /// The only interval of a run.
 #[track_caller]
 pub fn interval(stdout: &str) -> Value {

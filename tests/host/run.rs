@@ -4,9 +4,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::lines::{intervals, row};
+use super::lines::{intervals, returned, row};
 use super::tool::{self, Ended, RAWBPF};
 
 fn run(text: &str, args: &[&str]) -> Ended {
@@ -58,8 +58,8 @@ fn a_program_is_run_as_often_as_asked_on_the_bytes_given() {
 
     let packet = "00".repeat(114);
     let ended = run(COUNT, &["--ctx", &packet, "--json"]);
-    let line: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!([&line["type"], &line["program"]], ["returned", "count"]);
+    let line = returned(&ended.stdout);
+    assert_eq!(line["program"], "count");
     assert_eq!([&line["returned"], &line["runs"]], [100, 1]);
     let tables = [&line["tables"][0], &line["tables"][1]];
     assert_eq!(tables.map(|table| &table["name"]), ["runs", "lengths"]);

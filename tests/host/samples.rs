@@ -45,7 +45,7 @@ impl Samples {
         self.last = sample.span.end;
         let lost = sample.lost.iter().filter(|lost| lost.what != LostKind::MissedEvents);
         assert_eq!(lost.count(), 0, "{:?}", sample.lost);
-        for Row { labels, value, total } in rows(&sample) {
+        for Row { labels, value, total, .. } in rows(&sample) {
             let (count, sum) = self.sums.entry(labels.clone()).or_insert((0, Some(0)));
             *count += value.count();
             *sum = sum.zip(measured(value)).map(|(all, sum)| all + sum);

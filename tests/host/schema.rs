@@ -10,7 +10,7 @@ use rawbpf::sample::{LostKind, Unit};
 use serde_json::Value;
 
 use crate::disk::LoopDisk;
-use crate::lines::intervals;
+use crate::lines::{intervals, returned};
 use crate::tool::{self, Tool};
 
 const PAGE: &str = include_str!("../../docs/json.md");
@@ -299,7 +299,9 @@ fn what_each_tool_prints_is_what_the_page_says() {
     fs::remove_file(&text).unwrap();
     let once = MAPS.replace("raw_tp sched_switch", "socket_filter");
     let once = tool::shell(&format!("echo '{once}' | $RAWBPF run - --json"));
-    lines.get_mut("run").unwrap().push(serde_json::from_str(&once.stdout).expect(&once.stderr));
+    assert_eq!(returned(&once.stdout)["type"], "returned");
+    let printed = once.stdout.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines.get_mut("run").unwrap().extend(printed);
 
     assert_eq!(lines.keys().copied().collect::<Vec<_>>(), tools().keys().collect::<Vec<_>>());
     for (name, lines) in &lines {

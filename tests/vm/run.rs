@@ -1,12 +1,12 @@
 //! What run must have told in the guest.
 
 use crate::bed::Outcome;
-use crate::lines::row;
-use serde_json::{Value, json};
+use crate::lines::{returned, row};
+use serde_json::json;
 
 /// Of a program that was run by itself: the length of the packet without its first header, twice.
 pub fn once(outcome: &Outcome) {
-    let line: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let line = returned(&outcome.stdout);
     assert_eq!((&line["returned"], &line["runs"]), (&json!(100), &json!(1009)), "{line}");
     assert_eq!(*row(&line), json!({"labels": {"key": 0}, "value": 1009}), "{line}");
 }

@@ -2,8 +2,8 @@
 
 use std::ffi::CStr;
 
+use super::check::{Held, check};
 use super::features::{load_for, nothing};
-use super::{Held, check};
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, KernelTypes, UserFunction, refusal};
 use crate::run::{Plan, Session};
@@ -42,9 +42,9 @@ fn row(name: &str, tried: Result<(), Error>, needs: &str) -> Check {
 
 /// Replaces a remedy that a tool's option offers by what the attach kind needs: doctor has no such option.
 fn unless_by_option(tried: Result<(), Error>, needs: &str) -> Result<String, Error> {
-    tried.map(|()| String::new()).map_err(|error| match &error.next {
+    tried.map(|()| String::new()).map_err(|error| match &error.hint {
         Some(next) if !next.contains("--attach") => error,
-        _ => error.next(needs),
+        _ => error.hint(needs),
     })
 }
 

@@ -1,6 +1,6 @@
 //! The helpers and instructions that programs may use, each tried by loading it.
 
-use super::check;
+use super::check::check;
 use crate::error::Error;
 use crate::host::AttachKind;
 use crate::insn::helper::*;
@@ -131,7 +131,7 @@ fn refused_or_ok(
         let forbidden = matches!(error.errno, Errno::EPERM | Errno::ENOSYS);
         match AttachKind::Kprobe.explain(&error) {
             refused if forbidden || refused.what.contains("locked down") => refused,
-            refused => Error { detail: refused.detail, ..Error::lacking(missing).next(needs) },
+            refused => Error { detail: refused.detail, ..Error::lacking(missing).hint(needs) },
         }
     });
     check(name, tried)

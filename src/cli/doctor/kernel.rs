@@ -4,8 +4,8 @@ use std::env::consts::ARCH;
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use super::check::{cannot_tell, check};
 use super::features::{load, nothing};
-use super::{cannot_tell, check};
 use crate::btf::{BtfFunction, ProgramBtf};
 use crate::error::Error;
 use crate::host::{AttachKind, refusal, registers};
@@ -34,7 +34,7 @@ fn release() -> Check {
 fn registers() -> Check {
     let known = registers::host().map(|_| format!("known for a function's arguments on {ARCH}"));
     let unknown = || Error::lacking(format!("unknown for a function's arguments on {ARCH}"));
-    check("registers", known.ok_or_else(|| unknown().next("fentry and tp_btf need no registers")))
+    check("registers", known.ok_or_else(|| unknown().hint("fentry and tp_btf need no registers")))
 }
 
 fn bpf() -> Result<String, Error> {
@@ -56,7 +56,7 @@ fn jit() -> Check {
         Ok(_) => check(
             "JIT",
             Err(Error::lacking("programs are interpreted, which is slow")
-                .next("try: sudo sysctl net.core.bpf_jit_enable=1")),
+                .hint("try: sudo sysctl net.core.bpf_jit_enable=1")),
         ),
         Err(error) => cannot_tell("JIT", error.to_string()),
     }
@@ -66,7 +66,7 @@ fn btf() -> Check {
     let missing = |error: sys::FileError| match error.errno() {
         Errno::ENOENT => refusal::no_sysfs().unwrap_or_else(|| {
             Error::lacking("this kernel has none (CONFIG_DEBUG_INFO_BTF)")
-                .next("the tools can use BTF from a vmlinux or a BTF file: --btf FILE")
+                .hint("the tools can use BTF from a vmlinux or a BTF file: --btf FILE")
         }),
         _ => Error::lacking(error.to_string()),
     };

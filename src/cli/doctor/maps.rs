@@ -1,6 +1,6 @@
 //! The types of maps, and the ways to read them, each tried on a small map.
 
-use super::check;
+use super::check::check;
 use crate::error::Error;
 use crate::host::refusal;
 use crate::sys::map::{Batch, Update};
@@ -31,7 +31,7 @@ pub fn checks() -> Vec<Check> {
             // Without a map there is nothing to read.
             Err(unmade) => refusal::map(&unmade),
             Ok(_) => {
-                Error::lacking("this kernel does not have it").next(needs).detail(error.to_string())
+                Error::lacking("this kernel does not have it").hint(needs).detail(error.to_string())
             }
         });
         check(name, tried.map(|()| String::new()))

@@ -1,17 +1,19 @@
 //! `rawbpf doctor`: what this host offers, and what each tool will use. Whatever can be tried is tried.
 
 mod attach;
+mod check;
 mod features;
 mod kernel;
 mod maps;
 mod privileges;
 mod tools;
 
-use std::any::Any;
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
+
+use check::Held;
 
 use super::stop::Stop;
 use crate::error::Error;
@@ -40,10 +42,6 @@ Examples:
   sudo rawbpf doctor                         what works here
   rawbpf doctor                              what can be found out without privileges
   sudo rawbpf doctor --json | jq .tools      JSON, for scripts";
-
-/// Attachments that are kept until the report is printed, since the kernel needs up to a tenth of a
-/// second to remove a perf event.
-type Held = Vec<Box<dyn Any>>;
 
 pub fn run(options: &Options) -> Result<(), Stop> {
     let types = KernelTypes::running();
@@ -79,36 +77,12 @@ fn verdict(tools: &[Check]) -> Result<(), Stop> {
     }
 }
 
-/// The check of a trial. If the trial was not permitted, nothing is known about the host.
-fn check(name: impl Into<String>, tried: Result<String, Error>) -> Check {
-    let name = name.into();
-    match tried {
-        Ok(found) => Check { name, state: CheckState::Ok, found, remedy: None, detail: None },
-        Err(error) if refusal::privilege().is_some_and(|missing| missing.what == error.what) => {
-            let found = "not permitted".into();
-            Check { name, state: CheckState::CannotTell, found, remedy: None, detail: error.detail }
-        }
-        Err(error) => Check {
-            name,
-            state: CheckState::Missing,
-            found: error.what,
-            remedy: error.next,
-            detail: error.detail,
-        },
-    }
-}
-
-/// A check that could not be made, and why.
-fn cannot_tell(name: &str, why: impl Into<String>) -> Check {
-    let found = why.into();
-    Check { name: name.into(), state: CheckState::CannotTell, found, remedy: None, detail: None }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io;
     use std::path::Path;
 
+    use super::check::{cannot_tell, check};
     use super::*;
     use crate::sys::call::{BpfCommand, Call, hook};
     use crate::sys::{Errno, file};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nix::sys::resource::{Resource::RLIMIT_MEMLOCK, getrlimit, setrlimit};
 
-use super::{cannot_tell, check};
+use super::check::{cannot_tell, check};
 use crate::error::Error;
 use crate::host::refusal;
 use crate::sys::perf::has_kprobes;
@@ -33,7 +33,7 @@ fn capabilities() -> Check {
             name: "capabilities".into(),
             state: CheckState::Missing,
             found: error.what,
-            remedy: error.next,
+            remedy: error.hint,
             detail: None,
         },
     }
@@ -42,7 +42,7 @@ fn capabilities() -> Check {
 fn user_namespace() -> Check {
     let inside = || {
         Error::lacking("not the host's: root here is not root on the host")
-            .next("try: outside of the container, or in a privileged container")
+            .hint("try: outside of the container, or in a privileged container")
     };
     let outside = (!refusal::in_user_namespace()).then(|| "the host's own".to_owned());
     check("user namespace", outside.ok_or_else(inside))
@@ -57,7 +57,7 @@ fn lockdown() -> Check {
         "confidentiality" => check(
             "lockdown",
             Err(Error::lacking("mode confidentiality forbids tracing")
-                .next("the mode is chosen at boot: by lockdown= on the command line")),
+                .hint("the mode is chosen at boot: by lockdown= on the command line")),
         ),
         _ => check("lockdown", Ok(mode)),
     }
@@ -141,7 +141,7 @@ impl Sysctl {
         Some(match (self.meaning)(value) {
             Ok(meaning) => check(self.name, Ok(said(meaning))),
             Err((meaning, remedy)) => {
-                check(self.name, Err(Error::lacking(said(meaning)).next(remedy)))
+                check(self.name, Err(Error::lacking(said(meaning)).hint(remedy)))
             }
         })
     }
@@ -154,7 +154,7 @@ fn kprobes_enabled() -> Check {
         Ok("0") => check(
             "kprobes enabled",
             Err(Error::lacking("all kprobes are switched off: none is ever hit")
-                .next(format!("try: echo 1 | sudo tee {path}"))),
+                .hint(format!("try: echo 1 | sudo tee {path}"))),
         ),
         Ok(_) => check("kprobes enabled", Ok(String::new())),
         Err(_) => cannot_tell("kprobes enabled", "debugfs is not mounted, or may not be read"),

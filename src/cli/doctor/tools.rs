@@ -1,6 +1,6 @@
 //! What each tool will use on this host: each is attached as usual, and detached again.
 
-use super::{Held, check};
+use super::check::{Held, check};
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::run::{Session, unwatched};

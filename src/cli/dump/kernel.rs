@@ -193,7 +193,7 @@ fn machine(
             "program {} is interpreted: it has no machine code",
             info.id
         ))
-        .next("try before it is loaded: sudo sysctl net.core.bpf_jit_enable=1")
+        .hint("try before it is loaded: sudo sysctl net.core.bpf_jit_enable=1")
         .into());
     }
     if code.machine.is_empty() {
@@ -225,8 +225,8 @@ fn withheld(info: &ProgInfo, what: &str) -> Error {
     let restrict = file::read_text(Path::new("/proc/sys/kernel/kptr_restrict"));
     match restrict.as_deref().map(str::trim) {
         Ok("2") => Error::lacking(format!("{what}: kernel.kptr_restrict is 2"))
-            .next("try: sudo sysctl kernel.kptr_restrict=1"),
-        _ => Error::lacking(format!("{what}: CAP_SYSLOG is missing")).next("try: sudo"),
+            .hint("try: sudo sysctl kernel.kptr_restrict=1"),
+        _ => Error::lacking(format!("{what}: CAP_SYSLOG is missing")).hint("try: sudo"),
     }
 }
 

@@ -95,7 +95,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let path = Path::new(file);
     let name =
         Path::new(if file == "-" { "standard input".as_ref() } else { file.as_os_str() }).display();
-    let named = |error: Error| error.of(&name);
+    let named = |error: Error| error.prefix(&name);
     let input = read(path).map_err(named)?;
     let format = options.format.unwrap_or(Format::Linum);
     let mut wrong = vec![];
@@ -140,7 +140,7 @@ fn of_bytes(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Dump, Erro
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let bytes = up_to(DUMP_BYTES_MAX, path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            Error::usage("no such file").next("the tools' names are in rawbpf --help")
+            Error::usage("no such file").hint("the tools' names are in rawbpf --help")
         }
         _ => Error::usage(format!("it cannot be read: {error}")),
     })?;

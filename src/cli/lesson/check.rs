@@ -35,7 +35,7 @@ pub fn check(lesson: &Lesson, program: &LessonProgram) -> Result<String, Error> 
             }
             None => format!("not passed: {}", error.what),
         };
-        Error::failed(what).next("the whole log: --verifier-log FILE").refused(*refused)
+        Error::failed(what).hint("the whole log: --verifier-log FILE").refused(*refused)
     })?;
     if program.program_type != wanted.program_type {
         return Err(Error::failed(format!(

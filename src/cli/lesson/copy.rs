@@ -40,7 +40,7 @@ pub fn remember(lesson: &Lesson) -> io::Result<()> {
 fn path(lesson: &Lesson) -> Result<PathBuf, Error> {
     let folder = folder().ok_or_else(|| {
         Error::failed(format!("there is no place for a copy: {HOMELESS}"))
-            .next("try: XDG_STATE_HOME=/tmp rawbpf lesson ...")
+            .hint("try: XDG_STATE_HOME=/tmp rawbpf lesson ...")
     })?;
     Ok(folder.join(format!("{}.bpf", lesson.name)))
 }
@@ -55,7 +55,7 @@ pub fn made(lesson: &Lesson, number: usize) -> Result<PathBuf, Error> {
         return Ok(path);
     }
     Err(Error::usage(format!("there is no copy of lesson {number}'s program yet"))
-        .next(format!("try: rawbpf lesson {number} --edit, or --check FILE")))
+        .hint(format!("try: rawbpf lesson {number} --edit, or --check FILE")))
 }
 
 /// Makes a copy of a lesson's program, unless there is one, and opens the editor on it.
@@ -66,7 +66,7 @@ pub fn edit(lesson: &Lesson) -> Result<PathBuf, Error> {
     let path = path(lesson)?;
     write_new(&path, lesson.broken()).map_err(|error| {
         Error::failed(format!("{}: {error}", path.display()))
-            .next("try: XDG_STATE_HOME=/tmp rawbpf lesson ...")
+            .hint("try: XDG_STATE_HOME=/tmp rawbpf lesson ...")
     })?;
     say!("lesson: {}", path.display());
     let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
@@ -78,7 +78,7 @@ pub fn edit(lesson: &Lesson) -> Result<PathBuf, Error> {
         Ok(status) if status.success() => Ok(path),
         Ok(status) => Err(Error::failed(format!("{editor} ended with {status}"))),
         Err(error) => Err(Error::failed(format!("the editor {editor} does not start: {error}"))
-            .next("try: EDITOR=nano, or another editor that is installed")),
+            .hint("try: EDITOR=nano, or another editor that is installed")),
     }
 }
 

@@ -68,7 +68,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let lesson = number.checked_sub(1).and_then(|index| LESSONS.get(index));
     let lesson = lesson.ok_or_else(|| {
         Error::usage(format!("there is no lesson {number} (lessons are 1 to {})", LESSONS.len()))
-            .next("list them with: rawbpf lesson")
+            .hint("list them with: rawbpf lesson")
     })?;
     if options.solution {
         let mut out = io::stdout().lock();

@@ -32,7 +32,7 @@ impl<'a> Against<'a> {
             if recordings(&text).is_empty() {
                 let next = "to write one on the other host: rawbpf verify TOOL --verifier-log FILE";
                 let what = format!("{}: there is no log in it", path.display());
-                return Err(Error::usage(what).next(next));
+                return Err(Error::usage(what).hint(next));
             }
             files.push((path.as_path(), text));
         }

@@ -87,7 +87,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let types = KernelTypes::running();
     if file != "-" && !Path::new(file).exists() {
         return Err(Error::usage(format!("{}: no such file", file.display()))
-            .next("the tools' names are in rawbpf --help")
+            .hint("the tools' names are in rawbpf --help")
             .into());
     }
     let text = read_any(Path::new(file), &types)?;
@@ -105,7 +105,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
                 run::verify(&Plan::new(dumped.name, attach, dumped.program.clone()), &maps)
             }
         };
-        let named = |error| text.explained(error).of_program(&spec.name, text.programs.len());
+        let named =
+            |error| text.explained(error).prefix_if_several(&spec.name, text.programs.len());
         shown.program(&dumped, verdict.map_err(named))?;
     }
     shown.end()

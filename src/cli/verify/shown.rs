@@ -68,7 +68,7 @@ impl<'a> Shown<'a> {
         let other = others.into_iter().find(|(_, is_on_stdout)| *is_on_stdout);
         if let (Some((other, _)), true) = (other, show.verifier_log.as_deref() == stdout) {
             let what = format!("{other} and --verifier-log would both be on stdout");
-            return Err(Error::usage(what).next("try: a file for --verifier-log"));
+            return Err(Error::usage(what).hint("try: a file for --verifier-log"));
         }
         let logs = show.verifier_log.as_deref().map(Logs::create).transpose()?;
         let against = Against::read(&show.against)?;

@@ -23,7 +23,7 @@ pub fn check(from_stdin: bool) -> Result<(), Error> {
         (true, true) => return Ok(()),
     };
     let next = "without --step the same is printed from its beginning to its end";
-    Err(Error::usage(format!("--step needs a terminal, and {lacking}")).next(next))
+    Err(Error::usage(format!("--step needs a terminal, and {lacking}")).hint(next))
 }
 
 /// Steps through these programs until somebody has seen enough.

@@ -38,7 +38,7 @@ impl Probe for Fentry {
         let forbidden = error.errno == Errno::EPERM && refusal::reason(error).is_none();
         (forbidden && refusal::privilege().is_none()).then(|| {
             Error::lacking("this kernel refuses fentry programs: it has no trampolines for them")
-                .next("try: --attach tp_btf")
+                .hint("try: --attach tp_btf")
         })
     }
 

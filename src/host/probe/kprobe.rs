@@ -112,7 +112,7 @@ fn refused(function: &str, error: &SysError) -> Error {
 fn no_kprobes() -> Error {
     refusal::no_sysfs().unwrap_or_else(|| {
         Error::lacking("this kernel has no kprobes (CONFIG_KPROBE_EVENTS)")
-            .next("try: --attach auto")
+            .hint("try: --attach auto")
     })
 }
 
@@ -143,9 +143,9 @@ mod tests {
         ]);
         let error = refused("vfs_wirte", &perf(Errno::ENOENT));
         assert_eq!(error.what, "this kernel has no function vfs_wirte");
-        assert_eq!(error.next.as_deref(), Some("did you mean vfs_write?"));
+        assert_eq!(error.hint.as_deref(), Some("did you mean vfs_write?"));
         let error = refused("something_else_altogether", &perf(Errno::ENOENT));
-        assert_eq!(error.next, None);
+        assert_eq!(error.hint, None);
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
         ] {
             let error = SysError { call: "ioctl(PERF_EVENT_IOC_SET_BPF)", errno };
             let error = refused("sys_enter", &error);
-            assert!(error.what.contains(said) && error.next.is_some(), "{error}");
+            assert!(error.what.contains(said) && error.hint.is_some(), "{error}");
         }
     }
 }

@@ -38,7 +38,7 @@ fn diagnosed(said: Error, kind: &dyn Display, error: &LoadError, refused: Verifi
             "the verifier refused the {kind} program: {}",
             diagnosis.sentence
         ))
-        .next("see its instructions: -v; the verifier's whole log: --verifier-log FILE")
+        .hint("see its instructions: -v; the verifier's whole log: --verifier-log FILE")
         .detail(error.to_string())
         .refused(refused),
         _ => said,
@@ -54,7 +54,7 @@ pub fn load(kind: &dyn Display, own: Option<Error>, error: &LoadError) -> Error 
         return own.detail(detail);
     }
     let unknown = (error.errno == Errno::EINVAL).then(|| {
-        Error::lacking(format!("this kernel knows no {kind} programs")).next("try: --attach auto")
+        Error::lacking(format!("this kernel knows no {kind} programs")).hint("try: --attach auto")
     });
     not_loaded(kind, error, unknown)
 }
@@ -66,7 +66,7 @@ pub(super) fn load_type(program_type: ProgramType, error: &LoadError) -> Error {
             "this kernel refuses {program_type} programs loaded like this: it does not know the type, or \
              must know what the program attaches to"
         ))
-        .next("see the attach kinds: rawbpf doctor; in a text, the .program line names the place")
+        .hint("see the attach kinds: rawbpf doctor; in a text, the .program line names the place")
     });
     not_loaded(&program_type, error, own)
 }
@@ -77,7 +77,7 @@ fn not_loaded(kind: &dyn Display, error: &LoadError, own: Option<Error>) -> Erro
     let call = SysError { call: error.call, errno: error.errno };
     let refused = if let Some(reason) = reason(error) {
         Error::failed(format!("the verifier refused the {kind} program: {reason}"))
-            .next("see the whole log: -v")
+            .hint("see the whole log: -v")
     } else if let Some(refused) = general(&format!("the {kind} program"), &call).or(own) {
         refused
     } else {
@@ -113,13 +113,13 @@ pub(super) fn length(slots: usize) -> Option<Error> {
     };
     match slots {
         0 => Some(
-            Error::failed("the program has no instructions").next("the shortest is: r0 = 0; exit"),
+            Error::failed("the program has no instructions").hint("the shortest is: r0 = 0; exit"),
         ),
         _ if slots > most => Some(
             Error::failed(format!(
                 "the program has {slots} instructions; the kernel's limit for this user is {most}"
             ))
-            .next(match most {
+            .hint(match most {
                 4096 => "with CAP_BPF the limit is a million: run with sudo",
                 _ => {
                     "split it, and join the parts with bpf_tail_call; or write repeated code as a loop"
@@ -135,12 +135,12 @@ fn too_old() -> Error {
     Error::lacking(
         "this kernel is too old for something that the program asks for besides its instructions",
     )
-    .next("try a text without flags and modules, or a newer kernel")
+    .hint("try a text without flags and modules, or a newer kernel")
 }
 
 fn security_module(kind: &dyn Display) -> Error {
     Error::lacking(format!("a security module forbids loading the {kind} program"))
-        .next("see its log for the rule: journalctl -k, or ausearch -m avc")
+        .hint("see its log for the rule: journalctl -k, or ausearch -m avc")
 }
 
 /// The line of the verifier's log that gives the reason, if there is one.

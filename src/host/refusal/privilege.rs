@@ -19,11 +19,11 @@ pub fn privilege() -> Option<Error> {
     if missing.is_empty() {
         return in_user_namespace().then(|| {
             Error::lacking("not permitted: this is root of a user namespace, not of the host")
-                .next("try: outside of the container, or in a privileged container")
+                .hint("try: outside of the container, or in a privileged container")
         });
     }
     let (verb, program) = (if missing.len() == 1 { "is" } else { "are" }, program());
-    Some(Error::lacking(format!("not permitted: {} {verb} missing", missing.join(" and "))).next(
+    Some(Error::lacking(format!("not permitted: {} {verb} missing", missing.join(" and "))).hint(
         format!("run with sudo, or grant once: sudo setcap cap_bpf,cap_perfmon+ep {program}"),
     ))
 }
@@ -52,14 +52,14 @@ fn policy(error: &SysError) -> Error {
     let paranoid: Option<i32> = paranoid.ok().and_then(|text| text.trim().parse().ok());
     if error.call.starts_with("perf") && paranoid.is_some_and(|level| level >= 3) {
         return Error::lacking("not permitted: kernel.perf_event_paranoid is 3 or more")
-            .next("try: sudo sysctl kernel.perf_event_paranoid=2");
+            .hint("try: sudo sysctl kernel.perf_event_paranoid=2");
     }
     if let Some(limit) = locked_memory() {
         return Error::lacking(format!("not permitted: RLIMIT_MEMLOCK is {limit} bytes"))
-            .next("kernels before 5.11 charge maps and programs to it; try: ulimit -l unlimited");
+            .hint("kernels before 5.11 charge maps and programs to it; try: ulimit -l unlimited");
     }
     Error::lacking(format!("not permitted, though no capability is missing: {error}"))
-        .next("a security module or a seccomp filter may forbid it; -v shows more")
+        .hint("a security module or a seccomp filter may forbid it; -v shows more")
 }
 
 /// The error for a kernel whose lockdown lets nobody read its memory. The weaker mode, integrity,
@@ -68,7 +68,7 @@ pub(super) fn lockdown() -> Option<Error> {
     let modes = file::read_text(Path::new("/sys/kernel/security/lockdown")).unwrap_or_default();
     modes.contains("[confidentiality]").then(|| {
         Error::lacking("the kernel is locked down (mode confidentiality), which forbids tracing")
-            .next("the mode is chosen at boot: by lockdown= on the command line, or by the distribution")
+            .hint("the mode is chosen at boot: by lockdown= on the command line, or by the distribution")
     })
 }
 

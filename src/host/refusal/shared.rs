@@ -14,13 +14,13 @@ pub(super) fn general(what: &str, error: &SysError) -> Option<Error> {
         Errno::EAGAIN | Errno::EINTR => Error::failed(format!(
             "{what}: the kernel gave up again and again, because signals arrived for this process"
         ))
-        .next("try again"),
+        .hint("try again"),
         Errno::EBADF => Error::failed(format!(
             "{what}: one of its descriptors is closed, or belongs to something else"
         ))
-        .next("this is a bug in rawbpf: please report it with the output of -v"),
+        .hint("this is a bug in rawbpf: please report it with the output of -v"),
         Errno::ENOSPC => Error::failed(format!("{what}: the kernel has no place left for it"))
-            .next("end other programs of its kind: rawbpf list shows them"),
+            .hint("end other programs of its kind: rawbpf list shows them"),
         _ => return None,
     })
 }
@@ -33,8 +33,8 @@ pub(super) fn no_memory(what: &str) -> Error {
             "{}; this process's control group may use {limit} bytes, including kernel memory",
             error.what
         ))
-        .next(format!("make it smaller, or write a larger number to {file}")),
-        None => error.next("make it smaller; see what is left: free -m"),
+        .hint(format!("make it smaller, or write a larger number to {file}")),
+        None => error.hint("make it smaller; see what is left: free -m"),
     }
 }
 
@@ -62,7 +62,7 @@ fn cgroup_limit() -> Option<(u64, String)> {
 
 /// The error for a lack of file descriptors.
 pub fn descriptors(error: &dyn std::fmt::Display) -> Error {
-    Error::failed(format!("too few file descriptors: {error}")).next("try: ulimit -n 1024")
+    Error::failed(format!("too few file descriptors: {error}")).hint("try: ulimit -n 1024")
 }
 
 /// The error for a kernel without bpf(2).

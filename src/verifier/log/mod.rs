@@ -26,10 +26,11 @@ pub use report::{Report, ReportStep};
 pub use state::{Bounds, KnownValue, Place, State};
 pub use statistics::{Processed, Statistic};
 
-use words::Words;
+use words::{Words, opcode};
 
-/// A line of the log, or of two things that one line has.
+/// A line of the log, or one of the two things in a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum LogEvent<'a> {
     /// The verifier walks over this instruction.
     Insn {
@@ -352,13 +353,6 @@ impl<'a> LogEvents<'a> {
                     .any(|said| line.contains(said));
         global.then_some(LogEvent::Global(line))
     }
-}
-
-/// ` (25) if r1 > 0x7`: the opcode and the text after it.
-fn opcode(text: &str) -> Option<(u8, &str)> {
-    let text = text.strip_prefix(" (")?;
-    let code = u8::from_str_radix(text.get(..2)?, 16).ok()?;
-    Some((code, text.get(2..)?.strip_prefix(") ")?))
 }
 
 /// `if r1 > 0x7 goto pc+1 10: R0=0`: the instruction, the next slot, and the state there.

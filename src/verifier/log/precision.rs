@@ -1,7 +1,7 @@
 //! The search for where an exact value came from: the verifier goes back over the path.
 
-use super::words::Words;
-use super::{State, opcode};
+use super::state::State;
+use super::words::{Words, opcode};
 
 /// A step back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

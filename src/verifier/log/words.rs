@@ -39,3 +39,10 @@ impl<'a> Words<'a> {
         Some(if negative { number.wrapping_neg() } else { number })
     }
 }
+
+/// ` (25) if r1 > 0x7`: the opcode and the text after it.
+pub(super) fn opcode(text: &str) -> Option<(u8, &str)> {
+    let text = text.strip_prefix(" (")?;
+    let code = u8::from_str_radix(text.get(..2)?, 16).ok()?;
+    Some((code, text.get(2..)?.strip_prefix(") ")?))
+}

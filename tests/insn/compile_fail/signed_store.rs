@@ -1,5 +1,5 @@
 use rawbpf::insn::*;
 
 pub fn program(a: &mut Asm) {
-    a.store(s8_at(r1 + 0), r2); //~ E0277 : Store
+    a.store(s8_at(r1 + 0), r2); //~ E0277 : Storable
 }

@@ -1,0 +1,36 @@
+//! What comes of a trial.
+
+use std::any::Any;
+
+use crate::error::Error;
+use crate::host::refusal;
+use crate::view::checks::{Check, CheckState};
+
+/// Attachments that are kept until the report is printed, since the kernel needs up to a tenth of a
+/// second to remove a perf event.
+pub type Held = Vec<Box<dyn Any>>;
+
+/// The check of a trial. If the trial was not permitted, nothing is known about the host.
+pub fn check(name: impl Into<String>, tried: Result<String, Error>) -> Check {
+    let name = name.into();
+    match tried {
+        Ok(found) => Check { name, state: CheckState::Ok, found, remedy: None, detail: None },
+        Err(error) if refusal::privilege().is_some_and(|missing| missing.what == error.what) => {
+            let found = "not permitted".into();
+            Check { name, state: CheckState::CannotTell, found, remedy: None, detail: error.detail }
+        }
+        Err(error) => Check {
+            name,
+            state: CheckState::Missing,
+            found: error.what,
+            remedy: error.hint,
+            detail: error.detail,
+        },
+    }
+}
+
+/// A check that could not be made, and why.
+pub fn cannot_tell(name: &str, why: impl Into<String>) -> Check {
+    let found = why.into();
+    Check { name: name.into(), state: CheckState::CannotTell, found, remedy: None, detail: None }
+}
