@@ -20,45 +20,45 @@ static SOURCE: SourceText = source_text!("bitesize.rs");
 
 /// A histogram for each task.
 pub const SIZES: MapRef = MapRef(0);
-/// What a task's histogram begins with.
+/// The first value of a task's histogram.
 pub const ZEROS: MapRef = MapRef(1);
 /// Counters of requests that no histogram has: size unreadable, map full.
 pub const LOST: MapRef = MapRef(2);
-/// Who submitted a request, by its address or its bio's.
+/// The keys of the tasks that submitted requests, by the request's address or its bio's.
 pub const SUBMITTED: MapRef = MapRef(3);
-/// The same of requests that have a slot.
+/// The keys of the tasks that submitted requests which have a slot.
 pub const SLOTS: MapRef = MapRef(4);
 
 /// A request has at most 2^32 - 1 bytes.
 pub const BUCKETS: u32 = 32;
-/// Behind the buckets: the bytes of all of them.
+/// The index after the buckets: the bytes of all of them.
 pub const BYTES: u32 = BUCKETS;
-/// Of [`maps`]' counters of what is lost: requests whose size could not be read.
+/// In [`LOST`]: requests whose size could not be read.
 pub const UNREADABLE: u32 = 0;
-/// Requests of tasks that did not fit the map.
+/// In [`LOST`]: requests of tasks that did not fit the map.
 pub const FULL: u32 = 1;
 
-/// A key: of the task its process, thread and user, and what the request does, u32 each, and the 16
-/// bytes of the task's name. What tells no two apart is 0.
+/// The bytes of a key: the task's process, thread and user, and the request's operation, u32 each, and
+/// the 16 bytes of the task's name. A field that the histograms are not kept by is 0.
 pub const KEY: u32 = 32;
-/// Where in it each is.
+/// Where a key has the process.
 pub const PID: i32 = 0;
-/// The thread.
+/// Where a key has the thread.
 pub const TID: i32 = 4;
-/// The user.
+/// Where a key has the user.
 pub const UID: i32 = 8;
-/// The operation and its flags. As long as only the task is known: whether it is another than was asked
-/// for.
+/// Where a key has the operation and its flags. While only the task is known: whether it is another task
+/// than was asked for.
 pub const FLAGS: i32 = 12;
-/// The name.
+/// Where a key has the name.
 pub const COMM: i32 = 16;
-/// In a key by cgroup its number, u64, in place of process and thread.
+/// Where a key by cgroup has the cgroup's number, u64, in place of process and thread.
 pub const CGROUP: i32 = PID;
 
-/// Requests that can be on their way to the driver at once; of more, the oldest are forgotten.
+/// The largest number of requests on their way to the driver at once; of more, the oldest are forgotten.
 const ON_THE_WAY: u32 = 16384;
 
-/// The maps, with room for so many keys.
+/// The maps, with room for `max_keys` keys.
 pub fn maps(max_keys: u32) -> Vec<MapSpec> {
     vec![
         MapSpec::new("sizes", MapType::Hash, KEY, 8 * (BUCKETS + 1), max_keys),
@@ -69,7 +69,7 @@ pub fn maps(max_keys: u32) -> Vec<MapSpec> {
     ]
 }
 
-/// What the histograms are told apart by.
+/// What the histograms are kept by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Key {
     /// Process, user and name.
@@ -107,7 +107,7 @@ pub struct Options {
     pub disk: Option<Disk>,
     /// Only this process.
     pub pid: Option<u32>,
-    /// Only tasks of this name, zeros behind it.
+    /// Only tasks of this name, padded with zeros.
     pub comm: Option<[u8; 16]>,
     /// What has a histogram of its own.
     pub by: Key,
@@ -268,8 +268,8 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     a.finish()
 }
 
-/// `*r7 = ` the key of the task that runs. Goes on at `other` if it is not one that was asked for. The
-/// name is read from the record at r6 where it is so many bytes into that. Clobbers r0 to r5.
+/// `*r7 = ` the key of the task that runs. Jumps to `other` if it is not one that was asked for. `name`
+/// is the name's offset in the record at r6, if the name is read from there. Clobbers r0 to r5.
 #[track_caller]
 fn load_key(
     a: &mut Asm,
@@ -279,7 +279,7 @@ fn load_key(
     other: &impl Target,
 ) {
     let by_task = matches!(options.by, Key::Pid | Key::Tid);
-    // Tasks are told apart by all that they have, others by one thing.
+    // By task, a key has all of these fields; otherwise one of them.
     let (by_comm, by_uid) = (by_task || options.by == Key::Comm, by_task || options.by == Key::Uid);
     if task.is_some() && (options.by != Key::Cgroup || options.filters()) {
         a.call(GET_CURRENT_TASK_BTF);
@@ -366,7 +366,7 @@ fn load_comm(a: &mut Asm, task: Option<Task>, name: Option<i32>) {
             a.load(r2, u64_at(r0 + (task.comm + 8)));
         }
         (None, None) => {
-            // Some kernels (6.1) leave what is behind a short name as it was.
+            // Some kernels (6.1) leave the bytes after a short name as they were.
             a.store(u64_at(r7 + COMM), 0);
             a.store(u64_at(r7 + (COMM + 8)), 0);
             a.mov(r1, r7);

@@ -67,9 +67,9 @@ impl By {
 /// How a program knows the number of the place where it runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PlaceNumber {
-    /// It is a program of that place's own.
+    /// The program is of that place alone.
     Number(u32),
-    /// The attachment tells it: one of so many.
+    /// The attachment's cookie has it: a number below this.
     Cookie(u32),
 }
 

@@ -1,19 +1,19 @@
-//! What went wrong, said so that the reader knows what to do next.
+//! Failures, in words from which the reader knows what to do next.
 
 use std::fmt;
 
 use crate::insn::AsmError;
 use crate::verifier::verification::Verification;
 
-/// How a failed run ends, as the exit code tells it.
+/// How a failed run ends: its exit code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Failure {
     /// It was tried and failed: 1.
     Failed,
-    /// The command line asks for what cannot be: 2.
+    /// The command line asks for something impossible: 2.
     Usage,
-    /// This host lacks what is needed, a privilege included: 77, as test suites expect of a
+    /// This host lacks something that is needed, such as a privilege: 77, as test suites expect of a
     /// program that cannot run here.
     Lacking,
 }
@@ -30,7 +30,7 @@ impl Failure {
 }
 
 /// One failure: a sentence for what happened and why on this host, one for what to type next,
-/// and what only `-v` shows.
+/// and the details that only `-v` shows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Error {
@@ -42,7 +42,7 @@ pub struct Error {
     pub hint: Option<String>,
     /// The kernel's own words, for `-v`.
     pub detail: Option<String>,
-    /// The program that the verifier refused, if it was that.
+    /// The program that the verifier refused, if that is the failure.
     pub refused: Option<Box<Verification>>,
 }
 
@@ -53,22 +53,22 @@ impl Error {
         Error { failure, what, hint: None, detail: None, refused: None }
     }
 
-    /// The command line asks for what cannot be.
+    /// The command line asks for something impossible.
     pub fn usage(what: impl Into<String>) -> Error {
         Error { failure: Failure::Usage, ..Error::failed(what) }
     }
 
-    /// This host lacks what is needed.
+    /// This host lacks something that is needed.
     pub fn lacking(what: impl Into<String>) -> Error {
         Error { failure: Failure::Lacking, ..Error::failed(what) }
     }
 
-    /// With what to do about it.
+    /// With a sentence for what to do about it.
     pub fn hint(self, hint: impl Into<String>) -> Error {
         Error { hint: Some(hint.into()), ..self }
     }
 
-    /// With what only `-v` shows.
+    /// With the details that only `-v` shows.
     pub fn detail(self, detail: impl Into<String>) -> Error {
         Error { detail: Some(detail.into()), ..self }
     }
@@ -78,12 +78,12 @@ impl Error {
         Error { refused: Some(Box::new(refused)), ..self }
     }
 
-    /// With the name of what it is about in front.
+    /// With the name of its subject in front.
     pub fn prefix(self, name: impl fmt::Display) -> Error {
         Error { what: format!("{name}: {}", self.what), ..self }
     }
 
-    /// What happened, without the cause of a refusal, which [`Verification::render`] tells at length.
+    /// What happened, without the cause of a refusal: [`Verification::render`] explains that at length.
     pub fn without_cause(&self) -> &str {
         const END: &str = " program: ";
         match self.what.find(END) {

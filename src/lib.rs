@@ -1,7 +1,8 @@
 //! eBPF tracing without a compiler: bytecode assembled in Rust, loaded by the raw `bpf(2)` syscall.
 //!
-//! A program is written an instruction a line, as the verifier lists it. What the verifier would
-//! refuse often does not compile, and a mistake in the rest is told with the line that made it:
+//! A program is written with one instruction per line, as the verifier lists it. Often an instruction
+//! that the verifier would refuse does not compile; the error of any other mistake has the line that
+//! made it:
 //!
 //! ```no_run
 //! use rawbpf::insn::*;
@@ -25,12 +26,12 @@
 //!
 //! Short programs are in `examples/`: `bitehist` prints a tool's samples, `switches` is a program of one's own
 //! with its map, `explain` explains a refusal of another loader, `load` loads a program and runs it,
-//! `disassemble` lists an object that clang made, `read_map` prints what a map in the kernel holds.
+//! `disassemble` lists an object that clang made, `read_map` prints the elements of a map in the kernel.
 //!
-//! Nothing here needs a library or a tool on the host. What needs a privilege or a kernel of some
-//! version says so; every failure is a value that tells the kernel's own words.
+//! Nothing here needs a library or a tool on the host. The documentation of a function names the
+//! privilege or the kernel version that it needs; every failure is a value with the kernel's own words.
 //!
-//! | module | what it is for |
+//! | module | purpose |
 //! |---|---|
 //! | [`insn`] | the instruction set: build, encode, decode and list programs; pure |
 //! | [`btf`] | find a struct's field in a BTF blob, write BTF for our own programs; pure |
@@ -40,13 +41,13 @@
 //! | [`source`] | programs and maps from a text or an ELF object |
 //! | [`aggregate`] | count in the kernel and read it here: counters, distributions, slots |
 //! | [`run`] | load and attach programs, wait for what comes; dropping a session leaves nothing behind |
-//! | [`verifier`] | what the verifier says: its log as values, a refused program diagnosed; pure |
-//! | [`sample`] | what a tool counted, as values; pure |
+//! | [`verifier`] | the verifier's log as values, and the diagnosis of a refused program; pure |
+//! | [`sample`] | a tool's counts, as values; pure |
 //! | [`tools`] | the tools: their options, what they attach, and their samples |
 //! | [`view`] | samples as text and pictures; pure |
 //! | [`export`] | samples for other programs |
 //! | [`programs`] | the tools' programs |
-//! | [`lessons`] | the course: refused programs, their solutions and what these do |
+//! | [`lessons`] | the course: refused programs, their solutions and the results of these |
 //! | `cli` | the command line |
 //! | [`error`] | failures that say what to do next |
 //!

@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let trail = Trail::of(&verified.program.code, &verified.program.log, 1000);
     for row in 0..trail.rows().len() {
-        look((trail.behind(row), trail.branches(row)));
+        look((trail.after(row), trail.branches(row)));
         for register in 0..=10 {
             look(trail.history(row, register));
         }

@@ -13,7 +13,7 @@ use crate::insn::{Addr, Asm, Cond, MapRef, R, Regs, Target, r0, r1, r2, r3, r4, 
 use crate::sys::map::{Entries, MapSpec, MapType};
 use crate::sys::{Errno, Map};
 
-/// An array map of so many counters in its only value, so that one lookup reads them all.
+/// An array map with all counters in its only value, so that one lookup reads them all.
 pub fn map(name: &str, counters: u32) -> MapSpec {
     MapSpec::new(name, MapType::Array, 4, 8 * counters, 1)
 }
@@ -152,12 +152,13 @@ impl Readings {
 
 /// The u64 counters in each value of a map.
 ///
-/// Keys of a hash that counted nothing during an interval, and so have been told in full, are taken out
-/// of it once it is half full, so that a run of days goes on with new keys. What one counts until that
-/// moment is told too; lost is only what a program adds to a value that it looked up before.
+/// Once a hash is half full, the keys that counted nothing during an interval are removed, since all
+/// their counts have been returned; so a run of days has room for new keys. Counts until the moment of
+/// the removal are returned too; a count is lost only if a program adds it to a value that it looked up
+/// before that moment.
 #[derive(Default)]
 pub struct KeyedCounters {
-    /// How many words of a value are counters; all if not told.
+    /// The number of words of a value that are counters; `None` for all.
     len: Option<usize>,
     before: Counts,
     entries: Entries,
@@ -165,8 +166,8 @@ pub struct KeyedCounters {
 }
 
 impl KeyedCounters {
-    /// Of values whose first `len` words are counters. What is behind them is found in
-    /// [`KeyedCounters::entries`].
+    /// The counters of values whose first `len` words are counters. [`KeyedCounters::entries`] has the
+    /// rest of each value.
     pub fn first(len: usize) -> KeyedCounters {
         KeyedCounters { len: Some(len), ..KeyedCounters::default() }
     }

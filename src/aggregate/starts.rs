@@ -33,7 +33,7 @@ pub const REISSUED: u32 = 1;
 pub const TOO_MANY: u32 = 2;
 
 impl Starts {
-    /// The hash, for so many requests, and the slots.
+    /// The hash, for at most `max_requests`, and the slots.
     pub fn maps(&self, max_requests: u32) -> Vec<MapSpec> {
         let size = 8 * self.words as u32;
         vec![MapSpec::new("starts", MapType::Hash, 8, size, max_requests), slots::map()]

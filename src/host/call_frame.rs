@@ -1,4 +1,4 @@
-//! What tells one call of a function from another that is open at the same time.
+//! How a call of a function is distinguished from others that are open at the same time.
 
 use super::registers;
 use crate::error::Error;

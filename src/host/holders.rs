@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::sys::file;
 use crate::sys::object::{self, ObjectKind};
 
-/// What the kernel tells of a descriptor: lines of a name and a value.
+/// The kernel's facts about a descriptor: lines of a name and a value.
 pub struct FdInfo(String);
 
 impl FdInfo {
@@ -34,7 +34,7 @@ impl FdInfo {
         self.fields().find(|field| field.0 == name)?.1.parse().ok()
     }
 
-    /// The object that it is a descriptor of. A link tells its program too.
+    /// The object that it is a descriptor of. A link's facts have its program too.
     fn object(&self) -> Option<ObjectKey> {
         let names = [
             (ObjectKind::Link, "link_id"),

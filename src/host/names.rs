@@ -127,8 +127,8 @@ struct NameMatches {
     addresses: Vec<u64>,
 }
 
-/// The addresses of these functions, of those that begin where ftrace has one of its places. A place is
-/// some bytes behind the beginning where the function begins with an instruction that must stay.
+/// Finds the addresses of those of these functions that begin at one of ftrace's places. A place is some
+/// bytes after the beginning where the function begins with an instruction that must stay.
 fn find_addresses(
     functions: &mut BTreeMap<String, NameMatches>,
     mut places: Vec<u64>,
@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(names(&["notrace"]), ["notrace"]);
     }
 
-    /// Of three functions of one name ftrace can trace two, the first behind an endbr64.
+    /// Of three functions of one name ftrace can trace two, the first after an endbr64.
     #[test]
     fn functions_of_one_name_are_found_where_ftrace_has_a_place() {
         let _host =

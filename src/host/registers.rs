@@ -36,7 +36,7 @@ pub const REGISTERS: [Registers; 4] = [
     },
     Registers {
         arch: "riscv64",
-        // a0 to a5, behind pc, ra, sp, gp, tp, t0-t2, s0, s1
+        // a0 to a5, after pc, ra, sp, gp, tp, t0-t2, s0, s1
         arguments: &[80, 88, 96, 104, 112, 120],
         result: 80,
         stack_pointer: 16,
@@ -44,7 +44,7 @@ pub const REGISTERS: [Registers; 4] = [
     },
     Registers {
         arch: "s390x",
-        // gprs[2] to gprs[6], behind args[1] and the two words of the psw
+        // gprs[2] to gprs[6], after args[1] and the two words of the psw
         arguments: &[40, 48, 56, 64, 72],
         result: 40,
         stack_pointer: 144,

@@ -200,10 +200,11 @@ impl StructRequest {
         // It came with Linux 5.12, but some architectures compiled it only later.
         let (kind, name) = (TypeKind::Struct, "bpf_dynptr_kern");
         let mut found = RequestTypes::look_up(&places, types, with_disk, &[(kind, name)])?;
-        let told = found.as_ref().is_some_and(|found| found.find(kind, name).is_some());
+        let has_cmpxchg = found.as_ref().is_some_and(|found| found.find(kind, name).is_some());
         let requests = places.iter().map(|place| place.struct_request(found.as_mut(), types));
         let requests = requests.collect::<Result<Vec<_>, Error>>()?.try_into();
-        Ok((requests.map_err(|_| Error::failed("a place of a request is missing"))?, told))
+        let requests = requests.map_err(|_| Error::failed("a place of a request is missing"))?;
+        Ok((requests, has_cmpxchg))
     }
 
     /// By a pointer `argument` bytes into the context, its fields yet to be placed.
@@ -300,7 +301,7 @@ impl<'a> RequestTypes<'a> {
     }
 }
 
-/// The type that tells a tracepoint.
+/// The type that describes a tracepoint's arguments.
 fn typedef(tracepoint: &str) -> String {
     format!("btf_trace_{tracepoint}")
 }

@@ -1,4 +1,4 @@
-//! Where a block request's process can be told.
+//! Where a block request's process can be found.
 
 use super::probe::{Attach, RawTp};
 use super::request::{Request, RequestPlace, RequestTypes, field};
@@ -8,15 +8,15 @@ use crate::btf::{BtfError, TypeKind};
 use crate::error::Error;
 use crate::insn::Field;
 
-/// Where requests are issued, and all that tells who submitted them.
+/// Where requests are issued, and all that is needed to find who submitted them.
 #[derive(Clone, Debug)]
 pub struct Issue {
     /// How a program is attached there.
     pub attach: Attach,
     /// How it finds the request.
     pub request: Request,
-    /// Where they are submitted. `None` where no types tell, and for tracepoints with a record, which
-    /// has no pointer to know the request by.
+    /// Where they are submitted. `None` where no types say so, and for tracepoints with a record, which
+    /// has no pointer to the request.
     pub submission: Option<Submission>,
     /// How the task that runs is read, if not by helper calls.
     pub task: Option<Task>,

@@ -140,7 +140,7 @@ fn functions<'a>(elf: &File<'a>) -> Result<Vec<CodeSymbol<'a>>, ElfError> {
     let all = elf.symbols(SHT_SYMTAB)?.into_iter().chain(dynamic);
     let all = all.filter(|it| matches!(it.kind, STT_FUNC | STT_GNU_IFUNC) && it.section != 0);
     let functions = all.filter_map(|symbol| {
-        // Versions stand in these names, an old one behind a single sign: nanosleep@@GLIBC_2.2.5.
+        // These names may end in a version: nanosleep@@GLIBC_2.2.5; an old version follows a single @.
         let name = match symbol.name.split_once('@') {
             Some((name, version)) => version.starts_with('@').then_some(name)?,
             None => symbol.name,

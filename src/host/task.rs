@@ -1,4 +1,4 @@
-//! Where the task that runs keeps what tells it.
+//! Where the running task's `task_struct` has its ids and its name.
 
 use super::request::{RequestTypes, field};
 use super::types::KernelTypes;
@@ -12,7 +12,7 @@ pub struct Task {
     pub pid: i32,
     /// The thread, u32.
     pub tid: i32,
-    /// The name, 16 bytes. What is behind its NUL may be left of an older name (before Linux 5.17).
+    /// The name, 16 bytes. The bytes after its NUL may be left of an older name (before Linux 5.17).
     pub comm: i32,
     /// The pointer to the `struct cred`.
     pub cred: i32,

@@ -8,7 +8,7 @@ use crate::host::{AttachKind, KernelTypes};
 use crate::insn::Endian;
 use crate::sys::{MapSpec, MapType, ProgramType, cpu};
 
-/// The types by libbpf's names of sections; what stands behind a slash says no more here.
+/// The types by libbpf's names of sections; the part after a slash makes no difference here.
 const TYPES: [(&str, ProgramType); 26] = [
     ("socket", ProgramType::SocketFilter),
     ("xdp", ProgramType::Xdp),
@@ -149,7 +149,7 @@ pub fn is_called(function: &ObjectFunction<'_>) -> bool {
 fn map(map: &ObjectMap<'_>) -> Result<MapSpec, Error> {
     let name = identifier(map.name);
     if map.map_type == 0 {
-        return Err(Error::usage(format!("nothing tells what the map {name} is"))
+        return Err(Error::usage(format!("the map {name} has no type"))
             .hint("the object has no BTF: compile it with clang -g"));
     }
     let Some(map_type) = MapType::from_raw(map.map_type) else {

@@ -48,7 +48,7 @@ pub struct Funccount {
     full: Counters,
 }
 
-/// The category whose events are made of two tracepoints, which only perf tells apart.
+/// The category whose events are made of two tracepoints, which only perf distinguishes.
 const SYSCALLS: &str = "syscalls";
 
 impl Funccount {

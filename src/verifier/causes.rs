@@ -46,7 +46,7 @@ fn row(row: &'static str) -> (Cause, Vec<&'static str>) {
     (cause, row.lines().filter(|line| !marks(line)).collect())
 }
 
-/// What the table knows of a message.
+/// The first row that has a message's form.
 pub fn find(message: &str) -> Option<KnownMessage<'_>> {
     table().find_map(|(cause, mut patterns)| {
         let fields = patterns.find_map(|pattern| matches(pattern, message))?;
@@ -59,7 +59,7 @@ fn matches<'a>(pattern: &'static str, message: &'a str) -> Option<Vec<(&'static 
     let mut fields = vec![];
     let mut pattern = pattern;
     let mut rest = message;
-    // What stands in front of the next text: its name, or none for what nobody wants.
+    // The name of the part in front of the next text; empty if nobody needs the part.
     let mut before = Some("");
     if let Some(anchored) = pattern.strip_prefix('^') {
         (pattern, before) = (anchored, None);
@@ -152,7 +152,7 @@ impl<'a> KnownMessage<'a> {
             text.push_str(before);
             match (self.field(name), name) {
                 (Some(field), _) => text.push_str(field),
-                // The last offset at which the access fits, and the byte behind it.
+                // The last offset at which the access fits, and the byte after it.
                 (None, "last" | "end") => {
                     let sum = match name {
                         "last" => self.difference("vs", "size"),
@@ -193,7 +193,7 @@ mod tests {
         }
     }
 
-    /// A pattern behind a wider one would never be found.
+    /// A pattern after a wider one would never be found.
     #[test]
     fn no_pattern_is_hidden_by_one_before_it() {
         for (cause, patterns) in table() {

@@ -1,9 +1,9 @@
-//! One program in the logs of two kernels: where they know something else of a value, and which paths
-//! only one of them walks over.
+//! One program in the logs of two kernels: the values of which they know different things, and the
+//! paths that only one of them walks over.
 //!
 //! The walks are compared path by path: a step here and a step there are the same if the instructions
 //! that lead to them are. So it matters neither in which order the kernels take up branches, nor how
-//! they print what they know.
+//! they print a state.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -25,51 +25,52 @@ pub enum Side {
     There,
 }
 
-/// Whether a log is of a program.
+/// How the instructions in a log match a program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Match<'a> {
-    /// All its instructions are the program's, as far as the log shows them.
+    /// All instructions in the log are the program's.
     Same,
-    /// Some have other numbers in them, such as the offsets of another kernel's structs.
+    /// Some have other numbers, such as the offsets of another kernel's structs.
     Numbers(Vec<(u32, &'a str)>),
-    /// At this slot it has another instruction.
+    /// At this slot the log has another instruction.
     Other(u32, &'a str),
-    /// It shows none.
-    Untold,
+    /// The log has no instructions.
+    Unknown,
 }
 
-/// How much of a walk a log tells.
+/// How much of a walk is in a log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Coverage {
     /// Instructions that were walked over.
     pub insns: u32,
-    /// Whether that is all of them. At level 1 a log tells only the path to the refusal.
+    /// Whether that is all of them. A log of level 1 has only the path to the refusal.
     pub whole: bool,
     /// Which end of the log is missing.
     pub missing: Missing,
 }
 
-/// A value of which the two know something else, though they knew the same of what it is made of.
+/// A value of which the two know different things, though they knew the same of the values that it is
+/// made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Differing<'a> {
-    /// The instruction behind which that is so.
+    /// The instruction after which they differ.
     pub at: u32,
-    /// Where its branch goes on, if it is so only there.
+    /// Where its branch goes on, if they differ only there.
     pub to: Option<u32>,
-    /// Where the value is.
+    /// The place of the value.
     pub place: Place,
-    /// What is known here, the first time.
+    /// The value here, the first time.
     pub here: KnownValue<'a>,
-    /// What is known there, the first time.
+    /// The value there, the first time.
     pub there: KnownValue<'a>,
-    /// How often it is so.
+    /// How often they differ.
     pub times: u32,
 }
 
 /// Why one of the two walks over a path and the other does not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Why {
-    /// What is known at its beginning was found safe before.
+    /// The state at its beginning was found safe before.
     Safe,
     /// The other way is always taken.
     NeverTaken,
@@ -84,24 +85,24 @@ pub struct Parting {
     pub from: Option<u32>,
     /// Its first instruction.
     pub at: u32,
-    /// Who walks over it.
+    /// The one that walks over it.
     pub walked: Side,
     /// Why the other one does not.
     pub why: Why,
     /// How often that happens.
     pub times: u32,
-    /// How many instructions it takes the one more than the other.
+    /// The number of instructions that the one processes more than the other.
     pub insns: u32,
 }
 
 /// Two logs, compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Comparison<'a> {
-    /// Whether the log there is of the program; if it is not, nothing below is told.
+    /// How the log there matches the program; for another program, nothing below is compared.
     pub program: Match<'a>,
-    /// How much the log here tells.
+    /// How much of the walk is in the log here.
     pub here: Coverage,
-    /// How much the log there tells.
+    /// How much of the walk is in the log there.
     pub there: Coverage,
     /// Values, in the order of the walk here.
     pub values: Vec<Differing<'a>>,
@@ -109,21 +110,21 @@ pub struct Comparison<'a> {
     pub paths: Vec<Parting>,
 }
 
-/// Compares what two kernels said of this program.
+/// Compares the logs of two kernels for this program.
 pub fn compare<'a>(code: &Code, here: &'a str, there: &'a str) -> Comparison<'a> {
     let program = is_of(code, there);
     let (one, other) = (Tree::new(code, here), Tree::new(code, there));
-    let (told_here, told_there) = (one.told(here), other.told(there));
+    let (told_here, told_there) = (one.coverage(here), other.coverage(there));
     let (values, paths) = match program {
         Match::Other(..) => (vec![], vec![]),
-        // Of a walk that is not told there is nothing to compare.
+        // A log without instructions has nothing to compare.
         _ if one.nodes.is_empty() || other.nodes.is_empty() => (vec![], vec![]),
         _ => pairs(code, &one, &other, [told_here.whole, told_there.whole]),
     };
     Comparison { program, here: told_here, there: told_there, values, paths }
 }
 
-/// Whether the instructions in a log are those of this program.
+/// How the instructions in a log match this program.
 pub fn is_of<'a>(code: &Code, log: &'a str) -> Match<'a> {
     let mut others = vec![];
     let mut seen = vec![false; code.slots().len()];
@@ -135,7 +136,7 @@ pub fn is_of<'a>(code: &Code, log: &'a str) -> Match<'a> {
         else {
             return Match::Other(at, text);
         };
-        // What is no instruction is printed in its own way.
+        // A slot that is no instruction is printed in a form of its own.
         let Some(insn) = code.insn(at).filter(|_| !std::mem::replace(seen, true)) else { continue };
         if slot.code != opcode {
             // Linux 7.3 shows what it has made of conditions that always go one way.
@@ -149,7 +150,7 @@ pub fn is_of<'a>(code: &Code, log: &'a str) -> Match<'a> {
             continue;
         }
         match insn {
-            // Of maps the address is printed.
+            // For a map, the kernel prints its address.
             Insn::LoadImm64 { dst, .. } => {
                 if !text.starts_with(&format!("r{} = ", dst.number())) {
                     return Match::Other(at, text);
@@ -161,13 +162,13 @@ pub fn is_of<'a>(code: &Code, log: &'a str) -> Match<'a> {
         }
     }
     match (told, others.is_empty()) {
-        (false, _) => Match::Untold,
+        (false, _) => Match::Unknown,
         (true, true) => Match::Same,
         (true, false) => Match::Numbers(others),
     }
 }
 
-/// The words of an instruction but for its numbers; registers are words.
+/// The words of an instruction without its numbers; registers are words.
 fn without_numbers(text: &str) -> impl Iterator<Item = &str> {
     let parts = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     parts.filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()) && !word.is_empty())
@@ -178,10 +179,10 @@ struct WalkNode<'a> {
     at: u32,
     /// The node before it on its path.
     parent: usize,
-    /// The last node behind it, and the one before itself that has the same parent.
+    /// The last node that follows it, and the one before itself that has the same parent.
     child: usize,
     sibling: usize,
-    /// Whether the path ends, since what is known here was found safe before.
+    /// Whether the path ends, since a state like this one was found safe before.
     safe: bool,
     /// Whether it is at the beginning of a branch that was put aside.
     branch: bool,
@@ -189,11 +190,11 @@ struct WalkNode<'a> {
     frame: usize,
     /// The slot of the one that was walked over next, if that is on this path.
     next: Option<u32>,
-    /// What is known behind it, of what the log tells there.
+    /// The values after it that the log has there.
     values: Vec<(Place, KnownValue<'a>)>,
-    /// What is known before it, where that was told in full.
+    /// The values before it, where the log has the whole state.
     begins: Vec<(Place, KnownValue<'a>)>,
-    /// How many instructions there are from here on, this one included.
+    /// The number of instructions from here on, with this one.
     insns: u32,
 }
 
@@ -202,14 +203,13 @@ const NONE: usize = usize::MAX;
 /// In the place of a node that exists, but after which nothing is compared.
 const SKIPPED: usize = usize::MAX - 1;
 
-/// Behind each instruction of a log the places of which it tells what is known: others may have changed
-/// without a word.
+/// The places whose values a log has after each instruction: others may have changed without a word.
 fn printed(code: &Code, log: &str) -> Vec<u128> {
     let mut all = vec![];
     let places = |state: State| state.values().fold(0, |bits, (place, _)| bits | bit(place));
     let mut last = None;
     for event in events_of_walk(log) {
-        let behind = match event {
+        let after = match event {
             LogEvent::Insn { at, state, .. } => {
                 all.push(state.map_or(0, places));
                 last = Some(at);
@@ -227,7 +227,7 @@ fn printed(code: &Code, log: &str) -> Vec<u128> {
             }
             _ => None,
         };
-        if let (Some(state), Some(last)) = (behind, all.last_mut()) {
+        if let (Some(state), Some(last)) = (after, all.last_mut()) {
             *last |= places(state);
         }
     }
@@ -239,16 +239,16 @@ struct Tree<'a> {
     nodes: Vec<WalkNode<'a>>,
     /// The last node that has no parent.
     root: usize,
-    /// The node of each slot that was walked over last.
+    /// For each slot, the node that was walked over last.
     latest: Vec<usize>,
     /// The nodes of all steps, in the order of the walk.
     steps: Vec<usize>,
-    /// After which node the next one comes.
+    /// The node that the next one follows.
     last: usize,
-    /// The next one begins a branch.
+    /// Whether the next one begins a branch.
     branch: bool,
     speculative: bool,
-    /// Of each node whether the walk ended before it came back to it.
+    /// For each node, whether the walk ended before it came back to it.
     open: Vec<bool>,
 }
 
@@ -271,7 +271,7 @@ impl<'a> Tree<'a> {
                 Entry::Branch { from, condition, speculative, .. } => {
                     tree.last = match condition.and_then(|number| tree.steps.get(number)) {
                         Some(node) => *node,
-                        // The turn of an iterator is a branch at a call.
+                        // An iterator's round is a branch at a call.
                         None => tree.latest.get(from as usize).copied().unwrap_or(NONE),
                     };
                     (tree.branch, tree.speculative) = (true, speculative);
@@ -350,8 +350,8 @@ impl<'a> Tree<'a> {
         node
     }
 
-    /// The node behind `parent` that is like another one. A condition has two behind it, a call that is
-    /// walked over in turns some more.
+    /// The node after `parent` that is like another one. A condition has two after it, an iterator's
+    /// call some more.
     fn like(&self, parent: usize, other: &WalkNode) -> Option<usize> {
         let first = self.nodes.get(parent).map_or(self.root, |parent| parent.child);
         let next = |index: usize| Some((index, self.nodes.get(index)?));
@@ -360,10 +360,10 @@ impl<'a> Tree<'a> {
         found.map(|(index, _)| index)
     }
 
-    fn told(&self, log: &str) -> Coverage {
+    fn coverage(&self, log: &str) -> Coverage {
         let insns = self.nodes.len() as u32;
         let processed = Totals::of(log).processed.map(|processed| processed.insns);
-        // The kernel counts an instruction before it finds that there is none to walk over.
+        // The kernel counts an instruction before it finds that there is none to process.
         let whole = insns > 0 && processed.is_none_or(|processed| processed <= insns + 1);
         let missing = missing(log);
         Coverage { insns, whole: whole && missing == Missing::default(), missing }
@@ -378,10 +378,10 @@ fn pairs<'a>(
     whole: [bool; 2],
 ) -> (Vec<Differing<'a>>, Vec<Parting>) {
     let mut found = Differences::default();
-    // Of each node here the one there, and the other way round.
+    // For each node here the one there, and the other way round.
     let mut twins = vec![NONE; here.nodes.len()];
     let mut back = vec![NONE; there.nodes.len()];
-    // Of each node here where something else is known, a bit for each place.
+    // For each node here, a bit for each place whose values differ.
     let mut differ = vec![0u128; here.nodes.len()];
     for (index, node) in here.nodes.iter().enumerate() {
         let parent = match node.parent {
@@ -403,7 +403,7 @@ fn pairs<'a>(
             };
             let insns = tree.nodes[from].insns.saturating_sub(1);
             found.parting(tree, from, walked, Why::Safe, insns);
-            // With what is behind it.
+            // Together with everything after it.
             (twins[index], back[twin]) = (NONE, SKIPPED);
             continue;
         }
@@ -426,20 +426,20 @@ fn pairs<'a>(
     (found.values, found.paths)
 }
 
-/// What differs, as it is found.
+/// The differences found so far.
 #[derive(Default)]
 struct Differences<'a> {
     values: Vec<Differing<'a>>,
-    /// Where in `values` a place behind an instruction is.
+    /// The index in `values` of a place after an instruction.
     known: BTreeMap<[u32; 3], usize>,
     paths: Vec<Parting>,
-    /// Where in `paths` it is.
+    /// The index in `paths` of a path.
     parted: BTreeMap<[u32; 3], usize>,
 }
 
 impl<'a> Differences<'a> {
-    /// A path that the other walk has not: that has `parent` in the place of its parent. Where that
-    /// is not whole, it tells nothing.
+    /// Adds a path that the other walk does not have; `parent` is the node there that is like its
+    /// parent. If the log there is not whole, a missing path says nothing.
     fn only(
         &mut self,
         code: &Code,
@@ -457,7 +457,7 @@ impl<'a> Differences<'a> {
         let open = other.open.get(parent).copied().unwrap_or(false);
         let goes_on = other.nodes.get(parent).is_some_and(|node| node.insns > 1);
         let why = match condition {
-            // What follows a condition is walked over first, and its target when that is done.
+            // The instructions after a condition are walked over first, and its target after that.
             Some(from) if goes_on && (!open || tree.nodes[node].at == from.at + 1) => {
                 Why::NeverTaken
             }
@@ -479,8 +479,8 @@ impl<'a> Differences<'a> {
         parting.insns = parting.insns.saturating_add(insns);
     }
 
-    /// Compares what is known at two nodes, and gives the places of which it is not the same behind
-    /// them; `differing` are those before them.
+    /// Compares the values at two nodes, and returns the places that differ after them; `differing` are
+    /// those that differ before them.
     fn values(
         &mut self,
         code: &Code,
@@ -488,7 +488,7 @@ impl<'a> Differences<'a> {
         parent: Option<&WalkNode<'a>>,
         mut differing: u128,
     ) -> u128 {
-        // At the beginning of a branch all is told again.
+        // At the beginning of a branch the log has the whole state again.
         if here.branch
             && there.branch
             && let Some(from) = parent
@@ -512,9 +512,9 @@ impl<'a> Differences<'a> {
         }
         let Some(insn) = code.insn(here.at) else { return differing };
         match insn {
-            // What is known behind a condition is known on one of its sides.
+            // The state after a condition is that of one of its sides.
             Insn::JumpIf { .. } if here.next != there.next => return differing,
-            // What is told there is of the function that is called or returned to.
+            // The state there is of the function that is called or returned to.
             Insn::Call(Callee::Local { .. }) => return differing,
             Insn::Exit if here.frame > 0 => return differing,
             _ => {}
@@ -526,7 +526,7 @@ impl<'a> Differences<'a> {
         let written = bits(insn.writes());
         let before = differing;
         differing &= !written;
-        // What it reads first: that may differ since a condition told something.
+        // First the places that it reads: a condition may have made them differ.
         for writing in [false, true] {
             for (place, one, other) in both(&here.values, &there.values) {
                 if (bit(place) & written != 0) != writing {
@@ -563,7 +563,7 @@ impl<'a> Differences<'a> {
     }
 }
 
-/// What is known in both.
+/// The places that are in both, with both values.
 fn both<'b, 'a>(
     here: &'b [(Place, KnownValue<'a>)],
     there: &'b [(Place, KnownValue<'a>)],
@@ -592,7 +592,7 @@ fn bit(place: Place) -> u128 {
     }
 }
 
-/// Of the places of a function those that one it calls begins with, or what it returns.
+/// Those of a function's places that a function called by it begins with, or that it returns.
 fn handed_over(places: u128) -> u128 {
     places & 0b111111
 }
@@ -602,11 +602,11 @@ fn bits(registers: Regs) -> u128 {
     registers.iter().fold(0, |bits, register| bits | bit(Place::Register(register.number())))
 }
 
-/// Whether two kernels know the same of what is in a place.
+/// Whether two kernels know the same of the value in a place.
 fn same_at(place: Place, here: KnownValue, there: KnownValue) -> bool {
     let bare = |value: KnownValue| value.known.is_none() && value.attributes().next().is_none();
     match place {
-        // Older kernels tell only a value's type there, Linux 5.10 without that of what it points to.
+        // Older kernels print only a value's type there, Linux 5.10 of a pointer only that it is one.
         Place::Stack(_) if bare(here) || bare(there) => {
             let (here_is, there_is) = (kind(here), kind(there));
             here_is == there_is
@@ -622,7 +622,7 @@ fn same_at(place: Place, here: KnownValue, there: KnownValue) -> bool {
 
 /// Whether two kernels know the same of a value, however they print it.
 fn same(here: KnownValue, there: KnownValue) -> bool {
-    // What is in a slot without being a number or a pointer is told when it is loaded.
+    // Bytes of a slot that are neither a number nor a pointer show when they are loaded.
     if here.bytes.is_some() || there.bytes.is_some() {
         return true;
     }
@@ -635,15 +635,15 @@ fn same(here: KnownValue, there: KnownValue) -> bool {
     if here.type_ == "fp" {
         return here.known == there.known;
     }
-    let told = |key| here.number(key).unwrap_or(0) == there.number(key).unwrap_or(0);
+    let equal = |key| here.number(key).unwrap_or(0) == there.number(key).unwrap_or(0);
     let moved = |value: KnownValue| {
         let off = value.number("off").unwrap_or(0).wrapping_add(value.number("imm").unwrap_or(0));
         Range::of(value).moved(off)
     };
-    told("r") && told("vs") && moved(here) == moved(there)
+    equal("r") && equal("vs") && moved(here) == moved(there)
 }
 
-/// A type, whichever way a kernel calls it.
+/// A type, by one name for all kernels.
 fn kind(value: KnownValue<'_>) -> &str {
     match value.type_ {
         "alloc_mem" | "ringbuf_mem" => "mem",
@@ -652,7 +652,7 @@ fn kind(value: KnownValue<'_>) -> &str {
     }
 }
 
-/// All that the bounds of a number and its known bits say together.
+/// The bounds of a number and its known bits, each narrowed by the other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Range {
     smin: i64,
@@ -675,7 +675,7 @@ impl Range {
         }
         let super::log::Bounds { smin, smax, umin, umax } = bounds;
         let mut range = Range { smin, smax, umin, umax, bits };
-        // Kernels do not print what follows from the rest; in three rounds all has followed.
+        // Kernels do not print bounds that follow from the rest; three rounds find all of them.
         for _ in 0..3 {
             range.deduce();
         }
@@ -705,7 +705,7 @@ impl Range {
     }
 
     fn moved(self, by: i64) -> (i64, i64) {
-        // Of a pointer that nothing was added to, no bounds are printed.
+        // For a pointer that nothing was added to, no bounds are printed.
         match self.smin == i64::MIN && self.smax == i64::MAX {
             true => (by, by),
             false => (self.smin.wrapping_add(by), self.smax.wrapping_add(by)),

@@ -4,14 +4,14 @@ use super::log::{KnownValue, Place, State};
 use super::path::{Code, PathStep};
 use crate::insn::{Alu, Atomic, Callee, Insn, Operand, Reg, Width};
 
-/// Something that made a value what it is.
+/// A step that gave or changed a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HistoryEvent<'a> {
     /// The step on the path.
     pub step: usize,
-    /// What it did.
+    /// What the step did.
     pub did: Did,
-    /// What was known of the value behind it.
+    /// The value after it.
     pub value: Option<KnownValue<'a>>,
     /// How often the same instruction did so before.
     pub times_before: u32,
@@ -20,9 +20,9 @@ pub struct HistoryEvent<'a> {
 /// What an instruction did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Did {
-    /// It wrote this register, from others or from nothing we follow.
+    /// It wrote this register, from others or from a source that we do not follow.
     Wrote(u8),
-    /// It stored what is followed at this offset to r10.
+    /// It stored the value at this offset to r10.
     Stored(i32),
     /// It compared this register, and jumped or did not.
     Compared {
@@ -39,34 +39,34 @@ pub enum Did {
     Passed(u8),
 }
 
-/// Where a value was looked for.
+/// How a value came about.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct History<'a> {
-    /// What made it, in the order of the path.
+    /// The steps that made it, in the order of the path.
     pub events: Vec<HistoryEvent<'a>>,
     /// Registers that came as they were at the beginning of the program; r1 is the context.
     pub from_start: Vec<u8>,
 }
 
-/// So many events are told.
+/// The largest number of events in a history.
 const EVENTS_MAX: usize = 16;
 
-/// So many steps are gone back: a log may have a million.
+/// The largest number of steps that a history goes back: a log may have a million.
 const FARTHEST: usize = 1 << 16;
 
-/// So far back it is looked for what was last known of a register.
+/// The largest number of steps back in which a register's last value is looked for.
 const NEAR: usize = 4096;
 
-/// What an instruction reads and writes, as far as it can be followed.
+/// The places that an instruction reads and writes, as far as they can be followed.
 pub(super) struct Effect {
     pub(super) writes: Option<Place>,
-    /// The registers that what it writes is made of.
+    /// The registers that the written value is made of.
     pub(super) from: [Option<u8>; 2],
     /// The stack slot that it is loaded from.
     pub(super) from_stack: Option<i32>,
 }
 
-/// Where a load or store goes if that is the own stack: the slot's offset.
+/// The offset of the stack slot that a load or store accesses, if it accesses the own stack.
 fn stack_slot(
     code: &Code,
     steps: &[PathStep],
@@ -138,7 +138,7 @@ pub fn writes(insn: Insn, register: u8) -> bool {
     effect(insn, |_, _| None).writes == Some(Place::Register(register))
 }
 
-/// What was known of a register before a step.
+/// The value of a register before a step.
 pub fn before<'a>(
     code: &Code,
     steps: &[PathStep<'a>],
@@ -155,7 +155,7 @@ pub fn before<'a>(
         if after.is_some() {
             return after;
         }
-        // Linux 5.10 does not say at level 1 what is known behind most instructions.
+        // At level 1, Linux 5.10 does not print the state after most instructions.
         match code.insn(step.at) {
             Some(Insn::Alu { op: Alu::Mov, width: Width::W64, dst, src: Operand::Imm(imm) })
                 if dst.number() == register =>
@@ -174,7 +174,7 @@ pub fn before<'a>(
     None
 }
 
-/// How a register came to its value before a step, and what was found out about it on the way.
+/// How a register came to its value before a step, with the comparisons of it on the way.
 pub fn history<'a>(code: &Code, steps: &[PathStep<'a>], index: usize, register: u8) -> History<'a> {
     let here = steps.get(index).filter(|_| register <= 10);
     let Some(here) = here else { return History::default() };
@@ -190,7 +190,7 @@ pub fn history<'a>(code: &Code, steps: &[PathStep<'a>], index: usize, register: 
         if let Insn::Call(Callee::Local { .. }) = insn
             && step.frame + 1 == frame
         {
-            // The callee's arguments are the caller's registers; what else it has, it wrote.
+            // The callee's arguments are the caller's registers; it wrote all its others.
             frame = step.frame;
             registers &= 0b111110;
             for number in 1..=5 {
@@ -237,7 +237,7 @@ pub fn history<'a>(code: &Code, steps: &[PathStep<'a>], index: usize, register: 
             }
             continue;
         }
-        // Where a store goes is looked for only if anybody asks.
+        // The slot of a store is computed only if a slot is followed.
         if matches!(insn, Insn::Store { .. }) && slots.is_empty()
             || matches!(insn, Insn::Load { dst, .. } if registers >> dst.number() & 1 == 0)
         {

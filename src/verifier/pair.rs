@@ -24,7 +24,7 @@ pub struct Counterpart<'a> {
     pub there: Recording<'a>,
     /// The verifier's totals there.
     pub totals: Totals<'a>,
-    /// The walk here beside the walk there; of a log of more than 16 MiB there is none.
+    /// The walk here compared with the walk there; a log of more than 16 MiB is not compared.
     pub comparison: Comparison<'a>,
 }
 
@@ -40,7 +40,7 @@ impl<'a> Pair<'a> {
             let rank = match is_of(code, one.log) {
                 Match::Same => 0,
                 Match::Numbers(_) => 1,
-                Match::Untold => 2,
+                Match::Unknown => 2,
                 Match::Other(..) => 3,
             };
             (rank, one.attach.is_some_and(|other| other != attach))

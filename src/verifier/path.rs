@@ -1,11 +1,11 @@
-//! The way the verifier took to where it refused the program.
+//! The path that the verifier took to the refused instruction.
 
 use super::log::{
     FrameChange, LogEvent, Missing, Processed, Report, State, Statistic, events_of_walk, missing,
 };
 use crate::insn::{Callee, Endian, Insn, Slot, decode};
 
-/// A program as the kernel is given it: slot by slot, since not each may be an instruction.
+/// A program as the kernel gets it: slot by slot, since some may not be instructions.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Code {
     slots: Vec<Slot>,
@@ -30,7 +30,7 @@ impl Code {
         Code { slots, insns }
     }
 
-    /// The program in these bytes, in this host's order; what is no whole slot is left out.
+    /// The program in these bytes, in this host's order, without a last slot that is not whole.
     pub fn from_bytes(bytes: &[u8]) -> Code {
         let (slots, _) = bytes.as_chunks::<8>();
         Code::new(slots.iter().map(|bytes| Slot::from_bytes(*bytes, Endian::HOST)).collect())
@@ -56,23 +56,23 @@ impl Code {
         matches!(self.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. }))
     }
 
-    /// Where the walk may go on behind the instruction at a slot, a call's callee first. An `exit` and
-    /// what is no instruction lead nowhere.
+    /// Where the walk may go on after the instruction at a slot, a call's callee first: nowhere after an
+    /// `exit` or a slot that is no instruction.
     pub(super) fn targets(&self, at: u32) -> [Option<u32>; 2] {
-        let behind = |offset: i32| at.checked_add(1)?.checked_add_signed(offset);
+        let after = |offset: i32| at.checked_add(1)?.checked_add_signed(offset);
         match self.insn(at) {
             None | Some(Insn::Exit) => [None, None],
-            Some(Insn::Goto { offset }) => [behind(offset.into()), None],
-            Some(Insn::Gotol { offset }) => [behind(offset), None],
+            Some(Insn::Goto { offset }) => [after(offset.into()), None],
+            Some(Insn::Gotol { offset }) => [after(offset), None],
             Some(Insn::JumpIf { offset, .. } | Insn::MayGoto { offset }) => {
-                [behind(offset.into()), behind(0)]
+                [after(offset.into()), after(0)]
             }
-            Some(Insn::Call(Callee::Local { offset })) => [behind(offset), behind(0)],
-            Some(insn) => [behind(insn.slots() as i32 - 1), None],
+            Some(Insn::Call(Callee::Local { offset })) => [after(offset), after(0)],
+            Some(insn) => [after(insn.slots() as i32 - 1), None],
         }
     }
 
-    /// Where a jump or a call of a function at a slot leads; for a condition, if it holds.
+    /// The target of the jump or of the call of a function at a slot.
     pub fn target(&self, at: u32) -> Option<u32> {
         match self.insn(at)? {
             Insn::Goto { .. }
@@ -90,27 +90,27 @@ impl Code {
 pub struct PathStep<'a> {
     /// Its slot.
     pub at: u32,
-    /// How many instructions were walked over before, on other paths too.
+    /// The number of instructions that were walked over before, on other paths too.
     pub number: usize,
     /// How many calls of the program's own functions it is in.
     pub frame: u32,
-    /// What was known before it, if the log says so by itself.
+    /// The state before it, if the log has a line for it.
     pub before: Option<State<'a>>,
-    /// What was known behind it, if the log says so.
+    /// The state after it, if the log has it.
     pub after: Option<State<'a>>,
 }
 
-/// What a log tells of a refusal.
+/// A refusal, as the log shows it.
 #[derive(Clone, Debug, Default)]
 pub struct Path<'a> {
     /// The instructions from the program's first, or the first that the log still has, to the last
     /// that was walked over.
     pub steps: Vec<PathStep<'a>>,
-    /// What the kernel says beside.
+    /// The kernel's messages.
     pub messages: Vec<&'a str>,
     /// Linux 7.3's own explanation.
     pub report: Option<Report<'a>>,
-    /// How much there was to do.
+    /// How much the verifier processed.
     pub processed: Option<Processed>,
     /// Which end of the log is missing.
     pub missing: Missing,
@@ -135,7 +135,7 @@ pub fn path<'a>(code: &Code, log: &'a str) -> Path<'a> {
     path
 }
 
-/// Every way that the verifier took, as a log of level 2 tells them.
+/// All paths of the verifier, from a log of level 2.
 #[derive(Clone, Debug)]
 pub struct Paths<'a> {
     nodes: Vec<PathNode<'a>>,
@@ -150,7 +150,7 @@ impl<'a> Paths<'a> {
         Paths { nodes: walk.nodes, insns: walk.insns }
     }
 
-    /// The way to the instruction with this number, which is the last on it.
+    /// The path to the instruction with this number, which is the last on it.
     pub fn to(&self, code: &Code, number: usize) -> Vec<PathStep<'a>> {
         steps(code, &self.nodes, self.insns.get(number).copied().unwrap_or(NONE))
     }
@@ -202,10 +202,10 @@ struct PathReader<'a, 'c> {
     last: usize,
     /// Branches of which one side may still be walked.
     waiting: Vec<usize>,
-    /// The parent of the next instruction's node, where that is known: [`NONE`] if it is none of
+    /// The parent of the next instruction's node, where the log says so: [`NONE`] if it is no node of
     /// the path so far.
     next_parent: Option<usize>,
-    /// What is known at the program's beginning.
+    /// The state at the program's beginning.
     entry: Option<State<'a>>,
 }
 
@@ -231,7 +231,7 @@ impl<'a> PathReader<'a, '_> {
         }
     }
 
-    /// The last branch that was put aside and leads to this slot. Those behind it were not.
+    /// The last condition that leads to this slot. Those after it were not put aside.
     fn branch_to(&mut self, at: u32) -> usize {
         while let Some(node) = self.waiting.pop() {
             if self.code.targets(self.nodes[node].step.at).contains(&Some(at)) {
@@ -255,7 +255,7 @@ impl<'a> PathReader<'a, '_> {
             },
         };
         self.next_parent = Some(if state.is_some() { parent } else { NONE });
-        // What was known behind the branch was known on its other side.
+        // The state after the condition was that of its other side.
         if let (Some(state), Some(node)) = (state, self.nodes.get(parent)) {
             let step = PathStep { after: Some(state), ..node.step };
             let parent = node.parent;
@@ -264,7 +264,7 @@ impl<'a> PathReader<'a, '_> {
         }
     }
 
-    /// What is known before the instruction at a slot is what was known behind the one before.
+    /// Takes the state before the instruction at a slot, which is the state after the one before.
     fn known(&mut self, at: u32, state: State<'a>) {
         if self.nodes.is_empty() {
             self.entry = Some(state);
@@ -277,7 +277,7 @@ impl<'a> PathReader<'a, '_> {
         }
     }
 
-    /// Linux 5.10 says what is known behind a condition, but before other instructions.
+    /// Linux 5.10 prints the state after a condition, but before other instructions.
     fn known_beside(&mut self, state: State<'a>) {
         if let Some(node) = self.nodes.get_mut(self.last) {
             match self.code.insn(node.step.at) {

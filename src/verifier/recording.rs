@@ -72,7 +72,7 @@ pub fn head(program: &str, attach: &str, verdict: Verdict, kernel: &str) -> Stri
 /// The recordings in a file, program by program. Text that is not a log is skipped.
 pub fn recordings(text: &str) -> Vec<Recording<'_>> {
     let mut all: Vec<Recording> = vec![];
-    // Where the current log began, and how its end is recognised.
+    // Where the current log began, and the form that it ends in.
     let mut open: Option<(usize, Form)> = None;
     let mut refused = false;
     let mut at = 0;

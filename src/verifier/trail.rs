@@ -9,18 +9,18 @@ use super::log::{KnownValue, Place};
 use super::path::{Code, PathStep, Paths};
 use super::walk::{self, Change, Entry, Known, in_order};
 
-/// A part of the walk and how it hangs together with others.
+/// A part of the walk, with its links to others.
 #[derive(Clone, Debug)]
 pub struct TrailRow<'a> {
-    /// The part; what is known behind an instruction tells [`Trail::behind`].
+    /// The part. [`Trail::after`] has the state after it.
     pub entry: Entry<'a>,
     /// The row before it on its path.
     pub before: Option<usize>,
-    /// Of a condition the row where its other side was taken up; of that row the condition.
+    /// For a condition, the row where its other side was taken up; for that row, the condition.
     pub other: Option<usize>,
     /// The row for which an exact value was traced back over this one.
     pub exact_for: Option<usize>,
-    /// What is known behind it: a part of [`Trail::known`].
+    /// The state after it: a part of [`Trail::known`].
     known: Range<usize>,
 }
 
@@ -34,26 +34,26 @@ impl TrailRow<'_> {
     }
 }
 
-/// A walk to go about in.
+/// A walk in memory.
 #[derive(Clone, Debug)]
 pub struct Trail<'a> {
     code: &'a Code,
     rows: Vec<TrailRow<'a>>,
-    /// How many parts came before the first row.
+    /// The number of parts before the first row.
     left_out: usize,
-    /// How many instructions came before the first row.
+    /// The number of instructions before the first row.
     skipped: usize,
     /// The rows that are instructions.
     insns: Vec<usize>,
-    /// The last row that the next goes on from.
+    /// The row that the next one continues.
     last: Option<usize>,
     paths: Paths<'a>,
-    /// What is known behind the rows, by its place in `values`: mostly what was known before.
+    /// The states after the rows, as indices in `values`: mostly those of the row before.
     known: Vec<u32>,
     values: Vec<(Place, KnownValue<'a>)>,
 }
 
-/// A row that made a value what it is.
+/// A row that gave a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Made {
     /// The row.
@@ -63,7 +63,7 @@ pub struct Made {
 }
 
 impl<'a> Trail<'a> {
-    /// The last parts of the walk that is in a log of this program, as many as `most`.
+    /// The walk in a log of this program, at most its last `most` parts.
     pub fn of(code: &'a Code, log: &'a str, most: usize) -> Trail<'a> {
         let left_out = walk::count(code, log).saturating_sub(most);
         let mut trail = Trail {
@@ -90,7 +90,7 @@ impl<'a> Trail<'a> {
         &self.rows
     }
 
-    /// How many parts of the walk came before the first row.
+    /// The number of parts of the walk before the first row.
     pub fn left_out(&self) -> usize {
         self.left_out
     }
@@ -109,9 +109,9 @@ impl<'a> Trail<'a> {
                 if let Some(condition) = other {
                     self.rows[condition].other = Some(row);
                 }
-                // It is taken up with what was known before the condition.
+                // It starts with the state before the condition.
                 let old = other.and_then(|it| self.rows[it].before);
-                let old = old.map(|it| self.behind(it).1).unwrap_or_default();
+                let old = old.map(|it| self.after(it).1).unwrap_or_default();
                 known = Some(changed(old, changes));
             }
             Entry::Step(step) => {
@@ -132,7 +132,7 @@ impl<'a> Trail<'a> {
         self.rows.push(TrailRow { entry, before, other, exact_for: None, known });
     }
 
-    /// Keeps what is known behind a row; most of it was known behind the one before.
+    /// Keeps the state after a row; most of it is as after the row before.
     fn keep(&mut self, known: Known<'a>, before: Option<usize>) -> Range<usize> {
         let start = self.known.len();
         let old = before.map_or(0..0, |row| self.rows[row].known.clone());
@@ -147,7 +147,7 @@ impl<'a> Trail<'a> {
         start..self.known.len()
     }
 
-    /// The row of the instruction before which so many were walked over.
+    /// The row of the instruction with this [`WalkStep::number`](walk::WalkStep::number).
     fn numbered(&self, number: usize) -> Option<usize> {
         self.insns.get(number.checked_sub(self.skipped)?).copied()
     }
@@ -183,9 +183,9 @@ impl<'a> Trail<'a> {
         known.iter().map(|index| self.values[*index as usize]).collect()
     }
 
-    /// What is known behind a row, and in which frame: of a call and of an `exit` of the program's own
-    /// functions where the walk goes on.
-    pub fn behind(&self, row: usize) -> (usize, Known<'a>) {
+    /// The state after a row, and its frame: after a call or an `exit` of the program's own functions,
+    /// the frame where the walk goes on.
+    pub fn after(&self, row: usize) -> (usize, Known<'a>) {
         let Some(found) = self.rows.get(row) else { return (0, vec![]) };
         match &found.entry {
             Entry::Step(step) => match self.next(row) {
@@ -204,15 +204,15 @@ impl<'a> Trail<'a> {
                 let frame = if let Some(Entry::Step(step)) = condition { step.frame } else { 0 };
                 (frame, self.known(row))
             }
-            // Nothing of its own: what is known behind the row before.
+            // Nothing of its own: the state after the row before.
             Entry::Safe { .. } | Entry::Said(_) | Entry::Cut => match found.before {
-                Some(before) => self.behind(before),
+                Some(before) => self.after(before),
                 None => (0, vec![]),
             },
         }
     }
 
-    /// The instruction with which the walk goes on behind one.
+    /// The instruction with which the walk goes on after a row.
     fn next(&self, row: usize) -> Option<&walk::WalkStep<'a>> {
         match &self.rows.get(row + 1)?.entry {
             Entry::Step(next) => Some(next),
@@ -237,8 +237,8 @@ impl<'a> Trail<'a> {
         branches
     }
 
-    /// The rows that made a register what it is behind a row, in the order of the path; `None` if
-    /// there is no path.
+    /// The rows that gave a register its value after a row, in the order of the path; `None` if there
+    /// is no path.
     pub fn history(&self, row: usize, register: u8) -> Option<Vec<Made>> {
         let last =
             self.rows.get(row)?.insn().map_or_else(|| self.insn_before(row), |_| Some(row))?;
@@ -248,7 +248,7 @@ impl<'a> Trail<'a> {
             Entry::Branch { to, .. } => *to,
             _ => self.next(row).map_or(u32::MAX, |next| next.at),
         };
-        let frame = self.behind(row).0 as u32;
+        let frame = self.after(row).0 as u32;
         steps.push(PathStep { at, number, frame, before: None, after: None });
         let history = history(self.code, &steps, steps.len() - 1, register);
         let made = history.events.iter().filter_map(|event| {

@@ -1,4 +1,4 @@
-//! A program, where it was written, and what the verifier said of it.
+//! A program with its source lines and the verifier's log.
 
 use super::diagnose::Diagnosis;
 use super::path::Code;
@@ -18,20 +18,20 @@ pub struct SourceLine {
 }
 
 impl SourceLine {
-    /// Where it stands: file and line.
+    /// Its file and line.
     pub fn place(&self) -> (&str, u32) {
         (&self.file, self.line)
     }
 }
 
-/// A program and what the verifier said of it.
+/// A program with its source lines and the verifier's log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verification {
     /// The program, its maps by their places.
     pub code: Code,
     /// The maps' names.
     pub maps: Vec<String>,
-    /// Where it was written, by rising slots.
+    /// Its source lines, by rising slots.
     pub lines: Vec<SourceLine>,
     /// The verifier's log.
     pub log: String,
@@ -49,7 +49,7 @@ impl Verification {
         self.lines.get(next.checked_sub(1)?)
     }
 
-    /// The same, but for that of a program's own text, which is what is shown of an instruction anyway.
+    /// The source line that wrote the instruction at a slot, unless it is the instruction's own text.
     pub fn source_beside(&self, at: u32) -> Option<&SourceLine> {
         self.source(at).filter(|source| !self.text(at).ends_with(&source.text))
     }

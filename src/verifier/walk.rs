@@ -7,10 +7,10 @@ use super::log::{
 use super::path::Code;
 use crate::insn::Insn;
 
-/// What is known of registers and stack slots.
+/// The known values of registers and stack slots.
 pub type Known<'a> = Vec<(Place, KnownValue<'a>)>;
 
-/// What became known of a place; `None` if nothing is any more.
+/// A place with its new value; `None` if nothing is known of it any more.
 pub type Change<'a> = (Place, Option<KnownValue<'a>>);
 
 /// A part of the walk.
@@ -20,7 +20,7 @@ pub enum Entry<'a> {
     Begin {
         /// The slot of its first instruction.
         at: u32,
-        /// What is known there.
+        /// The state there.
         changes: Vec<Change<'a>>,
     },
     /// An instruction.
@@ -37,19 +37,19 @@ pub enum Entry<'a> {
         depth: usize,
         /// Whether only a CPU that guesses wrongly would go there.
         speculative: bool,
-        /// What is known there that was not before the condition.
+        /// The differences of the state there from the state before the condition.
         changes: Vec<Change<'a>>,
     },
-    /// What is known here was found safe before, and the path ends.
+    /// A state like this one was found safe before, so the path ends.
     Safe {
         /// The slot.
         at: u32,
         /// How many branches deep.
         depth: usize,
     },
-    /// What the kernel says beside.
+    /// A remark of the kernel.
     Said(&'a str),
-    /// Here the log is not whole.
+    /// Part of the log is missing here.
     Cut,
 }
 
@@ -69,36 +69,37 @@ impl Entry<'_> {
 pub struct WalkStep<'a> {
     /// Its slot.
     pub at: u32,
-    /// How many instructions were walked over before.
+    /// The number of instructions that were walked over before.
     pub number: usize,
     /// How many branches deep.
     pub depth: usize,
     /// How many calls of the program's own functions deep.
     pub frame: usize,
-    /// How often it was walked over by now.
+    /// How often it was walked over so far.
     pub times: u32,
-    /// What it changed; of a call of the program's own function what that begins with.
+    /// What it changed; for a call of the program's own function, the state that the function begins
+    /// with.
     pub changes: Vec<Change<'a>>,
-    /// What is known behind it in its frame; of a function's `exit`, in the caller's.
+    /// The state after it in its frame; for a function's `exit`, in the caller's.
     pub known: Known<'a>,
-    /// What must be known exactly for it.
+    /// The places whose exact value matters for it.
     pub exact: Vec<Exact>,
 }
 
-/// Places whose exact value matters for an instruction, so that states that differ in it are not the
-/// same.
+/// Places whose exact value matters for an instruction: states with different values there do not
+/// count as the same.
 #[derive(Clone, Debug, Default)]
 pub struct Exact {
     /// The registers and stack slots.
     pub places: Vec<Place>,
-    /// The instructions over which the verifier went back to find where their values are from.
+    /// The instructions over which the verifier went back to find where their values came from.
     pub over: Vec<u32>,
 }
 
-/// Tells the walk that is in a log of this program, part by part, until `tell` fails.
+/// Reads the walk from a log of this program, and calls `tell` with each part until it fails.
 ///
 /// # Errors
-/// What `tell` says.
+/// The error of `tell`.
 pub fn walk<'a, E>(
     code: &Code,
     log: &'a str,
@@ -112,10 +113,10 @@ pub fn walk<'a, E>(
     failed.map_or(Ok(()), Err)
 }
 
-/// As [`walk`], without the first parts, so many.
+/// As [`walk`], without the first `left_out` parts.
 ///
 /// # Errors
-/// What `tell` says.
+/// The error of `tell`.
 pub fn walk_from<'a, E>(
     code: &Code,
     log: &'a str,
@@ -131,7 +132,7 @@ pub fn walk_from<'a, E>(
     })
 }
 
-/// How many parts there are.
+/// The number of parts of the walk.
 pub fn count(code: &Code, log: &str) -> usize {
     let mut count = 0;
     each(code, log, &mut |_| {
@@ -141,12 +142,12 @@ pub fn count(code: &Code, log: &str) -> usize {
     count
 }
 
-/// As [`walk`], until `tell` says false.
+/// As [`walk`], until `tell` returns false.
 fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) {
     let inline = |event| matches!(event, LogEvent::Insn { state: Some(_), .. });
     let mut walk = WalkReader {
         code,
-        // Linux 5.10 prints all that is known each time, later ones what is new behind each.
+        // Linux 5.10 prints the whole state each time, later versions what each instruction changed.
         whole: !events(log).any(inline),
         frames: vec![vec![]],
         waiting: vec![],
@@ -185,7 +186,7 @@ fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) 
                 walk.resumes |= matches!(frame, FrameChange::Back(_) | FrameChange::Callee);
             }
             LogEvent::Backtrack(step) => walk.backtrack(step),
-            // What is known behind the instruction may still follow.
+            // The state after the instruction may still follow.
             LogEvent::Message(text) | LogEvent::Global(text) if walk.step.is_some() => {
                 walk.said.push(text);
             }
@@ -215,17 +216,17 @@ struct Waiting<'a> {
 struct WalkReader<'a, 'c> {
     code: &'c Code,
     whole: bool,
-    /// What is known, frame by frame.
+    /// The state of each frame.
     frames: Vec<Known<'a>>,
     waiting: Vec<Waiting<'a>>,
     depth: usize,
-    /// The instruction whose changes are still being told.
+    /// The instruction of which more changes may follow in the log.
     step: Option<WalkStep<'a>>,
-    /// What the kernel said beside since then.
+    /// The kernel's remarks since then.
     said: Vec<&'a str>,
     /// The instruction that the next may follow.
     last: Option<u32>,
-    /// How many instructions were walked over.
+    /// The number of instructions that were walked over.
     number: usize,
     /// Whether the next instruction continues this path without being a successor of the last.
     resumes: bool,
@@ -259,7 +260,7 @@ impl<'a> WalkReader<'a, '_> {
         let frame = self.frames.len() - 1;
         let mut changes = vec![];
         if matches!(self.code.insn(at), Some(Insn::Call(_) | Insn::LoadPacket { .. })) {
-            // These registers are gone, of which the kernel does not speak.
+            // The kernel wipes r1 to r5 without a word.
             let gone = |(place, _): &(Place, _)| matches!(place, Place::Register(1..=5));
             let known = &mut self.frames[frame];
             changes.extend(known.extract_if(.., |it| gone(it)).map(|(place, _)| (place, None)));
@@ -273,7 +274,7 @@ impl<'a> WalkReader<'a, '_> {
         self.last.is_some_and(|last| self.code.targets(last).contains(&Some(at)))
     }
 
-    /// The last branch that was put aside and leads to this slot. Those behind it were not.
+    /// Takes up the last condition that leads to this slot. Those after it were not put aside.
     fn branch_to(&mut self, to: u32, state: Option<State<'a>>) {
         let leads = |it: &Waiting| self.code.targets(it.at).contains(&Some(to));
         match self.take_up(leads) {
@@ -289,8 +290,8 @@ impl<'a> WalkReader<'a, '_> {
         }
     }
 
-    /// Goes on at the last condition that is the one looked for, and gives its slot and its number. The
-    /// kernel can have put only so many aside.
+    /// Goes on at the last condition of which `is_it` is true, and returns its slot and its number. The
+    /// kernel puts at most [`MOST_WAITING`] aside.
     fn take_up(&mut self, is_it: impl Fn(&Waiting) -> bool) -> Option<(u32, usize)> {
         let start = self.waiting.len().saturating_sub(MOST_WAITING);
         let index = start + self.waiting[start..].iter().rposition(is_it)?;
@@ -331,8 +332,8 @@ impl<'a> WalkReader<'a, '_> {
         }
     }
 
-    /// What is known before the instruction at a slot is what is known behind the one before. Where
-    /// that had to be traced back, its own slot is told again.
+    /// Takes the state before the instruction at a slot, which is the state after the one before. After
+    /// a value was traced back, the log has that one's own slot again.
     fn known(&mut self, at: u32, state: State<'a>) {
         if !self.resumes && !self.follows(at) && self.last != Some(at) {
             // Linux 5.10 does not say that it takes up a branch.
@@ -364,7 +365,7 @@ impl<'a> WalkReader<'a, '_> {
         step.changes.extend(changes);
     }
 
-    /// Takes what is known, of a whole state or one that says what is new, and gives what changed.
+    /// Takes a state, whole or only the news, and returns the changes.
     fn changes(&mut self, state: State<'a>, whole: bool) -> Vec<Change<'a>> {
         let frame = state.frame.min(DEEPEST) as usize;
         self.frames.resize(frame + 1, vec![]);
@@ -417,15 +418,15 @@ impl<'a> WalkReader<'a, '_> {
     }
 }
 
-/// The kernel takes no more calls inside each other.
+/// The kernel's limit for nested calls.
 const DEEPEST: u32 = 16;
 
-/// The kernel puts no more branches aside at a time. Of those before it is not known whether they were
-/// put aside, and what is known in them is too much to keep.
+/// The kernel's limit for branches that are put aside at a time. Conditions before the last so many
+/// may not have been put aside, and their states would take too much memory.
 const MOST_WAITING: usize = 8192;
 
 impl Exact {
-    /// The first places are those that were looked for.
+    /// Keeps the first places: those that the search began with.
     fn of(&mut self, registers: u16, stack: u64) {
         if self.places.is_empty() {
             let registers = (0..=10u8).filter(|bit| registers >> bit & 1 == 1);

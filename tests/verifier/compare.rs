@@ -55,7 +55,7 @@ fn a_log_is_like_itself() {
             let found = compared(here, there);
             let what = format!("{} {} {level}: {found:?}", here.0.kernel, here.0.name);
             assert!(found.values.is_empty() && found.paths.is_empty(), "{what}");
-            assert!(matches!(found.program, Match::Same | Match::Untold), "{what}");
+            assert!(matches!(found.program, Match::Same | Match::Unknown), "{what}");
         }
     }
 }
@@ -68,8 +68,8 @@ fn the_paths_account_for_all_instructions() {
         let found = compared(here, there.1);
         let what = format!("{} {} {}: {found:?}", here.0.name, here.0.kernel, there.0.kernel);
         // Some programs are refused before the walk.
-        assert!(matches!(found.program, Match::Same | Match::Untold), "{what}");
-        if found.program == Match::Untold || found.here.insns == 0 {
+        assert!(matches!(found.program, Match::Same | Match::Unknown), "{what}");
+        if found.program == Match::Unknown || found.here.insns == 0 {
             continue;
         }
         assert!(found.here.whole && found.there.whole, "{what}");
@@ -204,7 +204,7 @@ fn a_log_of_another_program_is_told_from_one_with_other_numbers() {
     assert_eq!(walked(&code), Match::Other(1, "r0 += 1"));
     let longer = WALK.replace("2: (95) exit", "3: (95) exit");
     assert_eq!(walked(&longer), Match::Other(3, "exit"));
-    assert_eq!(walked("R0 !read_ok\n"), Match::Untold);
+    assert_eq!(walked("R0 !read_ok\n"), Match::Unknown);
 }
 
 #[test]

@@ -253,7 +253,7 @@ fn of_a_long_walk_the_end_is_kept() {
     let kept = Trail::of(&program.code, &program.log, 10);
     assert_eq!((kept.rows().len(), kept.left_out()), (10, whole.rows().len() - 10));
     let last = whole.rows().len() - 1;
-    assert_eq!(kept.behind(9), whole.behind(last));
+    assert_eq!(kept.after(9), whole.after(last));
     let moved = |made: Vec<rawbpf::verifier::trail::Made>, by: usize| -> Vec<_> {
         made.into_iter().filter_map(|made| Some((made.row.checked_sub(by)?, made.what))).collect()
     };
@@ -286,7 +286,7 @@ fn nothing_of_a_walk_is_lost_by_keeping_it() {
         for (row, entry) in told.iter().enumerate() {
             let kept = &trail.rows()[row];
             if let Entry::Step(step) = entry {
-                let (frame, known) = trail.behind(row);
+                let (frame, known) = trail.after(row);
                 if frame == step.frame {
                     assert_eq!(known, step.known, "{} {} row {row}", one.kernel, one.name);
                     compared += 1;

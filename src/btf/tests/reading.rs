@@ -56,7 +56,7 @@ fn takes_longer_headers_and_sections_anywhere_behind() {
 fn skips_kinds_that_only_the_layout_section_knows() {
     let mut blob = LITTLE[..24].to_vec();
     blob[4] = 32; // hdr_len
-    // The layout section, behind types of 40 + 24 and strings of 9 bytes: 21 kinds, of which
+    // The layout section, after types of 40 + 24 and strings of 9 bytes: 21 kinds, of which
     // number 20 has 4 bytes and 8 for each element.
     blob.extend([73, 0, 0, 0, 84, 0, 0, 0]);
     blob[12] = 40 + 24;

@@ -37,8 +37,8 @@ impl<'a> ObjectDump<'a> {
         Ok(ObjectDump { object, license, maps, notes, btf })
     }
 
-    /// Its functions: each program with those it calls behind it, as a text has them. Those that no
-    /// program calls come first.
+    /// Its functions: each program followed by those it calls, as in a text. Those that no program calls
+    /// come first.
     pub fn list(&self) -> Vec<ObjectFunction<'a>> {
         let functions = self.object.functions();
         let mut linker = Linker::new(&self.object, &self.notes, &functions, std::iter::empty());

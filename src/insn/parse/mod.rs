@@ -423,7 +423,7 @@ fn slots(insns: &[Insn]) -> Vec<usize> {
     slots
 }
 
-/// From behind the first slot of an instruction to a label.
+/// The distance from the end of an instruction's first slot to a label.
 fn distance(open: &Open, slots: &[usize], at: usize, word: &Word) -> Result<i64, Box<Mistake>> {
     match open.placed(&word.text) {
         Some((to, span)) if to == open.insns.len() => {

@@ -43,7 +43,7 @@ fn to_json(verified: &Verified, pair: &Pair, kernel: &str) -> Json {
         Match::Same => "this program",
         Match::Numbers(_) => "this program with other numbers",
         Match::Other(..) => "another program",
-        Match::Untold => "unknown",
+        Match::Unknown => "unknown",
     };
     let whole = comparison.here.whole && comparison.there.whole;
     fields.extend([
@@ -159,23 +159,23 @@ fn totals(verified: &Verified, pairs: &[Pair], kernel: &str) -> String {
         row("kernel", kernel.to_owned(), &|it| it.there.kernel.unwrap_or("?").to_owned()),
         row("verdict", verified.verdict().word().into(), &|it| it.there.verdict.word().into()),
     ];
-    let told = |number: Option<u32>| number.map_or("-".to_owned(), |number| number.to_string());
+    let cell = |number: Option<u32>| number.map_or("-".to_owned(), |number| number.to_string());
     for (label, number) in NUMBERS {
         let here = number(&verified.totals());
-        rows.push(row(label, told(here), &|it| {
+        rows.push(row(label, cell(here), &|it| {
             let there = number(&it.totals);
             match here.zip(there) {
                 Some((here, there)) if here != there => {
                     format!("{there} ({:+})", i64::from(there) - i64::from(here))
                 }
-                _ => told(there),
+                _ => cell(there),
             }
         }));
     }
     table(&columns, &rows)
 }
 
-/// What cannot be compared, and why.
+/// Sentences on parts that cannot be compared, each with the reason.
 fn limits(verified: &Verified, there: &Recording, comparison: &Comparison) -> Vec<String> {
     if there.log.len() > LONGEST {
         return vec!["the log has more than 16 MiB: the walks are not compared".into()];
@@ -195,7 +195,7 @@ fn limits(verified: &Verified, there: &Recording, comparison: &Comparison) -> Ve
         Match::Other(..) => {
             return vec!["the log is of another program: the walks are not compared".into()];
         }
-        Match::Untold => {
+        Match::Unknown => {
             return vec!["the log shows no instructions: the walks cannot be compared".into()];
         }
     }

@@ -105,7 +105,7 @@ pub(super) fn attach_to_json(verified: &Verified) -> Json {
     json!({"kind": verified.kind, "to": verified.place})
 }
 
-/// What is known of a value.
+/// A value, as far as it is known.
 pub(super) fn value_to_json(value: KnownValue) -> Json {
     let mut fields = json!({"is": words(value), "type": value.type_, "precise": value.precise});
     if let Some(known) = value.known {

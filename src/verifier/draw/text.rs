@@ -25,26 +25,26 @@ pub struct Lines<'a> {
     text: String,
 }
 
-/// The column of what is known.
+/// The column of the values.
 const COLUMN: usize = 48;
 
 impl<'a> Lines<'a> {
-    /// The walk over this program; `all` asks of an instruction for all that is known after it, not only
-    /// for what it changed.
+    /// The walk over this program. With `all`, an instruction has the whole state after it, not only its
+    /// changes.
     pub fn new(program: &'a Verification, all: bool) -> Lines<'a> {
         Lines { program, all, source: None, text: String::new() }
     }
 
     /// The lines of the next part.
     pub fn entry(&mut self, entry: &Entry) -> String {
-        let WalkLine { text, behind } = wording::line(self.program, entry, self.all);
+        let WalkLine { text, after } = wording::line(self.program, entry, self.all);
         let depth = entry.depth();
         match entry {
             Entry::Step(step) => self.source(step),
             Entry::Branch { .. } => self.source = None,
             _ => {}
         }
-        self.line(depth, &text, &behind);
+        self.line(depth, &text, &after);
         if let Entry::Step(step) = entry {
             for exact in &step.exact {
                 self.line(depth, &format!("      ; {}", wording::exact(exact)), "");
@@ -62,11 +62,11 @@ impl<'a> Lines<'a> {
         }
     }
 
-    fn line(&mut self, depth: usize, text: &str, behind: &str) {
+    fn line(&mut self, depth: usize, text: &str, after: &str) {
         let text = format!("{}{text}", wording::indent(depth));
-        match behind {
+        match after {
             "" => self.text.push_str(text.trim_end()),
-            _ => self.text.push_str(&format!("{text:<COLUMN$} ; {behind}")),
+            _ => self.text.push_str(&format!("{text:<COLUMN$} ; {after}")),
         }
         self.text.push('\n');
     }

@@ -19,19 +19,19 @@ pub const CUT: &str = "here a part of the log is missing: it did not fit";
 pub struct WalkLine {
     /// The part itself, such as an instruction.
     pub text: String,
-    /// What the verifier learnt there; may be empty.
-    pub behind: String,
+    /// The values that the verifier learnt there; may be empty.
+    pub after: String,
 }
 
-/// A part of the walk in words. With `all`, an instruction has everything known after it, not only what
-/// it changed.
+/// A part of the walk in words. With `all`, an instruction has the whole state after it, not only its
+/// changes.
 pub fn line(program: &Verification, entry: &Entry, all: bool) -> WalkLine {
-    let (text, behind) = match entry {
+    let (text, after) = match entry {
         Entry::Begin { at, changes } => (format!("begins at {at}:"), plainly(changes)),
         Entry::Step(step) => {
             let calls = "  ".repeat(step.frame);
             let text = format!("{:>4}: {calls}{}", step.at, program.text(step.at));
-            (text, behind(step, all))
+            (text, after(step, all))
         }
         Entry::Branch { from, to, speculative, changes, .. } => {
             (branch(&from.to_string(), *to, *speculative), plainly(changes))
@@ -42,7 +42,7 @@ pub fn line(program: &Verification, entry: &Entry, all: bool) -> WalkLine {
         Entry::Said(text) => (format!("; {text}"), String::new()),
         Entry::Cut => (format!("; {CUT}"), String::new()),
     };
-    WalkLine { text, behind }
+    WalkLine { text, after }
 }
 
 /// The indentation of a line at a depth of branches.
@@ -56,18 +56,18 @@ pub fn branch(from: &str, to: u32, speculative: bool) -> String {
     format!("from {from} to {to}{guess}:")
 }
 
-fn behind(step: &WalkStep, all: bool) -> String {
-    let behind = match all {
+fn after(step: &WalkStep, all: bool) -> String {
+    let after = match all {
         true => {
             let known = step.known.iter().map(|(place, value)| (*place, Some(*value)));
             plainly(&known.collect::<Vec<_>>())
         }
         false => plainly(&step.changes),
     };
-    match (step.times, behind.is_empty()) {
-        (1, _) => behind,
+    match (step.times, after.is_empty()) {
+        (1, _) => after,
         (times, true) => format!("visit {times}"),
-        (times, false) => format!("visit {times}, {behind}"),
+        (times, false) => format!("visit {times}, {after}"),
     }
 }
 

@@ -28,7 +28,7 @@ pub use statistics::{Processed, Statistic};
 
 use words::{Words, opcode};
 
-/// What one line of the log says.
+/// A line of the log, or one of the two things in a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum LogEvent<'a> {
@@ -40,14 +40,14 @@ pub enum LogEvent<'a> {
         code: u8,
         /// The instruction as the kernel prints it.
         text: &'a str,
-        /// What is known behind it, of what it changed (Linux 5.18 and later).
+        /// The values after it that it changed (Linux 5.18 and later).
         state: Option<State<'a>>,
     },
-    /// What is known before the instruction at a slot, or after the one above.
+    /// The state before the instruction at a slot, or after the one above.
     State {
-        /// The slot, if the line says one.
+        /// The slot, if the line has one.
         at: Option<u32>,
-        /// What is known.
+        /// The state.
         state: State<'a>,
     },
     /// The walk goes on at a branch that was put aside.
@@ -58,12 +58,12 @@ pub enum LogEvent<'a> {
         to: u32,
         /// Whether only a CPU that guesses wrongly would go there.
         speculative: bool,
-        /// What is known there; `None` when that was found safe before, and the walk ends.
+        /// The state there; `None` if one like it was found safe before, and the path ends.
         state: Option<State<'a>>,
     },
-    /// What is known here was found safe before, and the walk of this path ends.
+    /// A state like this one was found safe before, and the path ends.
     Safe {
-        /// Where.
+        /// The slot.
         at: u32,
     },
     /// The source line of the instructions below.
@@ -99,18 +99,18 @@ pub enum LogEvent<'a> {
     Loop {
         /// Whether it is the earlier of the two.
         old: bool,
-        /// What is known in it.
+        /// The state.
         state: State<'a>,
     },
     /// A function that is verified by itself, since anybody might call it.
     Global(&'a str),
-    /// What the verifier's other passes say: of the stack, of loops, of marks handed on.
+    /// A line of the verifier's other passes: about the stack, loops, marks handed on.
     Pass(&'a str),
     /// The kernel's own explanation (Linux 7.3).
     Report(Report<'a>),
-    /// How much there was to do.
+    /// How much the verifier had to do.
     Statistic(Statistic<'a>),
-    /// Anything else: why the program is refused.
+    /// Any other line: the reason of a refusal.
     Message(&'a str),
     /// A line that is not whole, since the log did not fit.
     Cut(&'a str),
@@ -158,10 +158,10 @@ pub fn missing(log: &str) -> Missing {
     Missing { head, tail: !ends }
 }
 
-/// The slot of a line that shows an instruction or what is known before one.
+/// The slot of a line that shows an instruction or the state before one.
 fn first_slot(words: &mut Words) -> Option<u32> {
     let mut at = words.number()?;
-    // In a loop the number of that comes first.
+    // In a loop, the loop's number comes first.
     if words.0.starts_with(' ') {
         words.0 = words.0.trim_start();
         at = words.number()?;
@@ -189,8 +189,8 @@ pub fn events(log: &str) -> LogEvents<'_> {
     LogEvents { rest, end, pending, passes: false }
 }
 
-/// The events of a log that tell of the walk itself: without what Linux 5.10 says is known at the
-/// beginning of a stretch that it goes back over.
+/// The events of the walk itself: without the states that Linux 5.10 prints at the beginning of a
+/// stretch that it goes back over.
 pub(super) fn events_of_walk(log: &str) -> impl Iterator<Item = LogEvent<'_>> {
     let mut backtracked = false;
     events(log).filter(move |event| {
@@ -258,7 +258,7 @@ impl<'a> LogEvents<'a> {
         if rest == " safe" {
             return Some(LogEvent::Safe { at });
         }
-        // What it cannot print: BUG_db, BUG_ld_00.
+        // An instruction that it cannot print: BUG_db, BUG_ld_00.
         if let Some(code) = rest.strip_prefix(" BUG_") {
             let code = u8::from_str_radix(code.get(code.len().checked_sub(2)?..)?, 16).ok()?;
             return Some(LogEvent::Insn { at, code, text: rest.trim_start(), state: None });
@@ -270,8 +270,8 @@ impl<'a> LogEvents<'a> {
             return Some(LogEvent::Pass(line));
         }
         let (code, rest) = opcode(rest)?;
-        // The state behind it, after a semicolon; or the one before the next instruction, where the
-        // log was wound back to here: then the line of that has lost its beginning.
+        // The state after it follows a semicolon. Where the log was wound back to here, the line may
+        // go on with the state before the next instruction, whose own line has lost its beginning.
         if let Some((text, state)) = rest.split_once(';') {
             let state = Some(State::parse(state)?);
             return Some(LogEvent::Insn { at, code, text: text.trim_end(), state });
@@ -284,7 +284,7 @@ impl<'a> LogEvents<'a> {
         Some(LogEvent::Insn { at, code, text: text.trim_end(), state: None })
     }
 
-    /// A state by itself; what is live; or what a pass says of an instruction.
+    /// A state by itself; live registers; or a pass's line about an instruction.
     fn indented(&self, line: &'a str) -> Option<LogEvent<'a>> {
         let text = line.trim_start();
         if State::begins(text) {
@@ -355,7 +355,7 @@ impl<'a> LogEvents<'a> {
     }
 }
 
-/// `if r1 > 0x7 goto pc+1 10: R0=0`: the instruction, the next slot, and what is known there.
+/// `if r1 > 0x7 goto pc+1 10: R0=0`: the instruction, the next slot, and the state there.
 fn glued(text: &str) -> Option<(&str, u32, State<'_>)> {
     let colon =
         text.match_indices(": ").map(|(at, _)| at).find(|at| State::begins(&text[at + 2..]))?;

@@ -1,4 +1,4 @@
-//! Finding out where an exact value came from: the verifier goes back over the path.
+//! The search for where an exact value came from: the verifier goes back over the path.
 
 use super::state::State;
 use super::words::{Words, opcode};
@@ -8,14 +8,14 @@ use super::words::{Words, opcode};
 pub enum Backtrack<'a> {
     /// It goes back over a stretch of the path.
     Stretch {
-        /// From this slot.
+        /// The stretch's last slot, where it begins.
         last: u32,
-        /// To this one.
+        /// The stretch's first slot.
         first: u32,
     },
     /// Before an instruction these places matter.
     Before {
-        /// How many calls we are in.
+        /// How many calls deep.
         frame: u32,
         /// A bit for each register.
         registers: u16,
@@ -28,13 +28,13 @@ pub enum Backtrack<'a> {
     },
     /// At the beginning of the stretch these places still matter.
     Parent {
-        /// How many calls we are in.
+        /// How many calls deep.
         frame: u32,
         /// A bit for each register.
         registers: u16,
         /// A bit for each eight bytes of stack: bit 0 is fp-8.
         stack: u64,
-        /// What is known there, if it is in the line.
+        /// The state there, if the line has it.
         state: Option<State<'a>>,
     },
     /// It gives up and takes all numbers for exact.

@@ -1,6 +1,6 @@
 //! The report with which Linux 7.3 explains about half of its refusals.
 
-/// What the report begins with.
+/// The report's first words.
 pub(super) const START: &str = "Verification failed:";
 
 /// The kernel's own explanation.
@@ -9,21 +9,21 @@ pub struct Report<'a> {
     text: &'a str,
 }
 
-/// One thing that happened on the way.
+/// An event on the way to the refusal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReportStep<'a> {
     /// The slot of the instruction, where the report shows it.
     pub at: Option<u32>,
-    /// What kind of thing: `update`, `branch`, `invalidated`, `error`.
+    /// Its kind: `update`, `branch`, `invalidated`, `error`.
     pub kind: &'a str,
-    /// What happened.
+    /// Its description.
     pub what: &'a str,
 }
 
 const SECTIONS: [&str; 5] = ["Reason:", "At:", "Causal path:", "Active lock:", "Suggestion:"];
 
 impl<'a> Report<'a> {
-    /// Splits a log that begins with a report behind it.
+    /// Splits a log that begins with a report after the report.
     pub(super) fn split(log: &'a str) -> (Report<'a>, &'a str) {
         let mut end = 0;
         for line in log.split_inclusive('\n') {
@@ -67,7 +67,7 @@ impl<'a> Report<'a> {
         self.steps("At").find_map(|step| step.at)
     }
 
-    /// What happened on the way, as far as the kernel kept it.
+    /// The events on the way, as far as the kernel kept them.
     pub fn path(&self) -> impl Iterator<Item = ReportStep<'a>> + use<'a> {
         self.steps("Causal path")
     }

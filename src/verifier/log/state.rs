@@ -1,14 +1,14 @@
-//! What the verifier knows at one point: of registers and of the stack.
+//! The verifier's knowledge at one point: of registers and of the stack.
 
 use super::words::Words;
 
-/// What is known of registers and stack slots.
+/// The known values of registers and stack slots.
 ///
 /// At levels 1 and 2 Linux 5.18 and later print only what an instruction changed or looked at;
 /// earlier kernels everything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct State<'a> {
-    /// How many calls of the program's own functions we are in.
+    /// How many calls of the program's own functions deep.
     pub frame: u32,
     text: &'a str,
 }
@@ -22,13 +22,13 @@ pub enum Place {
     Stack(i32),
 }
 
-/// What is known of one value.
+/// A value, as far as it is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KnownValue<'a> {
     /// Whether its exact value matters for the verdict.
     pub precise: bool,
-    /// What it is in the kernel's words: `scalar` for a number whatever this kernel calls it, `fp` for
-    /// an address on the stack, `ctx`, `map_value_or_null`. Empty for [`KnownValue::bytes`].
+    /// Its type, as the kernel prints it: `fp` for an address on the stack, `ctx`, `map_value_or_null`;
+    /// but `scalar` for a number on every kernel. Empty for [`KnownValue::bytes`].
     pub type_: &'a str,
     /// The value of a number that is known; an offset to r10.
     pub known: Option<i64>,
@@ -38,7 +38,7 @@ pub struct KnownValue<'a> {
     attributes: &'a str,
 }
 
-/// Between what a number lies.
+/// The bounds of a number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)] // As the kernel has them.
 pub struct Bounds {
@@ -77,12 +77,12 @@ impl<'a> State<'a> {
         Some(State { frame, text })
     }
 
-    /// What is known, place by place.
+    /// The values, place by place.
     pub fn values(&self) -> Values<'a> {
         Values(self.text)
     }
 
-    /// What is known of a register, if it is printed.
+    /// The value of a register, if the state has it.
     pub fn register(&self, number: u8) -> Option<KnownValue<'a>> {
         let found = self.values().find(|(place, _)| *place == Place::Register(number));
         found.map(|(_, value)| value)
@@ -165,8 +165,8 @@ fn place_and_value<'a>(words: &mut Words<'a>) -> Option<(Place, KnownValue<'a>)>
     Some((place, value(words)?))
 }
 
-/// `????scalar()`, `mmmm7`: of a number that fills the lower bytes of a slot, what stands behind the
-/// kinds of the bytes above it (Linux 6.8 and later).
+/// `????scalar()`, `mmmm7`: a number that fills the lower bytes of a slot, without the kinds of the
+/// bytes above it (Linux 6.8 and later).
 fn above(text: &str) -> &str {
     let number = |rest: &str| rest.starts_with("scalar") || rest.starts_with(is_number);
     let split = [7, 6, 4].into_iter().filter_map(|count| text.split_at_checked(count));
@@ -181,7 +181,7 @@ fn is_number(c: char) -> bool {
 fn value<'a>(words: &mut Words<'a>) -> Option<KnownValue<'a>> {
     let mut value =
         KnownValue { precise: false, type_: "scalar", known: None, bytes: None, attributes: "" };
-    // Linux 5.10 says inv for a number, and marks it behind that: invP0.
+    // Linux 5.10 prints inv for a number, and the mark after that: invP0.
     let old = words.0.strip_prefix("inv").filter(|rest| !rest.starts_with(is_name));
     let old = old.or_else(|| {
         let rest = words.0.strip_prefix("inv")?;
@@ -268,7 +268,7 @@ impl<'a> KnownValue<'a> {
         }
     }
 
-    /// What is in the parentheses: `off` and `4`. Bounds that are equal share one number:
+    /// The pairs in the parentheses: `off` and `4`. Bounds that are equal share one number:
     /// `smin=umin=1` has two keys with `1`.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let mut rest = self.attributes;
@@ -312,7 +312,7 @@ impl<'a> KnownValue<'a> {
         self.type_.contains("_or_null")
     }
 
-    /// Between what a number lies, or what was added to a pointer and is not constant.
+    /// The bounds of a number, or of the part of a pointer's offset that is not constant.
     pub fn bounds(&self) -> Bounds {
         if let Some(known) = self.known {
             return Bounds { smin: known, smax: known, umin: known as u64, umax: known as u64 };
@@ -328,7 +328,7 @@ impl<'a> KnownValue<'a> {
                 _ => {}
             }
         }
-        // What an unsigned bound says of the signed ones is not always printed.
+        // The signed bounds that follow from the unsigned ones are not always printed.
         if bounds.umax <= i64::MAX as u64 {
             bounds.smin = bounds.smin.max(bounds.umin as i64);
             bounds.smax = bounds.smax.min(bounds.umax as i64);

@@ -1,4 +1,4 @@
-//! What the log ends with: how much there was to do.
+//! The statistics that end the log.
 
 use super::words::Words;
 
@@ -15,12 +15,12 @@ pub enum Statistic<'a> {
     Function(&'a str),
 }
 
-/// How far the verifier had to walk.
+/// How much the verifier processed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Processed {
     /// Instructions, each as often as it was walked over.
     pub insns: u32,
-    /// How many it would have walked over before it gave up.
+    /// The number of instructions at which it gives up.
     pub limit: u32,
     /// States that were kept at one instruction, at most.
     pub states_per_insn: u32,

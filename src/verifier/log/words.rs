@@ -1,6 +1,6 @@
 //! Reading a line from its left.
 
-/// What is left of a line.
+/// The rest of a line.
 #[derive(Clone, Copy)]
 pub(super) struct Words<'a>(pub &'a str);
 
@@ -40,7 +40,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// ` (25) if r1 > 0x7`: the opcode and what is behind it.
+/// ` (25) if r1 > 0x7`: the opcode and the text after it.
 pub(super) fn opcode(text: &str) -> Option<(u8, &str)> {
     let text = text.strip_prefix(" (")?;
     let code = u8::from_str_radix(text.get(..2)?, 16).ok()?;

@@ -101,7 +101,7 @@ impl<'a> SteppedProgram<'a> {
     fn text(&self, row: usize) -> String {
         let Some(found) = self.trail.rows().get(row) else { return String::new() };
         let line = wording::line(self.program, &found.entry, false);
-        let mut text = format!("{} {}", line.text, line.behind);
+        let mut text = format!("{} {}", line.text, line.after);
         if let Some(source) = found.insn().and_then(|at| self.program.source(at)) {
             text.push_str(&format!(" {}:{} {}", source.file, source.line, source.text));
         }
@@ -110,7 +110,7 @@ impl<'a> SteppedProgram<'a> {
     }
 }
 
-/// What the next key means.
+/// The meaning of the next key.
 enum Mode {
     Walk,
     /// It is a register's number.

@@ -66,7 +66,7 @@ impl SteppedProgram<'_> {
 
     fn known(&self, panel: &mut Panel) {
         let Some(row) = self.trail.rows().get(self.cursor) else { return };
-        let (frame, known) = self.trail.behind(self.cursor);
+        let (frame, known) = self.trail.after(self.cursor);
         // The log of a long walk has only its last messages.
         if known.is_empty() && matches!(row.entry, Entry::Said(_)) {
             return;

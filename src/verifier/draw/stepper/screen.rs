@@ -217,12 +217,12 @@ impl SteppedProgram<'_> {
         // The panel has the whole state; here there is as much as fits.
         let column = (width * 3 / 5).clamp(30, 50);
         let mut spans = ScreenLine::of(if here { TextStyle::Current } else { style }, &text).0;
-        if !line.behind.is_empty() {
+        if !line.after.is_empty() {
             let style = if here { TextStyle::Current } else { TextStyle::Dim };
             let text = format!(
                 "{} ; {}",
                 " ".repeat(column.saturating_sub(text.chars().count())),
-                line.behind
+                line.after
             );
             spans.extend(ScreenLine::of(style, &text).0);
         }
