@@ -80,6 +80,13 @@ fn bytes(text: &str) -> Result<HexBytes, String> {
     bytes.map(HexBytes).ok_or_else(|| "it must be pairs of hexadecimal digits".into())
 }
 
+impl Options {
+    /// The file as it was named.
+    fn name(&self) -> String {
+        self.file.to_string_lossy().into_owned()
+    }
+}
+
 /// Prints the programs without loading them.
 ///
 /// # Errors
@@ -140,10 +147,8 @@ fn test_run(
     let maps = create(&text.maps)?;
     let mut out = io::stdout().lock();
     if options.trace.json {
-        let settings = vec![
-            ("file", options.file.to_string_lossy().into_owned().into()),
-            ("repeat", options.repeat.into()),
-        ];
+        let mut settings = options.trace.settings();
+        settings.extend([("file", options.name().into()), ("repeat", options.repeat.into())]);
         writeln!(out, "{}", json::run(&describe("run", now()?, settings)))?;
     }
     for (dumped, &program_type) in programs.iter().zip(types) {
@@ -240,7 +245,7 @@ fn attached(options: &Options, text: &Collection, programs: &[Dumped]) -> Result
         Ok(Plan::new(dumped.name, attach, dumped.program.clone()))
     };
     let plans = programs.iter().map(plan).collect::<Result<Vec<_>, Error>>()?;
-    let tool = Box::new(Programs::new(text.maps.clone(), plans));
+    let tool = Box::new(Programs::new(options.name(), text.maps.clone(), plans));
     let output = Box::new(TablePrinter::new(Titles::Named, false));
     let traced = TracedTool { tool, options: options.trace.clone(), output };
     traced.run().map_err(|stop| match stop {

@@ -9,14 +9,16 @@ use crate::sys::{Map, MapSpec, MapType};
 
 /// Programs, each attached in its only way, and their maps.
 pub struct Programs {
+    /// Where they were read, as it was named.
+    file: String,
     maps: Vec<MapSpec>,
     plans: Vec<Plan>,
 }
 
 impl Programs {
-    /// These programs, not attached yet.
-    pub fn new(maps: Vec<MapSpec>, plans: Vec<Plan>) -> Programs {
-        Programs { maps, plans }
+    /// These programs of `file`, not attached yet.
+    pub fn new(file: String, maps: Vec<MapSpec>, plans: Vec<Plan>) -> Programs {
+        Programs { file, maps, plans }
     }
 }
 
@@ -30,7 +32,7 @@ impl Tool for Programs {
     }
 
     fn settings(&self) -> Vec<(&'static str, Setting)> {
-        vec![]
+        vec![("file", self.file.clone().into()), ("repeat", Setting::Unset)]
     }
 
     fn maps(&self) -> Vec<MapSpec> {

@@ -281,10 +281,7 @@ fn steps() -> impl Iterator<Item = f64> {
 
 fn legend(y: f64, svg: &mut String) {
     let text = y + 11.0;
-    let _ = writeln!(
-        svg,
-        "<text x=\"{LEFT}\" y=\"{text}\">at least this many requests in a cell</text>"
-    );
+    let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"{text}\">requests in a cell, at least</text>");
     for (index, least) in LEVELS.iter().enumerate() {
         let x = LEFT + 170.0 + index as f64 * 46.0;
         let (class, label, least) = (index + 1, x + 18.0, number(*least, 3));

@@ -204,7 +204,7 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
     }
 }
 
-/// Two processes read while histograms come ten times a second. Some kernels run no programs while
+/// Two processes read while histograms come fifty times a second. Some kernels run no programs while
 /// process 1 does, and so hide an end that interrupts it: its start is found when the request is used
 /// again, if it is.
 #[test]
@@ -212,7 +212,7 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
 fn no_latency_is_lost_or_counted_twice_between_intervals() {
     let (one, two) = (LoopDisk::new(), LoopDisk::new());
     let tools =
-        [&one, &two].map(|disk| Tool::start("biolatency", &["-d", disk.name(), "--json", "0.1"]));
+        [&one, &two].map(|disk| Tool::start("biolatency", &["-d", disk.name(), "--json", "0.02"]));
     std::thread::scope(|scope| {
         scope.spawn(|| one.read(4, 20_011));
         scope.spawn(|| two.read(4, 20_011));

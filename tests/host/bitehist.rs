@@ -62,14 +62,14 @@ fn bytes_begin_at_512() {
     assert_eq!(sums(&tool.stop().stdout), [(4096, 101)]);
 }
 
-/// Two processes read while tables come ten times a second: what one interval does not count the
+/// Two processes read while tables come fifty times a second: what one interval does not count the
 /// next one does.
 #[test]
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
 fn no_request_is_lost_or_counted_twice_between_intervals() {
     let (one, two) = (LoopDisk::new(), LoopDisk::new());
     let tools =
-        [&one, &two].map(|disk| Tool::start("bitehist", &["-d", disk.name(), "--json", "0.1"]));
+        [&one, &two].map(|disk| Tool::start("bitehist", &["-d", disk.name(), "--json", "0.02"]));
     std::thread::scope(|scope| {
         scope.spawn(|| one.read(4, 20_011));
         scope.spawn(|| two.read(4, 20_011));

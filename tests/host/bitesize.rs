@@ -242,14 +242,15 @@ fn read_blocks(disk: &LoopDisk, count: u64) -> u32 {
     nix::unistd::gettid().as_raw() as u32
 }
 
-/// Two readers, while tables come ten times a second: what one interval does not count the next does.
+/// Two readers, while tables come fifty times a second: what one interval does not count the next does.
 #[test]
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
 fn no_request_is_lost_or_counted_twice_between_intervals() {
     let (one, two) = (LoopDisk::new(), LoopDisk::new());
     [&one, &two].iter().for_each(|disk| for_the_group(disk));
-    let tools = [&one, &two]
-        .map(|disk| Tool::start("bitesize", &["-d", disk.name(), "--json", "--by", "comm", "0.1"]));
+    let tools = [&one, &two].map(|disk| {
+        Tool::start("bitesize", &["-d", disk.name(), "--json", "--by", "comm", "0.02"])
+    });
     std::thread::scope(|scope| {
         scope.spawn(|| READER.read(&one, 4, 20_011));
         scope.spawn(|| OTHER.read(&two, 4, 20_011));

@@ -200,7 +200,7 @@ fn what_an_object_lacks_is_named() {
             SEC(\"xdp\") int f(void *ctx) { bpf_rcu_read_lock(); return 0; }",
             &["-g"],
             1,
-            "the kernel's own bpf_rcu_read_lock",
+            "refers to the kernel's bpf_rcu_read_lock",
         ),
         (
             "struct task_struct { int nosuch; } CORE;
