@@ -28,7 +28,7 @@ pub enum Successor {
 /// unknown instruction just continues at the next one.
 ///
 /// ```
-/// use rawbpf::insn::graph::{To, blocks};
+/// use rawbpf::insn::graph::{Successor, blocks};
 /// use rawbpf::insn::*;
 ///
 /// let mut a = Asm::new();
@@ -41,7 +41,7 @@ pub enum Successor {
 /// let insns: Vec<_> = program.lines().map(|(slot, insn, _)| (slot, Some(*insn))).collect();
 /// let blocks = blocks(&insns);
 /// assert_eq!(blocks.len(), 3);
-/// assert_eq!(blocks[0].jump, Some(To::Block(2)));
+/// assert_eq!(blocks[0].jump, Some(Successor::Block(2)));
 /// # Ok::<(), AsmError>(())
 /// ```
 pub fn blocks(insns: &[(usize, Option<Insn>)]) -> Vec<Block> {

@@ -14,7 +14,7 @@ pub struct SourceText {
 /// A [`SourceText`](crate::insn::SourceText) of the file that calls this, given by its name without a folder.
 /// The text becomes part of the binary.
 ///
-/// ```ignore
+/// ```text
 /// // In my_tool.rs:
 /// static SOURCE: SourceText = rawbpf::source_text!("my_tool.rs");
 ///

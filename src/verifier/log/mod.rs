@@ -5,11 +5,11 @@
 //! its own.
 //!
 //! ```
-//! use rawbpf::verifier::log::{Event, events};
+//! use rawbpf::verifier::log::{LogEvent, events};
 //!
 //! let log = "0: R1=ctx() R10=fp0\n0: (95) exit\nR0 !read_ok\n";
 //! let said = events(log).find_map(|event| match event {
-//!     Event::Message(text) => Some(text),
+//!     LogEvent::Message(text) => Some(text),
 //!     _ => None,
 //! });
 //! assert_eq!(said, Some("R0 !read_ok"));
