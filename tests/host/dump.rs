@@ -184,7 +184,6 @@ fn what_may_not_be_seen_is_told_with_its_remedy() {
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(77), ""));
     assert!(ended.stderr.contains("needs CAP_SYS_ADMIN"), "{}", ended.stderr);
     assert!(ended.stderr.contains("sudo"), "{}", ended.stderr);
-    // Who may look at programs and not at the kernel's addresses.
     // Who may look at programs and not at the kernel's addresses, unless all who profile may.
     let blind = "setpriv --bounding-set=-syslog";
     let ended = tool::shell(&format!("{blind} $RAWBPF dump --id {id} --jit"));
