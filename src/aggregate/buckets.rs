@@ -4,11 +4,6 @@ use crate::error::Error;
 use crate::insn::Cond::{Ge, Lt};
 use crate::insn::{Asm, R, Regs};
 
-/// A per-CPU value of a map has at most 32 KiB.
-const MAX_STEPS: u16 = 4000;
-/// The program compares with one after the other.
-const MAX_BOUNDS: usize = 64;
-
 /// How values are put into buckets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Buckets {
@@ -28,6 +23,11 @@ pub enum Buckets {
 }
 
 impl Buckets {
+    /// The largest number of steps: a map's per-CPU value has at most 32 KiB.
+    pub const STEPS_MAX: u16 = 4000;
+    /// The largest number of bounds: the program compares with one after the other.
+    pub const BOUNDS_MAX: usize = 64;
+
     /// Checks that values can be counted so: widths are above 0, bounds rise, and all of it fits 64 bits and
     /// a map's value.
     ///
@@ -38,11 +38,12 @@ impl Buckets {
             Buckets::Log2 => true,
             Buckets::Linear { min, step, steps } => {
                 let end = step.checked_mul((*steps).into()).and_then(|all| all.checked_add(*min));
-                *step > 0 && (1..=MAX_STEPS).contains(steps) && end.is_some()
+                *step > 0 && (1..=Buckets::STEPS_MAX).contains(steps) && end.is_some()
             }
             Buckets::Custom(bounds) => {
                 let rise = bounds.is_sorted_by(|one, next| one < next);
-                rise && bounds.len() <= MAX_BOUNDS && bounds.first().is_some_and(|first| *first > 0)
+                rise && bounds.len() <= Buckets::BOUNDS_MAX
+                    && bounds.first().is_some_and(|first| *first > 0)
             }
         };
         let wrong =

@@ -33,9 +33,6 @@ impl DistributionOptions {
     }
 }
 
-/// The largest number of buckets: a map's per-CPU value has at most 32 KiB.
-const BUCKETS_MAX: u64 = 4000;
-
 fn linear(text: &str) -> Result<Buckets, String> {
     let [min, max, step] = numbers(text)?[..] else {
         return Err("it must be three numbers, separated by commas: MIN,MAX,STEP".into());
@@ -46,9 +43,10 @@ fn linear(text: &str) -> Result<Buckets, String> {
     if !(max - min).is_multiple_of(step) {
         return Err(format!("the distance from {min} to {max} is not a multiple of {step}"));
     }
-    match (max - min) / step {
-        steps @ ..=BUCKETS_MAX => Ok(Buckets::Linear { min, step, steps: steps as u16 }),
-        steps => Err(format!("it would make {steps} buckets; the limit is {BUCKETS_MAX}")),
+    let (steps, limit) = ((max - min) / step, Buckets::STEPS_MAX);
+    match u16::try_from(steps) {
+        Ok(steps) if steps <= limit => Ok(Buckets::Linear { min, step, steps }),
+        _ => Err(format!("it would make {steps} buckets; the limit is {limit}")),
     }
 }
 
@@ -57,9 +55,9 @@ fn custom(text: &str) -> Result<Buckets, String> {
     if !bounds.is_sorted_by(|one, next| one < next) || bounds[0] == 0 {
         return Err("the bounds must be above 0 and in rising order".into());
     }
-    // The program compares with one after the other.
-    if bounds.len() > 64 {
-        return Err(format!("{} bounds are too many; the limit is 64", bounds.len()));
+    if bounds.len() > Buckets::BOUNDS_MAX {
+        let (bounds, limit) = (bounds.len(), Buckets::BOUNDS_MAX);
+        return Err(format!("{bounds} bounds are too many; the limit is {limit}"));
     }
     Ok(Buckets::Custom(bounds))
 }
