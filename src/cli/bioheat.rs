@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::options::{BlockOptions, TraceOptions};
 use super::report;
+use super::time;
 use super::trace::{Output, TracedTool};
 use crate::aggregate::heat;
 use crate::error::Error;
@@ -29,9 +30,14 @@ use crate::view::svg::Picture;
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 #[command(mut_arg("interval", |arg| {
-    arg.default_value("2").help("Seconds for each row; fractions are allowed")
+    arg.help("Time of each row: seconds, or with a unit, as in 100ms, 1.5s or 1m [default: 2]")
 }))]
 #[command(mut_arg("count", |arg| arg.help("Number of rows [default: until Ctrl-C]")))]
+#[command(mut_arg("duration", |arg| {
+    arg.help("End after TIME, or after COUNT rows if that is sooner; the last row may be of a shorter time")
+}))]
+// A heat map of one row shows no time.
+#[command(mut_arg("summary", |arg| arg.hide(true)))]
 #[command(mut_arg("timestamp", |arg| arg.help("Print the time of day before each row")))]
 pub struct Options {
     #[command(flatten)]
@@ -88,11 +94,17 @@ impl Options {
     /// # Errors
     /// There is no such disk, or the picture cannot be written.
     pub fn traced(&self) -> Result<TracedTool, Error> {
+        if self.trace.schedule.summary {
+            let what = "a heat map shows how latency changes over time: it has no --summary";
+            return Err(Error::usage(what).hint("try: rawbpf biolatency --summary"));
+        }
+        let mut trace = self.trace.clone();
+        let interval = *trace.schedule.interval.get_or_insert(Duration::from_secs(2));
         let (disk, attach) = (self.block.disk()?, self.block.attach);
         let tool = bioheat::Bioheat::new(bioheat::Options { disk, attach });
-        let svg = self.svg.as_deref().map(|path| Svg::open(path, self)).transpose()?;
+        let svg = self.svg.as_deref().map(|path| Svg::open(path, self, interval)).transpose()?;
         let output = HeatMap {
-            interval: self.trace.interval,
+            interval,
             scale: self.scale(),
             timestamp: self.trace.timestamp,
             stats: self.stats,
@@ -104,11 +116,7 @@ impl Options {
             below_banner: 0,
             svg,
         };
-        Ok(TracedTool {
-            tool: Box::new(tool),
-            options: self.trace.clone(),
-            output: Box::new(output),
-        })
+        Ok(TracedTool { tool: Box::new(tool), options: trace, output: Box::new(output) })
     }
 
     fn palette(&self) -> Palette {
@@ -138,7 +146,7 @@ impl Options {
 
 /// Refuses a name that is a number: the name was forgotten, and the interval is in its place.
 fn check_name(path: &Path) -> Result<(), Error> {
-    let number = path.to_str().filter(|name| name.parse().is_ok_and(f64::is_finite));
+    let number = path.to_str().filter(|name| time::is_number(name));
     number.map_or(Ok(()), |number| {
         let what =
             format!("--svg needs the name of a file before the interval, and {number} is a number");
@@ -159,7 +167,7 @@ struct Svg {
 impl Svg {
     /// Tries at once whether the file can be written, since an error at the end would come too late.
     /// This neither leaves a new file nor changes an existing one.
-    fn open(path: &Path, options: &Options) -> Result<Svg, Error> {
+    fn open(path: &Path, options: &Options, interval: Duration) -> Result<Svg, Error> {
         check_name(path)?;
         let file = match OpenOptions::new().write(true).open(path) {
             Ok(file) => Some(file),
@@ -173,7 +181,7 @@ impl Svg {
         let disk = options.block.disk.as_deref().unwrap_or("all disks");
         let title =
             format!("Block I/O latency of {disk}, {}", clock::date_and_time(SystemTime::now()));
-        let picture = Picture::new(title, options.scale(), options.trace.interval);
+        let picture = Picture::new(title, options.scale(), interval);
         Ok(Svg { path: path.to_owned(), file, picture })
     }
 

@@ -100,7 +100,7 @@ impl Options {
             max_keys: self.max_keys,
         });
         // Each of several tables has its time, as in the tool of 2015.
-        let head = if self.trace.count == Some(1) { Head::Nothing } else { Head::Date };
+        let head = if self.trace.schedule.is_one_table() { Head::Nothing } else { Head::Date };
         let output = TablePrinter::new(Titles::Indented, false).above_lowest_used().below(head);
         Ok(TracedTool {
             tool: Box::new(tool),

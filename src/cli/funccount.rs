@@ -4,7 +4,9 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args};
 
 use super::options::{self, TraceOptions, whole};
+use super::schedule;
 use super::tables::TablePrinter;
+use super::time;
 use super::trace::TracedTool;
 use crate::error::Error;
 use crate::programs::funccount::By;
@@ -17,7 +19,7 @@ use crate::view::tables::Titles;
 #[command(mut_arg("interval", interval), mut_arg("count", count))]
 pub struct Options {
     /// Functions (vfs_read) and tracepoints (sched:sched_switch or t:sched:sched_switch), by name or
-    /// by pattern with *, ? and [..]. After them, the interval in seconds and the number of tables
+    /// by pattern with *, ? and [..]. After them, the interval and the number of tables
     #[arg(required = true, value_name = "FUNCTION|PATTERN")]
     words: Vec<String>,
 
@@ -55,7 +57,7 @@ fn by() -> impl TypedValueParser<Value = By> {
 
 /// The interval may also be an option, as in bcc's tool.
 fn interval(arg: Arg) -> Arg {
-    arg.short('i').long("interval").value_name("SECONDS")
+    arg.short('i').long("interval").value_name("TIME")
 }
 
 fn count(arg: Arg) -> Arg {
@@ -100,21 +102,21 @@ fn split<'a>(
     words: &'a [String],
     options: &TraceOptions,
 ) -> Result<(&'a [String], TraceOptions), Error> {
-    let patterns = words.iter().rposition(|word| word.parse::<f64>().is_err()).map_or(0, |n| n + 1);
+    let patterns = words.iter().rposition(|word| !time::is_number(word)).map_or(0, |n| n + 1);
     let (patterns, numbers) = words.split_at(patterns);
     if patterns.is_empty() {
         return Err(Error::usage("a function or a pattern must come before the numbers"));
     }
     let mut options = options.clone();
     if let Some(interval) = numbers.first() {
-        options.interval = options::interval(interval)
-            .map_err(|why| Error::usage(format!("the interval {interval}: {why}")))?;
+        let parsed = time::interval(interval);
+        options.schedule.interval =
+            Some(parsed.map_err(|why| Error::usage(format!("the interval {interval}: {why}")))?);
     }
     if let Some(count) = numbers.get(1) {
-        let parsed = count.parse().ok().filter(|count| *count > 0);
-        options.count = Some(parsed.ok_or_else(|| {
-            Error::usage(format!("the count {count}: it must be a whole number from 1"))
-        })?);
+        let parsed = schedule::count(count);
+        options.schedule.count =
+            Some(parsed.map_err(|why| Error::usage(format!("the count {count}: {why}")))?);
     }
     match numbers.get(2) {
         Some(more) => Err(Error::usage(format!(
@@ -142,7 +144,7 @@ mod tests {
         let line =
             CommandLine::try_parse_from(words).map_err(|error| Error::usage(error.to_string()))?;
         let (patterns, trace) = split(&line.options.words, &line.options.trace)?;
-        Ok((patterns.to_vec(), trace.interval.as_secs_f64(), trace.count))
+        Ok((patterns.to_vec(), trace.schedule.interval().as_secs_f64(), trace.schedule.count))
     }
 
     #[test]
@@ -152,6 +154,8 @@ mod tests {
         assert_eq!(read("a b 0.5").unwrap(), (names(&["a", "b"]), 0.5, None));
         assert_eq!(read("a --by comm 1 3").unwrap(), (names(&["a"]), 1.0, Some(3)));
         assert_eq!(read("-i 2 a -n 4").unwrap(), (names(&["a"]), 2.0, Some(4)));
+        assert_eq!(read("a b 100ms 3").unwrap(), (names(&["a", "b"]), 0.1, Some(3)));
+        assert_eq!(read("inf 1m").unwrap(), (names(&["inf"]), 60.0, None));
     }
 
     #[test]
@@ -162,6 +166,7 @@ mod tests {
             ("a 1 0", "must be a whole number from 1"),
             ("a 1 1.5", "must be a whole number from 1"),
             ("a 1 2 3", "3 is one number too many"),
+            ("a 1x", "as in 100ms"),
         ] {
             let error = read(words).unwrap_err();
             assert!(error.what.contains(said), "{words}: {error}");

@@ -10,8 +10,8 @@ use clap::{Args, ValueEnum};
 use nix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value, json};
 
-use super::options;
 use super::stop::Stop;
+use super::time;
 use crate::error::Error;
 use crate::host::holders::{FdInfo, Holders};
 use crate::host::{KernelTypes, clock, refusal};
@@ -37,9 +37,9 @@ pub struct Options {
     #[arg(long)]
     json: bool,
 
-    /// Count for SECONDS how often each program runs and how long it takes. Without this option, the
+    /// Count for TIME, such as 5 or 500ms, how often each program runs and how long it takes. Without this option, the
     /// counts are the kernel's since the program was loaded, if kernel.bpf_stats_enabled is 1
-    #[arg(long, value_name = "SECONDS", value_parser = options::interval)]
+    #[arg(long, value_name = "TIME", value_parser = time::interval)]
     stats: Option<Duration>,
 
     /// On failure, print the kernel's own answer too

@@ -26,8 +26,10 @@ mod list;
 mod options;
 mod report;
 mod run;
+mod schedule;
 mod stop;
 mod tables;
+mod time;
 mod trace;
 mod verify;
 

@@ -2,11 +2,11 @@
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, ValueEnum};
 
+use super::schedule::Schedule;
 use crate::error::Error;
 use crate::host::{AttachKind, Disk};
 use crate::sample::Setting;
@@ -16,13 +16,8 @@ use crate::view::dump::Format;
 /// The options that all tracing tools share: when and what to print.
 #[derive(Args, Clone, Debug)]
 pub struct TraceOptions {
-    /// Seconds between two tables; fractions are allowed
-    #[arg(default_value = "5", value_parser = interval, allow_negative_numbers = true)]
-    pub interval: Duration,
-
-    /// Number of tables [default: until Ctrl-C]
-    #[arg(value_parser = count, allow_negative_numbers = true)]
-    pub count: Option<u64>,
+    #[command(flatten)]
+    pub schedule: Schedule,
 
     /// Print the time of day above each table
     #[arg(short = 'T', long)]
@@ -67,11 +62,7 @@ impl TraceOptions {
     /// The options that decide what is counted and how often.
     pub fn settings(&self) -> Vec<(&'static str, Setting)> {
         let btf = self.btf.as_ref().map(|path| path.to_string_lossy().into_owned());
-        vec![
-            ("interval", Setting::Seconds(self.interval.as_secs_f64())),
-            ("count", self.count.into()),
-            ("btf", btf.into()),
-        ]
+        self.schedule.settings().into_iter().chain([("btf", btf.into())]).collect()
     }
 }
 
@@ -135,26 +126,4 @@ where
         let spelled = |one: &T| spelling(*one).matches(&text, false);
         all.into_iter().find(spelled).expect("the parser lets only these through")
     })
-}
-
-fn count(text: &str) -> Result<u64, String> {
-    match text.parse() {
-        Ok(count) if count > 0 => Ok(count),
-        _ => Err("it must be a whole number from 1".into()),
-    }
-}
-
-/// An interval in seconds: a day at most, and at least a millisecond, since printing takes time.
-pub(super) fn interval(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| match Format::from_str(text, false) {
-        Ok(_) => {
-            format!("it is not a number of seconds; a format follows an =: --dump-insns={text}")
-        }
-        Err(_) => "it is not a number of seconds".to_owned(),
-    })?;
-    if (0.001..=86400.0).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("it must be from 0.001 to 86400 seconds".into())
-    }
 }

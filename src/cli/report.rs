@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::host::refusal;
 use crate::run::{AttachedProgram, LeftOutProgram, Session, SkippedKind};
 use crate::view::color::{Palette, Terminal};
-use crate::view::duration::{milliseconds, seconds};
+use crate::view::duration::milliseconds;
 
 /// A progress bar on a terminal's stderr, drawn only once a start takes noticeably long.
 pub struct Bar {
@@ -129,10 +129,7 @@ fn some(attached: &[AttachedProgram]) -> String {
 /// # Errors
 /// stdout could not be written.
 pub fn tracing(what: &str, options: &TraceOptions, out: &mut dyn Write) -> io::Result<()> {
-    let mut line = format!("Tracing {what}... Interval {} secs.", seconds(options.interval));
-    if options.count.is_none() {
-        line.push_str(" Ctrl-C to end.");
-    }
+    let line = format!("Tracing {what}... {}", options.schedule.sentence());
     if options.json || !io::stdout().is_terminal() {
         say!("{line}");
         return Ok(());

@@ -117,6 +117,14 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let kinds: Vec<_> = text.programs.iter().map(|spec| spec.kind).collect();
     let tests: Vec<_> = kinds.iter().filter_map(test).collect();
     if tests.len() == programs.len() {
+        let schedule = &options.trace.schedule;
+        if schedule.duration.is_some() || schedule.summary {
+            let what =
+                "the programs of this file are run once: --duration and --summary do not apply";
+            return Err(Error::usage(what)
+                .hint("try: --repeat N for the average time of N runs")
+                .into());
+        }
         return test_run(options, &text, &programs, &tests);
     }
     if let Some(program) = programs.iter().zip(&kinds).find(|(_, kind)| test(kind).is_some()) {

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::export::json;
 use crate::host::{KernelTypes, clock, refusal};
 use crate::insn::Endian;
-use crate::run::{Event, Events, Progress};
+use crate::run::{Event, Progress};
 use crate::sample::Sample;
 use crate::sys::signal::StopSignal;
 use crate::tools::{Running, Tool};
@@ -62,6 +62,7 @@ impl TracedTool {
         if let Some(format) = self.options.dump_insns {
             return self.dump(format);
         }
+        self.options.schedule.check()?;
         let types = self.types()?;
         let TracedTool { tool, options, mut output } = self;
         let mut out = io::stdout().lock();
@@ -121,8 +122,7 @@ fn print_all(
         out.flush()?;
     }
     let stdout = io::stdout();
-    let events = Events::every(options.interval, options.count);
-    let mut events = events.until(signal).while_read(&stdout);
+    let mut events = options.schedule.begin().until(signal).while_read(&stdout);
     loop {
         let event = events.wait().map_err(|error| Error::failed(error.to_string()))?;
         if event == Event::Unread {

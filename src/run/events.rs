@@ -44,7 +44,11 @@ pub struct Events<'a> {
     length: Duration,
     /// How many are left; None for no end.
     left: Option<u64>,
+    /// When the first began.
+    begin: Instant,
     deadline: Instant,
+    /// When the last interval ends, even if it is shorter than the others.
+    end: Option<Instant>,
     stop: Option<BorrowedFd<'a>>,
     output: Option<BorrowedFd<'a>>,
     watched: Vec<BorrowedFd<'a>>,
@@ -55,9 +59,19 @@ pub struct Events<'a> {
 impl<'a> Events<'a> {
     /// Intervals of this length, `count` of them or without end. The first begins now.
     pub fn every(length: Duration, count: Option<u64>) -> Events<'a> {
-        let deadline = after(Instant::now(), length);
-        let (stop, output, watched) = (None, None, vec![]);
-        Events { length, left: count, deadline, stop, output, watched, turn: 0 }
+        let begin = Instant::now();
+        let deadline = after(begin, length);
+        let (end, stop, output, watched) = (None, None, None, vec![]);
+        Events { length, left: count, begin, deadline, end, stop, output, watched, turn: 0 }
+    }
+
+    /// Ends this time after the first interval began, unless `count` intervals end before. The last
+    /// interval may be shorter.
+    pub fn ending_after(mut self, time: Duration) -> Events<'a> {
+        let end = after(self.begin, time);
+        self.deadline = self.deadline.min(end);
+        self.end = Some(end);
+        self
     }
 
     /// Ends the last interval as soon as `stop` is readable, such as an eventfd that a signal handler
@@ -90,9 +104,11 @@ impl<'a> Events<'a> {
         // A process that was stopped, or could not print, goes on with a whole interval rather
         // than with several empty ones.
         let (next, now) = (after(self.deadline, self.length), Instant::now());
-        self.deadline = if next > now { next } else { after(now, self.length) };
+        let next = if next > now { next } else { after(now, self.length) };
+        let over = self.end.is_some_and(|end| self.deadline >= end || now >= end);
+        self.deadline = self.end.map_or(next, |end| next.min(end));
         self.left = self.left.map(|left| left.saturating_sub(1));
-        Ok(if self.left == Some(0) { Event::Last } else { Event::Interval })
+        Ok(if over || self.left == Some(0) { Event::Last } else { Event::Interval })
     }
 
     /// Waits for the deadline, or for what comes before it.
@@ -158,6 +174,33 @@ mod tests {
         let mut events = Events::every(Duration::from_millis(1), Some(3));
         let seen = [(); 3].map(|()| events.wait().unwrap());
         assert_eq!(seen, [Event::Interval, Event::Interval, Event::Last]);
+    }
+
+    #[test]
+    fn a_run_of_a_given_time_ends_with_a_shorter_interval() {
+        let start = Instant::now();
+        let every = Events::every(Duration::from_millis(40), None);
+        let mut events = every.ending_after(Duration::from_millis(100));
+        let seen = [(); 3].map(|()| events.wait().unwrap());
+        assert_eq!(seen, [Event::Interval, Event::Interval, Event::Last]);
+        assert!(start.elapsed() >= Duration::from_millis(100));
+    }
+
+    #[test]
+    fn a_time_that_intervals_fill_has_no_empty_interval_at_its_end() {
+        let every = Events::every(Duration::from_millis(10), None);
+        let mut events = every.ending_after(Duration::from_millis(30));
+        let intervals = std::iter::repeat_with(|| events.wait().unwrap());
+        assert!(intervals.take_while(|event| *event != Event::Last).count() <= 2);
+    }
+
+    #[test]
+    fn a_time_or_a_number_of_intervals_ends_a_run_whichever_is_first() {
+        let hour = Events::every(Duration::from_millis(1), Some(1)).ending_after(HOUR);
+        let millisecond = Events::every(HOUR, Some(9)).ending_after(Duration::from_millis(1));
+        for mut events in [hour, millisecond] {
+            assert_eq!(events.wait().unwrap(), Event::Last);
+        }
     }
 
     #[test]

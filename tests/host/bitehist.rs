@@ -103,6 +103,44 @@ fn ctrl_c_and_sigterm_end_the_interval_and_print_it() {
 }
 
 #[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn a_duration_ends_the_run_with_a_shorter_interval() {
+    let output = tool::run("bitehist", &["--json", "300ms", "--duration", "1s"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(output.stderr.contains("Interval 0.3 secs, for 1 secs."), "{}", output.stderr);
+    let intervals = intervals(&output.stdout);
+    let length = |line: &serde_json::Value| {
+        let moment = |name: &str| line[name].as_u64().unwrap();
+        moment("end_monotonic_ns") - moment("start_monotonic_ns")
+    };
+    // A busy host may be late, but never early.
+    assert!((2..=4).contains(&intervals.len()), "{}", output.stdout);
+    let whole: u64 = intervals.iter().map(length).sum();
+    assert!(whole >= 999_000_000, "{}", output.stdout);
+    let run: serde_json::Value =
+        serde_json::from_str(output.stdout.lines().next().unwrap()).unwrap();
+    assert_eq!(run["options"]["interval"], 0.3);
+    assert_eq!(run["options"]["duration"], 1.0);
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn a_summary_is_one_table_of_the_whole_run() {
+    let disk = LoopDisk::new();
+    let tool = Tool::start("bitehist", &["-d", disk.name(), "--json", "--summary"]);
+    disk.read(16, 101);
+    let output = tool.stop();
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(output.stderr.contains("One table at the end. Ctrl-C to end."), "{}", output.stderr);
+    assert_eq!(counted(row(&interval(&output.stdout))), [(16, 101)]);
+    for args in [["--summary", "0.1", "3"], ["--summary", "--duration", "0.3"]] {
+        let output = tool::run("bitehist", &args);
+        assert_eq!(output.stdout.matches("distribution").count(), 1, "{args:?}: {}", output.stdout);
+        assert!(output.stderr.contains("at the end, after 0.3 secs."), "{}", output.stderr);
+    }
+}
+
+#[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn a_closed_pipe_ends_quietly() {
     let mut tool = Tool::start("bitehist", &["--json", "0.05"]);
