@@ -3,11 +3,10 @@
 
 use std::process::ExitCode;
 
-use dlmalloc::GlobalDlmalloc;
+use rawbpf::sys::Allocator;
 
-/// One allocator with every C library. It asks the kernel for memory less often than theirs.
 #[global_allocator]
-static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     rawbpf::cli::run(std::env::args_os().collect()).into()

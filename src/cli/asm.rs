@@ -1,15 +1,13 @@
 //! `rawbpf asm`: from text to bytes.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use super::dump::{Dumped, dump};
 use super::input;
+use super::output_file::OutputFile;
 use super::stop::Stop;
-use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::insn::Endian;
 use crate::source::write::object;
@@ -26,7 +24,7 @@ pub struct Options {
     #[arg(long, value_name = "FORMAT", default_value = "hex", value_parser = emit)]
     emit: Emit,
 
-    /// Write to FILE instead of stdout
+    /// Write to FILE instead of stdout, which is -
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -78,6 +76,7 @@ Each line is an instruction, as the verifier or llvm-objdump prints it. The text
   ; comment   # comment   // comment";
 
 pub fn run(options: &Options) -> Result<(), Stop> {
+    let output = OutputFile::open(options.output.as_deref().unwrap_or(Path::new("-")))?;
     let types = KernelTypes::new(options.btf.as_deref())?;
     let text = input::read(&options.file, &types)?;
     let endian = match options.endian {
@@ -93,14 +92,5 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         }
         Emit::Elf => bytes = object(&text, endian)?,
     }
-    match &options.output {
-        None => {
-            let mut out = io::stdout().lock();
-            out.write_all(&bytes)?;
-            Ok(out.flush()?)
-        }
-        Some(path) => File::create(path)
-            .and_then(|mut file| file.write_all(&bytes))
-            .map_err(|error| Error::failed(format!("{}: {error}", path.display())).into()),
-    }
+    output.write(&bytes)
 }

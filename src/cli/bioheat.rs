@@ -1,7 +1,6 @@
 //! `rawbpf bioheat`: its options, and the heat map row by row.
 
 use std::env;
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -9,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, ValueEnum};
 
 use super::options::{BlockOptions, TraceOptions};
-use super::report;
+use super::output_file::OutputFile;
+use super::stop::Stop;
 use super::time;
 use super::trace::{Output, TracedTool};
 use crate::aggregate::heat;
@@ -59,7 +59,7 @@ pub struct Options {
     stats: bool,
 
     /// At the end, write the whole run as a picture for a browser, including the raw numbers. Beyond
-    /// 1000 rows, neighbouring rows are merged
+    /// 1000 rows, neighbouring rows are merged. With - the picture goes to stdout, and nothing else does
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
@@ -158,46 +158,24 @@ fn check_name(path: &Path) -> Result<(), Error> {
 
 /// The picture, and its file.
 struct Svg {
-    path: PathBuf,
-    /// The file, if it existed before the run.
-    file: Option<File>,
+    file: OutputFile,
     picture: Picture,
 }
 
 impl Svg {
-    /// Tries at once whether the file can be written, since an error at the end would come too late.
-    /// This neither leaves a new file nor changes an existing one.
+    /// Finds out at once whether the file can be written, since an error at the end would come too late.
     fn open(path: &Path, options: &Options, interval: Duration) -> Result<Svg, Error> {
         check_name(path)?;
-        let file = match OpenOptions::new().write(true).open(path) {
-            Ok(file) => Some(file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let created = File::create_new(path).and_then(|_| fs::remove_file(path));
-                created.map_err(|error| report::unwritable(path, &error))?;
-                None
-            }
-            Err(error) => return Err(report::unwritable(path, &error)),
-        };
+        let file = OutputFile::open(path)?;
+        if file.is_stdout() && options.trace.json {
+            return Err(Error::usage("--json and --svg would both be on stdout")
+                .hint("try: the name of a file for --svg"));
+        }
         let disk = options.block.disk.as_deref().unwrap_or("all disks");
         let title =
             format!("Block I/O latency of {disk}, {}", clock::date_and_time(SystemTime::now()));
         let picture = Picture::new(title, options.scale(), interval);
-        Ok(Svg { path: path.to_owned(), file, picture })
-    }
-
-    fn write(&mut self) -> Result<(), Error> {
-        let written = self.write_file(self.picture.to_svg().as_bytes());
-        written.map_err(|error| report::unwritable(&self.path, &error))
-    }
-
-    fn write_file(&mut self, text: &[u8]) -> io::Result<()> {
-        let mut file = match self.file.take() {
-            Some(file) => file,
-            None => File::create(&self.path)?,
-        };
-        // A pipe has no length to set.
-        let _ = file.set_len(0);
-        file.write_all(text)
+        Ok(Svg { file, picture })
     }
 }
 
@@ -250,6 +228,10 @@ impl Output for HeatMap {
     }
 
     fn print(&mut self, _: &Sample, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+        if self.svg.as_ref().is_some_and(|svg| svg.file.is_stdout()) {
+            // The picture alone is there, at the end.
+            return Ok(());
+        }
         let layout = self.layout();
         if self.layout.is_none() {
             write!(out, "{}", layout.legend(self.palette))?;
@@ -263,11 +245,18 @@ impl Output for HeatMap {
         write!(out, "{}", layout.row(&self.row, time, self.palette))
     }
 
-    fn finish(&mut self) -> Result<(), Error> {
+    fn capabilities(&self) -> u64 {
+        self.svg.as_ref().map_or(0, |svg| svg.file.capabilities())
+    }
+
+    fn finish(&mut self) -> Result<(), Stop> {
         // Missed events are reported as in all tools.
         for lost in self.lost.iter().filter(|lost| lost.what != LostKind::MissedEvents) {
             say!("bioheat: {lost}");
         }
-        self.svg.as_mut().map_or(Ok(()), Svg::write)
+        match self.svg.take() {
+            Some(Svg { file, picture }) => file.write(picture.to_svg().as_bytes()),
+            None => Ok(()),
+        }
     }
 }

@@ -24,6 +24,7 @@ mod input;
 mod lesson;
 mod list;
 mod options;
+mod output_file;
 mod report;
 mod run;
 mod schedule;
@@ -41,6 +42,7 @@ use std::path::Path;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
+use crate::sys::signal::survive_file_limit;
 use crate::view::dump::Format;
 use stop::Stop;
 use trace::TracedTool;
@@ -161,6 +163,7 @@ pub fn command() -> clap::Command {
 /// Runs the command that the arguments name, and returns the exit code. Failures are reported on
 /// stderr.
 pub fn run(args: Vec<OsString>) -> u8 {
+    survive_file_limit();
     let command = match parse(named(args)) {
         Ok(command) => command,
         Err(error) => return usage(&error),

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::options::TraceOptions;
+use super::output_file::OutputFile;
+use super::stop::Stop;
 use crate::error::Error;
 use crate::host::refusal;
 use crate::run::{AttachedProgram, LeftOutProgram, Session, SkippedKind};
@@ -90,20 +92,10 @@ pub fn detail(error: &Error, indent: &str) {
 /// Writes the verifier's log of a refused program to a file; `-` means stdout.
 pub fn verifier_log(tool: &str, error: &Error, file: Option<&Path>) {
     let (Some(refused), Some(file)) = (&error.refused, file) else { return };
-    let written = match file.as_os_str() == "-" {
-        true => io::stdout().write_all(refused.log.as_bytes()),
-        false => std::fs::write(file, &refused.log),
-    };
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(error) => say!("{tool}: {}", unwritable(file, &error).what),
-        Ok(()) => {}
+    let file = OutputFile::open(file).map_err(Stop::Error);
+    if let Err(Stop::Error(error)) = file.and_then(|file| file.write(refused.log.as_bytes())) {
+        say!("{tool}: {error}");
     }
-}
-
-/// The error for a file that cannot be written.
-pub fn unwritable(path: &Path, error: &io::Error) -> Error {
-    Error::failed(format!("{} cannot be written: {error}", path.display()))
 }
 
 /// Whether the stream is a terminal with colours, and the user wants them.

@@ -30,11 +30,17 @@ pub trait Output {
     /// Keeps what is printed only at the end. Called for each sample, also if it is printed as JSON.
     fn keep(&mut self, _: &Sample) {}
 
+    /// The capabilities that [`Output::finish`] needs, a bit for each number.
+    #[allow(dead_code)] // Nothing drops capabilities yet.
+    fn capabilities(&self) -> u64 {
+        0
+    }
+
     /// Called after the last interval, or when the output was closed.
     ///
     /// # Errors
     /// Something that is left for the end failed, such as writing a file.
-    fn finish(&mut self) -> Result<(), Error> {
+    fn finish(&mut self) -> Result<(), Stop> {
         Ok(())
     }
 }

@@ -23,9 +23,11 @@ impl Errno {
     pub const EBUSY: Errno = Errno(libc::EBUSY);
     pub const EEXIST: Errno = Errno(libc::EEXIST);
     pub const EFAULT: Errno = Errno(libc::EFAULT);
+    pub const EFBIG: Errno = Errno(libc::EFBIG);
     pub const EILSEQ: Errno = Errno(libc::EILSEQ);
     pub const EINTR: Errno = Errno(libc::EINTR);
     pub const EINVAL: Errno = Errno(libc::EINVAL);
+    pub const ELOOP: Errno = Errno(libc::ELOOP);
     pub const EMFILE: Errno = Errno(libc::EMFILE);
     pub const ENFILE: Errno = Errno(libc::ENFILE);
     pub const ENODEV: Errno = Errno(libc::ENODEV);
@@ -36,6 +38,7 @@ impl Errno {
     pub const EOPNOTSUPP: Errno = Errno(libc::EOPNOTSUPP);
     pub const EPERM: Errno = Errno(libc::EPERM);
     pub const ERANGE: Errno = Errno(libc::ERANGE);
+    pub const EROFS: Errno = Errno(libc::EROFS);
     pub const ESRCH: Errno = Errno(libc::ESRCH);
     /// The kernel's internal "not supported", 524. It is not EOPNOTSUPP (95).
     pub const ENOTSUPP: Errno = Errno(524);

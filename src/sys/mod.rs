@@ -16,6 +16,7 @@
 //! | [`link`] | attach without a perf event: raw tracepoints, fentry, many functions at once |
 //! | [`object`] | loaded objects: information about programs, maps, links and BTF |
 //! | [`code`] | the code of a loaded program, as the verifier and the JIT changed it |
+//! | [`Allocator`] | the memory of the command; only with the feature `cli` |
 //! | [`capability`] | do something with fewer capabilities |
 //! | [`clock`] | the wall clock in the host's time zone |
 //! | [`cpu`] | the number of CPUs for which a per-CPU map has values |
@@ -25,6 +26,8 @@
 
 #![deny(clippy::undocumented_unsafe_blocks)]
 
+#[cfg(feature = "cli")]
+mod allocator;
 mod attr;
 pub mod btf;
 pub(crate) mod call;
@@ -49,6 +52,8 @@ pub mod tracefs;
 #[cfg(test)]
 mod wire;
 
+#[cfg(feature = "cli")]
+pub use allocator::Allocator;
 pub use btf::LoadedBtf;
 pub use error::{Errno, FileError, LoadError, SysError};
 pub use link::Link;

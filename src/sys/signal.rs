@@ -67,6 +67,19 @@ impl AsFd for StopSignal {
     }
 }
 
+/// From now on a write beyond the limit of a file's size (`ulimit -f`) fails with EFBIG instead of ending the
+/// process by SIGXFSZ. Programs that this process starts are not affected.
+pub fn survive_file_limit() {
+    extern "C" fn nothing(_: libc::c_int) {}
+    let handler: extern "C" fn(libc::c_int) = nothing;
+    // SAFETY: all bytes zero are an action: no flags, an empty mask.
+    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    action.sa_sigaction = handler as libc::sighandler_t;
+    action.sa_flags = libc::SA_RESTART;
+    // SAFETY: the action is whole, its handler does nothing, and the old action is not asked for.
+    unsafe { libc::sigaction(libc::SIGXFSZ, &action, std::ptr::null_mut()) };
+}
+
 /// Whether the process ignores this signal.
 fn is_ignored(signal: i32) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();

@@ -1,9 +1,6 @@
 //! Each request in a cell.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -11,33 +8,9 @@ use nix::sys::signal::{SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM};
 use serde_json::Value;
 
 use crate::disk::{LoopDisk, with_all_ends};
+use crate::folder::Folder;
 use crate::lines::{count, intervals, lost, row};
 use crate::tool::{self, Tool};
-
-/// A folder of one test's own.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = env::temp_dir().join(format!("rawbpf-test-{}-{name}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Folder(path)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    fn files(&self) -> Vec<OsString> {
-        fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name()).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// 997 reads while rows come five times a second, by this attach kind.
 #[track_caller]

@@ -168,9 +168,14 @@ fn a_copy_is_edited_checked_and_kept() {
     assert_eq!(copy, LESSONS[0].broken().replace("r1 =", "r0="));
     let list = learner.lesson(&[]).stdout;
     assert!(list.starts_with("done   1  ") && list.contains("1 of 30 done; next: rawbpf lesson 2"));
-    for editor in ["nosuch", "false"] {
+    for (editor, why) in [
+        ("nosuch -x", "the editor nosuch -x does not start"),
+        ("false", "the editor false ended with exit code 1"),
+        ("kill -9 $$; :", "was ended by signal 9"),
+    ] {
         let ended = learner.with("EDITOR", editor, &["2", "--edit"]);
         assert_eq!((ended.code, &*ended.stdout), (Some(1), ""), "{}", ended.stderr);
+        assert!(ended.stderr.contains(why), "{}", ended.stderr);
     }
     // Nowhere to write is no reason not to learn.
     let ended = learner.with("XDG_STATE_HOME", "/proc/nosuch", &[]);
@@ -181,6 +186,34 @@ fn a_copy_is_edited_checked_and_kept() {
     let ended = learner.with("XDG_STATE_HOME", "/proc/nosuch", &args);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("could not be written"), "{}", ended.stderr);
+}
+
+/// As git(1) runs it: a text for the shell, with quotes, options and variables.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn the_editor_may_be_any_words_of_the_shell() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let learner = Learner::new("words");
+    let spaced = learner.0.join("my editor");
+    fs::write(&spaced, "#!/bin/sh\nprintf '%s\\n' \"$@\" > \"$SEEN\"\n").unwrap();
+    fs::set_permissions(&spaced, fs::Permissions::from_mode(0o755)).unwrap();
+    let (seen, spaced) = (learner.0.join("seen"), spaced.display());
+    let copy = learner.0.join("rawbpf/01-result.bpf");
+    for editor in [
+        format!("\"{spaced}\" --wait 'two words'"),
+        format!("env 'E={spaced}' sh -c '\"$E\" \"$@\"' -"),
+    ] {
+        let mut command = Command::new(RAWBPF);
+        command.args(["lesson", "1", "--edit"]).env("XDG_STATE_HOME", &learner.0);
+        // A blank variable counts as none.
+        command.env("VISUAL", " ").env("EDITOR", &editor).env("SEEN", &seen);
+        let ended: Ended = command.output().unwrap().into();
+        let words = fs::read_to_string(&seen).unwrap();
+        assert!(words.ends_with(&format!("{}\n", copy.display())), "{words}{}", ended.stderr);
+        assert!(words.contains("--wait\ntwo words\n") || editor.starts_with("env"), "{words}");
+        fs::remove_file(&seen).unwrap();
+    }
 }
 
 #[test]

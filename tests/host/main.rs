@@ -11,6 +11,8 @@ mod disk;
 mod distributions;
 mod doctor;
 mod dump;
+mod files;
+mod folder;
 mod funccount;
 mod funclatency;
 mod lesson;

@@ -1,10 +1,11 @@
 //! A learner's files: copies of programs, and the list of finished lessons.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use super::editor;
+use crate::cli::output_file::{OutputFile, unwritable};
+use crate::cli::stop::Stop;
 use crate::error::Error;
 use crate::lessons::Lesson;
 
@@ -27,14 +28,12 @@ pub fn done() -> String {
 ///
 /// # Errors
 /// The list cannot be written.
-pub fn remember(lesson: &Lesson) -> io::Result<()> {
+pub fn remember(lesson: &Lesson) -> Result<(), Stop> {
     if done().lines().any(|name| name == lesson.name) {
         return Ok(());
     }
-    let folder = folder().ok_or_else(|| io::Error::new(ErrorKind::NotFound, HOMELESS))?;
-    fs::create_dir_all(&folder)?;
-    let mut file = OpenOptions::new().append(true).create(true).open(folder.join(DONE))?;
-    writeln!(file, "{}", lesson.name)
+    let folder = folder().ok_or_else(|| Error::failed(HOMELESS))?;
+    write(&folder.join(DONE), &format!("{}{}\n", done(), lesson.name))
 }
 
 fn path(lesson: &Lesson) -> Result<PathBuf, Error> {
@@ -62,34 +61,23 @@ pub fn made(lesson: &Lesson, number: usize) -> Result<PathBuf, Error> {
 ///
 /// # Errors
 /// There is no place for the copy, or no editor.
-pub fn edit(lesson: &Lesson) -> Result<PathBuf, Error> {
+pub fn edit(lesson: &Lesson) -> Result<PathBuf, Stop> {
     let path = path(lesson)?;
-    write_new(&path, lesson.broken()).map_err(|error| {
-        Error::failed(format!("{}: {error}", path.display()))
-            .hint("try: XDG_STATE_HOME=/tmp rawbpf lesson ...")
-    })?;
-    say!("lesson: {}", path.display());
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let editor = variable("VISUAL").or_else(|| variable("EDITOR")).unwrap_or("vi".into());
-    let mut words = editor.split_whitespace();
-    let program = words.next().unwrap_or_default();
-    let ended = Command::new(program).args(words).arg(&path).status();
-    match ended {
-        Ok(status) if status.success() => Ok(path),
-        Ok(status) => Err(Error::failed(format!("{editor} ended with {status}"))),
-        Err(error) => Err(Error::failed(format!("the editor {editor} does not start: {error}"))
-            .hint("try: EDITOR=nano, or another editor that is installed")),
+    if !path.exists() {
+        write(&path, lesson.broken()).map_err(|stop| match stop {
+            Stop::Error(error) => error.hint("try: XDG_STATE_HOME=/tmp rawbpf lesson ...").into(),
+            stop => stop,
+        })?;
     }
+    say!("lesson: {}", path.display());
+    editor::edit(&path)?;
+    Ok(path)
 }
 
-/// Writes a file unless it exists.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a file, and makes its folder.
+fn write(path: &Path, text: &str) -> Result<(), Stop> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).map_err(|error| unwritable(path, &error))?;
     }
-    match OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(mut file) => file.write_all(text.as_bytes()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
+    OutputFile::open(path)?.write(text.as_bytes())
 }

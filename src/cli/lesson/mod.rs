@@ -2,6 +2,7 @@
 
 mod check;
 mod copy;
+mod editor;
 mod program;
 
 use std::borrow::Cow;
@@ -182,8 +183,8 @@ fn check(lesson: &Lesson, number: usize, file: &Path) -> Result<(), Stop> {
         false => writeln!(out, "Next: rawbpf lesson {next}")?,
     }
     out.flush()?;
-    if let Err(error) = remembered {
-        say!("lesson: the list of finished lessons could not be written: {error}");
+    if let Err(Stop::Error(error)) = remembered {
+        say!("lesson: the list of finished lessons could not be written: {}", error.what);
     }
     Ok(())
 }

@@ -1,12 +1,8 @@
 //! The walk as a web page.
 
-use std::fs;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io;
 
 use super::walk::last;
-use crate::cli::report;
-use crate::cli::stop::Stop;
 use crate::verifier::draw::page::{About, Page, PageSection};
 use crate::verifier::verified::Verified;
 
@@ -32,17 +28,4 @@ pub fn add(verified: &Verified, page: &mut Page) -> io::Result<()> {
     let (attached, refused) = (&verified.attach(), *refused);
     page.add(section, &About { name, attached, refused, missing: &missing });
     Ok(())
-}
-
-/// Writes the page to a file; `-` is stdout.
-///
-/// # Errors
-/// It could not be written.
-pub fn write(page: &Page, file: &Path, out: &mut dyn Write) -> Result<(), Stop> {
-    let html = page.to_html();
-    if file == Path::new("-") {
-        out.write_all(html.as_bytes())?;
-        return Ok(out.flush()?);
-    }
-    Ok(fs::write(file, html).map_err(|error| report::unwritable(file, &error))?)
 }

@@ -1,10 +1,8 @@
 //! What the kernel said of each program, in a file: `--verifier-log`.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::cli::report;
+use crate::cli::output_file::{BegunFile, OutputFile};
 use crate::cli::stop::Stop;
 use crate::error::Error;
 use crate::sys::file;
@@ -13,8 +11,8 @@ use crate::verifier::verified::Verified;
 
 /// A file of logs, or stdout.
 pub struct Logs {
-    path: PathBuf,
-    file: Option<File>,
+    file: BegunFile,
+    is_stdout: bool,
 }
 
 impl Logs {
@@ -23,33 +21,31 @@ impl Logs {
     /// # Errors
     /// It cannot be written.
     pub fn create(path: &Path) -> Result<Logs, Error> {
-        let file = match path.as_os_str() == "-" {
-            true => None,
-            false => Some(File::create(path).map_err(|error| report::unwritable(path, &error))?),
-        };
-        Ok(Logs { path: path.to_owned(), file })
+        let file = OutputFile::open(path)?;
+        Ok(Logs { is_stdout: file.is_stdout(), file: file.begin()? })
     }
 
     pub fn is_stdout(&self) -> bool {
-        self.file.is_none()
+        self.is_stdout
     }
 
     /// Adds what was said of a program.
     ///
     /// # Errors
     /// It could not be written.
-    pub fn write(&mut self, verified: &Verified, out: &mut dyn Write) -> Result<(), Stop> {
+    pub fn write(&mut self, verified: &Verified) -> Result<(), Stop> {
         let Verified { name, program, .. } = verified;
         let head = recording::head(name, &verified.attach(), verified.verdict(), &release());
         let end = if program.log.ends_with('\n') || program.log.is_empty() { "" } else { "\n" };
-        let text = [head.as_str(), program.log.as_str(), end].concat();
-        match &mut self.file {
-            None => Ok(out.write_all(text.as_bytes())?),
-            Some(file) => {
-                let written = file.write_all(text.as_bytes());
-                Ok(written.map_err(|error| report::unwritable(&self.path, &error))?)
-            }
-        }
+        self.file.write([head.as_str(), program.log.as_str(), end].concat().as_bytes())
+    }
+
+    /// After the last program.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn finish(self) -> Result<(), Stop> {
+        self.file.finish()
     }
 }
 

@@ -1,13 +1,13 @@
 //! What is shown of the programs that the verifier went over.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use super::against::Against;
 use super::logs::Logs;
 use super::show::Show;
 use super::{html, step, walk};
 use crate::cli::dump::Dumped;
+use crate::cli::output_file::OutputFile;
 use crate::cli::report;
 use crate::cli::stop::Stop;
 use crate::error::Error;
@@ -42,6 +42,8 @@ pub fn programs(maps: &[Map], plans: &[Plan], show: &Show) -> Result<(), Stop> {
 /// What is shown on stdout, program by program.
 pub struct Shown<'a> {
     show: &'a Show,
+    /// The file of the page.
+    html: Option<OutputFile>,
     logs: Option<Logs>,
     against: Against<'a>,
     out: io::StdoutLock<'static>,
@@ -59,21 +61,21 @@ impl<'a> Shown<'a> {
     /// # Errors
     /// A file of the options cannot be read or written.
     pub fn new(show: &'a Show) -> Result<Shown<'a>, Error> {
-        let stdout = Some(Path::new("-"));
+        let html = show.html.as_deref().map(OutputFile::open).transpose()?;
+        let logs = show.verifier_log.as_deref().map(Logs::create).transpose()?;
         let others = [
-            ("--html", show.html.as_deref() == stdout),
+            ("--html", html.as_ref().is_some_and(OutputFile::is_stdout)),
             ("--json", show.json),
             ("--against", !show.against.is_empty()),
         ];
         let other = others.into_iter().find(|(_, is_on_stdout)| *is_on_stdout);
-        if let (Some((other, _)), true) = (other, show.verifier_log.as_deref() == stdout) {
+        if let (Some((other, _)), true) = (other, logs.as_ref().is_some_and(Logs::is_stdout)) {
             let what = format!("{other} and --verifier-log would both be on stdout");
             return Err(Error::usage(what).hint("try: a file for --verifier-log"));
         }
-        let logs = show.verifier_log.as_deref().map(Logs::create).transpose()?;
         let against = Against::read(&show.against)?;
         let (out, page, stepped) = (io::stdout().lock(), Page::new(), vec![]);
-        Ok(Shown { show, logs, against, out, page, refused: None, stepped, more: false })
+        Ok(Shown { show, html, logs, against, out, page, refused: None, stepped, more: false })
     }
 
     /// Shows a program and the verdict on it.
@@ -93,7 +95,7 @@ impl<'a> Shown<'a> {
         let (place, refused) = (dumped.place.clone(), error.is_some());
         let verified = Verified { name, kind, place, program, totals_only, refused };
         if let Some(logs) = &mut self.logs {
-            logs.write(&verified, &mut self.out)?;
+            logs.write(&verified)?;
         }
         if self.show.step {
             self.stepped.push(verified);
@@ -125,14 +127,13 @@ impl<'a> Shown<'a> {
     ///
     /// # Errors
     /// A program was refused, or is not alike elsewhere; or the output could not be written.
-    pub fn end(mut self) -> Result<(), Stop> {
+    pub fn end(self) -> Result<(), Stop> {
         if self.show.step {
             step::run(&self.stepped)?;
         }
-        let written = match &self.show.html {
-            Some(file) => html::write(&self.page, file, &mut self.out),
-            None => Ok(()),
-        };
+        let logs = self.logs.map_or(Ok(()), Logs::finish);
+        let page = self.html.map_or(Ok(()), |file| file.write(self.page.to_html().as_bytes()));
+        let written = logs.and(page);
         // The refusal is the more important of two failures.
         match (&self.refused, written) {
             (Some(_), Err(Stop::Error(error))) => say!("verify: {}", error.what),
