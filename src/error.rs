@@ -11,6 +11,8 @@ use crate::verifier::verification::Verification;
 pub enum Failure {
     /// It was tried and failed: 1.
     Failed,
+    /// Descriptors or memory ran out, as they would for any other place or attach kind: 1.
+    Exhausted,
     /// The command line asks for something impossible: 2.
     Usage,
     /// This host lacks something that is needed, such as a privilege: 77, as test suites expect of a
@@ -22,7 +24,7 @@ impl Failure {
     /// The exit code.
     pub fn code(self) -> u8 {
         match self {
-            Failure::Failed => 1,
+            Failure::Failed | Failure::Exhausted => 1,
             Failure::Usage => 2,
             Failure::Lacking => 77,
         }
@@ -51,6 +53,11 @@ impl Error {
     pub fn failed(what: impl Into<String>) -> Error {
         let (what, failure) = (what.into(), Failure::Failed);
         Error { failure, what, hint: None, detail: None, refused: None }
+    }
+
+    /// Descriptors or memory ran out.
+    pub fn exhausted(what: impl Into<String>) -> Error {
+        Error { failure: Failure::Exhausted, ..Error::failed(what) }
     }
 
     /// The command line asks for something impossible.

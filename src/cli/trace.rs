@@ -14,6 +14,7 @@ use crate::host::{KernelTypes, clock, refusal};
 use crate::insn::Endian;
 use crate::run::{Event, Progress};
 use crate::sample::Sample;
+use crate::sys::Errno;
 use crate::sys::signal::StopSignal;
 use crate::tools::{Running, Tool};
 use crate::view::dump::Format;
@@ -72,8 +73,9 @@ impl TracedTool {
         let types = self.types()?;
         let TracedTool { tool, options, mut output } = self;
         let mut out = io::stdout().lock();
-        let (name, what) = (tool.name(), tool.what());
-        let signal = StopSignal::new().map_err(|error| refusal::descriptors(&error))?;
+        let name = tool.name();
+        let signal =
+            StopSignal::new().map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;
         let mut bar = Bar::new(name);
         // Ctrl-C ends the wait for more programs.
         let mut progress = |Progress { done, of }| {
@@ -82,7 +84,7 @@ impl TracedTool {
         };
         let mut running = Running::start_with(tool, &types, &mut progress)?;
         report::attached(name, &options, running.session());
-        report::tracing(&what, &options, &mut out)?;
+        report::tracing(&running.tool().what(), &options, &mut out)?;
         let printed = print_all(&mut running, &options, &mut *output, &signal, &mut out);
         output.finish()?;
         printed?;

@@ -82,15 +82,19 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
         ControlFlow::<()>::Continue(())
     };
     let tracefs = Tracefs::find();
-    let listed =
-        tracefs.as_ref().is_some_and(|tracefs| tracefs.traceable_functions(&mut take).is_ok());
-    if !listed {
+    let listed = tracefs.as_ref().map(|tracefs| tracefs.traceable_functions(&mut take));
+    if let Some(exhausted) =
+        listed.as_ref().and_then(|listed| refusal::unread(listed.as_ref().err()?))
+    {
+        return Err(exhausted);
+    }
+    if !matches!(listed, Some(Ok(_))) {
         kallsyms::for_each(|symbol| match symbol.is_text() && is_function(symbol.name) {
             // Not every function of a name that it lists can be probed.
             true => take(symbol.name),
             false => ControlFlow::Continue(()),
         })
-        .map_err(|error| Error::lacking(error.to_string()))?;
+        .map_err(|error| unlisted(&error))?;
     }
     if let Some((pattern, _)) = wild.iter().find(|(_, used)| !used) {
         return Err(Error::failed(format!("no function of this kernel matches {pattern}")));
@@ -111,12 +115,17 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
             }
             ControlFlow::<()>::Continue(())
         });
-        find_addresses(&mut found, places).map_err(|error| Error::lacking(error.to_string()))?;
+        find_addresses(&mut found, places).map_err(|error| unlisted(&error))?;
     }
     let functions = found.into_iter();
     Ok(functions
         .map(|(name, NameMatches { addresses, .. })| KernelFunction { name, addresses })
         .collect())
+}
+
+/// The error for a list of the kernel that cannot be read.
+fn unlisted(error: &FileError) -> Error {
+    refusal::unread(error).unwrap_or_else(|| Error::lacking(error.to_string()))
 }
 
 /// What was found of a name.
@@ -163,8 +172,8 @@ fn is_function(name: &str) -> bool {
 pub fn tracepoints(patterns: &[(&str, &str)]) -> Result<Vec<(String, String)>, Error> {
     let mut found = vec![];
     let mut used = vec![false; patterns.len()];
-    let listed = Tracefs::find().is_some_and(|tracefs| {
-        let events = tracefs.events(|category, name| {
+    let listed = Tracefs::find().map(|tracefs| {
+        tracefs.events(|category, name| {
             for ((categories, names), used) in patterns.iter().zip(&mut used) {
                 if matches(categories, category) && matches(names, name) {
                     *used = true;
@@ -172,9 +181,14 @@ pub fn tracepoints(patterns: &[(&str, &str)]) -> Result<Vec<(String, String)>, E
                 }
             }
             ControlFlow::<()>::Continue(())
-        });
-        events.is_ok()
+        })
     });
+    if let Some(exhausted) =
+        listed.as_ref().and_then(|listed| refusal::unread(listed.as_ref().err()?))
+    {
+        return Err(exhausted);
+    }
+    let listed = matches!(listed, Some(Ok(_)));
     for ((category, name), used) in patterns.iter().zip(used) {
         let exact = Pattern::Tracepoints((*category).into(), (*name).into()).is_exact();
         match (used, exact, listed) {

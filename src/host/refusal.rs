@@ -13,7 +13,7 @@ use crate::sys::{Errno, MapSpec, SysError, Tracefs, file, kallsyms};
 pub(super) use load::reason;
 pub use load::{lines, load, of_program, of_type};
 pub use privilege::{capabilities, denied, in_user_namespace, privilege};
-pub use shared::descriptors;
+pub use shared::{descriptors, file as unread, too_few_descriptors};
 use shared::{general, no_bpf, no_memory};
 
 /// Why the kernel refused a map.
@@ -22,7 +22,7 @@ pub fn map(error: &SysError) -> Error {
     match error.errno {
         Errno::EPERM => denied(error).detail(detail),
         Errno::ENOSYS => no_bpf().detail(detail),
-        Errno::EMFILE | Errno::ENFILE => descriptors(error),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error.errno, error),
         Errno::ENOMEM => no_memory("the map").detail(detail),
         _ => Error::failed(format!("the kernel did not create the map: {error}")),
     }
@@ -75,7 +75,7 @@ pub fn objects(error: &SysError) -> Error {
     match error.errno {
         Errno::EPERM => denied().detail(detail),
         Errno::ENOSYS => no_bpf().detail(detail),
-        Errno::EMFILE | Errno::ENFILE => descriptors(error),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error.errno, error),
         _ => {
             Error::failed(format!("the kernel does not list its programs, maps or links: {error}"))
         }

@@ -74,8 +74,7 @@ fn own() -> Result<Option<FileBytes>, Error> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) => match error.errno() {
             Errno::ENOENT => Ok(None),
-            Errno::EMFILE | Errno::ENFILE => Err(refusal::descriptors(&error)),
-            _ => Err(Error::failed(error.to_string())),
+            _ => Err(refusal::unread(&error).unwrap_or_else(|| Error::failed(error.to_string()))),
         },
     }
 }

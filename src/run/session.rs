@@ -237,6 +237,9 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
     if let Some(missing) = refusal::privilege().or_else(refusal::no_sysfs) {
         return missing;
     }
+    if let Some(out) = tried.iter().position(|(_, error)| error.failure == Failure::Exhausted) {
+        return tried.swap_remove(out).1;
+    }
     // A kind that this host lacks says nothing against the place, another may.
     let mut reasons = (0..tried.len()).filter(|&i| tried[i].1.failure != Failure::Lacking);
     let only = match (tried.len(), reasons.next()) {
@@ -288,7 +291,9 @@ impl Start<'_> {
             return Err(missing);
         }
         let plans = self.clock.step("BTF and program", || group.plans(kind, self.types))?;
-        sys::file::want_descriptors(2 * (session.programs.len() + plans.len()) as u64);
+        // Of each program itself and its attachment, and some that are open for a moment.
+        sys::file::want_descriptors(2 * plans.len() as u64 + 2)
+            .map_err(|needed| refusal::too_few_descriptors(plans.len(), needed))?;
         let before = session.attached.len() + session.left_out.len();
         let of = before + plans.len();
         let mut progress = |done| (self.progress)(Progress { done: before + done, of });
@@ -310,7 +315,8 @@ impl Start<'_> {
                     });
                     found.programs.push((prog, link));
                 }
-                Err(error) if plan.optional => {
+                // What ran out is missing for the other places too.
+                Err(error) if plan.optional && error.failure != Failure::Exhausted => {
                     let (name, attach) = (plan.name.clone(), plan.attach.clone());
                     found.left_out.push(LeftOutProgram { name, attach, error });
                 }
@@ -492,6 +498,23 @@ mod tests {
         assert_eq!((session.attached.len(), session.left_out.len()), (2, 1));
         assert_eq!(session.left_out[0].attach.to_string(), "raw_tp t");
         assert_eq!(seen, [0, 1, 2, 3, 4].map(|done| (done, 4)));
+    }
+
+    #[test]
+    fn what_runs_out_ends_the_start_and_leaves_nothing_out() {
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM] {
+            let opened = std::cell::Cell::new(0);
+            let _kernel = hook::install(move |call| match call {
+                Call::Bpf { command: BpfCommand::RawTracepointOpen, .. } => {
+                    opened.set(opened.get() + 1);
+                    Some(if opened.get() == 3 { Err(errno) } else { Ok(hook::fd()) })
+                }
+                _ => Some(Ok(hook::fd())),
+            });
+            let error = start(&[AttachKind::RawTp], optional).err().unwrap();
+            assert_eq!(error.failure, Failure::Exhausted, "{error}");
+            assert!(error.hint.is_some(), "{error}");
+        }
     }
 
     #[test]

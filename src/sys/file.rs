@@ -20,15 +20,23 @@ pub const LARGE: u64 = 256 << 20;
 /// The folder of the kernel's BTF and that of its modules.
 pub const BTF: &str = "/sys/kernel/btf";
 
-/// Raises the limit of open files by `count`, as far as the hard limit allows.
-pub fn want_descriptors(count: u64) {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let wanted = (count + 256).min(hard);
-        if soft < wanted {
-            // If that is not enough, the call that runs out of descriptors fails.
-            let _ = setrlimit(Resource::RLIMIT_NOFILE, wanted, hard);
-        }
+/// Makes room for `count` more open files: raises this process's limit, as far as the hard limit allows.
+///
+/// # Errors
+/// The hard limit is too low: the limit that would be enough.
+pub fn want_descriptors(count: u64) -> Result<(), u64> {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
+    let wanted = (count + 256).min(hard);
+    if soft < wanted {
+        // If that is not enough, the call that runs out of descriptors fails.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, wanted, hard);
     }
+    if count + 256 <= hard {
+        return Ok(());
+    }
+    // The folder is open itself while it is counted.
+    let open = std::fs::read_dir("/proc/self/fd").map_or(16, |open| open.count() as u64 - 1);
+    if open + count <= hard { Ok(()) } else { Err(open + count) }
 }
 
 /// The content of a small file, at most [`SMALL`] bytes. Most fit a page, though their size is 0.

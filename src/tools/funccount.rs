@@ -43,6 +43,8 @@ pub struct Funccount {
     functions: Vec<KernelFunction>,
     /// Category and name.
     tracepoints: Vec<(String, String)>,
+    /// How many functions and how many tracepoints are attached, once they are.
+    attached: Option<(usize, usize)>,
     counters: Counters,
     keyed: KeyedCounters,
     full: Counters,
@@ -78,24 +80,22 @@ impl Funccount {
             patterns,
             functions,
             tracepoints,
+            attached: None,
             counters: Counters::default(),
             keyed: KeyedCounters::default(),
             full: Counters::default(),
         })
     }
 
-    /// A function or tracepoint is optional that a pattern found, but not one that was named.
+    /// A function or tracepoint is optional that only patterns found, but not one that was named.
     fn plan(
         &self,
-        name: &str,
+        named: &Pattern,
         attach: impl Into<Attach>,
         place: PlaceNumber,
     ) -> Result<Plan, Error> {
         let options = program::Options { by: self.options.by, pid: self.options.pid };
-        let named = |pattern: &Pattern| match pattern {
-            Pattern::Functions(exact) | Pattern::Tracepoints(_, exact) => exact == name,
-        };
-        let optional = !self.patterns.iter().any(named);
+        let optional = !self.patterns.contains(named);
         let plan = Plan::new(self.name(), attach, program::program(place, options)?);
         Ok(Plan { optional, ..plan })
     }
@@ -111,7 +111,8 @@ impl Funccount {
         let functions = self.functions.iter().zip(0..);
         let plan = |(function, number): (&KernelFunction, u32)| {
             let attach = Kprobe::new(&*function.name, At::Entry);
-            self.plan(&function.name, attach, PlaceNumber::Number(number))
+            let named = Pattern::Functions(function.name.clone());
+            self.plan(&named, attach, PlaceNumber::Number(number))
         };
         functions.map(plan).collect()
     }
@@ -124,7 +125,8 @@ impl Funccount {
                 true => Attach::from(Tracepoint::new(&**category, &**name)),
                 false => RawTp::new(&**name).into(),
             };
-            self.plan(name, attach, PlaceNumber::Number(number))
+            let named = Pattern::Tracepoints(category.clone(), name.clone());
+            self.plan(&named, attach, PlaceNumber::Number(number))
         };
         tracepoints.map(plan).collect()
     }
@@ -159,8 +161,9 @@ impl Tool for Funccount {
             1 => Some(format!("1 {what}")),
             _ => Some(format!("{count} {what}s")),
         };
-        let what =
-            [some(self.functions.len(), "function"), some(self.tracepoints.len(), "tracepoint")];
+        let (functions, tracepoints) =
+            self.attached.unwrap_or((self.functions.len(), self.tracepoints.len()));
+        let what = [some(functions, "function"), some(tracepoints, "tracepoint")];
         what.into_iter().flatten().collect::<Vec<_>>().join(" and ")
     }
 
@@ -207,6 +210,19 @@ impl Tool for Funccount {
             }
             _ => error,
         }
+    }
+
+    fn begin(&mut self, session: &Session) -> Result<(), Error> {
+        let mut attached = (0, 0);
+        for program in &session.attached {
+            match program.kind {
+                AttachKind::KprobeMulti => attached.0 += self.functions.len(),
+                AttachKind::Kprobe => attached.0 += 1,
+                _ => attached.1 += 1,
+            }
+        }
+        self.attached = Some(attached);
+        Ok(())
     }
 
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
@@ -264,11 +280,16 @@ mod tests {
     #[test]
     fn only_what_a_pattern_found_can_be_left_out() {
         let tool = Funccount {
-            patterns: ["vfs_*", "vfs_read", "block:*"].map(Pattern::parse).to_vec(),
+            patterns: ["vfs_*", "vfs_read", "block:*", "*:block_rq_issue", "sched:vfs_write"]
+                .map(Pattern::parse)
+                .to_vec(),
             functions: ["vfs_write", "vfs_read"]
                 .map(|name| KernelFunction { name: name.into(), addresses: vec![] })
                 .to_vec(),
-            tracepoints: vec![("block".into(), "block_rq_issue".into())],
+            tracepoints: vec![
+                ("block".into(), "block_rq_issue".into()),
+                ("sched".into(), "vfs_write".into()),
+            ],
             ..Funccount::new(Options::default()).unwrap()
         };
         let optional = |plans: Result<Vec<Plan>, Error>| {
@@ -276,6 +297,6 @@ mod tests {
         };
         assert_eq!(optional(tool.function_plans(AttachKind::Kprobe)), [true, false]);
         assert_eq!(optional(tool.function_plans(AttachKind::KprobeMulti)), [false]);
-        assert_eq!(optional(tool.tracepoint_plans()), [true]);
+        assert_eq!(optional(tool.tracepoint_plans()), [true, false]);
     }
 }

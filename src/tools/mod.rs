@@ -35,7 +35,7 @@ pub trait Tool {
     /// Its name: `bitehist`.
     fn name(&self) -> &'static str;
 
-    /// What it traces in this run: `block device I/O`.
+    /// What it traces in this run: `block device I/O`. Once it is attached, what it traces indeed.
     fn what(&self) -> String;
 
     /// Its options, each with its value.

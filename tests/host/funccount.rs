@@ -133,6 +133,27 @@ fn keys_beyond_the_room_for_them_are_counted_and_told() {
     assert!(beyond > 0 && counted + beyond >= 9, "{line}");
 }
 
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn too_few_descriptors_end_the_run_with_the_number_that_is_needed() {
+    tool::with_tracefs();
+    let limited = |limit: &str, patterns: &str| {
+        tool::shell(&format!("ulimit -n {limit}; $RAWBPF funccount {patterns} 0.1 1"))
+    };
+    for limit in ["8", "256"] {
+        let output = limited(limit, "'sched:*' 'block:*' '*:sys_enter_*'");
+        assert_eq!((output.code, &*output.stdout), (Some(1), ""), "{}", output.stderr);
+        let may = format!("and this process may have {limit}\n  try: ulimit -n ");
+        let (_, needed) = output.stderr.split_once(&may).expect(&output.stderr);
+        // That number is enough.
+        let output = limited(needed.trim(), "'sched:*' 'block:*' '*:sys_enter_*'");
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        assert!(!output.stderr.contains("left out"), "{}", output.stderr);
+    }
+    let output = limited("8", "sched:sched_switch sched:sched_wakeup");
+    assert!(output.stderr.contains("ulimit -n"), "{}", output.stderr);
+}
+
 /// Closing hundreds of perf events takes the kernel half a minute.
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]

@@ -67,7 +67,9 @@ impl Probe for Tracepoint {
     fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
         let tracefs = Tracefs::find().ok_or_else(refusal::no_tracefs)?;
         let id = tracefs.tracepoint_id(&self.category, &self.name);
-        let id = id.map_err(|error| Error::lacking(error.to_string()))?;
+        let id = id.map_err(|error| {
+            refusal::unread(&error).unwrap_or_else(|| Error::lacking(error.to_string()))
+        })?;
         let event = PerfEvent::tracepoint(id).map_err(|error| self.refused(&error))?;
         let prog = load()?;
         let link = event.attach(&prog).map_err(|error| self.refused(&error))?;

@@ -1,15 +1,18 @@
 //! Errors that have the same meaning for loading, creating and attaching.
 
+use std::fmt::Display;
 use std::path::Path;
 
+use nix::sys::resource::{Resource, getrlimit};
+
 use crate::error::Error;
-use crate::sys::{Errno, SysError, file};
+use crate::sys::{Errno, FileError, SysError, file};
 
 /// The errors that have the same meaning whatever was to be loaded, created or attached; `what` names it.
 pub(super) fn general(what: &str, error: &SysError) -> Option<Error> {
     Some(match error.errno {
         Errno::ENOSYS => no_bpf(),
-        Errno::EMFILE | Errno::ENFILE => descriptors(error),
+        Errno::EMFILE | Errno::ENFILE => descriptors(error.errno, error),
         Errno::ENOMEM => no_memory(what),
         Errno::EAGAIN | Errno::EINTR => Error::failed(format!(
             "{what}: the kernel gave up again and again, because signals arrived for this process"
@@ -27,9 +30,9 @@ pub(super) fn general(what: &str, error: &SysError) -> Option<Error> {
 
 /// The error for a lack of memory: of the host, or of this process's control group.
 pub(super) fn no_memory(what: &str) -> Error {
-    let error = Error::failed(format!("the kernel has no memory for {what}"));
+    let error = Error::exhausted(format!("the kernel has no memory for {what}"));
     match cgroup_limit() {
-        Some((limit, file)) => Error::failed(format!(
+        Some((limit, file)) => Error::exhausted(format!(
             "{}; this process's control group may use {limit} bytes, including kernel memory",
             error.what
         ))
@@ -60,9 +63,33 @@ fn cgroup_limit() -> Option<(u64, String)> {
     limits.min()
 }
 
-/// The error for a lack of file descriptors.
-pub fn descriptors(error: &dyn std::fmt::Display) -> Error {
-    Error::failed(format!("too few file descriptors: {error}")).hint("try: ulimit -n 1024")
+/// The error for a lack of file descriptors: of this process (EMFILE) or of the host (ENFILE).
+pub fn descriptors(errno: Errno, error: &dyn Display) -> Error {
+    let error = Error::exhausted(format!("too few file descriptors: {error}"));
+    if errno == Errno::ENFILE {
+        return error.hint("the host has as many open files as it may: sudo sysctl fs.file-max=N");
+    }
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+    error.hint(format!("try: ulimit -n {}", (2 * limit).max(1024)))
+}
+
+/// The error for programs that need more descriptors than this process may have: `needed` in all.
+pub fn too_few_descriptors(programs: usize, needed: u64) -> Error {
+    let programs = if programs == 1 { "1 program".into() } else { format!("{programs} programs") };
+    let what = format!("{programs} cannot be attached: that takes {needed} file descriptors");
+    let limit = getrlimit(Resource::RLIMIT_NOFILE);
+    let what = match limit {
+        Ok((_, hard)) => format!("{what}, and this process may have {hard}"),
+        Err(_) => what,
+    };
+    // With some to spare for files that are open for a moment.
+    Error::exhausted(what).hint(format!("try: ulimit -n {}", needed + 16))
+}
+
+/// Whether a file could not be read because descriptors ran out, as an error.
+pub fn file(error: &FileError) -> Option<Error> {
+    let errno = error.errno();
+    matches!(errno, Errno::EMFILE | Errno::ENFILE).then(|| descriptors(errno, error))
 }
 
 /// The error for a kernel without bpf(2).
