@@ -48,6 +48,24 @@ pub(super) fn elf_parts(
     parts.map_err(|error| Error::usage(format!("{}: {error}", path.display())))
 }
 
+/// So many of these bytes of a file from `offset` on as there are.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn read_at(path: &Path, offset: u64, bytes: &mut [u8]) -> Result<usize, Error> {
+    let (file, _) = open(path)?;
+    let mut read = 0;
+    while read < bytes.len() {
+        match file.read_at(&mut bytes[read..], offset + read as u64) {
+            Ok(0) => break,
+            Ok(count) => read += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::usage(format!("{}: {error}", path.display()))),
+        }
+    }
+    Ok(read)
+}
+
 /// Whether a file begins as an ELF file does.
 ///
 /// # Errors

@@ -27,6 +27,7 @@ pub use operations::Operations;
 pub(crate) use probe::Attachment;
 pub use probe::{
     Attach, AttachKind, Facts, Fentry, Kprobe, KprobeMulti, RawTp, TpBtf, Tracepoint, Uprobe,
+    UprobeMulti,
 };
 pub use request::{RecordRequest, Request, RequestPlace, StructRequest};
 pub use submission::{Identity, Issue, Submission};

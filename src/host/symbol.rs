@@ -21,7 +21,8 @@ pub struct UserFunction {
     pub path: PathBuf,
     /// Its name.
     pub symbol: String,
-    /// Where in the file its first instruction is, in bytes.
+    /// Where in the file it is probed, in bytes: at its first instruction, or where that costs much, at
+    /// its second, at which arguments and stack pointer are still the same.
     pub offset: u64,
     /// Only in this process.
     pub pid: Option<u32>,
@@ -62,8 +63,22 @@ impl UserFunction {
             let what = format!("{}: {}", path.display(), error.what);
             Error { what, ..error }
         })?;
+        let offset = offset + cheap_start(path, offset)?;
         Ok(UserFunction { path: path.to_owned(), symbol: demangled(symbol), offset, pid })
     }
+}
+
+/// How many bytes after the function's first instruction a probe costs less. The kernel lets the processor
+/// run the instruction under a probe alone, with two more traps, unless it can do itself what that does: a
+/// push, but not the endbr64 that most functions begin with.
+fn cheap_start(path: &Path, offset: u64) -> Result<u64, Error> {
+    const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+    let mut start = [0; 6];
+    if cfg!(not(target_arch = "x86_64")) || file::read_at(path, offset, &mut start)? < start.len() {
+        return Ok(0);
+    }
+    let is_push = matches!(start[4..], [0x50..=0x57, _] | [0x41, 0x50..=0x57]);
+    Ok(if start[..4] == ENDBR64 && is_push { ENDBR64.len() as u64 } else { 0 })
 }
 
 /// The name in the source, without the hash that Rust compilers add; a name of another language stays as

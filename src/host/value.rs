@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::probe::{Attach, AttachKind, Fentry, Kprobe, RawTp, TpBtf, Tracepoint, Uprobe};
+use super::probe::{Attach, AttachKind, Fentry, Kprobe, RawTp, TpBtf, Tracepoint};
 use super::symbol::UserFunction;
 use super::types::KernelTypes;
 use super::{refusal, registers};
@@ -225,7 +225,7 @@ impl TracedValue {
     pub fn of_user_function(
         function: &UserFunction,
         expression: &Expression,
-    ) -> Result<(Attach, TracedValue), Error> {
+    ) -> Result<TracedValue, Error> {
         if expression.needs_types() {
             return Err(Error::usage(format!(
                 "{expression}: only arg0 to arg5 and retval of a user function can be read"
@@ -233,14 +233,13 @@ impl TracedValue {
         }
         let mut of =
             Typed { name: &function.symbol, btf: None, id: None, signature: None, types: None };
-        let attach = Uprobe::new(function.clone(), expression.at());
-        Ok((attach.into(), of.value(AttachKind::Uprobe, expression)?))
+        of.value(AttachKind::Uprobe, expression)
     }
 }
 
 impl Expression {
     /// Whether the value is read at its function's entry or return.
-    fn at(&self) -> At {
+    pub fn at(&self) -> At {
         if self.is_of_result() { At::Return } else { At::Entry }
     }
 

@@ -9,7 +9,7 @@ use crate::aggregate::Counters;
 use crate::aggregate::{Distributions, Measured};
 use crate::error::Error;
 use crate::host::names::Pattern;
-use crate::host::{self, AttachKind, Expression, UserFunction};
+use crate::host::{self, Attach, AttachKind, Expression, UserFunction};
 use crate::programs::argdist::{self as program, EPOCH, NOT_COUNTED, VALUES, not_counted};
 use crate::run::{Group, Plan, Session};
 use crate::sample::{Bucket, Lost, LostKind, Rest, Setting, Table, Unit};
@@ -82,7 +82,7 @@ impl Argdist {
                 &[AttachKind::TpBtf, AttachKind::RawTp]
             }
             TracedPlace::Tracepoint(..) => &[AttachKind::Tracepoint],
-            TracedPlace::User(_) => &[AttachKind::Uprobe],
+            TracedPlace::User(_) => &AttachKind::OF_USER_FUNCTIONS,
         })?;
         Ok(Argdist {
             traced,
@@ -126,19 +126,26 @@ impl Tool for Argdist {
     fn groups(&self) -> Vec<Group<'_>> {
         vec![Group::new(self.kinds.clone(), |kind, types| {
             let asked = &self.options.value;
-            let (attach, value) = match &self.traced {
+            let one = |(attach, value)| (vec![attach], value);
+            let (places, value) = match &self.traced {
                 TracedPlace::Function(name) => {
-                    host::TracedValue::of_function(name, kind, asked, types)
+                    one(host::TracedValue::of_function(name, kind, asked, types)?)
                 }
                 TracedPlace::Tracepoint(category, name) if kind == AttachKind::Tracepoint => {
-                    host::TracedValue::of_record(category, name, asked)
+                    one(host::TracedValue::of_record(category, name, asked)?)
                 }
                 TracedPlace::Tracepoint(category, name) => {
-                    host::TracedValue::of_tracepoint(category, name, kind, asked, types)
+                    one(host::TracedValue::of_tracepoint(category, name, kind, asked, types)?)
                 }
-                TracedPlace::User(function) => host::TracedValue::of_user_function(function, asked),
-            }?;
-            Ok(vec![Plan::new(self.name(), attach, program::program(&value, &self.program)?)])
+                TracedPlace::User(function) => {
+                    let functions = std::slice::from_ref(function);
+                    let places = Attach::at_user_functions(functions, kind, asked.at());
+                    (places, host::TracedValue::of_user_function(function, asked)?)
+                }
+            };
+            let program = program::program(&value, &self.program)?;
+            let plan = |place| Plan::new(self.name(), place, program.clone());
+            Ok(places.into_iter().map(plan).collect())
         })]
     }
 

@@ -9,7 +9,7 @@ use crate::aggregate::Buckets;
 use crate::aggregate::{Counters, Distributions, counters::unreadable};
 use crate::btf::TypeKind;
 use crate::error::Error;
-use crate::host::{Attach, AttachKind, CallFrame, Fentry, Kprobe, Uprobe, UserFunction, refusal};
+use crate::host::{Attach, AttachKind, CallFrame, Fentry, Kprobe, UserFunction, refusal};
 use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
 };
@@ -80,7 +80,7 @@ impl Funclatency {
             user.map(|(path, symbol)| UserFunction::find(Path::new(path), symbol, options.pid));
         let user = user.transpose()?;
         let kinds = options.attach.among(match user {
-            Some(_) => &[AttachKind::Uprobe],
+            Some(_) => &AttachKind::OF_USER_FUNCTIONS,
             None => &[AttachKind::Kprobe, AttachKind::Fentry],
         })?;
         let program = program::Options {
@@ -169,10 +169,12 @@ impl Tool for Funclatency {
     fn groups(&self) -> Vec<Group<'_>> {
         vec![Group::new(self.kinds.clone(), |kind, types| {
             let name = self.options.function.clone();
-            let (entry, exit, frame) = match (&self.user, kind) {
+            let (entries, exits, frame) = match (&self.user, kind) {
                 (Some(user), _) => {
-                    let [entry, exit] = AT.map(|at| Attach::from(Uprobe::new(user.clone(), at)));
-                    (entry, exit, CallFrame::of_probes()?)
+                    let functions = std::slice::from_ref(user);
+                    let [entries, exits] =
+                        AT.map(|at| Attach::at_user_functions(functions, kind, at));
+                    (entries, exits, CallFrame::of_probes()?)
                 }
                 (None, AttachKind::Fentry) => {
                     let id =
@@ -182,18 +184,19 @@ impl Tool for Funclatency {
                         return Err(refusal::no_function(&name));
                     }
                     let id = id.flatten().filter(|_| !types.are_from_file());
-                    let [entry, exit] = AT.map(|at| Attach::from(Fentry::new(&*name, id, at)));
+                    let [entry, exit] = AT.map(|at| vec![Fentry::new(&*name, id, at).into()]);
                     (entry, exit, CallFrame::Context)
                 }
                 (None, _) => {
-                    let [entry, exit] = AT.map(|at| Attach::from(Kprobe::new(&*name, at)));
+                    let [entry, exit] = AT.map(|at| vec![Kprobe::new(&*name, at).into()]);
                     (entry, exit, CallFrame::of_probes()?)
                 }
             };
-            Ok(vec![
-                Plan::new("entered", entry, program::entered(frame, &self.program)?),
-                Plan::new("returned", exit, program::returned(frame, &self.program)?),
-            ])
+            let (entered, returned) =
+                (program::entered(frame, &self.program)?, program::returned(frame, &self.program)?);
+            let entries = entries.into_iter().map(|at| Plan::new("entered", at, entered.clone()));
+            let exits = exits.into_iter().map(|at| Plan::new("returned", at, returned.clone()));
+            Ok(entries.chain(exits).collect())
         })]
     }
 

@@ -118,7 +118,7 @@ pub fn run(name: &str, args: &[&str]) -> Ended {
 }
 
 /// A file's name that nobody else has.
-fn name() -> String {
+pub fn name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{}/rawbpf-test-{}-{number}", std::env::temp_dir().display(), std::process::id())

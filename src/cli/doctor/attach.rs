@@ -7,7 +7,7 @@ use super::features::{load_for, nothing};
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, KernelTypes, UserFunction, refusal};
 use crate::run::{Plan, Session};
-use crate::sys::link::{self, At, UprobePlaces};
+use crate::sys::link::{self, At};
 use crate::sys::{AttachType, Errno, Link, PerfEvent, Prog, ProgramType, SysError};
 use crate::view::checks::Check;
 
@@ -23,7 +23,6 @@ pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
         }
     }
     let link = perf_link().map(|link| held.push(Box::new(link)));
-    checks.push(row("uprobe.multi", uprobe_multi().map(drop), "needs Linux 6.6"));
     checks.push(row("link to a perf event", link, "needs Linux 5.15"));
     checks
 }
@@ -60,15 +59,6 @@ fn perf_link() -> Result<Link, Error> {
     let event = event.map_err(|error| unknown(&error, "this kernel has no uprobes"))?;
     link::perf_event(&kprobe(None)?, &event, 0)
         .map_err(|error| unknown(&error, "this kernel has no links to perf events"))
-}
-
-fn uprobe_multi() -> Result<Link, Error> {
-    let UserFunction { offset, pid, .. } = UserFunction::own_entry()?;
-    let prog = kprobe(Some(AttachType::TraceUprobeMulti))?;
-    let places =
-        UprobePlaces { path: SELF, offsets: &[offset], semaphores: &[], cookies: &[], pid };
-    let link = link::uprobe_multi(&prog, &places, At::Entry);
-    link.map_err(|error| unknown(&error, "this kernel cannot probe many places of a file at once"))
 }
 
 /// The error of a call that the kernel does not know, unless it is forbidden.

@@ -8,12 +8,15 @@ mod raw_tp;
 mod tp_btf;
 mod tracepoint;
 mod uprobe;
+mod uprobe_multi;
 
 use std::fmt;
 
 use super::refusal;
+use super::symbol::UserFunction;
 use super::types::KernelTypes;
 use crate::error::Error;
+use crate::sys::link::At;
 use crate::sys::{Load, LoadError};
 use crate::verifier::verification::Verification;
 pub use fentry::Fentry;
@@ -26,6 +29,7 @@ pub use raw_tp::RawTp;
 pub use tp_btf::TpBtf;
 pub use tracepoint::Tracepoint;
 pub use uprobe::Uprobe;
+pub use uprobe_multi::UprobeMulti;
 
 /// The kinds, each with the type of its places.
 macro_rules! kinds {
@@ -138,9 +142,14 @@ kinds! {
     KprobeMulti,
     /// Breakpoint at a user function's entry or return (Linux 4.17)
     Uprobe,
+    /// One link at the entries or returns of many functions of a file (Linux 6.6)
+    UprobeMulti,
 }
 
 impl AttachKind {
+    /// The kinds for functions of executables and libraries, the cheapest first.
+    pub const OF_USER_FUNCTIONS: [AttachKind; 2] = [AttachKind::UprobeMulti, AttachKind::Uprobe];
+
     /// The kinds that attach one program at one place of the kernel, in the order in which they are
     /// tried: the kprobe first because its function is what people know, then by what an event costs.
     pub const AUTO: [AttachKind; 5] = [
@@ -180,6 +189,15 @@ impl fmt::Display for AttachKind {
 }
 
 impl Attach {
+    /// The entries or returns of functions of one file by a kind of [`AttachKind::OF_USER_FUNCTIONS`]: one
+    /// place for all of them, or one for each.
+    pub fn at_user_functions(functions: &[UserFunction], kind: AttachKind, at: At) -> Vec<Attach> {
+        match kind {
+            AttachKind::UprobeMulti => vec![UprobeMulti::new(functions.to_vec(), at).into()],
+            _ => functions.iter().map(|one| Uprobe::new(one.clone(), at).into()).collect(),
+        }
+    }
+
     /// The place that a text names: `kprobe`, `vfs_read`.
     ///
     /// # Errors

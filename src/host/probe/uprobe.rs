@@ -36,11 +36,8 @@ impl Probe for Uprobe {
     };
 
     fn parse(word: &str, place: &str, _: &KernelTypes) -> Result<Uprobe, Error> {
-        let Some((path, symbol)) = place.rsplit_once(':') else {
-            return Err(Error::usage(format!("{place}: a user function is PATH:SYMBOL")));
-        };
         let at = if word == "uprobe" { At::Entry } else { At::Return };
-        Ok(Uprobe::new(UserFunction::find(Path::new(path), symbol, None)?, at))
+        Ok(Uprobe::new(parse(place)?, at))
     }
 
     /// Where this program began, which has been by now. Where that works a return does too.
@@ -74,8 +71,16 @@ impl Probe for Uprobe {
     }
 }
 
+/// The function that a text names.
+pub(super) fn parse(place: &str) -> Result<UserFunction, Error> {
+    let Some((path, symbol)) = place.split_once(':') else {
+        return Err(Error::usage(format!("{place}: a user function is PATH:SYMBOL")));
+    };
+    UserFunction::find(Path::new(path), symbol, None)
+}
+
 /// Why the kernel refused a probe in a file.
-fn refused(function: &UserFunction, error: &SysError) -> Error {
+pub(super) fn refused(function: &UserFunction, error: &SysError) -> Error {
     let refused = match error.errno {
         Errno::ENOENT | Errno::ENODEV if error.call.starts_with("read") => {
             Error::lacking("this kernel has no uprobes (CONFIG_UPROBE_EVENTS)")
@@ -84,9 +89,23 @@ fn refused(function: &UserFunction, error: &SysError) -> Error {
         Errno::EINVAL | Errno::EILSEQ | Errno::ENOTSUPP | Errno::EOPNOTSUPP => {
             Error::failed(format!("{function} cannot be probed: the kernel forbids it there"))
         }
-        Errno::EPERM | Errno::EACCES => refusal::denied(error),
+        Errno::EPERM | Errno::EACCES => denied(error),
         _ => refusal::occupied(&function.to_string(), error)
             .unwrap_or_else(|| Error::failed(format!("{function} was not probed: {error}"))),
     };
     refused.detail(error.to_string())
+}
+
+/// Since 2025, kernels want more for a uprobe as a perf event than for other events.
+fn denied(error: &SysError) -> Error {
+    let held = refusal::capabilities().unwrap_or_default();
+    match refusal::privilege() {
+        None if error.call.starts_with("perf_event_open") && !held.contains(&"CAP_SYS_ADMIN") => {
+            Error::lacking(
+                "not permitted: this kernel wants CAP_SYS_ADMIN for a uprobe as a perf event",
+            )
+            .hint("run with sudo; Linux 6.6 and later have uprobe.multi, which does not need it")
+        }
+        _ => refusal::denied(error),
+    }
 }
