@@ -45,17 +45,13 @@ pub fn maps() -> Vec<MapSpec> {
 }
 
 /// `starts[rq] = now`
-pub fn issue(
-    request: &StructRequest,
-    disk: Option<Disk>,
-    by_slot: bool,
-) -> Result<Program, AsmError> {
+pub fn issue(request: &StructRequest, disks: &[Disk], by_slot: bool) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
     let other = a.label();
     a.frame.place_for_reads();
 
     a.load(r6, u64_at(r1 + request.argument));
-    skip_other_disks(&mut a, disk, request, &other);
+    skip_other_disks(&mut a, disks, request, &other);
     a.call(KTIME_GET_NS);
     a.mov(r9, r0);
     STARTS.begin(&mut a, by_slot);
@@ -68,7 +64,7 @@ pub fn issue(
 /// `heat[column(now - starts[rq])] += 1`
 pub fn complete(
     request: &StructRequest,
-    disk: Option<Disk>,
+    disks: &[Disk],
     by_slot: bool,
 ) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
@@ -94,7 +90,7 @@ pub fn complete(
 
     // Of another disk it would have no start either.
     a.place(unmatched);
-    skip_other_disks(&mut a, disk, request, &other);
+    skip_other_disks(&mut a, disks, request, &other);
     count_one(&mut a, HEAT, UNMATCHED);
     a.place(other);
     a.mov(w0, 0);

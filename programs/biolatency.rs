@@ -45,7 +45,7 @@ pub mod missed {
 }
 
 /// The starts by request, what is not in the distributions, and those by key.
-pub fn maps(options: &Options) -> Vec<MapSpec> {
+pub fn maps(options: &Options<'_>) -> Vec<MapSpec> {
     let mut maps = options.starts().maps(options.max_requests);
     maps.push(counters::map("missed", missed::WORDS));
     let keys = options.with_key().then_some((8, options.max_keys));
@@ -55,7 +55,7 @@ pub fn maps(options: &Options) -> Vec<MapSpec> {
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct Options<'a> {
     /// Nanoseconds of the unit.
     pub unit: i32,
     /// From when the request was made, not from when it was issued.
@@ -64,18 +64,18 @@ pub struct Options {
     pub by_disk: bool,
     /// A distribution for each operation with its flags.
     pub by_flags: bool,
-    /// Only this disk's requests.
-    pub disk: Option<Disk>,
+    /// Only these disks' requests; none stands for all.
+    pub disks: &'a [Disk],
     /// Requests that can be between their start and their end.
     pub max_requests: u32,
     /// Disks and operations that there is room for.
     pub max_keys: u32,
 }
 
-impl Options {
+impl Options<'_> {
     /// Whether the programs must find out a request's disk.
     pub fn with_disk(&self) -> bool {
-        self.by_disk || self.disk.is_some()
+        self.by_disk || !self.disks.is_empty()
     }
 
     /// Whether there are several distributions.
@@ -102,7 +102,7 @@ const UNKNOWN: i32 = 1;
 /// `starts[rq] = now`
 pub fn issued(
     request: &StructRequest,
-    options: Options,
+    options: Options<'_>,
     by_slot: bool,
 ) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
@@ -111,14 +111,17 @@ pub fn issued(
     let StructRequest { argument, access, cmd_flags, start_time, .. } = *request;
 
     a.load(r6, u64_at(r1 + argument));
-    skip_other_disks(&mut a, options.disk, request, &out);
-    if options.with_key() {
+    skip_other_disks(&mut a, options.disks, request, &out);
+    // Of several disks, r8 has the request's.
+    let in_r8 = options.by_disk && options.disks.len() > 1;
+    if options.with_key() && !in_r8 {
         a.mov(r8, 0);
     }
     if options.by_disk {
-        match options.disk {
-            Some(disk) => a.mov(w8, disk.dev() as i32),
-            None => load_disk(&mut a, request, &no_disk),
+        match options.disks {
+            [] => load_disk(&mut a, request, &no_disk),
+            [disk] => a.mov(w8, disk.dev() as i32),
+            _ => {}
         }
     }
     a.place(no_disk);
@@ -146,7 +149,7 @@ pub fn issued(
 /// `latencies[key].add(now - starts[rq])`
 pub fn completed(
     request: &StructRequest,
-    options: Options,
+    options: Options<'_>,
     by_slot: bool,
 ) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
@@ -191,7 +194,7 @@ pub fn completed(
     // A flush ends twice, once for the disk and once for who asked; some were issued before the
     // first program ran; the others are of other disks.
     a.place(unmatched);
-    skip_other_disks(&mut a, options.disk, request, &other);
+    skip_other_disks(&mut a, options.disks, request, &other);
     count_one(&mut a, MISSED, missed::UNMATCHED);
     a.place(other);
     a.mov(w0, 0);

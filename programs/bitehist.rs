@@ -26,31 +26,31 @@ pub fn maps() -> Vec<MapSpec> {
 
 /// What is counted.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct Options<'a> {
     /// Bucket 0 is below `2 << shift` bytes.
     pub shift: i32,
-    /// Only this disk's requests.
-    pub disk: Option<Disk>,
+    /// Only these disks' requests; none stands for all.
+    pub disks: &'a [Disk],
 }
 
 /// `hist[log2(size >> shift)] += 1`
-pub fn program(request: &Request, options: Options) -> Result<Program, AsmError> {
+pub fn program(request: &Request, options: Options<'_>) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
     let (other, unreadable) = (a.label(), a.label());
 
     match *request {
         // The context is the tracepoint's record.
         Request::Record(record) => {
-            skip_records_of_other_disks(&mut a, options.disk, &record, &other);
+            skip_records_of_other_disks(&mut a, options.disks, &record, &other);
             a.load(r7, u32_at(r1 + record.bytes));
         }
         // The context leads to the struct request.
         Request::Struct(request) => {
             let StructRequest { argument, access, data_len, .. } = request;
             // It outlives the calls below in r6, and needs to only if there is more than one.
-            let rq = if options.disk.is_some() { r6 } else { r3 };
+            let rq = if options.disks.is_empty() { r3 } else { r6 };
             a.load(rq, u64_at(r1 + argument));
-            skip_other_disks(&mut a, options.disk, &request, &other);
+            skip_other_disks(&mut a, options.disks, &request, &other);
             a.read(access, r7, u32_at(rq + data_len), &unreadable);
         }
     }

@@ -102,9 +102,9 @@ impl Key {
 
 /// What is counted.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Only this disk's requests.
-    pub disk: Option<Disk>,
+pub struct Options<'a> {
+    /// Only these disks' requests; none stands for all.
+    pub disks: &'a [Disk],
     /// Only this process.
     pub pid: Option<u32>,
     /// Only tasks of this name, padded with zeros.
@@ -116,7 +116,7 @@ pub struct Options {
     pub by_flags: bool,
 }
 
-impl Options {
+impl Options<'_> {
     /// Whether only some tasks are counted.
     fn filters(&self) -> bool {
         self.pid.is_some() || self.comm.is_some()
@@ -127,7 +127,7 @@ impl Options {
 pub fn remember(
     submission: &Submission,
     task: Option<Task>,
-    options: &Options,
+    options: &Options<'_>,
 ) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
     let (other, written) = (a.label(), a.label());
@@ -178,7 +178,7 @@ pub fn remember(
 
 /// `sizes[task][log2(kbytes)] += 1`, where the task is who submitted the request or, if that was not
 /// seen, who issues it.
-pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
+pub fn count(issue: &Issue, options: &Options<'_>) -> Result<Program, AsmError> {
     let request = &issue.request;
     let identity = issue.submission.as_ref().map(|submission| submission.identity);
     let by_flags = options.by_flags && matches!(request, Request::Struct(_));
@@ -192,7 +192,7 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
     match *request {
         // The context is the tracepoint's record, which has the name of who issues.
         Request::Record(record) => {
-            skip_records_of_other_disks(&mut a, options.disk, &record, &other);
+            skip_records_of_other_disks(&mut a, options.disks, &record, &other);
             a.load(r9, u32_at(r1 + record.bytes));
             a.mov(r6, r1);
             name = record.comm.offset;
@@ -201,7 +201,7 @@ pub fn count(issue: &Issue, options: &Options) -> Result<Program, AsmError> {
         Request::Struct(request) => {
             let StructRequest { argument, access, data_len, cmd_flags, .. } = request;
             a.load(r6, u64_at(r1 + argument));
-            skip_other_disks(&mut a, options.disk, &request, &other);
+            skip_other_disks(&mut a, options.disks, &request, &other);
             a.read(access, r9, u32_at(r6 + data_len), &unreadable);
             if by_flags {
                 a.read(access, r8, u32_at(r6 + cmd_flags), &unreadable);
@@ -275,7 +275,7 @@ fn load_key(
     a: &mut Asm,
     task: Option<Task>,
     name: Option<i32>,
-    options: &Options,
+    options: &Options<'_>,
     other: &impl Target,
 ) {
     let by_task = matches!(options.by, Key::Pid | Key::Tid);

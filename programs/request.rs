@@ -4,7 +4,7 @@
 use crate::host::{AttachKind, Disk, RecordRequest, RequestPlace, StructRequest};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{
-    Cond::{Gt, Ne},
+    Cond::{Eq, Gt, Ne},
     *,
 };
 
@@ -21,35 +21,59 @@ pub fn end(kind: AttachKind) -> RequestPlace {
     RequestPlace { kind, functions: &[], tracepoint: ("block", "block_rq_complete") }
 }
 
-/// Goes on at `other` unless the request in r6 is of this disk; one without a disk, such as a driver's own,
-/// is of none. Clobbers r0 to r5, r7 and r8.
+/// Goes on at `other` unless the request in r6 is of one of these disks; one without a disk, such as a
+/// driver's own, is of none. No disk stands for all. Of several, r8 has the one that it was, as
+/// [`load_disk`] loads it. Clobbers r0 to r5, r7 and r8, and r9 if there are several.
 #[track_caller]
-pub fn skip_other_disks(
-    a: &mut Asm,
-    disk: Option<Disk>,
-    request: &StructRequest,
-    other: &impl Target,
-) {
-    let Some(disk) = disk else { return };
+pub fn skip_other_disks(a: &mut Asm, disks: &[Disk], request: &StructRequest, other: &impl Target) {
     let StructRequest { access, major, first_minor, .. } = *request;
-    load_gendisk(a, request, other);
-    a.read(access, r8, u32_at(r7 + major), other);
-    a.jump_if(w8, Ne, disk.major as i32, other);
-    a.read(access, r8, u32_at(r7 + first_minor), other);
-    a.jump_if(w8, Ne, disk.minor as i32, other);
+    match disks {
+        [] => {}
+        [disk] => {
+            load_gendisk(a, request, other);
+            a.read(access, r8, u32_at(r7 + major), other);
+            a.jump_if(w8, Ne, disk.major as i32, other);
+            a.read(access, r8, u32_at(r7 + first_minor), other);
+            a.jump_if(w8, Ne, disk.minor as i32, other);
+        }
+        several => {
+            load_disk(a, request, other);
+            skip_unless_among(a, several, w8, other);
+        }
+    }
 }
 
-/// Goes on at `other` unless the record at r1 is of this disk's request. Clobbers r2.
+/// Goes on at `other` unless the record at r1 is of a request of one of these disks. No disk stands for all.
+/// Clobbers r2.
 #[track_caller]
 pub fn skip_records_of_other_disks(
     a: &mut Asm,
-    disk: Option<Disk>,
+    disks: &[Disk],
     record: &RecordRequest,
     other: &impl Target,
 ) {
-    let Some(disk) = disk else { return };
-    a.load(r2, u32_at(r1 + record.dev));
-    a.jump_if(w2, Ne, disk.dev() as i32, other);
+    match disks {
+        [] => {}
+        [disk] => {
+            a.load(r2, u32_at(r1 + record.dev));
+            a.jump_if(w2, Ne, disk.dev() as i32, other);
+        }
+        several => {
+            a.load(r2, u32_at(r1 + record.dev));
+            skip_unless_among(a, several, w2, other);
+        }
+    }
+}
+
+/// Goes on at `other` unless `dev` is the number of one of these disks: compares one after the other.
+#[track_caller]
+fn skip_unless_among(a: &mut Asm, disks: &[Disk], dev: W, other: &impl Target) {
+    let among = a.label();
+    for disk in disks {
+        a.jump_if(dev, Eq, disk.dev() as i32, &among);
+    }
+    a.goto(other);
+    a.place(among);
 }
 
 /// `r8 = ` the disk of the request in r6, as the kernel numbers it. Goes on at `none`, with r8 as it
@@ -103,16 +127,18 @@ pub mod clobbers {
     use super::*;
 
     /// [`skip_other_disks`](super::skip_other_disks).
-    pub const fn skip_other_disks(disk: Option<Disk>, access: Access) -> Regs {
-        match disk {
-            Some(_) => Regs::of([r7, r8]).or(blocks::clobbers::read(access)),
-            None => Regs::NONE,
+    pub const fn skip_other_disks(disks: &[Disk], access: Access) -> Regs {
+        let read = blocks::clobbers::read(access);
+        match disks {
+            [] => Regs::NONE,
+            [_] => Regs::of([r7, r8]).or(read),
+            _ => Regs::of([r7, r8, r9]).or(read),
         }
     }
 
     /// [`skip_records_of_other_disks`](super::skip_records_of_other_disks).
-    pub const fn skip_records_of_other_disks(disk: Option<Disk>) -> Regs {
-        if disk.is_some() { Regs::of([r2]) } else { Regs::NONE }
+    pub const fn skip_records_of_other_disks(disks: &[Disk]) -> Regs {
+        if disks.is_empty() { Regs::NONE } else { Regs::of([r2]) }
     }
 
     /// [`load_disk`](super::load_disk), whose result is in r8.

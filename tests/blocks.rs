@@ -447,12 +447,13 @@ fn every_block_that_the_block_tools_share_writes_what_it_declares() {
             first_minor: field("first_minor"),
             start_time: field("start_time_ns"),
         };
-        for disk in [None, Some(Disk { major: 259, minor: 3 })] {
-            clobbers([], declared::skip_other_disks(disk, access), |a, other| {
-                skip_other_disks(a, disk, &request, other);
+        let disks = [3, 5, 4].map(|minor| Disk { major: 259, minor });
+        for disks in [&disks[..0], &disks[..1], &disks] {
+            clobbers([], declared::skip_other_disks(disks, access), |a, other| {
+                skip_other_disks(a, disks, &request, other);
             });
-            clobbers([], declared::skip_records_of_other_disks(disk), |a, other| {
-                skip_records_of_other_disks(a, disk, &record, other);
+            clobbers([], declared::skip_records_of_other_disks(disks), |a, other| {
+                skip_records_of_other_disks(a, disks, &record, other);
             });
         }
         clobbers([r8], declared::load_disk(access), |a, none| load_disk(a, &request, none));

@@ -100,8 +100,8 @@ impl Options {
         }
         let mut trace = self.trace.clone();
         let interval = *trace.schedule.interval.get_or_insert(Duration::from_secs(2));
-        let (disk, attach) = (self.block.disk()?, self.block.attach);
-        let tool = bioheat::Bioheat::new(bioheat::Options { disk, attach });
+        let (disks, attach) = (self.block.disks()?, self.block.attach);
+        let tool = bioheat::Bioheat::new(bioheat::Options { disks, attach });
         let svg = self.svg.as_deref().map(|path| Svg::open(path, self, interval)).transpose()?;
         let output = HeatMap {
             interval,
@@ -171,7 +171,10 @@ impl Svg {
             return Err(Error::usage("--json and --svg would both be on stdout")
                 .hint("try: the name of a file for --svg"));
         }
-        let disk = options.block.disk.as_deref().unwrap_or("all disks");
+        let disk = match &options.block.disk[..] {
+            [] => "all disks".to_owned(),
+            some => some.join(", "),
+        };
         let title =
             format!("Block I/O latency of {disk}, {}", clock::date_and_time(SystemTime::now()));
         let picture = Picture::new(title, options.scale(), interval);

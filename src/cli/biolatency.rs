@@ -58,7 +58,7 @@ Kernel memory of its maps: 2817 KiB, and 632 bytes for each CPU. With -D or -F i
 
 Examples:
   rawbpf biolatency 1 10             ten histograms, one a second
-  rawbpf biolatency -m -D            in milliseconds, for each disk
+  rawbpf biolatency -m -D -d 'sd*'   in milliseconds, for each of these disks
   rawbpf biolatency -F 60 1          reads, writes and flushes of a minute, each with its flags
   rawbpf biolatency -Q -d nvme0n1    one disk, including the time that requests waited for it";
 
@@ -69,7 +69,7 @@ impl Options {
     /// There is no such disk.
     pub fn traced(&self) -> Result<TracedTool, Error> {
         let tool = biolatency::Biolatency::new(biolatency::Options {
-            disk: self.block.disk()?,
+            disks: self.block.disks()?,
             attach: self.block.attach,
             milliseconds: self.milliseconds,
             queued: self.queued,

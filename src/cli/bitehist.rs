@@ -43,7 +43,7 @@ impl Options {
     /// There is no such disk.
     pub fn traced(&self) -> Result<TracedTool, Error> {
         let tool = bitehist::Bitehist::new(bitehist::Options {
-            disk: self.block.disk()?,
+            disks: self.block.disks()?,
             attach: self.block.attach,
             bytes: self.bytes,
         });

@@ -86,7 +86,7 @@ impl Options {
     /// There is no such disk.
     pub fn traced(&self) -> Result<TracedTool, Error> {
         let tool = bitesize::Bitesize::new(bitesize::Options {
-            disk: self.block.disk()?,
+            disks: self.block.disks()?,
             attach: self.block.attach,
             pid: self.pid,
             comm: self.comm.clone(),

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::schedule::Schedule;
 use crate::error::Error;
-use crate::host::{AttachKind, Disk};
+use crate::host::{AttachKind, Disks};
 use crate::sample::Setting;
 use crate::tools::Choice;
 use crate::view::dump::Format;
@@ -69,9 +69,9 @@ impl TraceOptions {
 /// The options of the block tools: which requests, and how to attach.
 #[derive(Args, Debug)]
 pub struct BlockOptions {
-    /// Only this disk, such as vda or /dev/nvme0n1
+    /// Only these disks: vda, /dev/disk/by-id/NAME, 8:0, 'nvme*', or several: sda,sdb
     #[arg(short, long, value_name = "DISK")]
-    pub disk: Option<String>,
+    pub disk: Vec<String>,
 
     /// How to attach: auto, kprobe, fentry, tp_btf, raw_tp or tracepoint
     #[arg(
@@ -85,12 +85,12 @@ pub struct BlockOptions {
 }
 
 impl BlockOptions {
-    /// The disk that the option names.
+    /// The disks that the option names.
     ///
     /// # Errors
-    /// There is no disk of that name, or it issues no requests.
-    pub fn disk(&self) -> Result<Option<Disk>, Error> {
-        self.disk.as_deref().map(Disk::find).transpose()
+    /// There is no disk of a name, or it issues no requests.
+    pub fn disks(&self) -> Result<Disks, Error> {
+        Disks::find(&self.disk)
     }
 }
 

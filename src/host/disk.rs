@@ -1,9 +1,11 @@
-//! Disks by name.
+//! Disks by number, and the names that the kernel gives them.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::error::Error;
+use crate::sys::file;
 
 /// A whole disk, as the block layer numbers it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,8 +15,6 @@ pub struct Disk {
     /// Device of that driver.
     pub minor: u32,
 }
-
-const BLOCK: &str = "/sys/class/block";
 
 impl Disk {
     /// The kernel's own form of the number: 12 bits major, 20 bits minor.
@@ -27,64 +27,93 @@ impl Disk {
         Disk { major: dev >> 20, minor: dev & 0xfffff }
     }
 
-    /// Its name, such as vda; its numbers where the host has no such disk (any more).
-    pub fn name(self) -> String {
+    /// Reads `MAJOR:MINOR`.
+    pub(super) fn parse(text: &str) -> Option<Disk> {
+        let (major, minor) = text.split_once(':')?;
+        let (major, minor) = (major.parse().ok()?, minor.parse().ok()?);
+        (major < 1 << 12 && minor < 1 << 20).then_some(Disk { major, minor })
+    }
+
+    /// The name in /sys of the disk or partition that has this number now and a node in /dev.
+    pub(super) fn sysfs_name(self) -> Option<String> {
         let number = format!("{}:{}", self.major, self.minor);
-        let link = fs::read_link(Path::new("/sys/dev/block").join(&number)).ok();
-        let name = link.as_deref().and_then(Path::file_name);
-        name.map_or(number, |name| name.to_string_lossy().replace('!', "/"))
-    }
-
-    /// The disk called `name`, with or without `/dev/` before it.
-    ///
-    /// # Errors
-    /// There is none, or what is there issues no requests of its own: a partition, or a device
-    /// stacked on others.
-    pub fn find(name: &str) -> Result<Disk, Error> {
-        let name = name.strip_prefix("/dev/").unwrap_or(name);
-        // A slash in a device's name appears as an exclamation mark.
-        let entry = Path::new(BLOCK).join(name.replace('/', "!"));
-        let number = fs::read_to_string(entry.join("dev")).ok().filter(|_| !name.is_empty());
-        let number =
-            number.ok_or_else(|| Error::usage(format!("no disk {name:?}")).hint(names()))?;
-        if entry.join("partition").exists() {
-            let whole = fs::canonicalize(&entry).ok();
-            let whole = whole.as_deref().and_then(Path::parent).and_then(Path::file_name);
-            let whole = whole.map(|whole| whole.to_string_lossy().into_owned());
-            return Err(Error::usage(format!(
-                "{name} is a partition, and the block layer counts whole disks"
-            ))
-            .hint(whole.map_or_else(names, |whole| format!("try: -d {whole}"))));
-        }
-        if !entry.join("mq").exists() {
-            let below = list(&entry.join("slaves"));
-            return Err(Error::usage(format!(
-                "{name} issues no requests: it passes its I/O on, or does it at once"
-            ))
-            .hint(if below.is_empty() {
-                names()
-            } else {
-                format!("the disks below it do: {}", below.join(", "))
-            }));
-        }
-        let parsed = number.trim().split_once(':').and_then(|(major, minor)| {
-            Some(Disk { major: major.parse().ok()?, minor: minor.parse().ok()? })
-        });
-        parsed.ok_or_else(|| Error::failed(format!("{name} has no device number: {number:?}")))
+        let link = fs::read_link(Path::new("/sys/dev/block").join(number)).ok()?;
+        Some(link.file_name()?.to_string_lossy().into_owned())
     }
 }
 
-/// The disks of this host, as a hint for the user.
-fn names() -> String {
-    let mut disks = list(Path::new(BLOCK));
-    disks.retain(|disk| Path::new(BLOCK).join(disk).join("mq").exists());
-    format!("the disks of this host: {}", disks.join(", "))
+/// The names of disks, by their numbers. A disk that was removed keeps the name that it had.
+#[derive(Debug, Default)]
+pub struct DiskNames {
+    names: BTreeMap<u32, String>,
 }
 
-fn list(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<_> =
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
+impl DiskNames {
+    /// Stores the names of all disks that the host has now.
+    pub fn look(&mut self) {
+        listed(|disk, name| _ = self.names.insert(disk.dev(), name.to_owned()));
+    }
+
+    /// The name of the disk that has this number in the kernel's own form: `vda`. The number (`7:3`) if the
+    /// disk was removed before anybody looked.
+    pub fn name(&mut self, dev: u32) -> String {
+        let disk = Disk::from_dev(dev);
+        if let Some(name) = disk.sysfs_name() {
+            self.names.insert(dev, name.replace('!', "/"));
+        } else if !self.names.contains_key(&dev) {
+            // Hidden disks, such as the paths of a multipath NVMe disk, are listed only there.
+            self.look();
+        }
+        let number = || format!("{}:{}", disk.major, disk.minor);
+        self.names.get(&dev).cloned().unwrap_or_else(number)
+    }
+}
+
+/// Calls `found` with each disk and partition that `/proc/diskstats` lists, hidden disks too, and its name.
+/// Linux 5.10 to 5.15 do not report the numbers of hidden disks, which are left out.
+pub(super) fn listed(mut found: impl FnMut(Disk, &str)) {
+    let _ = file::for_each_line(Path::new("/proc/diskstats"), |line| {
+        let line = String::from_utf8_lossy(line);
+        let mut words = line.split_ascii_whitespace();
+        if let [Some(major), Some(minor), Some(name)] = [words.next(), words.next(), words.next()]
+            && let Some(disk) = Disk::parse(&format!("{major}:{minor}"))
+            && disk.dev() != 0
+        {
+            found(disk, name);
+        }
+        ControlFlow::<()>::Continue(())
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_and_kept_in_the_kernels_form() {
+        let disk = Disk { major: 259, minor: 3 };
+        assert_eq!(Disk::parse("259:3"), Some(disk));
+        assert_eq!(Disk::from_dev(disk.dev()), disk);
+        for bad in ["", ":", "259", "259:", ":3", "4096:0", "0:1048576", "-1:2", "a:b"] {
+            assert_eq!(Disk::parse(bad), None, "{bad}");
+        }
+    }
+
+    /// Number 4095:1 has no node, as a hidden disk.
+    #[test]
+    fn a_removed_disk_keeps_its_name_and_one_never_seen_has_a_number() {
+        let mut names = DiskNames::default();
+        let dev = Disk { major: 4095, minor: 1 }.dev();
+        {
+            let _host = file::hook::install(|path| {
+                assert!(path.ends_with("diskstats"));
+                Some(Ok(b"   0  0 nvme1c1n1 1 2\n4095       1 nvme0c0n1 1 0 8\nshort\n".to_vec()))
+            });
+            names.look();
+        }
+        let _host = file::hook::install(|_| Some(Ok(vec![])));
+        assert_eq!(names.name(dev), "nvme0c0n1");
+        assert_eq!(names.name(dev + 1), "4095:2");
+        assert_eq!(names.name(0), "0:0");
+    }
 }

@@ -5,6 +5,7 @@ mod call_frame;
 mod cgroups;
 pub mod clock;
 mod disk;
+mod disks;
 mod file;
 pub mod holders;
 mod map_rules;
@@ -22,7 +23,8 @@ mod value;
 
 pub use call_frame::CallFrame;
 pub use cgroups::Cgroups;
-pub use disk::Disk;
+pub use disk::{Disk, DiskNames};
+pub use disks::Disks;
 pub use operations::Operations;
 pub(crate) use probe::Attachment;
 pub use probe::{

@@ -35,7 +35,7 @@ impl Pattern {
     }
 }
 
-fn is_exact(text: &str) -> bool {
+pub(super) fn is_exact(text: &str) -> bool {
     !text.contains(['*', '?', '['])
 }
 
@@ -209,7 +209,7 @@ pub fn tracepoints(patterns: &[(&str, &str)]) -> Result<Vec<(String, String)>, E
 
 /// Whether a name fits a pattern, in which `*` stands for any text, `?` for any character and `[ab]`
 /// for one of these.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut p, mut n) = (0, 0);
     // Where to go on when what followed the last star did not fit.

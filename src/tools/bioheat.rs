@@ -6,7 +6,7 @@ use super::{Choice, Tool};
 use crate::aggregate::Counters;
 use crate::aggregate::heat;
 use crate::error::Error;
-use crate::host::{AttachKind, Disk, StructRequest};
+use crate::host::{AttachKind, Disks, StructRequest};
 use crate::programs::bioheat::{self as program, FULL, HEAT, OVER, REISSUED, UNDER, UNMATCHED};
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
@@ -16,8 +16,8 @@ use crate::sys::MapSpec;
 /// What is measured.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Only this disk.
-    pub disk: Option<Disk>,
+    /// Only these disks.
+    pub disks: Disks,
     /// How to attach.
     pub attach: Choice,
 }
@@ -45,8 +45,8 @@ impl Tool for Bioheat {
     }
 
     fn settings(&self) -> Vec<(&'static str, Setting)> {
-        let Options { disk, attach } = &self.options;
-        vec![("disk", disk.map(Disk::name).into()), ("attach", attach.name().into())]
+        let Options { disks, attach } = &self.options;
+        vec![("disk", disks.names().into()), ("attach", attach.name().into())]
     }
 
     fn maps(&self) -> Vec<MapSpec> {
@@ -70,15 +70,15 @@ impl Tool for Bioheat {
                     .hint("try: --attach raw_tp"));
                 }
             };
-            let disk = self.options.disk;
+            let disks = self.options.disks.numbers();
             let places = [request::end(end), request::issue(kind)];
             let ([(complete, completed), (issue, issued)], by_slot) =
-                StructRequest::find_with_cmpxchg(places, types, disk.is_some())?;
+                StructRequest::find_with_cmpxchg(places, types, !disks.is_empty())?;
             // The end is attached first: a request that was issued before is no harm, but one whose end
             // nobody saw would stay in the map.
             Ok(vec![
-                Plan::new("complete", complete, program::complete(&completed, disk, by_slot)?),
-                Plan::new("issue", issue, program::issue(&issued, disk, by_slot)?),
+                Plan::new("complete", complete, program::complete(&completed, disks, by_slot)?),
+                Plan::new("issue", issue, program::issue(&issued, disks, by_slot)?),
             ])
         })]
     }

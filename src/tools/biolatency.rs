@@ -1,13 +1,13 @@
 //! The distribution of block I/O latency.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
 use super::{Choice, Tool, distribution};
 use crate::aggregate::Counters;
 use crate::aggregate::Distributions;
 use crate::error::Error;
-use crate::host::{AttachKind, Disk, Operations, StructRequest};
+use crate::host::{AttachKind, DiskNames, Disks, Operations, StructRequest};
 use crate::programs::biolatency::{self as program, EPOCH, LATENCIES, MISSED, missed};
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
@@ -19,8 +19,8 @@ use crate::sys::MapSpec;
 /// What is measured, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Only this disk.
-    pub disk: Option<Disk>,
+    /// Only these disks.
+    pub disks: Disks,
     /// How to attach.
     pub attach: Choice,
     /// Milliseconds instead of microseconds.
@@ -40,7 +40,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            disk: None,
+            disks: Disks::default(),
             attach: Choice::Auto,
             milliseconds: false,
             queued: false,
@@ -55,7 +55,7 @@ impl Default for Options {
 /// Measures how long block I/O takes, from the issue to the driver to the completion.
 pub struct Biolatency {
     options: Options,
-    programs: program::Options,
+    disk_names: RefCell<DiskNames>,
     latencies: Distributions,
     buckets: Arc<[Bucket]>,
     missed: Counters,
@@ -65,22 +65,27 @@ pub struct Biolatency {
 impl Biolatency {
     /// The tool, not attached yet.
     pub fn new(options: Options) -> Biolatency {
-        let programs = program::Options {
-            unit: Biolatency::unit(&options).in_base() as i32,
-            queued: options.queued,
-            by_disk: options.by_disk,
-            by_flags: options.by_flags,
-            disk: options.disk,
-            max_requests: options.max_requests,
-            max_keys: options.max_keys,
-        };
         Biolatency {
             options,
-            programs,
+            disk_names: RefCell::default(),
             latencies: Distributions::new(&program::BUCKETS),
             buckets: distribution::buckets(&program::BUCKETS),
             missed: Counters::default(),
             operations: OnceCell::new(),
+        }
+    }
+
+    /// What the programs need to know of the options.
+    fn programs(&self) -> program::Options<'_> {
+        let options = &self.options;
+        program::Options {
+            unit: Biolatency::unit(options).in_base() as i32,
+            queued: options.queued,
+            by_disk: options.by_disk,
+            by_flags: options.by_flags,
+            disks: options.disks.numbers(),
+            max_requests: options.max_requests,
+            max_keys: options.max_keys,
         }
     }
 
@@ -96,7 +101,7 @@ impl Biolatency {
 
     fn label_values(&self, key: &[u8]) -> Vec<LabelValue> {
         let (dev, flags) = program::key(key);
-        let disk = self.options.by_disk.then(|| Disk::from_dev(dev).name());
+        let disk = self.options.by_disk.then(|| self.disk_names.borrow_mut().name(dev));
         let flags = self.operations.get().map(|operations| operations.name(flags));
         disk.into_iter().chain(flags).map(|name| LabelValue::text(&name)).collect()
     }
@@ -151,7 +156,7 @@ impl Tool for Biolatency {
     fn settings(&self) -> Vec<(&'static str, Setting)> {
         let options = &self.options;
         vec![
-            ("disk", options.disk.map(Disk::name).into()),
+            ("disk", options.disks.names().into()),
             ("attach", options.attach.name().into()),
             ("milliseconds", options.milliseconds.into()),
             ("queued", options.queued.into()),
@@ -163,7 +168,7 @@ impl Tool for Biolatency {
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        program::maps(&self.programs)
+        program::maps(&self.programs())
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
@@ -174,7 +179,7 @@ impl Tool for Biolatency {
                 )
                 .hint("try: --attach raw_tp"));
             }
-            let options = self.programs;
+            let options = self.programs();
             if options.by_flags && self.operations.get().is_none() {
                 let _ = self.operations.set(Operations::find(types)?);
             }
@@ -193,6 +198,9 @@ impl Tool for Biolatency {
     }
 
     fn begin(&mut self, session: &Session) -> Result<(), Error> {
+        if self.options.by_disk {
+            self.disk_names.get_mut().look();
+        }
         self.latencies.begin(session.map(EPOCH)?)
     }
 

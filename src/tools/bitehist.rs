@@ -3,7 +3,7 @@
 use super::{Choice, Tool, distribution};
 use crate::aggregate::Counters;
 use crate::error::Error;
-use crate::host::{Disk, Request};
+use crate::host::{Disks, Request};
 use crate::programs::bitehist::{self as program, BUCKETS, HIST};
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
@@ -13,8 +13,8 @@ use crate::sys::MapSpec;
 /// What is counted, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Only this disk.
-    pub disk: Option<Disk>,
+    /// Only these disks.
+    pub disks: Disks,
     /// How to attach.
     pub attach: Choice,
     /// Bytes, from half a kilobyte on, instead of kilobytes.
@@ -44,9 +44,9 @@ impl Tool for Bitehist {
     }
 
     fn settings(&self) -> Vec<(&'static str, Setting)> {
-        let Options { disk, attach, bytes } = &self.options;
+        let Options { disks, attach, bytes } = &self.options;
         vec![
-            ("disk", disk.map(Disk::name).into()),
+            ("disk", disks.names().into()),
             ("attach", attach.name().into()),
             ("bytes", (*bytes).into()),
         ]
@@ -58,11 +58,11 @@ impl Tool for Bitehist {
 
     fn groups(&self) -> Vec<Group<'_>> {
         vec![Group::new(self.options.attach.kinds(), |kind, types| {
-            let disk = self.options.disk;
-            let (attach, request) = Request::find(request::issue(kind), types, disk.is_some())?;
+            let disks = self.options.disks.numbers();
+            let (attach, request) = Request::find(request::issue(kind), types, !disks.is_empty())?;
             // Bucket 0 reaches to twice the unit: two kilobytes, or half of one.
             let shift = if self.options.bytes { 8 } else { 10 };
-            let options = program::Options { shift, disk };
+            let options = program::Options { shift, disks };
             Ok(vec![Plan::new(self.name(), attach, program::program(&request, options)?)])
         })]
     }

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use super::{Choice, Tool, distribution};
 use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::Error;
-use crate::host::{AttachKind, Cgroups, Disk, Issue, Operations};
+use crate::host::{AttachKind, Cgroups, Disks, Issue, Operations};
 use crate::programs::bitesize::{
     self as program, BUCKETS, BYTES, FULL, Key, LOST, SIZES, UNREADABLE,
 };
@@ -20,8 +20,8 @@ use crate::sys::MapSpec;
 /// What is counted, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Only this disk.
-    pub disk: Option<Disk>,
+    /// Only these disks.
+    pub disks: Disks,
     /// How to attach.
     pub attach: Choice,
     /// Only this process.
@@ -43,7 +43,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            disk: None,
+            disks: Disks::default(),
             attach: Choice::Auto,
             pid: None,
             comm: None,
@@ -147,7 +147,7 @@ impl Tool for Bitesize {
         let options = &self.options;
         let sort = if options.sort == Sort::Bytes { "bytes" } else { "count" };
         vec![
-            ("disk", options.disk.map(Disk::name).into()),
+            ("disk", options.disks.names().into()),
             ("attach", options.attach.name().into()),
             ("pid", options.pid.into()),
             ("comm", options.comm.clone().into()),
@@ -178,10 +178,10 @@ impl Tool for Bitesize {
                     let _ = self.operations.set(Operations::find(types)?);
                 }
             }
-            let disk = self.options.disk;
-            let issue = Issue::find(request::issue(kind), types, disk.is_some())?;
+            let disks = self.options.disks.numbers();
+            let issue = Issue::find(request::issue(kind), types, !disks.is_empty())?;
             let options = program::Options {
-                disk,
+                disks,
                 pid: self.options.pid,
                 comm: self.options.comm.as_deref().map(comm),
                 by: self.options.by,

@@ -14,13 +14,13 @@ fn check(
     by_slot: bool,
     issued: &StructRequest,
     completed: &StructRequest,
-    disk: Option<Disk>,
+    disks: &[Disk],
 ) {
     let maps = bioheat::maps();
     let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();
-    let issue = bioheat::issue(issued, disk, by_slot).unwrap();
+    let issue = bioheat::issue(issued, disks, by_slot).unwrap();
     super::check(&format!("bioheat-{name}-issue"), &issue, &maps);
-    let complete = bioheat::complete(completed, disk, by_slot).unwrap();
+    let complete = bioheat::complete(completed, disks, by_slot).unwrap();
     super::check(&format!("bioheat-{name}-complete"), &complete, &maps);
 }
 
@@ -28,22 +28,22 @@ fn check(
 fn kprobe() {
     let di = REGISTERS[0].arguments[0];
     let (issued, completed) = (through(di, Access::Probe, true), through(0, Access::Probe, true));
-    check("kprobe", false, &issued, &completed, None);
+    check("kprobe", false, &issued, &completed, &[]);
 }
 
 #[test]
 fn typed() {
     let request = through(0, Access::Typed, true);
-    check("typed", true, &request, &request, None);
-    check("typed-disk", true, &request, &request, Some(Disk { major: 259, minor: 3 }));
+    check("typed", true, &request, &request, &[]);
+    check("typed-disk", true, &request, &request, &[Disk { major: 259, minor: 3 }]);
 }
 
 #[test]
 fn probed() {
     let request = through(0, Access::Probe, true);
-    check("probed", true, &request, &request, None);
+    check("probed", true, &request, &request, &[]);
     let unknown = through(0, Access::Probe, false);
-    check("probed-without-btf", false, &unknown, &unknown, None);
+    check("probed-without-btf", false, &unknown, &unknown, &[]);
 }
 
 #[test]

@@ -7,12 +7,12 @@ use rawbpf::programs::biolatency::{self, Options};
 
 use super::through;
 
-const USECS: Options = Options {
+const USECS: Options<'_> = Options {
     unit: 1000,
     queued: false,
     by_disk: false,
     by_flags: false,
-    disk: None,
+    disks: &[],
     max_requests: 32768,
     max_keys: 256,
 };
@@ -23,7 +23,7 @@ fn check(
     by_slot: bool,
     issued: &StructRequest,
     completed: &StructRequest,
-    options: Options,
+    options: Options<'_>,
 ) {
     let maps = biolatency::maps(&options);
     let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();
@@ -43,9 +43,11 @@ fn kprobe() {
 #[test]
 fn typed() {
     let request = through(0, Access::Typed, true);
-    let disk = Some(Disk { major: 259, minor: 3 });
+    let disks = &[Disk { major: 259, minor: 3 }];
     check("typed", true, &request, &request, USECS);
-    check("typed-disk", true, &request, &request, Options { by_disk: true, disk, ..USECS });
+    check("typed-disk", true, &request, &request, Options { by_disk: true, disks, ..USECS });
+    let disks = &[Disk { major: 259, minor: 3 }, Disk { major: 8, minor: 16 }];
+    check("typed-disks", true, &request, &request, Options { by_disk: true, disks, ..USECS });
     check(
         "typed-queued",
         true,

@@ -8,12 +8,14 @@ use rawbpf::programs::bitehist::{self, Options};
 use super::{record, through};
 
 #[track_caller]
-fn check(name: &str, request: &Request, options: Options) {
+fn check(name: &str, request: &Request, options: Options<'_>) {
     super::check(name, &bitehist::program(request, options).unwrap(), &["hist"]);
 }
 
-const KBYTES: Options = Options { shift: 10, disk: None };
-const ONE_DISK: Options = Options { shift: 10, disk: Some(Disk { major: 259, minor: 3 }) };
+const KBYTES: Options<'_> = Options { shift: 10, disks: &[] };
+const ONE_DISK: Options<'_> = Options { shift: 10, disks: &[Disk { major: 259, minor: 3 }] };
+const TWO_DISKS: Options<'_> =
+    Options { shift: 10, disks: &[Disk { major: 259, minor: 3 }, Disk { major: 8, minor: 16 }] };
 
 #[test]
 fn kprobe() {
@@ -31,17 +33,19 @@ fn kprobe() {
 fn typed() {
     check("bitehist-typed", &Request::Struct(through(0, Access::Typed, true)), KBYTES);
     check("bitehist-typed-disk", &Request::Struct(through(0, Access::Typed, true)), ONE_DISK);
+    check("bitehist-typed-disks", &Request::Struct(through(0, Access::Typed, true)), TWO_DISKS);
 }
 
 #[test]
 fn tracepoint() {
     check("bitehist-tracepoint", &Request::Record(record()), KBYTES);
     check("bitehist-tracepoint-disk", &Request::Record(record()), ONE_DISK);
+    check("bitehist-tracepoint-disks", &Request::Record(record()), TWO_DISKS);
 }
 
 #[test]
 fn bytes() {
-    check("bitehist-bytes", &Request::Record(record()), Options { shift: 8, disk: None });
+    check("bitehist-bytes", &Request::Record(record()), Options { shift: 8, disks: &[] });
 }
 
 #[test]

@@ -8,7 +8,8 @@ use rawbpf::programs::bitesize::{self, Key, Options};
 use super::{field, record, through};
 
 const MAPS: [&str; 5] = ["sizes", "zeros", "lost", "submitted", "slots"];
-const ALL: Options = Options { disk: None, pid: None, comm: None, by: Key::Pid, by_flags: false };
+const ALL: Options<'_> =
+    Options { disks: &[], pid: None, comm: None, by: Key::Pid, by_flags: false };
 const DD: [u8; 16] = *b"dd\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 /// Offsets of Linux 6.12.
@@ -27,12 +28,12 @@ fn typed() -> Issue {
 }
 
 #[track_caller]
-fn check(name: &str, issue: &Issue, options: Options) {
+fn check(name: &str, issue: &Issue, options: Options<'_>) {
     super::check(name, &bitesize::count(issue, &options).unwrap(), &MAPS);
 }
 
 #[track_caller]
-fn check_submission(name: &str, issue: &Issue, options: Options) {
+fn check_submission(name: &str, issue: &Issue, options: Options<'_>) {
     let submission = issue.submission.as_ref().unwrap();
     let program = bitesize::remember(submission, issue.task, &options).unwrap();
     super::check(name, &program, &MAPS);
@@ -61,8 +62,8 @@ fn tracepoint() {
 
 #[test]
 fn filters() {
-    let disk = Some(Disk { major: 259, minor: 3 });
-    let options = Options { disk, pid: Some(4242), comm: Some(DD), by: Key::Uid, ..ALL };
+    let disks = &[Disk { major: 259, minor: 3 }];
+    let options = Options { disks, pid: Some(4242), comm: Some(DD), by: Key::Uid, ..ALL };
     check_submission("bitesize-filters-submit", &typed(), options);
     check("bitesize-filters", &typed(), options);
 }

@@ -161,7 +161,7 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
             queued: false,
             by_disk,
             by_flags: false,
-            disk: None,
+            disks: &[],
             max_requests: PLACES as u32,
             max_keys: 16384,
         };

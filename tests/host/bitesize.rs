@@ -302,7 +302,7 @@ fn a_request_is_known_again_whether_its_slot_was_free_or_not() {
     let submission = issue.submission.as_ref().unwrap();
     assert_eq!(submission.identity, Identity::Request);
     let options =
-        program::Options { disk: None, pid: None, comm: None, by: Key::Tid, by_flags: false };
+        program::Options { disks: &[], pid: None, comm: None, by: Key::Tid, by_flags: false };
     let maps = program::maps(16);
     let maps: Vec<_> = maps.iter().map(|map| Map::create(map).unwrap()).collect();
     let load =

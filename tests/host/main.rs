@@ -8,6 +8,7 @@ mod bitehist;
 mod bitesize;
 mod buckets;
 mod disk;
+mod disks;
 mod distributions;
 mod doctor;
 mod dump;

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::thread;
 use std::time::SystemTime;
 
-use rawbpf::host::Disk;
+use rawbpf::host::Disks;
 use rawbpf::programs::bitesize::Key;
 use rawbpf::programs::funccount::By;
 use rawbpf::sample::{Histogram, LabelValue, LostKind, Row, Sample, Time, Value};
@@ -94,7 +94,8 @@ fn thread_called(name: &str, work: impl FnOnce() + Send + 'static) {
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
 fn each_sample_has_the_requests_since_the_one_before_and_all_so_far() {
     let disk = LoopDisk::new();
-    let options = bitehist::Options { disk: Disk::find(disk.name()).ok(), ..Default::default() };
+    let options =
+        bitehist::Options { disks: Disks::find(&[disk.name()]).unwrap(), ..Default::default() };
     let mut samples = Samples::start(Bitehist::new(options));
     for (small, large) in [(997, 251), (0, 0), (101, 0), (0, 53)] {
         if small > 0 {
@@ -118,7 +119,7 @@ fn totals_of_names_are_the_sums_of_their_requests_and_bytes() {
     let disk = LoopDisk::new();
     for_the_group(&disk);
     let options = bitesize::Options {
-        disk: Disk::find(disk.name()).ok(),
+        disks: Disks::find(&[disk.name()]).unwrap(),
         by: Key::Comm,
         ..Default::default()
     };
