@@ -19,6 +19,19 @@ pub struct Placement {
     pub type_id: u32,
 }
 
+/// The place of a bitfield.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BitPlacement {
+    /// The byte of the struct that has its first bit.
+    pub offset: u32,
+    /// The number of lower bits in that byte, on a little-endian machine.
+    pub shift: u32,
+    /// The number of its bits.
+    pub bits: u32,
+    /// The id of the field's type as declared: perhaps a typedef.
+    pub type_id: u32,
+}
+
 /// The place, size and type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldInfo {
@@ -138,6 +151,24 @@ impl<'a> Btf<'a> {
             };
         }
         Ok(Some(placement))
+    }
+
+    /// Finds the place of the member `name` in a struct or union if the member is a bitfield.
+    ///
+    /// # Errors
+    /// A record on the way is malformed.
+    pub fn bits_in(
+        &mut self,
+        record: &Type<'a>,
+        name: &str,
+    ) -> Result<Option<BitPlacement>, BtfError> {
+        let found = self.member(record, name.as_bytes(), &mut { MEMBERS }, 0)?;
+        Ok(found.filter(|found| found.bitfield_bits != 0).map(|found| BitPlacement {
+            offset: found.bit_offset / 8,
+            shift: found.bit_offset % 8,
+            bits: found.bitfield_bits,
+            type_id: found.type_id,
+        }))
     }
 
     /// The member of this name, with its offset from the outermost struct.

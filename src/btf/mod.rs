@@ -31,16 +31,18 @@ mod signature;
 mod sorted;
 #[cfg(test)]
 mod tests;
+mod text;
 mod trace;
 mod write;
 
 pub use error::BtfError;
 pub use ext::{Ext, ExtLine, ExtRecord, Relocation};
-pub use field::{FieldInfo, Placement};
+pub use field::{BitPlacement, FieldInfo, Placement};
 pub use kind::TypeKind;
 pub use object::{ObjectBtf, ObjectMap, ObjectSection};
 pub use read::Btf;
 pub use record::{Member, Type};
 pub use signature::{Number, Parameter, Signature};
+pub use text::Characters;
 pub use trace::TraceArgs;
 pub use write::{BtfFunction, BtfLine, ProgramBtf, identifier, locked};

@@ -102,7 +102,7 @@ impl<'a> Btf<'a> {
     /// # Errors
     /// A record on the way is malformed.
     pub fn record_of(&mut self, type_id: u32) -> Result<Option<Type<'a>>, BtfError> {
-        if type_id == 0 {
+        if self.is_void(type_id)? {
             return Ok(None);
         }
         let (_, record) = self.behind_modifiers(type_id)?;

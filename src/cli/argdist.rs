@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::distribution::DistributionOptions;
-use super::options::{TraceOptions, attach_kind};
+use super::options::{TraceOptions, attach_kind, whole};
 use super::tables::TablePrinter;
 use super::trace::TracedTool;
 use crate::error::Error;
@@ -11,7 +11,8 @@ use crate::host::Expression;
 use crate::tools::{Choice, argdist};
 use crate::view::tables::Titles;
 
-/// Show the values of a function's argument or result, or of a tracepoint's field, as a histogram
+/// Show the values of a function's argument or result, or of a tracepoint's field: numbers as a
+/// histogram, strings by how often each was found
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
@@ -21,7 +22,8 @@ pub struct Options {
     function: String,
 
     /// arg0 to arg5 or an argument's name, retval, or a tracepoint's field. Pointers are followed with
-    /// -> and . as in C: 'arg0->q->nr_requests'
+    /// -> and . as in C: 'arg0->q->nr_requests'. '(int)retval' converts a number as C does; 'str(arg0)'
+    /// is the string that a pointer leads to
     #[arg(value_name = "ARG|FIELD")]
     value: Expression,
 
@@ -30,6 +32,18 @@ pub struct Options {
 
     #[command(flatten)]
     distribution: DistributionOptions,
+
+    /// Count each number by itself, also those below 0, instead of in buckets
+    #[arg(long, conflicts_with_all = ["linear", "custom"])]
+    each: bool,
+
+    /// Of strings and of numbers counted by themselves, print only the N most frequent
+    #[arg(long, value_name = "N", value_parser = whole(1..=u32::MAX))]
+    top: Option<u32>,
+
+    /// Maximum number of strings, or of numbers counted by themselves, kept in the kernel
+    #[arg(long, value_name = "N", default_value_t = 10240, value_parser = whole(1..=1 << 24))]
+    max_keys: u32,
 
     /// How to attach: auto; kprobe or fentry for a function; tp_btf or raw_tp for an argument of a
     /// tracepoint (arg0), tracepoint for one of its fields
@@ -41,17 +55,25 @@ pub struct Options {
 const USAGE: &str = "rawbpf argdist [OPTIONS] FUNCTION ARG|FIELD [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Kernel memory of its maps: 32 bytes, and 568 bytes for each CPU.
+Kernel memory of its maps: 32 bytes, and 568 bytes for each CPU. With a counter
+for each string or number it is at most 2097 KiB, and 184 bytes for each CPU.
 
 Examples:
   rawbpf argdist blk_mq_start_request 'arg0->__data_len' 1 1  a field that an argument points to
   rawbpf argdist syscalls:sys_exit_read ret 1                 a tracepoint's field, a table a second
   rawbpf argdist vfs_read retval --linear 0,4096,256          a function's result, in equal steps
+  rawbpf argdist sched:sched_switch prev_comm --top 10 1      a field that is a string
+  rawbpf argdist /bin/app:open_file 'str(arg0)' -p 4242       a string of a process
+  rawbpf argdist /bin/app:work '(int)retval' --each           a result that may be below 0
 
 Width and sign come from the kernel's types (BTF). Without type information (always so for user \
-functions), arguments are unsigned 64-bit integers. Numbers below 0, such as errors, and values that \
-could not be read are counted beside the table. -p filters by the current process; in an interrupt \
-that can be any process.";
+functions), arguments are unsigned 64-bit integers: a cast says what they are. The types of casts are \
+char, short, int, long, their unsigned forms, int8 to int64, uint8 to uint64, s8 to s64 and u8 to u64. \
+In a histogram, numbers below 0, such as errors, are counted beside the table. The values of an \
+enumeration are counted by their names. Arrays of char are strings, and str() reads any other string. \
+Strings that are longer than 127 bytes are counted by their first 127 bytes, and their number is \
+printed. Values that could not be read are counted beside the table. -p filters by the current process; \
+in an interrupt that can be any process.";
 
 impl Options {
     /// The tool that these options ask for.
@@ -64,7 +86,9 @@ impl Options {
             value: self.value.clone(),
             attach: self.attach,
             pid: self.distribution.pid,
-            buckets: self.distribution.buckets(),
+            buckets: (!self.each).then(|| self.distribution.buckets()),
+            top: self.top,
+            max_keys: self.max_keys,
         })?;
         let output = Box::new(TablePrinter::new(Titles::Named, true).above_lowest_used());
         Ok(TracedTool { tool: Box::new(tool), options: self.trace.clone(), output })

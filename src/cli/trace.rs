@@ -99,6 +99,7 @@ impl TracedTool {
     /// The programs cannot be made, or the output could not be written.
     pub fn dump(&self, format: Format) -> Result<(), Stop> {
         let types = self.types()?;
+        self.tool.prepare(&types)?;
         let groups = self.tool.groups();
         let plans =
             groups.iter().map(|group| group.first(&types)).collect::<Result<Vec<_>, _>>()?;

@@ -136,6 +136,7 @@ fn row(table: &Table, row: &Row) -> Json {
 
 fn label(value: &LabelValue) -> Json {
     match value {
+        LabelValue::Negative(number) => (*number).into(),
         LabelValue::Number(number) => (*number).into(),
         LabelValue::Text(text) => text.clone().into(),
         LabelValue::Data(data) => self::data(data),

@@ -1,123 +1,93 @@
-//! Numbers that a program finds through its context: an argument, a result, a field of a record, and
+//! Values that a program finds through its context: an argument, a result, a field of a record, and
 //! fields that pointers lead to from there.
 
-use std::fmt;
-use std::str::FromStr;
-
+use super::expression::{Expression, Form, Root, through};
 use super::probe::{Attach, AttachKind, Fentry, Kprobe, RawTp, TpBtf, Tracepoint};
 use super::symbol::UserFunction;
 use super::types::KernelTypes;
 use super::{refusal, registers};
-use crate::btf::{Btf, BtfError, Number, Parameter, Signature, Type, TypeKind};
+use crate::btf::{Btf, BtfError, Characters, Number, Parameter, Signature, Type, TypeKind};
 use crate::error::Error;
 use crate::sys::link::At;
+use crate::sys::tracefs::FormatField;
 use crate::sys::{Errno, Tracefs, kallsyms};
 
-/// An expression for a number: `arg0`, `retval`, `bytes`, `rq->q->nr_requests`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Expression {
-    root: Root,
-    /// For each field: whether a pointer is followed to it, and its name.
-    path: Vec<(bool, String)>,
-}
-
-/// The first name of an expression.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Root {
-    /// `arg0` is the first.
-    Argument(usize),
-    Result,
-    /// An argument's name, or that of a record's field.
-    Name(String),
-}
-
-impl Expression {
-    /// Whether the expression begins with a call's result.
-    pub fn is_of_result(&self) -> bool {
-        self.root == Root::Result
-    }
-
-    /// Whether the expression begins with an argument's number.
-    pub fn is_of_argument(&self) -> bool {
-        matches!(self.root, Root::Argument(_))
-    }
-
-    /// The last name in the expression: `nr_requests`.
-    pub fn last(&self) -> String {
-        self.path.last().map_or_else(|| self.root.to_string(), |(_, name)| name.clone())
-    }
-}
-
-impl FromStr for Expression {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Expression, String> {
-        let (root, mut rest) = identifier(text)?;
-        let root = match (root, root.strip_prefix("arg").map(str::parse)) {
-            ("retval", _) => Root::Result,
-            (_, Some(Ok(number))) if number < 6 => Root::Argument(number),
-            (_, Some(Ok(_))) => return Err("the arguments are arg0 to arg5".into()),
-            (name, _) => Root::Name(name.into()),
-        };
-        let mut path = vec![];
-        while !rest.is_empty() {
-            let (pointer, field) = match (rest.strip_prefix("->"), rest.strip_prefix('.')) {
-                (Some(field), _) => (true, field),
-                (_, Some(field)) => (false, field),
-                _ => return Err(format!("a -> or a . is missing before {rest:?}")),
-            };
-            let (name, after) = identifier(field)?;
-            path.push((pointer, name.into()));
-            rest = after;
-        }
-        Ok(Expression { root, path })
-    }
-}
-
-/// The name that a text begins with, and the rest after it.
-fn identifier(text: &str) -> Result<(&str, &str), String> {
-    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let end = text.find(|c| !part(c)).unwrap_or(text.len());
-    match text.split_at(end) {
-        (name, rest) if !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) => {
-            Ok((name, rest))
-        }
-        _ if text.is_empty() => Err("a name is missing".into()),
-        _ => Err(format!("{text:?} does not begin with a name")),
-    }
-}
-
-impl fmt::Display for Root {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Root::Argument(number) => write!(f, "arg{number}"),
-            Root::Result => f.write_str("retval"),
-            Root::Name(name) => f.write_str(name),
-        }
-    }
-}
-
-impl fmt::Display for Expression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.root.fmt(f)?;
-        let mut path = self.path.iter();
-        path.try_for_each(|(pointer, name)| write!(f, "{}{name}", through(*pointer)))
-    }
-}
-
-fn through(pointer: bool) -> &'static str {
-    if pointer { "->" } else { "." }
-}
-
-/// The place of a number: how a program finds and reads it.
+/// A value that a program can find and read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TracedValue {
-    /// The place in the context of the number, or of the first pointer to it.
+    /// The place in the context of the value, or of the first pointer to it.
     pub origin: ContextPlace,
-    /// The offsets of the pointers from there on, and at last of the number.
+    /// The offsets of the pointers from there on, and at last of the value.
     pub path: Vec<i32>,
+    /// What is there.
+    pub content: Content,
+}
+
+/// What a value is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Content {
+    /// A number.
+    Number(TracedNumber),
+    /// A string.
+    Text(TracedText),
+}
+
+/// A number in memory or in a register.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TracedNumber {
     /// How it is stored.
-    pub number: Number,
+    pub stored: Number,
+    /// Of a bitfield, how many bits are below it, and its own.
+    pub bits: Option<(u32, u32)>,
+    /// The type that it is converted to, as a cast does it in C.
+    pub cast: Option<Number>,
+    /// The names of the values of an enumeration, in the order of the values.
+    pub names: Vec<(u64, String)>,
+}
+
+impl TracedNumber {
+    /// A number that is stored like this.
+    pub fn stored(stored: Number) -> TracedNumber {
+        TracedNumber { stored, bits: None, cast: None, names: vec![] }
+    }
+
+    /// Whether it can be below 0.
+    pub fn is_signed(&self) -> bool {
+        self.cast.unwrap_or(self.stored).signed
+    }
+}
+
+/// A string.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TracedText {
+    /// Where its characters are.
+    pub at: TextPlace,
+    /// The memory that has them.
+    pub memory: Memory,
+    /// The bytes of the array that holds it; `None` if it ends at its first zero.
+    pub array: Option<u32>,
+}
+
+/// Where the characters of a string are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TextPlace {
+    /// At the value's place.
+    Here,
+    /// Where the address says that is at the value's place.
+    Pointer,
+    /// In the record, as many bytes after this offset as the lower half of the u32 at the value's place says.
+    Record(i32),
+}
+
+/// What an address is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Memory {
+    /// The kernel's memory.
+    Kernel,
+    /// The process's memory.
+    User,
+    /// The kernel's if the highest bit of the address is set, else the process's.
+    ByAddress,
 }
 
 /// A place in a program's context, in bytes from its beginning.
@@ -131,6 +101,11 @@ pub enum ContextPlace {
 
 /// An untyped, register-sized number.
 const WORD: Number = Number { size: 8, signed: false, pointer: false };
+
+/// The memory that a pointer of the kernel's leads to if its type does not tell: the kernel's own addresses
+/// are those with the highest bit, but on s390x each process has the same addresses as the kernel.
+const BY_ADDRESS: Memory =
+    if cfg!(target_arch = "s390x") { Memory::Kernel } else { Memory::ByAddress };
 
 impl TracedValue {
     /// A value of a kernel function: at its entry or, for a result, at its return.
@@ -199,23 +174,17 @@ impl TracedValue {
                 Errno::ENOENT => refusal::no_tracepoint(category, name),
                 _ => Error::failed(error.to_string()),
             })?;
-        let asked = expression.to_string();
+        let asked = expression.place();
         // Programs may not read the fields before.
         let mut fields = format.fields.iter().filter(|field| field.offset >= 8);
         let field = fields.clone().find(|field| field.name == asked).ok_or_else(|| {
             let what = format!("{category}:{name} has no field {asked}");
             refusal::misspelt(what, &asked, fields.by_ref().map(|field| &*field.name))
         })?;
-        let number = Number { size: field.size, signed: field.signed, pointer: false };
-        if !matches!(field.size, 1 | 2 | 4 | 8)
-            || field.is_data_location()
-            || field.declaration.contains('[')
-        {
-            return Err(Error::failed(format!("{asked} is not a number: {}", field.declaration)));
-        }
+        let content = content_of_field(field, &expression.form)?;
         let origin = ContextPlace::Field(field.offset as i32);
         let attach = Tracepoint::new(category, name);
-        Ok((attach.into(), TracedValue { origin, path: vec![], number }))
+        Ok((attach.into(), TracedValue { origin, path: vec![], content }))
     }
 
     /// A register of a user function, whose types are not known.
@@ -317,7 +286,7 @@ impl<'a> Typed<'a> {
             // The result comes after the arguments.
             _ => 8 * words as i32,
         };
-        let (path, number) = match (&mut self.btf, &self.signature, self.types) {
+        let (path, content) = match (&mut self.btf, &self.signature, self.types) {
             (Some(btf), Some(signature), Some(types)) => {
                 let type_id = match signature.parameters.get(index) {
                     Some(parameter) => parameter.type_id,
@@ -326,9 +295,12 @@ impl<'a> Typed<'a> {
                 follow(btf, type_id, expression)
                     .map_err(|error| error.explained(|error| types.error(error)))?
             }
-            _ => (vec![], WORD),
+            _ => {
+                let memory = if kind == AttachKind::Uprobe { Memory::User } else { BY_ADDRESS };
+                (vec![], untyped(&expression.form, memory))
+            }
         };
-        Ok(TracedValue { origin: ContextPlace::Word(word), path, number })
+        Ok(TracedValue { origin: ContextPlace::Word(word), path, content })
     }
 
     /// The argument's index; for the result, the number of arguments.
@@ -389,13 +361,68 @@ impl PathError {
     }
 }
 
-/// The offsets from a value of this type to the number of the expression.
+/// A value of which only the size is known, which is that of a register.
+fn untyped(form: &Form, memory: Memory) -> Content {
+    match form {
+        Form::Text => Content::Text(TracedText { at: TextPlace::Pointer, memory, array: None }),
+        Form::Plain => Content::Number(TracedNumber::stored(WORD)),
+        Form::Cast { number, .. } => {
+            Content::Number(TracedNumber { cast: Some(*number), ..TracedNumber::stored(WORD) })
+        }
+    }
+}
+
+/// The content of a tracepoint's field.
+fn content_of_field(field: &FormatField, form: &Form) -> Result<Content, Error> {
+    let FormatField { name, declaration, size, signed, .. } = field;
+    let is_array = declaration.contains('[');
+    let of_char = declaration.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let of_char = of_char.into_iter().any(|word| word == "char");
+    // "unsigned char" and "u8" are numbers, unless somebody says that they are a string.
+    let of_char = of_char && !declaration.contains("signed");
+    let of_byte = of_char || ["unsigned char", "u8"].iter().any(|word| declaration.contains(word));
+    let text = |at, memory, array| Content::Text(TracedText { at, memory, array });
+    let number = matches!(size, 1 | 2 | 4 | 8) && !is_array;
+    match form {
+        Form::Plain | Form::Text if is_array && (of_char || *form == Form::Text && of_byte) => {
+            Ok(match field.data_location() {
+                Some(base) => text(TextPlace::Record(base as i32), Memory::Kernel, None),
+                None => text(TextPlace::Here, Memory::Kernel, Some(*size)),
+            })
+        }
+        Form::Text if number && *size == 8 => Ok(text(TextPlace::Pointer, BY_ADDRESS, None)),
+        Form::Text => Err(Error::failed(format!("{name} is not a string: {declaration}"))),
+        Form::Cast { .. } if is_array && of_char => {
+            Err(Error::failed(format!("{name} is a string, not a number: {declaration}"))
+                .hint(format!("try: {name}")))
+        }
+        _ if !number => {
+            let error = Error::failed(format!("{name} is not a number: {declaration}"));
+            Err(if is_array && of_byte { error.hint(format!("try: str({name})")) } else { error })
+        }
+        _ => {
+            let stored = Number { size: *size, signed: *signed, pointer: false };
+            let cast = cast(form);
+            Ok(Content::Number(TracedNumber { cast, ..TracedNumber::stored(stored) }))
+        }
+    }
+}
+
+fn cast(form: &Form) -> Option<Number> {
+    match form {
+        Form::Cast { number, .. } => Some(*number),
+        Form::Plain | Form::Text => None,
+    }
+}
+
+/// The offsets from a value of this type to what the expression is for.
 fn follow(
     btf: &mut Btf<'_>,
     mut type_id: u32,
     expression: &Expression,
-) -> Result<(Vec<i32>, Number), PathError> {
+) -> Result<(Vec<i32>, Content), PathError> {
     let mut offsets = vec![];
+    let mut bits = None;
     let mut place = expression.root.to_string();
     for (pointer, field) in &expression.path {
         let pointee = btf.pointee(type_id)?;
@@ -419,26 +446,104 @@ fn follow(
                 return Err(PathError::Said(Error::failed(what)));
             }
         };
-        let Some(found) = btf.placement_in(&record, field)? else {
-            let what = format!("{} has no field {field}", name(&record)?);
-            return Err(PathError::Said(misspelt_field(btf, &record, what, field)?));
+        let (offset, found) = match btf.placement_in(&record, field) {
+            Err(BtfError::Bitfield(_)) if cfg!(target_endian = "little") => {
+                let found =
+                    btf.bits_in(&record, field)?.ok_or(BtfError::Bitfield(field.clone()))?;
+                bits = Some((found.shift, found.bits));
+                (found.offset, found.type_id)
+            }
+            found => match found? {
+                Some(found) => (found.offset, found.type_id),
+                None => {
+                    let what = format!("{} has no field {field}", name(&record)?);
+                    return Err(PathError::Said(misspelt_field(btf, &record, what, field)?));
+                }
+            },
         };
-        if let (Some(last), Ok(offset)) = (offsets.last_mut(), i32::try_from(found.offset)) {
+        if let (Some(last), Ok(offset)) = (offsets.last_mut(), i32::try_from(offset)) {
             *last += offset;
         }
-        type_id = found.type_id;
+        type_id = found;
         place = format!("{place}{}{field}", through(*pointer));
     }
-    if let Some(number) = btf.number(type_id)? {
-        return Ok((offsets, number));
+    if let Some(content) = content(btf, type_id, &expression.form, bits, !offsets.is_empty())? {
+        return Ok((offsets, content));
     }
     Err(PathError::Said(match btf.record_of(type_id)? {
         Some(record) => {
             let what = format!("{place} is a {}: name one of its fields", name(&record)?);
             misspelt_field(btf, &record, what, "")?
         }
-        None => Error::failed(format!("{place} is not a number")),
+        None => unsuitable(btf, type_id, &place, &expression.form)?,
     }))
+}
+
+/// The content of a value of this type, if it is of the form that is asked for. An array can only be read in
+/// memory that a pointer led to.
+fn content(
+    btf: &mut Btf<'_>,
+    type_id: u32,
+    form: &Form,
+    bits: Option<(u32, u32)>,
+    in_memory: bool,
+) -> Result<Option<Content>, PathError> {
+    let characters = btf.characters(type_id)?;
+    let text = |at, memory, array| Content::Text(TracedText { at, memory, array });
+    match (form, characters) {
+        (Form::Plain, Some(Characters::Array(bytes, true)))
+        | (Form::Text, Some(Characters::Array(bytes, _)))
+            if in_memory =>
+        {
+            let array = Some(bytes).filter(|bytes| *bytes > 0);
+            return Ok(Some(text(TextPlace::Here, Memory::Kernel, array)));
+        }
+        (Form::Text, Some(Characters::Pointer)) => {
+            return Ok(Some(text(TextPlace::Pointer, BY_ADDRESS, None)));
+        }
+        _ => {}
+    }
+    let Some(mut stored) = btf.number(type_id)? else {
+        return Ok(None);
+    };
+    // A number of 64 bits may be an address, a pointer to something else has no characters.
+    if *form == Form::Text {
+        let address = stored.size == 8 && !stored.pointer && bits.is_none();
+        return Ok(address.then(|| text(TextPlace::Pointer, BY_ADDRESS, None)));
+    }
+    let cast = cast(form);
+    let names = if cast.is_none() { btf.names_of_values(type_id)? } else { vec![] };
+    if let Some((shift, bits)) = bits {
+        stored.size = (shift + bits).div_ceil(8).next_power_of_two();
+        if stored.size > 8 {
+            return Ok(None);
+        }
+    }
+    Ok(Some(Content::Number(TracedNumber { stored, bits, cast, names })))
+}
+
+/// The error for a value that has no fields and is not of the form that was asked for.
+fn unsuitable(
+    btf: &mut Btf<'_>,
+    type_id: u32,
+    place: &str,
+    form: &Form,
+) -> Result<Error, PathError> {
+    let characters = btf.characters(type_id)?;
+    Ok(match (form, characters) {
+        (Form::Text, _) => {
+            Error::failed(format!("{place} is not a string and does not point to one"))
+        }
+        (Form::Cast { .. }, Some(Characters::Array(_, true))) => {
+            Error::failed(format!("{place} is a string, not a number"))
+                .hint(format!("try: {place}"))
+        }
+        (_, Some(Characters::Array(..))) => {
+            Error::failed(format!("{place} is an array of bytes, not a number"))
+                .hint(format!("try: str({place})"))
+        }
+        _ => Error::failed(format!("{place} is not a number")),
+    })
 }
 
 /// `struct request`
@@ -457,37 +562,4 @@ fn misspelt_field<'a>(
     let names = btf.member_names(record)?;
     let names: Vec<_> = names.into_iter().map(String::from_utf8_lossy).collect();
     Ok(refusal::misspelt(what, field, names.iter().map(|name| &**name)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn expressions_are_read_as_in_c() {
-        let path = |path: &[(bool, &str)]| -> Vec<(bool, String)> {
-            path.iter().map(|(pointer, name)| (*pointer, (*name).to_owned())).collect()
-        };
-        for (text, root, fields) in [
-            ("arg0", Root::Argument(0), &[][..]),
-            ("arg5", Root::Argument(5), &[]),
-            ("retval", Root::Result, &[]),
-            ("argument", Root::Name("argument".into()), &[]),
-            ("rq->q->nr_requests", Root::Name("rq".into()), &[(true, "q"), (true, "nr_requests")]),
-            ("arg0->bi_iter.bi_size", Root::Argument(0), &[(true, "bi_iter"), (false, "bi_size")]),
-        ] {
-            let expression: Expression = text.parse().unwrap();
-            assert_eq!(expression, Expression { root, path: path(fields) });
-            assert_eq!(expression.to_string(), text);
-        }
-    }
-
-    #[test]
-    fn nonsense_is_an_error() {
-        for text in
-            ["", "0", "arg6", "arg0-", "arg0->", "arg0->->q", "a b", "a->b[0]", "->q", "é", "a.é"]
-        {
-            assert!(text.parse::<Expression>().is_err(), "{text}");
-        }
-    }
 }

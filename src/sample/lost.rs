@@ -46,6 +46,8 @@ pub enum LostKind {
     Unreadable,
     /// The value is below 0, and the histogram begins at 0.
     Negative,
+    /// The value is longer than a key, and counted by its beginning.
+    Cut,
     /// The map had no room for another key.
     BeyondMaxKeys,
     /// More requests or calls were open at once than the map of their starts has room for.
@@ -66,9 +68,10 @@ pub enum LostKind {
 
 impl LostKind {
     /// All kinds.
-    pub const ALL: [LostKind; 10] = [
+    pub const ALL: [LostKind; 11] = [
         LostKind::Unreadable,
         LostKind::Negative,
+        LostKind::Cut,
         LostKind::BeyondMaxKeys,
         LostKind::BeyondMaxOpen,
         LostKind::NoStart,
@@ -84,6 +87,7 @@ impl LostKind {
         match self {
             LostKind::Unreadable => "unreadable",
             LostKind::Negative => "negative",
+            LostKind::Cut => "cut",
             LostKind::BeyondMaxKeys => "beyond_max_keys",
             LostKind::BeyondMaxOpen => "beyond_max_open",
             LostKind::NoStart => "no_start",

@@ -112,6 +112,8 @@ impl LabelName {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum LabelValue {
+    /// A number below 0.
+    Negative(i64),
     /// A number, such as a process's.
     Number(u64),
     /// A name without control characters, which could control a terminal.
@@ -121,6 +123,11 @@ pub enum LabelValue {
 }
 
 impl LabelValue {
+    /// A number, perhaps below 0.
+    pub fn signed(number: i64) -> LabelValue {
+        u64::try_from(number).map_or(LabelValue::Negative(number), LabelValue::Number)
+    }
+
     /// A name, with `?` in place of control characters.
     pub fn text(name: &str) -> LabelValue {
         LabelValue::Text(name.replace(steers, "?"))
@@ -142,6 +149,7 @@ fn steers(c: char) -> bool {
 impl std::fmt::Display for LabelValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            LabelValue::Negative(number) => number.fmt(f),
             LabelValue::Number(number) => number.fmt(f),
             LabelValue::Text(text) => text.fmt(f),
             LabelValue::Data(data) => data.fmt(f),

@@ -139,9 +139,15 @@ pub struct FormatField {
 }
 
 impl FormatField {
-    /// Whether the field is a u32 with the data's offset in the record (low half) and length (high half).
-    pub fn is_data_location(&self) -> bool {
-        self.declaration.starts_with("__data_loc ")
+    /// If the field is a u32 with the data's length (high half) and offset (low half): the place in the record
+    /// from which the offset counts, which is the record's beginning, or the field's end (`__rel_loc`, Linux
+    /// 5.17).
+    pub fn data_location(&self) -> Option<u32> {
+        match self.declaration.split_once(' ')?.0 {
+            "__data_loc" => Some(0),
+            "__rel_loc" => self.offset.checked_add(self.size),
+            _ => None,
+        }
     }
 }
 
@@ -241,8 +247,10 @@ mod tests {
             ]
         );
         assert_eq!(format.field("comm").unwrap().declaration, "char comm[16]");
-        assert!(format.field("cmd").unwrap().is_data_location());
-        assert!(!format.field("comm").unwrap().is_data_location());
+        assert_eq!(format.field("cmd").unwrap().data_location(), Some(0));
+        assert_eq!(format.field("comm").unwrap().data_location(), None);
+        let relative = "field:__rel_loc char[] cmd;\toffset:56;\tsize:4;\tsigned:0;";
+        assert_eq!(FormatField::parse(relative).unwrap().data_location(), Some(60));
     }
 
     #[test]

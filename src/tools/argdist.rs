@@ -1,18 +1,25 @@
 //! The values of an argument, a result or a field.
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::{Choice, Tool, distribution};
 use crate::aggregate::Buckets;
-use crate::aggregate::Counters;
-use crate::aggregate::{Distributions, Measured};
+use crate::aggregate::{Counters, Distributions, KeyedCounters, Measured};
 use crate::error::Error;
 use crate::host::names::Pattern;
-use crate::host::{self, Attach, AttachKind, Expression, UserFunction};
-use crate::programs::argdist::{self as program, EPOCH, NOT_COUNTED, VALUES, not_counted};
+use crate::host::{
+    Attach, AttachKind, Content, Expression, KernelTypes, TracedNumber, TracedValue, UserFunction,
+};
+use crate::programs::argdist::{
+    self as program, Counted, EPOCH, LONGEST, NOT_COUNTED, VALUES, not_counted,
+};
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Bucket, Lost, LostKind, Rest, Setting, Table, Unit};
+use crate::sample::{
+    Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value,
+};
 use crate::sys::MapSpec;
 
 /// What is measured, and how.
@@ -20,21 +27,27 @@ use crate::sys::MapSpec;
 pub struct Options {
     /// A function of the kernel, a tracepoint (`block:block_rq_issue`), or `PATH:SYMBOL`.
     pub function: String,
-    /// Which number of it.
+    /// Which number or string of it.
     pub value: Expression,
     /// How to attach.
     pub attach: Choice,
     /// Only of this process.
     pub pid: Option<u32>,
-    /// Which values are counted together.
-    pub buckets: Buckets,
+    /// Which numbers are counted together; `None` counts each by itself, and so are strings and the values of
+    /// an enumeration, which `Buckets::Log2` does not count together either.
+    pub buckets: Option<Buckets>,
+    /// Only the N most frequent values, of those that are counted by themselves.
+    pub top: Option<u32>,
+    /// For up to N values that are counted by themselves there is room in the kernel.
+    pub max_keys: u32,
 }
 
 impl Options {
     /// All values, by powers of two.
     pub fn new(function: &str, value: Expression) -> Options {
-        let (attach, buckets) = (Choice::Auto, Buckets::Log2);
-        Options { function: function.into(), value, attach, pid: None, buckets }
+        let (attach, buckets) = (Choice::Auto, Some(Buckets::Log2));
+        let (pid, top, max_keys) = (None, None, 10240);
+        Options { function: function.into(), value, attach, pid, buckets, top, max_keys }
     }
 }
 
@@ -46,14 +59,16 @@ enum TracedPlace {
     User(UserFunction),
 }
 
-/// Counts the values of a number that a program finds at a function or a tracepoint.
+/// Counts the values that a program finds at a function or a tracepoint.
 pub struct Argdist {
     options: Options,
     traced: TracedPlace,
     kinds: Vec<AttachKind>,
-    program: program::Options,
+    /// The value, as it is found by the first attach kind by which it can be found.
+    found: OnceCell<(AttachKind, Vec<Attach>, TracedValue)>,
     buckets: Arc<[Bucket]>,
     distributions: Distributions,
+    each: KeyedCounters,
     counters: Counters,
 }
 
@@ -64,7 +79,8 @@ impl Argdist {
     /// There is no such process or user function, or it cannot be attached in that way.
     pub fn new(options: Options) -> Result<Argdist, Error> {
         distribution::check_pid(options.pid)?;
-        options.buckets.check()?;
+        let buckets = options.buckets.clone().unwrap_or(Buckets::Log2);
+        buckets.check()?;
         let in_file = options.function.split_once(':').filter(|(path, _)| path.contains('/'));
         let traced = match (in_file, Pattern::parse(&options.function)) {
             (Some((path, symbol)), _) => {
@@ -76,9 +92,12 @@ impl Argdist {
             (None, Pattern::Functions(name)) => TracedPlace::Function(name),
             (None, Pattern::Tracepoints(category, name)) => TracedPlace::Tracepoint(category, name),
         };
-        let kinds = options.attach.among(match traced {
+        let kinds = options.attach.among(match &traced {
             TracedPlace::Function(_) => &[AttachKind::Kprobe, AttachKind::Fentry],
-            TracedPlace::Tracepoint(..) if options.value.is_of_argument() => {
+            // Those of the system calls exist only as records, and fields of some are called arg2.
+            TracedPlace::Tracepoint(category, _)
+                if options.value.is_of_argument() && category != SYSCALLS =>
+            {
                 &[AttachKind::TpBtf, AttachKind::RawTp]
             }
             TracedPlace::Tracepoint(..) => &[AttachKind::Tracepoint],
@@ -87,14 +106,131 @@ impl Argdist {
         Ok(Argdist {
             traced,
             kinds,
-            buckets: distribution::buckets(&options.buckets),
-            distributions: Distributions::new(&options.buckets),
-            program: program::Options { buckets: options.buckets.clone(), pid: options.pid },
+            found: OnceCell::new(),
+            buckets: distribution::buckets(&buckets),
+            distributions: Distributions::new(&buckets),
+            each: KeyedCounters::default(),
             counters: Counters::default(),
             options,
         })
     }
+
+    /// The value, and the places where a program of this kind finds it.
+    fn find(
+        &self,
+        kind: AttachKind,
+        types: &KernelTypes,
+    ) -> Result<(Vec<Attach>, TracedValue), Error> {
+        let asked = &self.options.value;
+        let (place, value) = match &self.traced {
+            TracedPlace::Function(name) => TracedValue::of_function(name, kind, asked, types)?,
+            TracedPlace::Tracepoint(category, name) if kind == AttachKind::Tracepoint => {
+                TracedValue::of_record(category, name, asked)?
+            }
+            TracedPlace::Tracepoint(category, name) => {
+                TracedValue::of_tracepoint(category, name, kind, asked, types)?
+            }
+            TracedPlace::User(function) => {
+                let value = TracedValue::of_user_function(function, asked)?;
+                let functions = std::slice::from_ref(function);
+                return Ok((Attach::at_user_functions(functions, kind, asked.at()), value));
+            }
+        };
+        Ok((vec![place], value))
+    }
+
+    /// How values are counted, once it is known what they are.
+    fn counted(&self) -> Counted {
+        let max_keys = self.options.max_keys;
+        match (self.found.get().map(|(_, _, value)| &value.content), &self.options.buckets) {
+            (Some(Content::Text(text)), _) => {
+                Counted::Each { key: program::key_of_text(text), max_keys }
+            }
+            (Some(Content::Number(TracedNumber { names, .. })), Some(Buckets::Log2))
+                if !names.is_empty() =>
+            {
+                Counted::Each { key: 8, max_keys }
+            }
+            (_, Some(buckets)) => Counted::Buckets(buckets.clone()),
+            (_, None) => Counted::Each { key: 8, max_keys },
+        }
+    }
+
+    fn program(&self) -> program::Options {
+        program::Options { counted: self.counted(), pid: self.options.pid }
+    }
+
+    /// A value that is counted by itself, and whether it is cut.
+    fn label(&self, key: &[u8]) -> (LabelValue, bool) {
+        let Some((_, _, TracedValue { content: Content::Number(number), .. })) = self.found.get()
+        else {
+            let whole = key.get(..LONGEST as usize).unwrap_or(key);
+            return (LabelValue::of_bytes(whole), key[whole.len()..].iter().any(|byte| *byte != 0));
+        };
+        let value = key.try_into().map_or(0, u64::from_ne_bytes);
+        let name = number.names.binary_search_by_key(&value, |(value, _)| *value);
+        let label = match name {
+            Ok(index) => LabelValue::text(&number.names[index].1),
+            Err(_) if number.is_signed() => LabelValue::signed(value as i64),
+            Err(_) => LabelValue::Number(value),
+        };
+        (label, false)
+    }
+
+    /// A row for each value, the most frequent last.
+    fn each(&mut self, session: &Session) -> Result<(Table, Option<Lost>), Error> {
+        // What looks the same is one row, such as strings with control characters.
+        let (mut counts, mut cut) = (BTreeMap::<LabelValue, (u64, u64)>::new(), 0);
+        for counted in self.each.read(session.map(VALUES)?)?.iter() {
+            let (label, is_cut) = self.label(counted.key);
+            let (sum, all) = counts.entry(label).or_default();
+            (*sum, *all) = (*sum + counted.interval[0], *all + counted.total[0]);
+            cut += if is_cut { counted.interval[0] } else { 0 };
+        }
+        let mut counts: Vec<_> =
+            counts.into_iter().filter(|(_, (interval, _))| *interval > 0).collect();
+        // Equal counts stay in the order of their values.
+        counts.sort_by_key(|(_, (interval, _))| *interval);
+        let row = |(label, (interval, total))| Row {
+            labels: vec![label],
+            value: Value::Count(interval),
+            total: Value::Count(total),
+        };
+        let mut table = Table {
+            name: self.options.value.last().into(),
+            help: format!("How often each value of {} was found", self.what()).into(),
+            unit: Unit::Count,
+            labels: vec![LabelName {
+                name: "value".into(),
+                heading: self.options.value.last().to_uppercase().into(),
+            }],
+            rows: counts.into_iter().map(row).collect(),
+            rest: Rest::default(),
+        };
+        table.keep_last(self.options.top);
+        let sentence =
+            format!("values that are longer than {LONGEST} bytes: they are counted by these");
+        Ok((table, Lost::some(LostKind::Cut, cut, sentence)))
+    }
+
+    /// A row with the distribution.
+    fn distribution(&mut self, session: &Session) -> Result<Table, Error> {
+        let measured = self.distributions.read(session.map(VALUES)?, session.map(EPOCH)?)?;
+        let row =
+            |measured: &Measured| distribution::row(vec![], &self.buckets, Unit::Number, measured);
+        Ok(Table {
+            name: self.options.value.last().into(),
+            help: format!("Values of {}", self.what()).into(),
+            unit: Unit::Number,
+            labels: vec![],
+            rows: measured.iter().map(row).collect(),
+            rest: Rest::default(),
+        })
+    }
 }
+
+/// The category whose tracepoints are records only.
+const SYSCALLS: &str = "syscalls";
 
 impl Tool for Argdist {
     fn name(&self) -> &'static str {
@@ -115,67 +251,78 @@ impl Tool for Argdist {
             ("value", options.value.to_string().into()),
             ("attach", options.attach.name().into()),
             ("pid", options.pid.into()),
-            ("buckets", distribution::name(&options.buckets).into()),
+            ("buckets", options.buckets.as_ref().map(distribution::name).into()),
+            ("top", options.top.into()),
+            ("max_keys", options.max_keys.into()),
         ]
     }
 
+    /// What the value is decides what it is counted in. If it is not found, the attempt to attach finds the
+    /// reasons.
+    fn prepare(&self, types: &KernelTypes) -> Result<(), Error> {
+        let mut kinds = self.kinds.iter();
+        let found = kinds.find_map(|kind| {
+            let (places, value) = self.find(*kind, types).ok()?;
+            Some((*kind, places, value))
+        });
+        let Some(found) = found else {
+            return Ok(());
+        };
+        let is_text = matches!(found.2.content, Content::Text(_));
+        if is_text && !matches!(self.options.buckets, None | Some(Buckets::Log2)) {
+            let value = &self.options.value;
+            return Err(Error::usage(format!("{value} is a string, which has no buckets"))
+                .hint("leave out --linear and --custom: each string is counted by itself"));
+        }
+        let _ = self.found.set(found);
+        Ok(())
+    }
+
     fn maps(&self) -> Vec<MapSpec> {
-        program::maps(&self.program)
+        program::maps(&self.program())
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
         vec![Group::new(self.kinds.clone(), |kind, types| {
-            let asked = &self.options.value;
-            let one = |(attach, value)| (vec![attach], value);
-            let (places, value) = match &self.traced {
-                TracedPlace::Function(name) => {
-                    one(host::TracedValue::of_function(name, kind, asked, types)?)
-                }
-                TracedPlace::Tracepoint(category, name) if kind == AttachKind::Tracepoint => {
-                    one(host::TracedValue::of_record(category, name, asked)?)
-                }
-                TracedPlace::Tracepoint(category, name) => {
-                    one(host::TracedValue::of_tracepoint(category, name, kind, asked, types)?)
-                }
-                TracedPlace::User(function) => {
-                    let functions = std::slice::from_ref(function);
-                    let places = Attach::at_user_functions(functions, kind, asked.at());
-                    (places, host::TracedValue::of_user_function(function, asked)?)
-                }
+            let (places, value) = match self.found.get() {
+                Some((found, places, value)) if *found == kind => (places.clone(), value.clone()),
+                _ => self.find(kind, types)?,
             };
-            let program = program::program(&value, &self.program)?;
+            let program = program::program(&value, &self.program())?;
             let plan = |place| Plan::new(self.name(), place, program.clone());
             Ok(places.into_iter().map(plan).collect())
         })]
     }
 
     fn begin(&mut self, session: &Session) -> Result<(), Error> {
-        self.distributions.begin(session.map(EPOCH)?)
+        match self.counted() {
+            Counted::Buckets(_) => self.distributions.begin(session.map(EPOCH)?),
+            Counted::Each { .. } => Ok(()),
+        }
     }
 
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
-        let measured = self.distributions.read(session.map(VALUES)?, session.map(EPOCH)?)?;
-        let row =
-            |measured: &Measured| distribution::row(vec![], &self.buckets, Unit::Number, measured);
-        let table = Table {
-            name: self.options.value.last().into(),
-            help: format!("Values of {}", self.what()).into(),
-            unit: Unit::Number,
-            labels: vec![],
-            rows: measured.iter().map(row).collect(),
-            rest: Rest::default(),
+        let (table, cut) = match self.counted() {
+            Counted::Buckets(_) => (self.distribution(session)?, None),
+            Counted::Each { .. } => self.each(session)?,
         };
         let not_counted = self.counters.read(session.map(NOT_COUNTED)?)?.interval;
         let some = |kind, word: u32, sentence: &str| {
-            Lost::some(kind, not_counted[word as usize], sentence)
+            let count = not_counted.get(word as usize);
+            Lost::some(kind, count.copied().unwrap_or(0), sentence)
         };
+        let full = format!("more values, beyond {} different ones", self.options.max_keys);
         let lost = [
-            some(LostKind::Negative, not_counted::NEGATIVE, "values below 0"),
+            some(LostKind::Negative, not_counted::NEGATIVE, "values below 0")
+                .map(|lost| lost.option("--each")),
             some(
                 LostKind::Unreadable,
                 not_counted::UNREADABLE,
-                "values that could not be read: a pointer leads nowhere",
+                "values that could not be read: a pointer leads nowhere, or to memory that is not loaded",
             ),
+            some(LostKind::BeyondMaxKeys, not_counted::FULL, &full)
+                .map(|lost| lost.option("--max-keys")),
+            cut,
         ];
         Ok((vec![table], lost.into_iter().flatten().collect()))
     }

@@ -26,6 +26,7 @@ pub use choice::Choice;
 pub use running::{Running, describe, now};
 
 use crate::error::Error;
+use crate::host::KernelTypes;
 use crate::run::{Group, Session};
 use crate::sample::{Lost, Setting, Table};
 use crate::sys::MapSpec;
@@ -40,6 +41,14 @@ pub trait Tool {
 
     /// Its options, each with its value.
     fn settings(&self) -> Vec<(&'static str, Setting)>;
+
+    /// Called before its maps and groups are asked for, if they depend on the kernel's types.
+    ///
+    /// # Errors
+    /// What the options ask for does not fit the types.
+    fn prepare(&self, _: &KernelTypes) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Its maps, in the order in which its programs refer to them.
     fn maps(&self) -> Vec<MapSpec>;

@@ -42,6 +42,7 @@ impl Running {
         types: &KernelTypes,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Running, Error> {
+        tool.prepare(types)?;
         let session = Session::start(&tool.maps(), &tool.groups(), types, progress);
         let session = session.map_err(|error| tool.explain(error))?;
         tool.begin(&session)?;

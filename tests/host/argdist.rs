@@ -192,6 +192,188 @@ fn an_int_is_read_with_its_sign() {
     assert_eq!(counted(&line), [(17, 1)], "{line}");
 }
 
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rawbpf_test_negated(value: i32) -> i32 {
+    -black_box(value)
+}
+
+/// The rows of the only interval: each value with its count.
+fn values(line: &Value) -> Vec<(Value, u64)> {
+    let rows = lines::rows(line).iter();
+    rows.map(|row| (row["labels"]["value"].clone(), row["count"].as_u64().unwrap())).collect()
+}
+
+/// argdist on a function of this process.
+fn on_own(function: &str, asked: &str, options: &[&str]) -> Tool {
+    let own = format!("{}:{function}", std::env::current_exe().unwrap().display());
+    let pid = std::process::id().to_string();
+    let args = [&own, asked, "--json", "-p", &pid];
+    Tool::start("argdist", &[&args[..], options, &["3600"]].concat())
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_cast_says_what_a_register_holds() {
+    let each = &["--each"][..];
+    let only_one = ["--custom", "28,29"];
+    let runs = [
+        ("retval", each, (1_i64 << 32) - 28),
+        ("(int)retval", each, -28),
+        ("(u32)retval", each, (1 << 32) - 28),
+        ("(int8)retval", each, -28),
+        ("(unsigned char)retval", each, 256 - 28),
+        ("( s16 ) retval", each, -28),
+        ("(uint16_t)retval", each, (1 << 16) - 28),
+        ("(int64)arg0", each, 28),
+        ("(short)arg0", &only_one, 28),
+        ("(int)retval", &only_one, -28),
+    ];
+    let tools = runs.map(|(asked, options, _)| on_own("rawbpf_test_negated", asked, options));
+    (0..337).for_each(|_| assert_eq!(rawbpf_test_negated(28), -28));
+    for (tool, (asked, options, value)) in tools.into_iter().zip(runs) {
+        let line = line(&tool.stop());
+        match (options == each, value) {
+            (true, _) => assert_eq!(values(&line), [(value.into(), 337)], "{asked}: {line}"),
+            (false, 0..) => assert_eq!(count_of(&line, 28), 337, "{asked}: {line}"),
+            (false, _) => assert_eq!(lost(&line, "negative"), 337, "{asked}: {line}"),
+        }
+    }
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rawbpf_test_string(text: *const u8) -> *const u8 {
+    black_box(text)
+}
+
+/// Strings around the length of a key, one that a longer one was before, and pointers to nothing.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn strings_of_a_function_are_counted_by_their_text() {
+    let asked = ["str(arg0)", "str(retval)"];
+    let tools = asked.map(|asked| on_own("rawbpf_test_string", asked, &[]));
+    let few = on_own("rawbpf_test_string", "str(arg0)", &["--max-keys", "2"]);
+    let top = on_own("rawbpf_test_string", "str(arg0)", &["--top", "2"]);
+    let (whole, long) = ("w".repeat(127), "l".repeat(128));
+    let counts =
+        [(&*long, 11), ("alpha", 3), (&whole, 5), ("", 2), ("\u{1b}[2J\u{e4}", 7), ("al", 4)];
+    for (text, count) in counts {
+        let text = format!("{text}\0");
+        (0..count).for_each(|_| _ = rawbpf_test_string(text.as_ptr()));
+    }
+    let far = "far".repeat(1000) + "\0";
+    (0..6).for_each(|_| _ = rawbpf_test_string(far.as_ptr()));
+    (0..13).for_each(|_| _ = rawbpf_test_string(std::ptr::null()));
+    (0..2).for_each(|_| _ = rawbpf_test_string(std::ptr::without_provenance(4096)));
+    let expected = [
+        ("", 2),
+        ("alpha", 3),
+        ("al", 4),
+        (&whole, 5),
+        (&far[..127], 6),
+        ("?[2J\u{e4}", 7),
+        (&long[..127], 11),
+    ];
+    for tool in tools {
+        let line = line(&tool.stop());
+        let expected = expected.map(|(text, count)| (Value::from(text), count));
+        assert_eq!(values(&line), expected, "{line}");
+        assert_eq!([lost(&line, "cut"), lost(&line, "unreadable")], [17, 15], "{line}");
+    }
+    let few = line(&few.stop());
+    assert_eq!(values(&few).iter().map(|(_, count)| count).sum::<u64>(), 14, "{few}");
+    assert_eq!(lost(&few, "beyond_max_keys"), 38 - 14, "{few}");
+    let top = line(&top.stop());
+    assert_eq!(values(&top).len(), 2, "{top}");
+    assert_eq!(top["tables"][0]["rest"]["count"], 38 - 18, "{top}");
+}
+
+/// Programs of a name of their own are run 17 times.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn strings_of_records_and_of_structs_are_counted_by_their_text() {
+    tool::with_tracefs();
+    let folder = std::env::temp_dir().join(format!("rawbpf-strings-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    // A name of all 15 bytes that a thread's can have.
+    let program = folder.join("fifteen-letters");
+    std::fs::copy("/bin/true", &program).unwrap();
+    let path = program.to_str().unwrap();
+    let runs = [
+        (["sched:sched_process_exec", "filename"], "auto", path),
+        (["sched:sched_process_exec", "str(filename)"], "auto", path),
+        (["sched:sched_process_exec", "str(arg2->filename)"], "raw_tp", path),
+        (["syscalls:sys_enter_execve", "str(filename)"], "auto", path),
+        (["sched:sched_process_exit", "comm"], "auto", "fifteen-letters"),
+        (["sched:sched_process_exit", "arg0->comm"], "tp_btf", "fifteen-letters"),
+        (["sched:sched_process_exit", "arg0->comm"], "raw_tp", "fifteen-letters"),
+    ];
+    let tools = runs.map(|(asked, kind, _)| {
+        let options = ["--json", "--attach", kind, "3600"];
+        Tool::start("argdist", &[&asked[..], &options].concat())
+    });
+    for _ in 0..17 {
+        assert!(Command::new(&program).status().unwrap().success());
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    for (tool, (asked, kind, text)) in tools.into_iter().zip(runs) {
+        let line = line(&tool.stop());
+        let found = values(&line).into_iter().filter(|(value, _)| value == text);
+        assert_eq!(
+            found.map(|(_, count)| count).collect::<Vec<_>>(),
+            [17],
+            "{asked:?} {kind}: {line}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_string_has_no_buckets() {
+    let args = ["sched:sched_process_exit", "arg0->comm", "--linear", "0,10,1", "1", "1"];
+    let output = tool::run("argdist", &args);
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    assert!(output.stderr.contains("arg0->comm is a string, which has no buckets"));
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn values_of_an_enumeration_have_its_names() {
+    let disk = LoopDisk::new();
+    let run = |options: &[&str]| {
+        let args = ["block:block_rq_issue", "arg0->state", "--json", "3600"];
+        Tool::start("argdist", &[&args, options].concat())
+    };
+    let (named, in_buckets, numbers) = (run(&[]), run(&["--custom", "1"]), run(&["--each"]));
+    disk.read(4, 499);
+    let count =
+        |tool: Tool| values(&line(&tool.stop())).into_iter().find(|(name, _)| name == "MQ_RQ_IDLE");
+    assert!(count(named).unwrap().1 >= 499);
+    assert!(count(numbers).unwrap().1 >= 499);
+    assert!(count_of(&line(&in_buckets.stop()), 0) >= 499);
+}
+
+/// A policy that children do not inherit is a bit of the task, with others in the same byte.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_bitfield_is_told_exactly() {
+    let args = ["sched:sched_process_exit", "arg0->sched_reset_on_fork", "--json", "3600"];
+    let (each, custom) = (["--each"], ["--custom", "1,2"]);
+    let tools =
+        [&each[..], &custom].map(|options| Tool::start("argdist", &[&args, options].concat()));
+    let script =
+        "for i in $(seq 19); do chrt -R -o 0 true; done; for i in $(seq 23); do sh -c :; done";
+    assert_eq!(tool::shell(script).code, Some(0));
+    let [each, custom] = tools.map(|tool| line(&tool.stop()));
+    assert!(values(&each).contains(&(1.into(), 19)), "{each}");
+    assert!(
+        values(&each).iter().all(|(value, count)| *value == 1 || *value == 0 && *count >= 23),
+        "{each}"
+    );
+    assert_eq!(count_of(&custom, 1), 19, "{custom}");
+}
+
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn what_is_misspelt_is_told_with_what_there_is() {
@@ -223,7 +405,15 @@ fn what_is_misspelt_is_told_with_what_there_is() {
             "block:block_rq_issue has no field byte",
             "did you mean bytes?",
         ),
-        ("block:block_rq_issue", "comm", "comm is not a number", "char comm[16]"),
+        ("block:block_rq_issue", "(int)comm", "comm is a string", "try: comm"),
+        ("block:block_rq_issue", "str(dev)", "dev is not a string", "dev_t dev"),
+        ("block:block_rq_issue", "(int)arg0->q->disk->disk_name", "is a string", "disk->disk_name"),
+        (
+            "block:block_rq_issue",
+            "str(arg0->q)",
+            "arg0->q is not a string and does not point to one",
+            "",
+        ),
         (
             "block:block_rq_isue",
             "bytes",

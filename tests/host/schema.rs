@@ -261,7 +261,8 @@ fn runs<'a>(disk: &'a str, function: &'a str, text: &'a str) -> Vec<(&'a str, Ve
     ];
     add("funclatency", &[function], &keys);
     add("argdist", &[function, "arg0"], &[&[], &["--custom", "5,6"]]);
-    add("argdist", &["syscalls:sys_exit_close", "ret"], &[&[]]);
+    add("argdist", &["syscalls:sys_exit_close", "ret"], &[&[], &["--each", "--top", "1"]]);
+    add("argdist", &["sched:sched_process_exec", "filename"], &[&["--max-keys", "1"]]);
     add("run", &[text], &[&[]]);
     runs
 }

@@ -2,7 +2,7 @@
 
 use super::check::{Held, check};
 use crate::error::Error;
-use crate::host::KernelTypes;
+use crate::host::{ExpressionError, KernelTypes};
 use crate::run::{Session, unwatched};
 use crate::tools::{
     Running, Tool, argdist, bioheat, biolatency, bitehist, bitesize, funccount, funclatency,
@@ -39,7 +39,7 @@ fn funccount(pattern: &str) -> MadeTool {
 }
 
 fn argdist(function: &str, value: &str) -> MadeTool {
-    let value = value.parse().map_err(Error::usage)?;
+    let value = value.parse().map_err(|error: ExpressionError| Error::usage(error.to_string()))?;
     Ok(Box::new(argdist::Argdist::new(argdist::Options::new(function, value))?))
 }
 
@@ -96,8 +96,12 @@ mod tests {
             let options = funclatency::Options { function, by_pid, ..Default::default() };
             states(&funclatency::Funclatency::new(options).unwrap());
         }
-        let value = "arg0".parse().unwrap();
-        states(&argdist::Argdist::new(argdist::Options::new(&user, value)).unwrap());
+        for value in ["arg0", "str(arg0)"] {
+            let value = value.parse().unwrap();
+            let tool = argdist::Argdist::new(argdist::Options::new(&user, value)).unwrap();
+            tool.prepare(&KernelTypes::running()).unwrap();
+            states(&tool);
+        }
         let by = funccount::Options { by: By::Comm, ..Default::default() };
         states(&funccount::Funccount::new(by).unwrap());
     }

@@ -120,6 +120,7 @@ pub fn tool(tool: &dyn Tool, types: &KernelTypes, show: &Show) -> Result<(), Sto
     if show.step {
         step::check(false)?;
     }
+    tool.prepare(types)?;
     let (maps, plans) = run::plan_without_attaching(&tool.maps(), &tool.groups(), types)?;
     shown::programs(&maps, &plans, show)
 }
