@@ -74,7 +74,8 @@ impl Disks {
             }
         }
         if self.numbers.len() == before && !self.any_matches(word) {
-            return Err(Error::usage(format!("no disk matches {word:?}")).hint(names()));
+            let none = || Error::usage(format!("no disk matches {word:?}")).hint(names());
+            return Err(refusal::no_sysfs().unwrap_or_else(none));
         }
         Ok(())
     }
@@ -295,6 +296,9 @@ fn is_empty(name: &str) -> bool {
 /// The disks of this host, as a hint for the user.
 fn names() -> String {
     let disks = disks();
+    if disks.is_empty() {
+        return format!("{BLOCK} shows no disk that issues requests");
+    }
     let shown = &disks[..disks.len().min(24)];
     let more = disks.len() - shown.len();
     let more = if more > 0 { format!(", and {more} more") } else { String::new() };

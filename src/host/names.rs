@@ -94,7 +94,7 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
             true => take(symbol.name),
             false => ControlFlow::Continue(()),
         })
-        .map_err(|error| unlisted(&error))?;
+        .map_err(|error| refusal::file(&error))?;
     }
     if let Some((pattern, _)) = wild.iter().find(|(_, used)| !used) {
         return Err(Error::failed(format!("no function of this kernel matches {pattern}")));
@@ -115,17 +115,12 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
             }
             ControlFlow::<()>::Continue(())
         });
-        find_addresses(&mut found, places).map_err(|error| unlisted(&error))?;
+        find_addresses(&mut found, places).map_err(|error| refusal::file(&error))?;
     }
     let functions = found.into_iter();
     Ok(functions
         .map(|(name, NameMatches { addresses, .. })| KernelFunction { name, addresses })
         .collect())
-}
-
-/// The error for a list of the kernel that cannot be read.
-fn unlisted(error: &FileError) -> Error {
-    refusal::unread(error).unwrap_or_else(|| Error::lacking(error.to_string()))
 }
 
 /// What was found of a name.

@@ -9,10 +9,12 @@ use std::path::Path;
 
 use super::map_rules;
 use crate::error::Error;
-use crate::sys::{Errno, MapSpec, SysError, Tracefs, file, kallsyms};
+use crate::sys::{self, Errno, FileError, MapSpec, SysError, Tracefs, kallsyms};
 pub(super) use load::reason;
 pub use load::{lines, load, of_program, of_type};
+pub(super) use privilege::uprobe_denied;
 pub use privilege::{capabilities, denied, in_user_namespace, privilege};
+use privilege::{lockdown, may_mount, may_read_all};
 pub use shared::{descriptors, file as unread, too_few_descriptors};
 use shared::{general, no_bpf, no_memory};
 
@@ -24,6 +26,15 @@ pub fn map(error: &SysError) -> Error {
         Errno::ENOSYS => no_bpf().detail(detail),
         Errno::EMFILE | Errno::ENFILE => descriptors(error.errno, error),
         Errno::ENOMEM => no_memory("the map").detail(detail),
+        // The kernel was not asked: a value for each CPU needs their number.
+        _ if error.call.starts_with("read(") => no_sysfs()
+            .unwrap_or_else(|| {
+                Error::lacking(
+                    "the number of CPUs cannot be read from /sys/devices/system/cpu/possible",
+                )
+                .hint("in a container: -v /sys/devices:/sys/devices:ro")
+            })
+            .detail(detail),
         _ => Error::failed(format!("the kernel did not create the map: {error}")),
     }
 }
@@ -167,10 +178,44 @@ pub(super) fn attach(kind: &str, place: &str, error: &SysError) -> Error {
 /// The error for a host on which sysfs is not mounted, if it is not.
 pub fn no_sysfs() -> Option<Error> {
     (!Path::new("/sys/kernel").exists()).then(|| {
-        Error::lacking("/sys is not mounted")
-            .hint("try: mount -t sysfs sysfs /sys; mount -t tracefs tracefs /sys/kernel/tracing")
+        Error::lacking("/sys is not mounted").hint(match may_mount() {
+            true => "try: mount -t sysfs sysfs /sys; mount -t tracefs tracefs /sys/kernel/tracing",
+            false => "start the container with -v /sys:/sys:ro",
+        })
     })
 }
+
+/// Why a file of the kernel's could not be read.
+pub fn file(error: &FileError) -> Error {
+    let path = &error.path;
+    let proc = || {
+        (path.starts_with("/proc") && !Path::new("/proc/self").exists())
+            .then(|| Error::lacking("/proc is not mounted").hint("try: mount -t proc proc /proc"))
+    };
+    let sys = || path.starts_with("/sys").then(no_sysfs).flatten();
+    let tracefs = || {
+        let denied = matches!(error.errno(), Errno::EPERM | Errno::EACCES);
+        let within = Tracefs::PLACES.iter().any(|place| path.starts_with(place));
+        (denied && within).then(no_tracefs)
+    };
+    let known = unread(error).or_else(proc).or_else(sys).or_else(tracefs);
+    known.unwrap_or_else(|| Error::lacking(error.to_string())).detail(error.to_string())
+}
+
+/// What to do if programs are interpreted.
+pub fn no_jit() -> &'static str {
+    // The file is only in the host's network namespace, and only if the kernel can compile.
+    match Path::new("/proc/sys/net/core/bpf_jit_enable").exists() {
+        true => "for programs loaded from now on: sudo sysctl net.core.bpf_jit_enable=1",
+        false => {
+            "it takes CONFIG_BPF_JIT, and in the host's network namespace net.core.bpf_jit_enable=1"
+        }
+    }
+}
+
+/// What to do if an attach kind is not there: `rawbpf run` has no option for another one.
+pub(super) const ANOTHER_KIND: &str =
+    "see what works here: rawbpf doctor; without --attach, tools use that";
 
 /// The error for a missing BTF that would describe `needed`.
 pub fn no_btf(needed: &str) -> Error {
@@ -180,7 +225,7 @@ pub fn no_btf(needed: &str) -> Error {
     Error::lacking(format!(
         "{needed} is not known: this kernel has no BTF (CONFIG_DEBUG_INFO_BTF) that describes it"
     ))
-    .hint("try: --attach tracepoint, which needs no BTF, or --btf FILE")
+    .hint(format!("try: --btf FILE with this kernel's types; or {ANOTHER_KIND}"))
 }
 
 /// The error for a kind that needs the kernel's own BTF ids, if the kernel has none or they would come
@@ -189,26 +234,32 @@ pub(super) fn no_ids(kind: &str) -> Error {
     Error::lacking(format!(
         "{kind} needs the kernel's own BTF (CONFIG_DEBUG_INFO_BTF), and this hook in it"
     ))
-    .hint("try: --attach raw_tp or tracepoint; tp_btf and fentry cannot use a file's BTF (--btf)")
+    .hint(format!("it cannot use a file's BTF (--btf); {ANOTHER_KIND}"))
 }
 
 /// The error for a tracefs that is not mounted, or that we may not read: it has the tracepoints' numbers.
 pub fn no_tracefs() -> Error {
-    if let Some(missing) = privilege().or_else(no_sysfs) {
+    if let Some(missing) = privilege().or_else(no_sysfs).or_else(lockdown) {
         return missing;
     }
     let place = Tracefs::PLACES[0];
-    let mounts = file::read_text(Path::new("/proc/mounts")).unwrap_or_default();
+    let mounts = sys::file::read_text(Path::new("/proc/mounts")).unwrap_or_default();
     let mut mounts = mounts.lines().map(|line| line.split(' ').skip(1).take(2));
     // If several are mounted at one place, the last is visible.
     if mounts.rfind(|mount| mount.clone().next() == Some(place)).and_then(|mut m| m.nth(1))
         == Some("tracefs")
     {
-        return Error::lacking(format!("{place} may not be read"))
-            .hint("try: as root, or with CAP_DAC_READ_SEARCH");
+        return match may_read_all() {
+            false => Error::lacking(format!("{place} may not be read"))
+                .hint("run with sudo, or with CAP_DAC_READ_SEARCH too"),
+            true => Error::lacking(format!("{place} has no tracepoints (CONFIG_EVENT_TRACING)"))
+                .hint(ANOTHER_KIND),
+        };
     }
-    Error::lacking(format!("tracefs is not mounted at {place}"))
-        .hint(format!("try: mount -t tracefs tracefs {place}"))
+    Error::lacking(format!("tracefs is not mounted at {place}")).hint(match may_mount() {
+        true => format!("try: mount -t tracefs tracefs {place}"),
+        false => format!("start the container with -v {place}:{place}"),
+    })
 }
 
 /// The function of this kernel whose name is most like `name`.
@@ -255,14 +306,19 @@ pub(super) mod tests {
     use super::load::{length, load_type};
     use super::*;
     use crate::error::Failure;
+    use crate::sys::call::Call;
+    use crate::sys::call::hook::fd as hook_fd;
     use crate::sys::{LoadError, ProgramType};
+    use nix::sys::resource::Resource::RLIMIT_MEMLOCK;
 
     pub const ROOT: &str = "CapEff:\t000001ffffffffff\n";
     const NOBODY: &str = "CapEff:\t0000000000000000\n";
 
     /// A host that has these files, and no others that explanations read.
-    pub fn host<const N: usize>(files: [(&'static str, &'static str); N]) -> file::hook::Installed {
-        file::hook::install(move |path| {
+    pub fn host<const N: usize>(
+        files: [(&'static str, &'static str); N],
+    ) -> sys::file::hook::Installed {
+        sys::file::hook::install(move |path| {
             let found = files.iter().find(|(name, _)| Path::new(name) == path);
             let missing = || std::io::Error::from_raw_os_error(libc::ENOENT);
             Some(found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(missing))
@@ -287,9 +343,8 @@ pub(super) mod tests {
     #[test]
     fn without_capabilities_it_names_them() {
         let _host = host([("/proc/self/status", NOBODY)]);
-        let bpf = SysError { call: "bpf(BPF_MAP_CREATE)", errno: Errno::EPERM };
         for error in [
-            map(&bpf),
+            map(&BPF),
             load(&"tp_btf", None, &refused(Errno::EPERM, "")),
             denied(&perf(Errno::EACCES)),
             attach("tracepoint", "t", &perf(Errno::EACCES)),
@@ -314,21 +369,95 @@ pub(super) mod tests {
 
     #[test]
     fn root_of_a_container_is_not_the_hosts() {
-        let _host = host([("/proc/self/status", ROOT), ("/proc/self/uid_map", "0 100000 65536\n")]);
-        says(&denied(&perf(Errno::EPERM)), "root of a user namespace", "container");
+        let map = ("/proc/self/uid_map", "0 100000 65536\n");
+        for status in [ROOT, NOBODY] {
+            let _host = host([("/proc/self/status", status), map]);
+            says(&denied(&perf(Errno::EPERM)), "a user namespace", "container");
+        }
+    }
+
+    /// Neither sudo nor setcap can add what the bounding set lacks.
+    #[test]
+    fn what_a_container_withholds_is_added_where_it_starts() {
+        // CAP_PERFMON is bit 38.
+        let within = "CapEff:\t0000000000000000\nCapBnd:\t0000004000000000\n";
+        let _host = host([("/proc/self/status", within)]);
+        let error = privilege().unwrap();
+        says(&error, "CAP_BPF and CAP_PERFMON are missing", "--cap-add BPF,");
+        assert!(!error.hint.unwrap().contains("sudo setcap"));
     }
 
     #[test]
-    fn lockdown_is_named_with_its_mode() {
+    fn a_process_that_can_get_no_privileges_is_not_sent_to_sudo() {
+        let _host = host([("/proc/self/status", "CapEff:\t0000000000000000\nNoNewPrivs:\t1\n")]);
+        says(&privilege().unwrap(), "are missing", "no_new_privs");
+    }
+
+    #[test]
+    fn who_gets_the_capabilities_is_decided_before_the_file_has_them() {
+        let _host = host([("/proc/self/status", NOBODY)]);
+        let hint = privilege().unwrap().hint.unwrap();
+        let [group, mode, capabilities] =
+            ["chgrp GROUP", "chmod 750", "setcap cap_"].map(|word| hint.find(word).expect(word));
+        assert!(group < mode && mode < capabilities, "{hint}");
+    }
+
+    /// A kernel that answers each trial, and whatever is asked for besides with EPERM.
+    fn kernel(nonsense: Errno, empty: Errno) -> sys::call::hook::Installed {
+        sys::call::hook::install(move |call| {
+            Some(Err(match call {
+                Call::Nonsense(_) => nonsense,
+                Call::EmptyPerfEvent => empty,
+                Call::Bpf { attr, .. } if attr.iter().all(|byte| *byte == 0) => empty,
+                _ => Errno::EPERM,
+            }))
+        })
+    }
+
+    const BPF: SysError = SysError { call: "bpf(BPF_MAP_CREATE)", errno: Errno::EPERM };
+    const FILTERED: &str = "CapEff:\t000001ffffffffff\nSeccomp:\t2\n";
+
+    #[test]
+    fn a_filter_that_refuses_all_is_named_with_the_call() {
+        let _host = host([("/proc/self/status", FILTERED)]);
+        let _kernel = kernel(Errno::EPERM, Errno::EPERM);
+        says(&denied(&BPF), "a seccomp filter forbids bpf(2)", "seccomp=unconfined");
+        let perf = denied(&perf(Errno::EPERM));
+        says(&perf, "a seccomp filter forbids perf_event_open(2)", "SystemCallFilter=");
+    }
+
+    /// It lets the call pass, so that the kernel sees what is asked for.
+    #[test]
+    fn a_filter_that_is_there_is_not_blamed_for_what_others_refuse() {
         let _host = host([
-            ("/proc/self/status", ROOT),
-            ("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n"),
+            ("/proc/self/status", FILTERED),
+            ("/sys/kernel/security/lsm", "lockdown,capability,selinux\n"),
         ]);
+        let _kernel = kernel(Errno::E2BIG, Errno::EACCES);
+        says(
+            &denied(&BPF),
+            "a security module forbids bpf(2) (lockdown, capability, selinux)",
+            "log",
+        );
+    }
+
+    #[test]
+    fn lockdown_is_named_with_its_mode_for_what_it_forbids() {
+        let lockdown = ("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
+        let option = ("/proc/cmdline", "quiet lockdown=confidentiality\n");
         let helper = "program of this type cannot use helper bpf_probe_read_kernel#113\n";
-        for error in
-            [denied(&perf(Errno::EPERM)), load(&"kprobe", None, &refused(Errno::EINVAL, helper))]
-        {
-            says(&error, "locked down (mode confidentiality)", "at boot");
+        let _kernel = kernel(Errno::EINVAL, Errno::EINVAL);
+        // securityfs need not be mounted.
+        for sign in [lockdown, option] {
+            let _host = host([("/proc/self/status", ROOT), sign]);
+            for error in [
+                denied(&perf(Errno::EPERM)),
+                load(&"kprobe", None, &refused(Errno::EINVAL, helper)),
+                no_tracefs(),
+            ] {
+                says(&error, "locked down (mode confidentiality)", "at boot");
+            }
+            says(&denied(&BPF), "not permitted, though no capability", "journalctl");
         }
     }
 
@@ -338,24 +467,68 @@ pub(super) mod tests {
             ("/proc/self/status", ROOT),
             ("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n"),
         ]);
-        says(&denied(&perf(Errno::EPERM)), "no capability is missing", "seccomp");
+        let _kernel = kernel(Errno::EINVAL, Errno::EINVAL);
+        says(&denied(&perf(Errno::EPERM)), "no capability is missing", "journalctl");
+    }
+
+    /// CAP_BPF and CAP_PERFMON.
+    const GRANTED: &str = "CapEff:\t000000c000000000\n";
+
+    #[test]
+    fn the_paranoid_sysctl_is_named_if_it_is_the_reason() {
+        let paranoid = ("/proc/sys/kernel/perf_event_paranoid", "4\n");
+        let _host = host([("/proc/self/status", GRANTED), paranoid]);
+        {
+            let _kernel = kernel(Errno::EINVAL, Errno::EACCES);
+            says(&denied(&perf(Errno::EACCES)), "perf_event_paranoid", "sysctl");
+        }
+        // The kernel looked at the attributes of the event first.
+        let _kernel = kernel(Errno::EINVAL, Errno::EFAULT);
+        says(&denied(&perf(Errno::EACCES)), "are not enough for it", "sudo");
     }
 
     #[test]
-    fn the_paranoid_sysctl_is_named() {
-        let _host =
-            host([("/proc/self/status", ROOT), ("/proc/sys/kernel/perf_event_paranoid", "4\n")]);
-        says(&denied(&perf(Errno::EPERM)), "perf_event_paranoid", "sysctl");
+    fn a_uprobe_by_a_perf_event_may_take_more_than_cap_perfmon() {
+        let _kernel = kernel(Errno::EINVAL, Errno::EFAULT);
+        let error = perf(Errno::EACCES);
+        {
+            let _host = host([("/proc/self/status", GRANTED)]);
+            says(&uprobe_denied(&error), "demands CAP_SYS_ADMIN", "uprobe.multi");
+        }
+        let _host = host([("/proc/self/status", ROOT)]);
+        says(&uprobe_denied(&error), "no capability is missing", "journalctl");
+    }
+
+    /// Whether the kernel charges it is found out by a map under another limit, not by its version.
+    #[test]
+    fn the_limit_of_locked_memory_is_named_where_it_counts() {
+        let limits =
+            ("/proc/self/limits", "Max locked memory         65536                65536  bytes\n");
+        let _host = host([("/proc/self/status", ROOT), limits]);
+        for charged in [true, false] {
+            let _kernel = sys::call::hook::install(move |call| match call {
+                Call::Bpf { attr, .. } if attr.iter().all(|byte| *byte == 0) => {
+                    Some(Err(Errno::EINVAL))
+                }
+                Call::Bpf { .. } => {
+                    let (soft, _) = nix::sys::resource::getrlimit(RLIMIT_MEMLOCK).unwrap();
+                    Some(if charged && soft == 0 { Err(Errno::EPERM) } else { Ok(hook_fd()) })
+                }
+                _ => Some(Err(Errno::EPERM)),
+            });
+            match charged {
+                true => says(&map(&BPF), "RLIMIT_MEMLOCK is 65536 bytes", "ulimit -l unlimited"),
+                false => says(&map(&BPF), "no capability is missing", "journalctl"),
+            }
+        }
     }
 
     #[test]
-    fn the_limit_of_locked_memory_is_named() {
-        let _host = host([
-            ("/proc/self/status", ROOT),
-            ("/proc/self/limits", "Max locked memory         65536                65536  bytes\n"),
-        ]);
-        let bpf = SysError { call: "bpf(BPF_MAP_CREATE)", errno: Errno::EPERM };
-        says(&map(&bpf), "RLIMIT_MEMLOCK is 65536 bytes", "ulimit -l unlimited");
+    fn a_map_that_needs_the_number_of_cpus_is_not_called_refused() {
+        let _host = host([("/proc/self/status", ROOT)]);
+        let call = "read(/sys/devices/system/cpu/possible)";
+        let error = map(&SysError { call, errno: Errno::ENOENT });
+        says(&error, "the number of CPUs cannot be read", "/sys/devices");
     }
 
     #[test]
@@ -480,7 +653,9 @@ pub(super) mod tests {
         }
         let mounts = ("/proc/mounts", "tracefs /sys/kernel/tracing tracefs rw 0 0\n");
         let _host = host([("/proc/self/status", ROOT), mounts]);
-        says(&no_tracefs(), "may not be read", "as root");
+        says(&no_tracefs(), "has no tracepoints", "rawbpf doctor");
+        let _host = host([("/proc/self/status", GRANTED), mounts]);
+        says(&no_tracefs(), "may not be read", "CAP_DAC_READ_SEARCH");
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl KernelTypes {
             Some((path, _)) => Error::usage(format!("{}: {error}", path.display()))
                 .hint("--btf needs BTF, or an ELF object with a .BTF section"),
             None => Error::failed(format!("{KERNEL}: {error}"))
-                .hint("try: --attach tracepoint, which needs no BTF"),
+                .hint("try: --btf FILE with this kernel's types"),
         }
     }
 }

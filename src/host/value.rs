@@ -172,7 +172,7 @@ impl TracedValue {
         let format =
             tracefs.tracepoint_format(category, name).map_err(|error| match error.errno() {
                 Errno::ENOENT => refusal::no_tracepoint(category, name),
-                _ => Error::failed(error.to_string()),
+                _ => refusal::file(&error),
             })?;
         let asked = expression.place();
         // Programs may not read the fields before.
@@ -249,7 +249,10 @@ impl<'a> Typed<'a> {
     fn unknown(&self, expression: &Expression) -> Error {
         let name = self.name;
         if self.btf.is_none() {
-            return refusal::no_btf(&format!("{expression} of {name}"));
+            return refusal::no_btf(&format!("{expression} of {name}")).hint(
+                "try: --btf FILE with this kernel's types; or arg0 to arg5 or retval of a function \
+                 alone, with --attach kprobe",
+            );
         }
         match kallsyms::count_functions(name) {
             Ok(0) => refusal::no_function(name),

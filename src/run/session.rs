@@ -232,7 +232,8 @@ fn first_that_works<T: Default>(
     if tried.is_empty() { Ok((T::default(), tried)) } else { Err(none_works(tried)) }
 }
 
-/// The error of the only kind that was tried, or one that sums up all of them.
+/// The error of the only kind that was tried, or one that sums up all of them: their reasons against this
+/// place if there are any, since another place may do, else what this host lacks.
 fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
     if let Some(missing) = refusal::privilege().or_else(refusal::no_sysfs) {
         return missing;
@@ -240,26 +241,33 @@ fn none_works(mut tried: Vec<(AttachKind, Error)>) -> Error {
     if let Some(out) = tried.iter().position(|(_, error)| error.failure == Failure::Exhausted) {
         return tried.swap_remove(out).1;
     }
-    // A kind that this host lacks says nothing against the place, another may.
-    let mut reasons = (0..tried.len()).filter(|&i| tried[i].1.failure != Failure::Lacking);
-    let only = match (tried.len(), reasons.next()) {
-        (1, _) => Some(0),
-        (_, Some(first)) => {
-            reasons.all(|other| tried[other].1.what == tried[first].1.what).then_some(first)
+    let place = tried.iter().any(|(_, error)| error.failure != Failure::Lacking);
+    let mut reasons: Vec<(String, usize)> = vec![];
+    for (index, (kind, error)) in tried.iter().enumerate() {
+        // A kind that this host lacks says nothing against the place.
+        if place && error.failure == Failure::Lacking {
+            continue;
         }
-        _ => None,
-    };
-    match only {
-        Some(index) => tried.swap_remove(index).1,
-        None => {
-            let reasons = tried.iter().map(|(kind, error)| format!("{kind}: {error}"));
-            let error = Error::lacking("no way to attach works on this host")
-                .hint("why, for each: -v")
-                .detail(reasons.collect::<Vec<_>>().join("\n"));
-            let refused = tried.into_iter().find_map(|(_, error)| error.refused);
-            Error { refused, ..error }
+        match reasons.iter_mut().find(|(_, same)| tried[*same].1.what == error.what) {
+            Some((kinds, _)) => *kinds += &format!(", {kind}"),
+            None => reasons.push((kind.to_string(), index)),
         }
     }
+    if let [(_, only)] = reasons[..] {
+        return tried.swap_remove(only).1;
+    }
+    let sentences =
+        reasons.iter().map(|(kinds, index)| format!("{kinds}: {}", tried[*index].1.what));
+    let what = format!("no way to attach works here: {}", sentences.collect::<Vec<_>>().join("; "));
+    // One that mends something is better than one that tells where to look.
+    let hints = reasons.iter().filter_map(|(_, index)| tried[*index].1.hint.clone());
+    let hint = hints.min_by_key(|hint| hint.contains("rawbpf doctor"));
+    let all = tried.iter().map(|(kind, error)| format!("{kind}: {error}"));
+    let error = if place { Error::failed(what) } else { Error::lacking(what) };
+    let error = error.hint(hint.unwrap_or_else(|| "the kernel's own words: -v".to_owned()));
+    let error = error.detail(all.collect::<Vec<_>>().join("\n"));
+    let refused = tried.into_iter().find_map(|(_, error)| error.refused);
+    Error { refused, ..error }
 }
 
 /// The start of a session.
@@ -437,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_kind_works_each_reason_is_a_flag_away() {
+    fn where_no_kind_works_each_reason_is_told() {
         let _kernel = kernel(|_| Err(Errno::EINVAL));
         let root = "CapEff:\t000001ffffffffff\n";
         let _host = sys::file::hook::install(move |path| {
@@ -445,7 +453,9 @@ mod tests {
         });
         let error = start(&KINDS, plan).err().unwrap();
         assert_eq!(error.failure, Failure::Lacking);
-        assert_eq!(error.what, "no way to attach works on this host");
+        let said = "no way to attach works here: tp_btf: this kernel knows no tp_btf programs; raw_tp: this \
+                    kernel knows no raw_tp programs";
+        assert_eq!(error.what, said);
         let detail = error.detail.unwrap();
         assert!(detail.contains("tp_btf: this kernel") && detail.contains("raw_tp: this kernel"));
         // Of one kind that was asked for, the reason itself.
@@ -462,7 +472,19 @@ mod tests {
             path.ends_with("status").then(|| Ok(root.as_bytes().to_vec()))
         });
         assert_eq!(none_works(vec![missing(), forbidden()]), forbidden().1);
-        assert!(none_works(vec![missing(), missing()]).what.contains("no way to attach"));
+        assert_eq!(none_works(vec![missing(), missing()]), missing().1);
+        // Reasons that concern the place are all told, each once.
+        let several = || Error::failed("there are several f").hint("name one");
+        let tried = vec![
+            missing(),
+            (AttachKind::Kprobe, several()),
+            (AttachKind::Fentry, Error::failed("f is not in BTF")),
+            (AttachKind::RawTp, several()),
+        ];
+        let error = none_works(tried);
+        let said = "no way to attach works here: kprobe, raw_tp: there are several f; fentry: f is not in BTF";
+        assert_eq!((&*error.what, error.hint.as_deref()), (said, Some("name one")));
+        assert_eq!(error.failure, Failure::Failed);
     }
 
     /// A kernel whose `nth` raw tracepoint has no room for a program.

@@ -23,6 +23,11 @@ macro_rules! commands {
             pub(crate) const fn call(self) -> &'static str {
                 match self { $(Self::$variant => concat!("bpf(BPF_", $name, ")"),)* }
             }
+
+            /// The command of a call's name.
+            pub(crate) fn of(call: &str) -> Option<BpfCommand> {
+                [$(Self::$variant),*].into_iter().find(|command| command.call() == call)
+            }
         }
     };
 }
@@ -56,8 +61,39 @@ commands! {
     EnableStats = 32 "ENABLE_STATS",
 }
 
+/// No memory.
+const NOTHING: *const u8 = std::ptr::null();
+
 /// Of `linux/perf_event.h`; libc does not have it.
 const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 1 << 3;
+
+/// A system call that seccomp filters often forbid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SystemCall {
+    /// `bpf(2)`.
+    Bpf,
+    /// `perf_event_open(2)`.
+    PerfEventOpen,
+}
+
+impl SystemCall {
+    /// The call that failed, if it is one of these.
+    pub fn of(error: &SysError) -> Option<SystemCall> {
+        match error.call {
+            call if call.starts_with("bpf(") => Some(SystemCall::Bpf),
+            call if call.starts_with("perf_event_open(") => Some(SystemCall::PerfEventOpen),
+            _ => None,
+        }
+    }
+
+    /// As manuals name it: `bpf(2)`.
+    pub fn name(self) -> &'static str {
+        match self {
+            SystemCall::Bpf => "bpf(2)",
+            SystemCall::PerfEventOpen => "perf_event_open(2)",
+        }
+    }
+}
 
 /// A request to the kernel.
 #[derive(Debug)]
@@ -70,6 +106,11 @@ pub(crate) enum Call<'a> {
     PerfSetBpf { event: BorrowedFd<'a>, program: BorrowedFd<'a> },
     /// `ioctl(PERF_EVENT_IOC_ENABLE)`.
     PerfEnable { event: BorrowedFd<'a> },
+    /// The call with arguments that make no sense: attributes of 2 GiB at no address, flags of all
+    /// ones. The kernel looks at these before anything else.
+    Nonsense(SystemCall),
+    /// `perf_event_open(2)` without attributes.
+    EmptyPerfEvent,
     /// `setrlimit(RLIMIT_MEMLOCK)` to no limit.
     RaiseMemlock,
     /// `fcntl(F_DUPFD_CLOEXEC)` to 3 or above, then `close(2)` of the old descriptor.
@@ -113,6 +154,20 @@ unsafe fn call(call: Call<'_>) -> Result<i64, Errno> {
             // SAFETY: takes one borrowed descriptor and no memory.
             let answer = unsafe { ioctl::enable(event.as_raw_fd()) };
             answered(answer.unwrap_or(-1))
+        }
+        Call::Nonsense(SystemCall::Bpf) => {
+            // SAFETY: there is no memory that it could read or write.
+            answered(unsafe { libc::syscall(libc::SYS_bpf, -1, NOTHING, 1u32 << 31) })
+        }
+        Call::Nonsense(SystemCall::PerfEventOpen) => {
+            let flags = libc::c_ulong::MAX;
+            // SAFETY: the same.
+            answered(unsafe { libc::syscall(libc::SYS_perf_event_open, NOTHING, 0, -1, -1, flags) })
+        }
+        Call::EmptyPerfEvent => {
+            let flags = PERF_FLAG_FD_CLOEXEC;
+            // SAFETY: the same.
+            answered(unsafe { libc::syscall(libc::SYS_perf_event_open, NOTHING, 0, -1, -1, flags) })
         }
         Call::RaiseMemlock => {
             let answer = setrlimit(Resource::RLIMIT_MEMLOCK, rlim_t::MAX, rlim_t::MAX);
@@ -213,6 +268,25 @@ pub(crate) fn perf_enable(event: BorrowedFd<'_>) -> Result<(), SysError> {
     // SAFETY: a borrowed descriptor is open, and no memory is involved.
     let answer = unsafe { call(Call::PerfEnable { event }) };
     answer.map(drop).map_err(|errno| SysError { call: "ioctl(PERF_EVENT_IOC_ENABLE)", errno })
+}
+
+/// What the kernel answers to a call whose arguments make no sense.
+pub(crate) fn nonsense(system_call: SystemCall) -> Result<i64, Errno> {
+    // SAFETY: no memory and no descriptor is involved.
+    unsafe { call(Call::Nonsense(system_call)) }
+}
+
+/// What the kernel answers to a command of `bpf(2)` that asks for nothing.
+pub(crate) fn empty_bpf(command: BpfCommand) -> Result<i64, Errno> {
+    let mut attr = [0; 128];
+    // SAFETY: no address is in it. Descriptor 0, which is stdin, is nothing that a command accepts.
+    unsafe { call(Call::Bpf { command, attr: &mut attr }) }
+}
+
+/// What the kernel answers to `perf_event_open(2)` without attributes.
+pub(crate) fn empty_perf_event() -> Result<i64, Errno> {
+    // SAFETY: no memory and no descriptor is involved.
+    unsafe { call(Call::EmptyPerfEvent) }
 }
 
 /// Makes something that a kernel before 5.11 charges to RLIMIT_MEMLOCK: on EPERM, lifts the limit, once in

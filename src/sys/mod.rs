@@ -21,6 +21,7 @@
 //! | [`clock`] | the wall clock in the host's time zone |
 //! | [`cpu`] | the number of CPUs for which a per-CPU map has values |
 //! | [`tracefs`], [`kallsyms`] | the names of traceable functions and tracepoints |
+//! | [`trial`] | calls that change nothing, and show why others are refused |
 //! | `signal` | how a process is asked to end; only with the feature `cli` |
 //! | [`mod@file`] | reading files the kernel writes for us |
 
@@ -49,6 +50,7 @@ pub mod prog;
 #[cfg(feature = "cli")]
 pub mod signal;
 pub mod tracefs;
+pub mod trial;
 #[cfg(test)]
 mod wire;
 

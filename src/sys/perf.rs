@@ -48,7 +48,13 @@ impl PerfEvent {
     /// no such function, EADDRNOTAVAIL several of that name (Linux 6.7), EINVAL or EILSEQ not a place for
     /// a probe. Requires Linux 4.17.
     pub fn kprobe(function: &CStr, offset: u64, at: At) -> Result<PerfEvent, SysError> {
-        KPROBE.open(function, offset, at, None)
+        KPROBE.open(Some(function), offset, at, None)
+    }
+
+    /// A probe on a kernel function by its address, as `/proc/kallsyms` gives it to root: one of several
+    /// functions that have one name. Errors as for [`PerfEvent::kprobe`].
+    pub fn kprobe_at(address: u64, at: At) -> Result<PerfEvent, SysError> {
+        KPROBE.open(None, address, at, None)
     }
 
     /// A probe in an executable or library, at a file offset in bytes, in one process or in all.
@@ -66,7 +72,7 @@ impl PerfEvent {
             "/sys/bus/event_source/devices/uprobe/format/retprobe",
             "read(/sys/bus/event_source/devices/uprobe/format/retprobe)",
         );
-        UPROBE.open(path, offset, at, pid)
+        UPROBE.open(Some(path), offset, at, pid)
     }
 
     /// A tracepoint by the number in its `id` file; see [`Tracefs::tracepoint_id`](super::Tracefs::tracepoint_id).
@@ -130,7 +136,7 @@ impl Pmu {
 
     fn open(
         &self,
-        name: &CStr,
+        name: Option<&CStr>,
         offset: u64,
         at: At,
         pid: Option<u32>,
@@ -143,11 +149,11 @@ impl Pmu {
         let mut attr = PerfEventAttr {
             event_type,
             config,
-            config1: name.as_ptr() as u64,
+            config1: name.map_or(0, |name| name.as_ptr() as u64),
             config2: offset,
             ..PerfEventAttr::default()
         };
-        // SAFETY: config1 is a C string that its owner still holds, which is what these kinds read.
+        // SAFETY: config1 is 0 or a C string that its owner still holds, which is what these kinds read.
         unsafe { open(&mut attr, pid) }
     }
 }

@@ -201,7 +201,7 @@ impl Tool for Funccount {
             Some(missing)
                 if !self.functions.is_empty()
                     && error.failure == missing.failure
-                    && refusal::privilege().is_none() =>
+                    && refusal::privilege().or_else(refusal::no_sysfs).is_none() =>
             {
                 let detail = error.detail.unwrap_or_default();
                 let next = "try tracepoints, such as: rawbpf funccount 'sched:*' or \

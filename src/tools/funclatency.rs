@@ -81,6 +81,7 @@ impl Funclatency {
         let user = user.transpose()?;
         let kinds = options.attach.among(match user {
             Some(_) => &AttachKind::OF_USER_FUNCTIONS,
+            None if Kprobe::address(&options.function).is_some() => &[AttachKind::Kprobe],
             None => &[AttachKind::Kprobe, AttachKind::Fentry],
         })?;
         let program = program::Options {

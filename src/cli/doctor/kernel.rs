@@ -55,8 +55,7 @@ fn jit() -> Check {
         Ok(_) if refusal::privilege().is_some() => cannot_tell("JIT", "not permitted"),
         Ok(_) => check(
             "JIT",
-            Err(Error::lacking("programs are interpreted, which is slow")
-                .hint("try: sudo sysctl net.core.bpf_jit_enable=1")),
+            Err(Error::lacking("programs are interpreted, which is slow").hint(refusal::no_jit())),
         ),
         Err(error) => cannot_tell("JIT", error.to_string()),
     }

@@ -129,7 +129,7 @@ mod tests {
         let _host = host([ROOT, lockdown]);
         let _kernel = without(BpfCommand::ProgLoad, Errno::EPERM);
         let helpers = features::helpers();
-        says(&helpers, "probe_read_kernel", CheckState::Missing, "chosen at boot");
+        says(&helpers, "probe_read_kernel", CheckState::Missing, "journalctl");
         let privileges = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
         says(&privileges, "lockdown", CheckState::Missing, "chosen at boot");
     }

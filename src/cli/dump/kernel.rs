@@ -193,7 +193,7 @@ fn machine(
             "program {} is interpreted: it has no machine code",
             info.id
         ))
-        .hint("try before it is loaded: sudo sysctl net.core.bpf_jit_enable=1")
+        .hint(refusal::no_jit())
         .into());
     }
     if code.machine.is_empty() {

@@ -1,12 +1,15 @@
 //! fentry and fexit: a trampoline at the entry or the return of a function of the kernel, by its BTF id.
 
+use std::os::fd::AsFd;
+
 use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, tracing};
 use crate::btf::TypeKind;
 use crate::error::Error;
 use crate::host::refusal;
 use crate::host::types::KernelTypes;
+use crate::insn::{Asm, Endian, encode, r0};
 use crate::sys::link::{self, At};
-use crate::sys::{AttachType, Errno, Load, LoadError};
+use crate::sys::{AttachType, Errno, Load, LoadError, ProgramType, object, prog};
 
 /// The entry or the return of a function of the kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,11 +38,18 @@ impl Probe for Fentry {
     };
 
     fn refused(error: &LoadError) -> Option<Error> {
-        let forbidden = error.errno == Errno::EPERM && refusal::reason(error).is_none();
-        (forbidden && refusal::privilege().is_none()).then(|| {
-            Error::lacking("this kernel refuses fentry programs: it has no trampolines for them")
-                .hint("try: --attach tp_btf")
-        })
+        if refusal::privilege().is_some() || refusal::reason(error).is_some() {
+            return None;
+        }
+        let missing = match error.errno {
+            Errno::EPERM => "this kernel refuses fentry programs: it has no trampolines for them",
+            // What lacks is not memory then, but what would make the trampoline.
+            Errno::ENOMEM if !has_jit() => {
+                "fentry needs the JIT compiler for BPF (CONFIG_BPF_JIT), which this kernel does not use"
+            }
+            _ => return None,
+        };
+        Some(Error::lacking(missing).hint(refusal::ANOTHER_KIND))
     }
 
     fn parse(word: &str, place: &str, types: &KernelTypes) -> Result<Fentry, Error> {
@@ -85,6 +95,18 @@ impl Probe for Fentry {
     }
 }
 
+/// Whether the kernel compiles programs: it reports the size of their machine code.
+fn has_jit() -> bool {
+    let mut a = Asm::new();
+    a.mov(r0, 0);
+    a.exit();
+    let Ok(program) = a.finish() else { return true };
+    let insns = &encode(program.insns(), Endian::HOST);
+    let prog = prog::load(&Load { name: "jit", insns, ..Load::new(ProgramType::SocketFilter) });
+    let info = prog.ok().and_then(|prog| object::prog_info(prog.as_fd()).ok());
+    info.is_none_or(|info| info.jited_len > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,7 +120,7 @@ mod tests {
             let error = LoadError { call, errno, log: log.into(), log_truncated: false };
             <Fentry as Probe>::refused(&error)
         };
-        says(&refused("processed 0 insns\n").unwrap(), "no trampolines", "--attach tp_btf");
+        says(&refused("processed 0 insns\n").unwrap(), "no trampolines", "rawbpf doctor");
         assert_eq!(refused("0: (bf) r0 = r7\nR7 !read_ok\n"), None);
     }
 }

@@ -1,13 +1,15 @@
 //! kprobe and kretprobe: a breakpoint at the entry or the return of a function of the kernel, by a perf
 //! event.
 
+use std::ops::ControlFlow;
+
 use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, c_string};
 use crate::error::Error;
 use crate::host::refusal;
 use crate::host::types::KernelTypes;
 use crate::sys::link::At;
 use crate::sys::perf::has_kprobes;
-use crate::sys::{Errno, Load, PerfEvent, ProgramType, SysError};
+use crate::sys::{Errno, Load, PerfEvent, ProgramType, SysError, kallsyms};
 
 /// The entry or the return of a function of the kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,7 +19,7 @@ pub struct Kprobe {
 }
 
 impl Kprobe {
-    /// The entry or the return of this function.
+    /// The entry or the return of this function. `0xffffffff81234560` names one by its address.
     pub fn new(function: impl Into<String>, at: At) -> Kprobe {
         Kprobe { functions: vec![function.into()], at }
     }
@@ -27,11 +29,20 @@ impl Kprobe {
         Kprobe { functions, at: At::Entry }
     }
 
+    /// The address that a function is named by: `0xffffffff81234560`.
+    pub fn address(function: &str) -> Option<u64> {
+        u64::from_str_radix(function.strip_prefix("0x")?, 16).ok()
+    }
+
     /// A probe at the first of the functions that the kernel can probe, and which one that is.
     fn open(&self) -> Result<(&str, PerfEvent), Error> {
         let mut first = None;
         for function in &self.functions {
-            match PerfEvent::kprobe(&c_string(function)?, 0, self.at) {
+            let event = match Kprobe::address(function) {
+                Some(address) => PerfEvent::kprobe_at(address, self.at),
+                None => PerfEvent::kprobe(&c_string(function)?, 0, self.at),
+            };
+            match event {
                 Ok(event) => return Ok((function, event)),
                 Err(error) => first = first.or(Some((function, error))),
             }
@@ -100,6 +111,7 @@ fn refused(function: &str, error: &SysError) -> Error {
         }
         Errno::EADDRNOTAVAIL => {
             Error::failed(format!("this kernel has several functions named {function}"))
+                .hint(by_address(function))
         }
         Errno::EPERM | Errno::EACCES => refusal::denied(error),
         _ => refusal::occupied(function, error)
@@ -108,11 +120,36 @@ fn refused(function: &str, error: &SysError) -> Error {
     refused.detail(error.to_string())
 }
 
+/// How to name one of the functions that have this name.
+fn by_address(function: &str) -> String {
+    const SHOWN: usize = 4;
+    let mut places = vec![];
+    let _ = kallsyms::for_each(|symbol| {
+        if symbol.name == function && symbol.is_text() && symbol.address != 0 {
+            let module = symbol.module.map_or(String::new(), |module| format!(" [{module}]"));
+            places.push(format!("{:#x}{module}", symbol.address));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    match places.len() {
+        0 => "name one by its address, which root finds in /proc/kallsyms".to_owned(),
+        count => {
+            places.truncate(SHOWN);
+            let more = if count > SHOWN { ", ..." } else { "" };
+            let first = places[0].split(' ').next().unwrap_or_default();
+            format!(
+                "name one by its address, such as {first}: they are at {}{more}",
+                places.join(", ")
+            )
+        }
+    }
+}
+
 /// This kernel has no kprobes.
 fn no_kprobes() -> Error {
     refusal::no_sysfs().unwrap_or_else(|| {
         Error::lacking("this kernel has no kprobes (CONFIG_KPROBE_EVENTS)")
-            .hint("try: --attach auto")
+            .hint(refusal::ANOTHER_KIND)
     })
 }
 
@@ -125,14 +162,14 @@ mod tests {
     fn a_kernel_without_kprobes_is_named() {
         let _host = host([("/proc/self/status", ROOT)]);
         let pmu = SysError { call: "read(/sys/bus/..)", errno: Errno::ENOENT };
-        says(&refused("f", &pmu), "no kprobes", "--attach auto");
+        says(&refused("f", &pmu), "no kprobes", "rawbpf doctor");
     }
 
     #[test]
     fn what_forbids_a_probe_is_named() {
-        let _host =
-            host([("/proc/self/status", ROOT), ("/proc/sys/kernel/perf_event_paranoid", "4\n")]);
-        says(&refused("f", &perf(Errno::EPERM)), "perf_event_paranoid", "sysctl");
+        let lockdown = ("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
+        let _host = host([("/proc/self/status", ROOT), lockdown]);
+        says(&refused("f", &perf(Errno::EPERM)), "locked down", "at boot");
     }
 
     #[test]
@@ -146,6 +183,18 @@ mod tests {
         assert_eq!(error.hint.as_deref(), Some("did you mean vfs_write?"));
         let error = refused("something_else_altogether", &perf(Errno::ENOENT));
         assert_eq!(error.hint, None);
+    }
+
+    #[test]
+    fn of_several_functions_of_a_name_each_has_an_address_to_name_it_by() {
+        let symbols = "ffffffff81000010 t twice\n0 d twice\nffffffffc0000000 t twice\t[mod]\n";
+        let _host = host([("/proc/kallsyms", symbols)]);
+        let error = refused("twice", &perf(Errno::EADDRNOTAVAIL));
+        assert_eq!(error.what, "this kernel has several functions named twice");
+        let hint = error.hint.unwrap();
+        assert!(hint.contains("at 0xffffffff81000010, 0xffffffffc0000000 [mod]"), "{hint}");
+        assert_eq!(Kprobe::address("0xffffffff81000010"), Some(0xffff_ffff_8100_0010));
+        assert_eq!((Kprobe::address("xattr"), Kprobe::address("0xattr")), (None, None));
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Probe for KprobeMulti {
     const FACTS: Facts = Facts {
         words: &["kprobe.multi"],
         sections: &[("kprobe.multi", "kprobe.multi")],
-        needs: "needs Linux 5.18 with CONFIG_FPROBE",
+        needs: "needs fprobes (CONFIG_FPROBE)",
         privileges: PRIVILEGES,
         misses_since: Some((6, 7)),
         detaches_at_once: false,

@@ -4,7 +4,7 @@ use super::kind::{Attachment, Facts, Loader, Probe, QUIET_TRACEPOINT};
 use crate::error::Error;
 use crate::host::refusal;
 use crate::host::types::KernelTypes;
-use crate::sys::{Load, PerfEvent, ProgramType, SysError, Tracefs};
+use crate::sys::{Errno, Load, PerfEvent, ProgramType, SysError, Tracefs};
 
 /// A tracepoint of a category.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,8 +67,9 @@ impl Probe for Tracepoint {
     fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
         let tracefs = Tracefs::find().ok_or_else(refusal::no_tracefs)?;
         let id = tracefs.tracepoint_id(&self.category, &self.name);
-        let id = id.map_err(|error| {
-            refusal::unread(&error).unwrap_or_else(|| Error::lacking(error.to_string()))
+        let id = id.map_err(|error| match error.errno() {
+            Errno::ENOENT => self.refused(&SysError { call: "open()", errno: Errno::ENOENT }),
+            _ => refusal::file(&error),
         })?;
         let event = PerfEvent::tracepoint(id).map_err(|error| self.refused(&error))?;
         let prog = load()?;

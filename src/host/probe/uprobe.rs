@@ -82,30 +82,15 @@ pub(super) fn parse(place: &str) -> Result<UserFunction, Error> {
 /// Why the kernel refused a probe in a file.
 pub(super) fn refused(function: &UserFunction, error: &SysError) -> Error {
     let refused = match error.errno {
-        Errno::ENOENT | Errno::ENODEV if error.call.starts_with("read") => {
-            Error::lacking("this kernel has no uprobes (CONFIG_UPROBE_EVENTS)")
-        }
+        Errno::ENOENT | Errno::ENODEV if error.call.starts_with("read") => refusal::no_sysfs()
+            .unwrap_or_else(|| Error::lacking("this kernel has no uprobes (CONFIG_UPROBE_EVENTS)")),
         Errno::ESRCH => Error::usage(format!("no process {}", function.pid.unwrap_or_default())),
         Errno::EINVAL | Errno::EILSEQ | Errno::ENOTSUPP | Errno::EOPNOTSUPP => {
             Error::failed(format!("{function} cannot be probed: the kernel forbids it there"))
         }
-        Errno::EPERM | Errno::EACCES => denied(error),
+        Errno::EPERM | Errno::EACCES => refusal::uprobe_denied(error),
         _ => refusal::occupied(&function.to_string(), error)
             .unwrap_or_else(|| Error::failed(format!("{function} was not probed: {error}"))),
     };
     refused.detail(error.to_string())
-}
-
-/// Since 2025, kernels want more for a uprobe as a perf event than for other events.
-fn denied(error: &SysError) -> Error {
-    let held = refusal::capabilities().unwrap_or_default();
-    match refusal::privilege() {
-        None if error.call.starts_with("perf_event_open") && !held.contains(&"CAP_SYS_ADMIN") => {
-            Error::lacking(
-                "not permitted: this kernel wants CAP_SYS_ADMIN for a uprobe as a perf event",
-            )
-            .hint("run with sudo; Linux 6.6 and later have uprobe.multi, which does not need it")
-        }
-        _ => refusal::denied(error),
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use super::ANOTHER_KIND;
 use super::privilege::{capabilities, denied, lockdown};
 use super::shared::general;
 use crate::error::{Error, Failure};
@@ -54,7 +55,7 @@ pub fn load(kind: &dyn Display, own: Option<Error>, error: &LoadError) -> Error 
         return own.detail(detail);
     }
     let unknown = (error.errno == Errno::EINVAL).then(|| {
-        Error::lacking(format!("this kernel knows no {kind} programs")).hint("try: --attach auto")
+        Error::lacking(format!("this kernel knows no {kind} programs")).hint(ANOTHER_KIND)
     });
     not_loaded(kind, error, unknown)
 }
