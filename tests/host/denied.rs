@@ -40,24 +40,24 @@ fn says(ended: &Ended, what: &str, next: &str) {
     assert!(!ended.stderr.contains("RLIMIT_MEMLOCK"), "{}", ended.stderr);
 }
 
-/// A function of a file that everybody may read.
-const RAWBPF_MAIN: &str = concat!(env!("CARGO_BIN_EXE_rawbpf"), ":main");
-
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn a_seccomp_filter_is_named_with_the_call_that_it_forbids() {
     let ended = filtered(libc::SYS_bpf, &["bitehist", "1", "1"]);
     says(&ended, "a seccomp filter forbids bpf(2)", "--security-opt seccomp=unconfined");
-    let uprobe = ["funclatency", RAWBPF_MAIN, "1", "1"];
-    let ended = filtered(libc::SYS_perf_event_open, &uprobe);
-    // Where uprobe.multi does it, no perf event is needed.
-    if ended.code != Some(0) {
-        says(&ended, "a seccomp filter forbids perf_event_open(2)", "SystemCallFilter=");
-    }
+    let text = uprobe();
+    let ended = filtered(libc::SYS_perf_event_open, &["run", &text, "0.1", "1"]);
+    says(&ended, "a seccomp filter forbids perf_event_open(2)", "SystemCallFilter=");
+    std::fs::remove_file(&text).unwrap();
     let tracepoint = ["bitehist", "--attach", "tracepoint", "1", "1"];
     tool::with_tracefs();
     let ended = filtered(libc::SYS_perf_event_open, &tracepoint);
     says(&ended, "a seccomp filter forbids perf_event_open(2)", "SystemCallFilter=");
+}
+
+/// A text whose program is attached by a perf event, to a function of a file that everybody may read.
+fn uprobe() -> String {
+    tool::file(&format!(".program nothing uprobe {RAWBPF}:main\n r0 = 0\n exit\n"))
 }
 
 /// A copy of the tool with these capabilities of its own, called by nobody.
@@ -72,7 +72,9 @@ fn granted(capabilities: &str, args: &str) -> Ended {
 #[test]
 #[ignore = "needs root to grant capabilities: run tests/run"]
 fn a_uprobe_that_takes_more_than_cap_perfmon_says_so() {
-    let ended = granted("cap_bpf,cap_perfmon", &format!("funclatency {RAWBPF_MAIN} 0.1 1"));
+    let text = uprobe();
+    let ended = granted("cap_bpf,cap_perfmon", &format!("run {text} 0.1 1"));
+    std::fs::remove_file(&text).unwrap();
     if ended.code != Some(0) {
         says(&ended, "demands CAP_SYS_ADMIN for a uprobe by a perf event", "uprobe.multi");
     }
