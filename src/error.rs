@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::insn::AsmError;
+use crate::plain;
 use crate::verifier::verification::Verification;
 
 /// How a failed run ends: its exit code.
@@ -116,9 +117,9 @@ impl From<AsmError> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
+        f.write_str(&plain::line(&self.what))?;
         match &self.hint {
-            Some(hint) => write!(f, "\n  {hint}"),
+            Some(hint) => write!(f, "\n  {}", plain::lines(hint)),
             None => Ok(()),
         }
     }

@@ -49,6 +49,7 @@
 //! | [`programs`] | the tools' programs |
 //! | [`lessons`] | the course: refused programs, their solutions and the results of these |
 //! | `cli` | the command line |
+//! | [`plain`] | foreign text made safe to print; pure |
 //! | [`error`] | failures that say what to do next |
 //!
 //! The modules that are pure build for any target, the others for Linux. The feature `cli`, a default,
@@ -65,6 +66,7 @@ pub mod elf;
 pub mod error;
 pub mod insn;
 pub mod lessons;
+pub mod plain;
 pub mod sample;
 mod texts;
 pub mod verifier;

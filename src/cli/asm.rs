@@ -92,5 +92,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         }
         Emit::Elf => bytes = object(&text, endian)?,
     }
-    output.write(&bytes)
+    match options.emit {
+        Emit::Elf | Emit::Format(Format::Raw) => output.write(&bytes),
+        Emit::Format(_) => output.write_text(&bytes),
+    }
 }

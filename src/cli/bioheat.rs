@@ -248,6 +248,10 @@ impl Output for HeatMap {
         write!(out, "{}", layout.row(&self.row, time, self.palette))
     }
 
+    fn has_colors(&self) -> bool {
+        self.palette != Palette::Text
+    }
+
     fn capabilities(&self) -> u64 {
         self.svg.as_ref().map_or(0, |svg| svg.file.capabilities())
     }

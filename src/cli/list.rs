@@ -1,6 +1,6 @@
 //! `rawbpf list`: the programs, maps and links in the kernel, and who holds them.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::thread;
@@ -11,10 +11,12 @@ use nix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value, json};
 
 use super::stop::Stop;
+use super::streams::Stdout;
 use super::time;
 use crate::error::Error;
 use crate::host::holders::{FdInfo, Holders};
 use crate::host::{KernelTypes, clock, refusal};
+use crate::plain;
 use crate::sys::object::{self, LinkType, ObjectKind, ProgInfo};
 use crate::sys::{Errno, LoadedBtf, MapType, Prog, ProgramType, SysError, file};
 use crate::view::duration::latency;
@@ -87,13 +89,13 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     for (_, kind, _, objects) in &mut list {
         objects.iter_mut().for_each(|object| add_holders(object, &holders, *kind));
     }
-    let mut out = io::stdout().lock();
+    let mut out = Stdout::plain();
     let wanted = |what: &What| options.what.is_empty() || options.what.contains(what);
     let mut between = "";
     for (_, _, columns, objects) in list.into_iter().filter(|(what, ..)| wanted(what)) {
         if options.json {
             for object in objects {
-                writeln!(out, "{}", Value::from(object))?;
+                writeln!(out, "{}", plain::json(Value::from(object).to_string()))?;
             }
             continue;
         }

@@ -1,11 +1,10 @@
 //! The command line: one file for each subcommand.
 
-/// Prints a line on stderr. If stderr cannot be written, there is no place to report that.
+/// Prints a line on stderr, in which nothing steers the terminal.
 macro_rules! say {
     ($($line:tt)*) => {{
-        // In one write, so that it stays one line even if others write too.
         let line = format!("{}\n", format_args!($($line)*));
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+        $crate::cli::streams::say(&line);
     }};
 }
 
@@ -29,13 +28,14 @@ mod report;
 mod run;
 mod schedule;
 mod stop;
+mod streams;
 mod tables;
 mod time;
 mod trace;
 mod verify;
 
 use std::ffi::{OsStr, OsString};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
@@ -45,6 +45,7 @@ use crate::error::Error;
 use crate::sys::signal::survive_file_limit;
 use crate::view::dump::Format;
 use stop::Stop;
+use streams::Stdout;
 use trace::TracedTool;
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
@@ -199,7 +200,16 @@ enum Inspection<'a> {
 
 /// Prints clap's message, which may be the help. Returns the exit code.
 fn usage(error: &clap::Error) -> u8 {
-    match error.print() {
+    let text = |colors: bool| match colors {
+        true => error.render().ansi().to_string(),
+        false => error.render().to_string(),
+    };
+    if error.use_stderr() {
+        streams::say(&text(report::colored(&io::stderr())));
+        return error.exit_code() as u8;
+    }
+    let colors = report::colored(&io::stdout());
+    match Stdout::styled(colors).write_all(text(colors).as_bytes()) {
         Err(unwritten) if unwritten.kind() != ErrorKind::BrokenPipe => 1,
         _ => error.exit_code() as u8,
     }

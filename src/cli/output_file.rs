@@ -15,6 +15,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::stop::Stop;
 use crate::error::Error;
+use crate::plain;
 use crate::sys::{Errno, capability};
 
 /// A file for output. It is written beside its place and then renamed, so that a failure leaves what was
@@ -97,6 +98,17 @@ impl OutputFile {
         begun.finish()
     }
 
+    /// Writes a text as the whole file; on stdout, nothing in it steers the terminal.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write`].
+    pub fn write_text(self, text: &[u8]) -> Result<(), Stop> {
+        match self.is_stdout() {
+            true => self.write(plain::lines(&String::from_utf8_lossy(text)).as_bytes()),
+            false => self.write(text),
+        }
+    }
+
     /// Begins to write the file.
     ///
     /// # Errors
@@ -145,6 +157,17 @@ impl BegunFile {
             Begun::Beside(beside, _) => beside.file.write_all(bytes),
         };
         Ok(written.map_err(|error| unwritable(&self.path, &error))?)
+    }
+
+    /// Writes more text; on stdout, nothing in it steers the terminal.
+    ///
+    /// # Errors
+    /// As [`BegunFile::write`].
+    pub fn write_text(&mut self, text: &str) -> Result<(), Stop> {
+        match self.begun {
+            Begun::Stdout => self.write(plain::lines(text).as_bytes()),
+            _ => self.write(text.as_bytes()),
+        }
     }
 
     /// Puts the file in its place.

@@ -93,7 +93,7 @@ pub fn detail(error: &Error, indent: &str) {
 pub fn verifier_log(tool: &str, error: &Error, file: Option<&Path>) {
     let (Some(refused), Some(file)) = (&error.refused, file) else { return };
     let file = OutputFile::open(file).map_err(Stop::Error);
-    if let Err(Stop::Error(error)) = file.and_then(|file| file.write(refused.log.as_bytes())) {
+    if let Err(Stop::Error(error)) = file.and_then(|file| file.write_text(refused.log.as_bytes())) {
         say!("{tool}: {error}");
     }
 }

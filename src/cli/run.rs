@@ -1,6 +1,6 @@
 //! `rawbpf run`: runs programs of a text or an object once, or attaches them, and prints their maps.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,6 +9,7 @@ use super::dump::{self, Dumped};
 use super::input;
 use super::options::{TraceOptions, whole};
 use super::stop::Stop;
+use super::streams::Stdout;
 use super::tables::TablePrinter;
 use super::trace::TracedTool;
 use crate::error::Error;
@@ -95,7 +96,7 @@ pub fn dump(options: &Options, format: Format) -> Result<(), Stop> {
     let types = KernelTypes::new(options.trace.btf.as_deref())?;
     let text = input::read_any(&options.file, &types)?;
     let programs = Dumped::all(&text);
-    dump::dump(&mut io::stdout().lock(), format, Endian::HOST, &programs, &text.maps)
+    dump::dump(&mut Stdout::of(format), format, Endian::HOST, &programs, &text.maps)
 }
 
 pub fn run(options: &Options) -> Result<(), Stop> {
@@ -153,7 +154,7 @@ fn test_run(
     types: &[ProgramType],
 ) -> Result<(), Stop> {
     let maps = create(&text.maps)?;
-    let mut out = io::stdout().lock();
+    let mut out = Stdout::plain();
     if options.trace.json {
         let mut settings = options.trace.settings();
         settings.extend([("file", options.name().into()), ("repeat", options.repeat.into())]);

@@ -7,6 +7,7 @@ use super::dump::{Dumped, dump};
 use super::options::TraceOptions;
 use super::report::{self, Bar};
 use super::stop::Stop;
+use super::streams::Stdout;
 use super::verify::{self, Show};
 use crate::error::Error;
 use crate::export::json;
@@ -30,6 +31,11 @@ pub trait Output {
 
     /// Keeps what is printed only at the end. Called for each sample, also if it is printed as JSON.
     fn keep(&mut self, _: &Sample) {}
+
+    /// Whether it prints colours.
+    fn has_colors(&self) -> bool {
+        false
+    }
 
     /// The capabilities that [`Output::finish`] needs, a bit for each number.
     #[allow(dead_code)] // Nothing drops capabilities yet.
@@ -72,7 +78,7 @@ impl TracedTool {
         self.options.schedule.check()?;
         let types = self.types()?;
         let TracedTool { tool, options, mut output } = self;
-        let mut out = io::stdout().lock();
+        let mut out = Stdout::styled(output.has_colors());
         let name = tool.name();
         let signal =
             StopSignal::new().map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;
@@ -104,7 +110,7 @@ impl TracedTool {
         let plans =
             groups.iter().map(|group| group.first(&types)).collect::<Result<Vec<_>, _>>()?;
         let programs: Vec<_> = plans.iter().flatten().map(Dumped::from).collect();
-        let mut out = io::stdout().lock();
+        let mut out = Stdout::of(format);
         dump(&mut out, format, Endian::HOST, &programs, &self.tool.maps())
     }
 

@@ -28,11 +28,13 @@ pub use notes::Notes;
 pub use places::Places;
 pub use read::{Object, ObjectFunction, Reference};
 
+use crate::plain;
+
 /// The length up to which foreign text is shown, in bytes.
 const LONGEST: usize = 256;
 
 /// Foreign text, made safe for a line on a terminal.
 pub fn clean(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(&text[..text.len().min(LONGEST)]);
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    plain::line(&text.trim().replace('\t', " ")).into_owned()
 }

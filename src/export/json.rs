@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::host::clock::rfc3339;
+use crate::plain;
 use crate::sample::{
     Attached, Bucket, Data, Histogram, LabelValue, LeftOut, Lost, Row, Run, Sample, Setting,
     Skipped, Table, Time, Unit, Value,
@@ -31,7 +32,7 @@ pub fn run(run: &Run) -> String {
     line.insert("attached".into(), attached.collect());
     line.insert("skipped".into(), skipped.collect());
     line.insert("left_out".into(), left_out.collect());
-    Json::from(line).to_string()
+    plain::json(Json::from(line).to_string())
 }
 
 /// A line for a sample: `{"type":"interval", ...}`.
@@ -41,7 +42,7 @@ pub fn sample(sample: &Sample) -> String {
     moment(&mut line, "end", &sample.span.end);
     line.insert("tables".into(), tables(&sample.tables));
     line.insert("lost".into(), sample.lost.iter().map(lost).collect());
-    Json::from(line).to_string()
+    plain::json(Json::from(line).to_string())
 }
 
 /// A program that was run by itself.
@@ -69,7 +70,7 @@ pub fn returned(returned: &Returned<'_>, maps: &[Table]) -> String {
     line.insert("runs".into(), returned.runs.into());
     line.insert("ns".into(), returned.nanoseconds.into());
     line.insert("tables".into(), tables(maps));
-    Json::from(line).to_string()
+    plain::json(Json::from(line).to_string())
 }
 
 fn line(kind: &str) -> Map<String, Json> {

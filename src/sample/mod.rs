@@ -20,6 +20,8 @@ pub use lost::{Lost, LostKind};
 pub use run::{Attached, LeftOut, Run, Setting, Skipped};
 pub use unit::Unit;
 
+use crate::plain;
+
 /// The counts of an interval.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
@@ -128,9 +130,9 @@ impl LabelValue {
         u64::try_from(number).map_or(LabelValue::Negative(number), LabelValue::Number)
     }
 
-    /// A name, with `?` in place of control characters.
+    /// A name, with `?` in place of characters that steer a terminal.
     pub fn text(name: &str) -> LabelValue {
-        LabelValue::Text(name.replace(steers, "?"))
+        LabelValue::Text(plain::line(name).into_owned())
     }
 
     /// A name as the kernel stores it: up to the first zero.
@@ -138,12 +140,6 @@ impl LabelValue {
         let name = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
         LabelValue::text(&String::from_utf8_lossy(name))
     }
-}
-
-/// Whether a character moves the cursor or turns the direction of the text after it.
-fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl std::fmt::Display for LabelValue {

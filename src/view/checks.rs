@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
+use crate::plain;
+
 /// Whether something is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CheckState {
@@ -83,15 +85,15 @@ impl fmt::Display for Checklist<'_> {
                 let word = check.state.word();
                 let (on, off) =
                     if self.colour { (check.state.colour(), "\x1b[0m") } else { ("", "") };
-                let line =
-                    format!("  {on}{word:<11}{off}  {:<width$}  {}", check.name, check.found);
+                let (name, found) = (plain::line(&check.name), plain::line(&check.found));
+                let line = format!("  {on}{word:<11}{off}  {name:<width$}  {found}");
                 writeln!(f, "{}", line.trim_end())?;
                 if let Some(remedy) = &check.remedy {
-                    writeln!(f, "{below}{remedy}")?;
+                    writeln!(f, "{below}{}", plain::lines(remedy))?;
                 }
                 if let (true, Some(detail)) = (self.details, &check.detail) {
                     for line in detail.trim_end().lines() {
-                        writeln!(f, "{below}| {line}")?;
+                        writeln!(f, "{below}| {}", plain::line(line))?;
                     }
                 }
             }
@@ -103,7 +105,7 @@ impl fmt::Display for Checklist<'_> {
 impl Checklist<'_> {
     /// A line of JSON: an object of groups, each of which is an object of checks.
     pub fn json(&self) -> String {
-        self.value().to_string()
+        plain::json(self.value().to_string())
     }
 
     fn value(&self) -> Value {

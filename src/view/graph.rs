@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::plain::steers;
+
 /// A graph to draw.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
@@ -249,6 +251,7 @@ fn escape(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     use fmt::Write;
     text.chars().try_for_each(|c| match c {
         '"' | '\\' => write!(f, "\\{c}"),
+        c if steers(c) => f.write_char('?'),
         c => f.write_char(c),
     })
 }

@@ -9,6 +9,7 @@ use super::color::{DARK, LIGHT};
 use super::duration::latency;
 use super::heatmap::{HeatRow, LEVELS, level, number};
 use super::scale::Scale;
+use crate::plain;
 
 /// The largest number of rows. Beyond it, neighbouring rows are merged, so that neither memory nor the
 /// picture grows without end.
@@ -342,7 +343,7 @@ fn exact(ns: u64) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    plain::lines(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

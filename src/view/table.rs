@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::plain;
+
 /// The alignment of a column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Align {
@@ -11,12 +13,12 @@ pub enum Align {
     Right,
 }
 
-/// The table as text. Control characters are shown as `?`.
+/// The table as text. Characters that steer a terminal are shown as `?`.
 pub fn table(columns: &[(&str, Align)], rows: &[Vec<String>]) -> String {
     let header = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
     let rows = [&header].into_iter().chain(rows);
     let printable = |row: &Vec<String>| -> Vec<String> {
-        row.iter().map(|text| text.replace(char::is_control, "?")).collect()
+        row.iter().map(|text| plain::line(text).into_owned()).collect()
     };
     let rows: Vec<Vec<String>> = rows.map(printable).collect();
     let widths: Vec<usize> = (0..columns.len())

@@ -27,6 +27,7 @@ mod run;
 mod samples;
 mod schema;
 mod session;
+mod steering;
 mod step;
 mod tool;
 mod user;

@@ -8,14 +8,15 @@ mod maps;
 mod privileges;
 mod tools;
 
-use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use clap::Args;
 
 use check::Held;
 
+use super::report::colored;
 use super::stop::Stop;
+use super::streams::Stdout;
 use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::view::checks::{Check, CheckGroup, CheckState, Checklist};
@@ -57,8 +58,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         CheckGroup { title: "maps", checks: maps::checks() },
         CheckGroup { title: "tools", checks: tools::checks(&types, &mut held) },
     ];
-    let mut out = io::stdout().lock();
-    let colour = out.is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    let colour = colored(&io::stdout());
+    let mut out = Stdout::styled(colour);
     let list = Checklist { groups: &groups, colour, details: options.verbose };
     let text = if options.json { format!("{}\n", list.json()) } else { list.to_string() };
     out.write_all(text.as_bytes())?;

@@ -16,6 +16,7 @@ use clap::Args;
 
 use super::input::up_to;
 use super::stop::Stop;
+use super::streams::Stdout;
 use crate::elf::clean;
 use crate::error::Error;
 use crate::insn::Endian;
@@ -80,7 +81,7 @@ impl Options {
 }
 
 pub fn run(options: &Options) -> Result<(), Stop> {
-    let mut out = io::stdout().lock();
+    let mut out = Stdout::of(options.format.unwrap_or(Format::Linum));
     if options.what.is_empty() {
         kernel::dump(&mut out, &options.loaded, options.format)?;
         return Ok(out.flush()?);

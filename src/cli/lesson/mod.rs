@@ -14,6 +14,7 @@ use clap::Args;
 use super::input;
 use super::report::{colored, verifier_log};
 use super::stop::Stop;
+use super::streams::Stdout;
 use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::lessons::{LESSONS, Lesson, RECORDED};
@@ -72,7 +73,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
             .hint("list them with: rawbpf lesson")
     })?;
     if options.solution {
-        let mut out = io::stdout().lock();
+        let mut out = Stdout::plain();
         out.write_all(lesson.solution().as_bytes())?;
         return Ok(out.flush()?);
     }
@@ -90,7 +91,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 fn list() -> Result<(), Stop> {
     let done = copy::done();
     let is_done = |lesson: &Lesson| done.lines().any(|name| name == lesson.name);
-    let mut out = io::stdout().lock();
+    let mut out = Stdout::plain();
     for (index, lesson) in LESSONS.iter().enumerate() {
         let mark = if is_done(lesson) { "done" } else { "" };
         writeln!(out, "{mark:<4}  {:>2}  {}", index + 1, lesson.comment().0)?;
@@ -104,7 +105,7 @@ fn list() -> Result<(), Stop> {
 
 /// Prints a lesson: its text, its program, and the verdict on that program.
 fn show(lesson: &Lesson, number: usize, log: Option<&Path>) -> Result<(), Stop> {
-    let mut out = io::stdout().lock();
+    let mut out = Stdout::plain();
     let (title, paragraphs) = lesson.comment();
     writeln!(out, "Lesson {number}: {title}")?;
     for paragraph in paragraphs {
@@ -117,7 +118,7 @@ fn show(lesson: &Lesson, number: usize, log: Option<&Path>) -> Result<(), Stop> 
     }
     let verdict = verdict(lesson)?;
     writeln!(out, "\n{}", verdict.heading)?;
-    writeln!(out, "{}", verdict.refused.render(colored(&out)).trim_end())?;
+    writeln!(out, "{}", verdict.refused.render(colored(&io::stdout())).trim_end())?;
     writeln!(out, "\nYour turn: rawbpf lesson {number} --edit (if you give up: --solution)")?;
     out.flush()?;
     let refused = Error::failed("").refused(verdict.refused);
@@ -172,7 +173,7 @@ fn check(lesson: &Lesson, number: usize, file: &Path) -> Result<(), Stop> {
         }
     })?;
     let remembered = copy::remember(lesson);
-    let mut out = io::stdout().lock();
+    let mut out = Stdout::plain();
     writeln!(
         out,
         "Lesson {number} is passed: the verifier accepts the program, and it does the task ({passed})."

@@ -37,7 +37,7 @@ impl Logs {
         let Verified { name, program, .. } = verified;
         let head = recording::head(name, &verified.attach(), verified.verdict(), &release());
         let end = if program.log.ends_with('\n') || program.log.is_empty() { "" } else { "\n" };
-        self.file.write([head.as_str(), program.log.as_str(), end].concat().as_bytes())
+        self.file.write_text(&[head.as_str(), program.log.as_str(), end].concat())
     }
 
     /// After the last program.

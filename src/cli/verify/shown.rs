@@ -1,6 +1,6 @@
 //! What is shown of the programs that the verifier went over.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use super::against::Against;
 use super::logs::Logs;
@@ -10,6 +10,7 @@ use crate::cli::dump::Dumped;
 use crate::cli::output_file::OutputFile;
 use crate::cli::report;
 use crate::cli::stop::Stop;
+use crate::cli::streams::Stdout;
 use crate::error::Error;
 use crate::run::{self, Plan, Walked};
 use crate::sys::Map;
@@ -46,7 +47,7 @@ pub struct Shown<'a> {
     html: Option<OutputFile>,
     logs: Option<Logs>,
     against: Against<'a>,
-    out: io::StdoutLock<'static>,
+    out: Stdout,
     page: Page,
     refused: Option<Error>,
     /// What is stepped through at the end.
@@ -74,7 +75,7 @@ impl<'a> Shown<'a> {
             return Err(Error::usage(what).hint("try: a file for --verifier-log"));
         }
         let against = Against::read(&show.against)?;
-        let (out, page, stepped) = (io::stdout().lock(), Page::new(), vec![]);
+        let (out, page, stepped) = (Stdout::plain(), Page::new(), vec![]);
         Ok(Shown { show, html, logs, against, out, page, refused: None, stepped, more: false })
     }
 

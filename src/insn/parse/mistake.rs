@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::plain;
+
 /// The largest number of mistakes that are shown; nobody reads more.
 pub(super) const SHOWN: usize = 10;
 
@@ -115,14 +117,13 @@ impl fmt::Display for Mistakes {
             let column = before.chars().count();
             let at = line.get(..span.start).map_or(0, |start| start.chars().count()) + 1;
             let carets = "^".repeat(wrong.chars().count().max(1));
-            let what: String = what.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-            writeln!(f, "{gap}error: {what}")?;
-            writeln!(f, "{margin}--> {}:{number}:{at}", self.file)?;
+            writeln!(f, "{gap}error: {}", plain::line(what))?;
+            writeln!(f, "{margin}--> {}:{number}:{at}", plain::line(&self.file))?;
             writeln!(f, "{margin} |")?;
             writeln!(f, "{number} | {}", format!("{before}{wrong}{behind}").trim_end())?;
             write!(f, "{margin} | {}{carets}", " ".repeat(column))?;
             if let Some(help) = help {
-                write!(f, "\n{margin} = help: {help}")?;
+                write!(f, "\n{margin} = help: {}", plain::lines(help))?;
             }
             writeln!(f)?;
         }
@@ -136,19 +137,19 @@ impl fmt::Display for Mistakes {
 /// A line in three parts, of which the middle one is wrong. A tab becomes four spaces, and a control
 /// character a question mark.
 fn shown(line: &str, span: TextSpan) -> (String, String, String) {
-    let plain = |c: char| match c {
+    let printed = |c: char| match c {
         '\t' => "    ".to_owned(),
-        c if c.is_control() => "?".to_owned(),
+        c if plain::steers(c) => "?".to_owned(),
         c => c.to_string(),
     };
     let start = line.get(..span.start).unwrap_or(line);
     let wrong = line.get(span.start..span.end).unwrap_or_default();
     let rest = line.get(span.end..).unwrap_or_default();
     let cut = start.chars().count().saturating_sub(AROUND);
-    let mut before: String = start.chars().skip(cut).map(plain).collect();
+    let mut before: String = start.chars().skip(cut).map(printed).collect();
     if cut > 0 {
         before.insert_str(0, "...");
     }
-    let wrong = wrong.chars().take(AROUND).map(plain).collect();
-    (before, wrong, rest.chars().take(AROUND).map(plain).collect())
+    let wrong = wrong.chars().take(AROUND).map(printed).collect();
+    (before, wrong, rest.chars().take(AROUND).map(printed).collect())
 }

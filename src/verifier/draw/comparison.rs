@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::json::{attach_to_json, totals_to_json, value_to_json};
+use crate::plain;
 use crate::verifier::compare::{Comparison, Coverage, Differing, Match, Parting, Side, Why};
 use crate::verifier::diagnose::{diagnose, words};
 use crate::verifier::log::KnownValue;
@@ -19,7 +20,7 @@ const FIRST: usize = 8;
 /// A program's verdict and walk beside those of another kernel, as an object on a line, without the
 /// line's end. `kernel` is the release of the kernel here.
 pub fn json(verified: &Verified, pair: &Pair, kernel: &str) -> String {
-    to_json(verified, pair, kernel).to_string()
+    plain::json(to_json(verified, pair, kernel).to_string())
 }
 
 fn to_json(verified: &Verified, pair: &Pair, kernel: &str) -> Json {

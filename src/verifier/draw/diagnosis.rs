@@ -1,13 +1,16 @@
 //! A diagnosis as text, in the layout of compilers' messages.
 
 use crate::insn::Insn;
+use crate::plain;
 use crate::verifier::diagnose::{Diagnosis, words};
 use crate::verifier::verification::{SourceLine, Verification};
 
 impl Verification {
     /// The diagnosis as text, with or without colours. If there is none, the log itself.
     pub fn render(&self, color: bool) -> String {
-        let Some(diagnosis) = self.diagnose() else { return self.log.clone() };
+        let Some(diagnosis) = self.diagnose() else {
+            return plain::lines(&self.log).into_owned();
+        };
         let mut page =
             DiagnosisText { text: String::new(), color, width: 2, shown: None, last: None };
         page.whole(self, &diagnosis);
@@ -44,7 +47,7 @@ impl<'a> DiagnosisText<'a> {
             self.paint(BLUE, &arrow);
             let place =
                 program.source(at).map(|source| format!("{}:{}, ", source.file, source.line));
-            self.text.push_str(&format!("{}instruction {at}\n", place.unwrap_or_default()));
+            self.push(&format!("{}instruction {at}\n", place.unwrap_or_default()));
             self.bar("");
         }
         for told in &diagnosis.history {
@@ -60,15 +63,20 @@ impl<'a> DiagnosisText<'a> {
             let mark = format!("{:>1$} = ", "", self.width);
             self.paint(BLUE, &mark);
             self.paint(BOLD, name);
-            self.text.push_str(&format!(": {text}\n"));
+            self.push(&format!(": {text}\n"));
         }
     }
 
     fn paint(&mut self, color: &str, text: &str) {
         match self.color {
-            true => self.text.push_str(&format!("{color}{text}\x1b[0m")),
-            false => self.text.push_str(text),
+            true => self.text.push_str(&format!("{color}{}\x1b[0m", plain::lines(text))),
+            false => self.push(text),
         }
+    }
+
+    /// Adds a text, some of which may be of a file or of the kernel's log.
+    fn push(&mut self, text: &str) {
+        self.text.push_str(&plain::lines(text));
     }
 
     /// A line without a number.
@@ -77,7 +85,7 @@ impl<'a> DiagnosisText<'a> {
         self.paint(BLUE, &bar);
         if !text.is_empty() {
             self.text.push(' ');
-            self.text.push_str(text);
+            self.push(text);
         }
         self.text.push('\n');
     }
@@ -105,7 +113,7 @@ impl<'a> DiagnosisText<'a> {
         self.last = Some(at);
         let number = format!("{at:>width$} | ", width = self.width);
         self.paint(BLUE, &number);
-        self.text.push_str(&format!("{text}\n"));
+        self.push(&format!("{text}\n"));
         let (start, length) = underlined(program.code.insn(at), &text, register, refusal);
         let mark = if refusal { "^" } else { "-" }.repeat(length);
         let bar = format!("{:>1$} | ", "", self.width);

@@ -2,6 +2,7 @@
 
 use serde_json::{Map as Fields, Value as Json, json};
 
+use crate::plain;
 use crate::verifier::diagnose::words;
 use crate::verifier::log::{KnownValue, Place};
 use crate::verifier::totals::Totals;
@@ -33,13 +34,13 @@ pub fn verdict(verified: &Verified) -> String {
             line.extend(is.map(str::to_owned).into_iter().zip(values));
         }
     }
-    line.to_string()
+    plain::json(line.to_string())
 }
 
 /// A part of a program's walk as an object on a line, without the line's end; `all` asks of an
 /// instruction for all that is known after it too.
 pub fn entry(verified: &Verified, entry: &Entry, all: bool) -> String {
-    entry_to_json(&verified.program, &verified.name, entry, all).to_string()
+    plain::json(entry_to_json(&verified.program, &verified.name, entry, all).to_string())
 }
 
 fn entry_to_json(program: &Verification, name: &str, entry: &Entry, all: bool) -> Json {

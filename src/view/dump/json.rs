@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::row::{DumpRow, MapRow};
 use super::{Dump, Origin};
 use crate::insn::Slot;
+use crate::plain;
 
 impl Dump {
     /// Writes one object on a line, instruction by instruction, since a long program would fill the memory.
@@ -16,7 +17,7 @@ impl Dump {
             object.extend(origin);
         }
         object.insert("maps".into(), self.maps.iter().map(map_to_json).collect());
-        let object = Value::from(object).to_string();
+        let object = plain::json(Value::from(object).to_string());
         write!(out, "{},\"insns\":[", object.strip_suffix('}').unwrap_or(&object))?;
         for (index, row) in self.rows.iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };

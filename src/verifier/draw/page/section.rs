@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use crate::insn::{Callee, Insn, Reg};
+use crate::plain::steers;
 use crate::verifier::diagnose::{Diagnosis, words};
 use crate::verifier::draw::diagnosis::underlined;
 use crate::verifier::draw::wording::{self, CUT, DEEPEST, branch, learnt, marked_exact};
@@ -445,7 +446,8 @@ fn is(value: KnownValue) -> String {
     escape(&wording::is(value))
 }
 
-/// Escapes a text for HTML or for an attribute in quotes. A control character becomes U+FFFD.
+/// Escapes a text for HTML or for an attribute in quotes. A character that steers a terminal becomes U+FFFD:
+/// some turn the direction of the text after them in a browser too.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -455,7 +457,7 @@ pub(super) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\t' => out.push_str("    "),
-            c if c.is_control() => out.push(char::REPLACEMENT_CHARACTER),
+            c if steers(c) => out.push(char::REPLACEMENT_CHARACTER),
             c => out.push(c),
         }
     }
