@@ -68,6 +68,7 @@ pub mod insn;
 pub mod lessons;
 pub mod plain;
 pub mod sample;
+pub mod script;
 mod texts;
 pub mod verifier;
 pub mod view;

@@ -40,22 +40,23 @@ pub struct Mistake {
 
 impl Mistake {
     /// A boxed mistake: mistakes are rare, and every function that can fail returns one.
-    pub(super) fn new(span: TextSpan, what: impl Into<String>) -> Box<Mistake> {
+    pub fn new(span: TextSpan, what: impl Into<String>) -> Box<Mistake> {
         Box::new(Mistake { span, what: what.into(), help: None })
     }
 
-    pub(super) fn help(mut self: Box<Mistake>, help: impl Into<String>) -> Box<Mistake> {
+    /// Adds what to write instead.
+    pub fn help(mut self: Box<Mistake>, help: impl Into<String>) -> Box<Mistake> {
         self.help = Some(help.into());
         self
     }
 
     /// Adds this help unless the mistake has one.
-    pub(super) fn or_help(self: Box<Mistake>, help: &str) -> Box<Mistake> {
+    pub fn or_help(self: Box<Mistake>, help: &str) -> Box<Mistake> {
         if self.help.is_some() { self } else { self.help(help) }
     }
 
     /// Adds the candidate that looks most like `word` as help, if one does.
-    pub(super) fn meant(
+    pub fn meant(
         self: Box<Mistake>,
         word: &str,
         of: &mut dyn Iterator<Item = &str>,
