@@ -4,6 +4,7 @@
 //! heat maps are functions of it, and so is anything that a user of the library does with it.
 
 mod data;
+mod datum;
 mod histogram;
 mod lost;
 mod run;
@@ -15,6 +16,7 @@ use std::collections::hash_map::Entry;
 use std::time::{Duration, SystemTime};
 
 pub use data::Data;
+pub use datum::{Datum, HistogramRange, ScriptMap, ScriptMapKind};
 pub use histogram::{Bucket, Histogram};
 pub use lost::{Lost, LostKind};
 pub use run::{Attached, LeftOut, Run, Setting, Skipped};
