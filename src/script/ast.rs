@@ -1,4 +1,7 @@
-//! What a script consists of, as it was written.
+//! What a script consists of. The reader makes it as it was written; later passes add which variable a
+//! name means, put constants in the place of expressions that have one value, and note types.
+
+use super::types::Type;
 
 /// Bytes of a script.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -23,6 +26,15 @@ pub struct Name {
     pub text: String,
     /// Its place.
     pub span: Span,
+}
+
+/// A variable, and which one it is: several may have one name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: Name,
+    /// Its index among the script's variables, once names are resolved.
+    pub index: usize,
 }
 
 /// A whole script.
@@ -154,7 +166,7 @@ pub enum StatementKind {
     /// `let $v: type = value`
     Let {
         /// The variable.
-        variable: Name,
+        variable: Variable,
         /// Its type, if the script gives one.
         of: Option<TypeName>,
         /// Its first value; without one it is 0 or empty.
@@ -176,7 +188,7 @@ pub enum StatementKind {
     /// `for $v : over { .. }`
     For {
         /// The variable.
-        variable: Name,
+        variable: Variable,
         /// What it goes through.
         over: Iterated,
         /// What is done each time.
@@ -217,9 +229,20 @@ pub enum Iterated {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Place {
     /// `$v`
-    Variable(Name),
+    Variable(Variable),
     /// `@m`, `@m[key]`; several keys are one tuple.
     Map(Name, Option<Box<Expr>>),
+}
+
+impl Place {
+    /// Its place in the text: for a map with a key, up to the end of the key.
+    pub fn span(&self) -> Span {
+        match self {
+            Place::Variable(variable) => variable.name.span,
+            Place::Map(map, None) => map.span,
+            Place::Map(map, Some(key)) => map.span.to(key.span),
+        }
+    }
 }
 
 /// A value.
@@ -229,13 +252,22 @@ pub struct Expr {
     pub kind: ExprKind,
     /// Its place.
     pub span: Span,
+    /// The type of its value, once types are inferred.
+    pub of: Type,
+}
+
+impl Expr {
+    /// An expression whose type is not known yet.
+    pub fn new(kind: ExprKind, span: Span) -> Expr {
+        Expr { kind, span, of: Type::Unknown }
+    }
 }
 
 /// What an expression is.
 #[derive(Clone, PartialEq, Debug)]
 pub enum ExprKind {
-    /// A number, without its sign.
-    Int(u64),
+    /// A number. The reader makes none that is negative.
+    Int(i128),
     /// A string, its escapes replaced.
     Text(Vec<u8>),
     /// `true`, `false`

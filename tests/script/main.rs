@@ -1,5 +1,6 @@
 //! The script language: what it accepts, where it refuses, what it prints.
 
 mod cases;
+mod checks;
 mod syntax;
 mod views;

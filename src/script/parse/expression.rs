@@ -2,7 +2,7 @@
 
 use super::Parser;
 use super::types::{is_cast, is_type, type_name};
-use crate::script::ast::{Argument, Binary, Block, Expr, ExprKind, Name, Place, Span, Unary};
+use crate::script::ast::{Argument, Binary, Block, Expr, ExprKind, Place, Span, Unary, Variable};
 use crate::script::cursor::{Read, begins_name, continues_name};
 use crate::script::literal::{number, string};
 
@@ -36,7 +36,7 @@ impl Parser<'_> {
         let otherwise = self.expression()?;
         let span = condition.span.to(otherwise.span);
         let kind = ExprKind::Choice(Box::new(condition), then, Box::new(otherwise));
-        Ok(Expr { kind, span })
+        Ok(Expr::new(kind, span))
     }
 
     /// Reads operands and the operators between them, from this level on.
@@ -46,7 +46,7 @@ impl Parser<'_> {
             self.cursor.operator()?;
             let right = self.deeper(|parser| parser.binary(at + 1))?;
             let span = left.span.to(right.span);
-            left = Expr { kind: ExprKind::Binary(operator, Box::new(left), Box::new(right)), span };
+            left = Expr::new(ExprKind::Binary(operator, Box::new(left), Box::new(right)), span);
         }
         Ok(left)
     }
@@ -96,7 +96,7 @@ impl Parser<'_> {
                 self.cursor.expect(")")?;
                 let value = self.deeper(Parser::unary)?;
                 let span = self.cursor.since(start);
-                return Ok(Expr { kind: ExprKind::Cast(of, Box::new(value)), span });
+                return Ok(Expr::new(ExprKind::Cast(of, Box::new(value)), span));
             }
             _ => return self.postfix(),
         };
@@ -108,7 +108,7 @@ impl Parser<'_> {
                 .mistake(operand.span, "only a variable or a map has an address"));
         }
         let span = self.cursor.since(start);
-        Ok(Expr { kind: ExprKind::Unary(operator, Box::new(operand)), span })
+        Ok(Expr::new(ExprKind::Unary(operator, Box::new(operand)), span))
     }
 
     /// `++` or `--` at what must be a variable or an element of a map.
@@ -118,7 +118,7 @@ impl Parser<'_> {
             return Err(self.cursor.mistake(sign, what));
         };
         let kind = ExprKind::Step { place, up, before };
-        Ok(Expr { kind, span: self.cursor.since(start) })
+        Ok(Expr::new(kind, self.cursor.since(start)))
     }
 
     /// Reads an operand and what follows it: fields, elements, steps.
@@ -155,7 +155,7 @@ impl Parser<'_> {
                 return Ok(value);
             };
             self.cursor.operator()?;
-            value = Expr { kind, span: self.cursor.since(start) };
+            value = Expr::new(kind, self.cursor.since(start));
         }
     }
 
@@ -164,7 +164,7 @@ impl Parser<'_> {
         self.cursor.skip()?;
         let start = self.cursor.at;
         let kind = match self.cursor.byte() {
-            b'0'..=b'9' => ExprKind::Int(number(&mut self.cursor)?),
+            b'0'..=b'9' => ExprKind::Int(number(&mut self.cursor)?.into()),
             b'"' => ExprKind::Text(string(&mut self.cursor)?),
             b'$' if self.cursor.byte_after(1) == b'#' => {
                 self.cursor.at += 2;
@@ -174,12 +174,12 @@ impl Parser<'_> {
             b'$' if self.cursor.byte_after(1).is_ascii_digit() => self.parameter()?,
             b'$' => ExprKind::Place(Place::Variable(self.variable()?)),
             b'@' => ExprKind::Place(self.map()?),
-            b'(' => self.parenthesis()?,
+            b'(' => return self.parenthesis(),
             b'{' => ExprKind::Block(self.block_in_expression()?),
             byte if begins_name(byte) => self.named()?,
             _ => return Err(self.cursor.expected("a value")),
         };
-        Ok(Expr { kind, span: self.cursor.since(start) })
+        Ok(Expr::new(kind, self.cursor.since(start)))
     }
 
     /// `$1`
@@ -203,7 +203,7 @@ impl Parser<'_> {
     }
 
     /// `$v`
-    pub(super) fn variable(&mut self) -> Read<Name> {
+    pub(super) fn variable(&mut self) -> Read<Variable> {
         self.cursor.skip()?;
         if self.cursor.byte() != b'$' {
             return Err(self.cursor.expected("a variable, such as `$v`,"));
@@ -211,7 +211,7 @@ impl Parser<'_> {
         let name = self.cursor.name_after_sign();
         match name.text.is_empty() {
             true => Err(self.cursor.mistake(name.span, "a name is missing after `$`")),
-            false => Ok(name),
+            false => Ok(Variable { name, index: 0 }),
         }
     }
 
@@ -230,13 +230,14 @@ impl Parser<'_> {
         self.cursor.expect("]")?;
         let key = match <[Expr; 1]>::try_from(keys) {
             Ok([key]) => key,
-            Err(keys) => Expr { kind: ExprKind::Tuple(keys), span },
+            Err(keys) => Expr::new(ExprKind::Tuple(keys), span),
         };
         Ok(Place::Map(map, Some(Box::new(key))))
     }
 
     /// A value, a tuple or a record in parentheses.
-    fn parenthesis(&mut self) -> Read<ExprKind> {
+    fn parenthesis(&mut self) -> Read<Expr> {
+        let start = self.cursor.at;
         self.cursor.at += 1;
         if self.record_ahead() {
             let mut fields = vec![];
@@ -249,11 +250,11 @@ impl Parser<'_> {
                 }
             }
             self.cursor.expect(")")?;
-            return Ok(ExprKind::Record(fields));
+            return Ok(Expr::new(ExprKind::Record(fields), self.cursor.since(start)));
         }
         let first = self.expression()?;
         if self.cursor.eat(")")? {
-            return Ok(first.kind);
+            return Ok(first);
         }
         let mut all = vec![first];
         while self.cursor.eat(",")? {
@@ -263,7 +264,7 @@ impl Parser<'_> {
             all.push(self.expression()?);
         }
         self.cursor.expect(")")?;
-        Ok(ExprKind::Tuple(all))
+        Ok(Expr::new(ExprKind::Tuple(all), self.cursor.since(start)))
     }
 
     /// Whether a name and a single `=` are next.
@@ -282,7 +283,7 @@ impl Parser<'_> {
         let name = self.cursor.name("a name")?;
         if !self.cursor.next_is(b'(')? {
             return Ok(match (&*name.text, self.numbers.get(&name.text)) {
-                (_, Some(number)) => ExprKind::Int(*number),
+                (_, Some(number)) => ExprKind::Int((*number).into()),
                 ("true", _) => ExprKind::Bool(true),
                 ("false", _) => ExprKind::Bool(false),
                 _ => ExprKind::Name(name.text),

@@ -1,0 +1,49 @@
+//! From the text of a script to its probes with their types.
+
+use super::ast::Probe;
+use super::cursor::{Cursor, Read};
+use super::fold::fold;
+use super::infer::{Host, Types, infer};
+use super::names::resolve;
+use super::parse::parse;
+use super::probes::{Event, events};
+use super::settings::Settings;
+
+/// A script whose names and types are known.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Checked {
+    /// What it sets.
+    pub settings: Settings,
+    /// Its probes, each with its events.
+    pub probes: Vec<(Vec<Event>, Probe)>,
+    /// The types of its variables and maps.
+    pub types: Types,
+}
+
+/// Reads a script and checks it; `parameters` follow it on the command line.
+///
+/// # Errors
+/// Its first mistake, or what it uses that is not supported.
+pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked> {
+    let mut script = parse(text)?;
+    let cursor = Cursor::new(text);
+    if let Some(definition) = script.definitions.first() {
+        let what = format!("{} definitions are not supported", definition.keyword);
+        return Err(cursor.mistake(definition.span, what));
+    }
+    if let Some(import) = script.imports.first() {
+        return Err(cursor.mistake(import.span, "imports are not supported"));
+    }
+    if let Some(found) = script.macros.first() {
+        let what = if found.keyword.text == "fn" { "functions" } else { "macros" };
+        return Err(cursor.mistake(found.keyword.span, format!("{what} are not supported")));
+    }
+    let settings = Settings::of(&cursor, &script.config)?;
+    let events: Vec<_> =
+        script.probes.iter().map(|probe| events(&cursor, probe)).collect::<Read<_>>()?;
+    fold(&cursor, &mut script.probes, parameters, settings.max_strlen as usize)?;
+    let variables = resolve(&cursor, &mut script.probes)?;
+    let mut probes: Vec<_> = events.into_iter().zip(script.probes).collect();
+    let types = infer(&cursor, host, &settings, &script.maps, &mut probes, variables.len())?;
+    Ok(Checked { settings, probes, types })
+}

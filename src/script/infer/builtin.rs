@@ -1,0 +1,170 @@
+//! The types of what has a name of its own: `pid`, `comm`, `args.field`.
+
+use super::Infer;
+use crate::script::ast::{Expr, ExprKind, Name, Span};
+use crate::script::cursor::Read;
+use crate::script::probes::Event;
+use crate::script::types::Type;
+
+/// The bytes of a thread's name, the 0 at its end included.
+const COMM: usize = 16;
+
+/// Builtins of bpftrace 0.27 that need no arguments and are not supported.
+pub(super) const UNSUPPORTED: [&str; 16] = [
+    "cgroup",
+    "ctx",
+    "curtask",
+    "func",
+    "has_cpid",
+    "jiffies",
+    "numaid",
+    "pcomm",
+    "ppid",
+    "sarg0",
+    "usermode",
+    "username",
+    "ustack",
+    "thread_name",
+    "errno",
+    "stack_mode",
+];
+
+/// Builtins that are supported, for "did you mean".
+pub(super) const SUPPORTED: [&str; 19] = [
+    "args",
+    "comm",
+    "cpid",
+    "cpu",
+    "elapsed",
+    "gid",
+    "kstack",
+    "ncpus",
+    "nsecs",
+    "pid",
+    "probe",
+    "probetype",
+    "rand",
+    "retval",
+    "tid",
+    "uid",
+    "arg0",
+    "true",
+    "false",
+];
+
+impl Infer<'_> {
+    /// A name alone. Functions without arguments need no parentheses.
+    pub(super) fn builtin(&mut self, expr: &mut Expr) -> Read<Type> {
+        let (span, ExprKind::Name(name)) = (expr.span, &expr.kind) else {
+            return Ok(Type::Unknown);
+        };
+        let name = name.clone();
+        if let Some(of) = self.builtin_type(&name, span)? {
+            return Ok(of);
+        }
+        if super::call::is_function(&name) {
+            let name = Name { text: name, span };
+            expr.kind = ExprKind::Call { name, arguments: vec![] };
+            return self.call(expr);
+        }
+        if UNSUPPORTED.contains(&&*name) || super::call::UNSUPPORTED.contains(&&*name) {
+            return self.mistake(span, format!("`{name}` is not supported"));
+        }
+        let mistake = self.cursor.mistake(span, format!("nothing is called `{name}`"));
+        Err(mistake.meant(&name, &mut SUPPORTED.into_iter()))
+    }
+
+    /// The type of a builtin; `None` if there is none of this name.
+    pub(super) fn builtin_type(&mut self, name: &str, span: Span) -> Read<Option<Type>> {
+        Ok(Some(match name {
+            "pid" | "tid" | "cpid" | "cpu" | "rand" => Type::UINT32,
+            "uid" | "gid" | "nsecs" | "elapsed" | "ncpus" => Type::UINT64,
+            "comm" => Type::Text(COMM),
+            "probe" => Type::Text(self.longest_probe() + 1),
+            "probetype" => {
+                let longest = self.events.iter().map(|event| event.type_name().len()).max();
+                Type::Text(longest.unwrap_or_default() + 1)
+            }
+            "kstack" => Type::Stack(super::call::MOST_FRAMES),
+            "retval" => self.only_at(
+                name,
+                span,
+                |event| matches!(event, Event::Kretprobe { .. }),
+                "kretprobe probes",
+            )?,
+            "args" => {
+                let what = "`args` has fields: write `args.NAME`";
+                self.only_tracepoints("args", span)?;
+                return self.mistake(span, what);
+            }
+            _ if name.strip_prefix("arg").is_some_and(is_number) => self.only_at(
+                name,
+                span,
+                |event| matches!(event, Event::Kprobe { .. }),
+                "kprobe probes",
+            )?,
+            _ => return Ok(None),
+        }))
+    }
+
+    /// A number of 64 bits that only some probes have.
+    fn only_at(
+        &mut self,
+        name: &str,
+        span: Span,
+        has: fn(&Event) -> bool,
+        where_: &str,
+    ) -> Read<Type> {
+        match self.events.iter().all(has) {
+            true => Ok(Type::UINT64),
+            false => self.mistake(span, format!("only {where_} have `{name}`")),
+        }
+    }
+
+    fn only_tracepoints(&mut self, name: &str, span: Span) -> Read<()> {
+        if self.events.iter().any(|event| matches!(event, Event::RawTracepoint(_))) {
+            let what = "`args` of rawtracepoint probes is not supported";
+            return Err(self
+                .cursor
+                .mistake(span, what)
+                .help("arg0, arg1 and so on are the arguments"));
+        }
+        self.only_at(
+            name,
+            span,
+            |event| matches!(event, Event::Tracepoint(..)),
+            "tracepoint probes",
+        )
+        .map(|_| ())
+    }
+
+    /// `args.name`, which all events of the probe must have alike.
+    pub(super) fn field(&mut self, name: &str, span: Span, object: Span) -> Read<Type> {
+        self.only_tracepoints("args", object)?;
+        let mut found = Type::Unknown;
+        for event in &self.events {
+            let of = match self.host.field(event, name) {
+                Ok(of) => of,
+                Err(why) => return self.mistake(span, why),
+            };
+            found = match found.join(&of) {
+                Some(joined) => joined,
+                None => {
+                    return self.mistake(
+                        span,
+                        format!("`args.{name}` is not of one type at all these probes"),
+                    );
+                }
+            };
+        }
+        Ok(found)
+    }
+
+    fn longest_probe(&self) -> usize {
+        self.events.iter().map(|event| event.to_string().len()).max().unwrap_or_default()
+    }
+}
+
+fn is_number(digits: &str) -> bool {
+    !digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|byte| byte.is_ascii_digit())
+}

@@ -1,0 +1,237 @@
+//! The types of expressions.
+
+use super::Infer;
+use crate::script::ast::{Binary, Block, Expr, ExprKind, Place, Span, TypeName, Unary};
+use crate::script::cursor::Read;
+use crate::script::types::Type;
+
+impl Infer<'_> {
+    /// The type of an expression that must have a value.
+    pub(super) fn value(&mut self, expr: &mut Expr) -> Read<Type> {
+        let of = self.expr(expr)?;
+        expr.of = of.clone();
+        match of {
+            Type::Nothing => self.mistake(expr.span, "this has no value"),
+            of => Ok(of),
+        }
+    }
+
+    /// An expression that stands as a statement.
+    pub(super) fn effect(&mut self, expr: &mut Expr) -> Read<()> {
+        match &mut expr.kind {
+            ExprKind::If { arms, otherwise } => {
+                let mut first = Ok(());
+                for (condition, block) in arms {
+                    let condition = self.condition(condition);
+                    let block = self.block(block);
+                    first = first.and(condition).and(block);
+                }
+                match otherwise {
+                    Some(block) => first.and(self.block(block)),
+                    None => first,
+                }
+            }
+            ExprKind::Block(block) => self.block(block),
+            ExprKind::Choice(condition, Some(then), otherwise) => {
+                self.condition(condition)?;
+                self.effect(then)?;
+                self.effect(otherwise)
+            }
+            _ => {
+                expr.of = self.expr(expr)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// What must be true or false.
+    pub(super) fn condition(&mut self, expr: &mut Expr) -> Read<()> {
+        let of = self.value(expr)?;
+        match of {
+            Type::Unknown | Type::Int(_) | Type::Bool | Type::Pointer => Ok(()),
+            of => self.mistake(expr.span, format!("{of} is neither true nor false")),
+        }
+    }
+
+    fn expr(&mut self, expr: &mut Expr) -> Read<Type> {
+        let span = expr.span;
+        match &mut expr.kind {
+            ExprKind::Int(number) => Ok(Type::of_number(*number)),
+            ExprKind::Text(text) => Ok(Type::Text(text.len() + 1)),
+            ExprKind::Bool(_) => Ok(Type::Bool),
+            ExprKind::Place(place) => self.read(place),
+            ExprKind::Name(_) => self.builtin(expr),
+            ExprKind::Call { .. } => self.call(expr),
+            ExprKind::Unary(operator, operand) => {
+                let operator = *operator;
+                let of = self.value(operand)?;
+                self.unary(operator, &of, span)
+            }
+            ExprKind::Step { place, up, .. } => {
+                let up = *up;
+                self.step(place, up, span)
+            }
+            ExprKind::Binary(operator, left, right) => {
+                let operator = *operator;
+                if matches!(operator, Binary::And | Binary::Or) {
+                    self.condition(left)?;
+                    self.condition(right)?;
+                    return Ok(Type::Bool);
+                }
+                let [left, right] = [self.value(left)?, self.value(right)?];
+                self.arithmetic(operator, &left, &right, span)
+            }
+            ExprKind::Choice(condition, then, otherwise) => {
+                let first = match then {
+                    Some(then) => {
+                        self.condition(condition)?;
+                        self.value(then)?
+                    }
+                    None => {
+                        self.condition(condition)?;
+                        condition.of.clone()
+                    }
+                };
+                let second = self.value(otherwise)?;
+                match first.join(&second) {
+                    Some(joined) => Ok(joined),
+                    None => self.mistake(
+                        span,
+                        format!("this is {first} or {second}, and must be of one type"),
+                    ),
+                }
+            }
+            ExprKind::If { .. } => self.mistake(span, "an if with a value is not supported"),
+            ExprKind::Block(Block { .. }) => {
+                self.mistake(span, "a block with a value is not supported")
+            }
+            ExprKind::Cast(of, value) => {
+                let from = self.value(value)?;
+                let of = of.clone();
+                self.cast(&of, &from, span)
+            }
+            ExprKind::Field { object, field, .. } => {
+                let field = field.text.clone();
+                if matches!(&object.kind, ExprKind::Name(name) if name == "args") {
+                    let object_span = object.span;
+                    return self.field(&field, span, object_span);
+                }
+                match self.value(object)? {
+                    Type::Unknown => Ok(Type::Unknown),
+                    of => self.mistake(span, format!("{of} has no field `{field}`")),
+                }
+            }
+            ExprKind::Element(object, index) => {
+                let index = *index;
+                match self.value(object)? {
+                    Type::Unknown => Ok(Type::Unknown),
+                    Type::Tuple(all) => {
+                        match usize::try_from(index).ok().and_then(|index| all.get(index)) {
+                            Some(of) => Ok(of.clone()),
+                            None => {
+                                let what = format!("this tuple has {} elements, from 0", all.len());
+                                self.mistake(span, what)
+                            }
+                        }
+                    }
+                    of => self.mistake(span, format!("{of} has no elements")),
+                }
+            }
+            ExprKind::Index(..) => self.mistake(span, "arrays are not supported"),
+            ExprKind::Record(_) => self.mistake(span, "records are not supported"),
+            ExprKind::Tuple(all) => {
+                let all: Vec<_> = all.iter_mut().map(|one| self.value(one)).collect::<Read<_>>()?;
+                Ok(Type::Tuple(all))
+            }
+            // Constants stand in their places by now.
+            ExprKind::Parameter(_) | ExprKind::ParameterCount => Ok(Type::INT64),
+        }
+    }
+
+    fn unary(&mut self, operator: Unary, of: &Type, span: Span) -> Read<Type> {
+        match (operator, of) {
+            (_, Type::Unknown) => Ok(Type::Unknown),
+            (Unary::Negate, Type::Int(_)) => Ok(Type::INT64),
+            (Unary::Not, Type::Int(_) | Type::Bool | Type::Pointer) => Ok(Type::Bool),
+            (Unary::Invert, Type::Int(int)) => Ok(Type::int(int.bytes, false)),
+            (Unary::Dereference | Unary::Address, _) => {
+                self.mistake(span, "reading through pointers is not supported")
+            }
+            (Unary::Negate, of) => self.mistake(span, format!("{of} has no negative")),
+            (Unary::Not, of) => self.mistake(span, format!("{of} is neither true nor false")),
+            (Unary::Invert, of) => self.mistake(span, format!("{of} has no bits to invert")),
+        }
+    }
+
+    /// `++` and `--`: a variable or an element of a map gets a number of 64 bits.
+    fn step(&mut self, place: &mut Place, up: bool, span: Span) -> Read<Type> {
+        let before = match place {
+            Place::Map(name, key) => {
+                let index = self.use_map(name, key.as_deref_mut())?;
+                match &self.types.maps[index].value {
+                    Type::Unknown => Type::INT64,
+                    of => of.clone(),
+                }
+            }
+            Place::Variable(_) => self.read(place)?,
+        };
+        let operator = if up { Binary::Add } else { Binary::Subtract };
+        let after = self.arithmetic(operator, &before, &Type::of_number(1), span)?;
+        self.store_number(place, &after, span)?;
+        Ok(after)
+    }
+
+    /// What comes of two values.
+    pub(super) fn arithmetic(
+        &mut self,
+        operator: Binary,
+        left: &Type,
+        right: &Type,
+        span: Span,
+    ) -> Read<Type> {
+        let compares = matches!(operator, Binary::Equal | Binary::NotEqual);
+        let orders =
+            matches!(operator, Binary::Less | Binary::Greater | Binary::AtMost | Binary::AtLeast);
+        match (left, right) {
+            (Type::Unknown, _) | (_, Type::Unknown) => {
+                Ok(if compares || orders { Type::Bool } else { Type::Unknown })
+            }
+            (Type::Int(_) | Type::Pointer, Type::Int(_) | Type::Pointer) if compares || orders => {
+                Ok(Type::Bool)
+            }
+            (Type::Int(_) | Type::Bool, Type::Int(_) | Type::Bool) if compares => Ok(Type::Bool),
+            (Type::Text(_), Type::Text(_)) if compares => Ok(Type::Bool),
+            (Type::Tuple(_), Type::Tuple(_)) if compares && left.join(right).is_some() => {
+                Ok(Type::Bool)
+            }
+            (Type::Int(_) | Type::Bool, Type::Int(_) | Type::Bool) => Ok(match operator {
+                Binary::Subtract => Type::INT64,
+                Binary::ShiftLeft | Binary::ShiftRight => {
+                    Type::int(8, left.is_signed() || *left == Type::Bool)
+                }
+                _ if [left, right].contains(&&Type::Bool) => Type::INT64,
+                _ => Type::int(8, left.signed_with(right)),
+            }),
+            _ => {
+                let text = operator.text();
+                self.mistake(span, format!("`{text}` does not take {left} and {right}"))
+            }
+        }
+    }
+
+    fn cast(&mut self, to: &TypeName, from: &Type, span: Span) -> Read<Type> {
+        if to.keyword.is_some() || to.pointers > 0 {
+            return self.mistake(to.span, "casts to structs and pointers are not supported");
+        }
+        if !to.arrays.is_empty() {
+            return self.mistake(to.span, "casts to arrays are not supported");
+        }
+        let Some(of) = Type::by_name(&to.name) else {
+            return self.mistake(to.span, format!("casts to {} are not supported", to.name));
+        };
+        match from {
+            Type::Unknown | Type::Int(_) | Type::Bool | Type::Pointer => Ok(of),
+            from => self.mistake(span, format!("{from} cannot become {of}")),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Probe types: what an attach point means.
+
+use std::fmt;
+
+use super::ast::{AttachPoint, Probe};
+use super::cursor::{Cursor, Read};
+
+/// Where a probe runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// Before anything is attached.
+    Begin,
+    /// After everything is detached.
+    End,
+    /// Each so many nanoseconds, on one CPU.
+    Interval(u64),
+    /// Each so many nanoseconds, on all CPUs.
+    Profile(u64),
+    /// A tracepoint: its category and its name, each of which may be a pattern.
+    Tracepoint(String, String),
+    /// A tracepoint without its record.
+    RawTracepoint(String),
+    /// The entry of a kernel function, or what is so many bytes after it.
+    Kprobe {
+        /// The module, if one is named.
+        module: Option<String>,
+        /// The function, which may be a pattern.
+        function: String,
+        /// Bytes after its entry.
+        offset: u64,
+    },
+    /// The return of a kernel function.
+    Kretprobe {
+        /// The module, if one is named.
+        module: Option<String>,
+        /// The function, which may be a pattern.
+        function: String,
+    },
+}
+
+/// The probe types of bpftrace 0.27: the name, its short forms, and whether we have it.
+pub const TYPES: [(&str, &[&str], bool); 23] = [
+    ("begin", &["BEGIN"], true),
+    ("end", &["END"], true),
+    ("interval", &["i"], true),
+    ("profile", &["p"], true),
+    ("tracepoint", &["t"], true),
+    ("rawtracepoint", &["rt"], true),
+    ("kprobe", &["k"], true),
+    ("kretprobe", &["kr"], true),
+    ("fentry", &["f", "kfunc"], false),
+    ("fexit", &["fr", "kretfunc"], false),
+    ("uprobe", &["u"], false),
+    ("uretprobe", &["ur"], false),
+    ("usdt", &["U"], false),
+    ("software", &["s"], false),
+    ("hardware", &["h"], false),
+    ("watchpoint", &["w"], false),
+    ("asyncwatchpoint", &["aw"], false),
+    ("iter", &["it"], false),
+    ("self", &[], false),
+    ("bench", &["BENCH"], false),
+    ("test", &[], false),
+    ("ksyscall", &[], false),
+    ("uprobe_multi", &[], false),
+];
+
+impl Event {
+    /// The probe type's whole name, as `probetype` gives it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Event::Begin | Event::End => "special",
+            Event::Interval(_) => "interval",
+            Event::Profile(_) => "profile",
+            Event::Tracepoint(..) => "tracepoint",
+            Event::RawTracepoint(_) => "rawtracepoint",
+            Event::Kprobe { .. } => "kprobe",
+            Event::Kretprobe { .. } => "kretprobe",
+        }
+    }
+
+    /// What an attach point means.
+    pub(super) fn of(cursor: &Cursor, point: &AttachPoint) -> Read<Event> {
+        let wrong = |what: String| cursor.mistake(point.span, what);
+        let written = &*point.parts[0];
+        let known =
+            TYPES.iter().find(|(name, short, _)| *name == written || short.contains(&written));
+        let Some((name, _, supported)) = known else {
+            let names = TYPES.iter().filter(|(_, _, supported)| *supported).map(|(name, ..)| *name);
+            let mistake = wrong(format!("there is no probe type `{written}`"));
+            return Err(mistake.meant(written, &mut names.into_iter()));
+        };
+        if !supported {
+            return Err(wrong(format!("{name} probes are not supported")));
+        }
+        let parts: Vec<&str> = point.parts[1..].iter().map(|part| &**part).collect();
+        let form = |form: &str| Err(wrong(format!("this is not a {name} probe")).help(form));
+        match (*name, &parts[..]) {
+            ("begin", []) => Ok(Event::Begin),
+            ("end", []) => Ok(Event::End),
+            ("begin" | "end", _) => Err(wrong(format!("a {name} probe has no parts"))),
+            ("interval", parts) => Ok(Event::Interval(period(parts).map_err(|why| {
+                wrong(why)
+                    .help("`interval:s:1`, `interval:ms:100`, `interval:hz:10` or `interval:100ms`")
+            })?)),
+            ("profile", parts) => Ok(Event::Profile(
+                period(parts)
+                    .map_err(|why| wrong(why).help("`profile:hz:99` or `profile:ms:10`"))?,
+            )),
+            ("tracepoint", [category, event]) if !category.is_empty() && !event.is_empty() => {
+                Ok(Event::Tracepoint((*category).into(), (*event).into()))
+            }
+            ("tracepoint", _) => form("`tracepoint:CATEGORY:NAME`"),
+            ("rawtracepoint", [event] | [_, event]) if !event.is_empty() => {
+                Ok(Event::RawTracepoint((*event).into()))
+            }
+            ("rawtracepoint", _) => form("`rawtracepoint:NAME`"),
+            ("kprobe" | "kretprobe", [place] | [_, place]) if !place.is_empty() => {
+                let module = (parts.len() == 2).then(|| parts[0].to_owned());
+                let (function, offset) = match place.split_once('+') {
+                    Some((function, offset)) => (function, Some(offset)),
+                    None => (*place, None),
+                };
+                let offset = match offset.map(whole).unwrap_or(Some(0)) {
+                    Some(offset) if offset == 0 || *name == "kprobe" => offset,
+                    _ => return form("`kprobe:FUNCTION+OFFSET`"),
+                };
+                let function = function.to_owned();
+                Ok(match *name {
+                    "kprobe" => Event::Kprobe { module, function, offset },
+                    _ => Event::Kretprobe { module, function },
+                })
+            }
+            _ => form("`kprobe:FUNCTION`"),
+        }
+    }
+}
+
+/// As `probe` gives it.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.type_name();
+        match self {
+            Event::Begin => f.write_str("begin"),
+            Event::End => f.write_str("end"),
+            Event::Interval(nanoseconds) | Event::Profile(nanoseconds) => {
+                let (number, unit) = match nanoseconds {
+                    _ if nanoseconds % 1_000_000_000 == 0 => (nanoseconds / 1_000_000_000, "s"),
+                    _ if nanoseconds % 1_000_000 == 0 => (nanoseconds / 1_000_000, "ms"),
+                    _ => (nanoseconds / 1000, "us"),
+                };
+                write!(f, "{name}:{unit}:{number}")
+            }
+            Event::Tracepoint(category, event) => write!(f, "{name}:{category}:{event}"),
+            Event::RawTracepoint(event) => write!(f, "{name}:{event}"),
+            Event::Kprobe { function, offset: 0, .. } | Event::Kretprobe { function, .. } => {
+                write!(f, "{name}:{function}")
+            }
+            Event::Kprobe { function, offset, .. } => write!(f, "{name}:{function}+{offset}"),
+        }
+    }
+}
+
+/// A whole number, in hexadecimal after 0x.
+fn whole(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// The nanoseconds of `s:1`, `hz:10` or `100ms`.
+fn period(parts: &[&str]) -> Result<u64, String> {
+    let (unit, number) = match parts {
+        [unit, number] => (*unit, *number),
+        [both] => {
+            let digits = both.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, unit) = both.split_at(digits);
+            (if unit.is_empty() { "s" } else { unit }, number)
+        }
+        _ => return Err("a period is missing".into()),
+    };
+    let Some(number) = whole(number).filter(|number| *number > 0) else {
+        return Err(format!("`{number}` is not a number of {unit}"));
+    };
+    let factor = match unit {
+        "ns" => 1,
+        "us" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "hz" => return Ok((1_000_000_000 / number).max(1)),
+        _ => return Err(format!("there is no unit `{unit}`")),
+    };
+    number.checked_mul(factor).ok_or_else(|| "this period is too long".into())
+}
+
+/// The events of a probe, one for each of its attach points.
+pub(super) fn events(cursor: &Cursor, probe: &Probe) -> Read<Vec<Event>> {
+    probe.points.iter().map(|point| Event::of(cursor, point)).collect()
+}

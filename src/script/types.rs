@@ -1,0 +1,280 @@
+//! The types of values, and what comes of two that meet in one variable.
+
+use std::fmt;
+
+/// The type of a value.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Type {
+    /// Not known yet.
+    #[default]
+    Unknown,
+    /// No value at all: that of a call which is only done for its effect.
+    Nothing,
+    /// A whole number.
+    Int(Int),
+    /// `true` or `false`.
+    Bool,
+    /// A string with room for N bytes, a 0 at the end included.
+    Text(usize),
+    /// An address.
+    Pointer,
+    /// Several values in their order.
+    Tuple(Vec<Type>),
+    /// Several values by name.
+    Record(Vec<(String, Type)>),
+    /// A point in time with the format in which it is printed.
+    Timestamp,
+    /// A kernel stack of up to N frames.
+    Stack(usize),
+    /// What a function such as `count()` counts, which only a map can hold.
+    Aggregate(Aggregate),
+}
+
+/// A whole number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Int {
+    /// Its size in bytes: 1, 2, 4 or 8.
+    pub bytes: u8,
+    /// Whether it can be negative.
+    pub signed: bool,
+    /// Whether it is a number of the script that is not negative, so that it can have either sign.
+    pub literal: bool,
+}
+
+/// What a map counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Aggregate {
+    /// `count()`
+    Count,
+    /// `sum()`, and whether its numbers have signs
+    Sum(bool),
+    /// `min()`
+    Min(bool),
+    /// `max()`
+    Max(bool),
+    /// `avg()`
+    Average(bool),
+    /// `stats()`
+    Stats(bool),
+    /// `hist()`: each power of two has 2^N ranges
+    Histogram(u8),
+    /// `lhist()`
+    Linear {
+        /// The lowest number of the first range.
+        low: u64,
+        /// The number after the last range.
+        high: u64,
+        /// The width of a range.
+        step: u64,
+    },
+}
+
+impl Type {
+    /// A number of 8 bytes with a sign.
+    pub const INT64: Type = Type::int(8, true);
+    /// A number of 8 bytes without a sign.
+    pub const UINT64: Type = Type::int(8, false);
+    /// A number of 4 bytes without a sign.
+    pub const UINT32: Type = Type::int(4, false);
+
+    /// A number.
+    pub const fn int(bytes: u8, signed: bool) -> Type {
+        Type::Int(Int { bytes, signed, literal: false })
+    }
+
+    /// The type of a number in a script: the smallest with a sign that holds it.
+    pub fn of_number(number: i128) -> Type {
+        let bytes = [1, 2, 4, 8].into_iter().find(|bytes| {
+            let bits = 8 * u32::from(*bytes) - 1;
+            (-(1_i128 << bits)..1 << bits).contains(&number)
+        });
+        let (bytes, signed) = bytes.map_or((8, false), |bytes| (bytes, true));
+        Type::Int(Int { bytes, signed, literal: signed && number >= 0 })
+    }
+
+    /// Its name in a script: `uint64`, `struct task_struct *` has no such type.
+    pub fn by_name(name: &str) -> Option<Type> {
+        Some(match name {
+            "bool" => Type::Bool,
+            "int8" => Type::int(1, true),
+            "int16" => Type::int(2, true),
+            "int32" | "int" => Type::int(4, true),
+            "int64" => Type::INT64,
+            "uint8" => Type::int(1, false),
+            "uint16" => Type::int(2, false),
+            "uint32" => Type::UINT32,
+            "uint64" => Type::UINT64,
+            _ => return None,
+        })
+    }
+
+    /// Its size in bytes in an event, a key or a value.
+    pub fn size(&self) -> usize {
+        match self {
+            Type::Unknown | Type::Nothing => 0,
+            Type::Int(int) => int.bytes.into(),
+            Type::Bool => 1,
+            Type::Text(size) => *size,
+            Type::Tuple(all) => all.iter().map(Type::size).sum(),
+            Type::Record(all) => all.iter().map(|(_, of)| of.size()).sum(),
+            Type::Pointer | Type::Timestamp | Type::Aggregate(_) => 8,
+            Type::Stack(frames) => 8 * (1 + frames),
+        }
+    }
+
+    /// Whether it is a number.
+    pub fn is_int(&self) -> bool {
+        matches!(self, Type::Int(_))
+    }
+
+    /// Whether it is a number with a sign.
+    pub fn is_signed(&self) -> bool {
+        matches!(self, Type::Int(Int { signed: true, .. }))
+    }
+
+    /// What comes of a number that is used with this one: a literal takes the other's sign.
+    pub fn signed_with(&self, other: &Type) -> bool {
+        match (self, other) {
+            (Type::Int(one), Type::Int(other)) if one.literal != other.literal => {
+                if one.literal {
+                    other.signed
+                } else {
+                    one.signed
+                }
+            }
+            _ => self.is_signed() || other.is_signed(),
+        }
+    }
+
+    /// The type that holds both; `None` if there is none.
+    pub fn join(&self, other: &Type) -> Option<Type> {
+        Some(match (self, other) {
+            (Type::Unknown, known) | (known, Type::Unknown) => known.clone(),
+            (Type::Int(one), Type::Int(other)) => Type::Int(one.join(*other)),
+            (Type::Text(one), Type::Text(other)) => Type::Text(*one.max(other)),
+            (Type::Tuple(one), Type::Tuple(other)) if one.len() == other.len() => {
+                let joined = one.iter().zip(other).map(|(one, other)| one.join(other));
+                Type::Tuple(joined.collect::<Option<_>>()?)
+            }
+            (Type::Record(one), Type::Record(other)) if one.len() == other.len() => {
+                // Fields are found by name: their order is that of the first.
+                let joined = one.iter().map(|(name, of)| {
+                    let (_, other) = other.iter().find(|(other, _)| other == name)?;
+                    Some((name.clone(), of.join(other)?))
+                });
+                Type::Record(joined.collect::<Option<_>>()?)
+            }
+            (Type::Stack(one), Type::Stack(other)) => Type::Stack(*one.max(other)),
+            (Type::Aggregate(one), Type::Aggregate(other)) => Type::Aggregate(one.join(*other)?),
+            _ if self == other => self.clone(),
+            _ => return None,
+        })
+    }
+
+    /// Whether a value of `other` can be stored as this without loss.
+    pub fn holds(&self, other: &Type, value: Option<i128>) -> bool {
+        match (self, other) {
+            (Type::Int(int), Type::Int(_)) if value.is_some() => {
+                let bits = 8 * u32::from(int.bytes);
+                let (low, high) = match int.signed {
+                    true => (-(1_i128 << (bits - 1)), 1_i128 << (bits - 1)),
+                    false => (0, 1_i128 << bits),
+                };
+                value.is_some_and(|value| (low..high).contains(&value))
+            }
+            (Type::Int(one), Type::Int(other)) => {
+                other.bytes <= one.bytes && one.signed == other.signed
+                    || one.signed && other.bytes < one.bytes
+            }
+            (Type::Text(one), Type::Text(other)) => other <= one,
+            _ => self.join(other).as_ref() == Some(self),
+        }
+    }
+}
+
+impl Int {
+    fn join(self, other: Int) -> Int {
+        let larger = self.bytes.max(other.bytes);
+        match (self.literal, other.literal) {
+            _ if self.signed == other.signed => {
+                Int { bytes: larger, signed: self.signed, literal: self.literal && other.literal }
+            }
+            (true, false) => Int { bytes: larger, ..other },
+            (false, true) => Int { bytes: larger, ..self },
+            _ => {
+                let unsigned = if self.signed { other.bytes } else { self.bytes };
+                let bytes = larger.max((2 * unsigned).min(8));
+                Int { bytes, signed: true, literal: false }
+            }
+        }
+    }
+}
+
+impl Aggregate {
+    /// What holds the numbers of both; kinds do not mix.
+    fn join(self, other: Aggregate) -> Option<Aggregate> {
+        Some(match (self, other) {
+            (Aggregate::Sum(one), Aggregate::Sum(other)) => Aggregate::Sum(one || other),
+            (Aggregate::Min(one), Aggregate::Min(other)) => Aggregate::Min(one || other),
+            (Aggregate::Max(one), Aggregate::Max(other)) => Aggregate::Max(one || other),
+            (Aggregate::Average(one), Aggregate::Average(other)) => {
+                Aggregate::Average(one || other)
+            }
+            (Aggregate::Stats(one), Aggregate::Stats(other)) => Aggregate::Stats(one || other),
+            _ if self == other => self,
+            _ => return None,
+        })
+    }
+
+    /// The function that makes it.
+    pub fn function(self) -> &'static str {
+        match self {
+            Aggregate::Count => "count",
+            Aggregate::Sum(_) => "sum",
+            Aggregate::Min(_) => "min",
+            Aggregate::Max(_) => "max",
+            Aggregate::Average(_) => "avg",
+            Aggregate::Stats(_) => "stats",
+            Aggregate::Histogram(_) => "hist",
+            Aggregate::Linear { .. } => "lhist",
+        }
+    }
+
+    /// Its number, if it can be read as one.
+    pub fn number(self) -> Option<Type> {
+        match self {
+            Aggregate::Count => Some(Type::UINT64),
+            Aggregate::Sum(signed)
+            | Aggregate::Min(signed)
+            | Aggregate::Max(signed)
+            | Aggregate::Average(signed) => Some(Type::int(8, signed)),
+            Aggregate::Stats(_) | Aggregate::Histogram(_) | Aggregate::Linear { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Unknown => f.write_str("an unknown type"),
+            Type::Nothing => f.write_str("no value"),
+            Type::Int(Int { bytes, signed, .. }) => {
+                write!(f, "{}int{}", if *signed { "" } else { "u" }, 8 * bytes)
+            }
+            Type::Bool => f.write_str("bool"),
+            Type::Text(size) => write!(f, "string[{size}]"),
+            Type::Pointer => f.write_str("pointer"),
+            Type::Tuple(all) => {
+                let all: Vec<_> = all.iter().map(Type::to_string).collect();
+                write!(f, "({})", all.join(", "))
+            }
+            Type::Record(all) => {
+                let all: Vec<_> = all.iter().map(|(name, of)| format!("{name}: {of}")).collect();
+                write!(f, "({})", all.join(", "))
+            }
+            Type::Timestamp => f.write_str("timestamp"),
+            Type::Stack(_) => f.write_str("kstack"),
+            Type::Aggregate(aggregate) => write!(f, "{}()", aggregate.function()),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Names and types, without a kernel.
+
+use rawbpf::script::probes::Event;
+use rawbpf::script::types::Type;
+use rawbpf::script::{Checked, Host, check};
+
+use crate::cases::{self, Case};
+
+/// The fields that the cases use.
+struct Fields;
+
+impl Host for Fields {
+    fn field(&self, _: &Event, name: &str) -> Result<Type, String> {
+        match name {
+            "error_code" | "bytes" | "nr_sector" => Ok(Type::UINT64),
+            "fd" | "count" => Ok(Type::UINT64),
+            "ret" => Ok(Type::INT64),
+            "filename" => Ok(Type::Pointer),
+            _ => Err(format!("this tracepoint has no field `{name}`")),
+        }
+    }
+}
+
+/// The parameters after the script, as a shell splits them.
+fn parameters(case: &Case) -> Vec<String> {
+    let words = case.field("arguments").split_whitespace();
+    words.filter(|word| *word != "--").map(|word| word.trim_matches('\'').to_owned()).collect()
+}
+
+fn checked(case: &Case) -> Result<Checked, String> {
+    check(case.section("script"), &parameters(case), &Fields).map_err(|mistake| {
+        format!("{}:{}: {}", mistake.span.line, mistake.span.start + 1, mistake.what)
+    })
+}
+
+#[test]
+fn scripts_of_the_first_stage_are_accepted() {
+    let refused: Vec<_> = cases::run()
+        .iter()
+        .filter(|case| case.field("stage") == "1")
+        .filter_map(|case| {
+            Some(format!("{}: {}\n{}", case.name, checked(case).err()?, case.section("script")))
+        })
+        .collect();
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+#[test]
+fn scripts_of_later_stages_are_refused_by_the_name_of_what_is_missing() {
+    // All that they use is there.
+    let complete = ["map_percpu_decl"];
+    for case in cases::run()
+        .iter()
+        .filter(|case| case.field("stage") != "1" && !complete.contains(&case.name))
+    {
+        match checked(case) {
+            Ok(_) => panic!("{}: accepted\n{}", case.name, case.section("script")),
+            Err(why) => assert!(why.contains("not supported"), "{}: {why}", case.name),
+        }
+    }
+}
+
+/// Mistakes that only show when a script is run, or that are of the command line.
+fn needs_a_host(name: &str) -> bool {
+    let probes = [
+        "probe_unknown_tracepoint",
+        "probe_unknown_category",
+        "probe_uprobe_no_symbol",
+        "probe_uprobe_no_file",
+    ];
+    // A loop without an end is refused when it is lowered.
+    let lowered = name == "flow_infinite_while";
+    lowered || name.starts_with("cli_") && name != "cli_param_not_number" || probes.contains(&name)
+}
+
+#[test]
+fn wrong_scripts_are_refused_at_their_places() {
+    let mut wrong = vec![];
+    for case in cases::refuse().iter().filter(|case| !needs_a_host(case.name)) {
+        let accept = case.field("verdict").contains("accept")
+            && !case.field("verdict").starts_with("refuse");
+        match (checked(case), accept) {
+            (Ok(_), true) => {}
+            (Err(why), false) => {
+                let position = case.field("position");
+                let later = case.field("stage") != "1";
+                if position.contains(':') && !later && !why.starts_with(&format!("{position}: ")) {
+                    wrong.push(format!("{}: {position}: {why}", case.name));
+                }
+            }
+            (result, _) => wrong.push(format!("{}: {:?}", case.name, result.err())),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The type of `$x` at the end of this block.
+fn type_of(block: &str) -> String {
+    let checked = check(&format!("begin {{ {block} }}"), &[], &Fields).unwrap();
+    checked.types.variables[0].to_string()
+}
+
+#[test]
+fn a_variable_holds_all_that_is_assigned_to_it() {
+    assert_eq!(type_of("$x = 1;"), "int8");
+    assert_eq!(type_of("$x = 1; $x = -1000;"), "int16");
+    assert_eq!(type_of("$x = 1; $x = (uint64)1;"), "uint64");
+    assert_eq!(type_of("$x = (uint32)1; $x = (int8)1;"), "int64");
+    assert_eq!(type_of("$x = (uint64)3 - (uint64)5;"), "int64");
+    assert_eq!(type_of("$x = (uint64)3 + 1;"), "uint64");
+    assert_eq!(type_of("$x = \"ab\"; $x = \"abcd\";"), "string[5]");
+    assert_eq!(type_of("$x = (1, \"a\"); $x = (300, \"abc\");"), "(int16, string[4])");
+    assert_eq!(type_of("$x = 1; $x++;"), "int64");
+    assert_eq!(type_of("$x = ~2;"), "uint8");
+    assert_eq!(type_of("let $x: uint8 = 3; $x += 7;"), "uint8");
+    assert_eq!(type_of("$x = 1 + 1;"), "int8");
+    assert_eq!(type_of("$x = 5 > 3;"), "bool");
+}
