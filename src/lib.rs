@@ -43,6 +43,7 @@
 //! | [`run`] | load and attach programs, wait for what comes; dropping a session leaves nothing behind |
 //! | [`verifier`] | the verifier's log as values, and the diagnosis of a refused program; pure |
 //! | [`sample`] | a tool's counts, as values; pure |
+//! | [`script`] | the script language: its grammar, names and types; pure |
 //! | [`tools`] | the tools: their options, what they attach, and their samples |
 //! | [`view`] | samples as text and pictures; pure |
 //! | [`export`] | samples for other programs |

@@ -222,7 +222,7 @@ pub enum Iterated {
     /// The elements of a map.
     Map(Name),
     /// The numbers from the first up to, and without, the second.
-    Range(Expr, Expr),
+    Range(Box<(Expr, Expr)>),
 }
 
 /// What can be assigned to.

@@ -98,8 +98,8 @@ impl<'a> Cursor<'a> {
             let rest = self.rest();
             if rest.starts_with("//") {
                 self.at += rest.find('\n').unwrap_or(rest.len());
-            } else if rest.starts_with("/*") {
-                let Some(end) = rest[2..].find("*/") else {
+            } else if let Some(comment) = rest.strip_prefix("/*") {
+                let Some(end) = comment.find("*/") else {
                     let span = Span { start: self.at, end: self.at + 2 };
                     return Err(self.mistake(span, "this comment does not end"));
                 };

@@ -42,7 +42,8 @@ impl Fold<'_> {
                     self.expr(value)?;
                 }
                 StatementKind::For { over, block, .. } => {
-                    if let Iterated::Range(first, end) = over {
+                    if let Iterated::Range(range) = over {
+                        let (first, end) = &mut **range;
                         self.expr(first)?;
                         self.expr(end)?;
                     }

@@ -116,7 +116,8 @@ impl Names<'_> {
             | StatementKind::Expr(value)
             | StatementKind::Return(Some(value)) => self.expr(value),
             StatementKind::For { variable, over, block } => {
-                if let Iterated::Range(first, end) = over {
+                if let Iterated::Range(range) = over {
+                    let (first, end) = &mut **range;
                     self.expr(first)?;
                     self.expr(end)?;
                 }

@@ -99,7 +99,8 @@ impl Infer<'_> {
                     _ => self.mistake(map.span, "loops over maps are not supported"),
                 }
             }
-            Iterated::Range(first, end) => {
+            Iterated::Range(range) => {
+                let (first, end) = &mut **range;
                 for bound in [first, end] {
                     let of = self.value(bound)?;
                     if !of.is_int() && of != Type::Unknown {

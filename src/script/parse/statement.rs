@@ -162,7 +162,7 @@ impl Parser<'_> {
         self.cursor.expect(":")?;
         let first = self.primary()?;
         let over = match (self.cursor.eat("..")?, first) {
-            (true, first) => Iterated::Range(first, self.primary()?),
+            (true, first) => Iterated::Range(Box::new((first, self.primary()?))),
             (false, Expr { kind: ExprKind::Place(Place::Map(map, None)), .. }) => {
                 Iterated::Map(map)
             }
