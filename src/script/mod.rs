@@ -5,6 +5,7 @@ mod check;
 mod cursor;
 mod define;
 mod fold;
+pub mod functions;
 mod infer;
 mod literal;
 mod names;

@@ -3,54 +3,12 @@
 use super::Infer;
 use crate::script::ast::{Expr, ExprKind, Name, Span};
 use crate::script::cursor::Read;
+use crate::script::functions::{BUILTINS, FUNCTIONS, MOST_FRAMES, is_unsupported};
 use crate::script::probes::Event;
 use crate::script::types::Type;
 
 /// The bytes of a thread's name, the 0 at its end included.
 const COMM: usize = 16;
-
-/// Builtins of bpftrace 0.27 that need no arguments and are not supported.
-pub(super) const UNSUPPORTED: [&str; 16] = [
-    "cgroup",
-    "ctx",
-    "curtask",
-    "func",
-    "has_cpid",
-    "jiffies",
-    "numaid",
-    "pcomm",
-    "ppid",
-    "sarg0",
-    "usermode",
-    "username",
-    "ustack",
-    "thread_name",
-    "errno",
-    "stack_mode",
-];
-
-/// Builtins that are supported, for "did you mean".
-pub(super) const SUPPORTED: [&str; 19] = [
-    "args",
-    "comm",
-    "cpid",
-    "cpu",
-    "elapsed",
-    "gid",
-    "kstack",
-    "ncpus",
-    "nsecs",
-    "pid",
-    "probe",
-    "probetype",
-    "rand",
-    "retval",
-    "tid",
-    "uid",
-    "arg0",
-    "true",
-    "false",
-];
 
 impl Infer<'_> {
     /// A name alone. Functions without arguments need no parentheses.
@@ -62,16 +20,16 @@ impl Infer<'_> {
         if let Some(of) = self.builtin_type(&name, span)? {
             return Ok(of);
         }
-        if super::call::is_function(&name) {
+        if FUNCTIONS.contains(&&*name) {
             let name = Name { text: name, span };
             expr.kind = ExprKind::Call { name, arguments: vec![] };
             return self.call(expr);
         }
-        if UNSUPPORTED.contains(&&*name) || super::call::UNSUPPORTED.contains(&&*name) {
+        if is_unsupported(&name) {
             return self.mistake(span, format!("`{name}` is not supported"));
         }
         let mistake = self.cursor.mistake(span, format!("nothing is called `{name}`"));
-        Err(mistake.meant(&name, &mut SUPPORTED.into_iter()))
+        Err(mistake.meant(&name, &mut BUILTINS.into_iter()))
     }
 
     /// The type of a builtin; `None` if there is none of this name.
@@ -85,7 +43,7 @@ impl Infer<'_> {
                 let longest = self.events.iter().map(|event| event.type_name().len()).max();
                 Type::Text(longest.unwrap_or_default() + 1)
             }
-            "kstack" => Type::Stack(super::call::MOST_FRAMES),
+            "kstack" => Type::Stack(MOST_FRAMES),
             "retval" => self.only_at(
                 name,
                 span,

@@ -4,87 +4,9 @@ use super::Infer;
 use super::statement::constant;
 use crate::script::ast::{Argument, Expr, ExprKind, Name, Place, Span};
 use crate::script::cursor::Read;
+use crate::script::functions::{FUNCTIONS, MOST_FRAMES, is_unsupported};
 use crate::script::types::{Aggregate, Type};
 use crate::view::script::printf::Format;
-
-/// The most frames of a stack.
-pub(super) const MOST_FRAMES: usize = 127;
-
-/// The functions that are supported.
-const FUNCTIONS: [&str; 25] = [
-    "avg", "clear", "comm", "count", "delete", "exit", "has_key", "hist", "kstack", "len", "lhist",
-    "max", "min", "nsecs", "pid", "print", "printf", "sizeof", "stats", "str", "strftime",
-    "strncmp", "sum", "time", "zero",
-];
-
-/// The functions of bpftrace 0.27 that are not.
-pub(super) const UNSUPPORTED: [&str; 60] = [
-    "assert",
-    "assert_str",
-    "bswap",
-    "buf",
-    "cat",
-    "cgroup_path",
-    "cgroupid",
-    "comptime",
-    "debugf",
-    "errorf",
-    "fail",
-    "find",
-    "getopt",
-    "globmatch",
-    "is_array",
-    "is_integer",
-    "is_literal",
-    "is_ptr",
-    "is_str",
-    "is_unsigned_integer",
-    "join",
-    "kaddr",
-    "kfunc_allowed",
-    "kfunc_exist",
-    "kptr",
-    "ksym",
-    "llist",
-    "macaddr",
-    "memcmp",
-    "ntop",
-    "offsetof",
-    "override",
-    "path",
-    "percpu_kaddr",
-    "pton",
-    "reg",
-    "signal",
-    "signal_thread",
-    "skboutput",
-    "socket_cookie",
-    "static_assert",
-    "strcap",
-    "strcontains",
-    "strerror",
-    "strlen",
-    "strstr",
-    "syscall_name",
-    "signal_name",
-    "system",
-    "tid_ns",
-    "tseries",
-    "typeof",
-    "typeinfo",
-    "uaddr",
-    "unwatch",
-    "uptr",
-    "ustack",
-    "usym",
-    "warnf",
-    "default_str_length",
-];
-
-/// Whether a function of this name is supported.
-pub(super) fn is_function(name: &str) -> bool {
-    FUNCTIONS.contains(&name)
-}
 
 impl Infer<'_> {
     /// What a map counts, if this is a call such as `count()`.
@@ -283,7 +205,7 @@ impl Infer<'_> {
     }
 
     fn unknown(&mut self, function: &str, span: Span) -> Read<Type> {
-        if UNSUPPORTED.contains(&function) || super::builtin::UNSUPPORTED.contains(&function) {
+        if is_unsupported(function) {
             return self.mistake(span, format!("{function}() is not supported"));
         }
         let mistake = self.cursor.mistake(span, format!("there is no function {function}()"));

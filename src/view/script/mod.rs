@@ -43,3 +43,12 @@ fn unit_to_mega(number: i128) -> String {
         _ => number.to_string(),
     }
 }
+
+/// Bytes as text: those that cannot be printed as `\xNN`.
+fn escaped(bytes: &[u8]) -> String {
+    let escape = |byte: &u8| match byte {
+        b' '..=b'~' => char::from(*byte).to_string(),
+        byte => format!("\\x{byte:02x}"),
+    };
+    bytes.iter().map(escape).collect()
+}

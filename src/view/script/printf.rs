@@ -1,6 +1,6 @@
 //! The formats of `printf()`: C's, but for what bpftrace does otherwise.
 
-use super::text;
+use super::{escaped, text};
 use crate::sample::Datum;
 
 /// A format, split into its parts.
@@ -215,15 +215,6 @@ fn number(value: &Datum) -> i128 {
         Datum::Enumerator(number, _) => i128::from(*number),
         _ => 0,
     }
-}
-
-/// Bytes as text: those that cannot be printed as `\xNN`.
-pub(super) fn escaped(bytes: &[u8]) -> String {
-    let escape = |byte: &u8| match byte {
-        b' '..=b'~' => char::from(*byte).to_string(),
-        byte => format!("\\x{byte:02x}"),
-    };
-    bytes.iter().map(escape).collect()
 }
 
 /// The first bytes of a conversion, for an error.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::label;
+use super::{escaped, label};
 use crate::sample::{Datum, HistogramRange, ScriptMap, ScriptMapKind};
 
 /// The width of a bar.
@@ -30,7 +30,7 @@ fn append(out: &mut Vec<u8>, value: &Datum, separator: &str) {
         Datum::Number(number) => out.extend(number.to_string().bytes()),
         Datum::Bool(flag) => out.extend(flag.to_string().bytes()),
         Datum::Text(text) => out.extend(text),
-        Datum::Bytes(bytes) => out.extend(super::printf::escaped(bytes).bytes()),
+        Datum::Bytes(bytes) => out.extend(escaped(bytes).bytes()),
         Datum::Pointer(address) => out.extend(format!("0x{address:x}").bytes()),
         Datum::Enumerator(_, name) => out.extend(name.bytes()),
         Datum::Tuple(values) => {
