@@ -33,11 +33,21 @@ const TABLE: &str = "src/verifier/causes.txt";
 
 /// All rows, each with its patterns.
 pub fn table() -> impl Iterator<Item = (Cause, impl Iterator<Item = &'static str>)> {
-    // A log may have a message in every line, and each is looked for here.
-    static ROWS: OnceLock<Vec<(Cause, Vec<&'static str>)>> = OnceLock::new();
-    let rows = ROWS.get_or_init(|| text(TABLE).split("\n\n").map(row).collect());
-    rows.iter().map(|(cause, patterns)| (*cause, patterns.iter().copied()))
+    let rows = text(TABLE).split("\n\n").map(row);
+    rows.map(|(cause, patterns)| (cause, patterns.into_iter()))
 }
+
+/// The table in the form in which it is searched: a log may have a message in every line.
+fn index() -> &'static Index {
+    static INDEX: OnceLock<Index> = OnceLock::new();
+    INDEX.get_or_init(|| {
+        let rows = table().flat_map(|(cause, patterns)| patterns.map(move |one| (cause, one)));
+        Index::new(rows.collect())
+    })
+}
+
+/// The length of the longest line that is looked up, in bytes: the kernel formats none that is longer.
+const LONGEST: usize = 1024;
 
 fn row(row: &'static str) -> (Cause, Vec<&'static str>) {
     let find = |mark| row.lines().find_map(|line| line.strip_prefix(mark)).unwrap_or("");
@@ -48,10 +58,87 @@ fn row(row: &'static str) -> (Cause, Vec<&'static str>) {
 
 /// The first row that has a message's form.
 pub fn find(message: &str) -> Option<KnownMessage<'_>> {
-    table().find_map(|(cause, mut patterns)| {
-        let fields = patterns.find_map(|pattern| matches(pattern, message))?;
-        Some(KnownMessage { cause, fields })
+    let index = index();
+    index.candidates(message).into_iter().find_map(|number| {
+        let (cause, pattern) = index.patterns[usize::from(number)];
+        Some(KnownMessage { cause, fields: matches(pattern, message)? })
     })
+}
+
+/// The patterns by three bytes that a message of their form has. Of those in a pattern the ones are taken
+/// that the fewest patterns have, so that few have to be tried for a message.
+struct Index {
+    patterns: Vec<(Cause, &'static str)>,
+    /// For each pattern the longest text in it, and where the three bytes are in that.
+    texts: Vec<(&'static [u8], u8)>,
+    /// The patterns' numbers, by the hash of their three bytes.
+    numbers: Vec<u16>,
+    /// Where those of each hash begin; and the end.
+    starts: Vec<u16>,
+}
+
+const HASHES: usize = 1 << 12;
+
+/// A hash of a few bytes, below [`HASHES`].
+fn hash(bytes: &[u8]) -> usize {
+    let number = bytes.iter().fold(0u32, |number, byte| number << 8 | u32::from(*byte));
+    (number.wrapping_mul(0x9e37_79b1) >> 20) as usize
+}
+
+impl Index {
+    fn new(patterns: Vec<(Cause, &'static str)>) -> Index {
+        let texts: Vec<_> = patterns.iter().map(|(_, pattern)| longest_text(pattern)).collect();
+        let mut common = vec![0u16; HASHES];
+        for text in &texts {
+            text.windows(3).for_each(|bytes| common[hash(bytes)] += 1);
+        }
+        let rarest = |text: &&'static [u8]| {
+            let places = (0..text.len().saturating_sub(2)).take(usize::from(u8::MAX));
+            let place = places.min_by_key(|at| common[hash(&text[*at..*at + 3])]);
+            (*text, place.unwrap_or(0) as u8)
+        };
+        let texts: Vec<_> = texts.iter().map(rarest).collect();
+        let of = |number: &u16| {
+            let (text, at) = texts[usize::from(*number)];
+            text.get(usize::from(at)..usize::from(at) + 3).map_or(0, hash)
+        };
+        let mut numbers: Vec<u16> = (0..texts.len() as u16).collect();
+        numbers.sort_by_key(of);
+        let starts = (0..=HASHES).map(|hash| numbers.partition_point(|it| of(it) < hash) as u16);
+        Index { starts: starts.collect(), patterns, texts, numbers }
+    }
+
+    /// The numbers of the patterns that a message may have the form of, in their order: it has the longest text of
+    /// each. Of a line that is too long to be the kernel's there are none.
+    fn candidates(&self, message: &str) -> Vec<u16> {
+        let message = message.as_bytes();
+        let mut found = vec![];
+        if message.len() > LONGEST {
+            return found;
+        }
+        for (at, bytes) in message.windows(3).enumerate() {
+            let hash = hash(bytes);
+            let range = usize::from(self.starts[hash])..usize::from(self.starts[hash + 1]);
+            for number in &self.numbers[range] {
+                let (text, place) = self.texts[usize::from(*number)];
+                let from = at.checked_sub(place.into());
+                if from.is_some_and(|from| message[from..].starts_with(text)) {
+                    found.push(*number);
+                }
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+/// The longest text of a pattern between its variable parts.
+fn longest_text(pattern: &'static str) -> &'static [u8] {
+    let parts = pattern.trim_start_matches('^').split(['*', '{']);
+    // A part after a name begins with the rest of that.
+    let texts = parts.map(|part| part.split_once('}').map_or(part, |(_, text)| text));
+    texts.max_by_key(|text| text.len()).unwrap_or_default().as_bytes()
 }
 
 /// The named parts of a message that has the pattern's form.
@@ -190,6 +277,43 @@ mod tests {
         for (cause, patterns) in table() {
             assert!(!cause.class.is_empty() && !cause.explanation.is_empty(), "{cause:?}");
             assert!(!cause.remedy.is_empty() && patterns.count() > 0, "{cause:?}");
+        }
+    }
+
+    /// A pattern whose longest text is shorter would never be found.
+    #[test]
+    fn every_pattern_has_three_bytes_to_be_found_by() {
+        for (_, pattern) in table().flat_map(|(cause, patterns)| patterns.map(move |p| (cause, p)))
+        {
+            assert!(longest_text(pattern).len() >= 3, "{pattern}");
+        }
+    }
+
+    /// How many patterns are tried for a message, of more than a thousand.
+    #[test]
+    fn few_patterns_are_tried_for_a_message() {
+        let tried = |message: &str| index().candidates(message).len();
+        assert_eq!(tried("the moon is in the wrong phase"), 0);
+        assert!(tried("invalid access to map value, value_size=8 off=12 size=4") <= 4);
+        let all = index().patterns.iter().map(|(_, pattern)| tried(pattern));
+        assert!(all.sum::<usize>() <= 3 * index().patterns.len());
+        // Text after text that patterns have, for as long as a line may be.
+        let texts = index().texts.iter().map(|(text, _)| std::str::from_utf8(text).unwrap());
+        let hostile: String = texts.take(60).collect();
+        assert!(tried(&hostile[..LONGEST]) <= LONGEST / 4);
+        assert_eq!(tried(&"invalid access to map value".repeat(100)), 0);
+    }
+
+    /// Looked for without the index.
+    #[test]
+    fn the_index_leaves_no_pattern_out() {
+        for (_, pattern) in &index().patterns {
+            let message = pattern.trim_start_matches('^').replace(['*', '{', '}'], "7");
+            let first = index()
+                .patterns
+                .iter()
+                .find_map(|(cause, pattern)| matches(pattern, &message).map(|_| cause.class));
+            assert_eq!(find(&message).map(|known| known.cause.class), first, "{message}");
         }
     }
 

@@ -258,7 +258,7 @@ pub fn history<'a>(code: &Code, steps: &[PathStep<'a>], index: usize, register: 
         for number in effect.from.into_iter().flatten().filter(|number| *number < 10) {
             registers |= 1 << number;
         }
-        slots.extend(effect.from_stack);
+        slots.extend(effect.from_stack.filter(|slot| !slots.contains(slot)));
         found.add(steps, at, step.at, did);
     }
     found.from_start =

@@ -18,12 +18,13 @@
 //! | [`verified`] | a verification with the program's name and verdict |
 //!
 //! Nothing here does I/O. A log is text from outside: whatever it holds, reading it ends, in time
-//! linear in its length, and never panics.
+//! linear in its length and with at most ten times its memory, and never panics.
 
 pub mod causes;
 pub mod compare;
 pub mod diagnose;
 pub mod draw;
+mod frames;
 pub mod history;
 pub mod log;
 pub mod pair;
@@ -33,4 +34,5 @@ pub mod totals;
 pub mod trail;
 pub mod verification;
 pub mod verified;
+mod waiting;
 pub mod walk;

@@ -1,7 +1,8 @@
 //! The path that the verifier took to the refused instruction.
 
 use super::log::{
-    FrameChange, LogEvent, Missing, Processed, Report, State, Statistic, events_of_walk, missing,
+    FrameChange, LogEvent, Missing, Processed, Report, State, StateAt, Statistic, events_of_walk,
+    missing,
 };
 use crate::insn::{Callee, Endian, Insn, Slot, decode};
 
@@ -104,9 +105,9 @@ pub struct PathStep<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Path<'a> {
     /// The instructions from the program's first, or the first that the log still has, to the last
-    /// that was walked over.
+    /// that was walked over; of more than 131,072 the last ones.
     pub steps: Vec<PathStep<'a>>,
-    /// The kernel's messages.
+    /// The kernel's messages, at most the first 1000.
     pub messages: Vec<&'a str>,
     /// Linux 7.3's own explanation.
     pub report: Option<Report<'a>>,
@@ -117,13 +118,22 @@ pub struct Path<'a> {
 }
 
 /// A step and the one before it on its path.
-#[derive(Clone, Debug)]
-struct PathNode<'a> {
-    step: PathStep<'a>,
-    parent: usize,
+#[derive(Clone, Copy, Debug)]
+struct PathNode {
+    at: u32,
+    number: u32,
+    parent: u32,
+    before: Option<StateAt>,
+    after: Option<StateAt>,
 }
 
-const NONE: usize = usize::MAX;
+const NONE: u32 = u32::MAX;
+
+/// The largest number of steps of a path that are looked at.
+const LONGEST: usize = 1 << 17;
+
+/// The largest number of messages that are looked at. No kernel gives a refusal more than a few.
+const MOST_MESSAGES: usize = 1000;
 
 /// Reads a log of this program.
 ///
@@ -131,28 +141,30 @@ const NONE: usize = usize::MAX;
 /// branch of an earlier one, and those in between are left out here.
 pub fn path<'a>(code: &Code, log: &'a str) -> Path<'a> {
     let (mut path, walk) = read(code, log);
-    path.steps = steps(code, &walk.nodes, walk.last);
+    path.steps = steps(code, log, &walk.nodes, walk.last);
     path
 }
 
 /// All paths of the verifier, from a log of level 2.
 #[derive(Clone, Debug)]
 pub struct Paths<'a> {
-    nodes: Vec<PathNode<'a>>,
+    log: &'a str,
+    nodes: Vec<PathNode>,
     /// The node of each instruction, in the order of the walk.
-    insns: Vec<usize>,
+    insns: Vec<u32>,
 }
 
 impl<'a> Paths<'a> {
     /// Reads a log of this program.
     pub fn of(code: &Code, log: &'a str) -> Paths<'a> {
         let (_, walk) = read(code, log);
-        Paths { nodes: walk.nodes, insns: walk.insns }
+        Paths { log, nodes: walk.nodes, insns: walk.insns }
     }
 
     /// The path to the instruction with this number, which is the last on it.
     pub fn to(&self, code: &Code, number: usize) -> Vec<PathStep<'a>> {
-        steps(code, &self.nodes, self.insns.get(number).copied().unwrap_or(NONE))
+        let last = self.insns.get(number).copied().unwrap_or(NONE);
+        steps(code, self.log, &self.nodes, last)
     }
 }
 
@@ -160,6 +172,7 @@ fn read<'a, 'c>(code: &'c Code, log: &'a str) -> (Path<'a>, PathReader<'a, 'c>) 
     let (waiting, insns) = (vec![], vec![]);
     let mut walk = PathReader {
         code,
+        log,
         nodes: vec![],
         insns,
         last: NONE,
@@ -182,7 +195,9 @@ fn read<'a, 'c>(code: &'c Code, log: &'a str) -> (Path<'a>, PathReader<'a, 'c>) 
             LogEvent::Frame(FrameChange::Back(_) | FrameChange::Callee) => {
                 walk.next_parent = Some(walk.last)
             }
-            LogEvent::Message(text) => path.messages.push(text),
+            LogEvent::Message(text) if path.messages.len() < MOST_MESSAGES => {
+                path.messages.push(text);
+            }
             LogEvent::Report(report) => path.report = Some(report),
             LogEvent::Statistic(Statistic::Processed(processed)) => {
                 path.processed = Some(processed)
@@ -195,36 +210,39 @@ fn read<'a, 'c>(code: &'c Code, log: &'a str) -> (Path<'a>, PathReader<'a, 'c>) 
 
 struct PathReader<'a, 'c> {
     code: &'c Code,
-    nodes: Vec<PathNode<'a>>,
+    log: &'a str,
+    nodes: Vec<PathNode>,
     /// The node of each instruction.
-    insns: Vec<usize>,
+    insns: Vec<u32>,
     /// Where we are.
-    last: usize,
+    last: u32,
     /// Branches of which one side may still be walked.
-    waiting: Vec<usize>,
+    waiting: Vec<u32>,
     /// The parent of the next instruction's node, where the log says so: [`NONE`] if it is no node of
     /// the path so far.
-    next_parent: Option<usize>,
+    next_parent: Option<u32>,
     /// The state at the program's beginning.
-    entry: Option<State<'a>>,
+    entry: Option<StateAt>,
 }
 
 impl<'a> PathReader<'a, '_> {
+    fn node(&self, index: u32) -> Option<&PathNode> {
+        self.nodes.get(index as usize)
+    }
+
     fn insn(&mut self, at: u32) {
-        let follows = |last: usize| {
-            let node: Option<&PathNode> = self.nodes.get(last);
-            node.is_some_and(|node| self.code.targets(node.step.at).contains(&Some(at)))
-        };
+        let last = self.node(self.last);
+        let follows = last.is_some_and(|last| self.code.targets(last.at).contains(&Some(at)));
         let parent = match self.next_parent.take() {
             Some(NONE) => self.branch_to(at),
             Some(parent) => parent,
-            None if self.nodes.is_empty() || follows(self.last) => self.last,
+            None if self.nodes.is_empty() || follows => self.last,
             None => self.branch_to(at),
         };
-        let number = self.insns.len();
-        let step = PathStep { at, number, frame: 0, before: self.entry.take(), after: None };
-        self.last = self.nodes.len();
-        self.nodes.push(PathNode { step, parent });
+        let number = self.insns.len() as u32;
+        self.last = self.nodes.len() as u32;
+        let before = self.entry.take();
+        self.nodes.push(PathNode { at, number, parent, before, after: None });
         self.insns.push(self.last);
         if self.code.is_condition(at) {
             self.waiting.push(self.last);
@@ -232,9 +250,9 @@ impl<'a> PathReader<'a, '_> {
     }
 
     /// The last condition that leads to this slot. Those after it were not put aside.
-    fn branch_to(&mut self, at: u32) -> usize {
+    fn branch_to(&mut self, at: u32) -> u32 {
         while let Some(node) = self.waiting.pop() {
-            if self.code.targets(self.nodes[node].step.at).contains(&Some(at)) {
+            if self.code.targets(self.nodes[node as usize].at).contains(&Some(at)) {
                 return node;
             }
         }
@@ -243,75 +261,85 @@ impl<'a> PathReader<'a, '_> {
 
     fn edge(&mut self, from: u32, state: Option<State<'a>>) {
         // A function that returns is no branch.
-        let here = self.nodes.get(self.last).is_some_and(|node| node.step.at == from);
+        let here = self.node(self.last).is_some_and(|node| node.at == from);
         let parent = match here && matches!(self.code.insn(from), Some(Insn::Exit)) {
             true => self.last,
             false => loop {
                 match self.waiting.pop() {
                     None => break NONE,
-                    Some(node) if self.nodes[node].step.at == from => break node,
+                    Some(node) if self.nodes[node as usize].at == from => break node,
                     Some(_) => {}
                 }
             },
         };
         self.next_parent = Some(if state.is_some() { parent } else { NONE });
         // The state after the condition was that of its other side.
-        if let (Some(state), Some(node)) = (state, self.nodes.get(parent)) {
-            let step = PathStep { after: Some(state), ..node.step };
-            let parent = node.parent;
-            self.nodes.push(PathNode { step, parent });
-            self.next_parent = Some(self.nodes.len() - 1);
+        if let (Some(state), Some(node)) = (state, self.node(parent)) {
+            let node = PathNode { after: Some(state.in_log(self.log)), ..*node };
+            self.next_parent = Some(self.nodes.len() as u32);
+            self.nodes.push(node);
         }
     }
 
     /// Takes the state before the instruction at a slot, which is the state after the one before.
     fn known(&mut self, at: u32, state: State<'a>) {
+        let state = state.in_log(self.log);
         if self.nodes.is_empty() {
             self.entry = Some(state);
         }
-        let follows = self.nodes.get(self.last).is_some_and(|node| {
-            self.next_parent.is_none() && self.code.targets(node.step.at).contains(&Some(at))
-        });
-        if follows && self.nodes[self.last].step.after.is_none() {
-            self.nodes[self.last].step.after = Some(state);
+        let begins = self.next_parent.is_some();
+        if let Some(node) = self.nodes.get_mut(self.last as usize)
+            && !begins
+            && node.after.is_none()
+            && self.code.targets(node.at).contains(&Some(at))
+        {
+            node.after = Some(state);
         }
     }
 
     /// Linux 5.10 prints the state after a condition, but before other instructions.
     fn known_beside(&mut self, state: State<'a>) {
-        if let Some(node) = self.nodes.get_mut(self.last) {
-            match self.code.insn(node.step.at) {
-                Some(Insn::JumpIf { .. }) => node.step.after = Some(state),
+        let state = state.in_log(self.log);
+        if let Some(node) = self.nodes.get_mut(self.last as usize) {
+            match self.code.insn(node.at) {
+                Some(Insn::JumpIf { .. }) => node.after = Some(state),
                 Some(Insn::Call(Callee::Local { .. }) | Insn::Exit) => {}
-                _ => node.step.before = Some(state),
+                _ => node.before = Some(state),
             }
         }
     }
 
     fn set_after(&mut self, state: Option<State<'a>>) {
-        if let (Some(node), Some(state)) = (self.nodes.get_mut(self.last), state) {
-            node.step.after = Some(state);
+        if let (Some(node), Some(state)) = (self.nodes.get_mut(self.last as usize), state) {
+            node.after = Some(state.in_log(self.log));
         }
     }
 }
 
 /// From the beginning to a node.
-fn steps<'a>(code: &Code, nodes: &[PathNode<'a>], last: usize) -> Vec<PathStep<'a>> {
-    let mut steps = vec![];
-    let mut next = last;
+fn steps<'a>(code: &Code, log: &'a str, nodes: &[PathNode], last: u32) -> Vec<PathStep<'a>> {
     // A parent stands before its child.
-    while let Some(node) = nodes.get(next) {
-        steps.push(node.step);
-        next = node.parent;
-    }
-    steps.reverse();
+    let node = |index: u32| Some((index, nodes.get(index as usize)?));
+    let back = || std::iter::successors(node(last), |(_, one)| node(one.parent));
+    let count = back().count();
+    let mut way: Vec<u32> = Vec::with_capacity(count);
+    way.extend(back().map(|(index, _)| index));
+    way.reverse();
+    let left_out = count.saturating_sub(LONGEST);
+    let mut steps = Vec::with_capacity(count - left_out);
     let mut frame = 0;
-    for index in 0..steps.len() {
-        steps[index].frame = frame;
-        let next = steps.get(index + 1).map(|step| step.at);
-        match code.insn(steps[index].at) {
+    for (index, node) in way.iter().enumerate() {
+        let node = &nodes[*node as usize];
+        if index >= left_out {
+            let state = |at: Option<StateAt>| at.map(|at| State::of_log(log, at));
+            let (before, after) = (state(node.before), state(node.after));
+            let (at, number) = (node.at, node.number as usize);
+            steps.push(PathStep { at, number, frame, before, after });
+        }
+        let next = way.get(index + 1).map(|next| nodes[*next as usize].at);
+        match code.insn(node.at) {
             Some(Insn::Call(Callee::Local { .. }))
-                if next.is_some() && next == code.target(steps[index].at) =>
+                if next.is_some() && next == code.target(node.at) =>
             {
                 frame += 1;
             }

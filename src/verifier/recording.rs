@@ -69,7 +69,10 @@ pub fn head(program: &str, attach: &str, verdict: Verdict, kernel: &str) -> Stri
     format!("{}\n{VERDICT}{}{BY}{kernel}\n", line.trim_end(), verdict.word())
 }
 
-/// The recordings in a file, program by program. Text that is not a log is skipped.
+/// The largest number of programs in a file.
+const MOST: usize = 10_000;
+
+/// The recordings in a file, program by program, at most the first 10,000. Text that is not a log is skipped.
 pub fn recordings(text: &str) -> Vec<Recording<'_>> {
     let mut all: Vec<Recording> = vec![];
     // Where the current log began, and the form that it ends in.
@@ -132,6 +135,9 @@ pub fn recordings(text: &str) -> Vec<Recording<'_>> {
             refused |= line.contains("load failed: ") || line.contains("load bpf program failed");
             continue;
         };
+        if all.len() == MOST {
+            break;
+        }
         open = Some((ends, form));
         all.push(begun);
     }

@@ -120,6 +120,7 @@ impl<'a> Trail<'a> {
                 }
                 self.insns.push(row);
                 known = Some(std::mem::take(&mut step.known));
+                step.known_at = vec![];
             }
             Entry::Safe { .. } | Entry::Said(_) | Entry::Cut => {}
         }

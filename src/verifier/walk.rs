@@ -1,17 +1,17 @@
 //! The whole walk of the verifier in its order: every instruction with what it changed, every branch
 //! that was put aside and taken up again.
 
+pub use super::frames::Change;
+use super::frames::{Frames, FramesCopy};
 use super::log::{
-    Backtrack, FrameChange, KnownValue, LogEvent, Place, State, events, events_of_walk,
+    Backtrack, FrameChange, KnownValue, LogEvent, Place, State, TextAt, events, events_of_walk,
 };
 use super::path::Code;
+use super::waiting::Waiting;
 use crate::insn::Insn;
 
 /// The known values of registers and stack slots.
 pub type Known<'a> = Vec<(Place, KnownValue<'a>)>;
-
-/// A place with its new value; `None` if nothing is known of it any more.
-pub type Change<'a> = (Place, Option<KnownValue<'a>>);
 
 /// A part of the walk.
 #[derive(Clone, Debug)]
@@ -82,6 +82,8 @@ pub struct WalkStep<'a> {
     pub changes: Vec<Change<'a>>,
     /// The state after it in its frame; for a function's `exit`, in the caller's.
     pub known: Known<'a>,
+    /// Where in the log each of these values stands.
+    pub(super) known_at: Vec<TextAt>,
     /// The places whose exact value matters for it.
     pub exact: Vec<Exact>,
 }
@@ -149,8 +151,8 @@ fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) 
         code,
         // Linux 5.10 prints the whole state each time, later versions what each instruction changed.
         whole: !events(log).any(inline),
-        frames: vec![vec![]],
-        waiting: vec![],
+        frames: Frames::new(log),
+        waiting: Waiting::new(code),
         depth: 0,
         step: None,
         said: vec![],
@@ -189,6 +191,9 @@ fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) 
             // The state after the instruction may still follow.
             LogEvent::Message(text) | LogEvent::Global(text) if walk.step.is_some() => {
                 walk.said.push(text);
+                if walk.said.len() == MOST_SAID {
+                    walk.flush();
+                }
             }
             LogEvent::Message(text) | LogEvent::Global(text) => walk.out.push(Entry::Said(text)),
             LogEvent::Cut(_) => {
@@ -205,20 +210,19 @@ fn each<'a>(code: &Code, log: &'a str, tell: &mut dyn FnMut(Entry<'a>) -> bool) 
     walk.out.into_iter().all(tell);
 }
 
-/// A condition of which one side may still be walked.
-struct Waiting<'a> {
-    at: u32,
+/// What is kept of a condition of which one side may still be walked.
+struct Aside {
     number: usize,
     depth: usize,
-    frames: Vec<Known<'a>>,
+    frames: FramesCopy,
 }
 
 struct WalkReader<'a, 'c> {
     code: &'c Code,
     whole: bool,
     /// The state of each frame.
-    frames: Vec<Known<'a>>,
-    waiting: Vec<Waiting<'a>>,
+    frames: Frames<'a>,
+    waiting: Waiting<'c, Aside>,
     depth: usize,
     /// The instruction of which more changes may follow in the log.
     step: Option<WalkStep<'a>>,
@@ -246,27 +250,23 @@ impl<'a> WalkReader<'a, '_> {
         let number = self.number;
         self.number += 1;
         if self.code.is_condition(at) {
-            let (depth, frames) = (self.depth, self.frames.clone());
-            self.waiting.push(Waiting { at, number, depth, frames });
-            if let Some(old) = self.waiting.len().checked_sub(MOST_WAITING + 1) {
-                self.waiting[old].frames = vec![vec![]];
-            }
+            let (depth, frames) = (self.depth, self.frames.copy());
+            self.waiting.push(at, Aside { number, depth, frames });
         }
         let mut times = 1;
         if let Some(count) = self.times.get_mut(at as usize) {
             *count += 1;
             times = *count;
         }
-        let frame = self.frames.len() - 1;
+        let frame = self.frames.last();
         let mut changes = vec![];
         if matches!(self.code.insn(at), Some(Insn::Call(_) | Insn::LoadPacket { .. })) {
-            // The kernel wipes r1 to r5 without a word.
-            let gone = |(place, _): &(Place, _)| matches!(place, Place::Register(1..=5));
-            let known = &mut self.frames[frame];
-            changes.extend(known.extract_if(.., |it| gone(it)).map(|(place, _)| (place, None)));
+            // The kernel does so without a word.
+            changes = self.frames.wipe_arguments();
         }
-        let (depth, known, exact) = (self.depth, vec![], vec![]);
-        self.step = Some(WalkStep { at, number, depth, frame, times, changes, known, exact });
+        let (depth, known, known_at, exact) = (self.depth, vec![], vec![], vec![]);
+        self.step =
+            Some(WalkStep { at, number, depth, frame, times, changes, known, known_at, exact });
         self.last = Some(at);
     }
 
@@ -276,28 +276,27 @@ impl<'a> WalkReader<'a, '_> {
 
     /// Takes up the last condition that leads to this slot. Those after it were not put aside.
     fn branch_to(&mut self, to: u32, state: Option<State<'a>>) {
-        let leads = |it: &Waiting| self.code.targets(it.at).contains(&Some(to));
-        match self.take_up(leads) {
+        let taken = self.waiting.take_to(to);
+        match self.take_up(taken) {
             Some((from, number)) => self.branch(from, Some(number), to, false, state),
             // A function by itself.
             None => {
-                (self.depth, self.frames) = (0, vec![vec![]]);
+                self.depth = 0;
+                self.frames.clear();
                 if let Some(state) = state {
-                    let changes = self.changes(state, true);
+                    let changes = self.frames.learn(state, true);
                     self.out.push(Entry::Begin { at: to, changes });
                 }
             }
         }
     }
 
-    /// Goes on at the last condition of which `is_it` is true, and returns its slot and its number. The
-    /// kernel puts at most [`MOST_WAITING`] aside.
-    fn take_up(&mut self, is_it: impl Fn(&Waiting) -> bool) -> Option<(u32, usize)> {
-        let start = self.waiting.len().saturating_sub(MOST_WAITING);
-        let index = start + self.waiting[start..].iter().rposition(is_it)?;
-        let branch = self.waiting.drain(index..).next()?;
-        (self.depth, self.frames) = (branch.depth + 1, branch.frames);
-        Some((branch.at, branch.number))
+    /// Goes on at a condition, and returns its slot and its number.
+    fn take_up(&mut self, taken: Option<(u32, Aside)>) -> Option<(u32, usize)> {
+        let (at, Aside { number, depth, frames }) = taken?;
+        self.depth = depth + 1;
+        self.frames.restore(frames);
+        Some((at, number))
     }
 
     fn branch(
@@ -308,7 +307,7 @@ impl<'a> WalkReader<'a, '_> {
         speculative: bool,
         state: Option<State<'a>>,
     ) {
-        let changes = state.map(|state| self.changes(state, true)).unwrap_or_default();
+        let changes = state.map(|state| self.frames.learn(state, true)).unwrap_or_default();
         let depth = self.depth;
         self.out.push(Entry::Branch { from, condition, to, depth, speculative, changes });
     }
@@ -323,7 +322,8 @@ impl<'a> WalkReader<'a, '_> {
             return;
         }
         self.flush();
-        let condition = self.take_up(|branch| branch.at == from).map(|(_, number)| number);
+        let taken = self.waiting.take_at(from);
+        let condition = self.take_up(taken).map(|(_, number)| number);
         self.branch(from, condition, to, speculative, state);
         self.resumes = state.is_some();
         if state.is_none() {
@@ -345,14 +345,14 @@ impl<'a> WalkReader<'a, '_> {
         if self.step.is_some() {
             return self.learn(state, self.whole);
         }
-        let changes = self.changes(state, self.whole);
+        let changes = self.frames.learn(state, self.whole);
         if self.last.is_none() && !changes.is_empty() {
             self.out.push(Entry::Begin { at, changes });
         }
     }
 
     fn learn(&mut self, state: State<'a>, whole: bool) {
-        let changes = self.changes(state, whole);
+        let changes = self.frames.learn(state, whole);
         let Some(step) = &mut self.step else { return };
         if state.frame as usize != step.frame {
             // The kernel may say it twice.
@@ -361,29 +361,9 @@ impl<'a> WalkReader<'a, '_> {
             }
             return;
         }
+        // At most one for a place.
         step.changes.retain(|(place, _)| changes.iter().all(|(other, _)| other != place));
         step.changes.extend(changes);
-    }
-
-    /// Takes a state, whole or only the news, and returns the changes.
-    fn changes(&mut self, state: State<'a>, whole: bool) -> Vec<Change<'a>> {
-        let frame = state.frame.min(DEEPEST) as usize;
-        self.frames.resize(frame + 1, vec![]);
-        let known = &mut self.frames[frame];
-        let mut changes = vec![];
-        for (place, value) in state.values() {
-            match known.iter_mut().find(|(other, _)| *other == place) {
-                Some((_, old)) if *old == value => continue,
-                Some((_, old)) => *old = value,
-                None => known.push((place, value)),
-            }
-            changes.push((place, Some(value)));
-        }
-        if whole {
-            let gone = |(place, _): &mut (Place, _)| state.values().all(|(it, _)| it != *place);
-            changes.extend(known.extract_if(.., gone).map(|(place, _)| (place, None)));
-        }
-        changes
     }
 
     fn backtrack(&mut self, back: Backtrack<'a>) {
@@ -411,19 +391,16 @@ impl<'a> WalkReader<'a, '_> {
         self.traces_on = false;
         let Some(mut step) = self.step.take() else { return };
         step.exact.retain(|exact| !exact.places.is_empty());
-        let known = self.frames.get(step.frame).or(self.frames.last());
-        step.known = in_order(known.cloned().unwrap_or_default());
+        let known = self.frames.known(step.frame);
+        step.known = known.iter().map(|held| (held.place, held.value)).collect();
+        step.known_at = known.iter().map(|held| held.at).collect();
         self.out.push(Entry::Step(step));
         self.out.extend(self.said.drain(..).map(Entry::Said));
     }
 }
 
-/// The kernel's limit for nested calls.
-const DEEPEST: u32 = 16;
-
-/// The kernel's limit for branches that are put aside at a time. Conditions before the last so many
-/// may not have been put aside, and their states would take too much memory.
-const MOST_WAITING: usize = 8192;
+/// The number of remarks after which no more of an instruction's state is waited for.
+const MOST_SAID: usize = 64;
 
 impl Exact {
     /// Keeps the first places: those that the search began with.

@@ -5,6 +5,7 @@
 //! virtual machines by BPF_PROG_LOAD. `\n=cut=\n` stands where a log of megabytes was shortened.
 
 mod compare;
+mod costs;
 mod diagnoses;
 mod hostile;
 mod logs;

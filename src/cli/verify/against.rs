@@ -28,7 +28,9 @@ impl<'a> Against<'a> {
     pub fn read(paths: &'a [PathBuf]) -> Result<Against<'a>, Error> {
         let mut files = vec![];
         for path in paths {
-            let text = String::from_utf8_lossy(&bytes(path)?).into_owned();
+            // A copy only of what is no UTF-8.
+            let text = String::from_utf8(bytes(path)?)
+                .unwrap_or_else(|other| String::from_utf8_lossy(other.as_bytes()).into_owned());
             if recordings(&text).is_empty() {
                 let next = "to write one on the other host: rawbpf verify TOOL --verifier-log FILE";
                 let what = format!("{}: there is no log in it", path.display());

@@ -23,7 +23,8 @@ mod words;
 
 pub use precision::Backtrack;
 pub use report::{Report, ReportStep};
-pub use state::{Bounds, KnownValue, Place, State};
+pub use state::{Bounds, KnownValue, Place, State, Values};
+pub(super) use state::{StateAt, TextAt};
 pub use statistics::{Processed, Statistic};
 
 use words::{Words, opcode};

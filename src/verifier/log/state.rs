@@ -38,6 +38,31 @@ pub struct KnownValue<'a> {
     attributes: &'a str,
 }
 
+/// A place in a log of at most 4 GB, which needs less memory than what is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::verifier) struct TextAt(u32);
+
+impl TextAt {
+    /// Where a part of a log begins.
+    fn of(log: &str, part: &str) -> TextAt {
+        let at = part.as_ptr().addr().wrapping_sub(log.as_ptr().addr());
+        TextAt(u32::try_from(at).unwrap_or(u32::MAX))
+    }
+
+    /// The value there.
+    pub(in crate::verifier) fn value(self, log: &str) -> Option<(Place, KnownValue<'_>)> {
+        place_and_value(&mut Words(log.get(self.0 as usize..)?))
+    }
+}
+
+/// Where a state stands in a log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::verifier) struct StateAt {
+    /// Its frame; the kernel has at most 8.
+    frame: u8,
+    text: TextAt,
+}
+
 /// The bounds of a number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)] // As the kernel has them.
@@ -53,7 +78,31 @@ impl Bounds {
     pub const UNKNOWN: Bounds = Bounds { smin: i64::MIN, smax: i64::MAX, umin: 0, umax: u64::MAX };
 }
 
+impl Place {
+    /// A bit for each place that a function can have: its registers, and 512 bytes of stack. None for
+    /// any other, which no kernel prints.
+    pub(in crate::verifier) fn bit(self) -> Option<u128> {
+        match self {
+            Place::Register(number @ 0..=15) => Some(1 << number),
+            Place::Stack(offset @ -512..0) if offset % 8 == 0 => Some(1 << (15 - offset / 8)),
+            _ => None,
+        }
+    }
+}
+
 impl<'a> State<'a> {
+    /// Where in this log it stands.
+    pub(in crate::verifier) fn in_log(&self, log: &str) -> StateAt {
+        StateAt { frame: self.frame.min(255) as u8, text: TextAt::of(log, self.text) }
+    }
+
+    /// The state that stands there in a log: each goes to the end of its line.
+    pub(in crate::verifier) fn of_log(log: &'a str, at: StateAt) -> State<'a> {
+        let rest = log.get(at.text.0 as usize..).unwrap_or_default();
+        let line = rest.split('\n').next().unwrap_or_default();
+        State { frame: at.frame.into(), text: line.strip_suffix('\r').unwrap_or(line) }
+    }
+
     /// Whether a state begins with this text.
     pub(super) fn begins(text: &str) -> bool {
         match text.as_bytes() {
@@ -108,14 +157,26 @@ impl<'a> Iterator for Values<'a> {
     type Item = (Place, KnownValue<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.step().ok().flatten()
+        let (_, place, value) = self.step().ok().flatten()?;
+        Some((place, value))
     }
 }
 
 struct NotAState;
 
 impl<'a> Values<'a> {
-    fn step(&mut self) -> Result<Option<(Place, KnownValue<'a>)>, NotAState> {
+    /// The next place, where in this log it stands, and its value.
+    pub(in crate::verifier) fn next_at(
+        &mut self,
+        log: &str,
+    ) -> Option<(TextAt, Place, KnownValue<'a>)> {
+        let (text, place, value) = self.step().ok().flatten()?;
+        Some((TextAt::of(log, text), place, value))
+    }
+
+    /// The text that begins with the next value, its place, and the value. Places that no function has
+    /// are left out.
+    fn step(&mut self) -> Result<Option<(&'a str, Place, KnownValue<'a>)>, NotAState> {
         loop {
             let mut words = Words(self.0.trim_start());
             if words.0.is_empty() {
@@ -124,9 +185,13 @@ impl<'a> Values<'a> {
             if words.skip("refs=").is_some() {
                 words.take(|byte| byte == b',' || byte.is_ascii_digit());
             } else if words.skip("async_cb").is_none() && words.skip("cb").is_none() {
-                let value = place_and_value(&mut words).ok_or(NotAState)?;
+                let text = words.0;
+                let (place, value) = place_and_value(&mut words).ok_or(NotAState)?;
                 self.0 = words.0;
-                return Ok(Some(value));
+                if place.bit().is_some() {
+                    return Ok(Some((text, place, value)));
+                }
+                continue;
             }
             self.0 = words.0;
         }
