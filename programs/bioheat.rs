@@ -9,7 +9,7 @@ use crate::aggregate::{Starts, heat, starts};
 use crate::host::{Disk, StructRequest};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{Cond::Slt, *};
-use crate::programs::request::{load_ended, skip_other_disks};
+use crate::programs::request::{load_ended, skip_flush_steps, skip_other_disks};
 use crate::source_text;
 use crate::sys::map::MapSpec;
 
@@ -90,6 +90,7 @@ pub fn complete(
 
     // Of another disk it would have no start either.
     a.place(unmatched);
+    skip_flush_steps(&mut a, request, &other);
     skip_other_disks(&mut a, disks, request, &other);
     count_one(&mut a, HEAT, UNMATCHED);
     a.place(other);

@@ -11,7 +11,7 @@ use crate::insn::{
     Cond::{Eq, Ne, Sge},
     *,
 };
-use crate::programs::request::{load_disk, load_ended, skip_other_disks};
+use crate::programs::request::{load_disk, load_ended, skip_flush_steps, skip_other_disks};
 use crate::source_text;
 use crate::sys::map::MapSpec;
 
@@ -191,9 +191,10 @@ pub fn completed(
         a.goto(&done);
     }
 
-    // A flush ends twice, once for the disk and once for who asked; some were issued before the
-    // first program ran; the others are of other disks.
+    // It was issued before the first program ran, is of another disk, or ends a second time, for who asked
+    // for a flush.
     a.place(unmatched);
+    skip_flush_steps(&mut a, request, &other);
     skip_other_disks(&mut a, options.disks, request, &other);
     count_one(&mut a, MISSED, missed::UNMATCHED);
     a.place(other);

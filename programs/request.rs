@@ -122,6 +122,27 @@ pub fn load_ended(
     }
 }
 
+/// Goes on at `step` if the request in r6, whose start was not seen, is a request with a flush that has
+/// ended: it was in no driver, only the flush was (or its data before), which has ended too. Such a request
+/// is a write without a length, or one whose data is written already. Clobbers r0 to r5 and r8.
+#[track_caller]
+pub fn skip_flush_steps(a: &mut Asm, request: &StructRequest, step: &impl Target) {
+    const REQ_OP_MASK: i32 = 0xff;
+    const REQ_OP_WRITE: i32 = 1;
+    let StructRequest { access, data_len, cmd_flags, .. } = *request;
+    // Without types nothing tells such steps from others.
+    if data_len.offset.is_none() && access == Access::Probe {
+        return;
+    }
+    let missing = a.label();
+    a.read(access, r8, u32_at(r6 + data_len), &missing);
+    a.jump_if(w8, Ne, 0, &missing);
+    a.read(access, r8, u32_at(r6 + cmd_flags), &missing);
+    a.and(w8, REQ_OP_MASK);
+    a.jump_if(w8, Eq, REQ_OP_WRITE, step);
+    a.place(missing);
+}
+
 /// The registers that each block overwrites beside those of its result.
 pub mod clobbers {
     use super::*;
@@ -144,6 +165,11 @@ pub mod clobbers {
     /// [`load_disk`](super::load_disk), whose result is in r8.
     pub const fn load_disk(access: Access) -> Regs {
         Regs::of([r7, r9]).or(blocks::clobbers::read(access))
+    }
+
+    /// [`skip_flush_steps`](super::skip_flush_steps).
+    pub const fn skip_flush_steps(access: Access) -> Regs {
+        Regs::of([r8]).or(blocks::clobbers::read(access))
     }
 
     /// [`load_ended`](super::load_ended), whose results are in r6 and r9.

@@ -14,7 +14,7 @@ use rawbpf::aggregate::{counters, distribution, heat, slots, starts};
 use rawbpf::host::{Disk, RecordRequest, StructRequest};
 use rawbpf::insn::*;
 use rawbpf::programs::request::{self, load_disk, load_ended};
-use rawbpf::programs::request::{skip_other_disks, skip_records_of_other_disks};
+use rawbpf::programs::request::{skip_flush_steps, skip_other_disks, skip_records_of_other_disks};
 use rawbpf::run;
 use rawbpf::sys::map::{Entries, Update};
 use rawbpf::sys::prog::TestRun;
@@ -457,6 +457,9 @@ fn every_block_that_the_block_tools_share_writes_what_it_declares() {
             });
         }
         clobbers([r8], declared::load_disk(access), |a, none| load_disk(a, &request, none));
+        clobbers([], declared::skip_flush_steps(access), |a, step| {
+            skip_flush_steps(a, &request, step);
+        });
         for size in [None, Some(request.data_len)] {
             clobbers([r6, r9], declared::load_ended(size.is_some()), |a, going_on| {
                 load_ended(a, &request, size, going_on);

@@ -90,7 +90,8 @@ impl Options {
             top: self.top,
             max_keys: self.max_keys,
         })?;
-        let output = Box::new(TablePrinter::new(Titles::Named, true).above_lowest_used());
+        let output =
+            Box::new(TablePrinter::new(Titles::Named, true).counting("values").above_lowest_used());
         Ok(TracedTool { tool: Box::new(tool), options: self.trace.clone(), output })
     }
 }

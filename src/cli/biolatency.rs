@@ -12,8 +12,8 @@ use crate::view::tables::Titles;
 /// Show the distribution of block I/O latency as a histogram
 ///
 /// Latency is the time from a request's issue to the driver until its completion. Below each
-/// histogram: the count, the average, the minimum, the maximum, and the upper bounds of the buckets
-/// that contain the percentiles.
+/// histogram: the count, the average, the minimum, the maximum, and bounds that the percentiles are
+/// below.
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
@@ -68,8 +68,10 @@ impl Options {
     /// # Errors
     /// There is no such disk.
     pub fn traced(&self) -> Result<TracedTool, Error> {
+        let disks = self.block.disks()?;
+        let output = TablePrinter::new(Titles::Assigned, true).counting_requests(&disks);
         let tool = biolatency::Biolatency::new(biolatency::Options {
-            disks: self.block.disks()?,
+            disks,
             attach: self.block.attach,
             milliseconds: self.milliseconds,
             queued: self.queued,
@@ -78,7 +80,10 @@ impl Options {
             max_keys: self.max_keys,
             max_requests: self.max_requests,
         });
-        let output = Box::new(TablePrinter::new(Titles::Assigned, true));
-        Ok(TracedTool { tool: Box::new(tool), options: self.trace.clone(), output })
+        Ok(TracedTool {
+            tool: Box::new(tool),
+            options: self.trace.clone(),
+            output: Box::new(output),
+        })
     }
 }

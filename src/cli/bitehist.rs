@@ -42,12 +42,17 @@ impl Options {
     /// # Errors
     /// There is no such disk.
     pub fn traced(&self) -> Result<TracedTool, Error> {
+        let disks = self.block.disks()?;
+        let output = TablePrinter::new(Titles::Named, false).counting_requests(&disks);
         let tool = bitehist::Bitehist::new(bitehist::Options {
-            disks: self.block.disks()?,
+            disks,
             attach: self.block.attach,
             bytes: self.bytes,
         });
-        let output = Box::new(TablePrinter::new(Titles::Named, false));
-        Ok(TracedTool { tool: Box::new(tool), options: self.trace.clone(), output })
+        Ok(TracedTool {
+            tool: Box::new(tool),
+            options: self.trace.clone(),
+            output: Box::new(output),
+        })
     }
 }

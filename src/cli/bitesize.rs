@@ -85,8 +85,13 @@ impl Options {
     /// # Errors
     /// There is no such disk.
     pub fn traced(&self) -> Result<TracedTool, Error> {
+        let disks = self.block.disks()?;
+        // Each of several tables has its time, as in the tool of 2015.
+        let head = if self.trace.schedule.is_one_table() { Head::Nothing } else { Head::Date };
+        let output = TablePrinter::new(Titles::Indented, false).above_lowest_used().below(head);
+        let output = output.counting_requests(&disks);
         let tool = bitesize::Bitesize::new(bitesize::Options {
-            disks: self.block.disks()?,
+            disks,
             attach: self.block.attach,
             pid: self.pid,
             comm: self.comm.clone(),
@@ -99,9 +104,6 @@ impl Options {
             top: self.top,
             max_keys: self.max_keys,
         });
-        // Each of several tables has its time, as in the tool of 2015.
-        let head = if self.trace.schedule.is_one_table() { Head::Nothing } else { Head::Date };
-        let output = TablePrinter::new(Titles::Indented, false).above_lowest_used().below(head);
         Ok(TracedTool {
             tool: Box::new(tool),
             options: self.trace.clone(),

@@ -92,7 +92,7 @@ impl Options {
             top: self.top,
             max_keys: self.max_keys,
         })?;
-        let output = Box::new(TablePrinter::new(Titles::Named, false));
+        let output = Box::new(TablePrinter::new(Titles::Named, false).counting("calls"));
         Ok(TracedTool { tool: Box::new(tool), options, output })
     }
 }

@@ -96,7 +96,7 @@ impl Options {
             by_pid: self.by.is_some(),
             max_keys: self.max_keys,
         })?;
-        let mut output = TablePrinter::new(Titles::Named, true);
+        let mut output = TablePrinter::new(Titles::Named, true).counting("calls");
         if !self.distribution.is_log2() {
             output = output.above_lowest_used();
         }

@@ -3,14 +3,17 @@
 use std::io::{self, Write};
 
 use super::trace::Output;
-use crate::host::clock;
+use crate::host::{DiskTraffic, Disks, clock};
 use crate::sample::Sample;
-use crate::view::tables::{Style, Tables as View, Titles};
+use crate::view::tables::{Style, Tables as View, Titles, is_idle};
 
 /// Prints each sample as tables.
 pub struct TablePrinter {
     style: Style,
     head: Head,
+    /// What is counted: `requests`.
+    events: Option<&'static str>,
+    others: Option<DiskTraffic>,
 }
 
 /// What stands above tables where no time is asked for.
@@ -27,7 +30,8 @@ pub enum Head {
 impl TablePrinter {
     /// Histograms from the lowest bucket on, with a summary below where values are measured.
     pub fn new(titles: Titles, summary: bool) -> TablePrinter {
-        TablePrinter { style: Style { from_zero: true, summary, titles }, head: Head::Space }
+        let style = Style { from_zero: true, summary, titles };
+        TablePrinter { style, head: Head::Space, events: None, others: None }
     }
 
     /// Histograms from the first bucket on that counted anything.
@@ -35,9 +39,35 @@ impl TablePrinter {
         TablePrinter { style: Style { from_zero: false, ..self.style }, ..self }
     }
 
+    /// With a line in place of tables that have counted nothing: `(no calls)`.
+    pub fn counting(self, events: &'static str) -> TablePrinter {
+        TablePrinter { events: Some(events), ..self }
+    }
+
+    /// With the line `(no requests)` in place of tables that have counted nothing. If only some disks are
+    /// wanted, it names others that had requests since now.
+    pub fn counting_requests(self, disks: &Disks) -> TablePrinter {
+        TablePrinter { others: DiskTraffic::of_others(disks), ..self.counting("requests") }
+    }
+
     /// With this above tables where no time is asked for.
     pub fn below(self, head: Head) -> TablePrinter {
         TablePrinter { head, ..self }
+    }
+}
+
+impl TablePrinter {
+    /// The line in place of tables that have counted nothing.
+    fn idle(&self, events: &str, sample: &Sample) -> String {
+        let counted = if sample.lost.is_empty() { "" } else { " counted" };
+        let others = self.others.as_ref().map(DiskTraffic::names).unwrap_or_default();
+        match &others[..] {
+            [] => format!("(no {events}{counted})"),
+            some => {
+                let some = some.join(", ");
+                format!("(no {events}{counted}; other disks had some since the start: {some})")
+            }
+        }
     }
 }
 
@@ -56,6 +86,7 @@ impl Output for TablePrinter {
             }
             (None, Head::Nothing) => {}
         }
-        write!(out, "{}", View { sample, style: self.style })
+        let idle = self.events.filter(|_| is_idle(sample)).map(|events| self.idle(events, sample));
+        write!(out, "{}", View { sample, style: self.style, idle: idle.as_deref() })
     }
 }

@@ -177,8 +177,9 @@ fn histogram(unit: Unit, histogram: &Histogram) -> Map<String, Json> {
     }
     if count > 0 {
         for percent in PERCENTILES {
-            let end = histogram.percentile(percent).and_then(|bucket| bucket.high);
-            fields.insert(format!("p{percent}"), end.into());
+            let last = histogram.percentile(percent).and_then(|bucket| bucket.high);
+            let end = last.and_then(|last| last.checked_add(1));
+            fields.insert(format!("p{percent}_below"), end.into());
         }
     }
     let buckets = histogram.used().into_iter().map(|(Bucket { low, high }, count)| match high {

@@ -72,6 +72,11 @@ impl DiskNames {
 /// Calls `found` with each disk and partition that `/proc/diskstats` lists, hidden disks too, and its name.
 /// Linux 5.10 to 5.15 do not report the numbers of hidden disks, which are left out.
 pub(super) fn listed(mut found: impl FnMut(Disk, &str)) {
+    counted(|disk, name, _| found(disk, name));
+}
+
+/// As [`listed`], with how many requests the device has completed since it was made.
+pub(super) fn counted(mut found: impl FnMut(Disk, &str, u64)) {
     let _ = file::for_each_line(Path::new("/proc/diskstats"), |line| {
         let line = String::from_utf8_lossy(line);
         let mut words = line.split_ascii_whitespace();
@@ -79,7 +84,10 @@ pub(super) fn listed(mut found: impl FnMut(Disk, &str)) {
             && let Some(disk) = Disk::parse(&format!("{major}:{minor}"))
             && disk.dev() != 0
         {
-            found(disk, name);
+            // Reads, writes, discards (Linux 4.18) and flushes (5.5), each the first of its fields.
+            let fields: Vec<u64> = words.map_while(|word| word.parse().ok()).collect();
+            let completed = [0, 4, 11, 15].iter().filter_map(|at| fields.get(*at));
+            found(disk, name, completed.fold(0, |sum, count| sum.wrapping_add(*count)));
         }
         ControlFlow::<()>::Continue(())
     });

@@ -1,10 +1,11 @@
 //! Disks as users name them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::disk::{Disk, listed};
+use super::disk::{Disk, counted, listed};
 use super::names::{is_exact, matches};
 use super::refusal;
 use crate::error::Error;
@@ -101,6 +102,39 @@ impl Disks {
                 self.numbers.push(number);
             }
         }
+    }
+}
+
+/// What other disks than the wanted ones have done since this was made.
+#[derive(Debug)]
+pub struct DiskTraffic {
+    wanted: Vec<Disk>,
+    /// The completed requests of each device.
+    before: BTreeMap<u32, u64>,
+}
+
+impl DiskTraffic {
+    /// `None` if all disks are wanted.
+    pub fn of_others(disks: &Disks) -> Option<DiskTraffic> {
+        if disks.numbers.is_empty() {
+            return None;
+        }
+        let mut before = BTreeMap::new();
+        counted(|disk, _, completed| _ = before.insert(disk.dev(), completed));
+        Some(DiskTraffic { wanted: disks.numbers.clone(), before })
+    }
+
+    /// The names of the other disks that have completed requests since, up to eight.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = vec![];
+        counted(|disk, name, completed| {
+            let before = self.before.get(&disk.dev()).copied().unwrap_or(0);
+            let other = completed != before && !self.wanted.contains(&disk);
+            if other && names.len() < 8 && has_queue(&name.replace('/', "!")) {
+                names.push(name.to_owned());
+            }
+        });
+        names
     }
 }
 
@@ -284,7 +318,11 @@ fn unknown(word: &str) -> Error {
 /// The disks of this host that issue requests, as users name them.
 fn disks() -> Vec<String> {
     let mut disks = list(Path::new(BLOCK));
-    disks.retain(|disk| has_queue(disk) && !entry(disk).join("dev").exists() | !is_empty(disk));
+    // Users name a multipath disk, not its hidden paths, and seldom a loop device without a file.
+    disks.retain(|disk| {
+        let node = entry(disk).join("dev").exists();
+        node && !is_empty(disk) && (has_queue(disk) || !paths(disk).is_empty())
+    });
     disks.iter().map(|disk| shown(disk)).collect()
 }
 

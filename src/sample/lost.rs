@@ -56,7 +56,8 @@ pub enum LostKind {
     NoStart,
     /// A start without a recorded end before the next start at the same place.
     NoEnd,
-    /// A request that was issued again before it ended; it is measured from the last issue.
+    /// A request that was issued again before its end was seen: the driver gave it back, or the end is missing.
+    /// It is measured from the last issue.
     Reissued,
     /// A request whose disk does not record when it was queued.
     NotTimed,

@@ -116,13 +116,14 @@ impl Tool for Bioheat {
             some(
                 LostKind::NoStart,
                 UNMATCHED,
-                "completions without a recorded start (issued before tracing began, or steps of a \
-                 flush); harmless",
+                "completions without a recorded start (issued before tracing began, or while the CPU \
+                 ran another program)",
             ),
             some(
                 LostKind::Reissued,
                 REISSUED,
-                "requests were issued again before they completed, and are measured from the last issue",
+                "requests were issued again before their end was seen: the driver gave them back, or the CPU \
+                 ran another program when they ended",
             ),
             some(
                 LostKind::BeyondMaxOpen,

@@ -114,13 +114,14 @@ impl Biolatency {
             some(
                 LostKind::NoStart,
                 missed::UNMATCHED,
-                "more completions without a recorded start (issued before tracing began, or steps of \
-                 a flush)",
+                "more completions without a recorded start (issued before tracing began, or while the \
+                 CPU ran another program)",
             ),
             some(
                 LostKind::Reissued,
                 missed::REISSUED,
-                "requests were issued again before they completed, and are measured from the last issue",
+                "requests were issued again before their end was seen: the driver gave them back, or the CPU \
+                 ran another program when they ended",
             ),
             some(
                 LostKind::BeyondMaxOpen,

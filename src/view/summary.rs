@@ -23,23 +23,44 @@ impl fmt::Display for Summary<'_> {
         if count == 0 {
             return Ok(());
         }
-        let in_unit = |base: f64| base / unit.in_base() as f64;
         // With the precision of the clock.
         let digits = unit.in_base().ilog10() as usize;
+        let in_unit = |value| Decimal { value, of: u128::from(unit.in_base()), digits };
         write!(f, "     count {count}")?;
-        if let Some(average) = histogram.average() {
-            write!(f, ", average {:.*}", digits.max(1), in_unit(average))?;
+        if let Some(sum) = histogram.sum {
+            let of = u128::from(unit.in_base()) * u128::from(count);
+            write!(f, ", average {}", Decimal { value: sum, of, digits: digits.max(1) })?;
         }
         if let Some((min, max)) = histogram.extremes {
-            let (min, max) = (in_unit(min as f64), in_unit(max as f64));
-            write!(f, ", min {min:.digits$}, max {max:.digits$}")?;
+            write!(f, ", min {}, max {}", in_unit(min), in_unit(max))?;
         }
         let percentiles = PERCENTILES.map(|percent| match histogram.percentile(percent) {
+            // In a scaled unit, values between the bucket's last whole number and the next belong to it too.
+            Some(Bucket { high: Some(high), .. }) => match high.checked_add(1) {
+                Some(end) => format!("p{percent} < {end}"),
+                None => format!("p{percent} <= {high}"),
+            },
             Some(Bucket { low, high: None }) => format!("p{percent} >= {low}"),
-            Some(Bucket { high: Some(high), .. }) => format!("p{percent} <= {high}"),
             None => String::new(),
         });
         write!(f, "\n     by bucket: {}\n", percentiles.join(", "))
+    }
+}
+
+/// `value / of` with this many digits after the point, none of which is lost to floating point.
+struct Decimal {
+    value: u64,
+    of: u128,
+    digits: usize,
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Decimal { value, of, digits } = *self;
+        let scale = 10_u128.pow(digits as u32);
+        let rounded = (u128::from(value) * scale + of / 2) / of;
+        let (whole, part) = (rounded / scale, rounded % scale);
+        if digits == 0 { write!(f, "{whole}") } else { write!(f, "{whole}.{part:0digits$}") }
     }
 }
 
@@ -61,7 +82,7 @@ mod tests {
         assert_eq!(
             summary(&[50, 40, 10], (5_000, 21_500)),
             "     count 100, average 10.000, min 5.000, max 21.500\n\
-             \x20    by bucket: p50 <= 9, p90 <= 19, p99 >= 20\n"
+             \x20    by bucket: p50 < 10, p90 < 20, p99 >= 20\n"
         );
     }
 
@@ -74,5 +95,41 @@ mod tests {
     #[test]
     fn nothing_counted_is_not_summed_up() {
         assert_eq!(summary(&[0, 0, 0], (5_000, 21_500)), "");
+    }
+
+    /// What rounds to 2^53 or 2^64 in floating point.
+    #[test]
+    fn large_values_keep_all_their_digits() {
+        let values = |unit, min, max| {
+            let buckets =
+                [Bucket { low: 0, high: Some(u64::MAX - 1) }, Bucket { low: u64::MAX, high: None }];
+            let histogram = Histogram::new(buckets.into(), vec![1, 1]);
+            let histogram = &Histogram { sum: Some(max), extremes: Some((min, max)), ..histogram };
+            Summary { unit, histogram }.to_string()
+        };
+        assert_eq!(
+            values(Unit::Number, (1 << 53) + 1, u64::MAX),
+            "     count 2, average 9223372036854775807.5, min 9007199254740993, max 18446744073709551615\n\
+             \x20    by bucket: p50 < 18446744073709551615, p90 >= 18446744073709551615, p99 >= 18446744073709551615\n"
+        );
+        assert!(
+            values(Unit::Microseconds, (1 << 53) + 1, u64::MAX)
+                .contains("min 9007199254740.993, max 18446744073709551.615")
+        );
+    }
+
+    /// 3.989 ms lie above 3 and below 4.
+    #[test]
+    fn the_bound_of_a_percentile_is_above_all_values_of_its_bucket() {
+        let buckets =
+            [(0, Some(1)), (2, Some(3)), (4, None)].map(|(low, high)| Bucket { low, high });
+        let histogram = Histogram::new(buckets.into(), vec![0, 1, 0]);
+        let unit = Unit::Milliseconds;
+        let histogram = &histogram.measured(unit, 3_989_000, Some((3_989_000, 3_989_000)));
+        assert_eq!(
+            Summary { unit, histogram }.to_string(),
+            "     count 1, average 3.989000, min 3.989000, max 3.989000\n\
+             \x20    by bucket: p50 < 4, p90 < 4, p99 < 4\n"
+        );
     }
 }

@@ -37,11 +37,23 @@ pub struct Tables<'a> {
     pub sample: &'a Sample,
     /// The layout.
     pub style: Style,
+    /// The line in place of tables that have counted nothing: `(no requests)`.
+    pub idle: Option<&'a str>,
+}
+
+/// Whether the tables of a sample have counted nothing.
+pub fn is_idle(sample: &Sample) -> bool {
+    let counted = |row: &Row| !matches!(row.value, Value::Histogram(_)) || row.value.count() > 0;
+    !sample.tables.iter().any(|table| table.rows.iter().any(counted))
 }
 
 impl Display for Tables<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.sample.tables.iter().try_for_each(|table| self.table(f, table))?;
+        match self.idle.filter(|_| is_idle(self.sample)) {
+            Some(line) if self.style.titles == Titles::Indented => writeln!(f, "\n{line}")?,
+            Some(line) => writeln!(f, "{line}")?,
+            None => self.sample.tables.iter().try_for_each(|table| self.table(f, table))?,
+        }
         // The kernel counts missed events until the end of the run; they are reported then.
         let lost = self.sample.lost.iter().filter(|lost| lost.what != LostKind::MissedEvents);
         lost.into_iter().try_for_each(|lost| writeln!(f, "{lost}"))
@@ -126,7 +138,7 @@ mod tests {
 
     fn text(sample: &Sample, titles: Titles) -> String {
         let style = Style { from_zero: false, summary: false, titles };
-        Tables { sample, style }.to_string().replace(
+        Tables { sample, style, idle: Some("(no requests)") }.to_string().replace(
             "     kbytes          : count     distribution\n       2 -> ...      : 3        |************************************* |\n",
             "TABLE\n",
         )
@@ -142,6 +154,19 @@ mod tests {
         let one = sample(&[("PID", "7"), ("CMD", "a\u{1b}b")], 1);
         assert_eq!(text(&one, Titles::Indented), "\n  PID: 7 CMD: a?b\nTABLE\n\n");
         assert_eq!(text(&sample(&[], 1), Titles::Named), "TABLE\n");
+    }
+
+    #[test]
+    fn an_idle_interval_is_a_line() {
+        let mut empty = sample(&[], 0);
+        assert_eq!(text(&empty, Titles::Named), "(no requests)\n");
+        assert_eq!(text(&empty, Titles::Indented), "\n(no requests)\n");
+        empty.lost.extend(Lost::some(LostKind::NoStart, 3, "completions"));
+        assert_eq!(text(&empty, Titles::Named), "(no requests)\n3 completions\n");
+        let mut zeros = sample(&[], 1);
+        let Value::Histogram(histogram) = &mut zeros.tables[0].rows[0].value else { panic!() };
+        histogram.counts.fill(0);
+        assert_eq!(text(&zeros, Titles::Assigned), "(no requests)\n");
     }
 
     #[test]

@@ -289,7 +289,10 @@ fn the_time_stands_above_unless_there_is_one_table() {
     let [date, "", first, ..] = lines[..] else { panic!("{}", output.stdout) };
     assert!(first.starts_with(date), "{first} is not {date}");
     assert_eq!(first.len(), "Sun Nov  1 14:03:59 2026".len());
-    assert_eq!(tool::run("bitesize", &["-p", "1", "-c", "nobody", "0.05", "1"]).stdout, "");
+    assert_eq!(
+        tool::run("bitesize", &["-p", "1", "-c", "nobody", "0.05", "1"]).stdout,
+        "\n(no requests)\n"
+    );
 }
 
 /// The programs by themselves, on more requests than there are slots: whoever issues them, all are

@@ -91,6 +91,28 @@ fn every_tool_takes_several_disks() {
     }
 }
 
+/// An idle disk is no reason to doubt the tool: other disks have requests, as the kernel says.
+#[test]
+#[ignore = "needs root, bpf(2) and loop devices: run tests/run"]
+fn an_idle_interval_names_the_disks_that_had_requests() {
+    let (idle, busy) = (LoopDisk::new(), LoopDisk::new());
+    for (name, head) in [("bitehist", "\n"), ("biolatency", "\n"), ("bitesize", "\n")] {
+        let tool = Tool::start(name, &["-d", idle.name(), "3600", "1"]);
+        busy.read(4, 1);
+        let text = tool.stop().stdout;
+        let begin = format!("{head}(no requests; other disks had some since the start: ");
+        let others = text.strip_prefix(&begin).unwrap_or_else(|| panic!("{name}: {text:?}"));
+        let others: Vec<_> = others.trim_end().trim_end_matches(')').split(", ").collect();
+        assert!(others.contains(&busy.name()) && !others.contains(&idle.name()), "{text}");
+    }
+    let nobody = ["-p", "1", "syscalls:sys_enter_swapon", "0.05", "1"];
+    tool::with_tracefs();
+    assert_eq!(tool::run("funccount", &nobody).stdout, "\n(no calls)\n");
+    let json = tool::run("bitehist", &["-d", idle.name(), "--json", "0.05", "1"]).stdout;
+    assert_eq!(count(row(&interval(&json))), 0);
+    assert!(!json.contains("no requests"), "{json}");
+}
+
 /// A list with a mistake names the part that is wrong.
 #[test]
 #[ignore = "needs root and loop devices: run tests/run"]
@@ -157,6 +179,7 @@ fn with_stack(script: &str) -> tool::Ended {
         echo 4000:0 >/mnt/dev/sda/dev; echo 4000:16 >/mnt/dev/sdb/dev
         node sda/sda1; touch /mnt/dev/sda/sda1/partition; echo 4000:1 >/mnt/dev/sda/sda1/dev
         for disk in dm-0 dm-1 nvme0n1; do node $disk; mkdir /mnt/dev/$disk/slaves; done
+        echo 4001:7 >/mnt/dev/nvme0n1/dev
         mkdir /mnt/dev/dm-0/dm; echo top >/mnt/dev/dm-0/dm/name
         touch /mnt/dev/dm-0/slaves/dm-1 /mnt/dev/dm-0/slaves/sdb
         touch /mnt/dev/dm-1/slaves/sda1 /mnt/dev/dm-1/slaves/nvme0n1
@@ -198,7 +221,11 @@ fn of_a_stacked_device_the_disks_below_it_are_named() {
         ("top", "top (dm-0) issues no requests", "try: -d nvme0n1,sda,sdb"),
         ("sdb,dm-1", "dm-1 issues no requests", "it lies on nvme0n1,sda, try: -d nvme0n1,sda"),
         ("sda1", "sda1 is a partition", "try: -d sda"),
-        ("nvme0n2", "no disk \"nvme0n2\"", "did you mean nvme0"),
+        (
+            "nvme0n2",
+            "no disk \"nvme0n2\"",
+            "did you mean nvme0n1? the disks of this host: nvme0n1, sda, sdb",
+        ),
     ] {
         let output = with_stack(&format!("\"$RAWBPF\" bitehist -d {word} --dump-insns"));
         assert_eq!(output.code, Some(2), "{word}: {}", output.stderr);

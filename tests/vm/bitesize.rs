@@ -14,7 +14,7 @@ pub fn direct(outcome: &Outcome) {
         json!({
             "labels": {"pid": pid, "uid": 4321, "comm": "busybox503"},
             "count": count, "sum": sum, "average": kbytes as f64,
-            "p50": 2 * kbytes - 1, "p90": 2 * kbytes - 1, "p99": 2 * kbytes - 1,
+            "p50_below": 2 * kbytes, "p90_below": 2 * kbytes, "p99_below": 2 * kbytes,
             "buckets": [{"min": kbytes, "max": 2 * kbytes - 1, "count": count}],
             "total": {"count": count, "sum": sum},
         })
