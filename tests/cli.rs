@@ -87,7 +87,7 @@ fn wrong_usage_exits_2_and_says_why() {
         (&["argdist", "vfs_read", "(float)arg0"], "  (float)arg0\n   ^^^^^\n"),
         (&["argdist", "vfs_read", "str(arg0"], "not closed\n  str(arg0\n     ^^^^^\n"),
         (&["argdist", "vfs_*", "arg0"], "a pattern"),
-        (&["argdist", "vfs_read", "arg0", "--attach", "tp_btf"], "kprobe or fentry"),
+        (&["argdist", "vfs_read", "arg0", "--attach", "tp_btf"], "fentry or kprobe"),
         (&["argdist", "block:block_rq_issue", "arg0", "--attach", "fentry"], "tp_btf or raw_tp"),
         (&["argdist", "block:block_rq_issue", "dev", "--attach", "fentry"], "tracepoint"),
         (&["argdist", "vfs_read", "arg0", "--linear", "1,2"], "MIN,MAX,STEP"),

@@ -45,8 +45,8 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 10240, value_parser = whole(1..=1 << 24))]
     max_keys: u32,
 
-    /// How to attach: auto; kprobe or fentry for a function; tp_btf or raw_tp for an argument of a
-    /// tracepoint (arg0), tracepoint for one of its fields
+    /// How to attach: auto; fentry or kprobe for a function; tp_btf or raw_tp for an argument of a
+    /// tracepoint (arg0), tracepoint for one of its fields. auto tries them in this order
     #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
     #[arg(value_parser = attach_kind())]
     attach: Choice,

@@ -38,7 +38,7 @@ pub struct Options {
     #[arg(long, value_name = "UNIT", default_value = "us", hide_possible_values = true)]
     unit: UnitOption,
 
-    /// How to attach to a kernel function: auto, kprobe or fentry
+    /// How to attach to a kernel function: auto (fentry, then kprobe), kprobe or fentry
     #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
     #[arg(value_parser = attach_kind())]
     attach: Choice,

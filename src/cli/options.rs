@@ -73,7 +73,8 @@ pub struct BlockOptions {
     #[arg(short, long, value_name = "DISK")]
     pub disk: Vec<String>,
 
-    /// How to attach: auto, kprobe, fentry, tp_btf, raw_tp or tracepoint
+    /// How to attach: auto, kprobe, fentry, tp_btf, raw_tp or tracepoint. auto tries kinds by their cost;
+    /// bitehist begins with the kprobe
     #[arg(
         long,
         value_name = "KIND",

@@ -8,7 +8,7 @@ use super::options::TraceOptions;
 use super::output_file::OutputFile;
 use super::stop::Stop;
 use crate::error::Error;
-use crate::host::refusal;
+use crate::host::{AttachKind, refusal};
 use crate::run::{AttachedProgram, LeftOutProgram, Session, SkippedKind};
 use crate::view::color::{Palette, Terminal};
 use crate::view::duration::milliseconds;
@@ -59,6 +59,9 @@ pub fn attached(tool: &str, options: &TraceOptions, session: &Session) {
         }
         for attached in &session.attached {
             say!("{tool}: attached by {attached}");
+        }
+        if !session.alternatives.is_empty() {
+            say!("{tool}: other attach kinds, not tried: {}", kinds(&session.alternatives));
         }
         say!("{tool}: kernel memory of the maps: {}", session.memory());
         say!("{tool}: {}", steps.collect::<Vec<_>>().join(", "));
@@ -113,6 +116,11 @@ fn some(attached: &[AttachedProgram]) -> String {
         [first, _, _, _, ..] => format!("{first} and {} more", attached.len() - 1),
         few => few.iter().map(AttachedProgram::to_string).collect::<Vec<_>>().join(", "),
     }
+}
+
+/// `fentry, raw_tp, kprobe`.
+pub fn kinds(kinds: &[AttachKind]) -> String {
+    kinds.iter().map(AttachKind::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Prints the first line: what is traced, the interval, and how to end. It goes to stderr if stdout is

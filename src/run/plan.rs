@@ -57,11 +57,13 @@ impl<'a> Group<'a> {
         (self.plans)(kind, types)
     }
 
-    /// The plans for the first kind, whether this host has that or not.
+    /// The plans for the first kind for which they can be made, whether this host has that kind or not.
     ///
     /// # Errors
-    /// They cannot be made.
+    /// They cannot be made for the first kind, nor for another.
     pub fn first(&self, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
-        self.kinds.first().map_or(Ok(vec![]), |kind| self.plans(*kind, types))
+        let mut plans = self.kinds.iter().map(|kind| self.plans(*kind, types));
+        let first = plans.next().unwrap_or(Ok(vec![]));
+        first.or_else(|error| plans.find_map(Result::ok).ok_or(error))
     }
 }

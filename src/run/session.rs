@@ -86,6 +86,8 @@ pub struct Session {
     pub attached: Vec<AttachedProgram>,
     /// The kinds that did not work, and why.
     pub skipped: Vec<SkippedKind>,
+    /// The kinds after those that worked, which were not tried.
+    pub alternatives: Vec<AttachKind>,
     /// The optional programs that could not be attached, and why.
     pub left_out: Vec<LeftOutProgram>,
     /// The steps of the start and how long each took, failed tries included.
@@ -133,6 +135,7 @@ impl Session {
         for (index, group) in groups.iter().enumerate() {
             let (found, tried) =
                 first_that_works(&group.kinds, |kind| start.attach_all(kind, group, &session))?;
+            session.alternatives.extend(group.kinds.iter().skip(tried.len() + 1));
             let skipped =
                 tried.into_iter().map(|(kind, error)| SkippedKind { group: index, kind, error });
             session.skipped.extend(skipped);

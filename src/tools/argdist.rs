@@ -11,7 +11,8 @@ use crate::aggregate::{Counters, Distributions, KeyedCounters, Measured};
 use crate::error::Error;
 use crate::host::names::Pattern;
 use crate::host::{
-    Attach, AttachKind, Content, Expression, KernelTypes, TracedNumber, TracedValue, UserFunction,
+    Attach, AttachKind, Content, Expression, Fentry, KernelTypes, TracedNumber, TracedValue,
+    UserFunction,
 };
 use crate::programs::argdist::{
     self as program, Counted, EPOCH, LONGEST, NOT_COUNTED, VALUES, not_counted,
@@ -93,7 +94,7 @@ impl Argdist {
             (None, Pattern::Tracepoints(category, name)) => TracedPlace::Tracepoint(category, name),
         };
         let kinds = options.attach.among(match &traced {
-            TracedPlace::Function(_) => &[AttachKind::Kprobe, AttachKind::Fentry],
+            TracedPlace::Function(_) => &[AttachKind::Fentry, AttachKind::Kprobe],
             // Those of the system calls exist only as records, and fields of some are called arg2.
             TracedPlace::Tracepoint(category, _)
                 if options.value.is_of_argument() && category != SYSCALLS =>
@@ -123,7 +124,12 @@ impl Argdist {
     ) -> Result<(Vec<Attach>, TracedValue), Error> {
         let asked = &self.options.value;
         let (place, value) = match &self.traced {
-            TracedPlace::Function(name) => TracedValue::of_function(name, kind, asked, types)?,
+            TracedPlace::Function(name) => {
+                if kind == AttachKind::Fentry {
+                    Fentry::check_name(name)?;
+                }
+                TracedValue::of_function(name, kind, asked, types)?
+            }
             TracedPlace::Tracepoint(category, name) if kind == AttachKind::Tracepoint => {
                 TracedValue::of_record(category, name, asked)?
             }

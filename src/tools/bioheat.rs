@@ -54,11 +54,7 @@ impl Tool for Bioheat {
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
-        let kinds = match self.options.attach {
-            // Both ends of a request, and none is lost where a probe fires inside another.
-            Choice::Auto => vec![AttachKind::TpBtf, AttachKind::RawTp],
-            only => only.kinds(),
-        };
+        let kinds = self.options.attach.kinds(&AttachKind::CHEAPEST);
         vec![Group::new(kinds, |kind, types| {
             let end = match kind {
                 AttachKind::Kprobe | AttachKind::RawTp => AttachKind::RawTp,

@@ -173,7 +173,7 @@ impl Tool for Biolatency {
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
-        vec![Group::new(self.options.attach.kinds_with_request(), |kind, types| {
+        vec![Group::new(self.options.attach.kinds(&AttachKind::CHEAPEST), |kind, types| {
             if kind == AttachKind::Tracepoint {
                 return Err(Error::usage(
                     "a tracepoint's record does not identify its request, and a latency needs two events",

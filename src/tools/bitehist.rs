@@ -3,7 +3,7 @@
 use super::{Choice, Tool, distribution};
 use crate::aggregate::Counters;
 use crate::error::Error;
-use crate::host::{Disks, Request};
+use crate::host::{AttachKind, Disks, Request};
 use crate::programs::bitehist::{self as program, BUCKETS, HIST};
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
@@ -57,7 +57,7 @@ impl Tool for Bitehist {
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
-        vec![Group::new(self.options.attach.kinds(), |kind, types| {
+        vec![Group::new(self.options.attach.kinds(&AttachKind::AUTO), |kind, types| {
             let disks = self.options.disks.numbers();
             let (attach, request) = Request::find(request::issue(kind), types, !disks.is_empty())?;
             // Bucket 0 reaches to twice the unit: two kilobytes, or half of one.

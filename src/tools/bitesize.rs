@@ -164,10 +164,11 @@ impl Tool for Bitesize {
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
-        let kinds = match self.options.by_flags {
-            true => self.options.attach.kinds_with_request(),
-            false => self.options.attach.kinds(),
-        };
+        let mut kinds = self.options.attach.kinds(&AttachKind::CHEAPEST);
+        // A record only names the task that runs, which need not be the submitter.
+        if self.options.attach == Choice::Auto && !self.options.by_flags {
+            kinds.push(AttachKind::Tracepoint);
+        }
         vec![Group::new(kinds, |kind, types| {
             if self.options.by_flags {
                 if kind == AttachKind::Tracepoint {

@@ -6,7 +6,7 @@ use crate::host::AttachKind;
 /// An attach kind, or the first that works.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Choice {
-    /// The first that works of those that the tool has; of most tools, of [`AttachKind::AUTO`].
+    /// The first that works of those that the tool has; of most tools, of [`AttachKind::CHEAPEST`].
     #[default]
     Auto,
     /// Only this one.
@@ -14,22 +14,12 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// What to try, in this order.
-    pub fn kinds(self) -> Vec<AttachKind> {
+    /// What to try, in this order: `auto`, or the kind that was asked for.
+    pub fn kinds(self, auto: &[AttachKind]) -> Vec<AttachKind> {
         match self {
-            Choice::Auto => AttachKind::AUTO.to_vec(),
+            Choice::Auto => auto.to_vec(),
             Choice::Only(kind) => vec![kind],
         }
-    }
-
-    /// What to try for programs that need the request itself, which a tracepoint's record does not have:
-    /// a tracepoint only if it was asked for.
-    pub fn kinds_with_request(self) -> Vec<AttachKind> {
-        let mut kinds = self.kinds();
-        if self == Choice::Auto {
-            kinds.retain(|kind| *kind != AttachKind::Tracepoint);
-        }
-        kinds
     }
 
     /// What to try of these kinds, which are all that are possible.

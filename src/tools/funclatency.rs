@@ -82,7 +82,8 @@ impl Funclatency {
         let kinds = options.attach.among(match user {
             Some(_) => &AttachKind::OF_USER_FUNCTIONS,
             None if Kprobe::address(&options.function).is_some() => &[AttachKind::Kprobe],
-            None => &[AttachKind::Kprobe, AttachKind::Fentry],
+            // A return that a kretprobe misses is a call that is not measured.
+            None => &[AttachKind::Fentry, AttachKind::Kprobe],
         })?;
         let program = program::Options {
             unit: options.unit.in_base() as i32,
@@ -178,6 +179,7 @@ impl Tool for Funclatency {
                     (entries, exits, CallFrame::of_probes()?)
                 }
                 (None, AttachKind::Fentry) => {
+                    Fentry::check_name(&name)?;
                     let id =
                         types.btf()?.map(|mut btf| btf.find_id(TypeKind::Func, &name)).transpose();
                     let id = id.map_err(|error| types.error(&error))?;

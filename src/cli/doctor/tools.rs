@@ -1,6 +1,7 @@
 //! What each tool will use on this host: each is attached as usual, and detached again.
 
 use super::check::{Held, check};
+use crate::cli::report;
 use crate::error::Error;
 use crate::host::{ExpressionError, KernelTypes};
 use crate::run::{Session, unwatched};
@@ -59,11 +60,14 @@ pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
     tools.collect()
 }
 
-/// The attach kinds that were tried before and did not work, with the reasons, if there were any.
+/// The attach kinds that were tried before and did not work, with the reasons, and those that were not
+/// tried, if there were any.
 fn passed_over(session: &Session) -> Option<String> {
     let skipped = session.skipped.iter();
     let kinds = skipped.map(|skipped| format!("{}: {}", skipped.kind, skipped.error.what));
-    Some(kinds.collect::<Vec<_>>().join("\n")).filter(|kinds| !kinds.is_empty())
+    let others = Some(&session.alternatives).filter(|others| !others.is_empty());
+    let others = others.map(|others| format!("other attach kinds: {}", report::kinds(others)));
+    Some(kinds.chain(others).collect::<Vec<_>>().join("\n")).filter(|kinds| !kinds.is_empty())
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
 //! fentry and fexit: a trampoline at the entry or the return of a function of the kernel, by its BTF id.
 
+use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
 use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, tracing};
+use super::kprobe::several;
 use crate::btf::TypeKind;
 use crate::error::Error;
 use crate::host::refusal;
 use crate::host::types::KernelTypes;
 use crate::insn::{Asm, Endian, encode, r0};
 use crate::sys::link::{self, At};
-use crate::sys::{AttachType, Errno, Load, LoadError, ProgramType, object, prog};
+use crate::sys::{
+    AttachType, Errno, Load, LoadError, ProgramType, Tracefs, kallsyms, object, prog,
+};
 
 /// The entry or the return of a function of the kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +28,25 @@ impl Fentry {
     /// tell it.
     pub fn new(function: impl Into<String>, id: Option<u32>, at: At) -> Fentry {
         Fentry { function: function.into(), id, at }
+    }
+
+    /// No other function of this kernel has this name: the program would be at one of them, and its BTF id does not
+    /// say at which.
+    ///
+    /// # Errors
+    /// Several have it.
+    pub fn check_name(function: &str) -> Result<(), Error> {
+        let mut count = 0;
+        let listed = Tracefs::find().map(|tracefs| {
+            tracefs.traceable_functions(|name| {
+                count += usize::from(name == function);
+                ControlFlow::<()>::Continue(())
+            })
+        });
+        if !matches!(listed, Some(Ok(_))) {
+            count = kallsyms::count_functions(function).unwrap_or(0);
+        }
+        if count > 1 { Err(several(function)) } else { Ok(()) }
     }
 }
 
@@ -111,6 +134,14 @@ fn has_jit() -> bool {
 mod tests {
     use super::*;
     use crate::host::refusal::tests::{ROOT, host, says};
+
+    #[test]
+    fn a_name_of_several_functions_is_refused() {
+        let _host = host([("/proc/kallsyms", "1000 t twice\n1020 t other\n2000 t twice\n")]);
+        assert!(Fentry::check_name("other").is_ok() && Fentry::check_name("third").is_ok());
+        let error = Fentry::check_name("twice").unwrap_err();
+        assert!(error.what.contains("several functions named twice"), "{error}");
+    }
 
     #[test]
     fn a_host_without_trampolines_is_named_unless_the_verifier_has_a_reason() {

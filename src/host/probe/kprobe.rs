@@ -109,15 +109,18 @@ fn refused(function: &str, error: &SysError) -> Error {
         Errno::EINVAL | Errno::EILSEQ => {
             Error::failed(format!("{function} cannot be probed: the kernel forbids it there"))
         }
-        Errno::EADDRNOTAVAIL => {
-            Error::failed(format!("this kernel has several functions named {function}"))
-                .hint(by_address(function))
-        }
+        Errno::EADDRNOTAVAIL => several(function),
         Errno::EPERM | Errno::EACCES => refusal::denied(error),
         _ => refusal::occupied(function, error)
             .unwrap_or_else(|| Error::failed(format!("{function} was not probed: {error}"))),
     };
     refused.detail(error.to_string())
+}
+
+/// The error for a name that several functions have.
+pub(super) fn several(function: &str) -> Error {
+    Error::failed(format!("this kernel has several functions named {function}"))
+        .hint(by_address(function))
 }
 
 /// How to name one of the functions that have this name.
