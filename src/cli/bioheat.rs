@@ -16,6 +16,7 @@ use crate::aggregate::heat;
 use crate::error::Error;
 use crate::host::clock;
 use crate::sample::{Lost, LostKind, Sample};
+use crate::sys::confine::Needs;
 use crate::tools::bioheat;
 use crate::view::color::{Palette, Terminal};
 use crate::view::heatmap::{HeatRow, Layout};
@@ -252,8 +253,10 @@ impl Output for HeatMap {
         self.palette != Palette::Text
     }
 
-    fn capabilities(&self) -> u64 {
-        self.svg.as_ref().map_or(0, |svg| svg.file.capabilities())
+    fn needs(&self) -> Needs {
+        let to = self.svg.as_ref().map(|svg| &svg.file).filter(|file| !file.is_stdout());
+        let needs = |file: &OutputFile| Needs { capabilities: file.capabilities(), files: true };
+        to.map_or(Needs::default(), needs)
     }
 
     fn finish(&mut self) -> Result<(), Stop> {

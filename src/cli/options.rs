@@ -48,6 +48,11 @@ pub struct TraceOptions {
     #[arg(short, long)]
     pub verbose: bool,
 
+    /// Keep all privileges. Without this option, a tool that has attached its programs gives up the
+    /// capabilities and system calls that it does not need any more
+    #[arg(long)]
+    pub keep_privileges: bool,
+
     /// If the verifier refuses a program, write its whole log to FILE; - for stdout
     #[arg(long, value_name = "FILE")]
     pub verifier_log: Option<PathBuf>,

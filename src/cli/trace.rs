@@ -16,6 +16,7 @@ use crate::insn::Endian;
 use crate::run::{Event, Progress};
 use crate::sample::Sample;
 use crate::sys::Errno;
+use crate::sys::confine::Needs;
 use crate::sys::signal::StopSignal;
 use crate::tools::{Running, Tool};
 use crate::view::dump::Format;
@@ -37,10 +38,9 @@ pub trait Output {
         false
     }
 
-    /// The capabilities that [`Output::finish`] needs, a bit for each number.
-    #[allow(dead_code)] // Nothing drops capabilities yet.
-    fn capabilities(&self) -> u64 {
-        0
+    /// What [`Output::finish`] needs.
+    fn needs(&self) -> Needs {
+        Needs::default()
     }
 
     /// Called after the last interval, or when the output was closed.
@@ -90,6 +90,12 @@ impl TracedTool {
         };
         let mut running = Running::start_with(tool, &types, &mut progress)?;
         report::attached(name, &options, running.session());
+        if !options.keep_privileges
+            && let Err(error) = running.drop_privileges(output.needs())
+            && options.verbose
+        {
+            say!("{name}: {error}");
+        }
         report::tracing(&running.tool().what(), &options, &mut out)?;
         let printed = print_all(&mut running, &options, &mut *output, &signal, &mut out);
         output.finish()?;

@@ -10,7 +10,8 @@ use super::plan::{Group, Plan};
 use crate::error::{Error, Failure};
 use crate::host::{Attach, AttachKind, Attachment, KernelTypes, refusal};
 use crate::insn::MapRef;
-use crate::sys::{self, Link, LoadError, Map, MapSpec, Memory, Prog};
+use crate::sys::confine::Needs;
+use crate::sys::{self, Link, LoadError, Map, MapSpec, Memory, Prog, capability};
 
 /// How far a session's start has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -164,6 +165,22 @@ impl Session {
             let links: Vec<_> = self.programs.iter().map(|(_, link)| link.as_fd()).collect();
             sys::link::leave_behind(&links);
         }
+    }
+
+    /// What it takes to read the maps, which is a capability if kernel.unprivileged_bpf_disabled is set,
+    /// before Linux 5.19 or so: it is tried without.
+    pub fn needs(&self) -> Needs {
+        /// More than any capability's number.
+        const NONE: u32 = 64;
+        let Some((prog, _)) = self.programs.first() else { return Needs::default() };
+        let may = |capability| {
+            let info = || sys::object::prog_info(prog.as_fd());
+            capability::with_only(capability, info).is_ok_and(|info| info.is_ok())
+        };
+        let capability =
+            [NONE, capability::BPF, capability::SYS_ADMIN].into_iter().find(|it| may(*it));
+        let capabilities = capability.and_then(|it| 1u64.checked_shl(it)).unwrap_or(0);
+        Needs { capabilities, ..Needs::default() }
     }
 
     /// Why the kernel took a program without its source lines, where it did.

@@ -5,6 +5,9 @@ use super::{Errno, SysError};
 /// The number of CAP_BPF.
 pub const BPF: u32 = 39;
 
+/// The number of CAP_SYS_ADMIN.
+pub const SYS_ADMIN: u32 = 21;
+
 /// `_LINUX_CAPABILITY_VERSION_3`: 64 capabilities.
 const VERSION: u32 = 0x2008_0522;
 
@@ -34,17 +37,28 @@ impl Drop for Kept {
     }
 }
 
+/// Takes all capabilities but these, a bit for each, from the calling thread, for good.
+///
+/// # Errors
+/// The thread's capabilities cannot be read or changed.
+pub(crate) fn keep(kept: u64) -> Result<(), SysError> {
+    let mut data = get()?;
+    for (half, data) in (0u32..).zip(&mut data) {
+        let kept = (kept >> (32 * half)) as u32;
+        data.permitted &= kept;
+        data.effective = data.permitted;
+        data.inheritable = 0;
+    }
+    set(&data)
+}
+
 /// Does `work` with this capability only, if the calling thread has it; with none, if there is no such
 /// capability.
 ///
 /// # Errors
 /// The thread's capabilities cannot be read or changed.
 pub fn with_only<T>(capability: u32, work: impl FnOnce() -> T) -> Result<T, SysError> {
-    let mut data = [CapabilityData::default(); 2];
-    let mut header = Header { version: VERSION, pid: 0 };
-    // SAFETY: both are of this function and as long as this version's, which the kernel writes.
-    let answer = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
-    answered("capget()", answer)?;
+    let mut data = get()?;
     let kept = Kept(data);
     let alone = 1u64.checked_shl(capability).unwrap_or(0);
     for (half, data) in (0u32..).zip(&mut data) {
@@ -54,6 +68,15 @@ pub fn with_only<T>(capability: u32, work: impl FnOnce() -> T) -> Result<T, SysE
     let result = work();
     drop(kept);
     Ok(result)
+}
+
+fn get() -> Result<[CapabilityData; 2], SysError> {
+    let mut data = [CapabilityData::default(); 2];
+    let mut header = Header { version: VERSION, pid: 0 };
+    // SAFETY: both are of this function and as long as this version's, which the kernel writes.
+    let answer = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
+    answered("capget()", answer)?;
+    Ok(data)
 }
 
 fn set(data: &[CapabilityData; 2]) -> Result<(), SysError> {

@@ -18,6 +18,7 @@
 //! | [`code`] | the code of a loaded program, as the verifier and the JIT changed it |
 //! | [`Allocator`] | the memory of the command; only with the feature `cli` |
 //! | [`capability`] | do something with fewer capabilities |
+//! | [`confine`] | give up capabilities and system calls |
 //! | [`clock`] | the wall clock in the host's time zone |
 //! | [`cpu`] | the number of CPUs for which a per-CPU map has values |
 //! | [`tracefs`], [`kallsyms`] | the names of traceable functions and tracepoints |
@@ -35,6 +36,7 @@ pub(crate) mod call;
 pub mod capability;
 pub mod clock;
 pub mod code;
+pub mod confine;
 pub mod cpu;
 mod error;
 pub mod file;

@@ -30,6 +30,7 @@ use crate::host::KernelTypes;
 use crate::run::{Group, Session};
 use crate::sample::{Lost, Setting, Table};
 use crate::sys::MapSpec;
+use crate::sys::confine::Needs;
 
 /// What counts in the kernel and is read at the end of each interval.
 pub trait Tool {
@@ -59,6 +60,11 @@ pub trait Tool {
     /// The error of a start that failed, with what to do about it with this tool.
     fn explain(&self, error: Error) -> Error {
         error
+    }
+
+    /// What [`Tool::read`] needs besides its maps and files that everybody may read.
+    fn needs(&self) -> Needs {
+        Needs::default()
     }
 
     /// Called once all programs are attached: counting begins.

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::run::{self, Progress, Session, unwatched};
 use crate::sample::{Attached, LeftOut, Lost, LostKind, Run, Sample, Setting, Skipped, Span, Time};
+use crate::sys::confine::{self, Needs};
 use crate::sys::file;
 
 /// A tool that is attached and counts. Dropping it detaches.
@@ -101,6 +102,18 @@ impl Running {
     /// What it holds in the kernel.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Gives up, for the calling thread and for good, the capabilities and the system calls that neither
+    /// the samples to come nor the end of the run need, nor what `needs` says. Without a privilege to
+    /// lose, the calls are forbidden all the same. See [`confine`].
+    ///
+    /// # Errors
+    /// The kernel refuses it. What was given up by then stays so.
+    pub fn drop_privileges(&self, needs: Needs) -> Result<(), Error> {
+        let needs = needs | self.tool.needs() | self.session.needs();
+        let dropped = confine::capabilities(needs).and_then(|()| confine::system_calls(needs));
+        dropped.map_err(|error| Error::failed(format!("privileges cannot be dropped: {error}")))
     }
 
     /// Detaches once this process has ended: see [`Session::leave`].

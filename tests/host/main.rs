@@ -7,6 +7,7 @@ mod biolatency;
 mod bitehist;
 mod bitesize;
 mod buckets;
+mod confined;
 mod denied;
 mod disk;
 mod disks;

@@ -105,10 +105,15 @@ impl Tool {
         self.child.wait().unwrap().code()
     }
 
-    pub fn wait(mut self) -> Ended {
-        self.stderr.read_to_string(&mut self.said).unwrap();
-        let ended = Ended::from(self.child.wait_with_output().unwrap());
-        Ended { stderr: self.said, ..ended }
+    pub fn wait(self) -> Ended {
+        let Tool { child, mut stderr, mut said } = self;
+        // Both at once: it may wait for room in either pipe.
+        let rest = thread::spawn(move || {
+            stderr.read_to_string(&mut said).unwrap();
+            said
+        });
+        let ended = Ended::from(child.wait_with_output().unwrap());
+        Ended { stderr: rest.join().unwrap(), ..ended }
     }
 }
 

@@ -1,0 +1,415 @@
+//! Gives up what the rest of a process's life does not need: capabilities, and system calls by a seccomp
+//! filter.
+
+use std::ops::BitOr;
+
+use super::{Errno, SysError, capability};
+
+/// What a process still does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Needs {
+    /// Capabilities, a bit for each number.
+    pub capabilities: u64,
+    /// Whether it makes, replaces or removes files.
+    pub files: bool,
+}
+
+impl BitOr for Needs {
+    type Output = Needs;
+
+    fn bitor(self, other: Needs) -> Needs {
+        let capabilities = self.capabilities | other.capabilities;
+        Needs { capabilities, files: self.files | other.files }
+    }
+}
+
+/// Takes from the calling thread all capabilities but those that are needed and held, for good. What a
+/// file of capabilities or a setuid program would add later is refused too.
+///
+/// # Errors
+/// The kernel refuses it, in the middle of which nothing was added.
+pub fn capabilities(needs: Needs) -> Result<(), SysError> {
+    prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
+    capability::keep(needs.capabilities)
+}
+
+/// Forbids the calling thread all system calls but those that a run needs which has attached its programs:
+/// to read maps, wait, print, and read files; to write files where that is needed; to make a child process
+/// and to end. All others, and those of another machine's numbers, fail with EPERM.
+///
+/// It needs [`capabilities`] before it, or CAP_SYS_ADMIN.
+///
+/// # Errors
+/// This kernel has no seccomp filters, or the numbers of its calls are not known here (ENOSYS).
+pub fn system_calls(needs: Needs) -> Result<(), SysError> {
+    let unknown = SysError { call: "seccomp()", errno: Errno::ENOSYS };
+    let mut code = filter::code(needs.files).ok_or(unknown)?;
+    let length = u16::try_from(code.len()).map_err(|_| unknown)?;
+    let program = libc::sock_fprog { len: length, filter: code.as_mut_ptr() };
+    // No slower code for fear of what a filter's process might guess: it runs our own code only.
+    let flags = libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    let mode = libc::SECCOMP_SET_MODE_FILTER;
+    // SAFETY: the program is as long as it says, and the kernel copies it.
+    let answer = unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program) };
+    answered("seccomp()", answer)
+}
+
+fn prctl(option: libc::c_int, value: libc::c_ulong) -> Result<(), SysError> {
+    let none: libc::c_ulong = 0;
+    // SAFETY: this option takes numbers only.
+    let answer = unsafe { libc::prctl(option, value, none, none, none) };
+    answered("prctl()", answer.into())
+}
+
+fn answered(call: &'static str, answer: libc::c_long) -> Result<(), SysError> {
+    let errno = || Errno::from(&std::io::Error::last_os_error());
+    if answer < 0 { Err(SysError { call, errno: errno() }) } else { Ok(()) }
+}
+
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "s390x"
+))]
+mod filter {
+    //! The filter's program, in the kernel's classic BPF.
+
+    use std::ffi::c_long;
+
+    use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
+
+    use super::super::call::BpfCommand;
+
+    /// `AUDIT_ARCH_*`: the machine whose numbers the calls below have.
+    const MACHINE: u32 = if cfg!(target_arch = "x86_64") {
+        0xc000_003e
+    } else if cfg!(target_arch = "aarch64") {
+        0xc000_00b7
+    } else if cfg!(target_arch = "riscv64") {
+        0xc000_00f3
+    } else {
+        0x8000_0016
+    };
+
+    /// Offsets in `struct seccomp_data`.
+    const NUMBER: u32 = 0;
+    const ARCH: u32 = 4;
+    const ARGUMENTS: u32 = 16;
+
+    /// What is allowed of a call.
+    enum Rule {
+        Any,
+        /// If this argument's lower half is one of these numbers.
+        OneOf(u32, &'static [u32]),
+        /// If this argument has none of these bits.
+        Without(u32, u32),
+    }
+    use Rule::{Any, OneOf, Without};
+
+    /// Writing to a file, or making one.
+    const WRITING: u32 = (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC) as u32;
+
+    /// New namespaces, in which a process would have all capabilities.
+    const NAMESPACES: u32 = (libc::CLONE_NEWUSER
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNET
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWCGROUP) as u32;
+
+    /// `PERF_EVENT_IOC_DISABLE`, which some machines' `_IO()` numbers otherwise.
+    const PERF_DISABLE: u32 = nix::request_code_none!(b'$', 1) as u32;
+
+    /// Commands of `bpf(2)` on what is open already.
+    const COMMANDS: &[u32] = &[
+        BpfCommand::MapLookupElem as u32,
+        BpfCommand::MapUpdateElem as u32,
+        BpfCommand::MapDeleteElem as u32,
+        BpfCommand::MapGetNextKey as u32,
+        BpfCommand::ObjGetInfoByFd as u32,
+        BpfCommand::MapLookupAndDeleteElem as u32,
+        BpfCommand::MapLookupBatch as u32,
+        BpfCommand::MapLookupAndDeleteBatch as u32,
+        BpfCommand::MapUpdateBatch as u32,
+        BpfCommand::MapDeleteBatch as u32,
+        LINK_DETACH,
+    ];
+    /// `BPF_LINK_DETACH`.
+    const LINK_DETACH: u32 = 34;
+
+    /// The commands of ioctl(2) that a terminal or a probe gets.
+    const CONTROLS: &[u32] = &[
+        libc::TCGETS as u32,
+        libc::TCSETS as u32,
+        libc::TCSETSW as u32,
+        libc::TCSETSF as u32,
+        libc::TIOCGWINSZ as u32,
+        PERF_DISABLE,
+    ];
+
+    /// Calls of every machine.
+    const CALLS: &[(c_long, Rule)] = &[
+        // The most frequent ones first.
+        (libc::SYS_bpf, OneOf(0, COMMANDS)),
+        (libc::SYS_ppoll, Any),
+        (libc::SYS_clock_gettime, Any),
+        (libc::SYS_write, Any),
+        (libc::SYS_read, Any),
+        (libc::SYS_close, Any),
+        (libc::SYS_readlinkat, Any),
+        // Memory.
+        (libc::SYS_brk, Any),
+        (libc::SYS_madvise, Any),
+        (libc::SYS_mmap, MAPPING),
+        (libc::SYS_mprotect, Without(2, libc::PROT_EXEC as u32)),
+        (libc::SYS_mremap, Any),
+        (libc::SYS_munmap, Any),
+        // Files.
+        (libc::SYS_faccessat, Any),
+        (libc::SYS_fcntl, Any),
+        (libc::SYS_fstat, Any),
+        (libc::SYS_fstatfs, Any),
+        (libc::SYS_getcwd, Any),
+        (libc::SYS_getdents64, Any),
+        (libc::SYS_ioctl, OneOf(1, CONTROLS)),
+        (libc::SYS_lseek, Any),
+        (libc::SYS_newfstatat, Any),
+        (libc::SYS_pread64, Any),
+        (libc::SYS_readv, Any),
+        (libc::SYS_statfs, Any),
+        (libc::SYS_statx, Any),
+        (libc::SYS_writev, Any),
+        // Time.
+        (libc::SYS_clock_getres, Any),
+        (libc::SYS_clock_nanosleep, Any),
+        (libc::SYS_gettimeofday, Any),
+        (libc::SYS_nanosleep, Any),
+        (libc::SYS_restart_syscall, Any),
+        // Signals, to this process itself.
+        (libc::SYS_rt_sigaction, Any),
+        (libc::SYS_rt_sigprocmask, Any),
+        (libc::SYS_rt_sigreturn, Any),
+        (libc::SYS_sigaltstack, Any),
+        (libc::SYS_tgkill, Any),
+        (libc::SYS_tkill, Any),
+        // The process, and a child that detaches.
+        (libc::SYS_clone, Without(CLONE_FLAGS, NAMESPACES)),
+        (libc::SYS_close_range, Any),
+        (libc::SYS_dup, Any),
+        (libc::SYS_dup3, Any),
+        (libc::SYS_exit, Any),
+        (libc::SYS_exit_group, Any),
+        (libc::SYS_futex, Any),
+        (libc::SYS_getegid, Any),
+        (libc::SYS_geteuid, Any),
+        (libc::SYS_getgid, Any),
+        (libc::SYS_getpid, Any),
+        (libc::SYS_getppid, Any),
+        (libc::SYS_getrandom, Any),
+        (libc::SYS_getrusage, Any),
+        (libc::SYS_gettid, Any),
+        (libc::SYS_getuid, Any),
+        (libc::SYS_pipe2, Any),
+        (libc::SYS_prlimit64, Any),
+        (libc::SYS_rseq, Any),
+        (libc::SYS_sched_getaffinity, Any),
+        (libc::SYS_sched_yield, Any),
+        (libc::SYS_set_robust_list, Any),
+        (libc::SYS_set_tid_address, Any),
+        (libc::SYS_setsid, Any),
+        (libc::SYS_sysinfo, Any),
+        (libc::SYS_uname, Any),
+        (libc::SYS_wait4, Any),
+        (libc::SYS_waitid, Any),
+    ];
+
+    /// Memory that is no code. On s390x the arguments are in memory.
+    const MAPPING: Rule =
+        if cfg!(target_arch = "s390x") { Any } else { Without(2, libc::PROT_EXEC as u32) };
+
+    /// The flags are not the first argument there.
+    const CLONE_FLAGS: u32 = if cfg!(target_arch = "s390x") { 1 } else { 0 };
+
+    /// Older forms, which newer machines do not have.
+    #[cfg(any(target_arch = "x86_64", target_arch = "s390x"))]
+    const OLDER_CALLS: &[(c_long, Rule)] = &[
+        (libc::SYS_access, Any),
+        (libc::SYS_dup2, Any),
+        (libc::SYS_fork, Any),
+        (libc::SYS_getrlimit, Any),
+        (libc::SYS_lstat, Any),
+        (libc::SYS_pipe, Any),
+        (libc::SYS_poll, Any),
+        (libc::SYS_readlink, Any),
+        (libc::SYS_stat, Any),
+        (libc::SYS_time, Any),
+        (libc::SYS_vfork, Any),
+    ];
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "s390x")))]
+    const OLDER_CALLS: &[(c_long, Rule)] = &[];
+
+    /// To open a file, in both forms.
+    #[cfg(any(target_arch = "x86_64", target_arch = "s390x"))]
+    const OPEN: &[(c_long, u32)] = &[(libc::SYS_openat, 2), (libc::SYS_open, 1)];
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "s390x")))]
+    const OPEN: &[(c_long, u32)] = &[(libc::SYS_openat, 2)];
+
+    /// To write a file beside its place, and to put it there.
+    const FILE_CALLS: &[c_long] = &[
+        libc::SYS_copy_file_range,
+        libc::SYS_fallocate,
+        libc::SYS_fchmod,
+        libc::SYS_fchmodat,
+        libc::SYS_fchown,
+        libc::SYS_fdatasync,
+        libc::SYS_fsync,
+        libc::SYS_ftruncate,
+        libc::SYS_pwrite64,
+        libc::SYS_renameat2,
+        libc::SYS_sendfile,
+        libc::SYS_splice,
+        libc::SYS_unlinkat,
+    ];
+    #[cfg(not(target_arch = "riscv64"))]
+    const RENAME: &[c_long] = &[libc::SYS_renameat];
+    #[cfg(target_arch = "riscv64")]
+    const RENAME: &[c_long] = &[];
+
+    /// The program.
+    pub fn code(files: bool) -> Option<Vec<sock_filter>> {
+        let mut code =
+            vec![load(ARCH), jump(BPF_JEQ, MACHINE, 1, 0), answer(libc::EPERM), load(NUMBER)];
+        for (number, argument) in OPEN {
+            let rule = if files { Any } else { Without(*argument, WRITING) };
+            add(&mut code, *number, &rule);
+        }
+        for (number, rule) in CALLS.iter().chain(OLDER_CALLS) {
+            add(&mut code, *number, rule);
+        }
+        for number in FILE_CALLS.iter().chain(RENAME).filter(|_| files) {
+            add(&mut code, *number, &Any);
+        }
+        // Its flags are in memory. C libraries call clone(2) then.
+        code.extend([jump(BPF_JEQ, libc::SYS_clone3 as u32, 0, 1), answer(libc::ENOSYS)]);
+        code.push(answer(libc::EPERM));
+        Some(code)
+    }
+
+    fn add(code: &mut Vec<sock_filter>, number: c_long, rule: &Rule) {
+        let lower = if cfg!(target_endian = "big") { 4 } else { 0 };
+        let argument = |index: u32| load(ARGUMENTS + 8 * index + lower);
+        let allowed = match rule {
+            Any => vec![ALLOW],
+            OneOf(index, numbers) => {
+                let each = numbers.iter().flat_map(|number| [jump(BPF_JEQ, *number, 0, 1), ALLOW]);
+                let code = [argument(*index)].into_iter().chain(each);
+                code.chain([answer(libc::EPERM)]).collect()
+            }
+            Without(index, bits) => {
+                vec![argument(*index), jump(BPF_JSET, *bits, 1, 0), ALLOW, answer(libc::EPERM)]
+            }
+        };
+        // Each rule is far shorter than the 255 instructions that a jump can pass over.
+        code.push(jump(BPF_JEQ, number as u32, 0, allowed.len() as u8));
+        code.extend(allowed);
+    }
+
+    const ALLOW: sock_filter =
+        sock_filter { code: (BPF_RET | BPF_K) as u16, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW };
+
+    fn load(offset: u32) -> sock_filter {
+        sock_filter { code: (BPF_LD | BPF_W | BPF_ABS) as u16, jt: 0, jf: 0, k: offset }
+    }
+
+    fn jump(condition: u32, number: u32, then: u8, otherwise: u8) -> sock_filter {
+        let code = (BPF_JMP | condition | BPF_K) as u16;
+        sock_filter { code, jt: then, jf: otherwise, k: number }
+    }
+
+    fn answer(errno: i32) -> sock_filter {
+        let k = libc::SECCOMP_RET_ERRNO | errno as u32;
+        sock_filter { code: (BPF_RET | BPF_K) as u16, jt: 0, jf: 0, k }
+    }
+}
+
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "s390x"
+)))]
+mod filter {
+    /// The numbers of system calls are not known here.
+    pub fn code(_: bool) -> Option<Vec<libc::sock_filter>> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io;
+    use std::thread;
+
+    use super::*;
+
+    /// Both hold for a thread alone, so that the other tests are not affected.
+    fn confined<T: Send>(needs: Needs, work: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| {
+            let confined = scope.spawn(|| {
+                capabilities(needs).unwrap();
+                system_calls(needs).unwrap();
+                work()
+            });
+            confined.join().unwrap()
+        })
+    }
+
+    fn forbidden<T>(result: io::Result<T>) -> bool {
+        result.is_err_and(|error| error.raw_os_error() == Some(libc::EPERM))
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "calls of the kernel's")]
+    fn what_is_left_can_read_and_neither_write_files_nor_start_programs() {
+        let file = std::env::temp_dir().join(format!("rawbpf-confined-{}", std::process::id()));
+        confined(Needs::default(), || {
+            let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+            assert!(status.contains("CapEff:\t0000000000000000"), "{status}");
+            assert!(status.contains("CapPrm:\t0000000000000000"), "{status}");
+            assert!(
+                status.contains("NoNewPrivs:\t1") && status.contains("Seccomp:\t2"),
+                "{status}"
+            );
+            assert!(fs::read_dir("/proc/self/fd").is_ok());
+            assert!(forbidden(File::create(&file)));
+            assert!(forbidden(File::options().write(true).open("/dev/null")));
+            assert!(forbidden(std::process::Command::new("true").spawn()));
+            assert!(forbidden(std::net::UdpSocket::bind("127.0.0.1:0")));
+            // SAFETY: an empty attr of no length.
+            let load = unsafe { libc::syscall(libc::SYS_bpf, 5, std::ptr::null::<u8>(), 0) };
+            assert!(load == -1 && forbidden(Err::<(), _>(io::Error::last_os_error())));
+        });
+        confined(Needs { files: true, ..Needs::default() }, || {
+            fs::write(&file, "x").unwrap();
+            assert!(forbidden(std::process::Command::new("true").spawn()));
+        });
+        fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "calls of the kernel's")]
+    fn capabilities_that_are_needed_stay_if_they_were_held() {
+        let held = || {
+            let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("CapEff:\t"));
+            u64::from_str_radix(line.unwrap(), 16).unwrap()
+        };
+        let before = held();
+        let needs = Needs { capabilities: 1 << 1 | 1 << 63, ..Needs::default() };
+        assert_eq!(confined(needs, held), before & 1 << 1);
+        assert_eq!(held(), before);
+    }
+}
