@@ -4,10 +4,11 @@
 //! ago that was. A function that calls itself has several calls open at once, so a call is known by
 //! its thread and its place on the stack.
 
+use super::funccount::PlaceNumber;
 use crate::aggregate::counters::{self, count_one, lookup_or_insert};
 use crate::aggregate::{Buckets, Distributions, distribution};
 use crate::host::CallFrame;
-use crate::insn::helper::{GET_CURRENT_PID_TGID, KTIME_GET_NS};
+use crate::insn::helper::{GET_ATTACH_COOKIE, GET_CURRENT_PID_TGID, KTIME_GET_NS};
 use crate::insn::{
     Cond::{Eq, Ne, Sge},
     *,
@@ -56,12 +57,23 @@ pub struct Options {
     pub pid: Option<u32>,
     /// For how many processes there are distributions of their own; None for one of all.
     pub by_pid: Option<u32>,
+    /// Whether calls of several functions are measured: one that goes on in another as its last step (a
+    /// jump) has the same place on the stack.
+    pub several: bool,
+}
+
+impl Options {
+    /// The size of what tells a call from others: its thread, its place on the stack, and its function if
+    /// there are several.
+    fn call_size(&self) -> u32 {
+        if self.several { 24 } else { 16 }
+    }
 }
 
 /// The starts by call, what is not in the distributions, and those by process.
 pub fn maps(options: &Options) -> Vec<MapSpec> {
     // A thread that ends inside the function leaves its start behind. The oldest go first.
-    let starts = MapSpec::new("starts", MapType::LruHash, 16, 8, OPEN);
+    let starts = MapSpec::new("starts", MapType::LruHash, options.call_size(), 8, OPEN);
     let missed = counters::map("missed", missed::WORDS);
     let mut maps = vec![starts, missed];
     let keys = options.by_pid.map(|max_keys| (4, max_keys));
@@ -70,20 +82,24 @@ pub fn maps(options: &Options) -> Vec<MapSpec> {
 }
 
 /// On the stack of both programs: a call, when it began, and whose distribution it belongs to.
-fn places(a: &mut Asm) -> [StackPlace; 3] {
-    [16, 8, 4].map(|bytes| a.frame.place(bytes))
+fn places(a: &mut Asm, options: &Options) -> [StackPlace; 3] {
+    [options.call_size(), 8, 4].map(|bytes| a.frame.place(bytes))
 }
 
 /// `starts[call] = now`, or 0 until both programs are attached: such a call is not counted, and not
 /// missed.
-pub fn entered(frame: CallFrame, options: &Options) -> Result<Program, AsmError> {
+pub fn entered(
+    frame: CallFrame,
+    place: PlaceNumber,
+    options: &Options,
+) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
     let (other, again, too_many) = (a.label(), a.label(), a.label());
     let store = a.label();
-    let [call, start, _] = places(&mut a);
+    let [call, start, _] = places(&mut a, options);
 
     a.mov(r6, r1);
-    load_call(&mut a, call, frame, 0, options, &other);
+    load_call(&mut a, call, frame, 0, place, options, &other);
     a.lookup(STARTS, call);
     a.jump_if(r0, Ne, 0, &again);
     let begin = a.here();
@@ -114,15 +130,19 @@ pub fn entered(frame: CallFrame, options: &Options) -> Result<Program, AsmError>
 }
 
 /// `latencies[pid].add(now - starts[call])`
-pub fn returned(frame: CallFrame, options: &Options) -> Result<Program, AsmError> {
+pub fn returned(
+    frame: CallFrame,
+    place: PlaceNumber,
+    options: &Options,
+) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
     let (other, no_entry, too_many_keys) = (a.label(), a.label(), a.label());
-    let [call, _, key] = places(&mut a);
+    let [call, _, key] = places(&mut a, options);
 
     a.mov(r6, r1);
     a.call(KTIME_GET_NS);
     a.mov(r7, r0);
-    load_call(&mut a, call, frame, frame.popped(), options, &other);
+    load_call(&mut a, call, frame, frame.popped(), place, options, &other);
     a.lookup(STARTS, call);
     a.jump_if(r0, Eq, 0, &no_entry);
     a.load(r8, u64_at(r0 + 0));
@@ -161,13 +181,14 @@ pub fn returned(frame: CallFrame, options: &Options) -> Result<Program, AsmError
     a.finish()
 }
 
-/// `*call = ` the thread and the place of the call whose context is in r6, at which the stack has
+/// `*call = ` the thread, the place and of several functions the number of the call whose context is in r6, at which the stack has
 /// `popped` bytes less. Goes on at `other` if its process is not the one asked for.
 fn load_call(
     a: &mut Asm,
     call: StackPlace,
     frame: CallFrame,
     popped: i32,
+    place: PlaceNumber,
     options: &Options,
     other: &Label,
 ) {
@@ -193,4 +214,14 @@ fn load_call(
         }
     }
     a.store(u64_at(call + 8), r1);
+    if options.several {
+        match place {
+            PlaceNumber::Number(number) => a.mov(r0, number as i32),
+            PlaceNumber::Cookie(_) => {
+                a.mov(r1, r6);
+                a.call(GET_ATTACH_COOKIE);
+            }
+        }
+        a.store(u64_at(call + 16), r0);
+    }
 }

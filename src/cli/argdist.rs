@@ -16,8 +16,8 @@ use crate::view::tables::Titles;
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
-    /// A kernel function, a tracepoint (block:block_rq_issue), or PATH:SYMBOL for a function of an
-    /// executable or library
+    /// A kernel function, a tracepoint (block:block_rq_issue), or FILE:SYMBOL for a function of an
+    /// executable or library (/bin/app:work, c:malloc); a pattern of these counts all together
     #[arg(value_name = "FUNCTION")]
     function: String,
 

@@ -13,13 +13,13 @@ use crate::programs::funccount::By;
 use crate::tools::funccount;
 use crate::view::tables::Titles;
 
-/// Count kernel function calls and tracepoint hits, by function, process, name, user or CPU
+/// Count calls of kernel and user functions and hits of tracepoints, by function, process, name, user or CPU
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 #[command(mut_arg("interval", interval), mut_arg("count", count))]
 pub struct Options {
-    /// Functions (vfs_read) and tracepoints (sched:sched_switch or t:sched:sched_switch), by name or
-    /// by pattern with *, ? and [..]. After them, the interval and the number of tables
+    /// Functions (vfs_read), tracepoints (sched:sched_switch or t:sched:sched_switch) and functions of
+    /// executables and libraries (/bin/app:work, c:malloc), by name or by pattern with *, ? and [..]. After them, the interval and the number of tables
     #[arg(required = true, value_name = "FUNCTION|PATTERN")]
     words: Vec<String>,
 
@@ -75,7 +75,14 @@ Examples:
   rawbpf funccount 'vfs_*' --by comm 1 1     who calls them, for one second
   rawbpf funccount 'tcp_send*' 'tcp_recv*' 1 two patterns, a table a second
   rawbpf funccount 'syscalls:sys_enter_*' -p 4242 --top 10
-                                             the ten most frequent system calls of a process";
+                                             the ten most frequent system calls of a process
+  rawbpf funccount 'c:*alloc' '/bin/app:Foo::*' 1
+                                             functions of the C library and of a program in C++
+
+User functions are named by FILE:SYMBOL. FILE is a path, or the short name of a library (c, libc or \
+libc.so.6) or a program; with -p, of what the process uses. SYMBOL is a symbol, the name in the source of \
+C++ or Rust with or without parameters (Foo::bar, 'Foo::bar(int)'), an address as nm prints it (0x1234), or \
+a place in a function (work+0x10). Separate debug files are found by build id and .gnu_debuglink.";
 
 impl Options {
     /// The tool that these options ask for.

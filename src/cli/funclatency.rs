@@ -15,7 +15,8 @@ use crate::view::tables::Titles;
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
-    /// A kernel function, or PATH:SYMBOL for a function of an executable or library
+    /// A kernel function, or FILE:SYMBOL for a function of an executable or library, whose FILE is a path
+    /// or a short name (c:malloc) and whose SYMBOL may be a pattern
     #[arg(value_name = "FUNCTION")]
     function: String,
 
@@ -48,12 +49,17 @@ const USAGE: &str = "rawbpf funclatency [OPTIONS] FUNCTION [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
 Kernel memory of its maps: 977 KiB, and 568 bytes for each CPU. With --by pid it is \
-1057 KiB, and 568 KiB for each CPU. --max-keys changes that.
+1057 KiB, and 568 KiB for each CPU. --max-keys changes that. A pattern takes 80 KiB more.
 
 Examples:
   rawbpf funclatency do_nanosleep 1 3             a kernel function, three tables
   rawbpf funclatency --unit ns vfs_read           in nanoseconds
-  rawbpf funclatency /lib/x86_64-linux-gnu/libc.so.6:nanosleep --linear 0,20,1 --unit ms
+  rawbpf funclatency c:nanosleep --linear 0,20,1 --unit ms
+                                                  a function of the C library
+  rawbpf funclatency '/bin/app:Foo::*' -p 4242    all methods of a class together
+
+All functions that a pattern matches are measured together, in one histogram; FILE:SYMBOL is explained by \
+rawbpf funccount --help. Returns of Go's functions cannot be probed.
 
 Calls that were open when tracing began or ended are not counted. A kretprobe can follow only a \
 limited number of calls at once, often twice the number of CPUs, and misses the return of the others; \

@@ -68,6 +68,8 @@ pub struct Symbol<'a> {
     pub section: usize,
     /// Its place: in an object the offset in the section, in a program the address.
     pub value: u64,
+    /// How many bytes it has; 0 if nobody said.
+    pub size: u64,
     /// `STT_FUNC` and so on.
     pub kind: u8,
 }
@@ -118,7 +120,8 @@ impl<'a> File<'a> {
                 Some(section) => section.name,
                 None => string(names, symbol.st_name),
             };
-            Symbol { name, section: symbol.st_shndx, value: symbol.st_value, kind }
+            let (section, value, size) = (symbol.st_shndx, symbol.st_value, symbol.st_size);
+            Symbol { name, section, value, size, kind }
         });
         Ok(symbols.collect())
     }

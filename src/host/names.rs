@@ -35,7 +35,8 @@ impl Pattern {
     }
 }
 
-pub(super) fn is_exact(text: &str) -> bool {
+/// Whether it is a name and no pattern.
+pub fn is_exact(text: &str) -> bool {
     !text.contains(['*', '?', '['])
 }
 

@@ -156,7 +156,9 @@ pub fn no_tracepoint(category: &str, name: &str) -> Error {
     }
     match most.found {
         Some(name) => error.hint(format!("did you mean {name}?")),
-        None => error,
+        None => error.hint(
+            "a function of a file is named by its path or its library: /bin/bash:main, c:malloc",
+        ),
     }
 }
 

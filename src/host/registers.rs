@@ -9,6 +9,8 @@ pub struct Registers {
     pub arch: &'static str,
     /// Where the first arguments are at a function's entry; others are on the stack.
     pub arguments: &'static [i32],
+    /// The same for functions of Go 1.17 and later, if that is known and not as in C.
+    pub of_go: Option<&'static [i32]>,
     /// Where the result is at its return.
     pub result: i32,
     /// Where the stack pointer is.
@@ -23,6 +25,7 @@ pub const REGISTERS: [Registers; 4] = [
     Registers {
         arch: "x86_64",
         arguments: &[112, 104, 96, 88, 72, 64], // di, si, dx, cx, r8, r9
+        of_go: Some(&[80, 40, 88, 112, 104, 72, 64, 56, 48]), // ax, bx, cx, di, si, r8 to r11
         result: 80,                             // ax
         stack_pointer: 152,
         popped: 8,
@@ -30,6 +33,7 @@ pub const REGISTERS: [Registers; 4] = [
     Registers {
         arch: "aarch64",
         arguments: &[0, 8, 16, 24, 32, 40], // x0 to x5
+        of_go: Some(&[0, 8, 16, 24, 32, 40]),
         result: 0,
         stack_pointer: 248,
         popped: 0,
@@ -38,6 +42,7 @@ pub const REGISTERS: [Registers; 4] = [
         arch: "riscv64",
         // a0 to a5, after pc, ra, sp, gp, tp, t0-t2, s0, s1
         arguments: &[80, 88, 96, 104, 112, 120],
+        of_go: Some(&[80, 88, 96, 104, 112, 120]),
         result: 80,
         stack_pointer: 16,
         popped: 0,
@@ -46,6 +51,7 @@ pub const REGISTERS: [Registers; 4] = [
         arch: "s390x",
         // gprs[2] to gprs[6], after args[1] and the two words of the psw
         arguments: &[40, 48, 56, 64, 72],
+        of_go: None,
         result: 40,
         stack_pointer: 144,
         popped: 0,

@@ -1,31 +1,54 @@
 //! Functions of executables and libraries, by their symbols.
 
+mod code;
+mod debug_file;
+mod demangle;
+mod go;
+mod instructions;
+mod library;
+mod table;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
-use goblin::elf::section_header::{SHT_DYNSYM, SHT_GNU_VERSYM, SHT_SYMTAB};
-use goblin::elf::sym::{STT_FUNC, STT_GNU_IFUNC};
+use goblin::elf::section_header::SectionHeader;
 
-use super::file;
+use super::{file, names, registers};
 use crate::elf::{ElfError, File};
 use crate::error::Error;
+use crate::sys::Tracefs;
+use crate::sys::link::At;
+use code::Code;
+use go::Go;
+use table::{CodeSymbol, Table};
 
-/// Marks the old version of a symbol, kept for programs that were linked long ago.
-const HIDDEN: u8 = 0x80;
-
-/// A function in an executable or a library.
+/// A function in an executable or a library, or a place in one.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct UserFunction {
-    /// The file.
+    /// The file, as this process sees it.
     pub path: PathBuf,
-    /// Its name.
+    /// Its name, as the source has it; of a place in a function, `SYMBOL+0x10` or `0x1234`.
     pub symbol: String,
     /// Where in the file it is probed, in bytes: at its first instruction, or where that costs much, at
     /// its second, at which arguments and stack pointer are still the same.
     pub offset: u64,
     /// Only in this process.
     pub pid: Option<u32>,
+    entry: Entry,
+}
+
+/// What is known where a probe is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Entry {
+    /// A function is called there as C does.
+    Called,
+    /// A function of Go is called there.
+    Go(Go),
+    /// Code runs there that nobody has called, so that it does not return: a program's beginning.
+    Uncalled,
+    /// Anywhere else in code.
+    Within,
 }
 
 impl fmt::Display for UserFunction {
@@ -44,137 +67,317 @@ impl UserFunction {
         let path = Path::new("/proc/self/exe");
         let bytes = file::elf_parts(path, &|_, _| false).map_err(|_| unreadable())?;
         let elf = File::parse(&bytes).map_err(|_| unreadable())?;
-        let segments = elf.segments().map_err(|_| unreadable())?;
-        let offset = offset_of(&segments, elf.header.e_entry).ok_or_else(unreadable)?;
+        let code = Code::of(path, &elf).map_err(|_| unreadable())?;
+        let offset = code.offset_of(code.entry).ok_or_else(unreadable)?;
         let (symbol, pid) = ("_start".to_owned(), Some(std::process::id()));
-        Ok(UserFunction { path: path.to_owned(), symbol, offset, pid })
+        Ok(UserFunction { path: path.to_owned(), symbol, offset, pid, entry: Entry::Uncalled })
     }
 
-    /// The function called `symbol` in the ELF object at `path`, or as Rust's source calls it:
-    /// `alloc::vec::Vec<T>::push`.
+    /// The function that a text names in a file. The file is a path, or the short name of a library (`c`) or
+    /// a program. The text is a symbol (`malloc`, `memcpy@GLIBC_2.2.5`), what the source of C++ or Rust calls
+    /// it (`Foo::bar`, `Foo::bar(int)`), an address as `nm` prints it (`0x1234`), or a place in a function
+    /// (`malloc+0x10`). With a process, the file is the one that the process sees.
     ///
     /// # Errors
-    /// The file cannot be read or is no ELF object, or it has no function of that name or several.
-    pub fn find(path: &Path, symbol: &str, pid: Option<u32>) -> Result<UserFunction, Error> {
-        // A program may have gigabytes; only these tables are read.
-        let tables = [SHT_SYMTAB, SHT_DYNSYM, SHT_GNU_VERSYM];
-        let file = file::elf_parts(path, &|_, header| tables.contains(&header.sh_type))?;
-        let offset = file_offset(&file, symbol).map_err(|error| {
-            let what = format!("{}: {}", path.display(), error.what);
-            Error { what, ..error }
+    /// The file cannot be read or is no ELF object, or it has no function of that name or several, or no
+    /// instruction begins at that place.
+    pub fn find(file: &Path, text: &str, pid: Option<u32>) -> Result<UserFunction, Error> {
+        let mut found = look_up(file, text, pid, false)?;
+        match found.len() {
+            1 => Ok(found.swap_remove(0)),
+            more => Err(Error::usage(format!("{more} functions match {text}: one is wanted"))),
+        }
+    }
+
+    /// All functions that a text names or, as a pattern with `*`, `?` and `[..]`, matches: at least one, each
+    /// once. A name in the source may be that of several functions with different parameters.
+    ///
+    /// # Errors
+    /// As [`UserFunction::find`].
+    pub fn find_all(file: &Path, text: &str, pid: Option<u32>) -> Result<Vec<UserFunction>, Error> {
+        look_up(file, text, pid, true)
+    }
+
+    /// The functions of [`UserFunction::find_all`] for a pattern, else the one of [`UserFunction::find`]. Those
+    /// that a pattern matches and that cannot be probed at their return are left out if that is wanted.
+    ///
+    /// # Errors
+    /// As [`UserFunction::find`], or the return of none can be probed.
+    pub fn one_or_pattern(
+        file: &Path,
+        text: &str,
+        at: At,
+        pid: Option<u32>,
+    ) -> Result<Vec<UserFunction>, Error> {
+        let mut found = look_up(file, text, pid, false)?;
+        if at == At::Return {
+            let first = found.first().map(UserFunction::check_return);
+            found.retain(|function| function.check_return().is_ok());
+            if let (true, Some(Err(error))) = (found.is_empty(), first) {
+                return Err(error);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The file and the function of a word such as `/bin/app:work*` or `c:malloc`; none if it names a
+    /// tracepoint (`sched:sched_switch`) or a function of the kernel. A category of tracepoints comes before
+    /// a library of its name.
+    pub fn split(word: &str, pid: Option<u32>) -> Option<(&str, &str)> {
+        let (file, text) = word.split_once(':')?;
+        if file.contains('/') || file.contains(".so") {
+            return Some((file, text));
+        }
+        if file == "t" || file.contains(['*', '?', '[']) {
+            return None;
+        }
+        // Without the list of tracepoints, only what is a library cannot be a category.
+        let is_file = match Tracefs::find() {
+            Some(tracefs) if tracefs.root().join("events").join(file).is_dir() => false,
+            Some(_) => library::find(file, pid).is_ok() || library::is_library(file, pid),
+            None => library::is_library(file, pid),
+        };
+        is_file.then_some((file, text))
+    }
+
+    /// Whether the return of the function can be probed.
+    ///
+    /// # Errors
+    /// It cannot, and why.
+    pub fn check_return(&self) -> Result<(), Error> {
+        match self.entry {
+            Entry::Called => Ok(()),
+            Entry::Go(_) => Err(Error::usage(format!(
+                "{self} is a function of Go, whose stacks move: a probe at its return would end the program \
+                 (\"unexpected return pc\")"
+            ))
+            .hint(format!("its calls can be counted: rawbpf funccount '{self}'"))),
+            Entry::Uncalled => Err(Error::usage(format!(
+                "{self} is not called, so that it never returns: a probe there would break the program"
+            ))),
+            Entry::Within => Err(Error::usage(format!(
+                "{self} is not known as the beginning of a function: where it returns to is not known"
+            ))),
+        }
+    }
+
+    /// Where the context has the function's first arguments: offsets in bytes.
+    ///
+    /// # Errors
+    /// Nobody knows.
+    pub(super) fn arguments(&self) -> Result<&'static [i32], Error> {
+        let host = registers::host().ok_or_else(|| {
+            let arch = std::env::consts::ARCH;
+            Error::lacking(format!("the registers of a function's arguments on {arch} are unknown"))
         })?;
-        let offset = offset + cheap_start(path, offset)?;
-        Ok(UserFunction { path: path.to_owned(), symbol: demangled(symbol), offset, pid })
+        match self.entry {
+            Entry::Called | Entry::Uncalled => Ok(host.arguments),
+            Entry::Go(Go::Registers) if !self.symbol.ends_with(".abi0") => {
+                host.of_go.ok_or_else(|| {
+                    Error::usage(format!(
+                        "where functions of Go have their arguments on {} is unknown",
+                        host.arch
+                    ))
+                })
+            }
+            Entry::Go(_) => Err(Error::usage(format!(
+                "{self} is a function of Go that has its arguments on the stack, or was made before Go 1.18: \
+                 they cannot be read"
+            ))),
+            Entry::Within => Err(Error::usage(format!(
+                "{self} is not known as the beginning of a function: where arguments are is not known"
+            ))),
+        }
     }
 }
 
-/// How many bytes after the function's first instruction a probe costs less. The kernel lets the processor
-/// run the instruction under a probe alone, with two more traps, unless it can do itself what that does: a
-/// push, but not the endbr64 that most functions begin with.
-fn cheap_start(path: &Path, offset: u64) -> Result<u64, Error> {
-    const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
-    let mut start = [0; 6];
-    if cfg!(not(target_arch = "x86_64")) || file::read_at(path, offset, &mut start)? < start.len() {
-        return Ok(0);
-    }
-    let is_push = matches!(start[4..], [0x50..=0x57, _] | [0x41, 0x50..=0x57]);
-    Ok(if start[..4] == ENDBR64 && is_push { ENDBR64.len() as u64 } else { 0 })
+/// The functions that a text names in a file. Several if `all` are wanted, or by a pattern.
+fn look_up(
+    file: &Path,
+    text: &str,
+    pid: Option<u32>,
+    all: bool,
+) -> Result<Vec<UserFunction>, Error> {
+    let path = library::find(&file.to_string_lossy(), pid)?;
+    let in_file = |error: Error| error.prefix(path.display());
+    // A program may have gigabytes; only these tables are read.
+    let place = text.contains('+') || text.starts_with("0x");
+    let wanted = |name: &str, header: &SectionHeader| {
+        table::SECTIONS.contains(&header.sh_type)
+            || debug_file::SECTIONS.contains(&name)
+            || name == go::SECTIONS[0]
+            || (name == code::STARTS && place)
+    };
+    let bytes = file::elf_parts(&path, &wanted)?;
+    let elf = parsed(&bytes).map_err(in_file)?;
+    let stripped = !elf.sections.iter().any(|it| it.header.sh_type == table::SECTIONS[0]);
+    let debug = stripped.then(|| debug_file::find(&path, &elf)).flatten();
+    let debug = debug.map(|debug| file::elf_parts(&debug, &wanted)).transpose()?;
+    let debug = debug.as_deref().map(parsed).transpose().map_err(in_file)?;
+    let found = Finder {
+        table: Table::of(&elf, debug.as_ref()).map_err(broken).map_err(in_file)?,
+        code: Code::of(&path, &elf).map_err(broken).map_err(in_file)?,
+        path: &path,
+        pid,
+    };
+    found
+        .find(text, all)
+        .map_err(|error| match debug_file::expected(&path, &elf) {
+            Some(expected) if stripped && debug.is_none() && error.hint.is_none() => {
+                error.hint(format!("its debug symbols would be found as {}", expected.display()))
+            }
+            _ => error,
+        })
+        .map_err(in_file)
 }
 
-/// The name in the source, without the hash that Rust compilers add; a name of another language stays as
-/// it is.
-fn demangled(symbol: &str) -> String {
-    match rustc_demangle::try_demangle(symbol) {
-        Ok(name) => format!("{name:#}"),
-        Err(_) => symbol.to_owned(),
-    }
+/// Whether a file has a function that a text names, without a look at its debug symbols.
+fn defines(path: &Path, text: &str) -> Result<bool, Error> {
+    let bytes = file::elf_parts(path, &|_, it| table::SECTIONS.contains(&it.sh_type))?;
+    let elf = parsed(&bytes)?;
+    Ok(!Table::of(&elf, None).map_err(broken)?.named(text).is_empty())
 }
 
-/// A symbol that is code.
-struct CodeSymbol<'a> {
-    name: &'a str,
-    address: u64,
-    /// Whether it is an IFUNC, which only chooses the function that will be called.
-    picks: bool,
+fn parsed(bytes: &[u8]) -> Result<File<'_>, Error> {
+    File::parse(bytes).map_err(broken)
 }
 
-/// The offset of a function's first instruction in an ELF object's bytes.
-fn file_offset(bytes: &[u8], symbol: &str) -> Result<u64, Error> {
-    let broken = |error: ElfError| Error::usage(error.to_string());
-    let elf = File::parse(bytes).map_err(broken)?;
-    let functions = functions(&elf).map_err(broken)?;
-    let mut found: Vec<_> = functions.iter().filter(|function| function.name == symbol).collect();
-    if found.is_empty() && symbol.contains("::") {
-        found.extend(functions.iter().filter(|function| demangled(function.name) == symbol));
-    }
-    found.sort_by_key(|function| function.address);
-    found.dedup_by_key(|function| function.address);
-    let function = match found[..] {
-        [function] => function,
-        [] if functions.is_empty() => return Err(Error::usage("no symbols: it is stripped")),
-        [] => return Err(unknown(&functions, symbol)),
-        _ => {
-            let symbols: Vec<_> = found.iter().take(3).map(|function| function.name).collect();
-            let what = format!("{} functions named {symbol}", found.len());
-            // Several functions have this name, or several symbols have this name in the source.
-            return Err(match symbols.contains(&symbol) {
-                true => Error::usage(what),
-                false => Error::usage(what).hint(format!("try: {}", symbols.join(" or "))),
+fn broken(error: ElfError) -> Error {
+    Error::usage(error.to_string())
+}
+
+/// Finds functions in a file.
+struct Finder<'a> {
+    table: Table<'a>,
+    code: Code,
+    path: &'a Path,
+    pid: Option<u32>,
+}
+
+impl Finder<'_> {
+    fn find(&self, text: &str, all: bool) -> Result<Vec<UserFunction>, Error> {
+        if let Some(hex) = text.strip_prefix("0x") {
+            let address = u64::from_str_radix(hex, 16).map_err(|_| {
+                Error::usage(format!("{text} is no address: it is 0x and hexadecimal digits"))
+            })?;
+            return Ok(vec![self.at(text.to_owned(), address)?]);
+        }
+        let named = self.table.named(text);
+        match &named[..] {
+            [] => {}
+            [one] => {
+                self.table.check(one)?;
+                return Ok(vec![self.function(one)?]);
+            }
+            several if all => return several.iter().map(|one| self.function(one)).collect(),
+            several => return Err(table::several(text, several)),
+        }
+        if let Some((name, offset)) = offset(text) {
+            match &self.table.named(name)[..] {
+                [] => {}
+                [one] => return Ok(vec![self.within(one, offset)?]),
+                several => return Err(table::several(name, several)),
+            }
+        }
+        if names::is_exact(text) {
+            let error = self.table.unknown(text);
+            return Err(match self.table.imports(text) {
+                true => error.hint(format!("try: {}", self.definitions(text))),
+                false => error,
             });
         }
-    };
-    if function.picks {
-        return Err(Error::usage(format!(
-            "{symbol} is an IFUNC: a program chooses among functions for several CPUs when it starts"
-        )));
+        let matching = self.table.matching(text);
+        if matching.is_empty() {
+            return Err(Error::usage(format!("no function matches {text}")));
+        }
+        matching.iter().map(|one| self.function(one)).collect()
     }
-    let segments = elf.segments().map_err(broken)?;
-    offset_of(&segments, function.address)
-        .ok_or_else(|| Error::usage(format!("{symbol} is not in code that processes can run")))
-}
 
-/// The offset in the file of the code at this address.
-fn offset_of(segments: &[ProgramHeader], address: u64) -> Option<u64> {
-    let loaded = segments.iter().filter(|segment| segment.p_type == PT_LOAD);
-    let mut code = loaded.filter(|segment| segment.is_executable());
-    code.find_map(|segment| {
-        let within = address.checked_sub(segment.p_vaddr)?;
-        (within < segment.p_filesz).then(|| segment.p_offset.checked_add(within))?
-    })
-}
-
-/// Every function that the object itself defines, under the names that programs of today use.
-fn functions<'a>(elf: &File<'a>) -> Result<Vec<CodeSymbol<'a>>, ElfError> {
-    let versions = elf.sections.iter().find(|it| it.header.sh_type == SHT_GNU_VERSYM);
-    let versions = versions.and_then(|section| section.bytes).unwrap_or_default();
-    // The bit is in the byte that is the higher one.
-    let high = usize::from(elf.is_little_endian());
-    let hidden = |index: usize| versions.get(2 * index + high).is_some_and(|it| it & HIDDEN != 0);
-    let dynamic = elf.symbols(SHT_DYNSYM)?.into_iter().enumerate();
-    let dynamic = dynamic.filter(|(index, _)| !hidden(*index)).map(|(_, symbol)| symbol);
-    let all = elf.symbols(SHT_SYMTAB)?.into_iter().chain(dynamic);
-    let all = all.filter(|it| matches!(it.kind, STT_FUNC | STT_GNU_IFUNC) && it.section != 0);
-    let functions = all.filter_map(|symbol| {
-        // These names may end in a version: nanosleep@@GLIBC_2.2.5; an old version follows a single @.
-        let name = match symbol.name.split_once('@') {
-            Some((name, version)) => version.starts_with('@').then_some(name)?,
-            None => symbol.name,
+    /// The libraries of the file that define a function, as what to type.
+    fn definitions(&self, text: &str) -> String {
+        let defines = |library: &&str| {
+            let path = library::find(library, self.pid);
+            path.and_then(|path| defines(&path, text)).unwrap_or(false)
         };
-        Some(CodeSymbol { name, address: symbol.value, picks: symbol.kind == STT_GNU_IFUNC })
-    });
-    Ok(functions.collect())
+        let libraries = self.table.libraries().into_iter().filter(defines);
+        let words: Vec<_> = libraries.map(|library| format!("{library}:{text}")).collect();
+        if words.is_empty() { format!("LIBRARY:{text}") } else { words.join(" or ") }
+    }
+
+    fn function(&self, symbol: &CodeSymbol<'_>) -> Result<UserFunction, Error> {
+        let shown = symbol.shown();
+        let skipped = self.code.probed_after(symbol.address)?;
+        let offset = self.offset(&shown, symbol.address)? + skipped;
+        let entry = match self.code.go {
+            _ if symbol.address == self.code.entry => Entry::Uncalled,
+            Some(go) => Entry::Go(go),
+            None if symbol.is_cold() => Entry::Within,
+            None if UNCALLED.iter().any(|name| names::matches(name, symbol.name)) => {
+                Entry::Uncalled
+            }
+            None => Entry::Called,
+        };
+        Ok(UserFunction { path: self.path.to_owned(), symbol: shown, offset, pid: self.pid, entry })
+    }
+
+    /// A place in a function.
+    fn within(&self, symbol: &CodeSymbol<'_>, offset: u64) -> Result<UserFunction, Error> {
+        let shown = symbol.shown();
+        if offset >= symbol.size.max(1) {
+            return Err(Error::usage(format!("{shown} has only {} bytes", symbol.size)));
+        }
+        let name = format!("{shown}+{offset:#x}");
+        self.at(name, symbol.address + offset)
+    }
+
+    /// The place at this address.
+    fn at(&self, name: String, address: u64) -> Result<UserFunction, Error> {
+        let offset = self.offset(&name, address)?;
+        let symbol = self.table.at(address);
+        let start = symbol.map(|symbol| symbol.address).or_else(|| self.code.start_before(address));
+        let is_instruction = match start {
+            Some(start) => self.code.is_instruction(start, address)?,
+            None => false,
+        };
+        if !is_instruction {
+            return Err(Error::usage(format!(
+                "no instruction is known to begin at {name}: a probe in the middle of one would break the \
+                 program"
+            ))
+            .hint(match symbol {
+                Some(symbol) => format!("{} begins at {:#x}", symbol.shown(), symbol.address),
+                None => format!("see its instructions: objdump -d {}", self.path.display()),
+            }));
+        }
+        let entry = match (start == Some(address), symbol) {
+            (true, Some(symbol)) => self.function(&symbol)?.entry,
+            (true, None) if address == self.code.entry => Entry::Uncalled,
+            (true, None) => self.code.go.map_or(Entry::Called, Entry::Go),
+            (false, _) => Entry::Within,
+        };
+        Ok(UserFunction { path: self.path.to_owned(), symbol: name, offset, pid: self.pid, entry })
+    }
+
+    fn offset(&self, name: &str, address: u64) -> Result<u64, Error> {
+        self.code.offset_of(address).ok_or_else(|| {
+            Error::usage(format!("{name} is not in code that processes can run")).hint(format!(
+                "addresses are those that nm prints: its code is {}",
+                self.code.ranges()
+            ))
+        })
+    }
 }
 
-fn unknown(functions: &[CodeSymbol<'_>], symbol: &str) -> Error {
-    let error = Error::usage(format!("no function {symbol}"));
-    let name = |function: &CodeSymbol<'_>| match symbol.contains("::") {
-        true => demangled(function.name),
-        false => function.name.to_owned(),
+/// Functions that are jumped or returned to, without a call.
+const UNCALLED: [&str; 5] =
+    ["_start", "__restore", "__restore_rt", "__start_context", "_dl_runtime_resolve*"];
+
+/// The name and the offset of `SYMBOL+0x10` or `SYMBOL+16`.
+fn offset(text: &str) -> Option<(&str, u64)> {
+    let (name, offset) = text.rsplit_once('+')?;
+    let offset = match offset.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => offset.parse(),
     };
-    let likely = functions.iter().map(name);
-    let likely = likely.map(|name| (strsim::jaro_winkler(symbol, &name), name));
-    match likely.max_by(|one, other| one.0.total_cmp(&other.0)) {
-        Some((likeness, name)) if likeness > 0.85 => error.hint(format!("did you mean {name}?")),
-        _ => error,
-    }
+    Some((name, offset.ok()?))
 }

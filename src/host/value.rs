@@ -200,8 +200,18 @@ impl TracedValue {
                 "{expression}: only arg0 to arg5 and retval of a user function can be read"
             )));
         }
-        let mut of =
-            Typed { name: &function.symbol, btf: None, id: None, signature: None, types: None };
+        let arguments = match expression.at() {
+            At::Entry => Some(function.arguments()?),
+            At::Return => function.check_return().map(|()| None)?,
+        };
+        let mut of = Typed {
+            name: &function.symbol,
+            btf: None,
+            id: None,
+            signature: None,
+            types: None,
+            arguments,
+        };
         of.value(AttachKind::Uprobe, expression)
     }
 }
@@ -224,6 +234,8 @@ struct Typed<'a> {
     btf: Option<Btf<'a>>,
     id: Option<u32>,
     signature: Option<Signature>,
+    /// Where a user function has its arguments, which may be elsewhere than those of the kernel's functions.
+    arguments: Option<&'static [i32]>,
 }
 
 impl<'a> Typed<'a> {
@@ -233,8 +245,14 @@ impl<'a> Typed<'a> {
         of_type: &str,
         types: &'a KernelTypes,
     ) -> Result<Typed<'a>, Error> {
-        let mut of =
-            Typed { name, types: Some(types), btf: types.btf()?, id: None, signature: None };
+        let mut of = Typed {
+            name,
+            types: Some(types),
+            btf: types.btf()?,
+            id: None,
+            signature: None,
+            arguments: None,
+        };
         if let Some(btf) = &mut of.btf {
             let found = btf.find_all(&[(kind, of_type)]).map_err(|error| types.error(&error))?;
             if let Some((id, record)) = found[0] {
@@ -277,7 +295,8 @@ impl<'a> Typed<'a> {
                         "the registers of a function's arguments on {arch} are unknown"
                     ))
                 })?;
-                let argument = registers.arguments.get(words).copied();
+                let arguments = self.arguments.unwrap_or(registers.arguments);
+                let argument = arguments.get(words).copied();
                 let register = if result { Some(registers.result) } else { argument };
                 register.ok_or_else(|| {
                     Error::failed(format!(

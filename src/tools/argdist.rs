@@ -57,7 +57,8 @@ enum TracedPlace {
     Function(String),
     /// By category and name.
     Tracepoint(String, String),
-    User(UserFunction),
+    /// Functions of one file.
+    User(Vec<UserFunction>),
 }
 
 /// Counts the values that a program finds at a function or a tracepoint.
@@ -82,10 +83,11 @@ impl Argdist {
         distribution::check_pid(options.pid)?;
         let buckets = options.buckets.clone().unwrap_or(Buckets::Log2);
         buckets.check()?;
-        let in_file = options.function.split_once(':').filter(|(path, _)| path.contains('/'));
+        let in_file = UserFunction::split(&options.function, options.pid);
         let traced = match (in_file, Pattern::parse(&options.function)) {
-            (Some((path, symbol)), _) => {
-                TracedPlace::User(UserFunction::find(Path::new(path), symbol, options.pid)?)
+            (Some((file, text)), _) => {
+                let (file, at) = (Path::new(file), options.value.at());
+                TracedPlace::User(UserFunction::one_or_pattern(file, text, at, options.pid)?)
             }
             (None, pattern) if !pattern.is_exact() => {
                 return Err(Error::usage("a pattern: one function or tracepoint is wanted"));
@@ -136,9 +138,10 @@ impl Argdist {
             TracedPlace::Tracepoint(category, name) => {
                 TracedValue::of_tracepoint(category, name, kind, asked, types)?
             }
-            TracedPlace::User(function) => {
-                let value = TracedValue::of_user_function(function, asked)?;
-                let functions = std::slice::from_ref(function);
+            TracedPlace::User(functions) => {
+                // All functions of a file are called in the same way.
+                let first = functions.first().ok_or_else(|| Error::failed("no function"))?;
+                let value = TracedValue::of_user_function(first, asked)?;
                 return Ok((Attach::at_user_functions(functions, kind, asked.at()), value));
             }
         };
@@ -245,7 +248,16 @@ impl Tool for Argdist {
 
     fn what(&self) -> String {
         match &self.traced {
-            TracedPlace::User(function) => format!("{} of {function}", self.options.value),
+            TracedPlace::User(functions) => match &functions[..] {
+                [function] => format!("{} of {function}", self.options.value),
+                _ => {
+                    let count = functions.len();
+                    format!(
+                        "{} of {count} functions: {}",
+                        self.options.value, self.options.function
+                    )
+                }
+            },
             _ => format!("{} of {}", self.options.value, self.options.function),
         }
     }

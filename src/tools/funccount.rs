@@ -1,12 +1,16 @@
-//! Calls of kernel functions and hits of tracepoints.
+//! Calls of functions, of the kernel or of programs, and hits of tracepoints.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::Tool;
 use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::Error;
 use crate::host::names::{self, KernelFunction, Pattern};
-use crate::host::{Attach, AttachKind, Kprobe, KprobeMulti, RawTp, Tracepoint, refusal};
+use crate::host::{
+    Attach, AttachKind, Kprobe, KprobeMulti, RawTp, Tracepoint, Uprobe, UprobeMulti, UserFunction,
+    refusal,
+};
 use crate::programs::funccount::{self as program, By, COUNTS, FULL, PlaceNumber};
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
@@ -18,7 +22,8 @@ use crate::sys::link::At;
 /// What is counted, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Functions (`vfs_read`) and tracepoints (`sched:sched_switch`), by name or pattern.
+    /// Functions (`vfs_read`), tracepoints (`sched:sched_switch`) and functions of executables and libraries
+    /// (`c:malloc`, `/bin/app:work*`), by name or pattern.
     pub patterns: Vec<String>,
     /// What a count is kept for.
     pub by: By,
@@ -43,11 +48,40 @@ pub struct Funccount {
     functions: Vec<KernelFunction>,
     /// Category and name.
     tracepoints: Vec<(String, String)>,
-    /// How many functions and how many tracepoints are attached, once they are.
-    attached: Option<(usize, usize)>,
+    users: Vec<UserPlace>,
+    /// How many functions, tracepoints and user functions are attached, once they are.
+    attached: Option<[usize; 3]>,
     counters: Counters,
     keyed: KeyedCounters,
     full: Counters,
+}
+
+/// A function of an executable or a library that is counted.
+struct UserPlace {
+    /// As it was asked for: `c:malloc`.
+    label: String,
+    function: UserFunction,
+    /// Whether only a pattern found it.
+    optional: bool,
+}
+
+/// The functions that words such as `c:malloc` name and match, each once, those of a file side by side.
+fn user_places(words: &[(&str, &str)], pid: Option<u32>) -> Result<Vec<UserPlace>, Error> {
+    let mut places = vec![];
+    for (file, text) in words {
+        for function in UserFunction::find_all(Path::new(file), text, pid)? {
+            let label = format!("{file}:{}", function.symbol);
+            places.push(UserPlace { label, optional: !names::is_exact(text), function });
+        }
+    }
+    places.sort_by(|one, other| {
+        let key = |place: &UserPlace| (place.function.offset, place.optional);
+        one.function.path.cmp(&other.function.path).then(key(one).cmp(&key(other)))
+    });
+    places.dedup_by(|one, other| {
+        one.function.path == other.function.path && one.function.offset == other.function.offset
+    });
+    Ok(places)
 }
 
 /// The category whose events are made of two tracepoints, which only perf distinguishes.
@@ -59,7 +93,17 @@ impl Funccount {
     /// # Errors
     /// A pattern matches nothing on this host, or what there is cannot be read.
     pub fn new(options: Options) -> Result<Funccount, Error> {
-        let patterns: Vec<_> = options.patterns.iter().map(|word| Pattern::parse(word)).collect();
+        let pid = options.pid.map(|pid| pid as u32);
+        let mut users = vec![];
+        let kernel = options.patterns.iter().filter(|word| match UserFunction::split(word, pid) {
+            Some(user) => {
+                users.push(user);
+                false
+            }
+            None => true,
+        });
+        let patterns: Vec<_> = kernel.map(|word| Pattern::parse(word)).collect();
+        let users = user_places(&users, pid)?;
         let (mut functions, mut tracepoints) = (vec![], vec![]);
         for pattern in &patterns {
             match pattern {
@@ -80,6 +124,7 @@ impl Funccount {
             patterns,
             functions,
             tracepoints,
+            users,
             attached: None,
             counters: Counters::default(),
             keyed: KeyedCounters::default(),
@@ -131,6 +176,33 @@ impl Funccount {
         tracepoints.map(plan).collect()
     }
 
+    /// One program for the functions of a file, or one for each function.
+    fn user_plans(&self, kind: AttachKind) -> Result<Vec<Plan>, Error> {
+        let options = program::Options { by: self.options.by, pid: self.options.pid };
+        let first = (self.functions.len() + self.tracepoints.len()) as u32;
+        let (mut plans, mut number) = (vec![], first);
+        for file in self.users.chunk_by(|one, other| one.function.path == other.function.path) {
+            let plan = |attach, number, optional| {
+                let plan = Plan::new(self.name(), attach, program::program(number, options)?);
+                Ok::<_, Error>(Plan { optional, ..plan })
+            };
+            if kind == AttachKind::UprobeMulti {
+                let functions = file.iter().map(|place| place.function.clone()).collect();
+                let attach =
+                    UprobeMulti::new(functions, At::Entry).with_cookies_from(number.into());
+                let places = first + self.users.len() as u32;
+                plans.push(plan(Attach::from(attach), PlaceNumber::Cookie(places), false)?);
+            } else {
+                for (place, number) in file.iter().zip(number..) {
+                    let attach = Uprobe::new(place.function.clone(), At::Entry);
+                    plans.push(plan(attach.into(), PlaceNumber::Number(number), place.optional)?);
+                }
+            }
+            number += file.len() as u32;
+        }
+        Ok(plans)
+    }
+
     fn label(&self) -> LabelName {
         match self.options.by {
             By::Function => LabelName::new("function", "FUNC"),
@@ -161,9 +233,13 @@ impl Tool for Funccount {
             1 => Some(format!("1 {what}")),
             _ => Some(format!("{count} {what}s")),
         };
-        let (functions, tracepoints) =
-            self.attached.unwrap_or((self.functions.len(), self.tracepoints.len()));
-        let what = [some(functions, "function"), some(tracepoints, "tracepoint")];
+        let found = [self.functions.len(), self.tracepoints.len(), self.users.len()];
+        let [functions, tracepoints, users] = self.attached.unwrap_or(found);
+        let what = [
+            some(functions, "function"),
+            some(tracepoints, "tracepoint"),
+            some(users, "user function"),
+        ];
         what.into_iter().flatten().collect::<Vec<_>>().join(" and ")
     }
 
@@ -179,7 +255,7 @@ impl Tool for Funccount {
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        let places = (self.functions.len() + self.tracepoints.len()) as u32;
+        let places = (self.functions.len() + self.tracepoints.len() + self.users.len()) as u32;
         program::maps(self.options.by, places, self.options.max_keys)
     }
 
@@ -191,6 +267,10 @@ impl Tool for Funccount {
         }
         if !self.tracepoints.is_empty() {
             groups.push(Group::new(vec![AttachKind::RawTp], |_, _| self.tracepoint_plans()));
+        }
+        if !self.users.is_empty() {
+            let kinds = AttachKind::OF_USER_FUNCTIONS.to_vec();
+            groups.push(Group::new(kinds, |kind, _| self.user_plans(kind)));
         }
         groups
     }
@@ -213,12 +293,15 @@ impl Tool for Funccount {
     }
 
     fn begin(&mut self, session: &Session) -> Result<(), Error> {
-        let mut attached = (0, 0);
+        let mut attached = [0; 3];
         for program in &session.attached {
             match program.kind {
-                AttachKind::KprobeMulti => attached.0 += self.functions.len(),
-                AttachKind::Kprobe => attached.0 += 1,
-                _ => attached.1 += 1,
+                AttachKind::KprobeMulti => attached[0] += self.functions.len(),
+                AttachKind::Kprobe => attached[0] += 1,
+                // One for each file.
+                AttachKind::UprobeMulti => attached[2] = self.users.len(),
+                AttachKind::Uprobe => attached[2] += 1,
+                _ => attached[1] += 1,
             }
         }
         self.attached = Some(attached);
@@ -239,7 +322,9 @@ impl Tool for Funccount {
             let tracepoints = self.tracepoints.iter();
             let tracepoints = tracepoints.map(|(category, name)| format!("{category}:{name}"));
             let counted = counted.interval.into_iter().zip(counted.total);
-            for (name, (interval, total)) in functions.chain(tracepoints).zip(counted) {
+            let users = self.users.iter().map(|place| place.label.clone());
+            for (name, (interval, total)) in functions.chain(tracepoints).chain(users).zip(counted)
+            {
                 add(LabelValue::text(&name), interval, total);
             }
         } else {

@@ -10,6 +10,7 @@ use crate::aggregate::{Counters, Distributions, counters::unreadable};
 use crate::btf::TypeKind;
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, CallFrame, Fentry, Kprobe, UserFunction, refusal};
+use crate::programs::funccount::PlaceNumber;
 use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
 };
@@ -22,7 +23,8 @@ use crate::sys::map::Entries;
 /// What is measured, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// A function of the kernel, or `PATH:SYMBOL` for one of an executable or a library.
+    /// A function of the kernel, or `FILE:SYMBOL` or `FILE:PATTERN` for those of an executable or a library,
+    /// whose calls are measured together: see [`UserFunction::find`].
     pub function: String,
     /// How to attach to a function of the kernel.
     pub attach: Choice,
@@ -58,7 +60,8 @@ const AT: [At; 2] = [At::Entry, At::Return];
 /// Measures the time from a function's entry to its return.
 pub struct Funclatency {
     options: Options,
-    user: Option<UserFunction>,
+    /// Functions of one file; none if it is a function of the kernel.
+    user: Vec<UserFunction>,
     kinds: Vec<AttachKind>,
     program: program::Options,
     buckets: Arc<[Bucket]>,
@@ -75,21 +78,24 @@ impl Funclatency {
     pub fn new(options: Options) -> Result<Funclatency, Error> {
         distribution::check_pid(options.pid)?;
         options.buckets.check()?;
-        let user = options.function.split_once(':');
-        let user =
-            user.map(|(path, symbol)| UserFunction::find(Path::new(path), symbol, options.pid));
-        let user = user.transpose()?;
-        let kinds = options.attach.among(match user {
-            Some(_) => &AttachKind::OF_USER_FUNCTIONS,
-            None if Kprobe::address(&options.function).is_some() => &[AttachKind::Kprobe],
+        let user = match options.function.split_once(':') {
+            Some((file, text)) => {
+                UserFunction::one_or_pattern(Path::new(file), text, At::Return, options.pid)?
+            }
+            None => vec![],
+        };
+        let kinds = options.attach.among(match user[..] {
+            [] if Kprobe::address(&options.function).is_some() => &[AttachKind::Kprobe],
             // A return that a kretprobe misses is a call that is not measured.
-            None => &[AttachKind::Fentry, AttachKind::Kprobe],
+            [] => &[AttachKind::Fentry, AttachKind::Kprobe],
+            _ => &AttachKind::OF_USER_FUNCTIONS,
         })?;
         let program = program::Options {
             unit: options.unit.in_base() as i32,
             buckets: options.buckets.clone(),
             pid: options.pid,
             by_pid: options.by_pid.then_some(options.max_keys),
+            several: user.len() > 1,
         };
         Ok(Funclatency {
             user,
@@ -145,9 +151,13 @@ impl Tool for Funclatency {
     }
 
     fn what(&self) -> String {
-        match &self.user {
-            Some(function) => format!("the latency of {function}"),
-            None => format!("the latency of {}", self.options.function),
+        match &self.user[..] {
+            [] => format!("the latency of {}", self.options.function),
+            [function] => format!("the latency of {function}"),
+            [first, ..] => {
+                let (count, file) = (self.user.len(), first.path.display());
+                format!("the latency of {count} functions of {file}")
+            }
         }
     }
 
@@ -171,14 +181,8 @@ impl Tool for Funclatency {
     fn groups(&self) -> Vec<Group<'_>> {
         vec![Group::new(self.kinds.clone(), |kind, types| {
             let name = self.options.function.clone();
-            let (entries, exits, frame) = match (&self.user, kind) {
-                (Some(user), _) => {
-                    let functions = std::slice::from_ref(user);
-                    let [entries, exits] =
-                        AT.map(|at| Attach::at_user_functions(functions, kind, at));
-                    (entries, exits, CallFrame::of_probes()?)
-                }
-                (None, AttachKind::Fentry) => {
+            let (places, frame) = match (&self.user[..], kind) {
+                ([], AttachKind::Fentry) => {
                     Fentry::check_name(&name)?;
                     let id =
                         types.btf()?.map(|mut btf| btf.find_id(TypeKind::Func, &name)).transpose();
@@ -187,19 +191,36 @@ impl Tool for Funclatency {
                         return Err(refusal::no_function(&name));
                     }
                     let id = id.flatten().filter(|_| !types.are_from_file());
-                    let [entry, exit] = AT.map(|at| vec![Fentry::new(&*name, id, at).into()]);
-                    (entry, exit, CallFrame::Context)
+                    (AT.map(|at| vec![Fentry::new(&*name, id, at).into()]), CallFrame::Context)
                 }
-                (None, _) => {
-                    let [entry, exit] = AT.map(|at| vec![Kprobe::new(&*name, at).into()]);
-                    (entry, exit, CallFrame::of_probes()?)
+                ([], _) => {
+                    (AT.map(|at| vec![Kprobe::new(&*name, at).into()]), CallFrame::of_probes()?)
                 }
+                (user, _) => (
+                    AT.map(|at| Attach::at_user_functions(user, kind, at)),
+                    CallFrame::of_probes()?,
+                ),
             };
-            let (entered, returned) =
-                (program::entered(frame, &self.program)?, program::returned(frame, &self.program)?);
-            let entries = entries.into_iter().map(|at| Plan::new("entered", at, entered.clone()));
-            let exits = exits.into_iter().map(|at| Plan::new("returned", at, returned.clone()));
-            Ok(entries.chain(exits).collect())
+            let mut plans = vec![];
+            for (places, at) in places.into_iter().zip(AT) {
+                for (place, number) in places.into_iter().zip(0..) {
+                    let number = match kind {
+                        AttachKind::UprobeMulti => PlaceNumber::Cookie(self.user.len() as u32),
+                        _ => PlaceNumber::Number(number),
+                    };
+                    plans.push(match at {
+                        At::Entry => {
+                            let program = program::entered(frame, number, &self.program)?;
+                            Plan::new("entered", place, program)
+                        }
+                        At::Return => {
+                            let program = program::returned(frame, number, &self.program)?;
+                            Plan::new("returned", place, program)
+                        }
+                    });
+                }
+            }
+            Ok(plans)
         })]
     }
 

@@ -2,21 +2,25 @@
 
 use rawbpf::aggregate::Buckets;
 use rawbpf::host::CallFrame;
+use rawbpf::programs::funccount::PlaceNumber;
 use rawbpf::programs::funclatency::{self, Options, entered, returned};
 
 /// As on x86_64.
 const STACK: CallFrame = CallFrame::StackPointer { register: 152, popped: 8 };
 
+/// Of several functions by one program.
+const PLACE: PlaceNumber = PlaceNumber::Cookie(3);
+
 #[track_caller]
 fn check(name: &str, frame: CallFrame, options: &Options) {
     let maps = funclatency::maps(options);
     let maps: Vec<_> = maps.iter().map(|map| map.name.as_str()).collect();
-    super::check(&format!("{name}-entered"), &entered(frame, options).unwrap(), &maps);
-    super::check(&format!("{name}-returned"), &returned(frame, options).unwrap(), &maps);
+    super::check(&format!("{name}-entered"), &entered(frame, PLACE, options).unwrap(), &maps);
+    super::check(&format!("{name}-returned"), &returned(frame, PLACE, options).unwrap(), &maps);
 }
 
 fn options(buckets: Buckets) -> Options {
-    Options { unit: 1000, buckets, pid: None, by_pid: None }
+    Options { unit: 1000, buckets, pid: None, by_pid: None, several: false }
 }
 
 #[test]
@@ -35,6 +39,12 @@ fn trampoline_of_one_process_in_linear_nanoseconds() {
 fn custom_by_pid() {
     let options = Options { by_pid: Some(64), ..options(Buckets::Custom(vec![10, 1000])) };
     check("funclatency-by-pid-custom", STACK, &options);
+}
+
+#[test]
+fn several_functions() {
+    let options = Options { several: true, ..options(Buckets::Log2) };
+    check("funclatency-several", STACK, &options);
 }
 
 #[test]

@@ -62,6 +62,9 @@ impl Probe for Uprobe {
 
     fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
         let function = &self.function;
+        if self.at == At::Return {
+            function.check_return()?;
+        }
         let path = c_string(&function.path.to_string_lossy())?;
         let event = PerfEvent::uprobe(&path, function.offset, self.at, function.pid);
         let event = event.map_err(|error| refused(function, &error))?;

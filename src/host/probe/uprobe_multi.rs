@@ -116,6 +116,9 @@ impl Probe for UprobeMulti {
     }
 
     fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
+        if self.at == At::Return {
+            self.functions.iter().try_for_each(UserFunction::check_return)?;
+        }
         let prog = load()?;
         let link = self.link(&prog)?;
         Ok(Attachment { place: self.place(), prog, link })
