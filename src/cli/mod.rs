@@ -30,6 +30,7 @@ mod schedule;
 mod stop;
 mod streams;
 mod tables;
+mod terminal;
 mod time;
 mod trace;
 mod verify;

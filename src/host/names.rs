@@ -205,7 +205,7 @@ pub fn tracepoints(patterns: &[(&str, &str)]) -> Result<Vec<(String, String)>, E
 
 /// Whether a name fits a pattern, in which `*` stands for any text, `?` for any character and `[ab]`
 /// for one of these.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut p, mut n) = (0, 0);
     // Where to go on when what followed the last star did not fit.

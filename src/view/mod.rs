@@ -23,6 +23,7 @@ pub mod color;
 pub mod dump;
 pub mod duration;
 pub mod elements;
+pub mod fitted;
 pub mod frequency;
 pub mod graph;
 pub mod heatmap;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use rawbpf::btf;
@@ -11,6 +12,7 @@ use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Load, Map, MapSpec, MapType, MapTypes, Prog, ProgramType, object, prog};
 use serde_json::{Value, json};
 
+use crate::step::Stepping;
 use crate::tool::{self, Tool};
 
 /// The lines by type and id.
@@ -53,6 +55,13 @@ fn program(name: &str) -> Prog {
     a.exit();
     let insns = encode(a.finish().unwrap().insns(), Endian::HOST);
     prog::load(&Load { name, insns: &insns, ..Load::new(ProgramType::SocketFilter) }).unwrap()
+}
+
+/// Held while the kernel counts runs, or must not.
+static COUNTING: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    COUNTING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn run(prog: &Prog) {
@@ -158,7 +167,7 @@ fn objects_tell_who_holds_them_and_each_other() {
     assert_eq!((&link["prog_id"], &program["link_ids"]), (&program["id"], &json!([id(link)])));
     assert_eq!(program["processes"], json!([{"pid": tool.id(), "comm": "rawbpf"}]));
     assert_eq!(link["attached"]["tp_name"], "block_rq_issue");
-    let output = tool::run("list", &[]);
+    let output = tool::run("list", &["--wide"]);
     let rows: Vec<_> = output.stdout.lines().collect();
     let row = |id: u64| rows.iter().find(|row| row.trim_start().starts_with(&format!("{id} ")));
     let (held, text) = (format!("rawbpf {}", tool.id()), row(id(program)).unwrap());
@@ -204,6 +213,7 @@ fn a_file_that_pins_an_object_holds_it() {
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn runs_are_told_to_the_last() {
+    let _alone = alone();
     let prog = program("counted");
     let prog_id = u64::from(object::prog_info(prog.as_fd()).unwrap().id);
     let counting = object::enable_stats().unwrap();
@@ -218,6 +228,7 @@ fn runs_are_told_to_the_last() {
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn stats_are_those_of_the_seconds_that_were_asked_for() {
+    let _alone = alone();
     let (busy, idle) = (program("busy"), program("idle"));
     let prog_id = |prog: &Prog| u64::from(object::prog_info(prog.as_fd()).unwrap().id);
     let counting = object::enable_stats().unwrap();
@@ -264,6 +275,151 @@ fn words_choose_what_is_listed() {
 }
 
 #[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_table_fits_80_columns_where_there_is_no_terminal() {
+    let _alone = alone();
+    let _tools = [["--attach", "tp_btf", "3600"], ["--attach", "raw_tp", "3600"]]
+        .map(|args| Tool::start("biolatency", &args));
+    let _prog = program("fifteen_letters");
+    let _map = Map::create(&MapSpec::new("fifteen_letters", MapType::Array, 4, 8, 1)).unwrap();
+    let wide = tool::run("list", &["--wide"]).stdout;
+    assert!(wide.lines().any(|line| line.chars().count() > 80), "{wide}");
+    for args in [&[][..], &["programs", "--stats", "10ms"], &["--live", "10ms", "1"]] {
+        let output = tool::run("list", args);
+        assert_eq!(output.code, Some(0), "{args:?}: {}", output.stderr);
+        for line in output.stdout.lines() {
+            assert!(line.chars().count() <= 80, "{args:?}: {line}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_name_a_key_and_a_number_choose_rows_and_their_order() {
+    let _alone = alone();
+    let progs = ["name_one", "name_two", "name_three", "a_name_of_fifte"].map(program);
+    let ids = progs.each_ref().map(|prog| object::prog_info(prog.as_fd()).unwrap().id);
+    let listed = |args: &[&str]| {
+        let output = tool::run("list", &[&["programs", "--json"], args].concat());
+        assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{args:?}");
+        let lines = output.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.map(|line| id(&line) as u32).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&["--name", "name_t*"]), [ids[1], ids[2]]);
+    assert_eq!(listed(&["--name", "name_one"]), [ids[0]]);
+    assert!(listed(&["--name", "name_"]).is_empty());
+    // The kernel keeps 15 bytes.
+    assert_eq!(listed(&["--name", "a_name_of_fifteen_and_more"]), [ids[3]]);
+    assert_eq!(listed(&["--name", "name_*", "--sort", "name"]), [ids[0], ids[2], ids[1]]);
+    assert_eq!(listed(&["--name", "name_*", "--sort", "name", "--top", "1"]), [ids[0]]);
+    let counting = object::enable_stats().unwrap();
+    (0..9).for_each(|_| run(&progs[2]));
+    (0..3).for_each(|_| run(&progs[0]));
+    drop(counting);
+    assert_eq!(listed(&["--name", "name_*", "--sort", "runs"]), [ids[2], ids[0], ids[1]]);
+    let maps = ["small", "large"].map(|name| {
+        let entries = if name == "large" { 100_000 } else { 1 };
+        Map::create(&MapSpec::new(name, MapType::Array, 4, 8, entries)).unwrap()
+    });
+    let output = tool::run("list", &["maps", "--sort", "memory", "--json", "--name", "[sl]*"]);
+    let of = |name: &str| output.stdout.find(&format!("\"name\":\"{name}\"")).unwrap();
+    assert!(of("large") < of("small"), "{}", output.stdout);
+    drop(maps);
+}
+
+/// Each run is in one interval and no other.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn live_costs_have_each_run_once() {
+    let _alone = alone();
+    let prog = program("lively");
+    let mut child = std::process::Command::new(tool::RAWBPF)
+        .args(["list", "--live", "100ms", "--json", "--name", "lively"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = [0; 8];
+    // It counts by now.
+    std::io::Read::read_exact(child.stderr.as_mut().unwrap(), &mut said).unwrap();
+    for _ in 0..5 {
+        (0..200).for_each(|_| run(&prog));
+        thread::sleep(std::time::Duration::from_millis(70));
+    }
+    thread::sleep(std::time::Duration::from_millis(200));
+    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::SIGTERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() > 3, "{text}");
+    let costs = lines.iter().flat_map(|line| line["programs"].as_array().unwrap());
+    let mut runs = 0;
+    for cost in costs {
+        assert_eq!(cost["name"], "lively");
+        let (time, percent) = (&cost["run_time_ns"], &cost["cpu_percent"]);
+        assert!(time.as_u64() > Some(0) && percent.as_f64() > Some(0.0), "{cost}");
+        runs += cost["run_cnt"].as_u64().unwrap();
+    }
+    assert_eq!(runs, 1000);
+    for pair in lines.windows(2) {
+        assert_eq!(pair[0]["end_monotonic_ns"], pair[1]["start_monotonic_ns"]);
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn live_costs_are_plain_tables_where_there_is_no_terminal() {
+    let _alone = alone();
+    let _prog = program("idle");
+    let output = tool::run("list", &["--live", "50ms", "2", "--top", "3"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(output.stderr.contains("Interval 0.05 secs."), "{}", output.stderr);
+    assert_eq!(output.stdout.matches("PROGRAM  ").count(), 2, "{}", output.stdout);
+    assert_eq!(output.stdout.matches("% of a CPU").count(), 2, "{}", output.stdout);
+    assert!(!output.stdout.contains('\x1b'), "{}", output.stdout);
+    for (args, why) in [
+        (&["--live", "maps"][..], "--live shows programs: maps cost no time"),
+        (&["5"], "an interval is for --live"),
+        (&["--live", "1", "2", "3"], "3 is one number too many"),
+        (&["--live", "0"], "from 1ms to 1d"),
+    ] {
+        let output = tool::run("list", args);
+        assert_eq!(output.code, Some(2), "{args:?}");
+        assert!(output.stderr.contains(why), "{args:?}: {}", output.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn live_costs_are_drawn_on_a_terminal_which_is_given_back() {
+    let _alone = alone();
+    let prog = program("drawn");
+    for end in ["q", "signal"] {
+        let live = "exec \"$RAWBPF\" list --live 100ms --top 5";
+        let mut screen = Stepping::start("", live);
+        screen.shows("rawbpf list --live");
+        let drawn = tool::eventually(std::time::Duration::from_secs(20), || {
+            (0..100).for_each(|_| run(&prog));
+            screen.screen().contains("drawn")
+        });
+        assert!(drawn, "{}", screen.screen());
+        screen.shows("PROGRAM");
+        screen.shows("t time*");
+        screen.press("n");
+        screen.shows("n name*");
+        if end == "q" {
+            screen.press("q");
+            assert_eq!(screen.end().code(), Some(0));
+        } else {
+            screen.signal(nix::sys::signal::SIGTERM);
+            screen.end();
+        }
+    }
+}
+
+#[test]
 #[ignore = "needs root to hide /proc: run tests/run"]
 fn what_is_missing_without_proc_is_said() {
     let prog = program("unseen");
@@ -291,7 +447,7 @@ fn processes_that_hide_what_they_hold_are_counted() {
 #[test]
 #[ignore = "needs root to become nobody: run tests/run"]
 fn nobody_is_told_which_privilege_is_missing() {
-    for arguments in ["", "--json", "--stats 1"] {
+    for arguments in ["", "--json", "--stats 1", "--live"] {
         let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all";
         let output = tool::shell(&format!("{nobody} $RAWBPF list {arguments}"));
         assert_eq!((output.code, output.stdout.as_str()), (Some(77), ""), "{arguments}");

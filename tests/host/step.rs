@@ -29,7 +29,7 @@ end:
 ";
 
 /// A terminal with the tool in it.
-struct Stepping {
+pub struct Stepping {
     child: Child,
     terminal: OwnedFd,
     keys: File,
@@ -42,7 +42,7 @@ struct Stepping {
 impl Stepping {
     /// Runs a shell command on a terminal of 100 columns and 30 lines, in which `$RAWBPF` is the tool
     /// and `$FILE` has this text.
-    fn start(text: &str, command: &str) -> Stepping {
+    pub fn start(text: &str, command: &str) -> Stepping {
         let size = Winsize { ws_row: 30, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = openpty(&size, None).unwrap();
         let slave = || Stdio::from(pty.slave.try_clone().unwrap());
@@ -71,12 +71,12 @@ impl Stepping {
         Stepping { child, terminal: pty.slave, keys, said, before, file }
     }
 
-    fn said(&self) -> String {
+    pub fn said(&self) -> String {
         String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
     }
 
     /// What is on the screen, without its looks.
-    fn screen(&self) -> String {
+    pub fn screen(&self) -> String {
         let said = self.said();
         let last = said.rsplit("\x1b[H").next().unwrap_or_default();
         let mut text = String::new();
@@ -89,25 +89,25 @@ impl Stepping {
         text
     }
 
-    fn shows(&self, text: &str) {
+    pub fn shows(&self, text: &str) {
         let shown = eventually(Duration::from_secs(20), || self.screen().contains(text));
         assert!(shown, "{text:?} is not on the screen:\n{}", self.screen());
     }
 
-    fn press(&mut self, keys: &str) {
+    pub fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
 
     /// Whether the terminal prints what is typed, as it did before.
-    fn is_given_back(&self) -> bool {
+    pub fn is_given_back(&self) -> bool {
         tcgetattr(&self.terminal).unwrap() == self.before
     }
 
-    fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
     }
 
-    fn end(&mut self) -> ExitStatus {
+    pub fn end(&mut self) -> ExitStatus {
         let ended =
             eventually(Duration::from_secs(20), || self.child.try_wait().unwrap().is_some());
         assert!(ended, "it does not end:\n{}", self.screen());

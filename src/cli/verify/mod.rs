@@ -6,7 +6,6 @@ mod logs;
 mod show;
 mod shown;
 mod step;
-mod terminal;
 mod walk;
 
 use std::ffi::{OsStr, OsString};

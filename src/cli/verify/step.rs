@@ -2,9 +2,9 @@
 
 use std::io::{self, IsTerminal};
 
-use super::terminal::{Pressed, RawTerminal};
 use crate::cli::report;
 use crate::cli::stop::Stop;
+use crate::cli::terminal::{Pressed, RawTerminal};
 use crate::error::Error;
 use crate::verifier::draw::stepper::{SteppedProgram, Stepper};
 use crate::verifier::verified::{SHOWN_MAX, Verified};
@@ -44,7 +44,7 @@ pub fn run(programs: &[Verified]) -> Result<(), Stop> {
     loop {
         let (width, height) = terminal.size();
         terminal.draw(&stepper.screen(width, height)).map_err(unusable)?;
-        match terminal.wait().map_err(unusable)? {
+        match terminal.wait(None).map_err(unusable)? {
             Pressed::End => return Ok(()),
             Pressed::Keys(keys) => {
                 for key in keys {

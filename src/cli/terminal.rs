@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Instant;
 use std::{panic, thread};
 
 use nix::errno::Errno;
@@ -90,12 +91,18 @@ impl RawTerminal {
         (&self.device.screen).write_all(escapes(lines, self.color).as_bytes())
     }
 
-    /// Waits for keys, or for anything else that makes a new screen necessary.
+    /// Waits for keys, or for anything else that makes a new screen necessary, such as that it is time for
+    /// one.
     ///
     /// # Errors
     /// The terminal cannot be read.
-    pub fn wait(&self) -> io::Result<Pressed> {
-        if !self.readable(PollTimeout::NONE)? {
+    pub fn wait(&self, until: Option<Instant>) -> io::Result<Pressed> {
+        let timeout = until.map_or(PollTimeout::NONE, |until| {
+            let left = until.saturating_duration_since(Instant::now());
+            // A little late rather than a little early.
+            PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)
+        });
+        if !self.readable(timeout)? {
             self.signalled()?;
             return Ok(Pressed::Keys(vec![]));
         }
