@@ -1,6 +1,7 @@
 //! The builder: one method for each instruction.
 
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::AsmError;
@@ -8,7 +9,7 @@ use super::frame::Frame;
 use super::helper::Helper;
 use super::instruction::*;
 use super::mem::{self, Addr, AtomicWidth, Field, Mem, Offset};
-use super::program::{Line, MapRef, Program, Written};
+use super::program::{Line, MapRef, Program, Text, Written};
 use super::reg::{Fp, R, Reg, W};
 use super::slot::Endian;
 use super::source_text::SourceText;
@@ -152,6 +153,10 @@ pub struct Asm {
     source: Option<&'static SourceText>,
     insns: Vec<Insn>,
     lines: Vec<&'static Location<'static>>,
+    /// The text whose lines are shown instead, and the place in it of each instruction.
+    text: Option<(Arc<Text>, Vec<(u32, u32)>)>,
+    /// The line and column of the instructions that follow.
+    place_in_text: (u32, u32),
     labels: Vec<LabelState>,
     jumps: Vec<(usize, LabelId)>,
     unresolved: Vec<(usize, Field)>,
@@ -473,6 +478,8 @@ impl Asm {
             source: None,
             insns: vec![],
             lines: vec![],
+            text: None,
+            place_in_text: (1, 1),
             labels: vec![],
             jumps: vec![],
             unresolved: vec![],
@@ -480,11 +487,25 @@ impl Asm {
         }
     }
 
+    /// An empty program that is made from a text: its lines are shown beside the instructions, as
+    /// [`Asm::line`] says.
+    pub fn with_text(text: &Arc<Text>) -> Asm {
+        Asm { text: Some((text.clone(), vec![])), ..Asm::new() }
+    }
+
+    /// The instructions that follow come from this line and column of the text, both from 1.
+    pub fn line(&mut self, line: u32, column: u32) {
+        self.place_in_text = (line, column);
+    }
+
     /// Adds an instruction.
     #[track_caller]
     pub fn push(&mut self, insn: Insn) {
         self.insns.push(insn);
         self.lines.push(Location::caller());
+        if let Some((_, places)) = &mut self.text {
+            places.push(self.place_in_text);
+        }
     }
 
     /// The program, with its jumps resolved.
@@ -500,7 +521,10 @@ impl Asm {
                 let named = |(index, field): (usize, Field)| (index, field.to_string());
                 Ok(Program {
                     insns: self.insns,
-                    written: Written::Rust(self.lines, self.source),
+                    written: match self.text {
+                        Some((text, places)) => Written::Text(text, places),
+                        None => Written::Rust(self.lines, self.source),
+                    },
                     unresolved: self.unresolved.into_iter().map(named).collect(),
                     notes: vec![],
                     license: None,

@@ -77,11 +77,18 @@ pub struct ObjectLine {
     pub text: String,
 }
 
-/// A text and its name.
+/// A text that programs are made from, and its name.
 #[derive(Debug)]
-pub(super) struct Text {
-    pub file: String,
-    pub lines: Vec<String>,
+pub struct Text {
+    pub(super) file: String,
+    pub(super) lines: Vec<String>,
+}
+
+impl Text {
+    /// A text; `file` is its name.
+    pub fn new(file: &str, text: &str) -> Text {
+        Text { file: file.to_owned(), lines: text.lines().map(str::to_owned).collect() }
+    }
 }
 
 /// A label or comment of a text.

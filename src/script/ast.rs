@@ -151,6 +151,40 @@ pub struct Block {
     pub span: Span,
 }
 
+impl Block {
+    /// Shows all expressions in it, each before its parts.
+    pub fn visit(&self, look: &mut dyn FnMut(&Expr)) {
+        for statement in &self.statements {
+            match &statement.kind {
+                StatementKind::Let { value: Some(value), .. }
+                | StatementKind::Discard(value)
+                | StatementKind::Expr(value)
+                | StatementKind::Return(Some(value)) => value.visit(look),
+                StatementKind::Assign { place, value, .. } => {
+                    place.visit(look);
+                    value.visit(look);
+                }
+                StatementKind::For { over, block, .. } => {
+                    if let Iterated::Range(range) = over {
+                        range.0.visit(look);
+                        range.1.visit(look);
+                    }
+                    block.visit(look);
+                }
+                StatementKind::While { condition: head, block }
+                | StatementKind::Unroll { count: head, block } => {
+                    head.visit(look);
+                    block.visit(look);
+                }
+                _ => {}
+            }
+        }
+        if let Some(value) = &self.value {
+            value.visit(look);
+        }
+    }
+}
+
 /// A statement.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Statement {
@@ -235,6 +269,12 @@ pub enum Place {
 }
 
 impl Place {
+    fn visit(&self, look: &mut dyn FnMut(&Expr)) {
+        if let Place::Map(_, Some(key)) = self {
+            key.visit(look);
+        }
+    }
+
     /// Its place in the text: for a map with a key, up to the end of the key.
     pub fn span(&self) -> Span {
         match self {
@@ -257,6 +297,45 @@ pub struct Expr {
 }
 
 impl Expr {
+    /// Shows this expression and all in it, each before its parts.
+    pub fn visit(&self, look: &mut dyn FnMut(&Expr)) {
+        look(self);
+        match &self.kind {
+            ExprKind::Place(place) | ExprKind::Step { place, .. } => place.visit(look),
+            ExprKind::Call { arguments, .. } => {
+                for argument in arguments {
+                    if let Argument::Value(value) = argument {
+                        value.visit(look);
+                    }
+                }
+            }
+            ExprKind::Unary(_, one) | ExprKind::Cast(_, one) | ExprKind::Element(one, _) => {
+                one.visit(look);
+            }
+            ExprKind::Field { object, .. } => object.visit(look),
+            ExprKind::Binary(_, one, other) | ExprKind::Index(one, other) => {
+                one.visit(look);
+                other.visit(look);
+            }
+            ExprKind::Choice(condition, then, otherwise) => {
+                condition.visit(look);
+                then.iter().for_each(|then| then.visit(look));
+                otherwise.visit(look);
+            }
+            ExprKind::If { arms, otherwise } => {
+                for (condition, block) in arms {
+                    condition.visit(look);
+                    block.visit(look);
+                }
+                otherwise.iter().for_each(|block| block.visit(look));
+            }
+            ExprKind::Tuple(all) => all.iter().for_each(|one| one.visit(look)),
+            ExprKind::Record(all) => all.iter().for_each(|(_, one)| one.visit(look)),
+            ExprKind::Block(block) => block.visit(look),
+            _ => {}
+        }
+    }
+
     /// An expression whose type is not known yet.
     pub fn new(kind: ExprKind, span: Span) -> Expr {
         Expr { kind, span, of: Type::Unknown }

@@ -1,9 +1,12 @@
 //! From the text of a script to its probes with their types.
 
+use std::ops::Range;
+
 use super::ast::Probe;
 use super::cursor::{Cursor, Read};
 use super::fold::fold;
-use super::infer::{Host, Types, infer};
+use super::host::Host;
+use super::infer::{Types, infer};
 use super::names::resolve;
 use super::parse::parse;
 use super::probes::{Event, events};
@@ -14,10 +17,21 @@ use super::settings::Settings;
 pub struct Checked {
     /// What it sets.
     pub settings: Settings,
-    /// Its probes, each with its events.
-    pub probes: Vec<(Vec<Event>, Probe)>,
+    /// Its probes.
+    pub probes: Vec<CheckedProbe>,
     /// The types of its variables and maps.
     pub types: Types,
+}
+
+/// A probe whose names and types are known.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CheckedProbe {
+    /// Where it runs.
+    pub events: Vec<Event>,
+    /// What was written.
+    pub probe: Probe,
+    /// The indices of its variables.
+    pub variables: Range<usize>,
 }
 
 /// Reads a script and checks it; `parameters` follow it on the command line.
@@ -43,7 +57,17 @@ pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked
         script.probes.iter().map(|probe| events(&cursor, probe)).collect::<Read<_>>()?;
     fold(&cursor, &mut script.probes, parameters, settings.max_strlen as usize)?;
     let variables = resolve(&cursor, &mut script.probes)?;
-    let mut probes: Vec<_> = events.into_iter().zip(script.probes).collect();
-    let types = infer(&cursor, host, &settings, &script.maps, &mut probes, variables.len())?;
+    let all = events.into_iter().zip(script.probes).zip(variables);
+    let mut probes: Vec<_> =
+        all.map(|((events, probe), variables)| CheckedProbe { events, probe, variables }).collect();
+    let count = probes.last().map_or(0, |probe| probe.variables.end);
+    let types = infer(
+        &cursor,
+        host,
+        &settings,
+        &script.maps,
+        probes.iter_mut().map(|probe| (&*probe.events, &mut probe.probe)).collect(),
+        count,
+    )?;
     Ok(Checked { settings, probes, types })
 }

@@ -57,15 +57,21 @@ impl<'a> Cursor<'a> {
         Span { start, end: self.end.max(start) }
     }
 
+    /// The line and column of a byte, from 1.
+    pub fn line_and_column(&self, at: usize) -> (u32, u32) {
+        let before = &self.text[..at];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() as u32 + 1;
+        (line, (at - line_start) as u32 + 1)
+    }
+
     /// A mistake at this place.
     pub fn mistake(&self, span: Span, what: impl Into<String>) -> Box<Mistake> {
-        let before = &self.text[..span.start];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end =
-            self.text[span.start..].find('\n').map_or(self.text.len(), |n| span.start + n);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() as u32 + 1;
-        let end = span.end.min(line_end);
-        Mistake::new(TextSpan { line, start: span.start - line_start, end: end - line_start }, what)
+        let (line, column) = self.line_and_column(span.start);
+        let start = column as usize - 1;
+        let rest = self.text[span.start..].find('\n').unwrap_or(self.text.len() - span.start);
+        let length = rest.min(span.end - span.start);
+        Mistake::new(TextSpan { line, start, end: start + length }, what)
     }
 
     /// A mistake at the next character.

@@ -2,18 +2,22 @@
 
 pub mod ast;
 mod check;
+pub mod contents;
 mod cursor;
 mod define;
 mod fold;
 pub mod functions;
+pub mod host;
 mod infer;
 mod literal;
+pub mod lower;
 mod names;
 mod parse;
 pub mod probes;
 pub mod settings;
 pub mod types;
 
-pub use check::{Checked, check};
-pub use infer::{Host, MapUse, Types};
+pub use check::{Checked, CheckedProbe, check};
+pub use host::Host;
+pub use infer::{MapUse, Types};
 pub use parse::parse;

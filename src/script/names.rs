@@ -1,6 +1,7 @@
 //! Which variable a name means.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::ast::{
     Argument, Block, Expr, ExprKind, Iterated, Place, Probe, Span, StatementKind, Variable,
@@ -8,23 +9,27 @@ use super::ast::{
 use super::cursor::{Cursor, Read};
 
 /// Resolves the variables of all probes: each assignment to a new name declares one in its block.
-/// Returns their names, by index.
-pub(super) fn resolve(cursor: &Cursor, probes: &mut [Probe]) -> Read<Vec<String>> {
-    let mut names = Names { cursor, scopes: vec![], all: vec![] };
+/// Returns the indices of each probe's variables.
+pub(super) fn resolve(cursor: &Cursor, probes: &mut [Probe]) -> Read<Vec<Range<usize>>> {
+    let mut names = Names { cursor, scopes: vec![], count: 0 };
+    let mut ranges = vec![];
     for probe in probes {
+        let first = names.count;
         if let Some(predicate) = &mut probe.predicate {
             names.expr(predicate)?;
         }
         names.block(&mut probe.block)?;
+        ranges.push(first..names.count);
     }
-    Ok(names.all)
+    Ok(ranges)
 }
 
 struct Names<'a> {
     cursor: &'a Cursor<'a>,
     /// The variables of the blocks around, by name.
     scopes: Vec<HashMap<String, usize>>,
-    all: Vec<String>,
+    /// How many variables there are.
+    count: usize,
 }
 
 impl Names<'_> {
@@ -33,8 +38,8 @@ impl Names<'_> {
     }
 
     fn declare(&mut self, variable: &mut Variable) {
-        variable.index = self.all.len();
-        self.all.push(variable.name.text.clone());
+        variable.index = self.count;
+        self.count += 1;
         if let Some(scope) = self.scopes.last_mut() {
             scope.insert(variable.name.text.clone(), variable.index);
         }

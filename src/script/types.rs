@@ -122,6 +122,23 @@ impl Type {
         }
     }
 
+    /// The words of 8 bytes that a value takes in the kernel. Numbers have one each, whatever their size,
+    /// and strings are filled up with zeros: so equal values have equal bytes.
+    pub fn words(&self) -> usize {
+        match self {
+            Type::Unknown | Type::Nothing => 0,
+            Type::Int(_) | Type::Bool | Type::Pointer => 1,
+            Type::Text(size) => size.div_ceil(8),
+            Type::Tuple(all) => all.iter().map(Type::words).sum(),
+            Type::Record(all) => all.iter().map(|(_, of)| of.words()).sum(),
+            // The format's number, and the time.
+            Type::Timestamp => 2,
+            // The number of frames, and their addresses.
+            Type::Stack(frames) => 1 + frames,
+            Type::Aggregate(aggregate) => aggregate.words(),
+        }
+    }
+
     /// Whether it is a number.
     pub fn is_int(&self) -> bool {
         matches!(self, Type::Int(_))
@@ -224,6 +241,21 @@ impl Aggregate {
             _ if self == other => self,
             _ => return None,
         })
+    }
+
+    /// The words of 8 bytes of its value: see [`lower`](super::lower).
+    pub fn words(self) -> usize {
+        match self {
+            Aggregate::Count => 1,
+            Aggregate::Histogram(bits) => 1 + ((65 - usize::from(bits)) << bits),
+            Aggregate::Linear { low, high, step } => 2 + ((high - low) / step) as usize,
+            _ => 2,
+        }
+    }
+
+    /// Whether each CPU has a value of its own: extremes cannot be changed by one atomic operation.
+    pub fn is_per_cpu(self) -> bool {
+        matches!(self, Aggregate::Min(_) | Aggregate::Max(_))
     }
 
     /// The function that makes it.

@@ -14,6 +14,7 @@
 //! | [`btf`] | hand BTF to the kernel, read it back |
 //! | [`perf`] | kprobes, uprobes and tracepoints as perf events |
 //! | [`link`] | attach without a perf event: raw tracepoints, fentry, many functions at once |
+//! | [`ring`] | ring buffers: records that programs write for one reader |
 //! | [`object`] | loaded objects: information about programs, maps, links and BTF |
 //! | [`code`] | the code of a loaded program, as the verifier and the JIT changed it |
 //! | [`Allocator`] | the memory of the command; only with the feature `cli` |
@@ -49,6 +50,7 @@ mod memory;
 pub mod object;
 pub mod perf;
 pub mod prog;
+pub mod ring;
 #[cfg(feature = "cli")]
 pub mod signal;
 pub mod tracefs;
@@ -66,6 +68,7 @@ pub use map::{Map, MapSpec, MapType, MapTypes};
 pub use memory::Memory;
 pub use perf::PerfEvent;
 pub use prog::{AttachType, Load, LoadBtf, Prog, ProgramType};
+pub use ring::Ring;
 pub use tracefs::Tracefs;
 
 /// An enum of the kernel's whose numbers and names are part of its interface.

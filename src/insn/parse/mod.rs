@@ -81,9 +81,8 @@ const MAPS: usize = 1000;
 /// # Errors
 /// The text's mistakes, line by line.
 pub fn parse(file: &str, text: &str) -> Result<Source, Mistakes> {
-    let lines = text.lines().map(str::to_owned).collect();
     let mut parser = TextParser {
-        text: Arc::new(Text { file: file.to_owned(), lines }),
+        text: Arc::new(Text::new(file, text)),
         license: None,
         maps: vec![],
         done: vec![],

@@ -102,7 +102,7 @@ impl Infer<'_> {
         let mut found = Type::Unknown;
         for event in &self.events {
             let of = match self.host.field(event, name) {
-                Ok(of) => of,
+                Ok(field) => field.of(),
                 Err(why) => return self.mistake(span, why),
             };
             found = match found.join(&of) {

@@ -10,18 +10,10 @@ use std::collections::HashMap;
 
 use super::ast::{Expr, MapDeclaration, Name, Place, Probe, Span};
 use super::cursor::{Cursor, Read};
+use super::host::Host;
 use super::probes::Event;
 use super::settings::Settings;
 use super::types::{Aggregate, Type};
-
-/// What is asked of the host for a script's types.
-pub trait Host {
-    /// The field of a tracepoint's record.
-    ///
-    /// # Errors
-    /// It has none of this name: what it has, or why that is not known.
-    fn field(&self, event: &Event, name: &str) -> Result<Type, String>;
-}
 
 /// A map of a script.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,7 +50,7 @@ pub(super) fn infer(
     host: &dyn Host,
     settings: &Settings,
     declarations: &[MapDeclaration],
-    probes: &mut [(Vec<Event>, Probe)],
+    mut probes: Vec<(&[Event], &mut Probe)>,
     variables: usize,
 ) -> Read<Types> {
     let mut infer = Infer {
@@ -78,8 +70,8 @@ pub(super) fn infer(
     }
     for round in 0.. {
         infer.changed = false;
-        for (events, probe) in &mut *probes {
-            infer.events.clone_from(events);
+        for (events, probe) in &mut probes {
+            infer.events = events.to_vec();
             // Mistakes are looked for at the end, when all types are known.
             let _ = infer.probe(probe);
         }
@@ -99,8 +91,8 @@ pub(super) fn infer(
         .filter(|of| **of == Type::Unknown)
         .for_each(|of| *of = Type::INT64);
     infer.last = true;
-    for (events, probe) in &mut *probes {
-        infer.events.clone_from(events);
+    for (events, probe) in &mut probes {
+        infer.events = events.to_vec();
         infer.probe(probe)?;
     }
     Ok(infer.types)

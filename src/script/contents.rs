@@ -1,0 +1,156 @@
+//! What programs wrote, as values: the words of records and of maps' elements.
+
+use super::infer::MapUse;
+use super::types::{Aggregate, Int, Type};
+use crate::sample::{Datum, HistogramRange, ScriptMapKind};
+
+/// The words of this host's order in some bytes.
+pub fn words(bytes: &[u8]) -> Vec<u64> {
+    bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect()
+}
+
+/// The value of a type in these words. `trailer` follows a string that was cut; `time` writes a time by
+/// the number of its format.
+pub fn value(of: &Type, words: &[u64], trailer: &str, time: &dyn Fn(u64, u64) -> Vec<u8>) -> Datum {
+    let first = words.first().copied().unwrap_or_default();
+    match of {
+        Type::Int(Int { signed: true, .. }) => Datum::Number(first.cast_signed().into()),
+        Type::Int(_) | Type::Unknown | Type::Nothing | Type::Aggregate(_) => {
+            Datum::Number(first.into())
+        }
+        Type::Bool => Datum::Bool(first != 0),
+        Type::Pointer => Datum::Pointer(first),
+        Type::Text(size) => Datum::Text(text(words, *size, trailer)),
+        Type::Tuple(all) => {
+            let mut at = 0;
+            let values = all.iter().map(|of| {
+                let value = value(of, &words[at.min(words.len())..], trailer, time);
+                at += of.words();
+                value
+            });
+            Datum::Tuple(values.collect())
+        }
+        Type::Record(all) => {
+            let mut at = 0;
+            let values = all.iter().map(|(name, of)| {
+                let value = value(of, &words[at.min(words.len())..], trailer, time);
+                at += of.words();
+                (name.clone(), value)
+            });
+            Datum::Record(values.collect())
+        }
+        Type::Timestamp => Datum::Text(time(first, words.get(1).copied().unwrap_or_default())),
+        Type::Stack(_) => {
+            let frames = words.get(1..).unwrap_or_default().iter().take(first as usize);
+            Datum::Array(frames.map(|address| Datum::Pointer(*address)).collect())
+        }
+    }
+}
+
+/// A string up to its first zero; what has none was cut.
+fn text(words: &[u64], size: usize, trailer: &str) -> Vec<u8> {
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).take(size).collect();
+    match bytes.iter().position(|byte| *byte == 0) {
+        Some(end) => bytes.truncate(end),
+        None => bytes.extend(trailer.bytes()),
+    }
+    bytes
+}
+
+/// What a map holds, as it is printed.
+pub fn kind(map: &MapUse) -> ScriptMapKind {
+    match &map.value {
+        Type::Aggregate(aggregate) => match aggregate {
+            Aggregate::Count | Aggregate::Sum(_) => ScriptMapKind::Sums,
+            Aggregate::Min(_) | Aggregate::Max(_) => ScriptMapKind::Extremes,
+            Aggregate::Average(_) => ScriptMapKind::Averages,
+            Aggregate::Stats(_) => ScriptMapKind::Stats,
+            Aggregate::Histogram(bits) => ScriptMapKind::Histogram { powers: *bits == 0 },
+            Aggregate::Linear { step, .. } => ScriptMapKind::Linear { step: *step },
+        },
+        _ => ScriptMapKind::Values,
+    }
+}
+
+/// What was counted in these words, or nothing if nothing was. Of extremes there are those of each CPU.
+pub fn counted(aggregate: Aggregate, cpus: &[Vec<u64>]) -> Option<Datum> {
+    let words = cpus.first()?;
+    let word = |index: usize| words.get(index).copied().unwrap_or_default();
+    let number = |word: u64, signed: bool| match signed {
+        true => i128::from(word.cast_signed()),
+        false => i128::from(word),
+    };
+    match aggregate {
+        Aggregate::Count => (word(0) > 0).then(|| Datum::Number(word(0).into())),
+        Aggregate::Sum(signed) => (word(1) > 0).then(|| Datum::Number(number(word(0), signed))),
+        Aggregate::Average(signed) | Aggregate::Stats(signed) => {
+            let (total, count) = (number(word(0), signed), word(1));
+            (count > 0).then(|| {
+                let average = total / i128::from(count);
+                match aggregate {
+                    Aggregate::Average(_) => Datum::Number(average),
+                    _ => Datum::Stats { count, average, total },
+                }
+            })
+        }
+        Aggregate::Min(signed) | Aggregate::Max(signed) => {
+            let set = cpus.iter().filter(|words| words.get(1).is_some_and(|set| *set > 0));
+            let numbers = set.map(|words| number(words[0], signed));
+            let extreme =
+                if matches!(aggregate, Aggregate::Min(_)) { numbers.min() } else { numbers.max() };
+            extreme.map(Datum::Number)
+        }
+        Aggregate::Histogram(_) | Aggregate::Linear { .. } => {
+            words.iter().any(|count| *count > 0).then(|| histogram(aggregate, words))
+        }
+    }
+}
+
+/// What a map without a value of this key is printed with, once it was set to zero.
+pub fn zero(aggregate: Aggregate) -> Datum {
+    match aggregate {
+        Aggregate::Stats(_) => Datum::Stats { count: 0, average: 0, total: 0 },
+        Aggregate::Histogram(_) | Aggregate::Linear { .. } => Datum::Histogram(vec![]),
+        _ => Datum::Number(0),
+    }
+}
+
+/// The ranges from the first that counted something to the last.
+fn histogram(aggregate: Aggregate, counts: &[u64]) -> Datum {
+    let first = counts.iter().position(|count| *count > 0).unwrap_or_default();
+    let last = counts.iter().rposition(|count| *count > 0).unwrap_or_default();
+    let range = |index: usize| {
+        let (low, high) = bounds(aggregate, index, counts.len());
+        HistogramRange { low, high, count: counts[index] }
+    };
+    Datum::Histogram((first..=last).map(range).collect())
+}
+
+/// The lowest and the highest number of a range.
+fn bounds(aggregate: Aggregate, index: usize, ranges: usize) -> (Option<i128>, Option<i128>) {
+    match aggregate {
+        Aggregate::Linear { low, step, .. } => {
+            let at = |index: usize| i128::from(low) + (index as i128 - 1) * i128::from(step);
+            match index {
+                0 => (None, Some(i128::from(low) - 1)),
+                _ if index == ranges - 1 => (Some(at(index)), None),
+                _ => (Some(at(index)), Some(at(index + 1) - 1)),
+            }
+        }
+        Aggregate::Histogram(bits) if index > 0 => {
+            let low = lowest(index - 1, bits);
+            (Some(low), Some(lowest(index, bits) - 1))
+        }
+        _ => (None, Some(-1)),
+    }
+}
+
+/// The lowest number of a range by powers of two, each of which has 2^`bits` ranges.
+fn lowest(index: usize, bits: u8) -> i128 {
+    let in_power = 1 << bits;
+    if index < 2 * in_power {
+        return index as i128;
+    }
+    let power = (index >> bits) - 1;
+    ((index % in_power + in_power) as i128) << power
+}

@@ -1,0 +1,152 @@
+//! What `count()`, `sum()`, `hist()` and their like do to a map's value.
+
+use super::{Lower, MapRef};
+use crate::insn::Cond::{Eq, Ge, Gt, Le, Lt, Sge, Sle, Slt};
+use crate::insn::{r0, r1, r2, r3, r8, u64_at};
+use crate::script::ast::{Argument, Expr, Span};
+use crate::script::cursor::Read;
+use crate::script::types::{Aggregate, Type};
+
+impl Lower<'_> {
+    /// `@m[key] = count()`
+    pub(super) fn count(
+        &mut self,
+        map: MapRef,
+        key: Option<(&Expr, &Type)>,
+        aggregate: Aggregate,
+        arguments: &[Argument],
+        span: Span,
+    ) -> Read<()> {
+        let mark = self.mark();
+        let full = self.a.label();
+        // The number stays in r8 over the calls that find the element.
+        let key = match key {
+            Some((key, of)) => Some(self.key(of, key)?),
+            None => None,
+        };
+        if let Some(Argument::Value(value)) = arguments.first() {
+            self.scalar(value)?;
+        }
+        match key {
+            Some(key) => self.lookup_or_insert(map, key, &full),
+            None if aggregate.is_per_cpu() => {
+                let index = self.spot(1);
+                self.a.lookup_first(map, index.at(0), &full);
+            }
+            None => self.a.load_map_value(r0, map, 0),
+        }
+        match aggregate {
+            Aggregate::Count => {
+                self.a.mov(r1, 1);
+                self.a.lock_add(u64_at(r0 + 0), r1);
+            }
+            Aggregate::Sum(_) => {
+                self.a.lock_add(u64_at(r0 + 0), r8);
+                self.a.store(u64_at(r0 + 8), 1);
+            }
+            Aggregate::Average(_) | Aggregate::Stats(_) => {
+                self.a.lock_add(u64_at(r0 + 0), r8);
+                self.a.mov(r1, 1);
+                self.a.lock_add(u64_at(r0 + 8), r1);
+            }
+            Aggregate::Min(signed) | Aggregate::Max(signed) => {
+                let less = matches!(aggregate, Aggregate::Min(_));
+                self.extreme(less, signed);
+            }
+            Aggregate::Histogram(bits) => self.histogram(bits),
+            Aggregate::Linear { low, high, step } => self.linear(low, high, step),
+        }
+        match key {
+            Some(_) => self.when_full(full, span)?,
+            None => {
+                self.a.place(full);
+            }
+        }
+        self.release(mark);
+        Ok(())
+    }
+
+    /// Keeps r8 in this CPU's value at r0 if it is less, or greater, than what is there.
+    fn extreme(&mut self, less: bool, signed: bool) {
+        let (keep, done) = (self.a.label(), self.a.label());
+        self.a.load(r1, u64_at(r0 + 8));
+        self.a.jump_if(r1, Eq, 0, &keep);
+        self.a.load(r1, u64_at(r0 + 0));
+        let stays = match (less, signed) {
+            (true, true) => Sge,
+            (true, false) => Ge,
+            (false, true) => Sle,
+            (false, false) => Le,
+        };
+        self.a.jump_if(r8, stays, r1, &done);
+        self.a.place(keep);
+        self.a.store(u64_at(r0 + 0), r8);
+        self.a.store(u64_at(r0 + 8), 1);
+        self.a.place(done);
+    }
+
+    /// Counts r8 in its range: each power of two has 2^`bits` of them. The first range is that of the
+    /// negative numbers; a number of 64 bits without a sign is negative from 2^63 on, as in bpftrace.
+    fn histogram(&mut self, bits: u8) {
+        let bits = i32::from(bits);
+        let (counted, small, known) = (self.a.label(), self.a.label(), self.a.label());
+        // r3 is the range's number.
+        self.a.mov(r3, 0);
+        self.a.jump_if(r8, Slt, 0, &counted);
+        self.a.jump_if(r8, Lt, 1 << bits, &small);
+        self.a.mov(r1, r8);
+        self.a.log2_u64(r3, r1, r2);
+        self.a.sub(r3, bits);
+        self.a.mov(r1, r8);
+        self.a.rsh(r1, r3);
+        self.a.lsh(r3, bits);
+        self.a.add(r3, r1);
+        self.a.goto(&known);
+        self.a.place(small);
+        self.a.mov(r3, r8);
+        self.a.place(known);
+        self.a.add(r3, 1);
+        let most = Aggregate::Histogram(bits as u8).words() as i32 - 1;
+        self.bound_range(most);
+        self.a.place(counted);
+        self.add_one();
+    }
+
+    /// Counts r8 in its range of a fixed width; the first is that of all below, the last that of all above.
+    fn linear(&mut self, low: u64, high: u64, step: u64) {
+        let most = ((high - low) / step) as i32 + 1;
+        let (counted, last, known) = (self.a.label(), self.a.label(), self.a.label());
+        self.a.mov(r3, 0);
+        self.constant(r1, low.into());
+        self.a.jump_if(r8, Slt, r1, &counted);
+        self.a.mov(r3, r8);
+        self.a.sub(r3, r1);
+        self.constant(r1, step.into());
+        self.a.div(r3, r1);
+        self.a.jump_if(r3, Gt, most - 1, &last);
+        self.a.add(r3, 1);
+        self.a.goto(&known);
+        self.a.place(last);
+        self.a.mov(r3, most);
+        self.a.place(known);
+        self.bound_range(most);
+        self.a.place(counted);
+        self.add_one();
+    }
+
+    /// Shows the verifier that the range's number in r3 is at most this.
+    fn bound_range(&mut self, most: i32) {
+        let within = self.a.label();
+        self.a.jump_if(r3, Le, most, &within);
+        self.a.mov(r3, most);
+        self.a.place(within);
+    }
+
+    /// Adds one to the counter of range r3 at r0.
+    fn add_one(&mut self) {
+        self.a.lsh(r3, 3);
+        self.a.add(r0, r3);
+        self.a.mov(r1, 1);
+        self.a.lock_add(u64_at(r0 + 0), r1);
+    }
+}

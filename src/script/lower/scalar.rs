@@ -1,0 +1,372 @@
+//! Values of one word, in r8.
+
+use super::Lower;
+use super::condition::{condition, small};
+use crate::insn::Cond::{Eq, Ne};
+use crate::insn::helper::{
+    GET_CURRENT_PID_TGID, GET_CURRENT_UID_GID, GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID,
+    KTIME_GET_BOOT_NS, KTIME_GET_NS, KTIME_GET_TAI_NS,
+};
+use crate::insn::{Alu, R, r0, r1, r6, r8, u8_at, u16_at, u32_at, u64_at, w0, w8};
+use crate::script::ast::{Argument, Binary, Expr, ExprKind, Place, Span, Unary};
+use crate::script::cursor::Read;
+use crate::script::host::FieldForm;
+use crate::script::types::{Int, Type};
+
+impl Lower<'_> {
+    /// `r8 = ` a value of one word. Clobbers r0 to r5 and r9.
+    pub(super) fn scalar(&mut self, expr: &Expr) -> Read<()> {
+        if self.leaf(expr, r8)? {
+            return Ok(());
+        }
+        match &expr.kind {
+            ExprKind::Place(Place::Map(name, key)) => self.read_map(name, key.as_deref()),
+            ExprKind::Name(name) => self.builtin(name, expr.span),
+            ExprKind::Call { name, arguments } => self.call(&name.text, arguments, expr),
+            ExprKind::Unary(operator, operand) => self.unary(*operator, operand),
+            ExprKind::Binary(operator, left, right) => {
+                self.binary(*operator, left, right, expr.span)
+            }
+            ExprKind::Step { place, up, before } => self.step_value(place, *up, *before, expr.span),
+            ExprKind::Choice(condition, then, otherwise) => {
+                let (other, done) = (self.a.label(), self.a.label());
+                match then {
+                    Some(then) => {
+                        self.jump_unless(condition, &other)?;
+                        self.scalar(then)?;
+                    }
+                    None => {
+                        self.scalar(condition)?;
+                        self.a.jump_if(r8, Eq, 0, &other);
+                    }
+                }
+                self.a.goto(&done);
+                self.a.place(other);
+                self.scalar(otherwise)?;
+                self.a.place(done);
+                Ok(())
+            }
+            ExprKind::Cast(_, value) => {
+                self.scalar(value)?;
+                self.truncate(&expr.of);
+                Ok(())
+            }
+            ExprKind::Element(object, index) => {
+                let Type::Tuple(all) = &object.of else {
+                    return self.mistake(expr.span, "this element cannot be read");
+                };
+                let index = usize::try_from(*index).unwrap_or_default();
+                let before = all[..index].iter().map(Type::words).sum();
+                let mark = self.mark();
+                let spot = self.spot_of(object)?;
+                self.a.load(r8, u64_at(spot.word(before)));
+                self.release(mark);
+                Ok(())
+            }
+            _ => self.mistake(expr.span, "this value is not supported here"),
+        }
+    }
+
+    /// `register = ` a value that needs no other register; whether it is one.
+    pub(super) fn leaf(&mut self, expr: &Expr, register: R) -> Read<bool> {
+        match &expr.kind {
+            ExprKind::Int(number) => self.constant(register, *number),
+            ExprKind::Bool(flag) => self.a.mov(register, i32::from(*flag)),
+            ExprKind::Place(Place::Variable(variable)) => {
+                let spot = self.variable(variable);
+                self.a.load(register, u64_at(spot.word(0)));
+            }
+            ExprKind::Field { field, .. } => {
+                let field = match self.host.field(&self.events[0], &field.text) {
+                    Ok(field) => field,
+                    Err(why) => return self.mistake(expr.span, why),
+                };
+                let (bytes, signed) = match field.form {
+                    FieldForm::Number { bytes, signed } => (bytes, signed),
+                    FieldForm::Pointer => (8, false),
+                    FieldForm::Location => {
+                        // The string is in the record, as far from its start as the low half says.
+                        self.a.load(register, u32_at(r6 + field.offset));
+                        self.a.and(register, 0xffff);
+                        self.a.add(register, r6);
+                        return Ok(true);
+                    }
+                    FieldForm::Text(_) => return Ok(false),
+                };
+                let address = r6 + field.offset;
+                match bytes {
+                    1 => self.a.load(register, u8_at(address)),
+                    2 => self.a.load(register, u16_at(address)),
+                    4 => self.a.load(register, u32_at(address)),
+                    _ => self.a.load(register, u64_at(address)),
+                }
+                if signed {
+                    self.extend(register, bytes, true);
+                }
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// `register = number`
+    pub(super) fn constant(&mut self, register: R, number: i128) {
+        match i32::try_from(number) {
+            Ok(number) => self.a.mov(register, number),
+            Err(_) => self.a.load_imm64(register, number as u64),
+        }
+    }
+
+    /// Cuts r8 to the size of its new type.
+    pub(super) fn truncate(&mut self, of: &Type) {
+        match of {
+            Type::Int(Int { bytes, signed, .. }) => self.extend(r8, *bytes, *signed),
+            Type::Bool => self.as_bool(),
+            _ => {}
+        }
+    }
+
+    /// Makes a register of its lowest bytes.
+    fn extend(&mut self, register: R, bytes: u8, signed: bool) {
+        let bits = 64 - 8 * i32::from(bytes);
+        if bits > 0 {
+            self.a.lsh(register, bits);
+            match signed {
+                true => self.a.arsh(register, bits),
+                false => self.a.rsh(register, bits),
+            }
+        }
+    }
+
+    /// `r8 = r8 != 0`, without a branch: the verifier would follow both ways.
+    pub(super) fn as_bool(&mut self) {
+        self.a.mov(r1, r8);
+        self.a.neg(r1);
+        self.a.or(r8, r1);
+        self.a.rsh(r8, 63);
+    }
+
+    /// `r8 = left; r1 = right`; a right that an instruction can hold is left to it.
+    pub(super) fn operands(&mut self, left: &Expr, right: &Expr) -> Read<()> {
+        if small(right).is_some() {
+            return self.scalar(left);
+        }
+        if is_leaf(right) {
+            self.scalar(left)?;
+            self.leaf(right, r1)?;
+            return Ok(());
+        }
+        if is_leaf(left) && !changes(right) {
+            self.scalar(right)?;
+            self.a.mov(r1, r8);
+            self.leaf(left, r8)?;
+            return Ok(());
+        }
+        let mark = self.mark();
+        self.scalar(left)?;
+        let kept = self.spot(1);
+        self.a.store(u64_at(kept.word(0)), r8);
+        self.scalar(right)?;
+        self.a.mov(r1, r8);
+        self.a.load(r8, u64_at(kept.word(0)));
+        self.release(mark);
+        Ok(())
+    }
+
+    fn unary(&mut self, operator: Unary, operand: &Expr) -> Read<()> {
+        self.scalar(operand)?;
+        match operator {
+            Unary::Negate => self.a.neg(r8),
+            Unary::Not => {
+                self.as_bool();
+                self.a.xor(r8, 1);
+            }
+            Unary::Invert => {
+                self.a.xor(r8, -1);
+                let bytes = operand.of.size() as u8;
+                self.extend(r8, bytes, false);
+            }
+            Unary::Dereference | Unary::Address => {}
+        }
+        Ok(())
+    }
+
+    fn binary(&mut self, operator: Binary, left: &Expr, right: &Expr, span: Span) -> Read<()> {
+        if matches!(operator, Binary::Equal | Binary::NotEqual) {
+            match left.of {
+                Type::Text(_) | Type::Tuple(_) => self.difference(left, right)?,
+                _ => {
+                    self.operands(left, right)?;
+                    self.alu(Alu::Xor, right);
+                }
+            }
+            self.as_bool();
+            if operator == Binary::Equal {
+                self.a.xor(r8, 1);
+            }
+            return Ok(());
+        }
+        let orders = condition(operator, &left.of, &right.of).is_some();
+        if orders || matches!(operator, Binary::And | Binary::Or) {
+            let (wrong, done) = (self.a.label(), self.a.label());
+            let whole = Expr {
+                kind: ExprKind::Binary(operator, Box::new(left.clone()), Box::new(right.clone())),
+                span,
+                of: Type::Bool,
+            };
+            self.jump_unless(&whole, &wrong)?;
+            self.a.mov(r8, 1);
+            self.a.goto(&done);
+            self.a.place(wrong);
+            self.a.mov(r8, 0);
+            self.a.place(done);
+            return Ok(());
+        }
+        self.operands(left, right)?;
+        self.compute(operator, right, span)
+    }
+
+    /// `r8 op= right`, which is in r1 unless an instruction can hold it.
+    pub(super) fn compute(&mut self, operator: Binary, right: &Expr, span: Span) -> Read<()> {
+        let operation = match operator {
+            Binary::Add => Alu::Add,
+            Binary::Subtract => Alu::Sub,
+            Binary::Multiply => Alu::Mul,
+            Binary::BitAnd => Alu::And,
+            Binary::BitOr => Alu::Or,
+            Binary::BitXor => Alu::Xor,
+            Binary::ShiftLeft => Alu::Lsh,
+            Binary::ShiftRight => Alu::Rsh,
+            Binary::Divide | Binary::Remainder => return self.divide(operator, right, span),
+            _ => return self.mistake(span, "this operator is not supported here"),
+        };
+        self.alu(operation, right);
+        Ok(())
+    }
+
+    fn alu(&mut self, operation: Alu, right: &Expr) {
+        let shifts = matches!(operation, Alu::Lsh | Alu::Rsh);
+        match small(right) {
+            Some(number) if !shifts || (0..64).contains(&number) => {
+                self.a.alu(operation, r8, number)
+            }
+            Some(number) => {
+                self.a.mov(r1, number);
+                self.a.alu(operation, r8, r1);
+            }
+            None => self.a.alu(operation, r8, r1),
+        }
+    }
+
+    /// Division and remainder have no sign; by zero they give 1, and a warning.
+    fn divide(&mut self, operator: Binary, right: &Expr, span: Span) -> Read<()> {
+        let operation = if operator == Binary::Divide { Alu::Div } else { Alu::Mod };
+        if let Some(number) = small(right).filter(|number| *number > 0) {
+            self.a.alu(operation, r8, number);
+            return Ok(());
+        }
+        if let Some(number) = small(right) {
+            self.a.mov(r1, number);
+        }
+        let (divide, done) = (self.a.label(), self.a.label());
+        self.a.jump_if(r1, Ne, 0, &divide);
+        self.warn(span, "division by zero, which gives 1 here")?;
+        self.a.mov(r8, 1);
+        self.a.goto(&done);
+        self.a.place(divide);
+        self.a.alu(operation, r8, r1);
+        self.a.place(done);
+        Ok(())
+    }
+
+    pub(super) fn builtin(&mut self, name: &str, span: Span) -> Read<()> {
+        match name {
+            "pid" | "tid" => {
+                self.a.call(GET_CURRENT_PID_TGID);
+                match name {
+                    "pid" => {
+                        self.a.mov(r8, r0);
+                        self.a.rsh(r8, 32);
+                    }
+                    _ => self.a.mov(w8, w0),
+                }
+            }
+            "uid" | "gid" => {
+                self.a.call(GET_CURRENT_UID_GID);
+                match name {
+                    "gid" => {
+                        self.a.mov(r8, r0);
+                        self.a.rsh(r8, 32);
+                    }
+                    _ => self.a.mov(w8, w0),
+                }
+            }
+            "cpu" => {
+                self.a.call(GET_SMP_PROCESSOR_ID);
+                self.a.mov(r8, r0);
+            }
+            "rand" => {
+                self.a.call(GET_PRANDOM_U32);
+                self.a.mov(w8, w0);
+            }
+            "nsecs" => {
+                self.a.call(KTIME_GET_BOOT_NS);
+                self.a.mov(r8, r0);
+            }
+            "elapsed" => {
+                self.a.call(KTIME_GET_BOOT_NS);
+                self.a.mov(r8, r0);
+                self.constant(r1, self.host.started().into());
+                self.a.sub(r8, r1);
+            }
+            "ncpus" => self.constant(r8, self.host.cpus().into()),
+            "cpid" => self.constant(r8, self.host.child().into()),
+            "retval" => match self.host.result(&self.events[0]) {
+                Ok(offset) => self.a.load(r8, u64_at(r6 + offset)),
+                Err(why) => return self.mistake(span, why),
+            },
+            _ => {
+                let number = name.strip_prefix("arg").and_then(|number| number.parse().ok());
+                match self.host.argument(&self.events[0], number.unwrap_or_default()) {
+                    Ok(offset) => self.a.load(r8, u64_at(r6 + offset)),
+                    Err(why) => return self.mistake(span, why),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `nsecs(mode)`
+    pub(super) fn clock(&mut self, arguments: &[Argument], span: Span) -> Read<()> {
+        let helper = match arguments {
+            [Argument::Value(Expr { kind: ExprKind::Name(mode), .. })] => match &**mode {
+                "monotonic" => KTIME_GET_NS,
+                "tai" => KTIME_GET_TAI_NS,
+                "sw_tai" => return self.mistake(span, "nsecs(sw_tai) is not supported"),
+                _ => KTIME_GET_BOOT_NS,
+            },
+            _ => KTIME_GET_BOOT_NS,
+        };
+        self.a.call(helper);
+        self.a.mov(r8, r0);
+        Ok(())
+    }
+}
+
+/// Whether a value can be loaded into any register without another.
+pub(super) fn is_leaf(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Int(_) | ExprKind::Bool(_) | ExprKind::Place(Place::Variable(_)) => true,
+        ExprKind::Field { .. } => expr.of.is_int(),
+        _ => false,
+    }
+}
+
+/// Whether evaluating an expression may change a variable.
+fn changes(expr: &Expr) -> bool {
+    let mut found = false;
+    expr.visit(&mut |expr| {
+        found |= matches!(expr.kind, ExprKind::Step { .. } | ExprKind::Block(_))
+    });
+    found
+}
