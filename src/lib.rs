@@ -45,6 +45,7 @@
 //! | [`sample`] | a tool's counts, as values; pure |
 //! | [`script`] | the script language: its grammar, names and types; pure |
 //! | [`tools`] | the tools: their options, what they attach, and their samples |
+//! | [`trace`] | runs scripts |
 //! | [`view`] | samples as text and pictures; pure |
 //! | [`export`] | samples for other programs |
 //! | [`programs`] | the tools' programs |
@@ -94,3 +95,5 @@ pub mod source;
 pub mod sys;
 #[cfg(target_os = "linux")]
 pub mod tools;
+#[cfg(target_os = "linux")]
+pub mod trace;

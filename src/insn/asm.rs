@@ -533,6 +533,47 @@ impl Asm {
         }
     }
 
+    /// Leaves out the instructions to which no path leads: the verifier refuses a program that has some.
+    /// They are what a compiler writes after a jump that is always taken.
+    pub fn drop_unreachable(&mut self) {
+        let mut targets = vec![None; self.insns.len()];
+        for (from, label) in &self.jumps {
+            targets[*from] = self.own(*label).and_then(|index| self.labels[index].placed);
+        }
+        let mut reached = vec![false; self.insns.len()];
+        let mut open = vec![0];
+        while let Some(at) = open.pop() {
+            if at >= reached.len() || std::mem::replace(&mut reached[at], true) {
+                continue;
+            }
+            open.extend(targets[at]);
+            if !matches!(self.insns[at], Insn::Goto { .. } | Insn::Gotol { .. } | Insn::Exit) {
+                open.push(at + 1);
+            }
+        }
+        // Where each instruction is then; one that is left out, where the next one is.
+        let mut moved = vec![0; reached.len() + 1];
+        for (at, reached) in reached.iter().enumerate() {
+            moved[at + 1] = moved[at] + usize::from(*reached);
+        }
+        let keep = |at: usize| reached[at];
+        let mut at = 0;
+        self.insns.retain(|_| (keep(at), at += 1).0);
+        at = 0;
+        self.lines.retain(|_| (keep(at), at += 1).0);
+        if let Some((_, places)) = &mut self.text {
+            at = 0;
+            places.retain(|_| (keep(at), at += 1).0);
+        }
+        self.jumps.retain(|(from, _)| keep(*from));
+        self.unresolved.retain(|(from, _)| keep(*from));
+        self.jumps.iter_mut().for_each(|(from, _)| *from = moved[*from]);
+        self.unresolved.iter_mut().for_each(|(from, _)| *from = moved[*from]);
+        for label in &mut self.labels {
+            label.placed = label.placed.map(|at| moved[at]);
+        }
+    }
+
     fn check_end(&mut self) {
         match (self.insns.last(), self.lines.last()) {
             (Some(Insn::Exit | Insn::Goto { .. } | Insn::Gotol { .. }), _) => {}

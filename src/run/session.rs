@@ -131,25 +131,45 @@ impl Session {
     ) -> Result<Session, Error> {
         let mut clock = Clock::default();
         let maps = clock.step("maps", || create(maps))?;
-        let mut session = Session { maps, ..Session::default() };
+        let mut session = Session { maps, steps: clock.steps, ..Session::default() };
+        session.add(groups, types, progress)?;
+        Ok(session)
+    }
+
+    /// A session with these maps, to which programs can be added.
+    pub fn with_maps(maps: Vec<Map>) -> Session {
+        Session { maps, ..Session::default() }
+    }
+
+    /// Loads and attaches more groups; otherwise like [`Session::start`].
+    ///
+    /// # Errors
+    /// As there. What was attached before stays.
+    pub fn add(
+        &mut self,
+        groups: &[Group<'_>],
+        types: &KernelTypes,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let clock = Clock { steps: std::mem::take(&mut self.steps) };
         let mut start = Start { types, progress, clock };
         for (index, group) in groups.iter().enumerate() {
             let (found, tried) =
-                first_that_works(&group.kinds, |kind| start.attach_all(kind, group, &session))?;
-            session.alternatives.extend(group.kinds.iter().skip(tried.len() + 1));
+                first_that_works(&group.kinds, |kind| start.attach_all(kind, group, self))?;
+            self.alternatives.extend(group.kinds.iter().skip(tried.len() + 1));
             let skipped =
                 tried.into_iter().map(|(kind, error)| SkippedKind { group: index, kind, error });
-            session.skipped.extend(skipped);
-            session.attached.extend(found.attached);
-            session.left_out.extend(found.left_out);
-            session.programs.extend(found.programs);
-            session.slow |= found.slow;
+            self.skipped.extend(skipped);
+            self.attached.extend(found.attached);
+            self.left_out.extend(found.left_out);
+            self.programs.extend(found.programs);
+            self.slow |= found.slow;
             if found.broken_off {
                 break;
             }
         }
-        session.steps = start.clock.steps;
-        Ok(session)
+        self.steps = start.clock.steps;
+        Ok(())
     }
 
     /// What the maps take in the kernel of this host.

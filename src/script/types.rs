@@ -139,6 +139,11 @@ impl Type {
         }
     }
 
+    /// Whether a register holds its values.
+    pub fn is_scalar(&self) -> bool {
+        matches!(self, Type::Int(_) | Type::Bool | Type::Pointer)
+    }
+
     /// Whether it is a number.
     pub fn is_int(&self) -> bool {
         matches!(self, Type::Int(_))

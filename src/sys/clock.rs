@@ -1,5 +1,6 @@
 //! The wall clock in the host's time zone.
 
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
 /// A local time of the host.
@@ -39,6 +40,21 @@ pub fn utc_time(seconds: u64) -> Option<LocalTime> {
     let mut time = MaybeUninit::uninit();
     // SAFETY: it reads a number and writes a struct tm.
     of(unsafe { libc::gmtime_r(&seconds, time.as_mut_ptr()).as_ref() }?)
+}
+
+/// A local time as strftime(3) writes it by this format, at most 4096 bytes. None if the year is out of
+/// range or the text would be longer.
+pub fn formatted(format: &CStr, seconds: u64) -> Option<Vec<u8>> {
+    let seconds = seconds.try_into().ok()?;
+    let mut time = MaybeUninit::uninit();
+    // SAFETY: as in `local_time`.
+    let time = unsafe { libc::localtime_r(&seconds, time.as_mut_ptr()).as_ref() }?;
+    let mut text = vec![0_u8; 4096];
+    // SAFETY: it writes at most as many bytes as there are, and reads a C string and a struct tm.
+    let length =
+        unsafe { libc::strftime(text.as_mut_ptr().cast(), text.len(), format.as_ptr(), time) };
+    text.truncate(length);
+    (length > 0 || format.is_empty()).then_some(text)
 }
 
 fn of(time: &libc::tm) -> Option<LocalTime> {

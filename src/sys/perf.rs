@@ -19,6 +19,10 @@ pub enum At {
     Return,
 }
 
+/// `PERF_TYPE_SOFTWARE`.
+const SOFTWARE: u32 = 1;
+/// `PERF_COUNT_SW_CPU_CLOCK`.
+const CPU_CLOCK: u64 = 0;
 /// `PERF_TYPE_TRACEPOINT`.
 const TRACEPOINT: u32 = 2;
 
@@ -155,6 +159,22 @@ impl Pmu {
         };
         // SAFETY: config1 is 0 or a C string that its owner still holds, which is what these kinds read.
         unsafe { open(&mut attr, pid) }
+    }
+}
+
+impl PerfEvent {
+    /// A clock that fires each `period` nanoseconds on this CPU.
+    pub fn cpu_clock(period: u64, cpu: u32) -> Result<PerfEvent, SysError> {
+        let mut attr = PerfEventAttr {
+            event_type: SOFTWARE,
+            config: CPU_CLOCK,
+            sample_period: period,
+            size: size_of::<PerfEventAttr>() as u32,
+            ..PerfEventAttr::default()
+        };
+        // SAFETY: a clock has no config1 and no config2.
+        let fd = unsafe { perf_event_open(&mut attr, -1, cpu as i32) }?;
+        Ok(PerfEvent { fd })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Names and types, without a kernel.
 
+use rawbpf::script::host::{Field, FieldForm};
 use rawbpf::script::probes::Event;
-use rawbpf::script::types::Type;
 use rawbpf::script::{Checked, Host, check};
 
 use crate::cases::{self, Case};
@@ -10,14 +10,35 @@ use crate::cases::{self, Case};
 struct Fields;
 
 impl Host for Fields {
-    fn field(&self, _: &Event, name: &str) -> Result<Type, String> {
-        match name {
-            "error_code" | "bytes" | "nr_sector" => Ok(Type::UINT64),
-            "fd" | "count" => Ok(Type::UINT64),
-            "ret" => Ok(Type::INT64),
-            "filename" => Ok(Type::Pointer),
-            _ => Err(format!("this tracepoint has no field `{name}`")),
-        }
+    fn field(&self, _: &Event, name: &str) -> Result<Field, String> {
+        let number = |signed| FieldForm::Number { bytes: 8, signed };
+        let form = match name {
+            "error_code" | "bytes" | "nr_sector" | "fd" | "count" => number(false),
+            "ret" => number(true),
+            "filename" => FieldForm::Pointer,
+            _ => return Err(format!("this tracepoint has no field `{name}`")),
+        };
+        Ok(Field { offset: 8, form })
+    }
+
+    fn argument(&self, _: &Event, _: u32) -> Result<i32, String> {
+        Ok(0)
+    }
+
+    fn result(&self, _: &Event) -> Result<i32, String> {
+        Ok(0)
+    }
+
+    fn cpus(&self) -> u32 {
+        2
+    }
+
+    fn child(&self) -> u32 {
+        0
+    }
+
+    fn started(&self) -> u64 {
+        0
     }
 }
 

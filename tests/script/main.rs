@@ -2,5 +2,6 @@
 
 mod cases;
 mod checks;
+mod running;
 mod syntax;
 mod views;

@@ -148,7 +148,7 @@ impl Lower<'_> {
         let words = of.words();
         let mark = self.mark();
         match key {
-            None if words == 1 => {
+            None if of.is_scalar() => {
                 self.scalar(value)?;
                 self.a.load_map_value(r1, map, 0);
                 self.a.store(u64_at(r1 + 8), r8);

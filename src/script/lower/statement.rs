@@ -77,6 +77,7 @@ impl Lower<'_> {
                 ),
             );
         }
+        self.a.drop_unreachable();
         std::mem::take(&mut self.a).finish().or_else(|error| {
             self.mistake(
                 probe.points[0].span,
@@ -191,7 +192,7 @@ impl Lower<'_> {
             ExprKind::Call { name, arguments } if expr.of == Type::Nothing => {
                 self.action(&name.text, arguments, expr.span)
             }
-            _ if expr.of.words() == 1 => self.scalar(expr),
+            _ if expr.of.is_scalar() => self.scalar(expr),
             _ => {
                 let mark = self.mark();
                 let spot = self.spot(expr.of.words());

@@ -1,0 +1,122 @@
+//! What a script asks of this host: fields of tracepoints, places of arguments, CPUs.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::error::Error;
+use crate::host::registers;
+use crate::host::{names, refusal};
+use crate::script::Host;
+use crate::script::host::{Field, FieldForm};
+use crate::script::probes::Event;
+use crate::sys::tracefs::{FormatField, RecordFormat};
+use crate::sys::{Tracefs, cpu};
+
+/// This host, as a script sees it.
+pub struct TracedHost {
+    tracefs: Option<Tracefs>,
+    formats: RefCell<HashMap<(String, String), Result<RecordFormat, String>>>,
+    cpus: u32,
+    child: u32,
+    started: u64,
+}
+
+impl TracedHost {
+    /// This host. `child` is the process that was started for the run, `started` the nanoseconds since
+    /// boot.
+    ///
+    /// # Errors
+    /// The number of CPUs is not known.
+    pub fn new(child: u32, started: u64) -> Result<TracedHost, Error> {
+        let cpus = cpu::possible().map_err(|error| refusal::file(&error))? as u32;
+        let tracefs = Tracefs::find();
+        Ok(TracedHost { tracefs, formats: RefCell::default(), cpus, child, started })
+    }
+
+    /// The tracepoints that match a pattern.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn tracepoints(&self, category: &str, name: &str) -> Result<Vec<(String, String)>, Error> {
+        names::tracepoints(&[(category, name)])
+    }
+}
+
+impl Host for TracedHost {
+    fn field(&self, event: &Event, name: &str) -> Result<Field, String> {
+        let Event::Tracepoint(category, event) = event else {
+            return Err("only tracepoints have fields".into());
+        };
+        let key = (category.clone(), event.clone());
+        let mut formats = self.formats.borrow_mut();
+        let format = formats.entry(key).or_insert_with(|| match &self.tracefs {
+            Some(tracefs) => tracefs.tracepoint_format(category, event).map_err(|error| {
+                format!("the format of tracepoint {category}:{event} cannot be read: {error}")
+            }),
+            None => Err("tracefs is not mounted, which has the fields of tracepoints".into()),
+        });
+        let format = format.as_ref().map_err(String::clone)?;
+        match format.field(name) {
+            Some(field) => form(field).map(|form| Field { offset: field.offset as i32, form }),
+            None => {
+                let own = format.fields.iter().filter(|field| !field.name.starts_with("common_"));
+                let names: Vec<_> = own.map(|field| &*field.name).collect();
+                Err(format!(
+                    "{category}:{event} has no field `{name}`; it has {}",
+                    names.join(", ")
+                ))
+            }
+        }
+    }
+
+    fn argument(&self, event: &Event, number: u32) -> Result<i32, String> {
+        match event {
+            Event::RawTracepoint(_) if number < 12 => Ok(8 * number as i32),
+            Event::Kprobe { .. } => {
+                let known = registers::host().map_or(&[][..], |registers| registers.arguments);
+                known.get(number as usize).copied().ok_or_else(|| {
+                    format!("only the first {} arguments are in registers", known.len())
+                })
+            }
+            _ => Err(format!("there is no arg{number} here")),
+        }
+    }
+
+    fn result(&self, event: &Event) -> Result<i32, String> {
+        match (event, registers::host()) {
+            (Event::Kretprobe { .. }, Some(registers)) => Ok(registers.result),
+            _ => Err("there is no result here".into()),
+        }
+    }
+
+    fn cpus(&self) -> u32 {
+        self.cpus
+    }
+
+    fn child(&self) -> u32 {
+        self.child
+    }
+
+    fn started(&self) -> u64 {
+        self.started
+    }
+}
+
+/// What a field of a record holds.
+fn form(field: &FormatField) -> Result<FieldForm, String> {
+    let declaration = &*field.declaration;
+    if field.data_location() == Some(0) {
+        return Ok(FieldForm::Location);
+    }
+    let is_array = declaration.contains('[');
+    match field.size {
+        _ if is_array && declaration.starts_with("char ") => {
+            Ok(FieldForm::Text(field.size as usize))
+        }
+        8 if !is_array && declaration.contains('*') => Ok(FieldForm::Pointer),
+        size @ (1 | 2 | 4 | 8) if !is_array => {
+            Ok(FieldForm::Number { bytes: size as u8, signed: field.signed })
+        }
+        _ => Err(format!("fields such as `{declaration}` are not supported")),
+    }
+}

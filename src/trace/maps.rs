@@ -1,0 +1,167 @@
+//! The maps of a script, as user space sees them: read, cleared, set to zero.
+//!
+//! What is counted is never cleared in the kernel, since a count could fall between a read and a clear.
+//! A clear remembers what was read last, and later reads are the difference to that.
+
+use std::collections::HashMap;
+
+use crate::error::Error;
+use crate::sample::{Datum, ScriptMap};
+use crate::script::MapUse;
+use crate::script::contents::{self, counted, words};
+use crate::script::types::{Aggregate, Type};
+use crate::sys::map::{Entries, Update};
+use crate::sys::{Map, SysError};
+
+/// The values of a key: one, or one of each CPU.
+type Values = Vec<Vec<u64>>;
+
+/// A map of a script.
+pub(super) struct TracedMap<'a> {
+    held: &'a MapUse,
+    map: &'a Map,
+    /// What was read last.
+    last: HashMap<Vec<u8>, Values>,
+    /// What there was at the last clear.
+    base: HashMap<Vec<u8>, Values>,
+    /// Keys that were set to zero, and have counted nothing since.
+    zeroed: Vec<Vec<u8>>,
+}
+
+impl<'a> TracedMap<'a> {
+    pub fn new(held: &'a MapUse, map: &'a Map) -> TracedMap<'a> {
+        TracedMap { held, map, last: HashMap::new(), base: HashMap::new(), zeroed: vec![] }
+    }
+
+    fn aggregate(&self) -> Option<Aggregate> {
+        match self.held.value {
+            Type::Aggregate(aggregate) => Some(aggregate),
+            _ => None,
+        }
+    }
+
+    fn keyed(&self) -> bool {
+        self.held.keyed == Some(true)
+    }
+
+    /// What is in the kernel's map now.
+    fn read_kernel(&self) -> Result<HashMap<Vec<u8>, Values>, Error> {
+        let mut entries = Entries::new();
+        self.map.read_all(&mut entries).map_err(|error| unreadable(&error))?;
+        let entry = |(key, value): (&[u8], &[u8])| {
+            let values = self.map.cpu_values(value).map(words).collect();
+            (key.to_vec(), values)
+        };
+        Ok(entries.iter().map(entry).collect())
+    }
+
+    /// What the map holds; `whole` also what it holds nothing of: a map without keys is printed if it is
+    /// asked for.
+    pub fn read(
+        &mut self,
+        whole: bool,
+        decode: &dyn Fn(&Type, &[u64]) -> Datum,
+    ) -> Result<ScriptMap, Error> {
+        self.last = self.read_kernel()?;
+        let mut rows = vec![];
+        for (key, values) in &self.last {
+            let value = match self.aggregate() {
+                Some(aggregate) => {
+                    let values = self.since_clear(aggregate, key, values);
+                    let zeroed = self.zeroed.contains(key).then(|| contents::zero(aggregate));
+                    counted(aggregate, &values).or(zeroed)
+                }
+                None if self.keyed() => Some(decode(&self.held.value, &values[0])),
+                None => (values[0].first() != Some(&0))
+                    .then(|| decode(&self.held.value, values[0].get(1..).unwrap_or_default())),
+            };
+            let key = self.keyed().then(|| decode(&self.held.key, &words(key)));
+            rows.extend(value.map(|value| (key, value)));
+        }
+        if rows.is_empty() && whole && !self.keyed() {
+            let value = match self.aggregate() {
+                Some(aggregate) => contents::zero(aggregate),
+                None => decode(&self.held.value, &vec![0; self.held.value.words()]),
+            };
+            rows.push((None, value));
+        }
+        Ok(ScriptMap { name: self.held.name.clone(), kind: contents::kind(self.held), rows })
+    }
+
+    /// What was counted since the last clear.
+    fn since_clear(&self, aggregate: Aggregate, key: &[u8], values: &Values) -> Values {
+        let Some(base) = self.base.get(key) else { return values.clone() };
+        if aggregate.is_per_cpu() {
+            return values.clone();
+        }
+        let difference = |(now, before): (&Vec<u64>, &Vec<u64>)| -> Vec<u64> {
+            let words = now.iter().zip(before);
+            // The last word of a sum says that there is one.
+            let sum = matches!(aggregate, Aggregate::Sum(_));
+            let changed = now != before;
+            words
+                .enumerate()
+                .map(|(index, (now, before))| match sum && index == 1 {
+                    true => u64::from(changed),
+                    false => now.wrapping_sub(*before),
+                })
+                .collect()
+        };
+        values.iter().zip(base).map(difference).collect()
+    }
+
+    /// Forgets all. What was printed just before is what is forgotten: no count falls in between.
+    pub fn clear(&mut self, just_printed: bool) -> Result<(), Error> {
+        self.zeroed.clear();
+        if !just_printed {
+            self.last = self.read_kernel()?;
+        }
+        match self.aggregate() {
+            Some(aggregate) if !aggregate.is_per_cpu() => {
+                self.base = std::mem::take(&mut self.last)
+            }
+            _ if self.keyed() => {
+                for key in self.last.keys() {
+                    self.map.delete(key).map_err(|error| unreadable(&error))?;
+                }
+            }
+            _ => self.write_zeros(&[0; 4])?,
+        }
+        Ok(())
+    }
+
+    /// Sets all values to zero; keys stay.
+    pub fn zero(&mut self, just_printed: bool) -> Result<(), Error> {
+        if !just_printed {
+            self.last = self.read_kernel()?;
+        }
+        match self.aggregate() {
+            Some(aggregate) if !aggregate.is_per_cpu() => {
+                self.zeroed = self.last.keys().cloned().collect();
+                self.base = std::mem::take(&mut self.last);
+            }
+            aggregate => {
+                for key in self.last.keys() {
+                    let mut value = vec![0; self.map.value_len()];
+                    if aggregate.is_none() && !self.keyed() {
+                        // It stays set.
+                        value[..8].copy_from_slice(&1_u64.to_ne_bytes());
+                    }
+                    self.map
+                        .update(key, &value, Update::Any)
+                        .map_err(|error| unreadable(&error))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_zeros(&self, key: &[u8]) -> Result<(), Error> {
+        let zeros = vec![0; self.map.value_len()];
+        self.map.update(key, &zeros, Update::Any).map_err(|error| unreadable(&error))
+    }
+}
+
+fn unreadable(error: &SysError) -> Error {
+    Error::failed(format!("a map of the script cannot be read: {error}"))
+}

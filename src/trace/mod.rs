@@ -1,0 +1,414 @@
+//! Runs scripts: makes the maps, runs what comes before and after, attaches the rest, and does what the
+//! programs ask for, in the order in which they asked.
+
+mod host;
+mod maps;
+
+use std::ffi::CString;
+use std::os::fd::AsFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use host::TracedHost;
+use maps::TracedMap;
+
+use crate::error::Error;
+use crate::host::{Attach, KernelTypes, Kprobe, RawTp, Tracepoint};
+use crate::run::{Event as Wait, Events, Group, Plan, Session, create, load_alone, unwatched};
+use crate::sample::{Datum, ScriptMap};
+use crate::script::Checked;
+use crate::script::contents;
+use crate::script::lower::{
+    ACTIONS, Action, EVENTS, FIRST, LOST, Lowered, MapKind, MapPlan, ProbeProgram,
+};
+use crate::script::probes::Event;
+use crate::script::types::Type;
+use crate::sys::link::At;
+use crate::sys::map::{MapSpec, MapType};
+use crate::sys::prog::TestRun;
+use crate::sys::{Link, PerfEvent, Prog, ProgramType, Ring, clock};
+
+/// Where a script's output goes.
+pub trait Output {
+    /// So many probes are attached.
+    fn attached(&mut self, probes: usize);
+    /// What `printf()`, `time()` and their like wrote; `kind` is the function's name.
+    fn text(&mut self, kind: &str, text: &[u8]);
+    /// `print()` of a value.
+    fn value(&mut self, value: &Datum);
+    /// A map, in the order in which it is printed.
+    fn map(&mut self, map: &ScriptMap);
+    /// The run is over, and the maps follow.
+    fn last(&mut self);
+    /// Something went wrong at this place of the script: line, columns from the first to the last.
+    fn warning(&mut self, line: u32, columns: (u32, u32), what: &str);
+    /// So many events did not fit.
+    fn lost(&mut self, events: u64);
+}
+
+/// How long a wait is at most: rings wake us up.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// Runs a script until it ends itself or `stop` is readable. Its exit code.
+///
+/// # Errors
+/// A program is refused or cannot be attached, and why.
+pub fn run(
+    checked: &Checked,
+    lowered: &Lowered,
+    cpus: u32,
+    stop: &impl AsFd,
+    out: &mut dyn Output,
+) -> Result<u8, Error> {
+    let specs: Vec<_> = lowered.maps.iter().map(spec).collect();
+    let maps = create(&specs)?;
+    let mut session = Session::with_maps(maps);
+    let load = |program: &ProbeProgram, session: &Session, of: ProgramType| {
+        load_alone("probe", &program.program, &session.maps, of)
+    };
+    let of_kind = |wanted: &Event| {
+        let wanted = wanted.clone();
+        lowered.programs.iter().filter(move |program| program.events[0] == wanted)
+    };
+    // All programs are loaded before anything runs.
+    let load_all = |wanted: &Event, session: &Session| {
+        of_kind(wanted)
+            .map(|program| load(program, session, ProgramType::RawTracepoint))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let begin = load_all(&Event::Begin, &session)?;
+    let end = load_all(&Event::End, &session)?;
+    let mut timers: Vec<(Prog, u64, bool)> = vec![];
+    let mut plans = vec![];
+    for program in &lowered.programs {
+        for event in &program.events {
+            match event {
+                Event::Begin | Event::End => {}
+                Event::Interval(period) | Event::Profile(period) => {
+                    let prog = load(program, &session, ProgramType::PerfEvent)?;
+                    timers.push((prog, *period, matches!(event, Event::Profile(_))));
+                }
+                _ => plans.push(Plan::new("probe", attach(event)?, program.program.clone())),
+            }
+        }
+    }
+    let probes: usize = lowered.programs.iter().map(|program| program.events.len()).sum();
+    for prog in &begin {
+        test_run(prog)?;
+    }
+    let groups: Vec<_> = plans.into_iter().map(|plan| Group::of(vec![plan])).collect();
+    session.add(&groups, &KernelTypes::running(), &mut unwatched)?;
+    let mut links: Vec<Link> = vec![];
+    for (prog, period, everywhere) in &timers {
+        for cpu in 0..if *everywhere { cpus } else { 1 } {
+            let event = PerfEvent::cpu_clock(*period, cpu);
+            let link = event.and_then(|event| event.attach(prog));
+            links.push(
+                link.map_err(|error| {
+                    Error::failed(format!("a clock cannot be attached: {error}"))
+                })?,
+            );
+        }
+    }
+    out.attached(probes);
+
+    let all = std::mem::take(&mut session.maps);
+    let mut run = Run::new(checked, lowered, &all)?;
+    let mut events = Events::every(WAIT, None).until(stop);
+    let [ring, actions] = [EVENTS, ACTIONS].map(|map| &all[usize::from(map.0)]);
+    events.watch(ring);
+    events.watch(actions);
+    loop {
+        run.drain(out)?;
+        if run.exit.is_some()
+            || (probes == begin.len() + end.len() && end.is_empty()) && run.exit.is_some()
+        {
+            break;
+        }
+        match events.wait() {
+            Ok(Wait::Last | Wait::Unread) => break,
+            Ok(_) => {}
+            Err(error) => return Err(Error::failed(format!("waiting failed: {error}"))),
+        }
+    }
+    drop(links);
+    drop(session);
+    run.drain(out)?;
+    run.ending = true;
+    for prog in &end {
+        test_run(prog)?;
+    }
+    run.drain(out)?;
+    run.finish(out)?;
+    Ok(run.exit.unwrap_or(0) as u8)
+}
+
+/// Runs a program once, by itself.
+fn test_run(prog: &Prog) -> Result<(), Error> {
+    let run = TestRun { ctx_in: &[0; 64], ..TestRun::default() };
+    prog.test_run(run)
+        .map(|_| ())
+        .map_err(|error| Error::failed(format!("a begin or end probe did not run: {error}")))
+}
+
+/// Where a program of an event is attached.
+fn attach(event: &Event) -> Result<Attach, Error> {
+    Ok(match event {
+        Event::Tracepoint(category, name) => Tracepoint::new(category, name).into(),
+        Event::RawTracepoint(name) => RawTp::new(name).into(),
+        Event::Kprobe { function, offset: 0, .. } => Kprobe::new(function, At::Entry).into(),
+        Event::Kretprobe { function, .. } => Kprobe::new(function, At::Return).into(),
+        event => return Err(Error::usage(format!("{event} cannot be attached"))),
+    })
+}
+
+fn spec(plan: &MapPlan) -> MapSpec {
+    let kind = match plan.kind {
+        MapKind::Array => MapType::Array,
+        MapKind::PercpuArray => MapType::PercpuArray,
+        MapKind::Hash => MapType::Hash,
+        MapKind::LruHash => MapType::LruHash,
+        MapKind::PercpuHash => MapType::PercpuHash,
+        MapKind::LruPercpuHash => MapType::LruPercpuHash,
+        MapKind::Ringbuf => MapType::Ringbuf,
+    };
+    MapSpec::new(&plan.name, kind, plan.key as u32, plan.value as u32, plan.entries as u32)
+}
+
+/// A record: its CPU, its number there, its action and the words of its values.
+struct Record {
+    cpu: u32,
+    sequence: u64,
+    action: usize,
+    words: Vec<u64>,
+}
+
+/// A run that is going on.
+struct Run<'a> {
+    checked: &'a Checked,
+    lowered: &'a Lowered,
+    maps: Vec<TracedMap<'a>>,
+    rings: [Ring<'a>; 2],
+    lost: &'a crate::sys::Map,
+    reported: u64,
+    /// The code that the script ended with.
+    exit: Option<u64>,
+    /// Whether the end probes run: what they ask for is done although the run is over.
+    ending: bool,
+    /// The map that was printed just now.
+    printed: Option<usize>,
+    /// When the host was booted, by the wall clock.
+    boot: Duration,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        checked: &'a Checked,
+        lowered: &'a Lowered,
+        maps: &'a [crate::sys::Map],
+    ) -> Result<Run<'a>, Error> {
+        let ring = |index: u16| {
+            Ring::new(&maps[usize::from(index)])
+                .map_err(|error| Error::failed(format!("the ring buffer cannot be read: {error}")))
+        };
+        let held = checked.types.maps.iter().zip(&maps[usize::from(FIRST)..]);
+        let since_boot = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
+            .map_err(|error| Error::failed(format!("the clock cannot be read: {error}")))?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Run {
+            checked,
+            lowered,
+            maps: held.map(|(held, map)| TracedMap::new(held, map)).collect(),
+            rings: [ring(EVENTS.0)?, ring(ACTIONS.0)?],
+            lost: &maps[usize::from(LOST.0)],
+            reported: 0,
+            exit: None,
+            ending: false,
+            printed: None,
+            boot: now.saturating_sub(Duration::from(since_boot)),
+        })
+    }
+
+    /// Does what was asked for. On each CPU that is done in its order: an action waits for the events
+    /// before it, and an event for the actions before it.
+    fn drain(&mut self, out: &mut dyn Output) -> Result<(), Error> {
+        let mut queues: [Vec<Record>; 2] = [vec![], vec![]];
+        // First what asks, then what is printed: so all events before an action are there.
+        for index in [1, 0] {
+            let queue = &mut queues[index];
+            self.rings[index].read(|bytes| {
+                let words = contents::words(bytes);
+                if let [first, sequence, rest @ ..] = &words[..] {
+                    let [action, cpu] = halves(*first);
+                    queue.push(Record {
+                        cpu,
+                        sequence: *sequence,
+                        action: action as usize,
+                        words: rest.to_vec(),
+                    });
+                }
+            });
+        }
+        let [events, actions] = queues;
+        let mut actions = actions.into_iter().peekable();
+        for event in events {
+            while let Some(action) = actions
+                .next_if(|action| action.cpu != event.cpu || action.sequence < event.sequence)
+            {
+                self.act(&action, out)?;
+            }
+            self.act(&event, out)?;
+        }
+        for action in actions {
+            self.act(&action, out)?;
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, record: &Record, out: &mut dyn Output) -> Result<(), Error> {
+        if self.exit.is_some() && !self.ending {
+            return Ok(());
+        }
+        let lowered = self.lowered;
+        let Some(action) = lowered.actions.get(record.action) else { return Ok(()) };
+        let before = self.printed.take();
+        match action {
+            Action::Printf(format, types) => {
+                let mut at = 0;
+                let values: Vec<_> = types
+                    .iter()
+                    .map(|of| {
+                        let value = self.decode(of, record.words.get(at..).unwrap_or_default());
+                        at += of.words();
+                        value
+                    })
+                    .collect();
+                out.text("printf", &format.write(&values));
+            }
+            Action::Print(of) => out.value(&self.decode(of, &record.words)),
+            Action::PrintMap { map, top, divisor } => {
+                let index = self.index(map);
+                let top = usize::try_from(*top).ok().filter(|top| *top > 0);
+                self.print_map(index, true, top, *divisor, out)?;
+                self.printed = Some(index);
+            }
+            Action::Clear(map) => {
+                let index = self.index(map);
+                self.maps[index].clear(before == Some(index))?;
+            }
+            Action::Zero(map) => {
+                let index = self.index(map);
+                self.maps[index].zero(before == Some(index))?;
+            }
+            Action::Time(format) => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                out.text("time", &formatted(format, now));
+            }
+            Action::TimeFormat(_) => {}
+            Action::Exit => {
+                if self.exit.is_none() {
+                    self.exit = Some(record.words.first().copied().unwrap_or_default());
+                }
+            }
+            Action::Warning { line, columns, what } => out.warning(*line, *columns, what),
+        }
+        Ok(())
+    }
+
+    fn index(&self, map: &str) -> usize {
+        self.checked.types.maps.iter().position(|held| held.name == *map).unwrap_or_default()
+    }
+
+    fn decode(&self, of: &Type, words: &[u64]) -> Datum {
+        let (lowered, boot) = (self.lowered, self.boot);
+        contents::value(
+            of,
+            words,
+            &self.checked.settings.str_trunc_trailer,
+            &|format, nanoseconds| match lowered.actions.get(format as usize) {
+                Some(Action::TimeFormat(format)) => {
+                    formatted(format, boot + Duration::from_nanos(nanoseconds))
+                }
+                _ => vec![],
+            },
+        )
+    }
+
+    fn print_map(
+        &mut self,
+        index: usize,
+        whole: bool,
+        top: Option<usize>,
+        divisor: u64,
+        out: &mut dyn Output,
+    ) -> Result<(), Error> {
+        let (lowered, boot, trailer) =
+            (self.lowered, self.boot, &self.checked.settings.str_trunc_trailer);
+        let decode = |of: &Type, words: &[u64]| {
+            contents::value(of, words, trailer, &|format, nanoseconds| match lowered
+                .actions
+                .get(format as usize)
+            {
+                Some(Action::TimeFormat(format)) => {
+                    formatted(format, boot + Duration::from_nanos(nanoseconds))
+                }
+                _ => vec![],
+            })
+        };
+        let mut map = self.maps[index].read(whole, &decode)?;
+        map.arrange(top, divisor);
+        out.map(&map);
+        Ok(())
+    }
+
+    /// Reports what was lost, and prints all maps.
+    fn finish(&mut self, out: &mut dyn Output) -> Result<(), Error> {
+        let mut counts = [0; 16];
+        if self.lost.lookup(&[0; 4], &mut counts).unwrap_or(false) {
+            let lost: u64 = contents::words(&counts).iter().sum();
+            if lost > self.reported {
+                out.lost(lost - self.reported);
+                self.reported = lost;
+            }
+        }
+        out.last();
+        if !self.checked.settings.print_maps_on_exit {
+            return Ok(());
+        }
+        let mut order: Vec<_> = (0..self.maps.len()).collect();
+        order.sort_by_key(|index| &self.checked.types.maps[*index].name);
+        for index in order {
+            self.print_map(index, false, None, 1, out)?;
+        }
+        Ok(())
+    }
+}
+
+/// The low and the high half of a word, as the program wrote them one after the other.
+fn halves(word: u64) -> [u32; 2] {
+    let bytes = word.to_ne_bytes();
+    let half =
+        |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    [half(0), half(4)]
+}
+
+/// A time by a format of strftime(3), with `%f` for the microseconds.
+fn formatted(format: &[u8], time: Duration) -> Vec<u8> {
+    let micros = format!("{:06}", time.subsec_micros());
+    let mut expanded = vec![];
+    let mut bytes = format.iter().peekable();
+    while let Some(byte) = bytes.next() {
+        match (byte, bytes.peek()) {
+            (b'%', Some(b'f')) => {
+                expanded.extend(micros.bytes());
+                bytes.next();
+            }
+            (b'%', Some(next)) => {
+                expanded.extend([b'%', **next]);
+                bytes.next();
+            }
+            _ => expanded.push(*byte),
+        }
+    }
+    let format = CString::new(expanded).unwrap_or_default();
+    clock::formatted(&format, time.as_secs()).unwrap_or_default()
+}
