@@ -16,6 +16,8 @@ pub enum Datum {
     Pointer(u64),
     /// An enumerator: its number and its name.
     Enumerator(i64, String),
+    /// Where the kernel was, from the innermost function on.
+    Stack(StackForm, Vec<StackFrame>),
     /// Values in their order.
     Tuple(Vec<Datum>),
     /// Values by name.
@@ -33,6 +35,26 @@ pub enum Datum {
     },
     /// How many values there were in each range, from the first range that has some to the last.
     Histogram(Vec<HistogramRange>),
+}
+
+/// How a stack is written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum StackForm {
+    /// Functions and offsets.
+    Bpftrace,
+    /// Addresses, functions and offsets.
+    Perf,
+    /// Addresses.
+    Raw,
+}
+
+/// A frame of a stack.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct StackFrame {
+    /// The address of the instruction after the call.
+    pub address: u64,
+    /// The function, and the bytes from its start; `None` if no function is known there.
+    pub function: Option<(String, u64)>,
 }
 
 /// How many values there were from one number to another.

@@ -16,7 +16,7 @@ use std::collections::hash_map::Entry;
 use std::time::{Duration, SystemTime};
 
 pub use data::Data;
-pub use datum::{Datum, HistogramRange, ScriptMap, ScriptMapKind};
+pub use datum::{Datum, HistogramRange, ScriptMap, ScriptMapKind, StackForm, StackFrame};
 pub use histogram::{Bucket, Histogram};
 pub use lost::{Lost, LostKind};
 pub use run::{Attached, LeftOut, Run, Setting, Skipped};

@@ -10,7 +10,7 @@ use super::infer::{Types, infer};
 use super::names::resolve;
 use super::parse::parse;
 use super::probes::{Event, events};
-use super::settings::Settings;
+use super::settings::{Missing, Settings};
 
 /// A script whose names and types are known.
 #[derive(Clone, PartialEq, Debug)]
@@ -53,8 +53,20 @@ pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked
         return Err(cursor.mistake(found.keyword.span, format!("{what} are not supported")));
     }
     let settings = Settings::of(&cursor, &script.config)?;
-    let events: Vec<_> =
-        script.probes.iter().map(|probe| events(&cursor, probe)).collect::<Read<_>>()?;
+    let mut events = vec![];
+    for probe in &script.probes {
+        let mut found = vec![];
+        for (point, event) in probe.points.iter().zip(self::events(&cursor, probe)?) {
+            match host.expand(event) {
+                Ok(events) => found.extend(events),
+                Err(why) if settings.missing_probes == Missing::Error => {
+                    return Err(cursor.mistake(point.span, why));
+                }
+                Err(_) => {}
+            }
+        }
+        events.push(found);
+    }
     fold(&cursor, &mut script.probes, parameters, settings.max_strlen as usize)?;
     let variables = resolve(&cursor, &mut script.probes)?;
     let all = events.into_iter().zip(script.probes).zip(variables);

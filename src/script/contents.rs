@@ -2,17 +2,32 @@
 
 use super::infer::MapUse;
 use super::types::{Aggregate, Int, Type};
-use crate::sample::{Datum, HistogramRange, ScriptMapKind};
+use crate::sample::{Datum, HistogramRange, ScriptMapKind, StackFrame};
 
 /// The words of this host's order in some bytes.
 pub fn words(bytes: &[u8]) -> Vec<u64> {
     bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect()
 }
 
-/// The value of a type in these words. `trailer` follows a string that was cut; `time` writes a time by
-/// the number of its format.
-pub fn value(of: &Type, words: &[u64], trailer: &str, time: &dyn Fn(u64, u64) -> Vec<u8>) -> Datum {
+/// What user space knows, and values need to be written.
+pub trait Known {
+    /// What follows a string that was cut.
+    fn trailer(&self) -> &str;
+    /// A time in nanoseconds since boot, by the number of its format.
+    fn time(&self, format: u64, nanoseconds: u64) -> Vec<u8>;
+    /// The kernel's function at an address, and the bytes from its start.
+    fn function(&self, address: u64) -> Option<(String, u64)>;
+}
+
+/// The value of a type in these words.
+pub fn value(of: &Type, words: &[u64], known: &dyn Known) -> Datum {
     let first = words.first().copied().unwrap_or_default();
+    let mut at = 0;
+    let mut next = |of: &Type| {
+        let value = value(of, &words[at.min(words.len())..], known);
+        at += of.words();
+        value
+    };
     match of {
         Type::Int(Int { signed: true, .. }) => Datum::Number(first.cast_signed().into()),
         Type::Int(_) | Type::Unknown | Type::Nothing | Type::Aggregate(_) => {
@@ -20,29 +35,21 @@ pub fn value(of: &Type, words: &[u64], trailer: &str, time: &dyn Fn(u64, u64) ->
         }
         Type::Bool => Datum::Bool(first != 0),
         Type::Pointer => Datum::Pointer(first),
-        Type::Text(size) => Datum::Text(text(words, *size, trailer)),
-        Type::Tuple(all) => {
-            let mut at = 0;
-            let values = all.iter().map(|of| {
-                let value = value(of, &words[at.min(words.len())..], trailer, time);
-                at += of.words();
-                value
-            });
-            Datum::Tuple(values.collect())
-        }
+        Type::Text(size) => Datum::Text(text(words, *size, known.trailer())),
+        Type::Tuple(all) => Datum::Tuple(all.iter().map(next).collect()),
         Type::Record(all) => {
-            let mut at = 0;
-            let values = all.iter().map(|(name, of)| {
-                let value = value(of, &words[at.min(words.len())..], trailer, time);
-                at += of.words();
-                (name.clone(), value)
-            });
-            Datum::Record(values.collect())
+            Datum::Record(all.iter().map(|(name, of)| (name.clone(), next(of))).collect())
         }
-        Type::Timestamp => Datum::Text(time(first, words.get(1).copied().unwrap_or_default())),
-        Type::Stack(_) => {
+        Type::Timestamp => {
+            Datum::Text(known.time(first, words.get(1).copied().unwrap_or_default()))
+        }
+        Type::Stack(_, form) => {
             let frames = words.get(1..).unwrap_or_default().iter().take(first as usize);
-            Datum::Array(frames.map(|address| Datum::Pointer(*address)).collect())
+            let frame = |address: &u64| StackFrame {
+                address: *address,
+                function: known.function(*address),
+            };
+            Datum::Stack(*form, frames.map(frame).collect())
         }
     }
 }

@@ -5,6 +5,12 @@ use super::types::Type;
 
 /// Answers for one host.
 pub trait Host {
+    /// The events that an attach point means: those that match its patterns.
+    ///
+    /// # Errors
+    /// There is none.
+    fn expand(&self, event: Event) -> Result<Vec<Event>, String>;
+
     /// The field of a tracepoint's record.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::ast::{Setting, SettingValue};
 use super::cursor::{Cursor, Read};
+use crate::sample::StackForm;
 
 /// What a script can set.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,7 +20,7 @@ pub struct Settings {
     /// What follows a string that was cut.
     pub str_trunc_trailer: String,
     /// The form of stacks.
-    pub stack_mode: StackMode,
+    pub stack_mode: StackForm,
     /// Pages of 4 KiB for events, if the script says.
     pub perf_rb_pages: Option<u64>,
     /// The licence of the programs.
@@ -35,17 +36,6 @@ pub enum Missing {
     Ignore,
 }
 
-/// The form of stacks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StackMode {
-    /// A function and an offset.
-    Bpftrace,
-    /// With the address.
-    Perf,
-    /// The address alone.
-    Raw,
-}
-
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
@@ -55,7 +45,7 @@ impl Default for Settings {
             missing_probes: Missing::Error,
             print_maps_on_exit: true,
             str_trunc_trailer: "..".into(),
-            stack_mode: StackMode::Bpftrace,
+            stack_mode: StackForm::Bpftrace,
             perf_rb_pages: None,
             license: "GPL".into(),
         }
@@ -137,9 +127,9 @@ impl Settings {
             }
             "stack_mode" => {
                 self.stack_mode = match word {
-                    "bpftrace" => StackMode::Bpftrace,
-                    "perf" => StackMode::Perf,
-                    "raw" => StackMode::Raw,
+                    "bpftrace" => StackForm::Bpftrace,
+                    "perf" => StackForm::Perf,
+                    "raw" => StackForm::Raw,
                     _ => return Err(expected("bpftrace, perf or raw")),
                 }
             }

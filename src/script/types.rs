@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::sample::StackForm;
+
 /// The type of a value.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Type {
@@ -24,8 +26,8 @@ pub enum Type {
     Record(Vec<(String, Type)>),
     /// A point in time with the format in which it is printed.
     Timestamp,
-    /// A kernel stack of up to N frames.
-    Stack(usize),
+    /// A kernel stack of up to N frames, and its form.
+    Stack(usize, StackForm),
     /// What a function such as `count()` counts, which only a map can hold.
     Aggregate(Aggregate),
 }
@@ -118,7 +120,7 @@ impl Type {
             Type::Tuple(all) => all.iter().map(Type::size).sum(),
             Type::Record(all) => all.iter().map(|(_, of)| of.size()).sum(),
             Type::Pointer | Type::Timestamp | Type::Aggregate(_) => 8,
-            Type::Stack(frames) => 8 * (1 + frames),
+            Type::Stack(frames, _) => 8 * (1 + frames),
         }
     }
 
@@ -134,7 +136,7 @@ impl Type {
             // The format's number, and the time.
             Type::Timestamp => 2,
             // The number of frames, and their addresses.
-            Type::Stack(frames) => 1 + frames,
+            Type::Stack(frames, _) => 1 + frames,
             Type::Aggregate(aggregate) => aggregate.words(),
         }
     }
@@ -186,7 +188,7 @@ impl Type {
                 });
                 Type::Record(joined.collect::<Option<_>>()?)
             }
-            (Type::Stack(one), Type::Stack(other)) => Type::Stack(*one.max(other)),
+            (Type::Stack(one, form), Type::Stack(other, _)) => Type::Stack(*one.max(other), *form),
             (Type::Aggregate(one), Type::Aggregate(other)) => Type::Aggregate(one.join(*other)?),
             _ if self == other => self.clone(),
             _ => return None,
@@ -310,7 +312,7 @@ impl fmt::Display for Type {
                 write!(f, "({})", all.join(", "))
             }
             Type::Timestamp => f.write_str("timestamp"),
-            Type::Stack(_) => f.write_str("kstack"),
+            Type::Stack(..) => f.write_str("kstack"),
             Type::Aggregate(aggregate) => write!(f, "{}()", aggregate.function()),
         }
     }

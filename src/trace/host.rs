@@ -43,6 +43,36 @@ impl TracedHost {
 }
 
 impl Host for TracedHost {
+    fn expand(&self, event: Event) -> Result<Vec<Event>, String> {
+        Ok(match event {
+            Event::Tracepoint(category, name) => self
+                .tracepoints(&category, &name)
+                .map_err(|error| error.what)?
+                .into_iter()
+                .map(|(category, name)| Event::Tracepoint(category, name))
+                .collect(),
+            Event::Kprobe { module, function, offset } if is_pattern(&function) => {
+                let found = names::functions(&[&function]).map_err(|error| error.what)?;
+                found
+                    .into_iter()
+                    .map(|found| Event::Kprobe {
+                        module: module.clone(),
+                        function: found.name,
+                        offset,
+                    })
+                    .collect()
+            }
+            Event::Kretprobe { module, function } if is_pattern(&function) => {
+                let found = names::functions(&[&function]).map_err(|error| error.what)?;
+                found
+                    .into_iter()
+                    .map(|found| Event::Kretprobe { module: module.clone(), function: found.name })
+                    .collect()
+            }
+            event => vec![event],
+        })
+    }
+
     fn field(&self, event: &Event, name: &str) -> Result<Field, String> {
         let Event::Tracepoint(category, event) = event else {
             return Err("only tracepoints have fields".into());
@@ -100,6 +130,10 @@ impl Host for TracedHost {
     fn started(&self) -> u64 {
         self.started
     }
+}
+
+fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '['])
 }
 
 /// What a field of a record holds.

@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 
 use crate::error::Error;
-use crate::sample::{Datum, ScriptMap};
+use crate::sample::ScriptMap;
 use crate::script::MapUse;
-use crate::script::contents::{self, counted, words};
+use crate::script::contents::{self, Known, counted, words};
 use crate::script::types::{Aggregate, Type};
 use crate::sys::map::{Entries, Update};
 use crate::sys::{Map, SysError};
@@ -57,11 +57,8 @@ impl<'a> TracedMap<'a> {
 
     /// What the map holds; `whole` also what it holds nothing of: a map without keys is printed if it is
     /// asked for.
-    pub fn read(
-        &mut self,
-        whole: bool,
-        decode: &dyn Fn(&Type, &[u64]) -> Datum,
-    ) -> Result<ScriptMap, Error> {
+    pub fn read(&mut self, whole: bool, known: &dyn Known) -> Result<ScriptMap, Error> {
+        let decode = |of: &Type, words: &[u64]| contents::value(of, words, known);
         self.last = self.read_kernel()?;
         let mut rows = vec![];
         for (key, values) in &self.last {

@@ -1,13 +1,16 @@
 //! Runs scripts: makes the maps, runs what comes before and after, attaches the rest, and does what the
 //! programs ask for, in the order in which they asked.
 
+mod functions;
 mod host;
 mod maps;
 
+use std::cell::OnceCell;
 use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use functions::Functions;
 pub use host::TracedHost;
 use maps::TracedMap;
 
@@ -16,9 +19,9 @@ use crate::host::{Attach, KernelTypes, Kprobe, RawTp, Tracepoint};
 use crate::run::{Event as Wait, Events, Group, Plan, Session, create, load_alone, unwatched};
 use crate::sample::{Datum, ScriptMap};
 use crate::script::Checked;
-use crate::script::contents;
+use crate::script::contents::{self, Known};
 use crate::script::lower::{
-    ACTIONS, Action, EVENTS, FIRST, LOST, Lowered, MapKind, MapPlan, ProbeProgram,
+    ACTIONS, Action, EVENTS, FIRST, LOST, Lowered, MapKind, MapPlan, ProbeProgram, Warning,
 };
 use crate::script::probes::Event;
 use crate::script::types::Type;
@@ -39,8 +42,8 @@ pub trait Output {
     fn map(&mut self, map: &ScriptMap);
     /// The run is over, and the maps follow.
     fn last(&mut self);
-    /// Something went wrong at this place of the script: line, columns from the first to the last.
-    fn warning(&mut self, line: u32, columns: (u32, u32), what: &str);
+    /// Something went wrong while the script ran.
+    fn warning(&mut self, warning: &Warning);
     /// So many events did not fit.
     fn lost(&mut self, events: u64);
 }
@@ -196,8 +199,35 @@ struct Run<'a> {
     ending: bool,
     /// The map that was printed just now.
     printed: Option<usize>,
+    facts: Facts<'a>,
+}
+
+/// What values need to be written.
+struct Facts<'a> {
+    checked: &'a Checked,
+    lowered: &'a Lowered,
     /// When the host was booted, by the wall clock.
     boot: Duration,
+    functions: OnceCell<Functions>,
+}
+
+impl Known for Facts<'_> {
+    fn trailer(&self) -> &str {
+        &self.checked.settings.str_trunc_trailer
+    }
+
+    fn time(&self, format: u64, nanoseconds: u64) -> Vec<u8> {
+        match self.lowered.actions.get(format as usize) {
+            Some(Action::TimeFormat(format)) => {
+                formatted(format, self.boot + Duration::from_nanos(nanoseconds))
+            }
+            _ => vec![],
+        }
+    }
+
+    fn function(&self, address: u64) -> Option<(String, u64)> {
+        self.functions.get_or_init(Functions::read).at(address)
+    }
 }
 
 impl<'a> Run<'a> {
@@ -224,7 +254,12 @@ impl<'a> Run<'a> {
             exit: None,
             ending: false,
             printed: None,
-            boot: now.saturating_sub(Duration::from(since_boot)),
+            facts: Facts {
+                checked,
+                lowered,
+                boot: now.saturating_sub(Duration::from(since_boot)),
+                functions: OnceCell::new(),
+            },
         })
     }
 
@@ -309,7 +344,7 @@ impl<'a> Run<'a> {
                     self.exit = Some(record.words.first().copied().unwrap_or_default());
                 }
             }
-            Action::Warning { line, columns, what } => out.warning(*line, *columns, what),
+            Action::Warning(warning) => out.warning(warning),
         }
         Ok(())
     }
@@ -319,18 +354,7 @@ impl<'a> Run<'a> {
     }
 
     fn decode(&self, of: &Type, words: &[u64]) -> Datum {
-        let (lowered, boot) = (self.lowered, self.boot);
-        contents::value(
-            of,
-            words,
-            &self.checked.settings.str_trunc_trailer,
-            &|format, nanoseconds| match lowered.actions.get(format as usize) {
-                Some(Action::TimeFormat(format)) => {
-                    formatted(format, boot + Duration::from_nanos(nanoseconds))
-                }
-                _ => vec![],
-            },
-        )
+        contents::value(of, words, &self.facts)
     }
 
     fn print_map(
@@ -341,20 +365,7 @@ impl<'a> Run<'a> {
         divisor: u64,
         out: &mut dyn Output,
     ) -> Result<(), Error> {
-        let (lowered, boot, trailer) =
-            (self.lowered, self.boot, &self.checked.settings.str_trunc_trailer);
-        let decode = |of: &Type, words: &[u64]| {
-            contents::value(of, words, trailer, &|format, nanoseconds| match lowered
-                .actions
-                .get(format as usize)
-            {
-                Some(Action::TimeFormat(format)) => {
-                    formatted(format, boot + Duration::from_nanos(nanoseconds))
-                }
-                _ => vec![],
-            })
-        };
-        let mut map = self.maps[index].read(whole, &decode)?;
+        let mut map = self.maps[index].read(whole, &self.facts)?;
         map.arrange(top, divisor);
         out.map(&map);
         Ok(())

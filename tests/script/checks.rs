@@ -10,6 +10,10 @@ use crate::cases::{self, Case};
 struct Fields;
 
 impl Host for Fields {
+    fn expand(&self, event: Event) -> Result<Vec<Event>, String> {
+        Ok(vec![event])
+    }
+
     fn field(&self, _: &Event, name: &str) -> Result<Field, String> {
         let number = |signed| FieldForm::Number { bytes: 8, signed };
         let form = match name {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rawbpf::sample::{Datum, ScriptMap};
 use rawbpf::script::Host;
 use rawbpf::script::check;
-use rawbpf::script::lower::lower;
+use rawbpf::script::lower::{Warning, WarningKind, lower};
 use rawbpf::trace::{Output, TracedHost, run};
 use rawbpf::view::script::{json, text};
 
@@ -48,7 +48,7 @@ impl Child {
 impl Output for Printed {
     fn attached(&mut self, probes: usize) {
         self.json = format!(
-            "{{\"type\": \"attached_probes\", \"count\": 1, \"data\": {{\"probes\": {probes}}}}}\n{}",
+            "{{\"type\": \"attached_probes\", \"count\": {probes}, \"data\": {{\"probes\": {probes}}}}}\n{}",
             self.json
         );
         let (child, stop, ends) = (self.child.take(), self.stop.take(), self.ends);
@@ -79,8 +79,11 @@ impl Output for Printed {
     fn last(&mut self) {
         self.text.extend(b"\n\n");
     }
-    fn warning(&mut self, line: u32, columns: (u32, u32), what: &str) {
-        self.errors += &format!("{line}:{}-{}: {what}\n", columns.0, columns.1);
+    fn warning(&mut self, warning: &Warning) {
+        self.errors += &format!("{warning:?}\n");
+        if warning.what == WarningKind::MapFull {
+            self.json += &json::helper_error("FILE", warning.line, warning.column);
+        }
     }
     fn lost(&mut self, events: u64) {
         self.errors += &format!("lost {events}\n");
@@ -134,7 +137,9 @@ fn scripts_print_what_bpftrace_prints() {
                     lines
                 };
                 let same = lines(&text) == lines(case.section("text"))
-                    && (case.field("compare") != "exact" || printed.json == case.section("json"));
+                    && (case.field("compare") != "exact"
+                        || printed.json.replace("FILE", &format!("{}.bt", case.name))
+                            == case.section("json"));
                 let same_code = code.to_string() == case.field("exit");
                 if same && same_code {
                     right += 1;

@@ -43,7 +43,7 @@ impl Infer<'_> {
                 let longest = self.events.iter().map(|event| event.type_name().len()).max();
                 Type::Text(longest.unwrap_or_default() + 1)
             }
-            "kstack" => Type::Stack(MOST_FRAMES),
+            "kstack" => Type::Stack(MOST_FRAMES, self.settings.stack_mode),
             "retval" => self.only_at(
                 name,
                 span,

@@ -2,6 +2,7 @@
 
 use super::Infer;
 use super::statement::constant;
+use crate::sample::StackForm;
 use crate::script::ast::{Argument, Expr, ExprKind, Name, Place, Span};
 use crate::script::cursor::Read;
 use crate::script::functions::{FUNCTIONS, MOST_FRAMES, is_unsupported};
@@ -351,17 +352,25 @@ impl Infer<'_> {
 
     /// `kstack(mode, frames)`
     fn stack(&mut self, arguments: &mut [Argument], span: Span) -> Read<Type> {
-        let mode = match &arguments {
-            [Argument::Value(Expr { kind: ExprKind::Name(mode), .. }), ..] => {
-                matches!(&**mode, "bpftrace" | "perf" | "raw")
-            }
-            _ => false,
+        let form = match &arguments {
+            [Argument::Value(Expr { kind: ExprKind::Name(mode), .. }), ..] => match &**mode {
+                "bpftrace" => Some(StackForm::Bpftrace),
+                "perf" => Some(StackForm::Perf),
+                "raw" => Some(StackForm::Raw),
+                _ => None,
+            },
+            _ => None,
         };
-        match self.constants(&mut arguments[usize::from(mode)..])?.as_deref() {
-            Some([]) => Ok(Type::Stack(MOST_FRAMES)),
-            Some([frames @ 1..=127]) => Ok(Type::Stack(*frames as usize)),
-            _ => self.mistake(span, format!("a stack has from 1 to {MOST_FRAMES} frames")),
-        }
+        let frames = match self.constants(&mut arguments[usize::from(form.is_some())..])?.as_deref()
+        {
+            Some([]) => MOST_FRAMES,
+            Some([frames @ 1..=127]) => *frames as usize,
+            _ => {
+                let what = format!("a stack has from 1 to {MOST_FRAMES} frames");
+                return self.mistake(span, what);
+            }
+        };
+        Ok(Type::Stack(frames, form.unwrap_or(self.settings.stack_mode)))
     }
 }
 

@@ -50,7 +50,7 @@ impl Lower<'_> {
                 self.a.store(u64_at(spot.word(0)), number);
                 Ok(())
             }
-            Type::Stack(frames) => match &expr.kind {
+            Type::Stack(frames, _) => match &expr.kind {
                 ExprKind::Place(_) => self.copy_of(expr, of, spot),
                 _ => {
                     self.stack_trace(*frames, spot);

@@ -38,15 +38,32 @@ pub enum Action {
     TimeFormat(Vec<u8>),
     /// `exit()`: its code is the only value.
     Exit,
-    /// Something went wrong at this place of the script.
-    Warning {
-        /// The line, from 1.
-        line: u32,
-        /// The columns, from 1, the last one included.
-        columns: (u32, u32),
-        /// What went wrong.
-        what: String,
-    },
+    /// Something went wrong.
+    Warning(Warning),
+}
+
+/// What went wrong while a script ran, and where in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Warning {
+    /// The line, from 1.
+    pub line: u32,
+    /// The first column, from 1.
+    pub column: u32,
+    /// The column after the last one.
+    pub end: u32,
+    /// What went wrong.
+    pub what: WarningKind,
+}
+
+/// What went wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WarningKind {
+    /// A map had no room for an element.
+    MapFull,
+    /// A division by zero gave 1.
+    DivisionByZero,
+    /// A loop was left after so many turns.
+    LoopTooLong(u32),
 }
 
 /// The words before a record's values.
@@ -121,12 +138,11 @@ impl Lower<'_> {
     }
 
     /// Reports that something went wrong here. Keeps r6 to r9.
-    pub(super) fn warn(&mut self, span: Span, what: &str) -> Read<()> {
-        let (line, first) = self.cursor.line_and_column(span.start);
-        let length =
-            self.cursor.text[span.start..span.end].find('\n').unwrap_or(span.end - span.start);
-        let columns = (first, first + length.saturating_sub(1) as u32);
-        self.record(EVENTS, Action::Warning { line, columns, what: what.into() }, &[])
+    pub(super) fn warn(&mut self, span: Span, what: WarningKind) -> Read<()> {
+        let (line, column) = self.line_and_column(span.start);
+        let text = &self.cursor.text[span.start..span.end];
+        let end = column + text.find('\n').unwrap_or(text.len()) as u32;
+        self.record(EVENTS, Action::Warning(Warning { line, column, end, what }), &[])
     }
 
     /// Writes a record. If there is no room for it, that is counted.

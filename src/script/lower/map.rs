@@ -1,5 +1,6 @@
 //! Elements of maps: read, assigned, changed, removed.
 
+use super::event::WarningKind;
 use super::spot::Spot;
 use super::{Lower, MapRef, ZEROS};
 use crate::insn::Cond::{Eq, Ne};
@@ -13,7 +14,6 @@ use crate::script::types::{Aggregate, Type};
 /// What the map's element is replaced with, whether it is there or not.
 const BPF_ANY: i32 = 0;
 
-const FULL: &str = "the map is full, and this element is not stored: a larger max_map_keys helps, or `let @m = hash(N);`";
 
 impl Lower<'_> {
     /// Writes a key to a place.
@@ -187,7 +187,7 @@ impl Lower<'_> {
     fn warn_unless_zero(&mut self, span: Span) -> Read<()> {
         let stored = self.a.label();
         self.a.jump_if(r0, Eq, 0, &stored);
-        self.warn(span, FULL)?;
+        self.warn(span, WarningKind::MapFull)?;
         self.a.place(stored);
         Ok(())
     }
@@ -197,7 +197,7 @@ impl Lower<'_> {
         let done = self.a.label();
         self.a.goto(&done);
         self.a.place(full);
-        self.warn(span, FULL)?;
+        self.warn(span, WarningKind::MapFull)?;
         self.a.place(done);
         Ok(())
     }

@@ -38,7 +38,7 @@ use super::infer::MapUse;
 use super::probes::Event;
 use super::types::Type;
 use crate::insn::{Asm, Label, MapRef, Program, Text};
-pub use event::Action;
+pub use event::{Action, Warning, WarningKind};
 use spot::Spot;
 
 /// The events, in the order in which they happened on a CPU.
@@ -250,9 +250,15 @@ impl Lower<'_> {
 
     /// The instructions that follow come from here.
     fn at(&mut self, span: Span) {
-        let line = self.lines.partition_point(|start| *start <= span.start);
+        let (line, column) = self.line_and_column(span.start);
+        self.a.line(line, column);
+    }
+
+    /// The line and column of a byte of the script, from 1.
+    fn line_and_column(&self, at: usize) -> (u32, u32) {
+        let line = self.lines.partition_point(|start| *start <= at);
         let start = line.checked_sub(1).map_or(0, |before| self.lines[before]);
-        self.a.line(line as u32 + 1, (span.start - start) as u32 + 1);
+        (line as u32 + 1, (at - start) as u32 + 1)
     }
 
     /// A map, and what it holds.

@@ -2,6 +2,7 @@
 
 use super::Lower;
 use super::condition::{condition, small};
+use super::event::WarningKind;
 use crate::insn::Cond::{Eq, Ne};
 use crate::insn::helper::{
     GET_CURRENT_PID_TGID, GET_CURRENT_UID_GID, GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID,
@@ -270,7 +271,7 @@ impl Lower<'_> {
         }
         let (divide, done) = (self.a.label(), self.a.label());
         self.a.jump_if(r1, Ne, 0, &divide);
-        self.warn(span, "division by zero, which gives 1 here")?;
+        self.warn(span, WarningKind::DivisionByZero)?;
         self.a.mov(r8, 1);
         self.a.goto(&done);
         self.a.place(divide);

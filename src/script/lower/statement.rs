@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::event::WarningKind;
 use super::spot::{SCRATCH, Spot};
 use super::{Loop, Lower};
 use crate::insn::Cond::{Lt, Slt};
@@ -306,10 +307,7 @@ impl Lower<'_> {
             self.a.goto(&again);
             self.a.place(beyond);
             if most.is_none() {
-                self.warn(
-                    span,
-                    &format!("this loop has had {TURNS} turns, and more are not done"),
-                )?;
+                self.warn(span, WarningKind::LoopTooLong(TURNS as u32))?;
             }
             self.a.place(ends);
             self.a.place(end);

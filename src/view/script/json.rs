@@ -13,6 +13,14 @@ pub fn text(kind: &str, written: &[u8]) -> String {
     line(kind, &string(written))
 }
 
+/// A line for an element that a full map did not take, at a place of a script.
+pub fn helper_error(file: &str, line: u32, column: u32) -> String {
+    let file = string(file.as_bytes());
+    format!(
+        "{{\"type\": \"helper_error\", \"msg\": \"Argument list too long\", \"helper\": \"map_update_elem\", \"retcode\": -7, \"filename\": {file}, \"line\": {line}, \"col\": {column}}}\n"
+    )
+}
+
 /// A line of this type, with data that is JSON already.
 pub fn line(kind: &str, data: &str) -> String {
     format!("{{\"type\": \"{kind}\", \"data\": {data}}}\n")
@@ -47,6 +55,7 @@ fn datum(value: &Datum) -> String {
         Datum::Text(text) => string(text),
         // As bpftrace has it, bytes have a sign.
         Datum::Bytes(bytes) => array(bytes.iter().map(|byte| byte.cast_signed().to_string())),
+        Datum::Stack(..) => string(&text::value(value)),
         Datum::Pointer(address) => self::number(i128::from(*address)),
         Datum::Enumerator(value, _) => self::number(i128::from(*value)),
         Datum::Tuple(values) | Datum::Array(values) => array(values.iter().map(datum)),

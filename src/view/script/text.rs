@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{escaped, label};
-use crate::sample::{Datum, HistogramRange, ScriptMap, ScriptMapKind};
+use crate::sample::{Datum, HistogramRange, ScriptMap, ScriptMapKind, StackForm, StackFrame};
 
 /// The width of a bar.
 const BAR: usize = 52;
@@ -52,11 +52,30 @@ fn append(out: &mut Vec<u8>, value: &Datum, separator: &str) {
             append_all(out, values, ",");
             out.push(b']');
         }
+        Datum::Stack(form, frames) => {
+            out.push(b'\n');
+            for frame in frames {
+                out.extend(self::frame(*form, frame).bytes());
+                out.push(b'\n');
+            }
+        }
         Datum::Stats { count, average, total } => out.extend(
             format!("{{ .count = {count}, .average = {average}, .total = {total} }}").bytes(),
         ),
         // A histogram is a map's value, and drawn there.
         Datum::Histogram(_) => {}
+    }
+}
+
+fn frame(form: StackForm, StackFrame { address, function }: &StackFrame) -> String {
+    let function = match function {
+        Some((name, offset)) => format!("{name}+{offset}"),
+        None => format!("0x{address:x}"),
+    };
+    match form {
+        StackForm::Bpftrace => format!("        {function}"),
+        StackForm::Perf => format!("\t{address:x} {function}"),
+        StackForm::Raw => format!("{address:x}"),
     }
 }
 
