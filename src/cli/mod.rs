@@ -33,6 +33,7 @@ mod tables;
 mod terminal;
 mod time;
 mod trace;
+mod traced;
 mod verify;
 
 use std::ffi::{OsStr, OsString};
@@ -47,7 +48,7 @@ use crate::sys::signal::survive_file_limit;
 use crate::view::dump::Format;
 use stop::Stop;
 use streams::Stdout;
-use trace::TracedTool;
+use traced::TracedTool;
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
 #[derive(Parser)]
@@ -117,6 +118,7 @@ macro_rules! commands {
                 match self {
                     $(Command::$tool(options) => options.trace.reporting(),)*
                     Command::Run(options) => options.trace.reporting(),
+                    Command::Trace(options) => options.reporting(),
                     Command::Verify(_) => (true, None),
                     Command::Lesson(options) => (false, options.verifier_log.as_deref()),
                     Command::List(options) => (options.verbose, None),
@@ -146,6 +148,7 @@ commands! {
         Argdist argdist,
     }
     others {
+        Trace trace,
         Asm asm,
         Dump dump,
         Run run,
@@ -239,6 +242,7 @@ fn ended(name: &str, (verbose, log): (bool, Option<&Path>), result: Result<(), S
     match result {
         Ok(()) => 0,
         Err(Stop::Quietly) => 0,
+        Err(Stop::Code(code)) => code,
         Err(Stop::Mistakes(mistakes)) => {
             say!("{}", mistakes.to_string().trim_end());
             1

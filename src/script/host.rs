@@ -33,6 +33,9 @@ pub trait Host {
     /// The number of CPUs.
     fn cpus(&self) -> u32;
 
+    /// The only process whose events are looked at, if there is one.
+    fn only_process(&self) -> Option<u32>;
+
     /// The process that was started with `-c`; 0 if there is none.
     fn child(&self) -> u32;
 

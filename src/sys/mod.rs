@@ -20,6 +20,7 @@
 //! | [`Allocator`] | the memory of the command; only with the feature `cli` |
 //! | [`capability`] | do something with fewer capabilities |
 //! | [`confine`] | give up capabilities and system calls |
+//! | [`child`] | a process that waits before it runs a program |
 //! | [`clock`] | the wall clock in the host's time zone |
 //! | [`cpu`] | the number of CPUs for which a per-CPU map has values |
 //! | [`tracefs`], [`kallsyms`] | the names of traceable functions and tracepoints |
@@ -35,6 +36,7 @@ mod attr;
 pub mod btf;
 pub(crate) mod call;
 pub mod capability;
+pub mod child;
 pub mod clock;
 pub mod code;
 pub mod confine;

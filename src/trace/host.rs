@@ -2,6 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
 
 use crate::error::Error;
 use crate::host::registers;
@@ -17,20 +20,22 @@ pub struct TracedHost {
     tracefs: Option<Tracefs>,
     formats: RefCell<HashMap<(String, String), Result<RecordFormat, String>>>,
     cpus: u32,
+    only_process: Option<u32>,
     child: u32,
     started: u64,
 }
 
 impl TracedHost {
-    /// This host. `child` is the process that was started for the run, `started` the nanoseconds since
-    /// boot.
+    /// This host. `only_process` is the one whose events are looked at, `child` the one that was made for
+    /// the run, 0 for none.
     ///
     /// # Errors
     /// The number of CPUs is not known.
-    pub fn new(child: u32, started: u64) -> Result<TracedHost, Error> {
+    pub fn new(only_process: Option<u32>, child: u32) -> Result<TracedHost, Error> {
+        let started = boot_time()?.as_nanos() as u64;
         let cpus = cpu::possible().map_err(|error| refusal::file(&error))? as u32;
         let tracefs = Tracefs::find();
-        Ok(TracedHost { tracefs, formats: RefCell::default(), cpus, child, started })
+        Ok(TracedHost { tracefs, formats: RefCell::default(), cpus, only_process, child, started })
     }
 
     /// The tracepoints that match a pattern.
@@ -123,6 +128,10 @@ impl Host for TracedHost {
         self.cpus
     }
 
+    fn only_process(&self) -> Option<u32> {
+        self.only_process
+    }
+
     fn child(&self) -> u32 {
         self.child
     }
@@ -130,6 +139,16 @@ impl Host for TracedHost {
     fn started(&self) -> u64 {
         self.started
     }
+}
+
+/// The time since boot, that of a sleeping host included.
+///
+/// # Errors
+/// The kernel does not say.
+pub(super) fn boot_time() -> Result<Duration, Error> {
+    let time = clock_gettime(ClockId::CLOCK_BOOTTIME);
+    let time = time.map_err(|error| Error::failed(format!("the clock cannot be read: {error}")))?;
+    Ok(Duration::from(time))
 }
 
 fn is_pattern(name: &str) -> bool {

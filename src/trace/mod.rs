@@ -7,11 +7,12 @@ mod maps;
 
 use std::cell::OnceCell;
 use std::ffi::CString;
-use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use functions::Functions;
 pub use host::TracedHost;
+use host::boot_time;
 use maps::TracedMap;
 
 use crate::error::Error;
@@ -25,6 +26,7 @@ use crate::script::lower::{
 };
 use crate::script::probes::Event;
 use crate::script::types::Type;
+use crate::sys::child::WaitingChild;
 use crate::sys::link::At;
 use crate::sys::map::{MapSpec, MapType};
 use crate::sys::prog::TestRun;
@@ -46,12 +48,27 @@ pub trait Output {
     fn warning(&mut self, warning: &Warning);
     /// So many events did not fit.
     fn lost(&mut self, events: u64);
+    /// Writes what was printed.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn flush(&mut self) -> Result<(), Error>;
+}
+
+/// What ends a run, beside the script itself.
+pub struct Ends<'a> {
+    /// Readable when the run shall end.
+    pub stop: BorrowedFd<'a>,
+    /// What is written to: the run ends if nobody reads it any more.
+    pub output: Option<BorrowedFd<'a>>,
+    /// A process that is started once all is attached: the run ends with it.
+    pub child: Option<WaitingChild>,
 }
 
 /// How long a wait is at most: rings wake us up.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// Runs a script until it ends itself or `stop` is readable. Its exit code.
+/// Runs a script until it ends itself, or something else ends it. Its exit code.
 ///
 /// # Errors
 /// A program is refused or cannot be attached, and why.
@@ -59,7 +76,7 @@ pub fn run(
     checked: &Checked,
     lowered: &Lowered,
     cpus: u32,
-    stop: &impl AsFd,
+    ends: Ends<'_>,
     out: &mut dyn Output,
 ) -> Result<u8, Error> {
     let specs: Vec<_> = lowered.maps.iter().map(spec).collect();
@@ -70,12 +87,12 @@ pub fn run(
     };
     let of_kind = |wanted: &Event| {
         let wanted = wanted.clone();
-        lowered.programs.iter().filter(move |program| program.events[0] == wanted)
+        lowered.programs.iter().filter(move |program| program.events.contains(&wanted))
     };
     // All programs are loaded before anything runs.
     let load_all = |wanted: &Event, session: &Session| {
         of_kind(wanted)
-            .map(|program| load(program, session, ProgramType::RawTracepoint))
+            .map(|program| load(program, session, run_alone(wanted)))
             .collect::<Result<Vec<_>, _>>()
     };
     let begin = load_all(&Event::Begin, &session)?;
@@ -87,7 +104,7 @@ pub fn run(
             match event {
                 Event::Begin | Event::End => {}
                 Event::Interval(period) | Event::Profile(period) => {
-                    let prog = load(program, &session, ProgramType::PerfEvent)?;
+                    let prog = load(program, &session, run_alone(event))?;
                     timers.push((prog, *period, matches!(event, Event::Profile(_))));
                 }
                 _ => plans.push(Plan::new("probe", attach(event)?, program.program.clone())),
@@ -116,19 +133,29 @@ pub fn run(
 
     let all = std::mem::take(&mut session.maps);
     let mut run = Run::new(checked, lowered, &all)?;
-    let mut events = Events::every(WAIT, None).until(stop);
+    out.flush()?;
+    let Ends { stop, output, child } = ends;
+    let child = child.map(WaitingChild::start).transpose();
+    let child =
+        child.map_err(|error| Error::failed(format!("the command was not started: {error}")))?;
+    let mut events = Events::every(WAIT, None).until(&stop);
+    if let Some(output) = &output {
+        events = events.while_read(output);
+    }
     let [ring, actions] = [EVENTS, ACTIONS].map(|map| &all[usize::from(map.0)]);
     events.watch(ring);
     events.watch(actions);
+    let ended = child.as_ref().map(|child| events.watch(child));
     loop {
         run.drain(out)?;
-        if run.exit.is_some()
-            || (probes == begin.len() + end.len() && end.is_empty()) && run.exit.is_some()
-        {
+        out.flush()?;
+        if run.exit.is_some() {
             break;
         }
         match events.wait() {
-            Ok(Wait::Last | Wait::Unread) => break,
+            Ok(Wait::Readable(source)) if Some(source) == ended => break,
+            Ok(Wait::Unread) => return Ok(0),
+            Ok(Wait::Last) => break,
             Ok(_) => {}
             Err(error) => return Err(Error::failed(format!("waiting failed: {error}"))),
         }
@@ -142,6 +169,7 @@ pub fn run(
     }
     run.drain(out)?;
     run.finish(out)?;
+    out.flush()?;
     Ok(run.exit.unwrap_or(0) as u8)
 }
 
@@ -153,8 +181,19 @@ fn test_run(prog: &Prog) -> Result<(), Error> {
         .map_err(|error| Error::failed(format!("a begin or end probe did not run: {error}")))
 }
 
+/// The type of a program that is attached to nothing that has a name.
+pub fn run_alone(event: &Event) -> ProgramType {
+    match event {
+        Event::Interval(_) | Event::Profile(_) => ProgramType::PerfEvent,
+        _ => ProgramType::RawTracepoint,
+    }
+}
+
 /// Where a program of an event is attached.
-fn attach(event: &Event) -> Result<Attach, Error> {
+///
+/// # Errors
+/// It is not attached, but run by itself or by a clock.
+pub fn attach(event: &Event) -> Result<Attach, Error> {
     Ok(match event {
         Event::Tracepoint(category, name) => Tracepoint::new(category, name).into(),
         Event::RawTracepoint(name) => RawTp::new(name).into(),
@@ -164,7 +203,8 @@ fn attach(event: &Event) -> Result<Attach, Error> {
     })
 }
 
-fn spec(plan: &MapPlan) -> MapSpec {
+/// How a map of a script is made.
+pub fn spec(plan: &MapPlan) -> MapSpec {
     let kind = match plan.kind {
         MapKind::Array => MapType::Array,
         MapKind::PercpuArray => MapType::PercpuArray,
@@ -241,8 +281,7 @@ impl<'a> Run<'a> {
                 .map_err(|error| Error::failed(format!("the ring buffer cannot be read: {error}")))
         };
         let held = checked.types.maps.iter().zip(&maps[usize::from(FIRST)..]);
-        let since_boot = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
-            .map_err(|error| Error::failed(format!("the clock cannot be read: {error}")))?;
+        let since_boot = boot_time()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Run {
             checked,
@@ -257,7 +296,7 @@ impl<'a> Run<'a> {
             facts: Facts {
                 checked,
                 lowered,
-                boot: now.saturating_sub(Duration::from(since_boot)),
+                boot: now.saturating_sub(since_boot),
                 functions: OnceCell::new(),
             },
         })

@@ -37,6 +37,10 @@ impl Host for Fields {
         2
     }
 
+    fn only_process(&self) -> Option<u32> {
+        None
+    }
+
     fn child(&self) -> u32 {
         0
     }

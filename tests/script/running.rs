@@ -1,14 +1,18 @@
 //! Scripts that run on this kernel, and what they print.
 
+use std::ffi::CString;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+
 use std::time::Duration;
 
+use rawbpf::error::Error;
 use rawbpf::sample::{Datum, ScriptMap};
 use rawbpf::script::Host;
 use rawbpf::script::check;
 use rawbpf::script::lower::{Warning, WarningKind, lower};
-use rawbpf::trace::{Output, TracedHost, run};
+use rawbpf::sys::child::WaitingChild;
+use rawbpf::trace::{Ends, Output, TracedHost, run};
 use rawbpf::view::script::{json, text};
 
 use crate::cases::{self, Case};
@@ -19,30 +23,15 @@ struct Printed {
     text: Vec<u8>,
     json: String,
     errors: String,
-    child: Option<Child>,
-    /// Ends the run once it is closed.
-    stop: Option<UnixStream>,
-    /// Whether the script ends by itself.
-    ends: bool,
 }
 
-/// A program that waits until it is told to run.
-struct Child(std::process::Child);
-
-impl Child {
-    /// That of the case's option `-c`.
-    fn waiting(case: &Case) -> Option<Child> {
-        let command = case.field("options").split_once("-c ")?.1.trim_matches('\'');
-        let data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/script/data");
-        let gated = format!("read _; exec {}", command.replace("@DATA@", data));
-        let mut child = Command::new("sh");
-        child
-            .args(["-c", &gated])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        Some(Child(child.spawn().unwrap()))
-    }
+/// The process of the case's option `-c`.
+fn child(case: &Case) -> Option<WaitingChild> {
+    let command = case.field("options").split_once("-c ")?.1.trim_matches('\'');
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/script/data");
+    let words = command.replace("@DATA@", data);
+    let words: Vec<_> = words.split(' ').map(|word| CString::new(word).unwrap()).collect();
+    Some(WaitingChild::new(&words[0], &words).unwrap())
 }
 
 impl Output for Printed {
@@ -51,17 +40,6 @@ impl Output for Printed {
             "{{\"type\": \"attached_probes\", \"count\": {probes}, \"data\": {{\"probes\": {probes}}}}}\n{}",
             self.json
         );
-        let (child, stop, ends) = (self.child.take(), self.stop.take(), self.ends);
-        std::thread::spawn(move || {
-            match child {
-                Some(Child(mut child)) => {
-                    drop(child.stdin.take());
-                    child.wait().unwrap();
-                }
-                None => std::thread::sleep(Duration::from_millis(if ends { 5000 } else { 300 })),
-            }
-            drop(stop);
-        });
     }
     fn text(&mut self, kind: &str, text: &[u8]) {
         self.text.extend(text);
@@ -85,6 +63,9 @@ impl Output for Printed {
             self.json += &json::helper_error("FILE", warning.line, warning.column);
         }
     }
+    fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
     fn lost(&mut self, events: u64) {
         self.errors += &format!("lost {events}\n");
     }
@@ -97,18 +78,21 @@ fn parameters(case: &Case) -> Vec<String> {
 
 fn printed(case: &Case) -> Result<(Printed, u8), String> {
     let script = case.section("script");
-    let started = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).unwrap();
-    let started = Duration::from(started).as_nanos() as u64;
-    let child = Child::waiting(case);
-    let pid = child.as_ref().map_or(0, |child| child.0.id());
-    let host = TracedHost::new(pid, started).map_err(|error| error.to_string())?;
+    let child = child(case);
+    let pid = child.as_ref().map_or(0, WaitingChild::pid);
+    let host = TracedHost::new(None, pid).map_err(|error| error.to_string())?;
     let checked = check(script, &parameters(case), &host).map_err(|mistake| mistake.what)?;
     let lowered = lower(&checked, case.name, script, &host).map_err(|mistake| mistake.what)?;
     let (stop, other) = UnixStream::pair().unwrap();
-    // A script that does not end by itself ends after a second.
-    let ends = script.contains("exit(");
-    let mut out = Printed { child, stop: Some(other), ends, ..Printed::default() };
-    let code = run(&checked, &lowered, host.cpus(), &stop, &mut out).map_err(|error| {
+    // A script that does not end by itself ends soon.
+    let wait = if script.contains("exit(") || child.is_some() { 5000 } else { 300 };
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(wait));
+        drop(other);
+    });
+    let mut out = Printed::default();
+    let ends = Ends { stop: stop.as_fd(), output: None, child };
+    let code = run(&checked, &lowered, host.cpus(), ends, &mut out).map_err(|error| {
         let refused = error.refused.as_ref().map(|refused| format!("\n{}", refused.log));
         format!("{error}{}", refused.unwrap_or_default())
     })?;

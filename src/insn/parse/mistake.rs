@@ -97,6 +97,13 @@ pub struct Mistakes {
 }
 
 impl Mistakes {
+    /// The only mistake in a text; `file` is its name.
+    pub fn one(file: &str, text: &str, mistake: Mistake) -> Mistakes {
+        let line =
+            text.lines().nth(mistake.span.line.saturating_sub(1) as usize).unwrap_or_default();
+        Mistakes { file: file.to_owned(), all: vec![(mistake, line.to_owned())] }
+    }
+
     /// All mistakes; there is at least one.
     pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
         self.all.iter().map(|(mistake, _)| mistake)

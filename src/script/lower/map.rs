@@ -14,7 +14,6 @@ use crate::script::types::{Aggregate, Type};
 /// What the map's element is replaced with, whether it is there or not.
 const BPF_ANY: i32 = 0;
 
-
 impl Lower<'_> {
     /// Writes a key to a place.
     pub(super) fn key(&mut self, map: &Type, key: &Expr) -> Read<Spot> {

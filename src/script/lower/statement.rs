@@ -5,12 +5,14 @@ use std::ops::Range;
 use super::event::WarningKind;
 use super::spot::{SCRATCH, Spot};
 use super::{Loop, Lower};
-use crate::insn::Cond::{Lt, Slt};
+use crate::insn::Cond::{Lt, Ne, Slt};
+use crate::insn::helper::GET_CURRENT_PID_TGID;
 use crate::insn::{Label, Program, fp, r0, r1, r2, r6, r7, r8, u64_at, w0};
 use crate::script::ast::{
     Block, Expr, ExprKind, Iterated, Place, Probe, Span, Statement, StatementKind, Variable,
 };
 use crate::script::cursor::Read;
+use crate::script::probes::Event;
 use crate::script::types::Type;
 
 /// So many turns of a loop run at most: the verifier walks each, up to a million instructions in all.
@@ -47,6 +49,16 @@ impl Lower<'_> {
             let index = fp + -self.stack_used;
             self.a.lookup_first(scratch, index, &out);
             self.a.mov(r7, r0);
+        }
+        let everywhere =
+            |event: &Event| matches!(event, Event::Begin | Event::End | Event::Interval(_));
+        if let Some(process) = self.host.only_process()
+            && !self.events.iter().any(everywhere)
+        {
+            self.a.call(GET_CURRENT_PID_TGID);
+            self.a.rsh(r0, 32);
+            self.constant(r1, process.into());
+            self.a.jump_if(r0, Ne, r1, &out);
         }
         self.loops.push(Loop { next: self.a.label(), end: out });
         if let Some(predicate) = &probe.predicate {

@@ -13,6 +13,18 @@ pub fn text(kind: &str, written: &[u8]) -> String {
     line(kind, &string(written))
 }
 
+/// The line for how many probes are attached.
+pub fn attached(probes: usize) -> String {
+    format!(
+        "{{\"type\": \"attached_probes\", \"count\": {probes}, \"data\": {{\"probes\": {probes}}}}}\n"
+    )
+}
+
+/// The line for how many events were lost.
+pub fn lost(events: u64) -> String {
+    line("lost_events", &format!("{{\"events\": {events}}}"))
+}
+
 /// A line for an element that a full map did not take, at a place of a script.
 pub fn helper_error(file: &str, line: u32, column: u32) -> String {
     let file = string(file.as_bytes());

@@ -1,0 +1,165 @@
+//! The run that all tracing tools share: attach, wait, read, print.
+
+use std::io::{self, Write};
+use std::ops::ControlFlow::{Break, Continue};
+
+use super::dump::{Dumped, dump};
+use super::options::TraceOptions;
+use super::report::{self, Bar};
+use super::stop::Stop;
+use super::streams::Stdout;
+use super::verify::{self, Show};
+use crate::error::Error;
+use crate::export::json;
+use crate::host::{KernelTypes, clock, refusal};
+use crate::insn::Endian;
+use crate::run::{Event, Progress};
+use crate::sample::Sample;
+use crate::sys::Errno;
+use crate::sys::confine::Needs;
+use crate::sys::signal::StopSignal;
+use crate::tools::{Running, Tool};
+use crate::view::dump::Format;
+
+/// Prints a tool's samples for people.
+pub trait Output {
+    /// Prints a sample, and the time of day if it was asked for.
+    ///
+    /// # Errors
+    /// The output could not be written.
+    fn print(&mut self, sample: &Sample, time: Option<&str>, out: &mut dyn Write)
+    -> io::Result<()>;
+
+    /// Keeps what is printed only at the end. Called for each sample, also if it is printed as JSON.
+    fn keep(&mut self, _: &Sample) {}
+
+    /// Whether it prints colours.
+    fn has_colors(&self) -> bool {
+        false
+    }
+
+    /// What [`Output::finish`] needs.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// Called after the last interval, or when the output was closed.
+    ///
+    /// # Errors
+    /// Something that is left for the end failed, such as writing a file.
+    fn finish(&mut self) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+/// A tool and the options of its run.
+pub struct TracedTool {
+    /// The tool.
+    pub tool: Box<dyn Tool>,
+    /// The options that all tracing tools share.
+    pub options: TraceOptions,
+    /// How to print it.
+    pub output: Box<dyn Output>,
+}
+
+impl TracedTool {
+    fn types(&self) -> Result<KernelTypes, Error> {
+        KernelTypes::new(self.options.btf.as_deref())
+    }
+
+    /// Runs the tool to its last interval.
+    ///
+    /// # Errors
+    /// It could not be attached, read or printed.
+    pub fn run(self) -> Result<(), Stop> {
+        if let Some(format) = self.options.dump_insns {
+            return self.dump(format);
+        }
+        self.options.schedule.check()?;
+        let types = self.types()?;
+        let TracedTool { tool, options, mut output } = self;
+        let mut out = Stdout::styled(output.has_colors());
+        let name = tool.name();
+        let signal =
+            StopSignal::new().map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;
+        let mut bar = Bar::new(name);
+        // Ctrl-C ends the wait for more programs.
+        let mut progress = |Progress { done, of }| {
+            bar.draw(done, of);
+            if done > 0 && signal.came() { Break(()) } else { Continue(()) }
+        };
+        let mut running = Running::start_with(tool, &types, &mut progress)?;
+        report::attached(name, &options, running.session());
+        if !options.keep_privileges
+            && let Err(error) = running.drop_privileges(output.needs())
+            && options.verbose
+        {
+            say!("{name}: {error}");
+        }
+        report::tracing(&running.tool().what(), &options, &mut out)?;
+        let printed = print_all(&mut running, &options, &mut *output, &signal, &mut out);
+        output.finish()?;
+        printed?;
+        report::missed(name, running.session());
+        running.leave();
+        Ok(())
+    }
+
+    /// Prints the tool's programs, those for the first attach kind, without loading them.
+    ///
+    /// # Errors
+    /// The programs cannot be made, or the output could not be written.
+    pub fn dump(&self, format: Format) -> Result<(), Stop> {
+        let types = self.types()?;
+        self.tool.prepare(&types)?;
+        let groups = self.tool.groups();
+        let plans =
+            groups.iter().map(|group| group.first(&types)).collect::<Result<Vec<_>, _>>()?;
+        let programs: Vec<_> = plans.iter().flatten().map(Dumped::from).collect();
+        let mut out = Stdout::of(format);
+        dump(&mut out, format, Endian::HOST, &programs, &self.tool.maps())
+    }
+
+    /// Shows how the tool's programs are verified, without attaching them.
+    ///
+    /// # Errors
+    /// A program is refused, or no attach kind works on this host.
+    pub fn verify(&self, show: &Show) -> Result<(), Stop> {
+        verify::tool(&*self.tool, &self.types()?, show)
+    }
+}
+
+fn print_all(
+    running: &mut Running,
+    options: &TraceOptions,
+    output: &mut dyn Output,
+    signal: &StopSignal,
+    out: &mut dyn Write,
+) -> Result<(), Stop> {
+    if options.json {
+        let mut run = running.run();
+        run.options.splice(0..0, options.settings());
+        writeln!(out, "{}", json::run(&run))?;
+        out.flush()?;
+    }
+    let stdout = io::stdout();
+    let mut events = options.schedule.begin().until(signal).while_read(&stdout);
+    loop {
+        let event = events.wait().map_err(|error| Error::failed(error.to_string()))?;
+        if event == Event::Unread {
+            return Ok(());
+        }
+        let sample = running.sample()?;
+        output.keep(&sample);
+        if options.json {
+            writeln!(out, "{}", json::sample(&sample))?;
+        } else {
+            let time = options.timestamp.then(|| clock::time_of_day(sample.span.end.wall));
+            output.print(&sample, time.as_deref(), out)?;
+        }
+        out.flush()?;
+        if event == Event::Last {
+            return Ok(());
+        }
+    }
+}
