@@ -5,7 +5,7 @@ use clap::Args;
 use super::distribution::DistributionOptions;
 use super::options::{TraceOptions, attach_kind, whole};
 use super::tables::TablePrinter;
-use super::traced::TracedTool;
+use super::trace::TracedTool;
 use crate::error::Error;
 use crate::host::Expression;
 use crate::tools::{Choice, argdist};

@@ -11,7 +11,7 @@ use super::options::{BlockOptions, TraceOptions};
 use super::output_file::OutputFile;
 use super::stop::Stop;
 use super::time;
-use super::traced::{Output, TracedTool};
+use super::trace::{Output, TracedTool};
 use crate::aggregate::heat;
 use crate::error::Error;
 use crate::host::clock;

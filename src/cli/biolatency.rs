@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::options::{BlockOptions, TraceOptions, whole};
 use super::tables::TablePrinter;
-use super::traced::TracedTool;
+use super::trace::TracedTool;
 use crate::error::Error;
 use crate::tools::biolatency;
 use crate::view::tables::Titles;

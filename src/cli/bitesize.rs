@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 
 use super::options::{self, BlockOptions, TraceOptions, whole};
 use super::tables::{Head, TablePrinter};
-use super::traced::TracedTool;
+use super::trace::TracedTool;
 use crate::error::Error;
 use crate::programs::bitesize::Key;
 use crate::tools::bitesize;

@@ -33,7 +33,6 @@ mod tables;
 mod terminal;
 mod time;
 mod trace;
-mod traced;
 mod verify;
 
 use std::ffi::{OsStr, OsString};
@@ -48,7 +47,7 @@ use crate::sys::signal::survive_file_limit;
 use crate::view::dump::Format;
 use stop::Stop;
 use streams::Stdout;
-use traced::TracedTool;
+use trace::TracedTool;
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
 #[derive(Parser)]
@@ -118,7 +117,6 @@ macro_rules! commands {
                 match self {
                     $(Command::$tool(options) => options.trace.reporting(),)*
                     Command::Run(options) => options.trace.reporting(),
-                    Command::Trace(options) => options.reporting(),
                     Command::Verify(_) => (true, None),
                     Command::Lesson(options) => (false, options.verifier_log.as_deref()),
                     Command::List(options) => (options.verbose, None),
@@ -148,7 +146,6 @@ commands! {
         Argdist argdist,
     }
     others {
-        Trace trace,
         Asm asm,
         Dump dump,
         Run run,
@@ -242,7 +239,6 @@ fn ended(name: &str, (verbose, log): (bool, Option<&Path>), result: Result<(), S
     match result {
         Ok(()) => 0,
         Err(Stop::Quietly) => 0,
-        Err(Stop::Code(code)) => code,
         Err(Stop::Mistakes(mistakes)) => {
             say!("{}", mistakes.to_string().trim_end());
             1

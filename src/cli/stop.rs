@@ -10,8 +10,6 @@ use crate::source::SourceError;
 pub enum Stop {
     /// Whoever read the output has gone.
     Quietly,
-    /// A script ended with this code.
-    Code(u8),
     /// What failed.
     Error(Error),
     /// A text is wrong.

@@ -153,8 +153,10 @@ pub struct Asm {
     source: Option<&'static SourceText>,
     insns: Vec<Insn>,
     lines: Vec<&'static Location<'static>>,
-    /// The text whose lines are shown instead, and the place in it of each instruction.
-    text: Option<(Arc<Text>, Vec<(u32, u32)>)>,
+    /// The text whose lines are shown instead.
+    text: Option<Arc<Text>>,
+    /// The line and column in that text of each instruction.
+    places: Vec<(u32, u32)>,
     /// The line and column of the instructions that follow.
     place_in_text: (u32, u32),
     labels: Vec<LabelState>,
@@ -479,6 +481,7 @@ impl Asm {
             insns: vec![],
             lines: vec![],
             text: None,
+            places: vec![],
             place_in_text: (1, 1),
             labels: vec![],
             jumps: vec![],
@@ -490,7 +493,7 @@ impl Asm {
     /// An empty program that is made from a text: its lines are shown beside the instructions, as
     /// [`Asm::line`] says.
     pub fn with_text(text: &Arc<Text>) -> Asm {
-        Asm { text: Some((text.clone(), vec![])), ..Asm::new() }
+        Asm { text: Some(text.clone()), ..Asm::new() }
     }
 
     /// The instructions that follow come from this line and column of the text, both from 1.
@@ -503,8 +506,8 @@ impl Asm {
     pub fn push(&mut self, insn: Insn) {
         self.insns.push(insn);
         self.lines.push(Location::caller());
-        if let Some((_, places)) = &mut self.text {
-            places.push(self.place_in_text);
+        if self.text.is_some() {
+            self.places.push(self.place_in_text);
         }
     }
 
@@ -522,7 +525,7 @@ impl Asm {
                 Ok(Program {
                     insns: self.insns,
                     written: match self.text {
-                        Some((text, places)) => Written::Text(text, places),
+                        Some(text) => Written::Text(text, self.places),
                         None => Written::Rust(self.lines, self.source),
                     },
                     unresolved: self.unresolved.into_iter().map(named).collect(),
@@ -561,10 +564,8 @@ impl Asm {
         self.insns.retain(|_| (keep(at), at += 1).0);
         at = 0;
         self.lines.retain(|_| (keep(at), at += 1).0);
-        if let Some((_, places)) = &mut self.text {
-            at = 0;
-            places.retain(|_| (keep(at), at += 1).0);
-        }
+        at = 0;
+        self.places.retain(|_| (keep(at), at += 1).0);
         self.jumps.retain(|(from, _)| keep(*from));
         self.unresolved.retain(|(from, _)| keep(*from));
         self.jumps.iter_mut().for_each(|(from, _)| *from = moved[*from]);

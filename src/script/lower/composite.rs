@@ -46,7 +46,7 @@ impl Lower<'_> {
                     return self.mistake(expr.span, "this time has no format");
                 };
                 let number = self.action_number(Action::TimeFormat(format.clone()));
-                self.store(time, &Type::UINT64, spot.from_word(1))?;
+                self.store(time, &Type::UINT64, spot.after(1))?;
                 self.a.store(u64_at(spot.word(0)), number);
                 Ok(())
             }
@@ -77,7 +77,7 @@ impl Lower<'_> {
         match &expr.kind {
             ExprKind::Tuple(values) => {
                 for (value, of) in values.iter().zip(all) {
-                    self.store(value, of, spot.from_word(word))?;
+                    self.store(value, of, spot.after(word))?;
                     word += of.words();
                 }
                 Ok(())
@@ -101,12 +101,12 @@ impl Lower<'_> {
         for (own, of) in own.iter().zip(all) {
             match (own, of) {
                 (Type::Tuple(own), Type::Tuple(all)) => {
-                    self.widen(own, from.from_word(read), all, to.from_word(written));
+                    self.widen(own, from.after(read), all, to.after(written));
                 }
                 _ => {
-                    self.copy(from.from_word(read), own.words(), to.from_word(written));
+                    self.copy(from.after(read), own.words(), to.after(written));
                     let rest = of.words() - own.words().min(of.words());
-                    self.zero(to.from_word(written + own.words()), rest);
+                    self.zero(to.after(written + own.words()), rest);
                 }
             }
             read += own.words();
@@ -121,7 +121,7 @@ impl Lower<'_> {
                 let from = self.variable(variable);
                 self.copy(from, expr.of.words(), spot);
                 self.zero(
-                    spot.from_word(expr.of.words()),
+                    spot.after(expr.of.words()),
                     of.words() - expr.of.words().min(of.words()),
                 );
                 Ok(())
@@ -129,7 +129,7 @@ impl Lower<'_> {
             ExprKind::Place(Place::Map(name, key)) => {
                 self.copy_from_map(name, key.as_deref(), expr.of.words(), spot)?;
                 self.zero(
-                    spot.from_word(expr.of.words()),
+                    spot.after(expr.of.words()),
                     of.words() - expr.of.words().min(of.words()),
                 );
                 Ok(())
@@ -151,10 +151,10 @@ impl Lower<'_> {
                 let index = usize::try_from(*index).unwrap_or_default();
                 let before = all[..index].iter().map(Type::words).sum();
                 let mark = self.mark();
-                let from = self.spot_of(object)?.from_word(before);
+                let from = self.spot_of(object)?.after(before);
                 self.copy(from, expr.of.words(), spot);
                 self.zero(
-                    spot.from_word(expr.of.words()),
+                    spot.after(expr.of.words()),
                     of.words() - expr.of.words().min(of.words()),
                 );
                 self.release(mark);
@@ -173,7 +173,7 @@ impl Lower<'_> {
             ExprKind::Name(name) => match &**name {
                 "comm" => {
                     self.comm(spot);
-                    self.zero(spot.from_word(2), words - 2);
+                    self.zero(spot.after(2), words - 2);
                     Ok(())
                 }
                 "probe" => {
@@ -188,7 +188,7 @@ impl Lower<'_> {
             },
             ExprKind::Call { name, .. } if name.text == "comm" => {
                 self.comm(spot);
-                self.zero(spot.from_word(2), words - 2);
+                self.zero(spot.after(2), words - 2);
                 Ok(())
             }
             ExprKind::Call { name, arguments } if name.text == "str" => {

@@ -153,7 +153,7 @@ impl Lower<'_> {
         let record = self.spot(HEADER + words);
         let mut at = HEADER;
         for value in values {
-            self.store(value, &value.of, record.from_word(at))?;
+            self.store(value, &value.of, record.after(at))?;
             at += value.of.words();
         }
         let index = self.spot(1);

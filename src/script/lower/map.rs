@@ -155,7 +155,7 @@ impl Lower<'_> {
             }
             None => {
                 let whole = self.spot(1 + words);
-                self.store(value, &of, whole.from_word(1))?;
+                self.store(value, &of, whole.after(1))?;
                 self.a.store(u64_at(whole.word(0)), 1);
                 let index = self.spot(1);
                 self.a.store(u64_at(index.word(0)), 0);

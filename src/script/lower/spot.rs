@@ -41,7 +41,7 @@ impl Spot {
     }
 
     /// The place that begins with this word.
-    pub fn from_word(self, index: usize) -> Spot {
+    pub fn after(self, index: usize) -> Spot {
         let bytes = 8 * index as i32;
         match self {
             Spot::Stack(offset) => Spot::Stack(offset + bytes),
