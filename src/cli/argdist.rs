@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::distribution::DistributionOptions;
-use super::options::{TraceOptions, attach_kind, whole};
+use super::options::{TraceOptions, attach_kind_anywhere, whole};
 use super::tables::TablePrinter;
 use super::trace::TracedTool;
 use crate::error::Error;
@@ -46,9 +46,10 @@ pub struct Options {
     max_keys: u32,
 
     /// How to attach: auto; fentry or kprobe for a function; tp_btf or raw_tp for an argument of a
-    /// tracepoint (arg0), tracepoint for one of its fields. auto tries them in this order
+    /// tracepoint (arg0), tracepoint for one of its fields; uprobe.multi or uprobe for a function of an
+    /// executable or library. auto tries them in this order
     #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
-    #[arg(value_parser = attach_kind())]
+    #[arg(value_parser = attach_kind_anywhere())]
     attach: Choice,
 }
 

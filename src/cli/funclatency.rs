@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::distribution::DistributionOptions;
-use super::options::{TraceOptions, attach_kind, whole};
+use super::options::{TraceOptions, attach_kind_anywhere, whole};
 use super::tables::TablePrinter;
 use super::trace::TracedTool;
 use crate::error::Error;
@@ -39,9 +39,10 @@ pub struct Options {
     #[arg(long, value_name = "UNIT", default_value = "us", hide_possible_values = true)]
     unit: UnitOption,
 
-    /// How to attach to a kernel function: auto (fentry, then kprobe), kprobe or fentry
+    /// How to attach: auto; fentry or kprobe for a kernel function, uprobe.multi or uprobe for others, in
+    /// this order
     #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
-    #[arg(value_parser = attach_kind())]
+    #[arg(value_parser = attach_kind_anywhere())]
     attach: Choice,
 }
 
@@ -59,7 +60,10 @@ Examples:
   rawbpf funclatency '/bin/app:Foo::*' -p 4242    all methods of a class together
 
 All functions that a pattern matches are measured together, in one histogram; FILE:SYMBOL is explained by \
-rawbpf funccount --help. Returns of Go's functions cannot be probed.
+rawbpf funccount --help. Returns of Go's functions cannot be probed. In \
+a program with C++ exceptions, functions are probed at their return instructions, because an exception \
+would end the program at a uretprobe; a function that is left by a jump is refused there. Of a thread, \
+the kernel follows at most 64 open calls to their returns.
 
 Calls that were open when tracing began or ended are not counted. A kretprobe can follow only a \
 limited number of calls at once, often twice the number of CPUs, and misses the return of the others; \

@@ -100,14 +100,30 @@ impl BlockOptions {
     }
 }
 
-/// Parses a [`Choice`].
+/// Parses a [`Choice`] of the block tools.
 pub fn attach_kind() -> impl TypedValueParser<Value = Choice> {
-    PossibleValuesParser::new(["auto", "kprobe", "fentry", "tp_btf", "raw_tp", "tracepoint"]).map(
-        |name| {
-            let kind = AttachKind::AUTO.into_iter().find(|kind| kind.to_string() == name);
-            kind.map_or(Choice::Auto, Choice::Only)
-        },
-    )
+    choice(&["auto", "kprobe", "fentry", "tp_btf", "raw_tp", "tracepoint"])
+}
+
+/// Parses a [`Choice`] for functions and tracepoints, also for functions of executables and libraries.
+pub fn attach_kind_anywhere() -> impl TypedValueParser<Value = Choice> {
+    choice(&[
+        "auto",
+        "kprobe",
+        "fentry",
+        "tp_btf",
+        "raw_tp",
+        "tracepoint",
+        "uprobe.multi",
+        "uprobe",
+    ])
+}
+
+fn choice(names: &'static [&'static str]) -> impl TypedValueParser<Value = Choice> {
+    PossibleValuesParser::new(names).map(|name| {
+        let kind = AttachKind::ALL.iter().find(|kind| kind.to_string() == name);
+        kind.map_or(Choice::Auto, |kind| Choice::Only(*kind))
+    })
 }
 
 /// A parser of whole numbers in a range.

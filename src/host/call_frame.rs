@@ -32,6 +32,16 @@ impl CallFrame {
         Ok(CallFrame::StackPointer { register, popped })
     }
 
+    /// The same where a program runs at the instruction that returns, which has not taken anything off yet.
+    pub fn before_return(self) -> CallFrame {
+        match self {
+            CallFrame::StackPointer { register, .. } => {
+                CallFrame::StackPointer { register, popped: 0 }
+            }
+            CallFrame::Context => CallFrame::Context,
+        }
+    }
+
     /// How many bytes further the place is at the return.
     pub fn popped(self) -> i32 {
         match self {

@@ -36,6 +36,9 @@ pub struct UserFunction {
     /// Only in this process.
     pub pid: Option<u32>,
     entry: Entry,
+    /// Where in the file it returns, in bytes, if the kernel must not watch for that: a probe at its return
+    /// would be met by exceptions.
+    returns: Option<Vec<u64>>,
 }
 
 /// What is known where a probe is.
@@ -47,6 +50,10 @@ enum Entry {
     Go(Go),
     /// Code runs there that nobody has called, so that it does not return: a program's beginning.
     Uncalled,
+    /// A function is called there that may return several times: `setjmp`.
+    Twice,
+    /// A function is called there through which exceptions may pass, and nobody knows how it is left.
+    Throwing,
     /// Anywhere else in code.
     Within,
 }
@@ -70,7 +77,14 @@ impl UserFunction {
         let code = Code::of(path, &elf).map_err(|_| unreadable())?;
         let offset = code.offset_of(code.entry).ok_or_else(unreadable)?;
         let (symbol, pid) = ("_start".to_owned(), Some(std::process::id()));
-        Ok(UserFunction { path: path.to_owned(), symbol, offset, pid, entry: Entry::Uncalled })
+        Ok(UserFunction {
+            path: path.to_owned(),
+            symbol,
+            offset,
+            pid,
+            entry: Entry::Uncalled,
+            returns: None,
+        })
     }
 
     /// The function that a text names in a file. The file is a path, or the short name of a library (`c`) or
@@ -155,10 +169,36 @@ impl UserFunction {
             Entry::Uncalled => Err(Error::usage(format!(
                 "{self} is not called, so that it never returns: a probe there would break the program"
             ))),
+            Entry::Throwing => Err(Error::usage(format!(
+                "{self} may be left by an exception, which would end the program at a probe of its return, \
+                 or by a jump"
+            ))
+            .hint(format!("its calls can be counted: rawbpf funccount '{self}'"))),
+            Entry::Twice => Err(Error::usage(format!(
+                "{self} returns again later (longjmp): a probe at its return would end the program then"
+            ))),
             Entry::Within => Err(Error::usage(format!(
                 "{self} is not known as the beginning of a function: where it returns to is not known"
             ))),
         }
+    }
+
+    /// Where the returns of the function are instructions that are probed like any other: the places of these.
+    pub(super) fn return_places(&self) -> Option<Vec<UserFunction>> {
+        let place = |offset: &u64| UserFunction {
+            path: self.path.clone(),
+            symbol: format!("{} (return)", self.symbol),
+            offset: *offset,
+            pid: self.pid,
+            entry: Entry::Within,
+            returns: None,
+        };
+        Some(self.returns.as_ref()?.iter().map(place).collect())
+    }
+
+    /// Whether a program at the function's return still finds the return address on the stack.
+    pub fn is_at_return(&self) -> bool {
+        self.returns.is_some()
     }
 
     /// Where the context has the function's first arguments: offsets in bytes.
@@ -171,7 +211,7 @@ impl UserFunction {
             Error::lacking(format!("the registers of a function's arguments on {arch} are unknown"))
         })?;
         match self.entry {
-            Entry::Called | Entry::Uncalled => Ok(host.arguments),
+            Entry::Called | Entry::Twice | Entry::Throwing | Entry::Uncalled => Ok(host.arguments),
             Entry::Go(Go::Registers) if !self.symbol.ends_with(".abi0") => {
                 host.of_go.ok_or_else(|| {
                     Error::usage(format!(
@@ -214,8 +254,10 @@ fn look_up(
     let debug = stripped.then(|| debug_file::find(&path, &elf)).flatten();
     let debug = debug.map(|debug| file::elf_parts(&debug, &wanted)).transpose()?;
     let debug = debug.as_deref().map(parsed).transpose().map_err(in_file)?;
+    let table = Table::of(&elf, debug.as_ref()).map_err(broken).map_err(in_file)?;
     let found = Finder {
-        table: Table::of(&elf, debug.as_ref()).map_err(broken).map_err(in_file)?,
+        throws: table.throws(),
+        table,
         code: Code::of(&path, &elf).map_err(broken).map_err(in_file)?,
         path: &path,
         pid,
@@ -252,6 +294,8 @@ struct Finder<'a> {
     code: Code,
     path: &'a Path,
     pid: Option<u32>,
+    /// Whether exceptions pass through its functions.
+    throws: bool,
 }
 
 impl Finder<'_> {
@@ -312,12 +356,20 @@ impl Finder<'_> {
             _ if symbol.address == self.code.entry => Entry::Uncalled,
             Some(go) => Entry::Go(go),
             None if symbol.is_cold() => Entry::Within,
+            None if TWICE.contains(&symbol.name) => Entry::Twice,
             None if UNCALLED.iter().any(|name| names::matches(name, symbol.name)) => {
                 Entry::Uncalled
             }
+            None if self.throws => Entry::Throwing,
             None => Entry::Called,
         };
-        Ok(UserFunction { path: self.path.to_owned(), symbol: shown, offset, pid: self.pid, entry })
+        let returns = match entry {
+            Entry::Throwing if symbol.size > 0 => self.code.returns(&self.table.parts(symbol))?,
+            _ => None,
+        };
+        let entry = if returns.is_some() { Entry::Called } else { entry };
+        let (path, pid) = (self.path.to_owned(), self.pid);
+        Ok(UserFunction { path, symbol: shown, offset, pid, entry, returns })
     }
 
     /// A place in a function.
@@ -327,7 +379,7 @@ impl Finder<'_> {
             return Err(Error::usage(format!("{shown} has only {} bytes", symbol.size)));
         }
         let name = format!("{shown}+{offset:#x}");
-        self.at(name, symbol.address + offset)
+        self.at(name, symbol.address.saturating_add(offset))
     }
 
     /// The place at this address.
@@ -349,13 +401,18 @@ impl Finder<'_> {
                 None => format!("see its instructions: objdump -d {}", self.path.display()),
             }));
         }
-        let entry = match (start == Some(address), symbol) {
-            (true, Some(symbol)) => self.function(&symbol)?.entry,
-            (true, None) if address == self.code.entry => Entry::Uncalled,
-            (true, None) => self.code.go.map_or(Entry::Called, Entry::Go),
-            (false, _) => Entry::Within,
+        let (entry, returns) = match (start == Some(address), symbol) {
+            (true, Some(symbol)) => {
+                let function = self.function(&symbol)?;
+                (function.entry, function.returns)
+            }
+            (true, None) if address == self.code.entry => (Entry::Uncalled, None),
+            (true, None) if self.throws => (Entry::Throwing, None),
+            (true, None) => (self.code.go.map_or(Entry::Called, Entry::Go), None),
+            (false, _) => (Entry::Within, None),
         };
-        Ok(UserFunction { path: self.path.to_owned(), symbol: name, offset, pid: self.pid, entry })
+        let (path, pid) = (self.path.to_owned(), self.pid);
+        Ok(UserFunction { path, symbol: name, offset, pid, entry, returns })
     }
 
     fn offset(&self, name: &str, address: u64) -> Result<u64, Error> {
@@ -367,6 +424,10 @@ impl Finder<'_> {
         })
     }
 }
+
+/// Functions that return again later, to the address that they found at first: a probe puts another there.
+const TWICE: [&str; 7] =
+    ["setjmp", "_setjmp", "__setjmp", "sigsetjmp", "__sigsetjmp", "getcontext", "swapcontext"];
 
 /// Functions that are jumped or returned to, without a call.
 const UNCALLED: [&str; 5] =

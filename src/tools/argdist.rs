@@ -142,7 +142,8 @@ impl Argdist {
                 // All functions of a file are called in the same way.
                 let first = functions.first().ok_or_else(|| Error::failed("no function"))?;
                 let value = TracedValue::of_user_function(first, asked)?;
-                return Ok((Attach::at_user_functions(functions, kind, asked.at()), value));
+                let places = Attach::at_user_functions(functions, kind, asked.at());
+                return Ok((places.into_iter().map(|(place, _)| place).collect(), value));
             }
         };
         Ok((vec![place], value))

@@ -188,8 +188,7 @@ impl Funccount {
             };
             if kind == AttachKind::UprobeMulti {
                 let functions = file.iter().map(|place| place.function.clone()).collect();
-                let attach =
-                    UprobeMulti::new(functions, At::Entry).with_cookies_from(number.into());
+                let attach = UprobeMulti::new(functions, At::Entry, number.into());
                 let places = first + self.users.len() as u32;
                 plans.push(plan(Attach::from(attach), PlaceNumber::Cookie(places), false)?);
             } else {

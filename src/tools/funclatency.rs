@@ -181,7 +181,7 @@ impl Tool for Funclatency {
     fn groups(&self) -> Vec<Group<'_>> {
         vec![Group::new(self.kinds.clone(), |kind, types| {
             let name = self.options.function.clone();
-            let (places, frame) = match (&self.user[..], kind) {
+            let (places, frames) = match (&self.user[..], kind) {
                 ([], AttachKind::Fentry) => {
                     Fentry::check_name(&name)?;
                     let id =
@@ -191,19 +191,26 @@ impl Tool for Funclatency {
                         return Err(refusal::no_function(&name));
                     }
                     let id = id.flatten().filter(|_| !types.are_from_file());
-                    (AT.map(|at| vec![Fentry::new(&*name, id, at).into()]), CallFrame::Context)
+                    let places = AT.map(|at| vec![(Fentry::new(&*name, id, at).into(), 0)]);
+                    (places, [CallFrame::Context; 2])
                 }
                 ([], _) => {
-                    (AT.map(|at| vec![Kprobe::new(&*name, at).into()]), CallFrame::of_probes()?)
+                    let places = AT.map(|at| vec![(Kprobe::new(&*name, at).into(), 0)]);
+                    (places, [CallFrame::of_probes()?; 2])
                 }
-                (user, _) => (
-                    AT.map(|at| Attach::at_user_functions(user, kind, at)),
-                    CallFrame::of_probes()?,
-                ),
+                (user, _) => {
+                    let frame = CallFrame::of_probes()?;
+                    // The functions of a file are alike in this.
+                    let at_return = match user.first().is_some_and(UserFunction::is_at_return) {
+                        true => frame.before_return(),
+                        false => frame,
+                    };
+                    (AT.map(|at| Attach::at_user_functions(user, kind, at)), [frame, at_return])
+                }
             };
             let mut plans = vec![];
-            for (places, at) in places.into_iter().zip(AT) {
-                for (place, number) in places.into_iter().zip(0..) {
+            for ((places, frame), at) in places.into_iter().zip(frames).zip(AT) {
+                for (place, number) in places {
                     let number = match kind {
                         AttachKind::UprobeMulti => PlaceNumber::Cookie(self.user.len() as u32),
                         _ => PlaceNumber::Number(number),

@@ -37,15 +37,20 @@ fn calls_times_and_values_are_exact_whatever_a_function_begins_with() {
             Tool::start("funclatency", &[&place("leaf"), "--json", "--by", "pid", "3600"]),
             Tool::start("argdist", &[&place("work_one"), "arg1", "--json", "3600"]),
             Tool::start("argdist", &[&place("leave_off"), "arg0", "--json", "-p", &pid, "3600"]),
+            Tool::start(
+                "funclatency",
+                &[&place("work_*"), "--attach", "uprobe", "--json", "-p", &pid, "3600"],
+            ),
         ];
         worker.work();
-        let [one, leaf, value, left] = tools.map(|tool| interval(&tool.stop()));
+        let [one, leaf, value, left, both] = tools.map(|tool| interval(&tool.stop()));
         assert_eq!(count(row(&one)), 1009, "{args:?} {one}");
         assert_eq!(count(row(&leaf)), 2 * (1009 + 503), "{args:?} {leaf}");
         assert_eq!(counted(row(&value)), [(8, 1009)], "{args:?} {value}");
         assert_eq!(row(&value)["sum"], 13 * 1009, "{args:?} {value}");
         assert_eq!(count(row(&left)), 1, "{args:?} {left}");
-        for line in [one, leaf] {
+        assert_eq!(count(row(&both)), 1009 + 503, "{args:?} {both}");
+        for line in [one, leaf, both] {
             assert!(!line["lost"].to_string().contains("no_"), "{args:?} {line}");
         }
     }
@@ -409,4 +414,77 @@ fn a_mistake_in_a_function_is_told_with_what_to_try() {
     // Of what cannot be probed, a pattern takes nothing.
     assert!(UserFunction::find_all(Path::new(&odd), "*", None).unwrap().len() > 5);
     assert_eq!(UserFunction::find_all(Path::new(&odd), "endless", None).unwrap().len(), 1);
+}
+
+/// A uretprobe replaces the return address, which an exception does not find its way by.
+#[test]
+#[ignore = "needs root, bpf(2) and clang: run tests/run"]
+fn where_exceptions_pass_a_return_is_probed_at_its_instructions() {
+    let folder = Folder::new();
+    // So that the compiler makes no loop of the recursion.
+    let program = folder.compile("throws.c", "throws", &["-fno-optimize-sibling-calls"]);
+    let mut worker = Worker::new(&program);
+    let (early, climb) = (format!("{program}:early"), format!("{program}:climb"));
+    let climbs: u64 = (0..89).map(|number| number % 4 + 1).sum();
+    for kind in ["uprobe.multi", "uprobe", "auto"] {
+        let tools = [
+            Tool::start("funclatency", &[&early, "--attach", kind, "--json", "3600"]),
+            Tool::start("funclatency", &[&climb, "--attach", kind, "--json", "3600"]),
+            Tool::start("funclatency", &[&format!("{program}:[ec]*[yb]"), "--json", "3600"]),
+            Tool::start("argdist", &[&early, "retval", "--attach", kind, "--json", "3600"]),
+        ];
+        worker.work();
+        let [calls, recursive, both, results] = tools.map(|tool| interval(&tool.stop()));
+        for (line, exact) in [(&calls, 89), (&recursive, climbs), (&both, 89 + climbs)] {
+            assert_eq!(count(row(line)), exact, "{kind}: {line}");
+            assert!(!line["lost"].to_string().contains("no_"), "{line}");
+        }
+        // Odd ones return 7, others how often it climbed.
+        let sum: u64 = (0..89).map(|number| if number % 2 == 1 { 7 } else { number % 4 }).sum();
+        assert_eq!((count(row(&results)), &row(&results)["sum"]), (89, &sum.into()), "{results}");
+    }
+    let output = tool::run("funclatency", &[&format!("{program}:left_by_a_jump"), "1", "1"]);
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    assert!(output.stderr.contains("exception"), "{}", output.stderr);
+    let text = format!(".program t uretprobe {early}\nr0 = 0\nexit\n");
+    let output = tool::run("run", &[&tool::file(&text), "1", "1"]);
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+}
+
+/// A function that returns twice finds a replaced address the second time.
+#[test]
+fn what_returns_again_later_is_not_followed() {
+    for function in ["_setjmp", "setjmp", "getcontext"] {
+        let output = tool::run("funclatency", &[&format!("c:{function}"), "1", "1"]);
+        assert_eq!(output.code, Some(2), "{}", output.stderr);
+        assert!(output.stderr.contains("returns again later"), "{}", output.stderr);
+    }
+}
+
+/// Whatever bytes a file has, the answer is a value or an error.
+#[test]
+#[ignore = "needs clang: run tests/run"]
+fn a_damaged_file_is_an_error() {
+    let folder = Folder::new();
+    let whole = std::fs::read(folder.compile("shop.cc", "whole", &["-fno-exceptions"])).unwrap();
+    let path = folder.path("damaged");
+    let texts = ["plain", "shop::Cart::add", "*", "0x1170", "plain+1", "nothing", "write"];
+    let mut seed = 7u64;
+    let mut next = |below: usize| {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 33) as usize % below
+    };
+    for _ in 0..300 {
+        let mut bytes = whole.clone();
+        for _ in 0..1 + next(20) {
+            // The tables are at the end, the header and the segments at the beginning.
+            let at = if next(2) == 0 { next(0x400) } else { bytes.len() - 1 - next(0x1800) };
+            bytes[at] = [0, 0xff, 0x7f, 1, next(256) as u8][next(5)];
+        }
+        bytes.truncate(if next(4) == 0 { next(bytes.len()) } else { bytes.len() });
+        std::fs::write(&path, &bytes).unwrap();
+        for text in texts {
+            let _ = UserFunction::find_all(Path::new(&path), text, None);
+        }
+    }
 }

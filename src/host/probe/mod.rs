@@ -195,12 +195,26 @@ impl fmt::Display for AttachKind {
 
 impl Attach {
     /// The entries or returns of functions of one file by a kind of [`AttachKind::OF_USER_FUNCTIONS`]: one
-    /// place for all of them, or one for each.
-    pub fn at_user_functions(functions: &[UserFunction], kind: AttachKind, at: At) -> Vec<Attach> {
-        match kind {
-            AttachKind::UprobeMulti => vec![UprobeMulti::new(functions.to_vec(), at).into()],
-            _ => functions.iter().map(|one| Uprobe::new(one.clone(), at).into()).collect(),
+    /// place for all of them, whose cookies are their indices, or places each with the index of its function.
+    pub fn at_user_functions(
+        functions: &[UserFunction],
+        kind: AttachKind,
+        at: At,
+    ) -> Vec<(Attach, u32)> {
+        if kind == AttachKind::UprobeMulti {
+            return vec![(UprobeMulti::new(functions.to_vec(), at, 0).into(), 0)];
         }
+        let mut places = vec![];
+        for (function, index) in functions.iter().zip(0..) {
+            match function.return_places().filter(|_| at == At::Return) {
+                Some(returns) => {
+                    let returns = returns.into_iter();
+                    places.extend(returns.map(|it| (Uprobe::new(it, At::Entry).into(), index)));
+                }
+                None => places.push((Uprobe::new(function.clone(), at).into(), index)),
+            }
+        }
+        places
     }
 
     /// The place that a text names: `kprobe`, `vfs_read`.

@@ -12,24 +12,33 @@ use crate::insn::helper::GET_ATTACH_COOKIE;
 use crate::sys::link::{self, At, UprobePlaces};
 use crate::sys::{AttachType, Errno, Link, Load, LoadError, Prog, ProgramType, SysError, file};
 
-/// The entries or the returns of functions of one file. The program gets as its cookie the index of the one
-/// it runs at, counted from `first_cookie`.
+/// The entries or the returns of functions of one file. The program gets the cookie of the one it runs at.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UprobeMulti {
     functions: Vec<UserFunction>,
+    cookies: Vec<u64>,
     at: At,
-    first_cookie: u64,
 }
 
 impl UprobeMulti {
     /// The entries or the returns of these functions, which are in one file and of one process, or of all.
-    pub fn new(functions: Vec<UserFunction>, at: At) -> UprobeMulti {
-        UprobeMulti { functions, at, first_cookie: 0 }
-    }
-
-    /// The same with the cookies `first`, `first + 1`, ...
-    pub fn with_cookies_from(self, first: u64) -> UprobeMulti {
-        UprobeMulti { first_cookie: first, ..self }
+    /// Their cookies are `first_cookie`, `first_cookie + 1`, ...
+    pub fn new(functions: Vec<UserFunction>, at: At, first_cookie: u64) -> UprobeMulti {
+        let mut places = UprobeMulti { functions: vec![], cookies: vec![], at };
+        for (function, cookie) in functions.into_iter().zip(first_cookie..) {
+            match function.return_places().filter(|_| at == At::Return) {
+                Some(mut returns) => {
+                    places.at = At::Entry;
+                    places.cookies.resize(places.cookies.len() + returns.len(), cookie);
+                    places.functions.append(&mut returns);
+                }
+                None => {
+                    places.cookies.push(cookie);
+                    places.functions.push(function);
+                }
+            }
+        }
+        places
     }
 
     /// Why the kernel refused a link. Each place by itself may still be probed.
@@ -52,13 +61,12 @@ impl UprobeMulti {
         };
         let path = c_string(&function.path.to_string_lossy())?;
         let offsets: Vec<_> = self.functions.iter().map(|function| function.offset).collect();
-        let cookies: Vec<_> = (self.first_cookie..).take(offsets.len()).collect();
         let pid = function.pid.filter(|_| knows_processes());
         let places = UprobePlaces {
             path: &path,
             offsets: &offsets,
             semaphores: &[],
-            cookies: &cookies,
+            cookies: &self.cookies,
             pid,
         };
         link::uprobe_multi(prog, &places, self.at).map_err(|error| self.refused(function, &error))
@@ -84,13 +92,13 @@ impl Probe for UprobeMulti {
 
     fn parse(word: &str, place: &str, _: &KernelTypes) -> Result<UprobeMulti, Error> {
         let at = if word == "uprobe.multi" { At::Entry } else { At::Return };
-        Ok(UprobeMulti::new(vec![uprobe::parse(place)?], at))
+        Ok(UprobeMulti::new(vec![uprobe::parse(place)?], at, 0))
     }
 
     /// Where this program began, which has been by now. Where that works a return does too.
     fn trials(_: &KernelTypes) -> Vec<(&'static str, Result<UprobeMulti, Error>)> {
         let entry = UserFunction::own_entry();
-        vec![("uprobe.multi", entry.map(|entry| UprobeMulti::new(vec![entry], At::Entry)))]
+        vec![("uprobe.multi", entry.map(|entry| UprobeMulti::new(vec![entry], At::Entry, 0)))]
     }
 
     fn word(&self) -> &'static str {
@@ -105,7 +113,7 @@ impl Probe for UprobeMulti {
             [] => String::new(),
             [function] => function.to_string(),
             [first, ..] => {
-                format!("{} functions of {}", self.functions.len(), first.path.display())
+                format!("{} places of {}", self.functions.len(), first.path.display())
             }
         }
     }

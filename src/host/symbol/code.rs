@@ -24,6 +24,9 @@ pub struct Code {
     starts: Vec<u64>,
 }
 
+/// Longer functions are not walked through.
+const LONGEST: u64 = 16 << 20;
+
 /// The section with a table of where functions begin.
 pub const STARTS: &str = ".eh_frame_hdr";
 
@@ -97,6 +100,22 @@ impl Code {
         Ok(after.unwrap_or(0) as u64)
     }
 
+    /// Where a function returns, whose parts begin at these addresses and have so many bytes: offsets in the
+    /// file. None if it may be left in another way, or nobody knows.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn returns(&self, parts: &[(u64, u64)]) -> Result<Option<Vec<u64>>, Error> {
+        let size: u64 = parts.iter().map(|(_, size)| *size).fold(0, u64::saturating_add);
+        if self.machine != EM_X86_64 || size > LONGEST {
+            return Ok(None);
+        }
+        let read = |(start, size): &(u64, u64)| Ok((*start, self.read(*start, *size as usize)?));
+        let parts = parts.iter().map(read).collect::<Result<Vec<_>, Error>>()?;
+        let returns = instructions::returns(&parts).filter(|returns| !returns.is_empty());
+        Ok(returns.and_then(|all| all.into_iter().map(|address| self.offset_of(address)).collect()))
+    }
+
     /// The function that an address is in, as far as exceptions are concerned: where it begins.
     pub fn start_before(&self, address: u64) -> Option<u64> {
         let after = self.starts.partition_point(|start| *start <= address);
@@ -108,8 +127,6 @@ impl Code {
     /// # Errors
     /// The file cannot be read.
     pub fn is_instruction(&self, start: u64, address: u64) -> Result<bool, Error> {
-        // Longer functions are not walked through.
-        const LONGEST: u64 = 16 << 20;
         let distance = address - start;
         if distance == 0 {
             return Ok(true);

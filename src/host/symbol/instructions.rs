@@ -1,16 +1,68 @@
-//! The lengths of x86-64 instructions: a breakpoint in the middle of one would destroy it.
+//! The lengths of x86-64 instructions, since a breakpoint in the middle of one would destroy it; and where a
+//! function returns.
+
+use std::ops::Range;
 
 /// Whether an instruction begins at `offset` of this code, which itself begins with an instruction. Not if
 /// there are bytes before it that nobody knows as an instruction.
 pub fn begins_at(code: &[u8], offset: usize) -> bool {
     let mut at = 0;
     while at < offset {
-        match code.get(at..).and_then(length) {
-            Some(length) => at += length,
+        match code.get(at..).and_then(decode) {
+            Some(instruction) => at += instruction.length,
             None => return false,
         }
     }
     at == offset
+}
+
+/// The addresses at which a function returns, whose parts these are: addresses and their code. None if it may
+/// be left in another way than by a return, or has bytes that nobody knows as an instruction.
+pub fn returns(parts: &[(u64, Vec<u8>)]) -> Option<Vec<u64>> {
+    let ranges: Vec<Range<u64>> =
+        parts.iter().map(|(start, code)| *start..start.saturating_add(code.len() as u64)).collect();
+    let mut returns = vec![];
+    for (start, code) in parts {
+        let mut at = 0;
+        while at < code.len() {
+            let instruction = decode(&code[at..])?;
+            let end = start.wrapping_add((at + instruction.length) as u64);
+            match instruction.flow {
+                Flow::Next => {}
+                Flow::Return => returns.push(start.wrapping_add(at as u64)),
+                Flow::Jump(distance) => {
+                    let target = end.wrapping_add_signed(distance);
+                    if !ranges.iter().any(|range| range.contains(&target)) {
+                        return None;
+                    }
+                }
+                Flow::Anywhere => return None,
+            }
+            at += instruction.length;
+        }
+    }
+    Some(returns)
+}
+
+/// An instruction, as far as it is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Instruction {
+    /// Its bytes.
+    length: usize,
+    flow: Flow,
+}
+
+/// What runs after an instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Flow {
+    /// The next one, at last.
+    Next,
+    /// The caller.
+    Return,
+    /// The one so far after the next, or the next.
+    Jump(i64),
+    /// Nobody knows.
+    Anywhere,
 }
 
 /// What follows an opcode.
@@ -21,15 +73,17 @@ struct Form {
     immediate: usize,
 }
 
-/// The length of the first instruction of this code; none if it is cut off, or not known.
-fn length(code: &[u8]) -> Option<usize> {
+/// The first instruction of this code; none if it is cut off, or not known.
+fn decode(code: &[u8]) -> Option<Instruction> {
     let mut at = 0;
-    let (mut short, mut near) = (false, false);
+    let (mut short, mut near, mut table) = (false, false, false);
     loop {
         match *code.get(at)? {
             0x66 => short = true,
             0x67 => near = true,
-            0xf2 | 0xf3 | 0xf0 | 0x2e | 0x36 | 0x3e | 0x26 | 0x64 | 0x65 => {}
+            // Before a jump by a register: to a place of a switch, without an endbr64.
+            0x3e => table = true,
+            0xf2 | 0xf3 | 0xf0 | 0x2e | 0x36 | 0x26 | 0x64 | 0x65 => {}
             _ => break,
         }
         at += 1;
@@ -43,6 +97,7 @@ fn length(code: &[u8]) -> Option<usize> {
     };
     let opcode = *code.get(at)?;
     at += 1;
+    let first = at;
     // An immediate of the operand's size, which is never 8 bytes.
     let sized = if short && !wide { 2 } else { 4 };
     let next = |at: usize| code.get(at).copied();
@@ -81,7 +136,22 @@ fn length(code: &[u8]) -> Option<usize> {
     }
     at += form.immediate;
     // No instruction is longer.
-    (at <= code.len() && at <= 15).then_some(at)
+    if at > code.len() || at > 15 {
+        return None;
+    }
+    let near_by = || i64::from(code[at - 1] as i8);
+    let far = || code[..at].last_chunk().map_or(0, |it| i64::from(i32::from_le_bytes(*it)));
+    let flow = match (opcode, next(first).unwrap_or(0)) {
+        (0xc2 | 0xc3, _) => Flow::Return,
+        (0x70..=0x7f | 0xe0..=0xe3 | 0xeb, _) => Flow::Jump(near_by()),
+        // Processors do not agree on how far a short one goes.
+        (0xe9, _) | (0x0f, 0x80..=0x8f) if !short => Flow::Jump(far()),
+        (0xff, modrm) if modrm & 0x38 == 0x20 && table => Flow::Next,
+        (0xff, modrm) if matches!(modrm & 0x38, 0x20 | 0x28) => Flow::Anywhere,
+        (0xe9 | 0xca | 0xcb | 0xcf, _) | (0x0f, 0x80..=0x8f) => Flow::Anywhere,
+        _ => Flow::Next,
+    };
+    Some(Instruction { length: at, flow })
 }
 
 fn one_byte(opcode: u8, modrm: Option<u8>, sized: usize, wide: bool, near: bool) -> Option<Form> {
@@ -162,6 +232,28 @@ fn operand(modrm: u8, sib: Option<u8>) -> usize {
 mod tests {
     use super::*;
 
+    fn length(code: &[u8]) -> Option<usize> {
+        decode(code).map(|instruction| instruction.length)
+    }
+
+    #[test]
+    fn a_function_that_is_left_by_returns_alone_is_known() {
+        // test %edi,%edi; je 1f; ret; 1: jmp 2f; nop; 2: rep ret
+        let code = [0x85, 0xff, 0x74, 1, 0xc3, 0xeb, 1, 0x90, 0xf3, 0xc3];
+        assert_eq!(returns(&[(0x1000, code.to_vec())]).unwrap(), [0x1004, 0x1008]);
+        // To another part of it, and back.
+        let (hot, cold) = (vec![0xe9, 0xfb, 0x0f, 0, 0, 0xc3], vec![0xe9, 0, 0xf0, 0xff, 0xff]);
+        assert_eq!(returns(&[(0x1000, hot.clone()), (0x2000, cold)]).unwrap(), [0x1005]);
+        assert_eq!(returns(&[(0x1000, hot)]), None);
+        // jmp *%rax: to another function, unless it is marked as a switch.
+        assert_eq!(returns(&[(0, vec![0xff, 0xe0, 0xc3])]), None);
+        assert_eq!(returns(&[(0, vec![0x3e, 0xff, 0xe0, 0xc3])]).unwrap(), [3]);
+        // call *%rax
+        assert_eq!(returns(&[(0, vec![0xff, 0xd0, 0xc3])]).unwrap(), [2]);
+        assert_eq!(returns(&[(0, vec![0x06, 0xc3])]), None);
+        assert_eq!(returns(&[(u64::MAX, vec![0xc3, 0xc3])]).unwrap(), [u64::MAX, 0]);
+    }
+
     #[test]
     fn instructions_of_each_form_have_their_length() {
         for code in [
@@ -191,7 +283,7 @@ mod tests {
             &[0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0], // nopw
         ] {
             assert_eq!(length(code), Some(code.len()), "{code:x?}");
-            assert!((0..code.len()).all(|length| super::length(&code[..length]).is_none()));
+            assert!((0..code.len()).all(|end| length(&code[..end]).is_none()));
         }
         for code in [&[0x06][..], &[0x62, 0xf8, 0, 0, 0, 0xc0], &[0xd5, 0, 0xc0], &[0x66; 20]] {
             assert_eq!(length(code), None, "{code:x?}");

@@ -137,6 +137,22 @@ impl<'a> Table<'a> {
         once(functions.filter(fits).copied().collect())
     }
 
+    /// Whether exceptions of C++ pass through functions here.
+    pub fn throws(&self) -> bool {
+        let throws = |name: &str| ["__cxa_throw", "__gxx_personality_v0"].contains(&name);
+        self.others.iter().any(|other| throws(other.name))
+            || self.functions.iter().any(|function| throws(function.name))
+    }
+
+    /// The parts of a function: addresses and sizes. Where something rare happens, it is in a part of its own.
+    pub fn parts(&self, function: &CodeSymbol) -> Vec<(u64, u64)> {
+        let cold = |it: &&CodeSymbol| {
+            it.name.strip_prefix(function.name).is_some_and(|rest| rest.starts_with(".cold"))
+        };
+        let cold = self.functions.iter().filter(cold).map(|it| (it.address, it.size));
+        [(function.address, function.size)].into_iter().chain(cold).collect()
+    }
+
     /// The function that an address is in.
     pub fn at(&self, address: u64) -> Option<CodeSymbol<'a>> {
         let within =
