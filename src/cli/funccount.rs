@@ -67,7 +67,7 @@ fn count(arg: Arg) -> Arg {
 const USAGE: &str = "rawbpf funccount [OPTIONS] FUNCTION|PATTERN... [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Kernel memory of its maps: 8 bytes for each function or tracepoint. With --by another key it is
+Kernel memory of its maps: 8 bytes for each function or tracepoint, and 4 KiB for system calls. With --by another key it is
 977 KiB, and 72 bytes for each CPU. --max-keys changes that.
 
 Examples:

@@ -18,6 +18,7 @@ pub mod registers;
 mod request;
 mod submission;
 mod symbol;
+pub mod system_calls;
 mod task;
 mod types;
 mod value;
@@ -36,6 +37,7 @@ pub use probe::{
 pub use request::{RecordRequest, Request, RequestPlace, StructRequest};
 pub use submission::{Identity, Issue, Submission};
 pub use symbol::UserFunction;
+pub use system_calls::SystemCalls;
 pub use task::Task;
 pub use types::KernelTypes;
 pub use value::{Content, ContextPlace, Memory, TextPlace, TracedNumber, TracedText, TracedValue};

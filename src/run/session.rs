@@ -182,7 +182,8 @@ impl Session {
     /// thousand programs that are. Until then the programs go on.
     pub fn leave(self) {
         if self.slow || self.programs.len() > DETACH_HERE {
-            let links: Vec<_> = self.programs.iter().map(|(_, link)| link.as_fd()).collect();
+            let links = self.programs.iter().map(|(prog, link)| (link.as_fd(), prog.as_fd()));
+            let links: Vec<_> = links.collect();
             sys::link::leave_behind(&links);
         }
     }

@@ -219,6 +219,7 @@ mod filter {
         (libc::SYS_set_robust_list, Any),
         (libc::SYS_set_tid_address, Any),
         (libc::SYS_setsid, Any),
+        (libc::SYS_prctl, OneOf(0, &[libc::PR_SET_NAME as u32])),
         (libc::SYS_sysinfo, Any),
         (libc::SYS_uname, Any),
         (libc::SYS_wait4, Any),

@@ -174,31 +174,38 @@ pub fn uprobe_multi(prog: &Prog, places: &UprobePlaces<'_>, at: At) -> Result<Li
     unsafe { bpf_fd(BpfCommand::LinkCreate, &mut attr) }.map(|fd| Link { fd })
 }
 
+/// The name of the process that detaches what this one has left behind.
+pub const DETACHING: &CStr = c"rawbpf-detach";
+
 fn raw(prog: &Prog) -> u32 {
     prog.as_fd().as_raw_fd() as u32
 }
 
-/// Passes these links to another process, which detaches them as soon as this one has ended. From now on,
-/// dropping them is quick.
+/// Passes these links, each with its program, to another process, which detaches them one after the other as soon as
+/// this one has ended. From now on, dropping them is quick. The process is called [`DETACHING`], and holds each
+/// program until it is detached, so that one can see what is.
 ///
 /// To close most links, the kernel waits until no CPU can still be in the probe: 50 to 130 ms for each perf
 /// event, up to 100 for a trampoline, 40 for a link at many functions.
 ///
 /// If that process cannot be made, nothing is done: dropping them is as slow as before.
-pub fn leave_behind(links: &[BorrowedFd<'_>]) {
+pub fn leave_behind(links: &[(BorrowedFd<'_>, BorrowedFd<'_>)]) {
     let Ok((end, hold)) = std::io::pipe() else { return };
     let end = end.as_raw_fd();
-    let mut keep: Vec<_> = links.iter().map(AsRawFd::as_raw_fd).collect();
+    let links: Vec<_> =
+        links.iter().flat_map(|(link, prog)| [link.as_raw_fd(), prog.as_raw_fd()]).collect();
+    let mut keep = links.clone();
     keep.push(end);
     keep.sort_unstable();
     // SAFETY: in the child of a process that may have other threads, whose locks nobody gives back there,
-    // only what is safe in a signal handler may be called. It calls nothing else: setsid, close,
-    // close_range, read and _exit, on memory that was allocated before. The descriptors that it closes
+    // only what is safe in a signal handler may be called. It calls nothing else: setsid, prctl,
+    // close, close_range, read and _exit, on memory that was allocated before. The descriptors that it closes
     // are copies of its own, and what owns them in this process never runs there, since it never returns.
     // What it reads into is a byte of its own.
     unsafe {
         if libc::fork() == 0 {
             libc::setsid();
+            libc::prctl(libc::PR_SET_NAME, DETACHING.as_ptr());
             // Who waits for the end of our output, or for a lock that we hold, waits until these are closed.
             let mut next = 0;
             for fd in &keep {
@@ -210,6 +217,10 @@ pub fn leave_behind(links: &[BorrowedFd<'_>]) {
             libc::syscall(libc::SYS_close_range, next, u32::MAX, 0);
             let mut byte = 0u8;
             libc::read(end, (&raw mut byte).cast(), 1);
+            // The end of the process would close them too, but nobody could see what it still holds.
+            for fd in &links {
+                libc::close(*fd);
+            }
             libc::_exit(0);
         }
     }
@@ -240,7 +251,7 @@ mod tests {
             });
             for _ in 0..20 {
                 let (mut reader, writer) = std::io::pipe().unwrap();
-                leave_behind(&[link.as_fd()]);
+                leave_behind(&[(link.as_fd(), link.as_fd())]);
                 drop(writer);
                 assert_eq!(reader.read(&mut [0]).unwrap(), 0);
             }

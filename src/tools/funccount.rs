@@ -1,6 +1,6 @@
 //! Calls of functions, of the kernel or of programs, and hits of tracepoints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::Tool;
@@ -8,16 +8,17 @@ use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::Error;
 use crate::host::names::{self, KernelFunction, Pattern};
 use crate::host::{
-    Attach, AttachKind, Kprobe, KprobeMulti, RawTp, Tracepoint, Uprobe, UprobeMulti, UserFunction,
-    refusal,
+    Attach, AttachKind, KernelTypes, Kprobe, KprobeMulti, RawTp, SystemCalls, Tracepoint, Uprobe,
+    UprobeMulti, UserFunction, refusal, system_calls,
 };
-use crate::programs::funccount::{self as program, By, COUNTS, FULL, PlaceNumber};
+use crate::programs::funccount::{self as program, By, COUNTS, Counted, FULL, PlaceNumber};
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
     LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value,
 };
 use crate::sys::MapSpec;
 use crate::sys::link::At;
+use crate::sys::map::Update;
 
 /// What is counted, and how.
 #[derive(Clone, Debug)]
@@ -48,6 +49,9 @@ pub struct Funccount {
     functions: Vec<KernelFunction>,
     /// Category and name.
     tracepoints: Vec<(String, String)>,
+    /// Those of system calls that are found by their number: at the entry or the return, the number, and where
+    /// the tracepoint is among the others.
+    calls: Vec<(At, u32, usize)>,
     users: Vec<UserPlace>,
     /// How many functions, tracepoints and user functions are attached, once they are.
     attached: Option<[usize; 3]>,
@@ -84,8 +88,16 @@ fn user_places(words: &[(&str, &str)], pid: Option<u32>) -> Result<Vec<UserPlace
     Ok(places)
 }
 
-/// The category whose events are made of two tracepoints, which only perf distinguishes.
+/// The category whose events are made of two tracepoints.
 const SYSCALLS: &str = "syscalls";
+
+/// Both, and the names of the programs there.
+const ENDS_OF_CALLS: [(At, &str); 2] =
+    [(At::Entry, "funccount_enter"), (At::Return, "funccount_exit")];
+
+/// The kernel needs a tenth of a second to let go of a program at a perf event: of up to this many it is waited
+/// for.
+const FEW: usize = 8;
 
 impl Funccount {
     /// The tool, not attached yet.
@@ -119,12 +131,14 @@ impl Funccount {
             true => vec![],
             false => names::tracepoints(&tracepoints)?,
         };
+        let calls = calls(&tracepoints);
         Ok(Funccount {
             options,
             patterns,
             functions,
             tracepoints,
             users,
+            calls,
             attached: None,
             counters: Counters::default(),
             keyed: KeyedCounters::default(),
@@ -139,7 +153,7 @@ impl Funccount {
         attach: impl Into<Attach>,
         place: PlaceNumber,
     ) -> Result<Plan, Error> {
-        let options = program::Options { by: self.options.by, pid: self.options.pid };
+        let options = self.program();
         let optional = !self.patterns.contains(named);
         let plan = Plan::new(self.name(), attach, program::program(place, options)?);
         Ok(Plan { optional, ..plan })
@@ -147,10 +161,10 @@ impl Funccount {
 
     fn function_plans(&self, kind: AttachKind) -> Result<Vec<Plan>, Error> {
         if kind == AttachKind::KprobeMulti {
-            let options = program::Options { by: self.options.by, pid: self.options.pid };
             let attach = KprobeMulti::new(self.functions.clone());
             let places = PlaceNumber::Cookie(self.functions.len() as u32);
-            let program = program::program(places, options);
+            let program =
+                program::program(places, program::Options { ends: None, ..self.program() });
             return Ok(vec![Plan::new(self.name(), attach, program?)]);
         }
         let functions = self.functions.iter().zip(0..);
@@ -162,23 +176,84 @@ impl Funccount {
         functions.map(plan).collect()
     }
 
-    /// Tracepoints are attached in the cheapest way they have.
-    fn tracepoint_plans(&self) -> Result<Vec<Plan>, Error> {
-        let tracepoints = self.tracepoints.iter().zip(self.functions.len() as u32..);
-        let plan = |((category, name), number): (&(String, String), u32)| {
-            let attach = match category == SYSCALLS {
-                true => Attach::from(Tracepoint::new(&**category, &**name)),
-                false => RawTp::new(&**name).into(),
-            };
-            let named = Pattern::Tracepoints(category.clone(), name.clone());
-            self.plan(&named, attach, PlaceNumber::Number(number))
+    /// What all programs have in common.
+    fn program(&self) -> program::Options {
+        let ends = self.ends().then_some(self.places());
+        program::Options { by: self.options.by, pid: self.options.pid, ends }
+    }
+
+    /// How many functions and tracepoints are counted.
+    fn places(&self) -> u32 {
+        (self.functions.len() + self.tracepoints.len() + self.users.len()) as u32
+    }
+
+    /// Whether the kernel may need seconds to let go of the programs, so that a word ends counting.
+    fn ends(&self) -> bool {
+        self.functions.len().max(self.users.len()).max(self.system_calls().count()) > FEW
+    }
+
+    /// Each tracepoint with its place among all.
+    fn numbered(&self) -> impl Iterator<Item = (usize, &(String, String))> {
+        (self.functions.len()..).zip(&self.tracepoints)
+    }
+
+    /// The tracepoints of system calls.
+    fn system_calls(&self) -> impl Iterator<Item = (usize, &(String, String))> {
+        self.numbered().filter(|(_, (category, _))| category == SYSCALLS)
+    }
+
+    fn tracepoint_plan(
+        &self,
+        (place, (category, name)): (usize, &(String, String)),
+    ) -> Result<Plan, Error> {
+        let attach = match category == SYSCALLS {
+            true => Attach::from(Tracepoint::new(&**category, &**name)),
+            false => RawTp::new(&**name).into(),
         };
-        tracepoints.map(plan).collect()
+        let named = Pattern::Tracepoints(category.clone(), name.clone());
+        self.plan(&named, attach, PlaceNumber::Number(place as u32))
+    }
+
+    /// Tracepoints other than those of system calls.
+    fn tracepoint_plans(&self) -> Result<Vec<Plan>, Error> {
+        let others = self.numbered().filter(|(_, (category, _))| category != SYSCALLS);
+        others.map(|tracepoint| self.tracepoint_plan(tracepoint)).collect()
+    }
+
+    /// System calls: a program at the entry and one at the return of all of them, and one each for those whose
+    /// number is not known; or by records, one each.
+    fn system_call_plans(&self, kind: AttachKind, types: &KernelTypes) -> Result<Vec<Plan>, Error> {
+        let by_number = |(place, _): &(usize, &(String, String))| {
+            kind != AttachKind::Tracepoint
+                && self.calls.iter().any(|(.., index)| self.functions.len() + index == *place)
+        };
+        let alone = self.system_calls().filter(|call| !by_number(call));
+        let mut plans: Vec<_> =
+            alone.map(|call| self.tracepoint_plan(call)).collect::<Result<_, _>>()?;
+        for (at, name) in ENDS_OF_CALLS {
+            if kind != AttachKind::Tracepoint && self.calls.iter().any(|(of, ..)| *of == at) {
+                let (attach, calls) = SystemCalls::find(at, kind, types)?;
+                let place = Counted::SystemCalls(calls, self.places());
+                let options = program::Options { ends: None, ..self.program() };
+                plans.push(Plan::new(name, attach, program::program(place, options)?));
+            }
+        }
+        Ok(plans)
+    }
+
+    /// The numbers of the system calls that are counted by number at their entry or return, and where they are
+    /// among the tracepoints.
+    fn calls_at(&self, at: At) -> impl Iterator<Item = (u32, usize)> {
+        self.calls
+            .iter()
+            .filter(move |(of, ..)| *of == at)
+            .map(|(_, number, index)| (*number, *index))
     }
 
     /// One program for the functions of a file, or one for each function.
     fn user_plans(&self, kind: AttachKind) -> Result<Vec<Plan>, Error> {
-        let options = program::Options { by: self.options.by, pid: self.options.pid };
+        let ends = self.program().ends.filter(|_| kind == AttachKind::Uprobe);
+        let options = program::Options { ends, ..self.program() };
         let first = (self.functions.len() + self.tracepoints.len()) as u32;
         let (mut plans, mut number) = (vec![], first);
         for file in self.users.chunk_by(|one, other| one.function.path == other.function.path) {
@@ -211,6 +286,20 @@ impl Funccount {
             By::Cpu => LabelName::new("cpu", "CPU"),
         }
     }
+}
+
+/// The calls among these tracepoints that are found by their number, and where they are among the tracepoints.
+fn calls(tracepoints: &[(String, String)]) -> Vec<(At, u32, usize)> {
+    let numbers: HashMap<&str, u32> =
+        system_calls::numbers().map(|(number, name)| (name, number)).collect();
+    let call = |(index, (category, name)): (usize, &(String, String))| {
+        let (at, name) = match name.strip_prefix("sys_enter_") {
+            Some(name) => (At::Entry, name),
+            None => (At::Return, name.strip_prefix("sys_exit_")?),
+        };
+        (category == SYSCALLS).then_some((at, *numbers.get(name)?, index))
+    };
+    tracepoints.iter().enumerate().filter_map(call).collect()
 }
 
 /// A key of the hash: a number of 4 bytes, or a name.
@@ -254,8 +343,8 @@ impl Tool for Funccount {
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        let places = (self.functions.len() + self.tracepoints.len() + self.users.len()) as u32;
-        program::maps(self.options.by, places, self.options.max_keys)
+        let (by, max_keys) = (self.options.by, self.options.max_keys);
+        program::maps(by, self.places(), max_keys, self.ends(), !self.calls.is_empty())
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
@@ -264,12 +353,20 @@ impl Tool for Funccount {
             let kinds = vec![AttachKind::KprobeMulti, AttachKind::Kprobe];
             groups.push(Group::new(kinds, |kind, _| self.function_plans(kind)));
         }
-        if !self.tracepoints.is_empty() {
+        let system_calls = self.system_calls().count();
+        if self.tracepoints.len() > system_calls {
             groups.push(Group::new(vec![AttachKind::RawTp], |_, _| self.tracepoint_plans()));
         }
         if !self.users.is_empty() {
             let kinds = AttachKind::OF_USER_FUNCTIONS.to_vec();
             groups.push(Group::new(kinds, |kind, _| self.user_plans(kind)));
+        }
+        if system_calls > 0 {
+            let kinds = match self.calls.is_empty() {
+                false => vec![AttachKind::TpBtf, AttachKind::RawTp, AttachKind::Tracepoint],
+                true => vec![AttachKind::Tracepoint],
+            };
+            groups.push(Group::new(kinds, |kind, types| self.system_call_plans(kind, types)));
         }
         groups
     }
@@ -300,11 +397,41 @@ impl Tool for Funccount {
                 // One for each file.
                 AttachKind::UprobeMulti => attached[2] = self.users.len(),
                 AttachKind::Uprobe => attached[2] += 1,
-                _ => attached[1] += 1,
+                _ => {
+                    let end = ENDS_OF_CALLS.iter().find(|(_, name)| *name == program.name);
+                    attached[1] += end.map_or(1, |(at, _)| self.calls_at(*at).count());
+                }
             }
         }
         self.attached = Some(attached);
+        if !self.calls.is_empty() {
+            let mut places = vec![0u8; 4 * program::PLACES as usize];
+            for (at, _) in ENDS_OF_CALLS {
+                for (number, index) in self.calls_at(at) {
+                    let place = (self.functions.len() + index + 1) as u32;
+                    let at = 4 * program::place_of_call(at, number) as usize;
+                    places[at..at + 4].copy_from_slice(&place.to_ne_bytes());
+                }
+            }
+            let map = session.map(program::places(self.options.by))?;
+            let written = map.update(&0u32.to_ne_bytes(), &places, Update::Any);
+            written.map_err(|error| {
+                Error::failed(format!("the places of system calls were not written: {error}"))
+            })?;
+        }
         Ok(())
+    }
+
+    fn end(&mut self, session: &Session) {
+        if self.ends() {
+            let (map, offset) = program::end(self.options.by, self.places());
+            // Where that fails, the programs count until the kernel has let go of them.
+            if let Ok(map) = session.map(map) {
+                let mut value = vec![0; map.value_len()];
+                value[offset as usize] = 1;
+                let _ = map.update(&0u32.to_ne_bytes(), &value, Update::Any);
+            }
+        }
     }
 
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {

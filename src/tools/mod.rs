@@ -75,6 +75,10 @@ pub trait Tool {
         Ok(())
     }
 
+    /// Called after the last reading, before the programs are detached, which may take the kernel long: counting
+    /// ends.
+    fn end(&mut self, _: &Session) {}
+
     /// What was counted since the last call, or since the start, and what was not.
     ///
     /// # Errors

@@ -117,7 +117,8 @@ impl Running {
     }
 
     /// Detaches once this process has ended: see [`Session::leave`].
-    pub fn leave(self) {
+    pub fn leave(mut self) {
+        self.tool.end(&self.session);
         self.session.leave();
     }
 }

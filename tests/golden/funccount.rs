@@ -1,12 +1,44 @@
 //! funccount.
 
-use rawbpf::programs::funccount::{self, By, Options, PlaceNumber};
+use rawbpf::host::SystemCalls;
+use rawbpf::insn::{Access, Field};
+use rawbpf::programs::funccount::{self, By, Counted, Options, PlaceNumber};
+use rawbpf::sys::link::At;
 
 #[track_caller]
-fn check(name: &str, place: PlaceNumber, by: By, pid: Option<i32>) {
-    let maps = funccount::maps(by, 7, 10240);
+fn check(name: &str, counted: impl Into<Counted>, by: By, pid: Option<i32>) {
+    let options = Options { by, pid, ends: None };
+    let counted = counted.into();
+    let calls = matches!(counted, Counted::SystemCalls(..));
+    let maps = funccount::maps(by, 7, 10240, false, calls);
     let names: Vec<_> = maps.iter().map(|map| &*map.name).collect();
-    super::check(name, &funccount::program(place, Options { by, pid }).unwrap(), &names);
+    super::check(name, &funccount::program(counted, options).unwrap(), &names);
+}
+
+/// All system calls, where the fields have these offsets.
+fn calls(at: At, access: Access) -> Counted {
+    let field = |of, member, offset| Field { of, member, offset: Some(offset) };
+    let number = field("pt_regs", "orig_ax", 120);
+    let status = field("task_struct", "thread_info.status", 16);
+    Counted::SystemCalls(SystemCalls { at, access, number, status }, 7)
+}
+
+#[test]
+fn system_calls() {
+    check("funccount-calls-entered", calls(At::Entry, Access::Typed), By::Function, None);
+    check("funccount-calls-returned-pid", calls(At::Return, Access::Typed), By::Pid, Some(4242));
+    check("funccount-calls-returned-probed", calls(At::Return, Access::Probe), By::Function, None);
+}
+
+#[test]
+fn a_word_ends_counting() {
+    let options = |by| Options { by, pid: None, ends: Some(7) };
+    for (name, by) in [("funccount-ends", By::Function), ("funccount-ends-uid", By::Uid)] {
+        let maps = funccount::maps(by, 7, 10240, true, false);
+        let names: Vec<_> = maps.iter().map(|map| &*map.name).collect();
+        let program = funccount::program(PlaceNumber::Number(3), options(by));
+        super::check(name, &program.unwrap(), &names);
+    }
 }
 
 #[test]
@@ -27,7 +59,12 @@ fn by_key() {
 
 #[test]
 fn maps_are_called_as_their_handles() {
-    super::are_named(&funccount::maps(By::Function, 7, 16), &super::handles![funccount: COUNTS]);
+    let maps = |by| funccount::maps(by, 7, 16, false, false);
+    super::are_named(&maps(By::Function), &super::handles![funccount: COUNTS]);
     let handles = super::handles![funccount: COUNTS, ZEROS, FULL];
-    super::are_named(&funccount::maps(By::Pid, 7, 16), &handles);
+    super::are_named(&maps(By::Pid), &handles);
+    for by in [By::Function, By::Pid] {
+        let maps = funccount::maps(by, 7, 16, true, true);
+        assert_eq!(funccount::places(by).of(&maps).unwrap().name, "places");
+    }
 }

@@ -30,6 +30,7 @@ mod schema;
 mod session;
 mod steering;
 mod step;
+mod system_calls;
 mod tool;
 mod user;
 mod verify;

@@ -16,6 +16,7 @@ use crate::host::names;
 ///
 /// A program stays in the kernel while a process has a file descriptor of it, while it is attached (by
 /// a link or otherwise), or while a file in a bpffs pins it. A map also stays while a program uses it.
+/// rawbpf-detach is a process that detaches the programs of a tool that has ended.
 /// Memory is in bytes.
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
