@@ -30,6 +30,7 @@ pub use disks::{DiskTraffic, Disks};
 pub use expression::{Expression, ExpressionError};
 pub use operations::Operations;
 pub(crate) use probe::Attachment;
+pub use probe::silent;
 pub use probe::{
     Attach, AttachKind, Facts, Fentry, Kprobe, KprobeMulti, RawTp, TpBtf, Tracepoint, Uprobe,
     UprobeMulti,

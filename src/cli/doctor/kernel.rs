@@ -8,7 +8,7 @@ use super::check::{cannot_tell, check};
 use super::features::{load, nothing};
 use crate::btf::{BtfFunction, ProgramBtf};
 use crate::error::Error;
-use crate::host::{AttachKind, refusal, registers};
+use crate::host::{AttachKind, refusal, registers, silent};
 use crate::sys::{self, Errno, Map, MapSpec, MapType, ProgramType, Tracefs, file, object};
 use crate::view::checks::Check;
 
@@ -21,6 +21,7 @@ pub fn checks() -> Vec<Check> {
         btf(),
         check("BTF of programs", program_btf()),
         check("tracefs", tracefs()),
+        check("probes run", probes_run()),
     ]
 }
 
@@ -88,6 +89,11 @@ fn program_btf() -> Result<String, Error> {
         Err(error) => Err(Error::lacking("refused: the verifier's log will have no source lines")
             .detail(format!("{error}\n{}", error.log))),
     }
+}
+
+/// Whether kprobes and trampolines are on, as far as files say.
+fn probes_run() -> Result<String, Error> {
+    silent::kprobes_off().or_else(silent::ftrace_off).map_or(Ok(String::new()), Err)
 }
 
 fn tracefs() -> Result<String, Error> {

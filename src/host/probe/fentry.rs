@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 
 use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, tracing};
 use super::kprobe::several;
+use super::silent::ftrace_off;
 use crate::btf::TypeKind;
 use crate::error::Error;
 use crate::host::refusal;
@@ -59,6 +60,10 @@ impl Probe for Fentry {
         misses_since: Some((5, 12)),
         detaches_at_once: false,
     };
+
+    fn missing() -> Option<Error> {
+        ftrace_off()
+    }
 
     fn refused(error: &LoadError) -> Option<Error> {
         if refusal::privilege().is_some() || refusal::reason(error).is_some() {

@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 
 use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, c_string};
+use super::silent::kprobes_off;
 use crate::error::Error;
 use crate::host::refusal;
 use crate::host::types::KernelTypes;
@@ -63,7 +64,7 @@ impl Probe for Kprobe {
     };
 
     fn missing() -> Option<Error> {
-        (!has_kprobes()).then(no_kprobes)
+        (!has_kprobes()).then(no_kprobes).or_else(kprobes_off)
     }
 
     fn parse(word: &str, place: &str, _: &KernelTypes) -> Result<Kprobe, Error> {

@@ -1,6 +1,7 @@
 //! kprobe.multi: one program at the entries of many functions of the kernel, by one link.
 
 use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, c_string};
+use super::silent::ftrace_off;
 use crate::error::Error;
 use crate::host::names::{self, KernelFunction};
 use crate::host::refusal;
@@ -51,6 +52,10 @@ impl Probe for KprobeMulti {
         misses_since: Some((6, 7)),
         detaches_at_once: false,
     };
+
+    fn missing() -> Option<Error> {
+        ftrace_off()
+    }
 
     /// Kernels that do not know the helper do not know what it is for either.
     fn refused(error: &LoadError) -> Option<Error> {

@@ -5,6 +5,7 @@ mod kind;
 mod kprobe;
 mod kprobe_multi;
 mod raw_tp;
+pub mod silent;
 mod tp_btf;
 mod tracepoint;
 mod uprobe;
