@@ -32,6 +32,12 @@ macro_rules! everywhere {
             argdist_user_argument: "argdist_user arg0" => argdist::naps;
             argdist_user_result: "argdist_user retval" => argdist::of_naps;
             argdist_misspelt: "argdist_misspelt" => argdist::meant;
+            attach_auto: "attach_auto" => attach::cheapest;
+            attach_without_ftrace: "attach_silent /proc/sys/kernel/ftrace_enabled" => attach::without_ftrace;
+            attach_without_kprobes: "attach_silent /sys/kernel/debug/kprobes/enabled" => attach::without_kprobes;
+            attach_many: "attach_many" => attach::shown_until_it_is_gone;
+            attach_calls: "attach_calls" => attach::calls;
+            attach_crowd: "attach_crowd" => attach::crowd;
             biolatency_timed_kprobe: "biolatency_timed kprobe" => biolatency::timed;
             biolatency_timed_fentry: "biolatency_timed fentry" => biolatency::timed;
             biolatency_timed_tp_btf: "biolatency_timed tp_btf" => biolatency::timed;

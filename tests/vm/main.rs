@@ -4,6 +4,7 @@
 //! in `guest/tools/`: the row makes the test, tells the guest what to run and checks what came of it.
 
 mod argdist;
+mod attach;
 mod bed;
 mod bioheat;
 mod biolatency;
