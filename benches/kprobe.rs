@@ -6,7 +6,6 @@
 //! instructions. `tests/run` fetches the kernels; what is missing is named and left out.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rawbpf::sys::object;
 
@@ -38,13 +37,13 @@ fn here(path: &str) -> PathBuf {
 /// The program in C, compiled to an object for all kernels.
 fn clang() -> Result<PathBuf> {
     let object = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clang.o");
-    let built = Command::new("clang")
+    let built = common::clang()?
         .args(["-O2", "-target", "bpf", "-mcpu=v3", "-g", "-DOBJECT", "-c", "-o"])
         .args([&object, &here("benches/clang/bitehist.bpf.c")])
         .status();
     match built.is_ok_and(|status| status.success()) {
         true => Ok(object),
-        false => Err("clang is not installed".into()),
+        false => Err("clang does not compile benches/clang".into()),
     }
 }
 

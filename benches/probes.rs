@@ -9,7 +9,6 @@ use std::ffi::CStr;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
-use std::process::Command;
 
 use goblin::elf::Elf;
 use rawbpf::host::KernelTypes;
@@ -254,14 +253,14 @@ fn clang(kind: &str) -> Result<Vec<u8>> {
         _ => Some(with_types(|btf| Ok(btf.field("request", "__data_len")?.map(|f| f.offset)))?),
     };
     let field = field.ok_or("no such field")?;
-    let built = Command::new("clang")
+    let built = common::clang()?
         .args(["-O2", "-target", "bpf", "-mcpu=v3", "-c"])
         .args([format!("-DKIND_{kind}"), format!("-DFIELD={field}"), "-o".into()])
         .arg(&object)
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/clang/bitehist.bpf.c"))
         .status();
     if !built.is_ok_and(|status| status.success()) {
-        return Err("clang is not installed".into());
+        return Err("clang does not compile benches/clang".into());
     }
     let bytes = fs::read(&object).map_err(text)?;
     let elf = Elf::parse(&bytes).map_err(text)?;

@@ -49,6 +49,13 @@ pub static RAWBPF: LazyLock<&str> = LazyLock::new(|| {
     own
 });
 
+/// clang, or the one that `tests/run` installs.
+pub fn clang() -> Result<Command> {
+    let has = |name: &&str| Command::new(name).arg("--version").output().is_ok();
+    let name = ["clang", "clang-19"].into_iter().find(has);
+    name.map(Command::new).ok_or("neither clang nor clang-19 is installed".into())
+}
+
 pub fn text(error: impl ToString) -> String {
     error.to_string()
 }
