@@ -140,7 +140,7 @@ fn too_few_descriptors_end_the_run_with_the_number_that_is_needed() {
     let limited = |limit: &str, patterns: &str| {
         tool::shell(&format!("ulimit -n {limit}; $RAWBPF funccount {patterns} 0.1 1"))
     };
-    for limit in ["8", "256"] {
+    for limit in ["8", "64"] {
         let output = limited(limit, "'sched:*' 'block:*' '*:sys_enter_*'");
         assert_eq!((output.code, &*output.stdout), (Some(1), ""), "{}", output.stderr);
         let may = format!("and this process may have {limit}\n  try: ulimit -n ");
