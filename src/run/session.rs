@@ -209,6 +209,14 @@ impl Session {
         self.programs.iter().filter_map(|(prog, _)| prog.btf_refused())
     }
 
+    /// How many calls kretprobes did not follow to their return, since each follows only some at a time; `None` if the
+    /// session has none, or the kernel does not say it at all. Before Linux 6.7 it is 0.
+    pub fn missed_returns(&self) -> Option<u64> {
+        let links = self.programs.iter();
+        let missed = links.filter_map(|(_, link)| sys::object::missed_returns(link.as_fd()));
+        missed.reduce(u64::saturating_add)
+    }
+
     /// How many events the programs missed because the CPU was already running a program of their
     /// kind, as far as the kernel counts them: see [`Facts::misses_since`](crate::host::Facts).
     pub fn missed(&self) -> u64 {

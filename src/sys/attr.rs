@@ -286,6 +286,22 @@ attrs! {
         12 pad: u32,
     }
 
+    /// `struct bpf_link_info` of a link to a kprobe or kretprobe as a perf event (Linux 6.6).
+    KprobeLinkInfo: 64 bytes {
+        0 link_type: u32,
+        4 id: u32,
+        8 prog_id: u32,
+        12 pad: u32,
+        16 event_type: u32,
+        20 pad_2: u32,
+        24 function: u64,
+        32 function_len: u32,
+        36 offset: u32,
+        40 address: u64,
+        48 missed: u64,
+        56 cookie: u64,
+    }
+
     /// `struct bpf_btf_info`.
     BtfInfo: 32 bytes {
         0 btf: u64,

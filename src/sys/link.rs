@@ -33,6 +33,18 @@ impl PerfEvent {
         perf_enable(self.as_fd())?;
         Ok(Link { fd: self.into() })
     }
+
+    /// Like [`PerfEvent::attach`], by a link if this kernel has links to perf events (Linux 5.15): some say what the
+    /// event missed.
+    pub fn attach_by_link(self, prog: &Prog) -> Result<Link, SysError> {
+        match perf_event(prog, &self, 0) {
+            Ok(link) => {
+                perf_enable(self.as_fd())?;
+                Ok(link)
+            }
+            Err(_) => self.attach(prog),
+        }
+    }
 }
 
 /// Attaches a raw tracepoint program by the tracepoint's name, e.g. `c"block_rq_issue"`: no group, no

@@ -173,6 +173,20 @@ pub fn link_info(fd: BorrowedFd<'_>) -> Result<LinkInfo, SysError> {
     Ok(LinkInfo { id: info.id, link_type: info.link_type, prog_id: info.prog_id })
 }
 
+/// `BPF_LINK_TYPE_PERF_EVENT`.
+const PERF_EVENT_LINK: u32 = 7;
+/// `BPF_PERF_EVENT_KRETPROBE`.
+const KRETPROBE: u32 = 4;
+
+/// How many calls a link's kretprobe did not follow to their return, since it followed as many as it can. `None` if it
+/// is no link to a kretprobe. Requires Linux 6.7, else 0 or `None`.
+pub fn missed_returns(fd: BorrowedFd<'_>) -> Option<u64> {
+    let mut info = attr::KprobeLinkInfo::default();
+    // SAFETY: the only address in it is that of the function's name, and it is none.
+    unsafe { get_info(fd, &mut info) }.ok()?;
+    (info.link_type == PERF_EVENT_LINK && info.event_type == KRETPROBE).then_some(info.missed)
+}
+
 /// BTF in the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BtfInfo {

@@ -403,6 +403,8 @@ fn objects() {
     expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(80));
     object::link_info(prog.as_fd()).unwrap();
     expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(16));
+    assert_eq!(object::missed_returns(prog.as_fd()), None);
+    expect(&calls, "bpf(BPF_OBJ_GET_INFO_BY_FD)", 16, &info(64));
     let btf = LoadedBtf::from_id(7).unwrap();
     expect(&calls, "bpf(BPF_BTF_GET_FD_BY_ID)", 12, &[(0, 4, 7)]);
     object::btf_info(&btf).unwrap();

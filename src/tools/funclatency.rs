@@ -67,6 +67,8 @@ pub struct Funclatency {
     buckets: Arc<[Bucket]>,
     distributions: Distributions,
     missed: Counters,
+    /// How many calls a kretprobe did not follow to their return, and no other counter has.
+    unfollowed: u64,
     starts: Entries,
 }
 
@@ -104,6 +106,7 @@ impl Funclatency {
             buckets: distribution::buckets(&options.buckets),
             distributions: Distributions::new(&options.buckets),
             missed: Counters::default(),
+            unfollowed: 0,
             starts: Entries::new(),
             options,
         })
@@ -118,12 +121,22 @@ impl Funclatency {
         Ok(open.count() as u64)
     }
 
-    fn lost(&self, missed: &[u64], open: u64) -> Vec<Lost> {
+    fn lost(&self, missed: &[u64], unfollowed: u64, open: u64) -> Vec<Lost> {
         let some =
             |kind, word: u32, sentence: &str| Lost::some(kind, missed[word as usize], sentence);
+        let never = missed[missed::NO_RETURN as usize];
+        let no_end = match unfollowed {
+            0 => Lost::some(LostKind::NoEnd, never, "calls whose return was missed or never came"),
+            _ => Lost::some(
+                LostKind::NoEnd,
+                never + unfollowed,
+                "calls whose return was missed: a kretprobe follows only some calls at a time",
+            )
+            .map(|lost| lost.option("--attach fentry")),
+        };
         let lost = [
             some(LostKind::NoStart, missed::NO_ENTRY, "returns whose entry was missed"),
-            some(LostKind::NoEnd, missed::NO_RETURN, "calls whose return was missed or never came"),
+            no_end,
             some(
                 LostKind::BeyondMaxOpen,
                 missed::TOO_MANY,
@@ -138,7 +151,10 @@ impl Funclatency {
             Lost::some(
                 LostKind::Open,
                 open,
-                "calls still open: not finished, or their return was missed",
+                match self.unfollowed {
+                    0 => "calls still open: not finished, or their return was missed",
+                    _ => "calls still open",
+                },
             ),
         ];
         lost.into_iter().flatten().collect()
@@ -259,6 +275,13 @@ impl Tool for Funclatency {
         };
         let missed = self.missed.read(session.map(MISSED)?)?;
         let open = self.open(session)?;
-        Ok((vec![table], self.lost(&missed.interval, open)))
+        // The start of a call that a kretprobe did not follow stays in the map, until the same thread calls again from
+        // the same place: that was counted too.
+        let unfollowed = session.missed_returns().unwrap_or(0);
+        let unfollowed = unfollowed.saturating_sub(missed.total[missed::NO_RETURN as usize]);
+        let since = unfollowed.saturating_sub(self.unfollowed);
+        self.unfollowed = self.unfollowed.max(unfollowed);
+        let open = open.saturating_sub(unfollowed);
+        Ok((vec![table], self.lost(&missed.interval, since, open)))
     }
 }

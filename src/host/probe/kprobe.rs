@@ -97,7 +97,12 @@ impl Probe for Kprobe {
     fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
         let (function, event) = self.open()?;
         let prog = load()?;
-        let link = event.attach(&prog).map_err(|error| refused(function, &error))?;
+        let link = match self.at {
+            At::Entry => event.attach(&prog),
+            // It follows only some calls at a time: twice as many as there are CPUs.
+            At::Return => event.attach_by_link(&prog),
+        };
+        let link = link.map_err(|error| refused(function, &error))?;
         Ok(Attachment { place: function.to_owned(), prog, link })
     }
 }
