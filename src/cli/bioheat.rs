@@ -1,6 +1,5 @@
 //! `rawbpf bioheat`: its options, and the heat map row by row.
 
-use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -9,23 +8,25 @@ use clap::{Args, ValueEnum};
 
 use super::options::{BlockOptions, TraceOptions};
 use super::output_file::OutputFile;
+use super::report;
 use super::stop::Stop;
 use super::time;
 use super::trace::{Output, TracedTool};
 use crate::aggregate::heat;
 use crate::error::Error;
 use crate::host::clock;
-use crate::sample::{Lost, LostKind, Sample};
+use crate::sample::{Lost, LostKind, Run, Sample};
 use crate::sys::confine::Needs;
-use crate::tools::bioheat;
-use crate::view::color::{Palette, Terminal};
+use crate::tools::{self, bioheat};
+use crate::view::color::{Background, Palette};
 use crate::view::heatmap::{HeatRow, Layout};
 use crate::view::scale::Scale;
-use crate::view::svg::Picture;
+use crate::view::svg::{About, Picture};
+use crate::view::wall::Moment;
 
 /// Show block I/O latency over time as a heat map
 ///
-/// Time runs downwards, latency to the right. The more requests a cell counts, the darker it is; the
+/// Time runs downwards, latency to the right. The legend shows how many requests a shade stands for; the
 /// scale is the same in all rows. Latency is the time from a request's issue to the driver until its
 /// completion. The kernel tracks at least 16384 requests under way, in about 1.5 megabytes.
 #[derive(Args)]
@@ -75,6 +76,10 @@ enum When {
     /// On a terminal that supports them, unless NO_COLOR is set
     Auto,
     Always,
+    /// Always, those for a dark terminal
+    Dark,
+    /// Always, those for a light terminal
+    Light,
     Never,
 }
 
@@ -103,13 +108,18 @@ impl Options {
         let interval = *trace.schedule.interval.get_or_insert(Duration::from_secs(2));
         let (disks, attach) = (self.block.disks()?, self.block.attach);
         let tool = bioheat::Bioheat::new(bioheat::Options { disks, attach });
-        let svg = self.svg.as_deref().map(|path| Svg::open(path, self, interval)).transpose()?;
+        let run = tools::describe("bioheat", tools::now()?, vec![]);
+        let start = moment(run.start.wall);
+        let day = format!("{}, {}", start.day_and_year(), start.time(0));
+        let svg =
+            self.svg.as_deref().map(|path| Svg::open(path, self, interval, &run)).transpose()?;
         let output = HeatMap {
             interval,
             scale: self.scale(),
             timestamp: self.trace.timestamp,
             stats: self.stats,
             palette: self.palette(),
+            about: format!("{}, Linux {}, {day} {}", run.host, run.kernel, start.zone()),
             start: None,
             row: HeatRow::default(),
             lost: vec![],
@@ -121,28 +131,27 @@ impl Options {
     }
 
     fn palette(&self) -> Palette {
-        let variable = |name| env::var(name).unwrap_or_default();
-        let (no_color, term, colorterm) =
-            (variable("NO_COLOR"), variable("TERM"), variable("COLORTERM"));
-        let terminal = Terminal {
-            is_one: io::stdout().is_terminal(),
-            no_color: &no_color,
-            term: &term,
-            colorterm: &colorterm,
+        let (wanted, background) = match self.color {
+            _ if self.text => (Some(false), None),
+            When::Auto => (None, None),
+            When::Always => (Some(true), None),
+            When::Dark => (Some(true), Some(Background::Dark)),
+            When::Light => (Some(true), Some(Background::Light)),
+            When::Never => (Some(false), None),
         };
-        let wanted = match self.color {
-            _ if self.text => Some(false),
-            When::Auto => None,
-            When::Always => Some(true),
-            When::Never => Some(false),
-        };
-        Palette::of(terminal, wanted)
+        report::palette(&io::stdout(), wanted, background)
     }
 
     fn scale(&self) -> Scale {
         let all = Scale::new(&heat::BOUNDS, heat::PER_DOUBLING);
         if self.all { all } else { all.from(1000) }
     }
+}
+
+/// A moment by the host's clock.
+fn moment(time: SystemTime) -> Moment {
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Moment::new(since_1970, clock::offset(time))
 }
 
 /// Refuses a name that is a number: the name was forgotten, and the interval is in its place.
@@ -165,7 +174,7 @@ struct Svg {
 
 impl Svg {
     /// Finds out at once whether the file can be written, since an error at the end would come too late.
-    fn open(path: &Path, options: &Options, interval: Duration) -> Result<Svg, Error> {
+    fn open(path: &Path, options: &Options, interval: Duration, run: &Run) -> Result<Svg, Error> {
         check_name(path)?;
         let file = OutputFile::open(path)?;
         if file.is_stdout() && options.trace.json {
@@ -176,9 +185,14 @@ impl Svg {
             [] => "all disks".to_owned(),
             some => some.join(", "),
         };
-        let title =
-            format!("Block I/O latency of {disk}, {}", clock::date_and_time(SystemTime::now()));
-        let picture = Picture::new(title, options.scale(), interval);
+        let about = About {
+            title: format!("Block I/O latency of {disk}"),
+            host: run.host.clone(),
+            kernel: run.kernel.clone(),
+            start: moment(run.start.wall),
+            notes: vec![],
+        };
+        let picture = Picture::new(about, options.scale(), interval);
         Ok(Svg { file, picture })
     }
 }
@@ -192,6 +206,8 @@ struct HeatMap {
     timestamp: bool,
     stats: bool,
     palette: Palette,
+    /// The host, the kernel and when the run began.
+    about: String,
     /// When the first row began, by the monotonic clock.
     start: Option<Duration>,
     row: HeatRow,
@@ -221,6 +237,9 @@ impl Output for HeatMap {
         let start = *self.start.get_or_insert(sample.span.start.monotonic);
         self.row = HeatRow::of(sample, start, self.interval);
         if let Some(svg) = &mut self.svg {
+            if sample.span.start.monotonic == start {
+                svg.picture.about.start = moment(sample.span.start.wall);
+            }
             svg.picture.push(self.row.clone());
         }
         for lost in &sample.lost {
@@ -238,7 +257,7 @@ impl Output for HeatMap {
         }
         let layout = self.layout();
         if self.layout.is_none() {
-            write!(out, "{}", layout.legend(self.palette))?;
+            write!(out, "{}", layout.legend(&self.about, self.palette))?;
         }
         if self.layout != Some(layout) || self.below_banner == ROWS_PER_BANNER {
             write!(out, "{}", layout.banner())?;
@@ -265,7 +284,10 @@ impl Output for HeatMap {
             say!("bioheat: {lost}");
         }
         match self.svg.take() {
-            Some(Svg { file, picture }) => file.write(picture.to_svg().as_bytes()),
+            Some(Svg { file, mut picture }) => {
+                picture.about.notes = self.lost.iter().map(Lost::to_string).collect();
+                file.write(picture.to_svg().as_bytes())
+            }
             None => Ok(()),
         }
     }

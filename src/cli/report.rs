@@ -10,7 +10,7 @@ use super::stop::Stop;
 use crate::error::Error;
 use crate::host::{AttachKind, refusal};
 use crate::run::{AttachedProgram, LeftOutProgram, Session, SkippedKind};
-use crate::view::color::{Palette, Terminal};
+use crate::view::color::{Background, Palette, Terminal};
 use crate::view::duration::milliseconds;
 
 /// A progress bar on a terminal's stderr, drawn only once a start takes noticeably long.
@@ -103,11 +103,26 @@ pub fn verifier_log(tool: &str, error: &Error, file: Option<&Path>) {
 
 /// Whether the stream is a terminal with colours, and the user wants them.
 pub fn colored(stream: &impl IsTerminal) -> bool {
+    palette(stream, None, None) != Palette::Text
+}
+
+/// The richest palette of a stream. What the user wants is `None` where they do not say.
+pub fn palette(
+    stream: &impl IsTerminal,
+    wanted: Option<bool>,
+    background: Option<Background>,
+) -> Palette {
     let variable = |name| std::env::var(name).unwrap_or_default();
-    let (no_color, term) = (variable("NO_COLOR"), variable("TERM"));
-    let terminal =
-        Terminal { is_one: stream.is_terminal(), no_color: &no_color, term: &term, colorterm: "" };
-    Palette::of(terminal, None) != Palette::Text
+    let [no_color, term, colorterm, colorfgbg] =
+        ["NO_COLOR", "TERM", "COLORTERM", "COLORFGBG"].map(variable);
+    let terminal = Terminal {
+        is_one: stream.is_terminal(),
+        no_color: &no_color,
+        term: &term,
+        colorterm: &colorterm,
+        colorfgbg: &colorfgbg,
+    };
+    Palette::of(terminal, wanted, background)
 }
 
 /// A few of these, or the first and how many more there are.

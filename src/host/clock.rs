@@ -18,6 +18,11 @@ fn local(time: SystemTime) -> (LocalTime, u32) {
     (at.unwrap_or_default(), since.subsec_nanos())
 }
 
+/// Seconds that the host's clock is ahead of UTC at this time: below 0 west of it.
+pub fn offset(time: SystemTime) -> i32 {
+    local(time).0.offset
+}
+
 /// `14:03:59`
 pub fn time_of_day(time: SystemTime) -> String {
     let (LocalTime { hour, minute, second, .. }, _) = local(time);

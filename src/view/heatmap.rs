@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::color::Palette;
+use super::color::{Palette, SHADES};
 use super::duration::{latency, latency_above};
 use super::scale::Scale;
 use crate::sample::{Sample, Value};
@@ -105,10 +105,11 @@ impl Quantile {
     }
 }
 
-/// The counts from which on a cell is one level darker.
-pub const LEVELS: [u64; 11] = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000];
+/// The counts from which on a cell is one level stronger. Few enough that each is known again by its shade
+/// alone, and each about five times the one before.
+pub const LEVELS: [u64; SHADES - 1] = [1, 5, 20, 100, 500, 2000, 10_000, 50_000];
 
-/// The level of a count, from 0 for no requests to 11.
+/// The level of a count, from 0 for no requests to 8.
 pub fn level(count: u64) -> usize {
     LEVELS.partition_point(|least| *least <= count)
 }
@@ -119,65 +120,83 @@ pub struct Layout {
     scale: Scale,
     /// The number of columns that are drawn as one.
     merge: usize,
-    /// The width of a cell in characters.
-    cell: usize,
+    /// The width of all cells in characters: where it is not a multiple of their number, some are one
+    /// character wider than others.
+    cells: usize,
     /// The width left of the columns in characters, for the time of day.
     margin: usize,
     /// The largest width of a total in characters.
     total: usize,
     /// Whether p50, p99 and max are printed after the total.
     stats: bool,
+    /// The width of the terminal in characters.
+    width: usize,
 }
 
 /// The number of characters that is enough for a total of any size: `9999`, `123k`, `1.2M`.
 const SHORTEST_TOTAL: usize = 4;
 const BEFORE_TOTAL: usize = " # ".len();
+/// The two cells for latencies outside the scale.
+const OUTSIDE: usize = 2;
 const STATS: [&str; 3] = ["p50", "p99", "max"];
 const STAT: usize = " <1.3ms".len();
-const WIDEST_CELL: usize = 3;
+/// The number of characters for a total where there is room.
+const LONG_TOTAL: usize = 8;
 
 impl Layout {
     /// The layout for a terminal of `width` characters, or for a file, which has no width.
     pub fn new(width: Option<usize>, scale: Scale, timestamp: bool, stats: bool) -> Layout {
         let margin = if timestamp { "14:03:59 ".len() } else { 0 };
-        let one = Layout { scale, merge: 1, cell: 1, margin, total: usize::MAX, stats };
-        let Some(width) = width else { return one };
+        let (total, cells) = (usize::MAX, scale.drawn() + OUTSIDE);
+        let Some(width) = width else {
+            return Layout { scale, merge: 1, cells, margin, total, stats, width: usize::MAX };
+        };
         let behind = BEFORE_TOTAL + SHORTEST_TOTAL + if stats { STATS.len() * STAT } else { 0 };
         let room = width.saturating_sub(margin + behind);
-        // Two more columns are for latencies outside the scale.
-        let fits = |merge: usize| scale.drawn().div_ceil(merge) + 2 <= room;
-        let merge = (1..scale.drawn()).find(|merge| fits(*merge)).unwrap_or(scale.drawn().max(1));
-        let mut layout = Layout { merge, ..one };
-        layout.cell = (room / (layout.columns() + 2)).clamp(1, WIDEST_CELL);
-        layout.total = SHORTEST_TOTAL + room.saturating_sub(layout.cells_width());
-        layout
+        let count = |merge: usize| scale.drawn().div_ceil(merge) + OUTSIDE;
+        let merge = (1..scale.drawn()).find(|merge| count(*merge) <= room);
+        let merge = merge.unwrap_or(scale.drawn().max(1));
+        let count = count(merge);
+        // A few wider cells among many would look like something that was measured.
+        let fills = room >= count + count / 8;
+        let total = SHORTEST_TOTAL + room.saturating_sub(count).min(LONG_TOTAL - SHORTEST_TOTAL);
+        let cells = if fills { room - (total - SHORTEST_TOTAL) } else { count };
+        Layout { scale, merge, cells: cells.max(count), margin, total, stats, width }
     }
 
-    fn columns(self) -> usize {
-        self.scale.drawn().div_ceil(self.merge)
+    /// The number of cells, those for latencies outside the scale among them.
+    fn count(self) -> usize {
+        self.scale.drawn().div_ceil(self.merge) + OUTSIDE
     }
 
-    fn cells_width(self) -> usize {
-        (self.columns() + 2) * self.cell
+    /// The character at which a cell begins.
+    fn edge(self, cell: usize) -> usize {
+        cell * self.cells / self.count()
     }
 
-    /// The legend: the levels, and the meaning of the outer columns.
-    pub fn legend(self, palette: Palette) -> String {
-        let mut text = String::from("  heatmap of IO latency\n ");
-        for (level, least) in std::iter::once(0).chain(LEVELS).enumerate() {
-            // In text, two levels look the same.
-            if level == 0 || !palette.same(level - 1, level) {
-                let _ = write!(text, " {} {}", palette.cells(&[level], 1), number(least, 3));
+    /// The legend: what it is a map of, the levels, and the meaning of the outer columns.
+    pub fn legend(self, about: &str, palette: Palette) -> String {
+        let levels = std::iter::once(0).chain(LEVELS).enumerate();
+        let levels = levels.map(|(level, least)| (palette.cells([(level, 2)]), number(least, 3)));
+        let mut text = wrap(&format!("heatmap of IO latency: {about}"), self.width);
+        let mut column = 0;
+        for (shade, least) in levels {
+            if column + 4 + least.len() > self.width.saturating_sub(1) {
+                text.push('\n');
+                column = 0;
             }
+            column += 5 + least.len();
+            let _ = write!(text, "  {shade} {least}");
         }
+        text.push('\n');
+        text += &wrap(
+            "at least this many requests in a cell; every row has the same scale",
+            self.width,
+        );
         let first = latency(self.scale.lower(self.scale.first));
         let last = latency(self.scale.end());
-        let _ = write!(
-            text,
-            "\n  at least this many requests in a cell; every row has the same scale\n  \
-             first column: faster than {first}; last: slower than {last}\n"
-        );
-        text
+        let outer = format!("first column: faster than {first}; last: slower than {last}");
+        text + &wrap(&outer, self.width)
     }
 
     /// The latency axis.
@@ -188,7 +207,7 @@ impl Layout {
             .filter(|ns| self.scale.column(*ns) >= self.scale.first)
             .map(|ns| {
                 let column = (self.scale.column(ns) - self.scale.first) / self.merge + 1;
-                (self.margin + column * self.cell, format!("|{}", latency(ns)))
+                (self.margin + self.edge(column), format!("|{}", latency(ns)))
             })
             .collect();
         for (index, (column, label)) in ticks.iter().enumerate() {
@@ -198,7 +217,7 @@ impl Layout {
         }
         if self.stats {
             // The last label may extend beyond the columns.
-            let end = self.margin + self.cells_width() + BEFORE_TOTAL + self.total_width();
+            let end = self.margin + self.cells + BEFORE_TOTAL + self.total_width();
             let _ = write!(line, "{:1$}", "", end.saturating_sub(line.len()));
             line.extend(STATS.map(|name| format!("{name:>STAT$}")));
         }
@@ -208,7 +227,7 @@ impl Layout {
     /// The width of the totals, if it can be the same in all rows.
     fn total_width(self) -> usize {
         match self.stats {
-            true => self.total.min(8),
+            true => self.total.min(LONG_TOTAL),
             false => 0,
         }
     }
@@ -218,11 +237,11 @@ impl Layout {
         let mut text = String::new();
         if row.missed > 0 {
             let plural = if row.missed == 1 { "interval" } else { "intervals" };
-            let _ = writeln!(
-                text,
-                "{:1$}- - - {2} {plural} missed: the next row has their counts - - -",
-                "", self.margin, row.missed
-            );
+            let missed = format!("{} {plural} missed: the next row has their counts", row.missed);
+            match self.margin + missed.len() + 12 <= self.width {
+                true => _ = writeln!(text, "{:1$}- - - {missed} - - -", "", self.margin),
+                false => text += &wrap(&format!("- - - {missed}"), self.width),
+            }
         }
         let _ = write!(text, "{:1$}", time.unwrap_or_default(), self.margin);
         let mut levels = vec![level(row.below(self.scale.first))];
@@ -232,8 +251,9 @@ impl Layout {
         }));
         levels.push(level(row.over));
         let total = number(row.total(), self.total);
-        let _ =
-            write!(text, "{} # {total:<1$}", palette.cells(&levels, self.cell), self.total_width());
+        let widths = (0..).map(|cell| self.edge(cell + 1) - self.edge(cell));
+        let cells = palette.cells(levels.into_iter().zip(widths));
+        let _ = write!(text, "{cells} # {total:<0$}", self.total_width());
         if self.stats {
             for thousandths in [500, 990, 1000] {
                 let _ = write!(text, "{:>STAT$}", row.quantile(self.scale, thousandths).text());
@@ -242,6 +262,24 @@ impl Layout {
         text.truncate(text.trim_end().len());
         text + "\n"
     }
+}
+
+/// Words in lines of a width, each after two spaces.
+fn wrap(text: &str, width: usize) -> String {
+    let mut lines = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        if column > 0 && column + 1 + word.len() <= width {
+            lines.push(' ');
+            column += 1;
+        } else {
+            lines.push_str(if column > 0 { "\n  " } else { "  " });
+            column = 2;
+        }
+        lines.push_str(word);
+        column += word.len();
+    }
+    lines + "\n"
 }
 
 /// A count in `width` characters, which must be at least four: if it has more digits, it is rounded down to
@@ -267,6 +305,7 @@ pub fn number(count: u64, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::color::Background;
     use super::super::scale::tests::SCALE;
     use super::*;
 
@@ -279,7 +318,7 @@ mod tests {
 
     #[test]
     fn one_is_darker_than_none_and_the_scale_has_no_end() {
-        assert_eq!([0, 1, 2, 3, 9, 10, 29, 30].map(level), [0, 1, 1, 2, 2, 3, 3, 4]);
+        assert_eq!([0, 1, 4, 5, 19, 20, 99, 100].map(level), [0, 1, 1, 2, 2, 3, 3, 4]);
         assert_eq!(level(u64::MAX), LEVELS.len());
     }
 
@@ -289,7 +328,7 @@ mod tests {
         let banner =
             "<|1us      |10us     |100us    |1ms      |10ms     |100ms    |1s       |10s\n";
         assert_eq!(layout.banner(), banner);
-        let mut row = row(&[(3, 1), (29, 1), (59, 40), (99, 12_345)]);
+        let mut row = row(&[(3, 1), (29, 1), (59, 40), (99, 12_303)]);
         row.over = 1;
         let text = layout.row(&row, None, Palette::Text);
         assert_eq!(text, format!("..{:29}*{:39}#. # 12k\n", "", ""));
@@ -300,15 +339,24 @@ mod tests {
     }
 
     #[test]
-    fn no_width_is_exceeded_where_there_is_room_for_anything() {
+    fn the_map_is_as_wide_as_the_terminal_and_never_wider() {
         let mut full = row(&[]);
         full.counts = vec![123_456_789; 100];
+        full.missed = 1000;
         for width in 30..400 {
             for scale in [SCALE, SCALE.from(1000)] {
                 for (time, stats) in [(None, false), (Some("14:03:59"), width > 50)] {
                     let layout = Layout::new(Some(width), scale, time.is_some(), stats);
-                    let text = layout.row(&full, time, Palette::Text);
-                    assert!(text.len() <= width + 1, "{width}: {text}");
+                    let text = layout.legend("a host, Linux 6.12", Palette::Text)
+                        + &layout.banner()
+                        + &layout.row(&full, time, Palette::Text);
+                    for line in text.lines() {
+                        assert!(line.len() <= width, "{width}: {line}");
+                    }
+                    // What is left is less than an eighth of the cells.
+                    let used = layout.margin + layout.cells + BEFORE_TOTAL + LONG_TOTAL;
+                    let stats = if stats { STATS.len() * STAT } else { 0 };
+                    assert!(used + stats + layout.count() / 8 >= width.min(400), "{width}");
                 }
             }
         }
@@ -316,20 +364,20 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_merges_columns_and_a_wide_one_widens_them() {
-        let row = row(&[(29, 9), (30, 1), (31, 1)]);
-        let narrow = Layout::new(Some(60), SCALE.from(1000), false, false);
+        let row = row(&[(29, 15), (30, 4), (31, 1)]);
+        let narrow = Layout::new(Some(48), SCALE.from(1000), false, false);
         assert_eq!(narrow.banner(), "<|1us |10us|    |1ms |10ms|    |1s  |10s\n");
-        assert_eq!(narrow.row(&row, None, Palette::Text), format!(" *.{:35} # 11\n", ""));
-        let wide = Layout::new(Some(160), SCALE.from(1000), false, false);
-        assert!(wide.row(&row, None, Palette::Text).starts_with("  ......"));
-        assert!(wide.banner().starts_with("< |1us                |10us "));
+        assert_eq!(narrow.row(&row, None, Palette::Text), format!(" :.{:35} # 20\n", ""));
+        let wide = Layout::new(Some(157), SCALE.from(1000), false, false);
+        assert!(wide.row(&row, None, Palette::Text).starts_with("  ::..."), "{wide:?}");
+        assert!(wide.banner().starts_with("< |1us                |10us "), "{}", wide.banner());
     }
 
     #[test]
     fn a_file_has_every_column_and_exact_totals() {
         let layout = Layout::new(None, SCALE, false, false);
         let text = layout.row(&row(&[(0, 1_234_567)]), None, Palette::Text);
-        assert_eq!(text, format!(" #{:100} # 1234567\n", ""));
+        assert_eq!(text, format!(" @{:100} # 1234567\n", ""));
         assert!(layout.banner().starts_with("<|1ns     |10ns     |100ns    |1us "));
     }
 
@@ -361,11 +409,13 @@ mod tests {
     }
 
     #[test]
-    fn the_legend_names_each_level_that_looks_different() {
-        let legend = Layout::new(Some(80), SCALE.from(1000), false, false).legend(Palette::Text);
-        assert!(legend.starts_with("  heatmap of IO latency\n    0 . 1 * 10 o 100 O 1k # 10k\n"));
-        assert!(legend.lines().all(|line| line.len() <= 80), "{legend}");
-        let shades = Layout::new(Some(80), SCALE.from(1000), false, false).legend(Palette::Ansi256);
-        assert_eq!(shades.matches("\x1b[48;5;").count(), 12);
+    fn the_legend_names_each_level() {
+        let layout = Layout::new(Some(80), SCALE.from(1000), false, false);
+        let legend = layout.legend("web-3, Linux 6.12.1", Palette::Text);
+        let lines = "  heatmap of IO latency: web-3, Linux 6.12.1\n     0  .. 1  :: 5  ** 20  oo 100  \
+                     OO 500  88 2k  ## 10k  @@ 50k\n";
+        assert!(legend.starts_with(lines), "{legend}");
+        let shades = layout.legend("", Palette::Ansi256(Background::Dark));
+        assert_eq!(shades.matches("\x1b[48;5;").count(), LEVELS.len());
     }
 }

@@ -16,6 +16,7 @@
 //! | [`scale`] | the columns of a heat map |
 //! | [`tables`] | a sample: its tables, and what is missing from them |
 //! | [`table`] | rows under a header, aligned |
+//! | [`wall`] | moments by the wall clock |
 //! | [`summary`] | count, average, extremes and percentiles of a distribution |
 
 pub mod checks;
@@ -34,3 +35,4 @@ pub mod summary;
 pub mod svg;
 pub mod table;
 pub mod tables;
+pub mod wall;

@@ -9,7 +9,7 @@ pub struct Scale {
     /// The number of columns from a power of two to the next, all of the same width.
     per_doubling: u32,
     /// The first column that is drawn.
-    pub(super) first: usize,
+    pub(crate) first: usize,
 }
 
 impl Scale {
@@ -29,7 +29,7 @@ impl Scale {
     }
 
     /// The number of columns that are drawn one by one.
-    pub(super) fn drawn(self) -> usize {
+    pub(crate) fn drawn(self) -> usize {
         self.columns().saturating_sub(self.first)
     }
 
@@ -39,22 +39,22 @@ impl Scale {
     }
 
     /// The smallest number of nanoseconds in this column or a later one.
-    pub(super) fn lower(self, column: usize) -> u64 {
+    pub(crate) fn lower(self, column: usize) -> u64 {
         self.bounds.get(column).copied().unwrap_or(u64::MAX)
     }
 
     /// Where the last column ends.
-    pub(super) fn end(self) -> u64 {
+    pub(crate) fn end(self) -> u64 {
         self.lower(self.columns())
     }
 
     /// All bounds.
-    pub(super) fn bounds(self) -> &'static [u64] {
+    pub(crate) fn bounds(self) -> &'static [u64] {
         self.bounds
     }
 
     /// The position of this many nanoseconds, in columns from the left.
-    pub(super) fn position(self, ns: u64) -> f64 {
+    pub(crate) fn position(self, ns: u64) -> f64 {
         // Between two powers of two, the columns have the same width.
         let log2 = ns.max(1).ilog2();
         let part = ns as f64 / (1u64 << log2) as f64 - 1.0;

@@ -1,46 +1,57 @@
 //! A heat map as a picture for a browser: a single file that includes the raw numbers.
 
+mod canvas;
+mod style;
+mod text;
+
 use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::color::{DARK, LIGHT};
-use super::duration::latency;
-use super::heatmap::{HeatRow, LEVELS, level, number};
+use super::duration::{latency, seconds};
+use super::heatmap::{HeatRow, level};
 use super::scale::Scale;
+use super::wall::Moment;
 use crate::plain;
+use canvas::{Canvas, LEFT, WIDTH};
+use text::{GAP, escape};
 
 /// The largest number of rows. Beyond it, neighbouring rows are merged, so that neither memory nor the
 /// picture grows without end.
 pub const MAX_ROWS: usize = 1000;
 
+/// What a picture is of.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct About {
+    /// What is measured.
+    pub title: String,
+    /// The host's name.
+    pub host: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// When the first row began.
+    pub start: Moment,
+    /// Sentences for what the picture lacks.
+    pub notes: Vec<String>,
+}
+
 /// The heat map of a whole run.
 pub struct Picture {
-    /// What is measured, and when the run began.
-    pub title: String,
+    /// What it is of.
+    pub about: About,
     scale: Scale,
     /// The length of a row.
     every: Duration,
     rows: Vec<HeatRow>,
 }
 
-// In pixels.
-const CELL: f64 = 9.0;
-const LEFT: f64 = 70.0;
-const TOP: f64 = 56.0;
-const BELOW: f64 = 84.0;
-/// The distance between the columns and those for latencies outside the scale.
-const BESIDE: f64 = 5.0;
-const ROW: f64 = 12.0;
-const HEIGHT: (f64, f64) = (120.0, 720.0);
-
 impl Picture {
     /// An empty picture of rows of this length.
-    pub fn new(title: String, scale: Scale, every: Duration) -> Picture {
+    pub fn new(about: About, scale: Scale, every: Duration) -> Picture {
         // A row without length would never grow.
         let every = every.max(Duration::from_nanos(1));
-        Picture { title, scale, every, rows: vec![] }
+        Picture { about, scale, every, rows: vec![] }
     }
 
     /// Appends a row.
@@ -93,7 +104,11 @@ impl Picture {
             })
         });
         json!({
-            "title": self.title,
+            "title": self.about.title,
+            "host": self.about.host,
+            "kernel": self.about.kernel,
+            "start": self.about.start.to_string(),
+            "notes": self.about.notes,
             "unit": "ns",
             "row_seconds": self.every.as_secs_f64(),
             "column_starts": self.scale.bounds(),
@@ -101,234 +116,117 @@ impl Picture {
         })
     }
 
-    /// The picture as a file.
-    pub fn to_svg(&self) -> String {
-        let last = self.rows.iter().map(|row| row.end).max().unwrap_or_default();
-        let seconds = last.as_secs_f64().max(0.001);
-        let rows = seconds / self.every.as_secs_f64();
-        let frame =
-            Canvas { scale: self.scale, seconds, height: (rows * ROW).clamp(HEIGHT.0, HEIGHT.1) };
-        let (width, height) = (frame.right() + CELL + BESIDE + 30.0, TOP + frame.height + BELOW);
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"heat\" role=\"img\" \
-             width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
-             <title>{}</title>\n<metadata>{}</metadata>\n{}",
-            escape(&self.title),
-            self.to_json().to_string().replace('&', "\\u0026").replace('<', "\\u003c"),
-            style(),
-        );
-        let total = self.rows.iter().map(HeatRow::total).fold(0, u64::saturating_add);
-        let every = latency(u64::try_from(self.every.as_nanos()).unwrap_or(u64::MAX));
-        let _ = write!(
-            svg,
-            "<rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n\
-             <text class=\"title\" x=\"{LEFT}\" y=\"22\">{}</text>\n\
-             <text x=\"{LEFT}\" y=\"40\">a row is {every}, {}</text>\n",
-            escape(&self.title),
-            requests(total),
-        );
-        self.cells(&frame, &mut svg);
-        frame.latencies(&mut svg);
-        frame.times(&mut svg);
-        legend(TOP + frame.height + 62.0, &mut svg);
-        svg + "</svg>\n"
+    /// When the last row ends, as time since the start.
+    fn end(&self) -> Duration {
+        self.rows.iter().map(|row| row.end).max().unwrap_or_default()
     }
 
-    fn cells(&self, frame: &Canvas, svg: &mut String) {
+    /// The picture as a file. It is as wide as its place, but its cells grow no larger than they are drawn.
+    pub fn to_svg(&self) -> String {
+        let canvas = Canvas::new(self.scale, &self.rows, self.about.start, self.end(), self.every);
+        let notes = canvas.notes(&self.about.notes, self.rows.iter().any(is_gap));
+        let height = canvas.bottom() + notes.height;
+        let title = escape(&self.about.title);
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"heat\" role=\"img\" \
+             width=\"100%\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" \
+             preserveAspectRatio=\"xMidYMin\">\n\
+             <title>{title}</title>\n<metadata>{}</metadata>\n{}",
+            plain::json(self.to_json().to_string()).replace('&', "\\u0026").replace('<', "\\u003c"),
+            style::style(),
+        );
+        let _ = writeln!(
+            svg,
+            "<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n\
+             <text class=\"title\" x=\"{LEFT}\" y=\"25\">{title}</text>",
+        );
+        for (line, y) in self.facts().iter().zip([50, 73, 96]) {
+            let _ = writeln!(
+                svg,
+                "<text class=\"fact\" x=\"{LEFT}\" y=\"{y}\">{}</text>",
+                escape(line)
+            );
+        }
+        self.cells(&canvas, &mut svg);
+        canvas.latencies(&mut svg);
+        canvas.times(&mut svg);
+        canvas.legend(&mut svg);
+        svg + &notes.svg + "</svg>\n"
+    }
+
+    /// Where and when it was measured.
+    fn facts(&self) -> [String; 3] {
+        let About { host, kernel, start, .. } = &self.about;
+        let end = start.after(self.end());
+        let until = match start.same_day(end) {
+            true => end.time(0),
+            false => format!("{}, {}", end.day_and_year(), end.time(0)),
+        };
+        let total = self.rows.iter().map(HeatRow::total).fold(0, u64::saturating_add);
+        [
+            // As long as there is room for.
+            format!("{host:.40}, Linux {kernel:.40}"),
+            format!("{}, {} to {until} {}", start.day_and_year(), start.time(0), start.zone()),
+            format!("a row is {} s; {}", seconds(self.every), requests(total)),
+        ]
+    }
+
+    /// From one moment to another: `14:03:59.000 to 14:04:00.000`.
+    fn span(&self, from: Duration, to: Duration) -> String {
+        let start = self.about.start;
+        let days = !start.same_day(start.after(self.end()));
+        let moment = |time| {
+            let moment = start.after(time);
+            let day = if days { format!("{}, ", moment.day()) } else { String::new() };
+            format!("{day}{}", moment.time(3))
+        };
+        format!("{} to {}", moment(from), moment(to))
+    }
+
+    fn cells(&self, canvas: &Canvas, svg: &mut String) {
         let mut before = Duration::ZERO;
-        let (left, right) = (frame.left(), frame.right() + BESIDE);
+        let (left, right) = (canvas.left(), canvas.right());
         for row in &self.rows {
             if row.start > before {
-                let title = format!(
-                    "{}\nnobody read: the next row has the counts",
-                    span(before, row.start)
-                );
-                let y = (frame.y(before), frame.y(row.start));
-                frame.cell("gap", left, right + CELL - left, y, &title, svg);
+                let title = format!("{}\n{GAP}", self.span(before, row.start));
+                let y = (canvas.y(before), canvas.y(row.start));
+                canvas.cell("gap", (left, right), y, &title, svg);
             }
             before = row.end;
-            let time = span(row.start, row.end);
-            let y = (frame.y(row.start), frame.y(row.end));
+            let time = self.span(row.start, row.end);
+            let y = (canvas.y(row.start), canvas.y(row.end));
             let [p50, p99, max] =
                 [500, 990, 1000].map(|part| row.quantile(self.scale, part).text());
             let title = match row.total() {
                 0 => format!("{time}\nno requests"),
                 total => format!("{time}\n{}, p50 {p50}, p99 {p99}, max {max}", requests(total)),
             };
-            frame.cell("c0", left, right + CELL - left, y, &title, svg);
+            canvas.cell("c0", (left, right), y, &title, svg);
             let mut cell = |x, count, range: String| {
                 if count > 0 {
                     let title = format!("{time}\n{range}\n{}", requests(count));
-                    frame.cell(&format!("c{}", level(count)), x, CELL, y, &title, svg);
+                    canvas.cell(&format!("c{}", level(count)), x, y, &title, svg);
                 }
             };
             let first = self.scale.first;
-            cell(left, row.below(first), format!("below {}", latency(self.scale.lower(first))));
+            let (below, over) = (row.below(first), row.over);
+            cell(canvas.under(), below, format!("below {}", latency(self.scale.lower(first))));
             for (slot, count) in row.counts.iter().enumerate().skip(first) {
-                let range = format!(
-                    "{} to {}",
-                    exact(self.scale.lower(slot)),
-                    exact(self.scale.lower(slot + 1))
-                );
-                cell(frame.x(slot as f64), *count, range);
+                let (from, to) = (self.scale.lower(slot), self.scale.lower(slot + 1));
+                cell(canvas.column(slot), *count, format!("{} to {}", exact(from), exact(to)));
             }
-            cell(right, row.over, format!("{} or more", latency(self.scale.end())));
+            cell(canvas.over(), over, format!("{} or more", latency(self.scale.end())));
         }
     }
 }
 
-/// The coordinates of the drawing.
-struct Canvas {
-    scale: Scale,
-    seconds: f64,
-    height: f64,
-}
-
-impl Canvas {
-    /// The left edge of the column for latencies below the first column.
-    fn left(&self) -> f64 {
-        LEFT
-    }
-
-    /// A column's left edge; fractions are between two.
-    fn x(&self, column: f64) -> f64 {
-        LEFT + CELL + BESIDE + (column - self.scale.first as f64) * CELL
-    }
-
-    /// The right edge of the last column.
-    fn right(&self) -> f64 {
-        self.x(self.scale.columns() as f64)
-    }
-
-    fn y(&self, time: Duration) -> f64 {
-        TOP + time.as_secs_f64() / self.seconds * self.height
-    }
-
-    fn cell(&self, class: &str, x: f64, width: f64, y: (f64, f64), title: &str, svg: &mut String) {
-        let (top, height) = (y.0, (y.1 - y.0).max(0.0));
-        let _ = writeln!(
-            svg,
-            "<rect class=\"{class}\" x=\"{x}\" y=\"{top:.2}\" width=\"{width}\" \
-             height=\"{height:.2}\"><title>{}</title></rect>",
-            escape(title)
-        );
-    }
-
-    /// The axis below, with ticks at 1, 2 and 5.
-    fn latencies(&self, svg: &mut String) {
-        let bottom = TOP + self.height;
-        for power in 0..=10 {
-            for digit in [1, 2, 5] {
-                let ns = digit * 10u64.pow(power);
-                let x = self.x(self.scale.position(ns));
-                if x < self.x(self.scale.first as f64) || x > self.right() {
-                    continue;
-                }
-                let (class, text) = match digit {
-                    1 => ("grid", latency(ns)),
-                    _ => ("tick", digit.to_string()),
-                };
-                let top = if digit == 1 { TOP } else { bottom };
-                let (end, below) = (bottom + 5.0, bottom + 18.0);
-                let _ = writeln!(
-                    svg,
-                    "<path class=\"{class}\" d=\"M{x:.2} {top}V{end}\"/>\
-                     <text class=\"middle {class}\" x=\"{x:.2}\" y=\"{below}\">{text}</text>"
-                );
-            }
-        }
-        let (x, y) = (self.right(), bottom + 34.0);
-        let _ = writeln!(
-            svg,
-            "<text class=\"end\" x=\"{x}\" y=\"{y}\">latency; outside: faster than {}, slower than {}</text>",
-            latency(self.scale.lower(self.scale.first)),
-            latency(self.scale.end())
-        );
-    }
-
-    /// The axis at the left.
-    fn times(&self, svg: &mut String) {
-        let fits = |step: &f64| self.seconds / step <= self.height / 24.0;
-        let step = steps().find(fits).unwrap_or(f64::MAX);
-        let (unit, name) = match step {
-            ..60.0 => (1.0, "s"),
-            ..3600.0 => (60.0, "min"),
-            ..86400.0 => (3600.0, "h"),
-            _ => (86400.0, "d"),
-        };
-        let digits = [0.01, 0.1, 1.0].iter().filter(|whole| step < **whole).count();
-        for index in 0..=(self.seconds / step) as u64 {
-            let time = index as f64 * step;
-            let y = TOP + time / self.seconds * self.height;
-            let (from, end, below) = (LEFT - 5.0, LEFT - 8.0, y + 4.0);
-            let _ = writeln!(
-                svg,
-                "<path class=\"tick\" d=\"M{from} {y:.2}H{LEFT}\"/>\
-                 <text class=\"end\" x=\"{end}\" y=\"{below:.2}\">{:.digits$} {name}</text>",
-                time / unit
-            );
-        }
-    }
-}
-
-/// Round steps of time for the axis, in seconds.
-fn steps() -> impl Iterator<Item = f64> {
-    let parts = (-3..=1).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(power)));
-    let minutes = [1.0, 2.0, 5.0, 10.0, 30.0].map(|minutes| minutes * 60.0);
-    let hours = [1.0, 2.0, 6.0, 12.0].map(|hours| hours * 3600.0);
-    let days = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0].map(|days| days * 86400.0);
-    parts.chain(minutes).chain(hours).chain(days)
-}
-
-fn legend(y: f64, svg: &mut String) {
-    let text = y + 11.0;
-    let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"{text}\">requests in a cell, at least</text>");
-    for (index, least) in LEVELS.iter().enumerate() {
-        let x = LEFT + 170.0 + index as f64 * 46.0;
-        let (class, label, least) = (index + 1, x + 18.0, number(*least, 3));
-        let _ = writeln!(
-            svg,
-            "<rect class=\"c{class}\" x=\"{x}\" y=\"{y}\" width=\"14\" height=\"14\"/>\
-             <text x=\"{label}\" y=\"{text}\">{least}</text>"
-        );
-    }
-}
-
-fn style() -> String {
-    let shades = |empty: &str, shades: &[&str]| {
-        let all = std::iter::once(empty).chain(shades.iter().copied()).enumerate();
-        all.map(|(level, shade)| format!("--c{level}:{shade};")).collect::<String>()
-    };
-    let classes: String = (0..=LEVELS.len())
-        .map(|level| format!(".heat .c{level}{{fill:var(--c{level})}}\n"))
-        .collect();
-    format!(
-        "<style>\n\
-         .heat{{color-scheme:light dark;--page:#fff;--ink:#222;--line:#888;{}font:12px system-ui,sans-serif}}\n\
-         @media (prefers-color-scheme:dark){{.heat{{--page:#111;--ink:#ddd;--line:#777;{}}}}}\n\
-         .heat .page{{fill:var(--page)}}\n\
-         .heat text{{fill:var(--ink)}}\n\
-         .heat .title{{font-size:15px;font-weight:600}}\n\
-         .heat .middle{{text-anchor:middle}}\n\
-         .heat .end{{text-anchor:end}}\n\
-         .heat text.tick{{font-size:10px}}\n\
-         .heat path{{stroke:var(--line);fill:none;pointer-events:none}}\n\
-         .heat path.grid{{stroke-opacity:.35}}\n\
-         .heat .gap{{fill:none;stroke:var(--line);stroke-dasharray:3 3;pointer-events:all}}\n\
-         .heat rect:hover{{stroke:var(--ink)}}\n\
-         {classes}</style>\n",
-        shades("#f1f1f1", &LIGHT),
-        shades("#1d1d1d", &DARK),
-    )
+fn is_gap(row: &HeatRow) -> bool {
+    row.missed > 0
 }
 
 fn requests(count: u64) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} request{plural}")
-}
-
-fn span(from: Duration, to: Duration) -> String {
-    format!("{:.3} s to {:.3} s", from.as_secs_f64(), to.as_secs_f64())
 }
 
 /// A column's edge with all its digits: `1.409024 ms`.
@@ -340,10 +238,6 @@ fn exact(ns: u64) -> String {
         _ => (1e9, "s"),
     };
     format!("{} {name}", ns as f64 / unit)
-}
-
-fn escape(text: &str) -> String {
-    plain::lines(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -365,8 +259,14 @@ mod tests {
     }
 
     fn picture() -> Picture {
-        let mut picture =
-            Picture::new("loop0 & <more>".into(), SCALE.from(1000), Duration::from_secs(1));
+        let about = About {
+            title: "loop0 & <more>".into(),
+            host: "a\u{1b}b".into(),
+            kernel: "6.12".into(),
+            start: Moment::new(Duration::from_secs(1_793_541_839), 3600),
+            notes: vec!["3 <requests> were not counted".into()],
+        };
+        let mut picture = Picture::new(about, SCALE.from(1000), Duration::from_secs(1));
         picture.push(HeatRow { under: 2, over: 5, ..row(0, &[(3, 1), (40, 997), (99, 1)]) });
         picture.push(HeatRow { missed: 3, ..row(4, &[(59, 1)]) });
         picture
@@ -385,6 +285,8 @@ mod tests {
             serde_json::from_str(between(&svg, "<metadata>", "</metadata>")[0]).unwrap();
         assert_eq!(data, picture.to_json());
         assert_eq!(data["title"], "loop0 & <more>");
+        assert_eq!((&data["host"], &data["kernel"]), (&json!("a\u{1b}b"), &json!("6.12")));
+        assert_eq!(data["start"], "2026-11-01T15:03:59.000+01:00");
         assert_eq!(data["rows"][0]["counts"], json!([[3, 1], [40, 997], [99, 1]]));
         assert_eq!(data["rows"][1]["missed_intervals"], 3);
         assert_eq!(data["column_starts"][59], 876_544);
@@ -394,17 +296,72 @@ mod tests {
     fn each_cell_tells_time_range_and_count() {
         let svg = picture().to_svg();
         let titles = between(&svg, "<title>", "</title>");
-        let cell = "0.000 s to 1.000 s\n11.008 us to 13.696 us\n997 requests";
-        assert!(titles.contains(&cell), "{titles:#?}");
-        assert!(titles.contains(&"0.000 s to 1.000 s\nbelow 856ns\n3 requests"), "{titles:#?}");
-        assert!(titles.contains(&"0.000 s to 1.000 s\n11s or more\n5 requests"), "{titles:#?}");
+        let second = "15:03:59.000 to 15:04:00.000";
+        let titled = |title: &str| titles.contains(&format!("{second}\n{title}").as_str());
+        for title in [
+            "11.008 us to 13.696 us\n997 requests",
+            "below 856ns\n3 requests",
+            "11s or more\n5 requests",
+        ] {
+            assert!(titled(title), "{title}: {titles:#?}");
+        }
     }
 
     #[test]
     fn a_gap_is_a_gap() {
         let svg = picture().to_svg();
-        assert_eq!(svg.matches("class=\"gap\"").count(), 1);
-        assert!(svg.contains("1.000 s to 4.000 s\nnobody read: the next row has the counts"));
+        assert_eq!(svg.matches("class=\"cell gap\"").count(), 1);
+        let gap = format!("15:04:00.000 to 15:04:03.000\n{GAP}");
+        assert!(svg.contains(&gap), "{svg}");
+        // And so the legend says.
+        assert!(svg.contains(&format!(">{GAP}</text>")));
+        let mut without = picture();
+        without.rows.pop();
+        assert!(!without.to_svg().contains("\"gap\""));
+    }
+
+    /// Where and when it was measured, and what is missing from it.
+    #[test]
+    fn the_picture_tells_host_kernel_time_zone_and_losses() {
+        let svg = picture().to_svg();
+        for text in [
+            "a?b, Linux 6.12",
+            "1 Nov 2026, 15:03:59 to 15:04:04 UTC+01:00",
+            "a row is 1 s; 1007 requests",
+            "3 &lt;requests&gt; were not counted",
+        ] {
+            assert!(svg.contains(&format!(">{text}</text>")), "{text}: {svg}");
+        }
+        assert!(!svg.contains('\u{1b}'));
+        let mut picture = picture();
+        picture.push(row(86400, &[]));
+        let svg = picture.to_svg();
+        assert!(svg.contains("1 Nov 2026, 15:03:59 to 2 Nov 2026, 15:04:00 UTC+01:00"), "{svg}");
+        assert!(svg.contains("1 Nov, 15:03:59.000 to 1 Nov, 15:04:00.000\n"));
+    }
+
+    /// The labels of the axis below, from left to right.
+    fn labels(columns: &[usize], under: u64, over: u64) -> Vec<String> {
+        let mut picture = Picture::new(About::default(), SCALE.from(1000), Duration::from_secs(1));
+        let counts: Vec<_> = columns.iter().map(|column| (*column, 1)).collect();
+        picture.push(HeatRow { under, over, ..row(0, &counts) });
+        let svg = picture.to_svg();
+        let labels = between(&svg, "<text class=\"middle ", "</text>").into_iter();
+        labels.map(|text| text.rsplit_once('>').unwrap().1.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_axis_ends_where_the_data_ends() {
+        // 40 is 10 microseconds, 59 is 876.544.
+        let all = ["10us", "20us", "50us", "100us", "200us", "500us", "1ms"];
+        assert_eq!(labels(&[40, 59], 0, 0), all);
+        let ends = |labels: &[String]| [labels[0].clone(), labels[labels.len() - 1].clone()];
+        assert_eq!(ends(&labels(&[40, 62], 0, 0)), ["10us", "2ms"]);
+        assert_eq!(ends(&labels(&[31], 0, 0)), ["1us", "20us"]);
+        assert_eq!(ends(&labels(&[], 0, 0)), ["1us", "20us"]);
+        assert_eq!(ends(&labels(&[40], 1, 0)), ["1us", "20us"]);
+        assert_eq!(ends(&labels(&[40], 0, 1)), ["10us", "10s"]);
+        assert_eq!(ends(&labels(&[99], 0, 0)), ["100ms", "10s"]);
     }
 
     /// Every element that opens closes, in order, and nothing in a text looks like one.
@@ -426,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_long_run_stays_small_and_keeps_every_count() {
-        let mut picture = Picture::new(String::new(), SCALE.from(1000), Duration::from_secs(1));
+        let mut picture = Picture::new(About::default(), SCALE.from(1000), Duration::from_secs(1));
         let rows = 7 * MAX_ROWS as u64 + 3;
         for second in 0..rows {
             picture.push(row(second, &[(59, 1)]));
@@ -446,7 +403,7 @@ mod tests {
 
     #[test]
     fn a_long_run_with_a_gap_before_every_row_stays_small_and_keeps_every_count_and_gap() {
-        let mut picture = Picture::new(String::new(), SCALE.from(1000), Duration::from_secs(1));
+        let mut picture = Picture::new(About::default(), SCALE.from(1000), Duration::from_secs(1));
         let rows = 7 * MAX_ROWS as u64 + 3;
         for number in 0..rows {
             picture.push(HeatRow { missed: 2, ..row(3 * number + 2, &[(59, 1)]) });
@@ -458,13 +415,13 @@ mod tests {
         assert_eq!(picture.rows.iter().map(|row| row.missed).sum::<u64>(), 2 * rows);
         let expected = (Duration::from_secs(rows), Duration::from_secs(2 * rows));
         assert_eq!(read_and_unread(&picture), expected);
-        let gaps = picture.to_svg().matches("class=\"gap\"").count();
+        let gaps = picture.to_svg().matches("class=\"cell gap\"").count();
         assert_eq!(gaps, picture.rows.len(), "gaps that can be seen");
     }
 
     #[test]
     fn rows_before_and_after_a_long_gap_do_not_become_one() {
-        let mut picture = Picture::new(String::new(), SCALE.from(1000), Duration::from_secs(1));
+        let mut picture = Picture::new(About::default(), SCALE.from(1000), Duration::from_secs(1));
         let (evening, morning, night) = (MAX_ROWS as u64, MAX_ROWS as u64 / 2, 8 * 3600);
         let seconds = (0..evening).chain(evening + night..evening + night + morning);
         seconds.for_each(|second| picture.push(row(second, &[(59, 1)])));
@@ -487,7 +444,7 @@ mod tests {
             Duration::MAX,
         ];
         for every in ends {
-            let mut picture = Picture::new(String::new(), SCALE.from(1000), every);
+            let mut picture = Picture::new(About::default(), SCALE.from(1000), every);
             for number in 0..3 * MAX_ROWS {
                 // Backwards in time as well, and rows that end before they begin.
                 picture.push(HeatRow {
@@ -508,7 +465,7 @@ mod tests {
 
     #[test]
     fn an_empty_run_is_a_picture_too() {
-        let svg = Picture::new(String::new(), SCALE, Duration::from_secs(1)).to_svg();
+        let svg = Picture::new(About::default(), SCALE, Duration::from_secs(1)).to_svg();
         assert!(svg.contains("0 requests") && !svg.contains("NaN") && !svg.contains("inf"));
     }
 }

@@ -21,6 +21,11 @@ pub enum Scheme {
 /// Opens a file of this name in a browser; gives what its scripts have left in the attribute
 /// `data-seen`, and what the browser says of mistakes.
 pub fn browse(name: &str, content: &str, scheme: Scheme) -> (Value, Vec<String>) {
+    browse_at(name, content, scheme, 1600)
+}
+
+/// As [`browse`], in a window of this width.
+pub fn browse_at(name: &str, content: &str, scheme: Scheme, width: u32) -> (Value, Vec<String>) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let folder = env::temp_dir().join(format!("rawbpf-test-{}-{number}", std::process::id()));
@@ -29,7 +34,8 @@ pub fn browse(name: &str, content: &str, scheme: Scheme) -> (Value, Vec<String>)
     fs::write(&file, content).unwrap();
     let output = Command::new("timeout")
         .args(["120", "chromium", "--headless", "--no-sandbox", "--disable-gpu"])
-        .args(["--window-size=1600,1200", "--dump-dom", "--enable-logging=stderr"])
+        .arg(format!("--window-size={width},1200"))
+        .args(["--dump-dom", "--enable-logging=stderr"])
         // Time that nothing happens in does not pass.
         .arg("--virtual-time-budget=1000000")
         .args((scheme == Scheme::Dark).then_some("--force-dark-mode"))
