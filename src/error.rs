@@ -106,6 +106,9 @@ impl Error {
     }
 }
 
+/// The largest number of characters that are shown of what happened: it may name a word of a file.
+const LONGEST: usize = 1200;
+
 impl std::error::Error for Error {}
 
 /// A program that is not built right.
@@ -117,7 +120,7 @@ impl From<AsmError> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&plain::line(&self.what))?;
+        f.write_str(&plain::line(&plain::short(&self.what, LONGEST)))?;
         match &self.hint {
             Some(hint) => write!(f, "\n  {}", plain::lines(hint)),
             None => Ok(()),

@@ -43,6 +43,14 @@ pub fn styled(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
+/// A text without its middle if it has more than `most` characters: a word of a file may have megabytes.
+pub fn short(text: &str, most: usize) -> Cow<'_, str> {
+    let Some((end, _)) = text.char_indices().nth(most) else { return Cow::Borrowed(text) };
+    let head = text.char_indices().nth(most / 2).map_or(end, |(at, _)| at);
+    let tail = text.char_indices().rev().nth(most / 4).map_or(end, |(at, _)| at);
+    Cow::Owned(format!("{}...{}", &text[..head], &text[tail..]))
+}
+
 /// JSON that says the same, with `\u` escapes for each character that [`steers`]. serde_json writes those
 /// beyond ASCII as they are; they stand only in strings.
 pub fn json(json: String) -> String {
@@ -91,6 +99,15 @@ mod tests {
         assert_eq!(styled(styles), styles);
         assert_eq!(styled("\x1b[2Ja\x1b]0;t\x07\x1b[31;m\x1b\x1b[1"), "?[2Ja?]0;t?\x1b[31;m??[1");
         assert_eq!(lines(styles), "?[1;31merror?[0m: x");
+    }
+
+    #[test]
+    fn a_long_text_keeps_its_ends() {
+        assert_eq!(short("größe", 5), "größe");
+        let long = format!("no function `{}`", "ö".repeat(3 << 20));
+        let cut = short(&long, 80);
+        assert!(cut.chars().count() < 80 && cut.starts_with("no function `ö"), "{cut}");
+        assert!(cut.contains("ö...ö") && cut.ends_with("ö`"), "{cut}");
     }
 
     #[test]

@@ -105,6 +105,63 @@ fn wrong_usage_exits_2_and_says_why() {
     }
 }
 
+/// The advice to put `--` before an option that is not known would lead to a worse message.
+#[test]
+fn no_tip_leads_astray() {
+    for args in [&["bitehist", "-p", "1"] as &[&str], &["funccount", "--nosuch"], &["list", "-Z"]] {
+        let output = rawbpf(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let said = stderr(&output);
+        assert!(said.starts_with("error: unexpected argument"), "{args:?}: {said}");
+        assert!(!said.contains("-- -"), "{args:?}: {said}");
+    }
+    // There it leads to the tool.
+    let said = stderr(&rawbpf(&["verify", "biolatency", "-F"]));
+    assert!(said.contains("-- -F"), "{said}");
+}
+
+/// The text's errors.
+fn mistakes(text: &str) -> String {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rawbpf"));
+    command.args(["asm", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // It may end before it has read everything.
+    let _ = stdin.write_all(text.as_bytes());
+    drop(stdin);
+    stderr(&child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_word_of_megabytes_is_not_repeated_whole() {
+    let word = "x".repeat(3 << 20);
+    for text in [
+        word.clone(),
+        format!("r0 = {word}"),
+        format!("call {word}"),
+        format!("goto {word}"),
+        format!("r1 = map[{word}]"),
+        format!(".map a {word} key 4 value 4 entries 4\nr0 = 0\nexit"),
+        format!(".program {word} {word} {word}\nr0 = 0\nexit"),
+        format!("r1 = *(u32 *)(r1 + offsetof(struct {word}, {word}))"),
+    ] {
+        let said = mistakes(&text);
+        assert!(said.len() < 4000, "{} of {:.40}", said.len(), text);
+    }
+}
+
+#[test]
+fn a_word_that_is_like_none_gets_the_whole_list() {
+    let said = mistakes(".map a zzz key 4 value 4 entries 4\nr0 = 0\nexit\n");
+    assert!(said.contains("`zzz` is no map type"), "{said}");
+    for name in rawbpf::sys::MapType::NAMES {
+        assert!(said.contains(name), "{name}: {said}");
+    }
+}
+
 #[test]
 fn help_and_version_are_data() {
     for args in [&["--help"][..], &["--version"], &["bitehist", "-h"], &["help", "bitehist"]] {

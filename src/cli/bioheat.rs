@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -14,7 +14,6 @@ use super::time;
 use super::trace::{Output, TracedTool};
 use crate::aggregate::heat;
 use crate::error::Error;
-use crate::host::clock;
 use crate::sample::{Lost, LostKind, Run, Sample};
 use crate::sys::confine::Needs;
 use crate::tools::{self, bioheat};
@@ -22,7 +21,6 @@ use crate::view::color::{Background, Palette};
 use crate::view::heatmap::{HeatRow, Layout};
 use crate::view::scale::Scale;
 use crate::view::svg::{About, Picture};
-use crate::view::wall::Moment;
 
 /// Show block I/O latency over time as a heat map
 ///
@@ -109,7 +107,7 @@ impl Options {
         let (disks, attach) = (self.block.disks()?, self.block.attach);
         let tool = bioheat::Bioheat::new(bioheat::Options { disks, attach });
         let run = tools::describe("bioheat", tools::now()?, vec![]);
-        let start = moment(run.start.wall);
+        let start = report::moment(run.start.wall);
         let day = format!("{}, {}", start.day_and_year(), start.time(0));
         let svg =
             self.svg.as_deref().map(|path| Svg::open(path, self, interval, &run)).transpose()?;
@@ -148,12 +146,6 @@ impl Options {
     }
 }
 
-/// A moment by the host's clock.
-fn moment(time: SystemTime) -> Moment {
-    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Moment::new(since_1970, clock::offset(time))
-}
-
 /// Refuses a name that is a number: the name was forgotten, and the interval is in its place.
 fn check_name(path: &Path) -> Result<(), Error> {
     let number = path.to_str().filter(|name| time::is_number(name));
@@ -189,7 +181,7 @@ impl Svg {
             title: format!("Block I/O latency of {disk}"),
             host: run.host.clone(),
             kernel: run.kernel.clone(),
-            start: moment(run.start.wall),
+            start: report::moment(run.start.wall),
             notes: vec![],
         };
         let picture = Picture::new(about, options.scale(), interval);
@@ -238,7 +230,7 @@ impl Output for HeatMap {
         self.row = HeatRow::of(sample, start, self.interval);
         if let Some(svg) = &mut self.svg {
             if sample.span.start.monotonic == start {
-                svg.picture.about.start = moment(sample.span.start.wall);
+                svg.picture.about.start = report::moment(sample.span.start.wall);
             }
             svg.picture.push(self.row.clone());
         }

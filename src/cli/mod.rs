@@ -40,6 +40,7 @@ use std::io::{self, ErrorKind, Write};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
+use clap::error::ContextKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
@@ -166,9 +167,12 @@ pub fn command() -> clap::Command {
 /// stderr.
 pub fn run(args: Vec<OsString>) -> u8 {
     survive_file_limit();
-    let command = match parse(named(args)) {
+    let args = named(args);
+    // Only these take more arguments after --: those of a tool.
+    let more = args.get(1).is_some_and(|name| name == "verify" || name == "dump");
+    let command = match parse(args) {
         Ok(command) => command,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(error, more),
     };
     let of_tool = match &command {
         Command::Dump(options) => options
@@ -189,7 +193,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
             let verbose = verbose || matches!(show, Inspection::Verify(_));
             ended(tool.name(), (verbose, log), tool.show(&show))
         }
-        Err(error) => usage(&error),
+        Err(error) => usage(error, false),
     }
 }
 
@@ -200,7 +204,11 @@ enum Inspection<'a> {
 }
 
 /// Prints clap's message, which may be the help. Returns the exit code.
-fn usage(error: &clap::Error) -> u8 {
+fn usage(mut error: clap::Error, more_after_dashes: bool) -> u8 {
+    if !more_after_dashes {
+        // The advice to put `--` before an unknown option would lead to a worse message.
+        error.remove(ContextKind::Suggested);
+    }
     let text = |colors: bool| match colors {
         true => error.render().ansi().to_string(),
         false => error.render().to_string(),

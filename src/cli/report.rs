@@ -2,16 +2,17 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::options::TraceOptions;
 use super::output_file::OutputFile;
 use super::stop::Stop;
 use crate::error::Error;
-use crate::host::{AttachKind, refusal};
+use crate::host::{AttachKind, clock, refusal};
 use crate::run::{AttachedProgram, LeftOutProgram, Session, SkippedKind};
 use crate::view::color::{Background, Palette, Terminal};
 use crate::view::duration::milliseconds;
+use crate::view::wall::Moment;
 
 /// A progress bar on a terminal's stderr, drawn only once a start takes noticeably long.
 pub struct Bar {
@@ -123,6 +124,12 @@ pub fn palette(
         colorfgbg: &colorfgbg,
     };
     Palette::of(terminal, wanted, background)
+}
+
+/// A moment by the host's clock.
+pub fn moment(time: SystemTime) -> Moment {
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Moment::new(since_1970, clock::offset(time))
 }
 
 /// A few of these, or the first and how many more there are.

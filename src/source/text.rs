@@ -100,8 +100,12 @@ fn no_such(
     what: &str,
     names: &mut dyn Iterator<Item = &'static str>,
 ) -> Mistakes {
-    let help = like(&word.text, names).map(|likely| format!("did you mean `{likely}`?"));
-    source.mistake(word, format!("`{}` is no {what}", word.text), help)
+    let names: Vec<_> = names.collect();
+    let help = match like(&word.text, &mut names.iter().copied()) {
+        Some(likely) => format!("did you mean `{likely}`?"),
+        None => format!("each {what}: {}", names.join(", ")),
+    };
+    source.mistake(word, format!("`{}` is no {what}", word.text), Some(help))
 }
 
 /// Puts numbers where the text has names of fields.

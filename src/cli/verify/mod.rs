@@ -14,7 +14,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::dump::Dumped;
-use super::input::read_any;
+use super::input::{read_any, shown as shown_name};
 use super::stop::Stop;
 use crate::error::Error;
 use crate::host::{Attach, KernelTypes};
@@ -92,7 +92,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let text = read_any(Path::new(file), &types)?;
     text.programs.iter().try_for_each(|spec| resolved(&spec.program))?;
     let maps = run::create(&text.maps)?;
-    let mut shown = Shown::new(&options.show)?;
+    let mut shown = Shown::new(&shown_name(Path::new(file)), &options.show)?;
     for spec in &text.programs {
         let dumped = Dumped::from(spec);
         let verdict = match spec.kind {
@@ -121,5 +121,5 @@ pub fn tool(tool: &dyn Tool, types: &KernelTypes, show: &Show) -> Result<(), Sto
     }
     tool.prepare(types)?;
     let (maps, plans) = run::plan_without_attaching(&tool.maps(), &tool.groups(), types)?;
-    shown::programs(&maps, &plans, show)
+    shown::programs(tool.name(), &maps, &plans, show)
 }

@@ -14,6 +14,7 @@ use crate::cli::streams::Stdout;
 use crate::error::Error;
 use crate::run::{self, Plan, Walked};
 use crate::sys::Map;
+use crate::tools::{describe, now};
 use crate::verifier::draw::page::Page;
 use crate::verifier::verified::Verified;
 
@@ -21,8 +22,8 @@ use crate::verifier::verified::Verified;
 ///
 /// # Errors
 /// One is refused.
-pub fn programs(maps: &[Map], plans: &[Plan], show: &Show) -> Result<(), Stop> {
-    let mut shown = Shown::new(show)?;
+pub fn programs(what: &str, maps: &[Map], plans: &[Plan], show: &Show) -> Result<(), Stop> {
+    let mut shown = Shown::new(what, show)?;
     let mut same = 0;
     for (index, plan) in plans.iter().enumerate() {
         // One program in many places is verified once.
@@ -38,6 +39,18 @@ pub fn programs(maps: &[Map], plans: &[Plan], show: &Show) -> Result<(), Stop> {
         say!("verify: {same} more have the same instructions and are not shown again");
     }
     shown.end()
+}
+
+/// A page that tells what was verified, where and when.
+fn page(what: &str, show: &Show) -> Result<Page, Error> {
+    if show.html.is_none() {
+        return Ok(Page::new());
+    }
+    let run = describe("verify", now()?, vec![]);
+    let start = report::moment(run.start.wall);
+    let (day, time, zone) = (start.day_and_year(), start.time(0), start.zone());
+    let (host, kernel) = (run.host, run.kernel);
+    Ok(Page::new().about(format!("{what}, by Linux {kernel} on {host}, {day}, {time} {zone}")))
 }
 
 /// What is shown on stdout, program by program.
@@ -57,11 +70,11 @@ pub struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// Nothing is shown yet.
+    /// Nothing of `what`, a file or a tool, is shown yet.
     ///
     /// # Errors
     /// A file of the options cannot be read or written.
-    pub fn new(show: &'a Show) -> Result<Shown<'a>, Error> {
+    pub fn new(what: &str, show: &'a Show) -> Result<Shown<'a>, Error> {
         let html = show.html.as_deref().map(OutputFile::open).transpose()?;
         let logs = show.verifier_log.as_deref().map(Logs::create).transpose()?;
         let others = [
@@ -75,7 +88,7 @@ impl<'a> Shown<'a> {
             return Err(Error::usage(what).hint("try: a file for --verifier-log"));
         }
         let against = Against::read(&show.against)?;
-        let (out, page, stepped) = (Stdout::plain(), Page::new(), vec![]);
+        let (out, page, stepped) = (Stdout::plain(), page(what, show)?, vec![]);
         Ok(Shown { show, html, logs, against, out, page, refused: None, stepped, more: false })
     }
 

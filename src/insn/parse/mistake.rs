@@ -112,6 +112,12 @@ impl Mistakes {
 
 impl std::error::Error for Mistakes {}
 
+/// The largest number of characters that are shown of a mistake, which may name a word of the text.
+const LONGEST: usize = 200;
+
+/// The same of the help, which may be a list.
+const LONGEST_HELP: usize = 1600;
+
 /// The number of characters that are shown before and after the wrong part of a line.
 const AROUND: usize = 60;
 
@@ -125,13 +131,17 @@ impl fmt::Display for Mistakes {
             let column = before.chars().count();
             let at = line.get(..span.start).map_or(0, |start| start.chars().count()) + 1;
             let carets = "^".repeat(wrong.chars().count().max(1));
-            writeln!(f, "{gap}error: {}", plain::line(what))?;
+            writeln!(f, "{gap}error: {}", plain::line(&plain::short(what, LONGEST)))?;
             writeln!(f, "{margin}--> {}:{number}:{at}", plain::line(&self.file))?;
             writeln!(f, "{margin} |")?;
             writeln!(f, "{number} | {}", format!("{before}{wrong}{behind}").trim_end())?;
             write!(f, "{margin} | {}{carets}", " ".repeat(column))?;
             if let Some(help) = help {
-                write!(f, "\n{margin} = help: {}", plain::lines(help))?;
+                write!(
+                    f,
+                    "\n{margin} = help: {}",
+                    plain::lines(&plain::short(help, LONGEST_HELP))
+                )?;
             }
             writeln!(f)?;
         }

@@ -4,6 +4,10 @@ use super::super::log::{Bounds, KnownValue};
 
 /// How to bound a register to 0 to `last`, which is not negative.
 pub(super) fn at_most(before: u32, register: u8, last: i64) -> String {
+    if last >= HUGE {
+        // A comparison with such a number would bound nothing.
+        return format!("bound r{register} before instruction {before}, as an unsigned number");
+    }
     let mask = match (last as u64 + 1).is_power_of_two() {
         true => format!("`r{register} &= {last}`, or "),
         false => String::new(),
@@ -47,7 +51,7 @@ pub fn words(value: KnownValue) -> String {
         _ => ", moved by an unknown number of bytes".into(),
     };
     if let Some(bytes) = value.bytes {
-        return format!("bytes {bytes}");
+        return stack_bytes(bytes);
     }
     if value.is_scalar() {
         return number(value);
@@ -88,16 +92,96 @@ fn number(value: KnownValue) -> String {
     }
     let Bounds { umin, umax, smin, smax } = value.bounds();
     match (smin, smax) {
+        // Damaged: no number is in it.
+        _ if smin > smax => "any number".into(),
         _ if umax < 1 << 48 => format!("a number from {umin} to {umax}"),
         // As a number with a sign, it may be negative where the unsigned one is large.
         (..0, 0..) if (1..=i64::MAX as u64).contains(&umin) => {
             format!("a number of at least {umin}, or negative")
         }
-        (0.., _) if umin > 0 => format!("a number of at least {umin}"),
         (i64::MIN, i64::MAX) => "any number".into(),
+        (i64::MIN, -1) => "a negative number".into(),
         (i64::MIN, ..0) => format!("a number of at most {smax}"),
+        (_, -1) => format!("a negative number of at least {smin}"),
         (i64::MIN, _) => format!("a number of at most {smax}, possibly negative"),
-        (_, i64::MAX) => format!("a number of at least {smin}"),
+        // A difference to the largest number tells nobody anything.
+        (0, HUGE..) => "a number that is not negative".into(),
+        (_, HUGE..) => format!("a number of at least {smin}"),
         _ => format!("a number from {smin} to {smax}"),
+    }
+}
+
+/// Numbers from here on are as good as unbounded.
+const HUGE: i64 = 1 << 62;
+
+/// The bytes of a stack slot, which the kernel writes as a letter each, the highest address first: `bytes 0 to
+/// 3 never written, 4 to 7 any data`.
+fn stack_bytes(kinds: &str) -> String {
+    let kinds: Vec<char> = kinds.chars().rev().collect();
+    let mut parts = vec![];
+    let mut from = 0;
+    for run in kinds.chunk_by(|one, next| one == next) {
+        let to = from + run.len() - 1;
+        let place = if from == to { format!("{from}") } else { format!("{from} to {to}") };
+        let what = match run[0] {
+            '?' => "never written",
+            '0' => "zero",
+            'm' => "any data",
+            'p' => "no longer known",
+            _ => "of an object",
+        };
+        parts.push(format!("{place} {what}"));
+        from = to + 1;
+    }
+    format!("bytes {}", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verifier::log::{LogEvent, events};
+
+    fn said(value: &str) -> String {
+        let log = format!("0: R1={value}\n");
+        let state = events(&log).find_map(|event| match event {
+            LogEvent::State { state, .. } => Some(state),
+            _ => None,
+        });
+        words(state.unwrap().register(1).unwrap())
+    }
+
+    /// By the forms of several kernels.
+    #[test]
+    fn ranges_with_signs_are_told_as_such() {
+        for (value, expected) in [
+            ("scalar()", "any number"),
+            ("scalar(smax=-1)", "a negative number"),
+            ("scalar(smax=-1,umin=0x8000000000000000)", "a negative number"),
+            ("scalar(umin=9223372036854775808)", "a negative number"),
+            ("inv(id=0,smax_value=-1,umin_value=9223372036854775808)", "a negative number"),
+            ("scalar(smax=-5)", "a number of at most -5"),
+            ("scalar(smin=-8,smax=-1)", "a negative number of at least -8"),
+            ("scalar(smin=umin=0xfffffffffffffff8)", "a negative number of at least -8"),
+            ("scalar(smin=-8,smax=-3)", "a number from -8 to -3"),
+            ("scalar(smin=-8)", "a number of at least -8"),
+            ("scalar(smin=-8,smax=8)", "a number from -8 to 8"),
+            ("scalar(smax=8)", "a number of at most 8, possibly negative"),
+            ("scalar(smin=0)", "a number that is not negative"),
+            ("scalar(umax=9223372036854775807)", "a number that is not negative"),
+            ("scalar(smin=0,smax=9223372036854775806)", "a number that is not negative"),
+            ("scalar(smin=umin=1,smax=9223372036854775806)", "a number of at least 1"),
+            ("scalar(umin=1)", "a number of at least 1, or negative"),
+            ("scalar(smin=umin=3,umax=9)", "a number from 3 to 9"),
+            ("scalar(smin=9,smax=-9)", "any number"),
+        ] {
+            assert_eq!(said(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_stack_slot_are_told_from_the_lowest_on() {
+        assert_eq!(stack_bytes("mmmm????"), "bytes 0 to 3 never written, 4 to 7 any data");
+        assert_eq!(stack_bytes("0000000m"), "bytes 0 any data, 1 to 7 zero");
+        assert_eq!(stack_bytes("????????"), "bytes 0 to 7 never written");
     }
 }

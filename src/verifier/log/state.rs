@@ -393,10 +393,15 @@ impl<'a> KnownValue<'a> {
                 _ => {}
             }
         }
-        // The signed bounds that follow from the unsigned ones are not always printed.
-        if bounds.umax <= i64::MAX as u64 {
+        // Bounds of one kind that follow from those of the other are not always printed.
+        let has_one_sign = bounds.umax <= i64::MAX as u64 || bounds.umin > i64::MAX as u64;
+        if has_one_sign {
             bounds.smin = bounds.smin.max(bounds.umin as i64);
             bounds.smax = bounds.smax.min(bounds.umax as i64);
+        }
+        if (bounds.smin < 0) == (bounds.smax < 0) {
+            bounds.umin = bounds.umin.max(bounds.smin as u64);
+            bounds.umax = bounds.umax.min(bounds.smax as u64);
         }
         bounds
     }

@@ -20,6 +20,7 @@ use section::escape;
 /// A page of programs.
 #[derive(Default)]
 pub struct Page {
+    about: String,
     names: Vec<String>,
     sections: String,
 }
@@ -28,6 +29,11 @@ impl Page {
     /// A page without programs.
     pub fn new() -> Page {
         Page::default()
+    }
+
+    /// With a line that tells what was verified, by which kernel and when.
+    pub fn about(self, about: String) -> Page {
+        Page { about, ..self }
     }
 
     /// Adds a program with its section, which was made by [`PageSection::new`] with the number of programs
@@ -53,6 +59,10 @@ impl Page {
             contents.push_str("</ul></nav>\n");
         }
         let title = escape(&self.names.join(", "));
+        let about = match self.about.is_empty() {
+            true => String::new(),
+            false => format!("<p class=about>{}</p>\n", escape(&self.about)),
+        };
         let mut html = String::with_capacity(self.sections.len() + (1 << 16));
         for part in [
             "<!DOCTYPE html>\n<html lang=en>\n<meta charset=utf-8>\n\
@@ -64,6 +74,7 @@ impl Page {
             ": the verifier's walk</title>\n<style>\n",
             text("src/verifier/draw/page/page.css"),
             "</style>\n<main>\n<h1>The verifier's walk</h1>\n",
+            &about,
             &contents,
             &self.sections,
             "</main>\n",

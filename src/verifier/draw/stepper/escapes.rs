@@ -9,14 +9,14 @@ pub fn escapes(lines: &[ScreenLine], color: bool) -> String {
         if index > 0 {
             text.push_str("\r\n");
         }
+        // Before the line: after a full one the cursor is still on its last column, which would be erased.
+        text.push_str(if index + 1 < lines.len() { "\x1b[K" } else { "\x1b[J" });
         for span in &line.0 {
             text.push_str(escape(span.style, color));
             text.push_str(&span.text);
             text.push_str("\x1b[0m");
         }
-        text.push_str("\x1b[K");
     }
-    text.push_str("\x1b[J");
     text
 }
 
@@ -33,5 +33,21 @@ fn escape(style: TextStyle, color: bool) -> &'static str {
         (TextStyle::Bold | TextStyle::Changed | TextStyle::Chain | TextStyle::Error, _) => {
             "\x1b[1m"
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verifier::draw::stepper::StyledText;
+
+    #[test]
+    fn nothing_is_erased_after_a_line() {
+        let line = |text: &str| {
+            ScreenLine(vec![StyledText { style: TextStyle::Plain, text: text.to_owned() }])
+        };
+        let text = escapes(&[line("abc"), line("def"), line("ghi")], false);
+        let lines = "\x1b[H\x1b[Kabc\x1b[0m\r\n\x1b[Kdef\x1b[0m\r\n\x1b[Jghi\x1b[0m";
+        assert_eq!(text, lines);
     }
 }
