@@ -274,7 +274,7 @@ fn functions(kernel: &str, of: &'static str) -> Result<Chart> {
 fn count_functions() -> Result<()> {
     let mut all = BTreeMap::new();
     let tracefs = Tracefs::find().ok_or("no tracefs")?;
-    let listed = tracefs.traceable_functions(|name| {
+    let listed = tracefs.traceable_functions(|name, _| {
         *all.entry(name.to_owned()).or_insert(0) += 1;
         ControlFlow::<()>::Continue(())
     });

@@ -662,7 +662,7 @@ fn functions_are_found_by_name() {
         _ => ControlFlow::Continue(()),
     });
     assert_ne!(address.unwrap(), Some(0));
-    let traceable = tracefs().traceable_functions(|name| match name {
+    let traceable = tracefs().traceable_functions(|name, _| match name {
         "vfs_read" => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });

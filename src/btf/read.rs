@@ -17,16 +17,23 @@ const MILESTONE: usize = 256;
 /// Methods take `&mut self` because a walk stores milestones that make later look-ups by id short: 4 bytes
 /// for each 256 records, 2 KB for a whole kernel.
 ///
-/// Types are found by name as `pahole` and libbpf write names: each once, whole. The split BTF of a kernel
-/// module, whose ids and names continue the kernel's, is not supported.
+/// Types are found by name as `pahole` and libbpf write names: each once, whole.
+///
+/// The BTF of a kernel module is split: its ids and names continue the kernel's, which is its base. See
+/// [`Btf::parse_split`].
 #[derive(Debug, Clone)]
 pub struct Btf<'a> {
     pub(super) types: &'a [u8],
     pub(super) strings: Strings<'a>,
     pub(super) order: Order,
     pub(super) layout: RecordLayout,
-    /// Byte positions of the records 1, 1 + MILESTONE, 1 + 2 * MILESTONE...: never empty.
+    /// Byte positions of the first record, and of those that follow it at MILESTONE, 2 * MILESTONE...: never
+    /// empty.
     milestones: Vec<u32>,
+    /// The BTF whose types come before these.
+    pub(super) base: Option<Box<Btf<'a>>>,
+    /// The id of the first type.
+    first_id: u32,
 }
 
 impl<'a> Btf<'a> {
@@ -38,6 +45,31 @@ impl<'a> Btf<'a> {
     /// # Errors
     /// The header is wrong.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, BtfError> {
+        let btf = Self::parse_after(bytes, &[])?;
+        match btf.strings.own {
+            [0, ..] => Ok(btf),
+            _ => Err(BtfError::StringsUnterminated),
+        }
+    }
+
+    /// Like [`Btf::parse`], for split BTF, such as that of a kernel module (Linux 5.11): its types and names
+    /// come after those of `base`. Types are found by name among its own; ids lead to all.
+    ///
+    /// The types of the base are counted for it: 1 ms for a whole kernel.
+    ///
+    /// # Errors
+    /// The header is wrong, or a record of the base is malformed.
+    pub fn parse_split(bytes: &'a [u8], mut base: Btf<'a>) -> Result<Self, BtfError> {
+        let btf = Self::parse_after(bytes, base.strings.own)?;
+        let first_id = match base.order {
+            Order::Little => base.end::<true>()?,
+            Order::Big => base.end::<false>()?,
+        };
+        Ok(Self { base: Some(Box::new(base)), first_id, ..btf })
+    }
+
+    /// Checks all that does not depend on whether there is a base, which has these strings.
+    fn parse_after(bytes: &'a [u8], base: &'a [u8]) -> Result<Self, BtfError> {
         let order = Order::of(bytes)?;
         let cut_off = |wanted| BtfError::HeaderCutOff { wanted, found: bytes.len() };
         if bytes.len() < 24 {
@@ -60,7 +92,8 @@ impl<'a> Btf<'a> {
         };
         let types = section(8, "type")?;
         let strings = section(16, "string")?;
-        if strings.first() != Some(&0) || strings.last() != Some(&0) {
+        let none_needed = strings.is_empty() && !base.is_empty();
+        if strings.last() != Some(&0) && !none_needed {
             return Err(BtfError::StringsUnterminated);
         }
         let layout = match header_len {
@@ -69,10 +102,12 @@ impl<'a> Btf<'a> {
         };
         Ok(Self {
             types,
-            strings: Strings(strings),
+            strings: Strings { base, own: strings },
             order,
             layout: RecordLayout::new(layout),
             milestones: vec![0],
+            base: None,
+            first_id: 1,
         })
     }
 
@@ -134,12 +169,12 @@ impl<'a> Btf<'a> {
         let mut found = vec![None; wanted.len()];
         let mut open: Vec<(u32, usize)> = Vec::new(); // name offset, index into wanted
         for (index, (_, name)) in wanted.iter().enumerate() {
-            open.extend(self.name_offset(name).map(|offset| (offset, index)));
+            open.extend(self.name_offsets(name).map(|offset| (offset, index)));
         }
         // A bit for each wanted offset, by its low bits: one test avoids all comparisons for almost every
         // record.
         let mut bits = open.iter().fold(0u64, |bits, (at, _)| bits | 1 << (at % 64));
-        let (mut position, mut id) = (0, 1u32);
+        let (mut position, mut id) = (0, self.first_id);
         while !open.is_empty() && position < self.types.len() {
             let (name_offset, next) = self.step::<LITTLE>(position)?;
             if bits >> (name_offset % 64) & 1 == 1 {
@@ -148,7 +183,9 @@ impl<'a> Btf<'a> {
                         .then(|| self.record(position).ok())
                         .flatten()
                         .filter(|record| record.kind() == wanted[index].0);
-                    found[index] = hit.map(|record| (id, record));
+                    if hit.is_some() && found[index].is_none() {
+                        found[index] = hit.map(|record| (id, record));
+                    }
                     hit.is_none()
                 });
                 bits = open.iter().fold(0, |bits, (at, _)| bits | 1 << (at % 64));
@@ -172,7 +209,10 @@ impl<'a> Btf<'a> {
     }
 
     fn by_id_in<const LITTLE: bool>(&mut self, id: u32) -> Result<Type<'a>, BtfError> {
-        let index = id.checked_sub(1).ok_or(BtfError::NoSuchType(0))?;
+        let Some(index) = id.checked_sub(self.first_id) else {
+            let base = self.base.as_mut().ok_or(BtfError::NoSuchType(id))?;
+            return base.by_id_in::<LITTLE>(id);
+        };
         let nearest = (index as usize / MILESTONE).min(self.milestones.len() - 1);
         let mut position = self.milestones[nearest] as usize;
         for walked in (nearest * MILESTONE) as u32..index {
@@ -180,7 +220,7 @@ impl<'a> Btf<'a> {
                 return Err(BtfError::NoSuchType(id));
             }
             (_, position) = self.step::<LITTLE>(position)?;
-            self.leave_milestone(walked + 2, position);
+            self.leave_milestone(walked + 1 + self.first_id, position);
         }
         if position >= self.types.len() {
             return Err(BtfError::NoSuchType(id));
@@ -201,21 +241,37 @@ impl<'a> Btf<'a> {
         Type::at(self.types, position, self.strings, self.order, &self.layout)
     }
 
-    /// The offset of this name in the string section. An empty name is not found, since it is that of
-    /// anonymous types.
-    fn name_offset(&self, name: &str) -> Option<u32> {
-        if name.is_empty() || name.contains('\0') {
-            return None;
+    /// The id after that of the last type.
+    fn end<const LITTLE: bool>(&mut self) -> Result<u32, BtfError> {
+        let (mut position, mut id) = (0, self.first_id);
+        while position < self.types.len() {
+            (_, position) = self.step::<LITTLE>(position)?;
+            id += 1;
+            self.leave_milestone(id, position);
         }
+        Ok(id)
+    }
+
+    /// The offsets of this name in the string sections: the base may have it too. An empty name is not found,
+    /// since it is that of anonymous types.
+    fn name_offsets(&self, name: &str) -> impl Iterator<Item = u32> + use<> {
+        let Strings { base, own } = self.strings;
         let needle = [b"\0", name.as_bytes(), b"\0"].concat();
-        let before = memmem::find(self.strings.0, &needle)?;
-        Some(before as u32 + 1) // A section is at most 4 GiB by its header.
+        let named = !name.is_empty() && !name.contains('\0');
+        let find = |strings: &[u8]| match strings.starts_with(&needle[1..]) {
+            true => Some(0),
+            false => Some(memmem::find(strings, &needle)? + 1),
+        };
+        let in_base = find(base).filter(|_| named);
+        let in_own = find(own).filter(|_| named).map(|offset| base.len() + offset);
+        // A section is at most 4 GiB by its header.
+        in_base.into_iter().chain(in_own).map(|offset| offset as u32)
     }
 
     /// Stores that the record `id` is at `position`, if it is the next milestone.
     #[inline(always)]
     fn leave_milestone(&mut self, id: u32, position: usize) {
-        if id as usize == self.milestones.len() * MILESTONE + 1 {
+        if (id - self.first_id) as usize == self.milestones.len() * MILESTONE {
             self.milestones.push(position as u32); // A section is at most 4 GiB by its header.
         }
     }

@@ -92,14 +92,29 @@ impl Order {
     }
 }
 
-/// The string section, which begins and ends with a zero byte.
+/// The string section, which ends with a zero byte; of split BTF, after that of its base.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Strings<'a>(pub(super) &'a [u8]);
+pub(super) struct Strings<'a> {
+    /// The base's; empty for BTF that is not split.
+    pub base: &'a [u8],
+    /// The section itself. Its offsets begin where those of the base end.
+    pub own: &'a [u8],
+}
 
 impl<'a> Strings<'a> {
+    /// All bytes from `offset` to the end of the section that has it.
+    fn from(self, offset: u32) -> &'a [u8] {
+        let offset = offset as usize;
+        let bytes = match offset.checked_sub(self.base.len()) {
+            Some(offset) => self.own.get(offset..),
+            None => self.base.get(offset..),
+        };
+        bytes.unwrap_or_default()
+    }
+
     /// The string at `offset`, without its zero byte.
     pub(super) fn get(self, offset: u32) -> Result<&'a [u8], BtfError> {
-        let tail = self.0.get(offset as usize..).unwrap_or_default();
+        let tail = self.from(offset);
         let len = memchr(0, tail).ok_or(BtfError::NameOutside(offset))?;
         Ok(&tail[..len])
     }
@@ -107,7 +122,7 @@ impl<'a> Strings<'a> {
     /// Compares the string at `offset` with `name`, as strcmp does. It does not search for the string's end: a
     /// hostile string may be long, and many names may share it.
     pub(super) fn compare(self, offset: u32, name: &[u8]) -> Ordering {
-        let tail = self.0.get(offset as usize..).unwrap_or_default();
+        let tail = self.from(offset);
         tail.iter().take(name.len() + 1).cmp(name.iter().chain(&[0]))
     }
 }

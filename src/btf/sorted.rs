@@ -28,6 +28,9 @@ const SHORT: usize = 1024;
 impl<'a> Btf<'a> {
     /// The first record of this kind and name, if the types are sorted by name.
     pub(super) fn search(&self, kind: TypeKind, name: &str) -> Option<Type<'a>> {
+        if self.base.is_some() {
+            return None; // A module's types are few, and their names may be the kernel's.
+        }
         let name = name.as_bytes();
         // A record begins at `low`, and if not at 0 its name is less than the one wanted. `high` is
         // only where halving goes on: the walk at the end is bounded by names.
@@ -90,7 +93,7 @@ impl<'a> Btf<'a> {
         let head = self.types.get(position..position + HEADER)?;
         let name_offset = self.order.u32(head) as usize;
         let before = name_offset.saturating_sub(1);
-        if name_offset >= self.strings.0.len() || self.strings.0[before] != 0 {
+        if name_offset >= self.strings.own.len() || self.strings.own[before] != 0 {
             return None;
         }
         let record = self.record(position).ok()?;

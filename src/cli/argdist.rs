@@ -16,8 +16,9 @@ use crate::view::tables::Titles;
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
-    /// A kernel function, a tracepoint (block:block_rq_issue), or FILE:SYMBOL for a function of an
-    /// executable or library (/bin/app:work, c:malloc); a pattern of these counts all together
+    /// A kernel function, also as MODULE:FUNCTION, a tracepoint (block:block_rq_issue), or FILE:SYMBOL for
+    /// a function of an executable or library (/bin/app:work, c:malloc); a pattern of these counts all
+    /// together
     #[arg(value_name = "FUNCTION")]
     function: String,
 
@@ -63,6 +64,7 @@ Examples:
   rawbpf argdist blk_mq_start_request 'arg0->__data_len' 1 1  a field that an argument points to
   rawbpf argdist syscalls:sys_exit_read ret 1                 a tracepoint's field, a table a second
   rawbpf argdist vfs_read retval --linear 0,4096,256          a function's result, in equal steps
+  rawbpf argdist null_blk:null_queue_rq 'bd->rq->__data_len'  a function of a module
   rawbpf argdist sched:sched_switch prev_comm --top 10 1      a field that is a string
   rawbpf argdist /bin/app:open_file 'str(arg0)' -p 4242       a string of a process
   rawbpf argdist /bin/app:work '(int)retval' --each           a result that may be below 0

@@ -18,8 +18,9 @@ use crate::view::tables::Titles;
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 #[command(mut_arg("interval", interval), mut_arg("count", count))]
 pub struct Options {
-    /// Functions (vfs_read), tracepoints (sched:sched_switch or t:sched:sched_switch) and functions of
-    /// executables and libraries (/bin/app:work, c:malloc), by name or by pattern with *, ? and [..]. After them, the interval and the number of tables
+    /// Functions (vfs_read, or ext4:ext4_sync_file of a module), tracepoints (sched:sched_switch or
+    /// t:sched:sched_switch) and functions of executables and libraries (/bin/app:work, c:malloc), by
+    /// name or by pattern with *, ? and [..]. After them, the interval and the number of tables
     #[arg(required = true, value_name = "FUNCTION|PATTERN")]
     words: Vec<String>,
 

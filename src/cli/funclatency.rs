@@ -15,8 +15,8 @@ use crate::view::tables::Titles;
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
-    /// A kernel function, or FILE:SYMBOL for a function of an executable or library, whose FILE is a path
-    /// or a short name (c:malloc) and whose SYMBOL may be a pattern
+    /// A kernel function, also as MODULE:FUNCTION, or FILE:SYMBOL for a function of an executable or
+    /// library, whose FILE is a path or a short name (c:malloc) and whose SYMBOL may be a pattern
     #[arg(value_name = "FUNCTION")]
     function: String,
 

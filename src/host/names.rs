@@ -1,11 +1,12 @@
 //! From patterns to the functions and tracepoints that this kernel has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use super::refusal;
 use crate::error::Error;
-use crate::sys::{FileError, Tracefs, kallsyms};
+use crate::sys::{FileError, Tracefs, file, kallsyms};
 
 /// What a word on the command line asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,10 +41,29 @@ pub fn is_exact(text: &str) -> bool {
     !text.contains(['*', '?', '['])
 }
 
+/// Whether `first:name` stands for functions of a module, and not for tracepoints.
+pub fn is_of_module(first: &str, name: &str) -> bool {
+    let tracefs = Tracefs::find();
+    if tracefs.as_ref().is_some_and(|tracefs| match is_exact(name) {
+        true => tracefs.has_event(first, name),
+        false => tracefs.has_group(first),
+    }) {
+        return false;
+    }
+    let loaded = file::read_text(Path::new("/proc/modules")).unwrap_or_default();
+    let mut loaded = loaded.lines().filter_map(|line| line.split(' ').next());
+    // Where tracepoints are not listed, it may be one of the module's.
+    loaded.any(|module| module == first)
+        && (tracefs.is_some() || {
+            let modules = kallsyms::modules_with(name).unwrap_or_default();
+            modules.iter().flatten().any(|module| module == first)
+        })
+}
+
 /// A function of the kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KernelFunction {
-    /// Its name.
+    /// Its name, after that of its module if it was asked for by that: `null_blk:null_queue_rq`.
     pub name: String,
     /// Where each function of that name begins that ftrace can trace. Empty where the kernel does not
     /// tell (before Linux 6.5, or not root), and where each of those that are asked for has a name of its
@@ -51,7 +71,8 @@ pub struct KernelFunction {
     pub addresses: Vec<u64>,
 }
 
-/// The functions that match any of `patterns`, by name. One that is named exactly is among them even
+/// The functions that match any of `patterns`, by name. Those of a module match with it, too:
+/// `null_blk:null_*`. One that is named exactly is among them even
 /// if it is not known whether it can be probed.
 ///
 /// # Errors
@@ -66,21 +87,30 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
             false => wild.push((pattern, false)),
         }
     }
-    let mut take = |name: &str| {
-        let mut fits = false;
+    let mut take = |name: &str, module: Option<&str>| {
+        let with_module = module.map(|module| format!("{module}:{name}"));
+        let (mut by_name, mut by_module) = (false, false);
         for (pattern, used) in &mut wild {
+            let name = match (pattern.contains(':'), &with_module) {
+                (false, _) => name,
+                (true, Some(with_module)) => with_module,
+                (true, None) => continue,
+            };
             if matches(pattern, name) {
-                (fits, *used) = (true, true);
+                *used = true;
+                (by_name, by_module) = (by_name || !pattern.contains(':'), true);
             }
         }
-        match found.get_mut(name) {
-            Some(function) => function.count += 1,
-            None if fits => {
-                _ = found.insert(name.to_owned(), NameMatches { count: 1, addresses: vec![] })
-            }
-            None => {}
-        }
-        ControlFlow::<()>::Continue(())
+        // By the shorter of its names, if both are asked for.
+        let exact = [Some(name), with_module.as_deref()].into_iter().flatten();
+        let key = match exact.clone().find(|name| found.contains_key(*name)) {
+            Some(known) => known,
+            None if by_name => name,
+            None if by_module => exact.last().unwrap_or(name),
+            None => return ControlFlow::<()>::Continue(()),
+        };
+        found.entry(key.to_owned()).or_insert_with(NameMatches::default).count += 1;
+        ControlFlow::Continue(())
     };
     let tracefs = Tracefs::find();
     let listed = tracefs.as_ref().map(|tracefs| tracefs.traceable_functions(&mut take));
@@ -92,7 +122,7 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
     if !matches!(listed, Some(Ok(_))) {
         kallsyms::for_each(|symbol| match symbol.is_text() && is_function(symbol.name) {
             // Not every function of a name that it lists can be probed.
-            true => take(symbol.name),
+            true => take(symbol.name, symbol.module),
             false => ControlFlow::Continue(()),
         })
         .map_err(|error| refusal::file(&error))?;
@@ -102,16 +132,25 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
     }
     for (name, _) in found.iter().filter(|(_, function)| function.count == 0) {
         // It may be there and not in ftrace's list.
-        if let Ok(0) = kallsyms::count_functions(name) {
+        let (module, plain) = match name.split_once(':') {
+            Some((module, plain)) => (Some(module), plain),
+            None => (None, &**name),
+        };
+        if let Ok(modules) = kallsyms::modules_with(plain)
+            && !modules.iter().any(|one| module.is_none() || one.as_deref() == module)
+        {
             return Err(refusal::no_function(name));
         }
     }
+    let of_modules = found.keys().any(|name| name.contains(':'));
     if let Some(tracefs) = tracefs
-        && found.values().any(|function| function.count > 1)
+        && (of_modules || found.values().any(|function| function.count > 1))
     {
+        let plain = |name: &String| name.rsplit(':').next().map(str::to_owned);
+        let plain: HashSet<_> = found.keys().filter_map(plain).collect();
         let mut places = vec![];
         let _ = tracefs.function_places(|name, place| {
-            if place != 0 && found.contains_key(name) {
+            if place != 0 && plain.contains(name) {
                 places.push(place);
             }
             ControlFlow::<()>::Continue(())
@@ -133,21 +172,33 @@ struct NameMatches {
 }
 
 /// Finds the addresses of those of these functions that begin at one of ftrace's places. A place is some
-/// bytes after the beginning where the function begins with an instruction that must stay.
+/// bytes after the beginning where the function begins with an instruction that must stay. Without places,
+/// only functions whose names nobody shares are found, if a module is named: it is found by no name.
 fn find_addresses(
     functions: &mut BTreeMap<String, NameMatches>,
     mut places: Vec<u64>,
 ) -> Result<(), FileError> {
-    if places.is_empty() {
+    let of_modules = functions.keys().any(|name| name.contains(':'));
+    if places.is_empty() && !of_modules {
         return Ok(());
     }
     places.sort_unstable();
     kallsyms::for_each(|symbol| {
         let next = places.partition_point(|place| *place < symbol.address);
-        if places.get(next).is_some_and(|place| place - symbol.address < 16)
-            && let Some(function) = functions.get_mut(symbol.name)
-        {
-            function.addresses.push(symbol.address);
+        let traced = match places.get(next) {
+            Some(place) => place - symbol.address < 16,
+            None => places.is_empty() && symbol.is_text() && symbol.address != 0,
+        };
+        if traced {
+            let with_module = symbol.module.filter(|_| of_modules);
+            let with_module = with_module.map(|module| format!("{module}:{}", symbol.name));
+            let names = [Some(symbol.name), with_module.as_deref()];
+            let known = names.into_iter().flatten().find(|name| functions.contains_key(*name));
+            if let Some(function) = known.and_then(|name| functions.get_mut(name))
+                && (!places.is_empty() || function.count == 1)
+            {
+                function.addresses.push(symbol.address);
+            }
         }
         ControlFlow::<()>::Continue(())
     })?;
@@ -250,7 +301,6 @@ fn one(pattern: &[u8], byte: u8) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::file;
 
     #[test]
     fn words_are_functions_or_tracepoints() {
@@ -320,6 +370,39 @@ mod tests {
         let mut found = BTreeMap::from([("twice".to_owned(), NameMatches::default())]);
         find_addresses(&mut found, vec![0x3000, 0x1004, 0x1024]).unwrap();
         assert_eq!(found["twice"].addresses, [0x1000, 0x3000]);
+    }
+
+    /// A module has a function that the kernel has too, and one of its own.
+    #[test]
+    fn functions_of_a_module_are_found_by_its_name() {
+        let _host = host(&[
+            ("kallsyms", "10 t twice\n20 t twice\t[mod]\n30 t alone\t[mod]\n40 t other\t[other]\n"),
+            ("/proc/modules", "mod 16384 0 - Live 0x0\nother 16384 0 - Live 0x0\n"),
+        ]);
+        assert_eq!(names(&["mod:*"]), ["mod:alone", "mod:twice"]);
+        assert_eq!(names(&["mod:twice"]), ["mod:twice"]);
+        assert_eq!(names(&["mod:*", "alone"]), ["alone", "mod:twice"]);
+        assert_eq!(names(&["mod:*", "*e"]), ["alone", "twice"]);
+        assert!(is_of_module("mod", "*") && !is_of_module("nomod", "*"));
+        let error = functions(&["mod:twize"]).unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some("did you mean mod:twice?"));
+        let error = functions(&["mod:other"]).unwrap_err();
+        assert_eq!(error.what, "the module mod has no function other");
+    }
+
+    #[test]
+    fn the_address_in_the_module_is_found_by_its_name() {
+        let _host =
+            host(&[("kallsyms", "1000 t twice\n2000 t twice\t[mod]\n3000 t alone\t[mod]\n")]);
+        for places in [vec![], vec![0x1004, 0x2004, 0x3000]] {
+            let found = ["mod:twice", "mod:alone"];
+            let found =
+                found.map(|name| (name.to_owned(), NameMatches { count: 1, ..Default::default() }));
+            let mut found = BTreeMap::from(found);
+            find_addresses(&mut found, places).unwrap();
+            assert_eq!(found["mod:twice"].addresses, [0x2000]);
+            assert_eq!(found["mod:alone"].addresses, [0x3000]);
+        }
     }
 
     #[test]

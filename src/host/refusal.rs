@@ -1,5 +1,6 @@
 //! Why this host refuses something: sentences made from error numbers and from facts about the host.
 
+mod function;
 mod load;
 mod privilege;
 mod shared;
@@ -10,6 +11,8 @@ use std::path::Path;
 use super::map_rules;
 use crate::error::Error;
 use crate::sys::{self, Errno, FileError, MapSpec, SysError, Tracefs, kallsyms};
+pub use function::no_function;
+pub(super) use function::{module_btf, no_btf_of_module, no_types, several_functions};
 pub(super) use load::reason;
 pub use load::{lines, load, of_program, of_type};
 pub(super) use privilege::uprobe_denied;
@@ -112,15 +115,6 @@ pub(super) fn occupied(place: &str, error: &SysError) -> Option<Error> {
                 .hint(next),
         ),
         _ => general(place, error),
-    }
-}
-
-/// The error for a function that this kernel does not have, with a name that is spelt almost like it.
-pub fn no_function(function: &str) -> Error {
-    let error = Error::failed(format!("this kernel has no function {function}"));
-    match similar(function) {
-        Some(name) => error.hint(format!("did you mean {name}?")),
-        None => error,
     }
 }
 
@@ -268,7 +262,7 @@ pub fn no_tracefs() -> Error {
 fn similar(name: &str) -> Option<String> {
     let mut most = MostLike::new(name);
     let tracefs = Tracefs::find();
-    let traceable = tracefs.map(|t| t.traceable_functions(|function| most.compare(function)));
+    let traceable = tracefs.map(|t| t.traceable_functions(|function, _| most.compare(function)));
     if !matches!(traceable, Some(Ok(_))) {
         let _ = kallsyms::for_each(|symbol| match symbol.is_text() {
             true => most.compare(symbol.name),

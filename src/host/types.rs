@@ -1,14 +1,14 @@
-//! The kernel's types: its BTF, from the kernel itself or from a file.
+//! The kernel's types: its BTF and that of its modules, from the kernel itself, or from a file.
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use super::{file, refusal};
-use crate::btf::{Btf, BtfError};
+use crate::btf::{Btf, BtfError, Signature, TypeKind};
 use crate::elf::File;
 use crate::error::Error;
 use crate::sys::file::{FileBytes, kernel_btf};
-use crate::sys::{self, Errno};
+use crate::sys::{self, Errno, kallsyms};
 
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 
@@ -17,12 +17,52 @@ const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 pub struct KernelTypes {
     file: Option<(PathBuf, FileBytes)>,
     own: OnceCell<Result<Option<FileBytes>, Error>>,
+    modules: Modules,
+}
+
+/// The BTF of the modules that were asked for, each after the others, so that what was read stays.
+#[derive(Default)]
+struct Modules(OnceCell<Box<ModuleTypes>>);
+
+struct ModuleTypes {
+    name: String,
+    /// `None` if the kernel has none of the module.
+    bytes: Option<FileBytes>,
+    next: Modules,
+}
+
+/// A function of the kernel or of a module.
+pub struct TypedFunction<'a> {
+    /// The module that it is in, if it is known to be in one.
+    pub module: Option<String>,
+    /// The BTF that has its types; `None` if there is none.
+    pub btf: Option<Btf<'a>>,
+    /// Its id there, if it is there.
+    pub id: Option<u32>,
+    /// Its parameters and its result, if they are there.
+    pub signature: Option<Signature>,
+}
+
+impl TypedFunction<'_> {
+    /// Its id in the running kernel.
+    ///
+    /// # Errors
+    /// BTF is there but does not have the function; `place` is its name.
+    pub fn running_id(&self, place: &str, types: &KernelTypes) -> Result<Option<u32>, Error> {
+        match (self.id, &self.module) {
+            (None, _) if types.are_from_file() => Err(refusal::no_function(place)),
+            (None, module) if self.btf.is_some() || module.is_some() => {
+                Err(refusal::no_types(place, module.as_deref()))
+            }
+            (id, _) => Ok(id.filter(|_| !types.are_from_file())),
+        }
+    }
 }
 
 impl KernelTypes {
     /// Those of the running kernel.
     pub fn running() -> KernelTypes {
-        KernelTypes { file: None, own: OnceCell::new() }
+        KernelTypes { file: None, own: OnceCell::new(), modules: Modules::default() }
     }
 
     /// Those of the running kernel, or of the file at `path`: BTF as it is, or an ELF object with a
@@ -32,7 +72,7 @@ impl KernelTypes {
     /// The file that was named cannot be read, or holds no BTF.
     pub fn new(path: Option<&Path>) -> Result<KernelTypes, Error> {
         let file = path.map(open).transpose()?;
-        let types = KernelTypes { file, own: OnceCell::new() };
+        let types = KernelTypes { file, own: OnceCell::new(), modules: Modules::default() };
         if types.are_from_file() {
             types.btf()?;
         }
@@ -52,9 +92,90 @@ impl KernelTypes {
     pub fn btf(&self) -> Result<Option<Btf<'_>>, Error> {
         let bytes = match &self.file {
             Some((_, bytes)) => Some(section(bytes)?),
-            None => self.own.get_or_init(own).as_ref().map_err(Error::clone)?.as_deref(),
+            None => {
+                self.own.get_or_init(|| own("vmlinux")).as_ref().map_err(Error::clone)?.as_deref()
+            }
         };
         bytes.map(|bytes| Btf::parse(bytes).map_err(|error| self.error(&error))).transpose()
+    }
+
+    /// What can be asked of a module; `None` if the kernel has no BTF of it: before Linux 5.11, without
+    /// CONFIG_DEBUG_INFO_BTF_MODULES, or if the types are of a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not BTF.
+    pub fn btf_of_module(&self, name: &str) -> Result<Option<Btf<'_>>, Error> {
+        if self.are_from_file() {
+            return Ok(None);
+        }
+        let mut modules = &self.modules;
+        let module = loop {
+            let module = match modules.0.get() {
+                Some(module) => module,
+                None => {
+                    let (name, bytes) = (name.to_owned(), own(name)?);
+                    let next = Modules::default();
+                    modules.0.get_or_init(|| Box::new(ModuleTypes { name, bytes, next }))
+                }
+            };
+            if module.name == name {
+                break module;
+            }
+            modules = &module.next;
+        };
+        let (Some(bytes), Some(base)) = (module.bytes.as_deref(), self.btf()?) else {
+            return Ok(None);
+        };
+        let failed = |error| Error::failed(format!("{}/{name}: {error}", sys::file::BTF));
+        Btf::parse_split(bytes, base).map(Some).map_err(failed)
+    }
+
+    /// The types of a function, which may be named with its module: `null_blk:null_queue_rq`. The kernel's own
+    /// functions come first; only if it has none of the name, its symbols and the types of a module are read.
+    ///
+    /// # Errors
+    /// There is no such function, or several modules have one; or the types cannot be read or are malformed.
+    pub fn function(&self, place: &str) -> Result<TypedFunction<'_>, Error> {
+        let (module, name) = match place.split_once(':') {
+            Some((module, name)) => (Some(module), name),
+            None => (None, place),
+        };
+        if let Some(module) = module {
+            let btf = self.btf_of_module(module)?;
+            return self.function_in(btf, name, Some(module.to_owned()));
+        }
+        let found = self.function_in(self.btf()?, name, None)?;
+        let named_by_address = name.starts_with("0x");
+        if found.id.is_some() || found.btf.is_none() || self.are_from_file() || named_by_address {
+            return Ok(found);
+        }
+        let Ok(modules) = kallsyms::modules_with(name) else {
+            return Ok(found);
+        };
+        let module = match &modules[..] {
+            [] => return Err(refusal::no_function(name)),
+            [None, ..] => return Ok(found),
+            [Some(module)] => module.clone(),
+            several => return Err(refusal::several_functions(name, several)),
+        };
+        self.function_in(self.btf_of_module(&module)?, name, Some(module))
+    }
+
+    fn function_in<'a>(
+        &self,
+        mut btf: Option<Btf<'a>>,
+        name: &str,
+        module: Option<String>,
+    ) -> Result<TypedFunction<'a>, Error> {
+        let (mut id, mut signature) = (None, None);
+        if let Some(btf) = &mut btf {
+            let found = btf.find_all(&[(TypeKind::Func, name)]);
+            if let Some((found, record)) = found.map_err(|error| self.error(&error))?[0] {
+                id = Some(found);
+                signature = btf.signature(&record).map_err(|error| self.error(&error))?;
+            }
+        }
+        Ok(TypedFunction { module, btf, id, signature })
     }
 
     /// A malformed answer, as a user should see it.
@@ -68,9 +189,9 @@ impl KernelTypes {
     }
 }
 
-/// The running kernel's BTF, if it has any.
-fn own() -> Result<Option<FileBytes>, Error> {
-    match kernel_btf("vmlinux") {
+/// The running kernel's BTF, or that of a module, if it has any.
+fn own(name: &str) -> Result<Option<FileBytes>, Error> {
+    match kernel_btf(name) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) => match error.errno() {
             Errno::ENOENT => Ok(None),

@@ -4,13 +4,13 @@
 use super::expression::{Expression, Form, Root, through};
 use super::probe::{Attach, AttachKind, Fentry, Kprobe, RawTp, TpBtf, Tracepoint};
 use super::symbol::UserFunction;
-use super::types::KernelTypes;
+use super::types::{KernelTypes, TypedFunction};
 use super::{refusal, registers};
 use crate::btf::{Btf, BtfError, Characters, Number, Parameter, Signature, Type, TypeKind};
 use crate::error::Error;
 use crate::sys::link::At;
 use crate::sys::tracefs::FormatField;
-use crate::sys::{Errno, Tracefs, kallsyms};
+use crate::sys::{Errno, Tracefs};
 
 /// A value that a program can find and read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -119,15 +119,21 @@ impl TracedValue {
         expression: &Expression,
         types: &KernelTypes,
     ) -> Result<(Attach, TracedValue), Error> {
-        let mut of = Typed::look_up(function, TypeKind::Func, function, types)?;
-        if of.signature.is_none() && (kind == AttachKind::Fentry || expression.needs_types()) {
-            return Err(of.unknown(expression));
-        }
-        let id = of.id.filter(|_| !types.are_from_file());
+        let found = types.function(function)?;
         let attach = match kind {
-            AttachKind::Fentry => Fentry::new(function, id, expression.at()).into(),
+            AttachKind::Fentry => Fentry::of(function, &found, expression.at(), types)?.into(),
             _ => Kprobe::new(function, expression.at()).into(),
         };
+        let TypedFunction { btf, signature, module, .. } = found;
+        if signature.is_none() && (kind == AttachKind::Fentry || expression.needs_types()) {
+            return Err(match module {
+                Some(module) => refusal::no_types(function, Some(&module)),
+                None if btf.is_some() => refusal::no_types(function, None),
+                None => no_btf(function, expression),
+            });
+        }
+        let (types, arguments) = (Some(types), None);
+        let mut of = Typed { name: function, types, btf, id: None, signature, arguments };
         Ok((attach, of.value(kind, expression)?))
     }
 
@@ -143,12 +149,12 @@ impl TracedValue {
         types: &KernelTypes,
     ) -> Result<(Attach, TracedValue), Error> {
         let typedef = format!("btf_trace_{name}");
-        let mut of = Typed::look_up(name, TypeKind::Typedef, &typedef, types)?;
+        let mut of = Typed::look_up(name, &typedef, types)?;
         match &mut of.signature {
             // The first parameter is not the program's.
             Some(signature) => drop(signature.parameters.drain(..1)),
             None if of.btf.is_some() => return Err(refusal::no_tracepoint(category, name)),
-            None if expression.needs_types() => return Err(of.unknown(expression)),
+            None if expression.needs_types() => return Err(no_btf(name, expression)),
             None => {}
         }
         let attach = match kind {
@@ -239,12 +245,7 @@ struct Typed<'a> {
 }
 
 impl<'a> Typed<'a> {
-    fn look_up(
-        name: &'a str,
-        kind: TypeKind,
-        of_type: &str,
-        types: &'a KernelTypes,
-    ) -> Result<Typed<'a>, Error> {
+    fn look_up(name: &'a str, typedef: &str, types: &'a KernelTypes) -> Result<Typed<'a>, Error> {
         let mut of = Typed {
             name,
             types: Some(types),
@@ -254,29 +255,15 @@ impl<'a> Typed<'a> {
             arguments: None,
         };
         if let Some(btf) = &mut of.btf {
-            let found = btf.find_all(&[(kind, of_type)]).map_err(|error| types.error(&error))?;
+            let found = btf
+                .find_all(&[(TypeKind::Typedef, typedef)])
+                .map_err(|error| types.error(&error))?;
             if let Some((id, record)) = found[0] {
                 of.id = Some(id);
                 of.signature = btf.signature(&record).map_err(|error| types.error(&error))?;
             }
         }
         Ok(of)
-    }
-
-    /// The error for a function or tracepoint whose types are needed but not known.
-    fn unknown(&self, expression: &Expression) -> Error {
-        let name = self.name;
-        if self.btf.is_none() {
-            return refusal::no_btf(&format!("{expression} of {name}")).hint(
-                "try: --btf FILE with this kernel's types; or arg0 to arg5 or retval of a function \
-                 alone, with --attach kprobe",
-            );
-        }
-        match kallsyms::count_functions(name) {
-            Ok(0) => refusal::no_function(name),
-            _ => Error::failed(format!("the kernel's BTF does not have the arguments of {name}"))
-                .hint("try: arg0 to arg5 or retval alone, with --attach kprobe"),
-        }
     }
 
     fn value(&mut self, kind: AttachKind, expression: &Expression) -> Result<TracedValue, Error> {
@@ -355,6 +342,14 @@ impl<'a> Typed<'a> {
             }
         })
     }
+}
+
+/// The error for a function or tracepoint whose types are needed on a kernel without BTF.
+fn no_btf(name: &str, expression: &Expression) -> Error {
+    refusal::no_btf(&format!("{expression} of {name}")).hint(
+        "try: --btf FILE with this kernel's types; or arg0 to arg5 or retval of a function \
+         alone, with --attach kprobe",
+    )
 }
 
 /// Why a path could not be followed.

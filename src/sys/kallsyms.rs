@@ -66,6 +66,36 @@ pub fn count_functions(name: &str) -> Result<usize, FileError> {
     Ok(count)
 }
 
+/// The modules that have a function with this name, each once, in the order of the list; `None` is the kernel
+/// itself.
+pub fn modules_with(name: &str) -> Result<Vec<Option<String>>, FileError> {
+    let mut modules = vec![];
+    file::for_each_line(Path::new(KALLSYMS), |line| {
+        // For most lines it is enough to search for the name.
+        if memchr::memmem::find(line, name.as_bytes()).is_some()
+            && let Some(symbol) = KernelSymbol::parse(line)
+            && symbol.name == name
+            && symbol.is_text()
+        {
+            let module = symbol.module.map(str::to_owned);
+            if !modules.contains(&module) {
+                modules.push(module);
+            }
+        }
+        ControlFlow::<()>::Continue(())
+    })?;
+    Ok(modules)
+}
+
+/// The address of the first function with this name in a module; `None` if there is none, or the kernel hides
+/// it.
+pub fn address_in_module(module: &str, name: &str) -> Result<Option<u64>, FileError> {
+    for_each(|symbol| match symbol.name == name && symbol.module == Some(module) {
+        true if symbol.is_text() && symbol.address != 0 => ControlFlow::Break(symbol.address),
+        _ => ControlFlow::Continue(()),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +126,15 @@ mod tests {
         assert_eq!(count_functions("twice").unwrap(), 2);
         assert_eq!(count_functions("_stext").unwrap(), 1);
         assert_eq!(count_functions("stext").unwrap(), 0);
+    }
+
+    #[test]
+    fn the_modules_of_a_function_are_found() {
+        let _files = file::hook::install(|_| Some(Ok(TEXT.to_vec())));
+        assert_eq!(modules_with("twice").unwrap(), [None, Some("mod".to_owned())]);
+        assert_eq!(modules_with("stext").unwrap(), []);
+        assert_eq!(address_in_module("mod", "twice").unwrap(), Some(0xffff_ffff_c000_0000));
+        assert_eq!(address_in_module("other", "twice").unwrap(), None);
     }
 
     #[test]

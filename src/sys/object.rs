@@ -227,6 +227,23 @@ pub fn btf_info(btf: &LoadedBtf) -> Result<BtfInfo, SysError> {
     })
 }
 
+/// The BTF of a module of the kernel; `None` if the kernel has none. Requires Linux 5.11. Needs
+/// CAP_SYS_ADMIN.
+pub fn btf_of_module(name: &str) -> Result<Option<LoadedBtf>, SysError> {
+    for id in ids(ObjectKind::Btf) {
+        let btf = match LoadedBtf::from_id(id?) {
+            // It was let go of since its id was read.
+            Err(error) if error.errno == Errno::ENOENT => continue,
+            btf => btf?,
+        };
+        let info = btf_info(&btf)?;
+        if info.kernel && info.name == name {
+            return Ok(Some(btf));
+        }
+    }
+    Ok(None)
+}
+
 /// The BTF itself, e.g. a module's that is not under `/sys/kernel/btf`.
 pub fn btf_bytes(btf: &LoadedBtf) -> Result<Vec<u8>, SysError> {
     let mut bytes = vec![0; btf_info(btf)?.size as usize];

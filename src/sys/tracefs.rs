@@ -41,26 +41,37 @@ impl Tracefs {
             .map_err(|_| FileError::nonsense(&path, format!("not a number: {text:?}")))
     }
 
+    /// Whether there is a group of this name.
+    pub fn has_group(&self, group: &str) -> bool {
+        plain(group) && self.root.join("events").join(group).is_dir()
+    }
+
+    /// Whether there is such a tracepoint.
+    pub fn has_event(&self, group: &str, name: &str) -> bool {
+        self.event(group, name, "format").is_ok_and(|path| path.exists())
+    }
+
     /// The layout of a tracepoint's records. ENOENT when there is none.
     pub fn tracepoint_format(&self, group: &str, name: &str) -> Result<RecordFormat, FileError> {
         let path = self.event(group, name, "format")?;
         RecordFormat::parse(&file::read_text(&path)?).map_err(|why| FileError::nonsense(&path, why))
     }
 
-    /// Calls `function` with the name of each function that ftrace can trace, without its module, until it
-    /// breaks. This costs milliseconds: the list has tens of thousands of lines.
+    /// Calls `function` with the name of each function that ftrace can trace, and its module, until it breaks.
+    /// This costs milliseconds: the list has tens of thousands of lines.
     ///
     /// kprobes can be placed on functions that are not in this list, kprobe_multi and fentry cannot.
     pub fn traceable_functions<B>(
         &self,
-        mut function: impl FnMut(&str) -> ControlFlow<B>,
+        mut function: impl FnMut(&str, Option<&str>) -> ControlFlow<B>,
     ) -> Result<Option<B>, FileError> {
         file::for_each_line(&self.root.join("available_filter_functions"), |line| {
-            let name = line.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
-            match std::str::from_utf8(name) {
+            let mut parts = std::str::from_utf8(line).unwrap_or_default().split_ascii_whitespace();
+            match parts.next() {
                 // Such lines remain of functions that were dropped when the kernel was linked.
-                Ok(name) if !name.is_empty() && !name.starts_with("__ftrace_invalid_address") => {
-                    function(name)
+                Some(name) if !name.starts_with("__ftrace_invalid_address") => {
+                    let module = parts.next();
+                    function(name, module.and_then(|it| it.strip_prefix('[')?.strip_suffix(']')))
                 }
                 _ => ControlFlow::Continue(()),
             }
@@ -102,14 +113,17 @@ impl Tracefs {
 
     fn event(&self, group: &str, name: &str, file: &str) -> Result<PathBuf, FileError> {
         let path = self.root.join("events").join(group).join(name).join(file);
-        let plain =
-            |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['/', '\0']);
         if plain(group) && plain(name) {
             Ok(path)
         } else {
             Err(FileError::new(&path, io::Error::from_raw_os_error(libc::ENOENT)))
         }
     }
+}
+
+/// Whether a name names one file below a folder.
+fn plain(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0'])
 }
 
 /// The layout of a tracepoint's records, to which its program's context points.
@@ -315,16 +329,19 @@ mod tests {
     }
 
     #[test]
-    fn traceable_functions_come_without_module_and_leftovers() {
+    fn traceable_functions_come_with_modules_and_without_leftovers() {
         let tracefs = Tracefs { root: "/t".into() };
         let _files = file::hook::install(|_| {
             Some(Ok(b"vfs_read\n__ftrace_invalid_address___12\nnvme_poll [nvme]\n".to_vec()))
         });
         let mut names = vec![];
-        let end = tracefs.traceable_functions(|name| {
-            names.push(name.to_owned());
+        let end = tracefs.traceable_functions(|name, module| {
+            names.push(format!("{name} {module:?}"));
             ControlFlow::<()>::Continue(())
         });
-        assert_eq!((end.unwrap(), names), (None, vec!["vfs_read".to_owned(), "nvme_poll".into()]));
+        assert_eq!(
+            (end.unwrap(), names),
+            (None, vec!["vfs_read None".to_owned(), "nvme_poll Some(\"nvme\")".into()])
+        );
     }
 }

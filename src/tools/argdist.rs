@@ -9,7 +9,7 @@ use super::{Choice, Tool, distribution};
 use crate::aggregate::Buckets;
 use crate::aggregate::{Counters, Distributions, KeyedCounters, Measured};
 use crate::error::Error;
-use crate::host::names::Pattern;
+use crate::host::names::{self, Pattern};
 use crate::host::{
     Attach, AttachKind, Content, Expression, Fentry, KernelTypes, TracedNumber, TracedValue,
     UserFunction,
@@ -26,7 +26,8 @@ use crate::sys::MapSpec;
 /// What is measured, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// A function of the kernel, a tracepoint (`block:block_rq_issue`), or `PATH:SYMBOL`.
+    /// A function of the kernel or of a module (`null_blk:null_queue_rq`), a tracepoint
+    /// (`block:block_rq_issue`), or `PATH:SYMBOL`.
     pub function: String,
     /// Which number or string of it.
     pub value: Expression,
@@ -93,6 +94,9 @@ impl Argdist {
                 return Err(Error::usage("a pattern: one function or tracepoint is wanted"));
             }
             (None, Pattern::Functions(name)) => TracedPlace::Function(name),
+            (None, Pattern::Tracepoints(module, name)) if names::is_of_module(&module, &name) => {
+                TracedPlace::Function(options.function.clone())
+            }
             (None, Pattern::Tracepoints(category, name)) => TracedPlace::Tracepoint(category, name),
         };
         let kinds = options.attach.among(match &traced {

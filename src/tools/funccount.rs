@@ -119,13 +119,16 @@ impl Funccount {
         let (mut functions, mut tracepoints) = (vec![], vec![]);
         for pattern in &patterns {
             match pattern {
-                Pattern::Functions(name) => functions.push(&**name),
+                Pattern::Functions(name) => functions.push(name.clone()),
+                Pattern::Tracepoints(module, name) if names::is_of_module(module, name) => {
+                    functions.push(format!("{module}:{name}"));
+                }
                 Pattern::Tracepoints(category, name) => tracepoints.push((&**category, &**name)),
             }
         }
         let functions = match functions.is_empty() {
             true => vec![],
-            false => names::functions(&functions)?,
+            false => names::functions(&functions.iter().map(|name| &**name).collect::<Vec<_>>())?,
         };
         let tracepoints = match tracepoints.is_empty() {
             true => vec![],
@@ -170,7 +173,7 @@ impl Funccount {
         let functions = self.functions.iter().zip(0..);
         let plan = |(function, number): (&KernelFunction, u32)| {
             let attach = Kprobe::new(&*function.name, At::Entry);
-            let named = Pattern::Functions(function.name.clone());
+            let named = Pattern::parse(&function.name);
             self.plan(&named, attach, PlaceNumber::Number(number))
         };
         functions.map(plan).collect()

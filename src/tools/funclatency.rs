@@ -7,9 +7,8 @@ use std::sync::Arc;
 use super::{Choice, Tool, distribution};
 use crate::aggregate::Buckets;
 use crate::aggregate::{Counters, Distributions, counters::unreadable};
-use crate::btf::TypeKind;
 use crate::error::Error;
-use crate::host::{Attach, AttachKind, CallFrame, Fentry, Kprobe, UserFunction, refusal};
+use crate::host::{Attach, AttachKind, CallFrame, Fentry, Kprobe, UserFunction, names};
 use crate::programs::funccount::PlaceNumber;
 use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
@@ -23,8 +22,9 @@ use crate::sys::map::Entries;
 /// What is measured, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// A function of the kernel, or `FILE:SYMBOL` or `FILE:PATTERN` for those of an executable or a library,
-    /// whose calls are measured together: see [`UserFunction::find`].
+    /// A function of the kernel or of a module (`null_blk:null_queue_rq`), or `FILE:SYMBOL` or `FILE:PATTERN`
+    /// for those of an executable or a library, whose calls are measured together: see
+    /// [`UserFunction::find`].
     pub function: String,
     /// How to attach to a function of the kernel.
     pub attach: Choice,
@@ -81,10 +81,10 @@ impl Funclatency {
         distribution::check_pid(options.pid)?;
         options.buckets.check()?;
         let user = match options.function.split_once(':') {
-            Some((file, text)) => {
+            Some((file, text)) if file.contains('/') || !names::is_of_module(file, text) => {
                 UserFunction::one_or_pattern(Path::new(file), text, At::Return, options.pid)?
             }
-            None => vec![],
+            _ => vec![],
         };
         let kinds = options.attach.among(match user[..] {
             [] if Kprobe::address(&options.function).is_some() => &[AttachKind::Kprobe],
@@ -200,14 +200,8 @@ impl Tool for Funclatency {
             let (places, frames) = match (&self.user[..], kind) {
                 ([], AttachKind::Fentry) => {
                     Fentry::check_name(&name)?;
-                    let id =
-                        types.btf()?.map(|mut btf| btf.find_id(TypeKind::Func, &name)).transpose();
-                    let id = id.map_err(|error| types.error(&error))?;
-                    if id == Some(None) {
-                        return Err(refusal::no_function(&name));
-                    }
-                    let id = id.flatten().filter(|_| !types.are_from_file());
-                    let places = AT.map(|at| vec![(Fentry::new(&*name, id, at).into(), 0)]);
+                    let entry = Fentry::find(&name, At::Entry, types)?;
+                    let places = AT.map(|at| vec![(entry.clone().at(at).into(), 0)]);
                     (places, [CallFrame::Context; 2])
                 }
                 ([], _) => {

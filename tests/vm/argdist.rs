@@ -82,3 +82,57 @@ pub fn meant(outcome: &Outcome) {
         assert!(outcome.stderr.contains(said), "{said}: {}", outcome.stderr);
     }
 }
+
+/// All requests passed through the function of the module, and no other.
+pub fn untyped(outcome: &Outcome) {
+    let (line, counted) = counted(outcome);
+    let requests: u64 = MIXED.iter().map(|(_, count)| count).sum();
+    assert_eq!(counted.iter().map(|(_, count)| count).sum::<u64>(), requests, "{line}");
+}
+
+/// As with a function of the kernel's own; where there are no types of modules, that is said.
+pub fn meant_of_module(outcome: &Outcome) {
+    for said in [
+        "the module null_blk has no function null_queue_rqq\n  did you mean null_blk:null_queue_rq?",
+        "this kernel has no function null_queue_rqq\n  did you mean null_queue_rq?",
+        "the module null_blk has no function vfs_read",
+    ] {
+        assert!(outcome.stderr.contains(said), "{said}: {}", outcome.stderr);
+    }
+    let typed = "struct request has no field data_len\n  did you mean __data_len?";
+    let untyped = "null_queue_rq is in the module null_blk, of whose types this kernel has no BTF";
+    assert!(
+        outcome.stderr.contains(typed) != outcome.stderr.contains(untyped),
+        "{}",
+        outcome.stderr
+    );
+}
+
+/// How often a string was found.
+#[track_caller]
+fn found(outcome: &Outcome, text: &str, count: u64) {
+    let line = outcome.interval();
+    let row = lines::row_of(&line, "value", text);
+    assert_eq!(lines::count(row), count, "{line}");
+}
+
+/// Each read was of this file.
+pub fn zeros(outcome: &Outcome) {
+    found(outcome, "zero", 1009);
+}
+
+/// Both files were opened, once each.
+pub fn opened(outcome: &Outcome) {
+    found(outcome, "/dev/zero", 1);
+    found(outcome, "/dev/null", 1);
+}
+
+/// Each process that ended had this name.
+pub fn comms(outcome: &Outcome) {
+    found(outcome, "busybox-strings", 29);
+}
+
+/// Each process was started from this file.
+pub fn files(outcome: &Outcome) {
+    found(outcome, "/tmp/busybox-strings", 29);
+}

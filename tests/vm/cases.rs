@@ -32,6 +32,17 @@ macro_rules! everywhere {
             argdist_user_argument: "argdist_user arg0" => argdist::naps;
             argdist_user_result: "argdist_user retval" => argdist::of_naps;
             argdist_misspelt: "argdist_misspelt" => argdist::meant;
+            argdist_module_untyped: "argdist_module_untyped null_queue_rq" => argdist::untyped;
+            argdist_module_named_untyped: "argdist_module_untyped null_blk:null_queue_rq" => argdist::untyped;
+            argdist_module_misspelt: "argdist_module_misspelt" => argdist::meant_of_module;
+            argdist_strings_kprobe: "argdist_strings kprobe" => argdist::zeros;
+            argdist_strings_fentry: "argdist_strings fentry" => argdist::zeros;
+            argdist_user_strings_kprobe: "argdist_user_strings kprobe" => argdist::opened;
+            argdist_user_strings_fentry: "argdist_user_strings fentry" => argdist::opened;
+            argdist_comms_of_record: "argdist_comms sched:sched_process_exit comm tracepoint" => argdist::comms;
+            argdist_comms_tp_btf: "argdist_comms sched:sched_process_exit arg0->comm tp_btf" => argdist::comms;
+            argdist_comms_raw_tp: "argdist_comms sched:sched_process_exit arg0->comm raw_tp" => argdist::comms;
+            argdist_files_of_record: "argdist_comms sched:sched_process_exec filename tracepoint" => argdist::files;
             attach_auto: "attach_auto" => attach::cheapest;
             attach_without_ftrace: "attach_silent /proc/sys/kernel/ftrace_enabled" => attach::without_ftrace;
             attach_without_kprobes: "attach_silent /sys/kernel/debug/kprobes/enabled" => attach::without_kprobes;
@@ -109,6 +120,7 @@ macro_rules! everywhere {
             bitesize_picture: "bitesize_text" => bitesize::text;
             funclatency_crowd_kprobe: "funclatency_crowd kprobe" => funclatency::crowd_or_missed;
             funclatency_crowd_fentry: "funclatency_crowd fentry" => funclatency::crowd;
+            funclatency_module_kprobe: "funclatency_module kprobe" => funclatency::of_module;
             funclatency_user: "funclatency_user" => funclatency::naps;
             funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
             bioheat_kprobe_virtio: "bioheat_mixed kprobe vda" => bioheat::mixed;
@@ -136,6 +148,8 @@ macro_rules! everywhere {
             list_kprobe: "list_counted kprobe" => list::counted;
             funccount_one_function: "funccount_by_function vfs_read vfs_write" => funccount::read_and_written;
             funccount_pattern: "funccount_by_function vfs_*" => funccount::read_and_written;
+            funccount_module: "funccount_module null_blk:null_*" => funccount::of_module;
+            funccount_module_function: "funccount_module null_blk:null_queue_rq" => funccount::of_module;
             funccount_with_tracepoint: "funccount_by_function vfs_read sched:sched_process_*" => funccount::read_and_exited;
             funccount_by_comm: "funccount_by comm" => funccount::by_comm;
             funccount_by_pid: "funccount_by pid" => funccount::by_pid;
@@ -161,6 +175,19 @@ macro_rules! with_kprobe_multi {
             $($with)*
             list_fentry: "list_counted fentry" => list::counted_by_function;
             funccount_hundreds: "funccount_by_function vfs_* tcp_* ip_* blk_*" => funccount::by_one_link;
+        }
+    };
+}
+
+macro_rules! with_types_of_modules {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            argdist_module_kprobe: "argdist_module kprobe null_queue_rq arg1->rq->__data_len" => argdist::mixed;
+            argdist_module_fentry: "argdist_module fentry null_queue_rq bd->rq->__data_len" => argdist::mixed;
+            argdist_module_named_kprobe: "argdist_module kprobe null_blk:null_queue_rq bd->rq->__data_len" => argdist::mixed;
+            argdist_module_named_fentry: "argdist_module fentry null_blk:null_queue_rq arg1->rq->__data_len" => argdist::mixed;
+            funclatency_module_fentry: "funclatency_module fentry" => funclatency::of_module;
         }
     };
 }

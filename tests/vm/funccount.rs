@@ -75,3 +75,8 @@ pub fn forbidden(outcome: &Outcome) {
     assert_eq!(outcome.stdout, "exit 1\n");
     assert!(outcome.stderr.contains("exc_int3 cannot be probed"), "{}", outcome.stderr);
 }
+
+/// Each request was one call of the module's function.
+pub fn of_module(outcome: &Outcome) {
+    assert_eq!(count(outcome, "function", "null_blk:null_queue_rq"), 500, "{}", outcome.stdout);
+}

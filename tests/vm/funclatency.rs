@@ -80,3 +80,12 @@ pub fn naps(outcome: &Outcome) {
     let first = "Tracing the latency of /bin/vm-tests:vm::user::nap... ";
     assert!(outcome.stderr.contains(first), "{}", outcome.stderr);
 }
+
+/// Each of the requests was one call. A kretprobe may have missed some, which are reported.
+pub fn of_module(outcome: &Outcome) {
+    let line = outcome.interval();
+    let missed: u64 =
+        ["open", "no_end", "missed_events"].iter().map(|what| lost(&line, what)).sum();
+    let calls = count(row(&line));
+    assert!(calls > 0 && calls <= 877 && calls + missed >= 877, "{line}");
+}

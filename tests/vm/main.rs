@@ -62,10 +62,10 @@ macro_rules! kernel {
 }
 
 everywhere!(kernel vm_5_10 "5.10");
-everywhere!(kernel vm_6_1 "6.1");
-everywhere!(with_kprobe_multi kernel vm_6_12 "6.12");
-everywhere!(with_kprobe_multi kernel vm_6_18 "6.18");
-everywhere!(with_kprobe_multi kernel vm_7 "7");
+everywhere!(with_types_of_modules kernel vm_6_1 "6.1");
+everywhere!(with_kprobe_multi with_types_of_modules kernel vm_6_12 "6.12");
+everywhere!(with_kprobe_multi with_types_of_modules kernel vm_6_18 "6.18");
+everywhere!(with_kprobe_multi with_types_of_modules kernel vm_7 "7");
 
 static KERNELS: [&Kernel; 5] =
     [&vm_5_10::KERNEL, &vm_6_1::KERNEL, &vm_6_12::KERNEL, &vm_6_18::KERNEL, &vm_7::KERNEL];

@@ -220,3 +220,46 @@ fn finds_every_id_again() {
     }
     assert_eq!(btf.by_id(2001).unwrap_err(), BtfError::NoSuchType(2001));
 }
+
+/// A module's types: a struct with a member of the base's type, whose name the base has too, a pointer to
+/// it, and a function.
+fn split(base: &[u8], big: bool) -> Vec<u8> {
+    let mut b = Blob { strings: b"module_struct\0end\0do_more\0".to_vec(), ..Blob::new(big) };
+    let strings = Btf::parse(base).unwrap().strings.own;
+    let own = strings.len() as u32;
+    let known = memchr::memmem::find(strings, b"\0last\0").unwrap() as u32 + 1;
+    let kind = |kind: TypeKind| (kind as u32) << 24;
+    // 27: module_struct { end: int (1); last: struct last (26) }
+    b.words(&[own, kind(TypeKind::Struct) | 2, 8, own + 14, 1, 0, known, 26, 32]);
+    b.words(&[0, kind(TypeKind::Ptr), 27]); // 28
+    b.words(&[0, kind(TypeKind::FuncProto) | 1, 0, 0, 28]); // 29
+    b.words(&[own + 18, kind(TypeKind::Func), 29]); // 30: do_more
+    b.words(&[known, kind(TypeKind::Struct), 16]); // 31: another struct last
+    b.finish()
+}
+
+#[test]
+fn split_btf_continues_its_base() {
+    for big in [false, true] {
+        let base = every_kind(big);
+        let module = split(&base, big);
+        let mut btf = Btf::parse_split(&module, Btf::parse(&base).unwrap()).unwrap();
+        assert_eq!(btf.find_id(TypeKind::Func, "do_more").unwrap(), Some(30));
+        assert_eq!(btf.find_id(TypeKind::Struct, "module_struct").unwrap(), Some(27));
+        // By name only among its own, by number all.
+        assert_eq!(btf.find_id(TypeKind::Struct, "last").unwrap(), Some(31));
+        assert_eq!(btf.find_id(TypeKind::Struct, "outer").unwrap(), None);
+        assert_eq!(btf.by_id(26).unwrap().name().unwrap(), b"last");
+        assert_eq!(btf.by_id(17).unwrap().name().unwrap(), b"outer");
+        let function = btf.by_id(30).unwrap();
+        let signature = btf.signature(&function).unwrap().unwrap();
+        let record = btf.pointee(signature.parameters[0].type_id).unwrap().unwrap();
+        assert_eq!(record.name().unwrap(), b"module_struct");
+        let field = btf.field_in(&record, "last.end").unwrap().unwrap();
+        assert_eq!((field.offset, field.size, field.type_id), (4, 4, 1));
+        assert_eq!(btf.by_id(32).unwrap_err(), BtfError::NoSuchType(32));
+        assert_eq!(btf.by_id(0).unwrap_err(), BtfError::NoSuchType(0));
+        // Alone it is no BTF.
+        assert!(Btf::parse(&module).is_err());
+    }
+}

@@ -1,45 +1,91 @@
 //! fentry and fexit: a trampoline at the entry or the return of a function of the kernel, by its BTF id.
 
+use std::cell::OnceCell;
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 
 use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, tracing};
 use super::kprobe::several;
 use super::silent::ftrace_off;
-use crate::btf::TypeKind;
 use crate::error::Error;
 use crate::host::refusal;
-use crate::host::types::KernelTypes;
+use crate::host::types::{KernelTypes, TypedFunction};
 use crate::insn::{Asm, Endian, encode, r0};
 use crate::sys::link::{self, At};
 use crate::sys::{
-    AttachType, Errno, Load, LoadError, ProgramType, Tracefs, kallsyms, object, prog,
+    AttachType, Errno, Load, LoadError, LoadedBtf, ProgramType, Tracefs, kallsyms, object, prog,
 };
 
-/// The entry or the return of a function of the kernel.
+/// The entry or the return of a function of the kernel or of a module.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fentry {
     function: String,
     id: Option<u32>,
+    module: Option<Module>,
     at: At,
 }
+
+/// A module whose BTF has the function. It is opened when the program is loaded.
+#[derive(Clone, Debug)]
+struct Module {
+    name: String,
+    btf: OnceCell<Rc<LoadedBtf>>,
+}
+
+impl PartialEq for Module {
+    fn eq(&self, other: &Module) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Module {}
 
 impl Fentry {
     /// The entry or the return of this function, whose BTF id is `id`, if the kernel's BTF was there to
     /// tell it.
     pub fn new(function: impl Into<String>, id: Option<u32>, at: At) -> Fentry {
-        Fentry { function: function.into(), id, at }
+        Fentry { function: function.into(), id, module: None, at }
+    }
+
+    /// The entry or the return of the function of this name, or of a module's (`null_blk:null_queue_rq`).
+    ///
+    /// # Errors
+    /// There is no such function, or its types are not known.
+    pub fn find(place: &str, at: At, types: &KernelTypes) -> Result<Fentry, Error> {
+        Fentry::of(place, &types.function(place)?, at, types)
+    }
+
+    /// The same function at its entry or its return.
+    #[must_use]
+    pub fn at(self, at: At) -> Fentry {
+        Fentry { at, ..self }
+    }
+
+    /// [`Fentry::find`] for a function whose types were found.
+    pub(in crate::host) fn of(
+        place: &str,
+        function: &TypedFunction<'_>,
+        at: At,
+        types: &KernelTypes,
+    ) -> Result<Fentry, Error> {
+        let id = function.running_id(place, types)?;
+        let module = function.module.clone().map(|name| Module { name, btf: OnceCell::new() });
+        Ok(Fentry { module, ..Fentry::new(place, id, at) })
     }
 
     /// No other function of this kernel has this name: the program would be at one of them, and its BTF id does not
-    /// say at which.
+    /// say at which. A name with its module says it.
     ///
     /// # Errors
     /// Several have it.
     pub fn check_name(function: &str) -> Result<(), Error> {
+        if function.contains(':') {
+            return Ok(());
+        }
         let mut count = 0;
         let listed = Tracefs::find().map(|tracefs| {
-            tracefs.traceable_functions(|name| {
+            tracefs.traceable_functions(|name, _| {
                 count += usize::from(name == function);
                 ControlFlow::<()>::Continue(())
             })
@@ -48,6 +94,20 @@ impl Fentry {
             count = kallsyms::count_functions(function).unwrap_or(0);
         }
         if count > 1 { Err(several(function)) } else { Ok(()) }
+    }
+}
+
+impl Module {
+    fn open(&self) -> Result<BorrowedFd<'_>, Error> {
+        if self.btf.get().is_none() {
+            let name = &self.name;
+            let btf =
+                object::btf_of_module(name).map_err(|error| refusal::module_btf(name, &error))?;
+            let btf = btf.ok_or_else(|| refusal::no_btf_of_module(name))?;
+            let _ = self.btf.set(Rc::new(btf));
+        }
+        let btf = self.btf.get().ok_or_else(|| refusal::no_btf_of_module(&self.name))?;
+        Ok(btf.as_fd())
     }
 }
 
@@ -81,13 +141,8 @@ impl Probe for Fentry {
     }
 
     fn parse(word: &str, place: &str, types: &KernelTypes) -> Result<Fentry, Error> {
-        let id = types.btf()?.map(|mut btf| btf.find_id(TypeKind::Func, place)).transpose();
-        let id = id.map_err(|error| types.error(&error))?;
-        if id == Some(None) {
-            return Err(refusal::no_function(place));
-        }
         let at = if word == "fentry" { At::Entry } else { At::Return };
-        Ok(Fentry::new(place, id.flatten(), at))
+        Fentry::find(place, at, types)
     }
 
     fn trials(types: &KernelTypes) -> Vec<(&'static str, Result<Fentry, Error>)> {
@@ -107,12 +162,13 @@ impl Probe for Fentry {
         self.function.clone()
     }
 
-    fn load(&self) -> Result<Load<'static>, Error> {
+    fn load(&self) -> Result<Load<'_>, Error> {
         let attach_type = match self.at {
             At::Entry => AttachType::TraceFentry,
             At::Return => AttachType::TraceFexit,
         };
-        tracing("fentry", attach_type, self.id)
+        let attach_btf = self.module.as_ref().map(Module::open).transpose()?;
+        Ok(Load { attach_btf, ..tracing("fentry", attach_type, self.id)? })
     }
 
     fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {

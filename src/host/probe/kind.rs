@@ -71,7 +71,7 @@ pub(super) trait Probe: Sized {
     fn place(&self) -> String;
 
     /// What its program is loaded as.
-    fn load(&self) -> Result<Load<'static>, Error>;
+    fn load(&self) -> Result<Load<'_>, Error>;
 
     /// Loads its program by `load`, and attaches it.
     fn attach(&self, load: &mut Loader) -> Result<Attachment, Error>;

@@ -35,13 +35,27 @@ impl Kprobe {
         u64::from_str_radix(function.strip_prefix("0x")?, 16).ok()
     }
 
+    /// A probe at the function of this name, or of a module's: `null_blk:null_queue_rq`. Some kernels find such
+    /// a name (before Linux 6.7), others only the address.
+    fn open_named(&self, function: &str) -> Result<Result<PerfEvent, SysError>, Error> {
+        let event = PerfEvent::kprobe(&c_string(function)?, 0, self.at);
+        let of_module = function.split_once(':');
+        if let (Some((module, name)), Err(SysError { errno: Errno::ENOENT, .. })) =
+            (of_module, &event)
+            && let Ok(Some(address)) = kallsyms::address_in_module(module, name)
+        {
+            return Ok(PerfEvent::kprobe_at(address, self.at));
+        }
+        Ok(event)
+    }
+
     /// A probe at the first of the functions that the kernel can probe, and which one that is.
     fn open(&self) -> Result<(&str, PerfEvent), Error> {
         let mut first = None;
         for function in &self.functions {
             let event = match Kprobe::address(function) {
                 Some(address) => PerfEvent::kprobe_at(address, self.at),
-                None => PerfEvent::kprobe(&c_string(function)?, 0, self.at),
+                None => self.open_named(function)?,
             };
             match event {
                 Ok(event) => return Ok((function, event)),
@@ -132,9 +146,10 @@ pub(super) fn several(function: &str) -> Error {
 /// How to name one of the functions that have this name.
 fn by_address(function: &str) -> String {
     const SHOWN: usize = 4;
-    let mut places = vec![];
+    let (mut places, mut modules) = (vec![], vec![]);
     let _ = kallsyms::for_each(|symbol| {
         if symbol.name == function && symbol.is_text() && symbol.address != 0 {
+            modules.extend(symbol.module.map(|module| format!("{module}:{function}")));
             let module = symbol.module.map_or(String::new(), |module| format!(" [{module}]"));
             places.push(format!("{:#x}{module}", symbol.address));
         }
@@ -146,8 +161,10 @@ fn by_address(function: &str) -> String {
             places.truncate(SHOWN);
             let more = if count > SHOWN { ", ..." } else { "" };
             let first = places[0].split(' ').next().unwrap_or_default();
+            let module = modules.first();
+            let module = module.map_or(String::new(), |one| format!(" or by its module, {one}"));
             format!(
-                "name one by its address, such as {first}: they are at {}{more}",
+                "name one by its address, such as {first}{module}: they are at {}{more}",
                 places.join(", ")
             )
         }

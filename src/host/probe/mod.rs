@@ -116,7 +116,7 @@ macro_rules! kinds {
             ///
             /// # Errors
             /// The kernel has to be told by a number what the program is for, and that is not known.
-            pub fn load(&self) -> Result<Load<'static>, Error> {
+            pub fn load(&self) -> Result<Load<'_>, Error> {
                 match self { $(Attach::$kind(place) => place.load(),)* }
             }
 

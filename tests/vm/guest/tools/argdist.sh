@@ -61,3 +61,52 @@ argdist_user() {
     /bin/vm-tests --exact user::naps >/dev/null
     stop
 }
+
+# argdist_module KIND FUNCTION VALUE: the sizes of mixed I/O, at a function of a module.
+argdist_module() {
+    start argdist "$2" "$3" --attach "$1" --json -v 3600
+    mixed_io nullb0
+    stop
+}
+
+# argdist_module_untyped FUNCTION: how often a function of a module is called, by a kernel that may have no
+# types of it.
+argdist_module_untyped() {
+    start argdist "$1" '(u8)arg1' --attach kprobe --json -v 3600
+    mixed_io nullb0
+    stop
+}
+
+# argdist_module_misspelt: each is an error that says what there is.
+argdist_module_misspelt() {
+    rawbpf argdist null_blk:null_queue_rqq arg0 1 1 && return 1
+    rawbpf argdist null_queue_rqq arg0 --attach fentry 1 1 && return 1
+    rawbpf argdist null_blk:vfs_read arg0 --attach kprobe 1 1 && return 1
+    rawbpf argdist null_queue_rq 'arg1->rq->data_len' 1 1 && return 1
+    true
+}
+
+# argdist_strings KIND: the names of the files that one process reads.
+argdist_strings() {
+    held dd if=/dev/zero of=/dev/null bs=4099 count=1009 status=none
+    start argdist vfs_read 'str(file->f_path.dentry->d_name.name)' --attach "$1" -p "$held" --json -v 3600
+    release
+    stop
+}
+
+# argdist_user_strings KIND: the files that one process opens, as it names them.
+argdist_user_strings() {
+    held dd if=/dev/zero of=/dev/null bs=4099 count=1009 status=none
+    start argdist do_sys_openat2 'str(filename)' --attach "$1" -p "$held" --json -v 3600
+    release
+    stop
+}
+
+# argdist_comms FUNCTION VALUE KIND: the names of processes that start or end, 29 of them of one name, which
+# is as long as a thread's can be.
+argdist_comms() {
+    cp /bin/busybox /tmp/busybox-strings
+    start argdist "$1" "$2" --attach "$3" --json -v 3600
+    for _ in $(seq 29); do /tmp/busybox-strings true; done
+    stop
+}

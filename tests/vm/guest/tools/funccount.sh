@@ -69,3 +69,10 @@ funccount_misspelt() {
 funccount_forbidden() {
     rawbpf funccount exc_int3 1 1 || echo "exit $?"
 }
+
+# funccount_module PATTERN: the requests of a disk, at the functions of its module.
+funccount_module() {
+    start funccount "$1" --json -v 3600
+    for size in 4k 16k; do dd if=/dev/nullb0 of=/dev/null bs=$size count=250 iflag=direct status=none; done
+    stop
+}

@@ -35,3 +35,10 @@ funclatency_user() {
     /bin/vm-tests --exact user::naps >/dev/null
     stop
 }
+
+# funclatency_module KIND: the calls of a function of a module, for mixed I/O on its disk.
+funclatency_module() {
+    start funclatency --attach "$1" --json -v null_blk:null_queue_rq $once
+    mixed_io nullb0
+    stop
+}
