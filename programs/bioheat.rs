@@ -5,10 +5,11 @@
 //! the functions that end a request do not.
 
 use crate::aggregate::counters::{self, count, count_one};
-use crate::aggregate::{Starts, heat, starts};
-use crate::host::{Disk, StructRequest};
+use crate::aggregate::{Places, Starts, heat, starts};
+use crate::host::{Disk, RecordPlace, StructRequest};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{Cond::Slt, *};
+use crate::programs::record::{self, load_place};
 use crate::programs::request::{load_ended, skip_flush_steps, skip_other_disks};
 use crate::source_text;
 use crate::sys::map::MapSpec;
@@ -96,5 +97,70 @@ pub fn complete(
     a.place(other);
     a.mov(w0, 0);
     a.exit();
+    a.finish()
+}
+
+/// The starts by place, for programs that meet requests in tracepoints' records; the other maps as in [`maps`].
+pub fn record_maps() -> Vec<MapSpec> {
+    let mut maps = maps();
+    maps[STARTS.map.0 as usize] = Places::map(UNDER_WAY);
+    // No request has an address, which would lead to a slot.
+    maps[STARTS.slots.0 as usize].value_size = 8;
+    maps
+}
+
+/// The starts by place.
+const PLACES: Places = Places { map: STARTS.map, missed: HEAT, first: STARTS.first };
+
+/// `places[disk, sector] = now`
+pub fn issue_by_record(place: &RecordPlace, disks: &[Disk]) -> Result<Program, AsmError> {
+    let mut a = Asm::with_source(&SOURCE);
+    let other = a.label();
+    load_place(&mut a, place, disks, &other);
+    a.call(KTIME_GET_NS);
+    a.mov(r9, r0);
+    PLACES.begin(&mut a);
+    a.place(other);
+    a.mov(w0, 0);
+    a.exit();
+    a.finish()
+}
+
+/// Forgets `places[disk, sector]`.
+pub fn give_back_by_record(place: &RecordPlace, disks: &[Disk]) -> Result<Program, AsmError> {
+    let mut a = Asm::with_source(&SOURCE);
+    let other = a.label();
+    load_place(&mut a, place, disks, &other);
+    PLACES.give_back(&mut a);
+    a.place(other);
+    a.mov(w0, 0);
+    a.exit();
+    a.finish()
+}
+
+/// `heat[column(now - places[disk, sector])] += 1`
+pub fn complete_by_record(place: &RecordPlace, disks: &[Disk]) -> Result<Program, AsmError> {
+    let mut a = Asm::with_source(&SOURCE);
+    let (unmatched, under, out) = (a.label(), a.label(), a.label());
+
+    record::skip_flush_steps(&mut a, place, &out);
+    load_place(&mut a, place, disks, &out);
+    a.call(KTIME_GET_NS);
+    a.mov(r9, r0);
+    PLACES.end(&mut a, &unmatched, &out);
+    a.sub(r9, r7);
+    a.jump_if(r9, Slt, 0, &under);
+    heat::column(&mut a, r8, r9, [r1, r2]);
+    count(&mut a, HEAT, r8);
+    let done = a.place(out);
+    a.mov(w0, 0);
+    a.exit();
+
+    a.place(under);
+    count_one(&mut a, HEAT, UNDER);
+    a.goto(&done);
+    a.place(unmatched);
+    count_one(&mut a, HEAT, UNMATCHED);
+    a.goto(&done);
     a.finish()
 }

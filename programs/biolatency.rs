@@ -4,13 +4,14 @@
 //! request's end how long ago that was.
 
 use crate::aggregate::counters::{self, count_one, lookup_or_insert};
-use crate::aggregate::{Buckets, Distributions, Starts, distribution};
-use crate::host::{Disk, StructRequest};
+use crate::aggregate::{Buckets, Distributions, Places, Starts, distribution};
+use crate::host::{Disk, RecordPlace, StructRequest};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{
     Cond::{Eq, Ne, Sge},
     *,
 };
+use crate::programs::record::{self, load_place};
 use crate::programs::request::{load_disk, load_ended, skip_flush_steps, skip_other_disks};
 use crate::source_text;
 use crate::sys::map::MapSpec;
@@ -88,6 +89,88 @@ impl Options<'_> {
         let words = 1 + i32::from(self.with_key());
         Starts { map: STARTS, slots: SLOTS, words, missed: MISSED, first: 0 }
     }
+}
+
+/// The starts by place, for programs that meet requests in tracepoints' records; the other maps as in [`maps`].
+pub fn record_maps(options: &Options<'_>) -> Vec<MapSpec> {
+    let mut maps = maps(options);
+    maps[STARTS.0 as usize] = Places::map(options.max_requests);
+    // No request has an address, which would lead to a slot.
+    maps[SLOTS.0 as usize].value_size = 8;
+    maps
+}
+
+/// The starts by place.
+const PLACES: Places = Places { map: STARTS, missed: MISSED, first: 0 };
+
+/// `places[disk, sector] = now`
+pub fn issued_by_record(place: &RecordPlace, options: Options<'_>) -> Result<Program, AsmError> {
+    let mut a = Asm::with_source(&SOURCE);
+    let other = a.label();
+    load_place(&mut a, place, options.disks, &other);
+    a.call(KTIME_GET_NS);
+    a.mov(r9, r0);
+    PLACES.begin(&mut a);
+    a.place(other);
+    a.mov(w0, 0);
+    a.exit();
+    a.finish()
+}
+
+/// Forgets `places[disk, sector]`.
+pub fn given_back_by_record(
+    place: &RecordPlace,
+    options: Options<'_>,
+) -> Result<Program, AsmError> {
+    let mut a = Asm::with_source(&SOURCE);
+    let other = a.label();
+    load_place(&mut a, place, options.disks, &other);
+    PLACES.give_back(&mut a);
+    a.place(other);
+    a.mov(w0, 0);
+    a.exit();
+    a.finish()
+}
+
+/// `latencies[disk].add(now - places[disk, sector])`
+pub fn completed_by_record(place: &RecordPlace, options: Options<'_>) -> Result<Program, AsmError> {
+    let mut a = Asm::with_source(&SOURCE);
+    let (unmatched, too_many, out) = (a.label(), a.label(), a.label());
+    let key = a.frame.place(8);
+
+    record::skip_flush_steps(&mut a, place, &out);
+    load_place(&mut a, place, options.disks, &out);
+    a.call(KTIME_GET_NS);
+    a.mov(r9, r0);
+    PLACES.end(&mut a, &unmatched, &out);
+    // Clocks of two CPUs can differ by a little.
+    let forward = a.label();
+    a.sub(r9, r7);
+    a.jump_if(r9, Sge, 0, &forward);
+    a.mov(r9, 0);
+    a.place(forward);
+    if options.by_disk {
+        // Without the operation.
+        a.mov(w8, w8);
+        a.store(u64_at(key), r8);
+        lookup_or_insert(&mut a, LATENCIES, key, ZEROS, &too_many);
+    } else {
+        a.lookup_first(LATENCIES, key, &out);
+    }
+    distribution::add(&mut a, r9, options.unit, &BUCKETS, EPOCH);
+    let done = a.place(out);
+    a.mov(w0, 0);
+    a.exit();
+
+    if options.by_disk {
+        a.place(too_many);
+        count_one(&mut a, MISSED, missed::TOO_MANY_KEYS);
+        a.goto(&done);
+    }
+    a.place(unmatched);
+    count_one(&mut a, MISSED, missed::UNMATCHED);
+    a.goto(&done);
+    a.finish()
 }
 
 /// What a distribution is of: the disk as the kernel numbers it, and operation and flags, each 0 if not asked for.

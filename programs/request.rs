@@ -65,9 +65,10 @@ pub fn skip_records_of_other_disks(
     }
 }
 
-/// Goes on at `other` unless `dev` is the number of one of these disks: compares one after the other.
+/// Goes on at `other` unless `dev` is the number of one of these disks, in the kernel's own form: compares one
+/// after the other.
 #[track_caller]
-fn skip_unless_among(a: &mut Asm, disks: &[Disk], dev: W, other: &impl Target) {
+pub fn skip_unless_among(a: &mut Asm, disks: &[Disk], dev: W, other: &impl Target) {
     let among = a.label();
     for disk in disks {
         a.jump_if(dev, Eq, disk.dev() as i32, &among);

@@ -14,5 +14,7 @@ pub mod bitesize;
 pub mod funccount;
 #[path = "../programs/funclatency.rs"]
 pub mod funclatency;
+#[path = "../programs/record.rs"]
+pub mod record;
 #[path = "../programs/request.rs"]
 pub mod request;

@@ -9,10 +9,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use rawbpf::aggregate::counters::{count, count_one, lookup_or_insert, words};
-use rawbpf::aggregate::{Buckets, Counters, KeyedCounters, Starts};
-use rawbpf::aggregate::{counters, distribution, heat, slots, starts};
-use rawbpf::host::{Disk, RecordRequest, StructRequest};
+use rawbpf::aggregate::{Buckets, Counters, KeyedCounters, Places, Starts};
+use rawbpf::aggregate::{counters, distribution, heat, places, slots, starts};
+use rawbpf::host::{Disk, RecordPlace, RecordRequest, StructRequest};
 use rawbpf::insn::*;
+use rawbpf::programs::record as records;
 use rawbpf::programs::request::{self, load_disk, load_ended};
 use rawbpf::programs::request::{skip_flush_steps, skip_other_disks, skip_records_of_other_disks};
 use rawbpf::run;
@@ -421,6 +422,10 @@ fn every_block_that_counts_writes_what_it_declares() {
     clobbers([r9], heat::clobbers(r8, [r7, r6]), |a, _| heat::column(a, r9, r8, [r7, r6]));
     clobbers([r9], slots::clobbers::LOAD, |a, _| slots::load(a, r9, r8, SLOTS));
     clobbers([r9], slots::clobbers::CLAIM, |a, taken| slots::claim(a, r9, r8, SLOTS, taken));
+    let at = Places { map: KEYED, missed: FULL, first: 0 };
+    clobbers([], places::clobbers::BEGIN, |a, _| at.begin(a));
+    clobbers([], places::clobbers::BEGIN, |a, _| at.give_back(a));
+    clobbers([r7], places::clobbers::END, |a, out| at.end(a, out, out));
     for (words, by_slot) in [(1, false), (2, false), (1, true), (2, true)] {
         let starts = Starts { map: KEYED, slots: SLOTS, words, missed: FULL, first: 0 };
         clobbers([], starts::clobbers::begin(by_slot), |a, _| starts.begin(a, by_slot));
@@ -447,6 +452,8 @@ fn every_block_that_the_block_tools_share_writes_what_it_declares() {
             first_minor: field("first_minor"),
             start_time: field("start_time_ns"),
         };
+        let [sector, nr_sector, rwbs] = ["sector", "nr_sector", "rwbs"].map(field);
+        let place = RecordPlace { dev, sector, nr_sector, rwbs };
         let disks = [3, 5, 4].map(|minor| Disk { major: 259, minor });
         for disks in [&disks[..0], &disks[..1], &disks] {
             clobbers([], declared::skip_other_disks(disks, access), |a, other| {
@@ -457,6 +464,12 @@ fn every_block_that_the_block_tools_share_writes_what_it_declares() {
             });
         }
         clobbers([r8], declared::load_disk(access), |a, none| load_disk(a, &request, none));
+        clobbers([r6, r7, r8], records::clobbers::LOAD_PLACE, |a, other| {
+            records::load_place(a, &place, &disks, other);
+        });
+        clobbers([], records::clobbers::SKIP_FLUSH_STEPS, |a, step| {
+            records::skip_flush_steps(a, &place, step);
+        });
         clobbers([], declared::skip_flush_steps(access), |a, step| {
             skip_flush_steps(a, &request, step);
         });

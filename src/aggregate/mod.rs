@@ -11,17 +11,20 @@
 //! | [`distribution`] | counts by bucket, sum and extremes, by key |
 //! | [`heat`] | the columns of a heat map |
 //! | [`slots`] | memory that an address leads to without a search |
-//! | [`starts`] | when the requests began that are not over |
+//! | [`starts`] | when the requests began that are not over, by their addresses |
+//! | [`places`] | the same by where on a disk they are |
 
 pub mod buckets;
 pub mod counters;
 pub mod distribution;
 mod evicted;
 pub mod heat;
+pub mod places;
 pub mod slots;
 pub mod starts;
 
 pub use buckets::Buckets;
 pub use counters::{Counters, KeyedCounters};
 pub use distribution::{Distribution, Distributions, Measured};
+pub use places::Places;
 pub use starts::Starts;

@@ -13,7 +13,7 @@ use crate::view::tables::Titles;
 ///
 /// Latency is the time from a request's issue to the driver until its completion. Below each
 /// histogram: the count, the average, the minimum, the maximum, and bounds that the percentiles are
-/// below.
+/// below. Kernels without types (BTF) have no -Q and no -F: requests are then met in tracepoints' records.
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {

@@ -35,7 +35,7 @@ pub use probe::{
     Attach, AttachKind, Facts, Fentry, Kprobe, KprobeMulti, RawTp, TpBtf, Tracepoint, Uprobe,
     UprobeMulti,
 };
-pub use request::{RecordRequest, Request, RequestPlace, StructRequest};
+pub use request::{RecordPlace, RecordRequest, Request, RequestPlace, StructRequest};
 pub use submission::{Identity, Issue, Submission};
 pub use symbol::UserFunction;
 pub use system_calls::SystemCalls;

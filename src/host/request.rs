@@ -50,6 +50,19 @@ pub struct RecordRequest {
     pub comm: Field,
 }
 
+/// Where a request is, in the record of a tracepoint that it passes.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordPlace {
+    /// The disk's number in the kernel's own form, u32.
+    pub dev: Field,
+    /// The first sector, u64.
+    pub sector: Field,
+    /// The number of sectors, u32: of the request, or of the part that ends.
+    pub nr_sector: Field,
+    /// What it does, in letters, of which this is the first: `R`, `W`, `D`.
+    pub rwbs: Field,
+}
+
 const RECORD: &str = "trace_event_raw_block_rq";
 
 /// A place where a program meets a request, and how it is attached there: at the entry of one of
@@ -166,23 +179,52 @@ impl Request {
 
 impl RecordRequest {
     fn find(category: &str, name: &str, types: &KernelTypes) -> Result<RecordRequest, Error> {
-        let [mut bytes, mut dev, mut comm] =
-            ["bytes", "dev", "comm"].map(|member| field(RECORD, member));
-        // Only root may read tracefs; the types tell everybody the same.
-        let tracefs = Tracefs::find().filter(|_| !types.are_from_file());
-        if let Some(format) = tracefs.and_then(|t| t.tracepoint_format(category, name).ok()) {
-            for field in [&mut bytes, &mut dev, &mut comm] {
-                field.offset = format.field(field.member).map(|found| found.offset as i32);
-            }
-        } else if let Some(mut btf) = types.btf()? {
-            let asked = [&bytes, &dev, &comm].map(|field| (field.of, field.member));
-            let places = btf.placements(&asked).map_err(|error| types.error(&error))?;
-            for (field, place) in [&mut bytes, &mut dev, &mut comm].into_iter().zip(places) {
-                field.offset = place.map(|place| place.offset as i32);
-            }
-        }
+        let members = ["bytes", "dev", "comm"];
+        let [bytes, dev, comm] = record(RECORD, members, (category, name), types)?;
         Ok(RecordRequest { bytes, dev, comm })
     }
+}
+
+impl RecordPlace {
+    /// Where a request is, in the record of `block_rq_issue`, `block_rq_complete` or `block_rq_requeue`. What
+    /// this host does not tell stays unknown.
+    ///
+    /// # Errors
+    /// The kernel's types cannot be read.
+    pub fn find(name: &'static str, types: &KernelTypes) -> Result<RecordPlace, Error> {
+        let of = match name {
+            "block_rq_complete" => "trace_event_raw_block_rq_completion",
+            "block_rq_requeue" => "trace_event_raw_block_rq_requeue",
+            _ => RECORD,
+        };
+        let members = ["dev", "sector", "nr_sector", "rwbs"];
+        let [dev, sector, nr_sector, rwbs] = record(of, members, ("block", name), types)?;
+        Ok(RecordPlace { dev, sector, nr_sector, rwbs })
+    }
+}
+
+/// Members of a tracepoint's record, which the kernel's types call `of`.
+fn record<const N: usize>(
+    of: &'static str,
+    members: [&'static str; N],
+    (category, name): (&str, &str),
+    types: &KernelTypes,
+) -> Result<[Field; N], Error> {
+    let mut fields = members.map(|member| field(of, member));
+    // Only root may read tracefs; the types tell everybody the same.
+    let tracefs = Tracefs::find().filter(|_| !types.are_from_file());
+    if let Some(format) = tracefs.and_then(|t| t.tracepoint_format(category, name).ok()) {
+        for field in &mut fields {
+            field.offset = format.field(field.member).map(|found| found.offset as i32);
+        }
+    } else if let Some(mut btf) = types.btf()? {
+        let asked = fields.map(|field| (field.of, field.member));
+        let places = btf.placements(&asked).map_err(|error| types.error(&error))?;
+        for (field, place) in fields.iter_mut().zip(places) {
+            field.offset = place.map(|place| place.offset as i32);
+        }
+    }
+    Ok(fields)
 }
 
 impl StructRequest {

@@ -59,6 +59,8 @@ pub enum LostKind {
     /// A request that was issued again before its end was seen: the driver gave it back, or the end is missing.
     /// It is measured from the last issue.
     Reissued,
+    /// A request that ended where several were under way, and that cannot be told from them.
+    Ambiguous,
     /// A request whose disk does not record when it was queued.
     NotTimed,
     /// Calls that have not ended yet, at the end of the interval.
@@ -69,7 +71,7 @@ pub enum LostKind {
 
 impl LostKind {
     /// All kinds.
-    pub const ALL: [LostKind; 11] = [
+    pub const ALL: [LostKind; 12] = [
         LostKind::Unreadable,
         LostKind::Negative,
         LostKind::Cut,
@@ -78,6 +80,7 @@ impl LostKind {
         LostKind::NoStart,
         LostKind::NoEnd,
         LostKind::Reissued,
+        LostKind::Ambiguous,
         LostKind::NotTimed,
         LostKind::Open,
         LostKind::MissedEvents,
@@ -94,6 +97,7 @@ impl LostKind {
             LostKind::NoStart => "no_start",
             LostKind::NoEnd => "no_end",
             LostKind::Reissued => "reissued",
+            LostKind::Ambiguous => "ambiguous",
             LostKind::NotTimed => "not_timed",
             LostKind::Open => "open",
             LostKind::MissedEvents => "missed_events",

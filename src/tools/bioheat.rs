@@ -1,12 +1,13 @@
 //! Block I/O latency in the columns of a heat map.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Choice, Tool};
+use super::{Choice, Tool, records};
 use crate::aggregate::Counters;
 use crate::aggregate::heat;
 use crate::error::Error;
-use crate::host::{AttachKind, Disks, StructRequest};
+use crate::host::{AttachKind, Disks, KernelTypes, StructRequest};
 use crate::programs::bioheat::{self as program, FULL, HEAT, OVER, REISSUED, UNDER, UNMATCHED};
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
@@ -26,12 +27,14 @@ pub struct Options {
 pub struct Bioheat {
     options: Options,
     counters: Counters,
+    /// Whether the programs meet requests in tracepoints' records.
+    by_record: Cell<bool>,
 }
 
 impl Bioheat {
     /// The tool, not attached yet.
     pub fn new(options: Options) -> Bioheat {
-        Bioheat { options, counters: Counters::default() }
+        Bioheat { options, counters: Counters::default(), by_record: Cell::new(false) }
     }
 }
 
@@ -49,21 +52,37 @@ impl Tool for Bioheat {
         vec![("disk", disks.names().into()), ("attach", attach.name().into())]
     }
 
+    fn prepare(&self, types: &KernelTypes) -> Result<(), Error> {
+        let Options { disks, attach } = &self.options;
+        // Without types, a raw tracepoint still recognises a request by its address, but not its disk.
+        let all = *attach == Choice::Auto && disks.numbers().is_empty();
+        self.by_record.set(!all && attach.is_by_record(types)?);
+        Ok(())
+    }
+
     fn maps(&self) -> Vec<MapSpec> {
-        program::maps()
+        if self.by_record.get() { program::record_maps() } else { program::maps() }
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
-        let kinds = self.options.attach.kinds(&AttachKind::CHEAPEST);
+        let kinds = match self.by_record.get() {
+            true => vec![AttachKind::Tracepoint],
+            false => self.options.attach.kinds(&AttachKind::CHEAPEST),
+        };
         vec![Group::new(kinds, |kind, types| {
             let end = match kind {
                 AttachKind::Kprobe | AttachKind::RawTp => AttachKind::RawTp,
                 AttachKind::Fentry | AttachKind::TpBtf => AttachKind::TpBtf,
                 _ => {
-                    return Err(Error::lacking(
-                        "a tracepoint's record does not identify the request that completes",
-                    )
-                    .hint("try: --attach raw_tp"));
+                    let disks = self.options.disks.numbers();
+                    return records::plans(
+                        types,
+                        [
+                            &|place| program::issue_by_record(place, disks),
+                            &|place| program::give_back_by_record(place, disks),
+                            &|place| program::complete_by_record(place, disks),
+                        ],
+                    );
                 }
             };
             let disks = self.options.disks.numbers();
@@ -115,12 +134,16 @@ impl Tool for Bioheat {
                 "completions without a recorded start (issued before tracing began, or while the CPU \
                  ran another program)",
             ),
-            some(
-                LostKind::Reissued,
-                REISSUED,
-                "requests were issued again before their end was seen: the driver gave them back, or the CPU \
+            if self.by_record.get() {
+                some(LostKind::Ambiguous, REISSUED, records::AMBIGUOUS)
+            } else {
+                some(
+                    LostKind::Reissued,
+                    REISSUED,
+                    "requests were issued again before their end was seen: the driver gave them back, or the CPU \
                  ran another program when they ended",
-            ),
+                )
+            },
             some(
                 LostKind::BeyondMaxOpen,
                 FULL,

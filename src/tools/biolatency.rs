@@ -1,13 +1,13 @@
 //! The distribution of block I/O latency.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 
-use super::{Choice, Tool, distribution};
+use super::{Choice, Tool, distribution, records};
 use crate::aggregate::Counters;
 use crate::aggregate::Distributions;
 use crate::error::Error;
-use crate::host::{AttachKind, DiskNames, Disks, Operations, StructRequest};
+use crate::host::{AttachKind, DiskNames, Disks, KernelTypes, Operations, StructRequest};
 use crate::programs::biolatency::{self as program, EPOCH, LATENCIES, MISSED, missed};
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
@@ -60,6 +60,8 @@ pub struct Biolatency {
     buckets: Arc<[Bucket]>,
     missed: Counters,
     operations: OnceCell<Operations>,
+    /// Whether the programs meet requests in tracepoints' records.
+    by_record: Cell<bool>,
 }
 
 impl Biolatency {
@@ -72,6 +74,7 @@ impl Biolatency {
             buckets: distribution::buckets(&program::BUCKETS),
             missed: Counters::default(),
             operations: OnceCell::new(),
+            by_record: Cell::new(false),
         }
     }
 
@@ -117,12 +120,16 @@ impl Biolatency {
                 "more completions without a recorded start (issued before tracing began, or while the \
                  CPU ran another program)",
             ),
-            some(
-                LostKind::Reissued,
-                missed::REISSUED,
-                "requests were issued again before their end was seen: the driver gave them back, or the CPU \
+            if self.by_record.get() {
+                some(LostKind::Ambiguous, missed::REISSUED, records::AMBIGUOUS)
+            } else {
+                some(
+                    LostKind::Reissued,
+                    missed::REISSUED,
+                    "requests were issued again before their end was seen: the driver gave them back, or the CPU \
                  ran another program when they ended",
-            ),
+                )
+            },
             some(
                 LostKind::BeyondMaxOpen,
                 missed::TOO_MANY,
@@ -168,19 +175,46 @@ impl Tool for Biolatency {
         ]
     }
 
+    fn prepare(&self, types: &KernelTypes) -> Result<(), Error> {
+        let Options { attach, queued, by_flags, .. } = self.options;
+        self.by_record.set(attach.is_by_record(types)?);
+        let missing = match (queued, by_flags) {
+            _ if !self.by_record.get() => return Ok(()),
+            (true, _) => "-Q: a tracepoint's record does not say when a request was queued",
+            (_, true) => "-F: a tracepoint's record has no flags of the request",
+            _ => return Ok(()),
+        };
+        Err(match attach {
+            Choice::Auto => Error::lacking(format!("{missing}, and this kernel has no BTF"))
+                .hint("try: without that option, or --btf FILE with this kernel's types"),
+            Choice::Only(_) => Error::usage(missing).hint("try: --attach raw_tp"),
+        })
+    }
+
     fn maps(&self) -> Vec<MapSpec> {
-        program::maps(&self.programs())
+        match self.by_record.get() {
+            true => program::record_maps(&self.programs()),
+            false => program::maps(&self.programs()),
+        }
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
-        vec![Group::new(self.options.attach.kinds(&AttachKind::CHEAPEST), |kind, types| {
-            if kind == AttachKind::Tracepoint {
-                return Err(Error::usage(
-                    "a tracepoint's record does not identify its request, and a latency needs two events",
-                )
-                .hint("try: --attach raw_tp"));
-            }
+        let kinds = match self.by_record.get() {
+            true => vec![AttachKind::Tracepoint],
+            false => self.options.attach.kinds(&AttachKind::CHEAPEST),
+        };
+        vec![Group::new(kinds, |kind, types| {
             let options = self.programs();
+            if kind == AttachKind::Tracepoint {
+                return records::plans(
+                    types,
+                    [
+                        &|place| program::issued_by_record(place, options),
+                        &|place| program::given_back_by_record(place, options),
+                        &|place| program::completed_by_record(place, options),
+                    ],
+                );
+            }
             if options.by_flags && self.operations.get().is_none() {
                 let _ = self.operations.set(Operations::find(types)?);
             }

@@ -1,7 +1,7 @@
 //! Which attach kinds are tried.
 
 use crate::error::Error;
-use crate::host::AttachKind;
+use crate::host::{AttachKind, KernelTypes};
 
 /// An attach kind, or the first that works.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -19,6 +19,18 @@ impl Choice {
         match self {
             Choice::Auto => auto.to_vec(),
             Choice::Only(kind) => vec![kind],
+        }
+    }
+
+    /// Whether programs meet requests in tracepoints' records: if that was asked for, or if no types lead
+    /// to a request.
+    ///
+    /// # Errors
+    /// The kernel's types cannot be read.
+    pub(super) fn is_by_record(self, types: &KernelTypes) -> Result<bool, Error> {
+        match self {
+            Choice::Auto => Ok(types.btf()?.is_none()),
+            Choice::Only(kind) => Ok(kind == AttachKind::Tracepoint),
         }
     }
 

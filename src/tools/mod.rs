@@ -20,6 +20,7 @@ mod distribution;
 pub mod funccount;
 pub mod funclatency;
 pub mod programs;
+mod records;
 mod running;
 
 pub use choice::Choice;

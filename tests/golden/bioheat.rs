@@ -6,7 +6,7 @@ use rawbpf::host::{Disk, StructRequest};
 use rawbpf::insn::Access;
 use rawbpf::programs::bioheat;
 
-use super::through;
+use super::{place, through};
 
 #[track_caller]
 fn check(
@@ -47,8 +47,23 @@ fn probed() {
 }
 
 #[test]
+fn by_record() {
+    let maps = bioheat::record_maps();
+    let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();
+    let disks = [Disk { major: 259, minor: 3 }, Disk { major: 8, minor: 16 }];
+    for (name, program) in [
+        ("issue", bioheat::issue_by_record(&place(), &disks)),
+        ("requeue", bioheat::give_back_by_record(&place(), &[])),
+        ("complete", bioheat::complete_by_record(&place(), &disks)),
+    ] {
+        super::check(&format!("bioheat-record-{name}"), &program.unwrap(), &maps);
+    }
+}
+
+#[test]
 fn maps_are_called_as_their_handles() {
     let Starts { map, slots, .. } = bioheat::STARTS;
     let handles = [(map, "starts"), (slots, "slots"), (bioheat::HEAT, "heat")];
     super::are_named(&bioheat::maps(), &handles);
+    super::are_named(&bioheat::record_maps(), &handles);
 }

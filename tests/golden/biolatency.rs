@@ -5,7 +5,7 @@ use rawbpf::host::{Disk, StructRequest};
 use rawbpf::insn::Access;
 use rawbpf::programs::biolatency::{self, Options};
 
-use super::through;
+use super::{place, through};
 
 const USECS: Options<'_> = Options {
     unit: 1000,
@@ -70,9 +70,29 @@ fn flags() {
 }
 
 #[test]
+fn by_record() {
+    let check = |name: &str, options: Options<'_>| {
+        let maps = biolatency::record_maps(&options);
+        let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();
+        let start = biolatency::issued_by_record(&place(), options).unwrap();
+        super::check(&format!("biolatency-record{name}-start"), &start, &maps);
+        let end = biolatency::completed_by_record(&place(), options).unwrap();
+        super::check(&format!("biolatency-record{name}-end"), &end, &maps);
+    };
+    check("", USECS);
+    let disks = &[Disk { major: 259, minor: 3 }];
+    check("-disk", Options { by_disk: true, disks, ..USECS });
+    let maps = biolatency::record_maps(&USECS);
+    let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();
+    let given_back = biolatency::given_back_by_record(&place(), USECS).unwrap();
+    super::check("biolatency-record-requeue", &given_back, &maps);
+}
+
+#[test]
 fn maps_are_called_as_their_handles() {
     let one = super::handles![biolatency: STARTS, SLOTS, MISSED, LATENCIES, EPOCH];
     super::are_named(&biolatency::maps(&USECS), &one);
+    super::are_named(&biolatency::record_maps(&USECS), &one);
     let keyed = biolatency::maps(&Options { by_disk: true, ..USECS });
     super::are_named(&keyed, &[&one[..], &super::handles![biolatency: ZEROS]].concat());
 }

@@ -11,7 +11,7 @@ mod funclatency;
 
 use std::path::Path;
 
-use rawbpf::host::{RecordRequest, StructRequest};
+use rawbpf::host::{RecordPlace, RecordRequest, StructRequest};
 use rawbpf::insn::{Access, Field, MapRef, Program, parse};
 use rawbpf::sys::MapSpec;
 
@@ -43,6 +43,17 @@ fn record() -> RecordRequest {
 }
 
 /// The map in each handle's place is called as the handle is, and no map is without one.
+fn place() -> RecordPlace {
+    let of = "trace_event_raw_block_rq";
+    let field = |member, offset| field(of, member, offset, true);
+    RecordPlace {
+        dev: field("dev", 8),
+        sector: field("sector", 16),
+        nr_sector: field("nr_sector", 24),
+        rwbs: field("rwbs", 34),
+    }
+}
+
 #[track_caller]
 fn are_named(maps: &[MapSpec], handles: &[(MapRef, &str)]) {
     for (handle, name) in handles {

@@ -32,7 +32,8 @@ fn counts_exactly(kind: &str) {
 #[test]
 #[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
 fn each_kind_counts_exactly() {
-    for kind in ["tp_btf", "raw_tp"] {
+    tool::with_tracefs();
+    for kind in ["tp_btf", "raw_tp", "tracepoint"] {
         counts_exactly(kind);
     }
 }

@@ -1,8 +1,12 @@
 //! A disk that nobody else uses.
 
+use std::fs::File;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::libc::O_DIRECT;
 
 /// A loop device on a file in memory; gone when dropped.
 pub struct LoopDisk {
@@ -43,6 +47,16 @@ impl LoopDisk {
     /// Writes so many blocks of so many KiB past the page cache: a request each.
     pub fn write(&self, kbytes: u32, count: u32) {
         self.dd(kbytes, count, ["if=/dev/zero", &format!("of={}", self.device), "oflag=direct"]);
+    }
+
+    /// Reads the first block of 4 KiB so often past the page cache.
+    pub fn read_one_place(&self, count: u64) {
+        let file = File::options().read(true).custom_flags(O_DIRECT).open(&self.device).unwrap();
+        let mut buffer = vec![0; 2 * 4096];
+        let aligned = buffer.as_ptr().align_offset(4096);
+        for _ in 0..count {
+            assert_eq!(file.read_at(&mut buffer[aligned..aligned + 4096], 0).unwrap(), 4096);
+        }
     }
 
     fn dd(&self, kbytes: u32, count: u32, args: [&str; 3]) {

@@ -44,6 +44,37 @@ pub fn parallel(outcome: &Outcome) {
     plausible(row(&line));
 }
 
+/// The same in tracepoints' records: several processes are at one place of the disk at a time now and then.
+pub fn parallel_by_record(outcome: &Outcome) {
+    let line = outcome.interval();
+    let ambiguous = lost(&line, "ambiguous");
+    outcome.counted_but_for_missed(count(row(&line)) + ambiguous, ONE_EACH);
+    assert!(ambiguous < ONE_EACH / 10, "{line}");
+    plausible(row(&line));
+}
+
+/// Each request once, on a kernel that has no BTF.
+pub fn without_types(outcome: &Outcome) {
+    let lines = outcome.intervals();
+    let [disks, flushed] = &lines[..] else { panic!("{}", outcome.stdout) };
+    assert!(outcome.stdout.contains("\"kind\":\"tracepoint\""), "{}", outcome.stdout);
+    for disk in ["nullb0", "nvme0n1", "vda"] {
+        assert_eq!(count(row_of(disks, "disk", disk)), MIXED, "{disks}");
+    }
+    nothing_lost(disks);
+    assert_eq!(count(row(flushed)), 2 * 53, "{flushed}");
+    nothing_lost(flushed);
+    plausible(row(flushed));
+}
+
+/// Each of 53 requests once, as it was issued for the last time.
+pub fn requeued_by_record(outcome: &Outcome) {
+    let line = outcome.interval();
+    assert_eq!(count(row(&line)), 53, "{line}");
+    nothing_lost(&line);
+    plausible(row(&line));
+}
+
 /// Reads and writes of the disk by their flags, which this kernel's types have names for.
 pub fn flags(outcome: &Outcome) {
     let line = outcome.interval();

@@ -53,6 +53,7 @@ macro_rules! everywhere {
             biolatency_timed_fentry: "biolatency_timed fentry" => biolatency::timed;
             biolatency_timed_tp_btf: "biolatency_timed tp_btf" => biolatency::timed;
             biolatency_timed_raw_tp: "biolatency_timed raw_tp" => biolatency::timed;
+            biolatency_timed_tracepoint: "biolatency_timed tracepoint" => biolatency::timed;
             biolatency_timed_queued: "biolatency_timed auto -Q" => biolatency::timed;
             biolatency_timed_queued_raw_tp: "biolatency_timed raw_tp -Q" => biolatency::timed;
             biolatency_timed_msecs: "biolatency_timed auto -m" => biolatency::timed_in_msecs;
@@ -62,6 +63,10 @@ macro_rules! everywhere {
             biolatency_parallel_kprobe_virtio: "biolatency_parallel kprobe vda" => biolatency::parallel;
             biolatency_parallel_tp_btf_virtio: "biolatency_parallel tp_btf vda" => biolatency::parallel;
             biolatency_parallel_tp_btf_null_blk: "biolatency_parallel tp_btf nullb0" => biolatency::parallel;
+            biolatency_parallel_tracepoint_nvme: "biolatency_parallel tracepoint nvme0n1" => biolatency::parallel_by_record;
+            biolatency_parallel_tracepoint_virtio: "biolatency_parallel tracepoint vda" => biolatency::parallel_by_record;
+            biolatency_without_types: "biolatency_without_types" => biolatency::without_types;
+            biolatency_requeued_tracepoint: "biolatency_requeued_tracepoint" => biolatency::requeued_by_record;
             biolatency_requeued: "biolatency_requeued" => biolatency::requeued;
             biolatency_flags_kprobe_virtio: "biolatency_flags kprobe vda" => biolatency::flags;
             biolatency_flags_raw_tp_null_blk: "biolatency_flags raw_tp nullb0" => biolatency::flags;
@@ -127,6 +132,8 @@ macro_rules! everywhere {
             bioheat_fentry_virtio: "bioheat_mixed fentry vda" => bioheat::mixed;
             bioheat_tp_btf_virtio: "bioheat_mixed tp_btf vda" => bioheat::mixed;
             bioheat_raw_tp_virtio: "bioheat_mixed raw_tp vda" => bioheat::mixed;
+            bioheat_tracepoint_virtio: "bioheat_mixed tracepoint vda" => bioheat::mixed;
+            bioheat_timed_tracepoint: "bioheat_timed tracepoint" => bioheat::timed;
             bioheat_auto_null_blk: "bioheat_mixed auto nullb0" => bioheat::mixed;
             bioheat_auto_nvme: "bioheat_mixed auto nvme0n1" => bioheat::mixed;
             dump_loaded_kprobe: "dump_loaded kprobe" => dump::loaded;

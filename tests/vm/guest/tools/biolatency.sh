@@ -45,6 +45,30 @@ biolatency_requeued() {
     done
 }
 
+# biolatency_requeued_tracepoint: the same as they are issued, by the tracepoints' records.
+biolatency_requeued_tracepoint() {
+    timed_disk
+    null_disk nullb2 mbps=1
+    start biolatency -d nullb2 --attach tracepoint --json $once
+    direct_read 53 16k nullb2
+    stop
+}
+
+# biolatency_without_types: on a kernel without BTF, requests of three disks, and 53 flushes of one.
+biolatency_without_types() {
+    mkdir -p /tmp/empty
+    mount --bind /tmp/empty /sys/kernel/btf
+    start biolatency -D --json $once
+    for disk in vda nullb0 nvme0n1; do mixed_io $disk; done
+    stop
+    start biolatency -d vda --json $once
+    for _ in $(seq 53); do
+        dd if=/dev/zero of=/dev/vda bs=4k count=1 oflag=direct conv=notrunc,fsync status=none
+    done
+    stop
+    umount /sys/kernel/btf
+}
+
 # biolatency_flags KIND DISK: reads and writes, told apart.
 biolatency_flags() {
     start biolatency --attach "$1" -d "$2" -F -D --json -v $once

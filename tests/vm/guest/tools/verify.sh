@@ -39,6 +39,9 @@ bitesize --attach kprobe -F
 bitesize --attach kprobe --by cgroup
 bitesize --attach tp_btf -F --by uid
 biolatency --attach kprobe -Q
+biolatency --attach tracepoint
+biolatency --attach tracepoint -D -d vda,nullb0
+bioheat --attach tracepoint
 biolatency --attach kprobe -F -D
 biolatency --attach tp_btf -F -D
 funccount vfs_read
