@@ -30,6 +30,8 @@ pub const LATENCIES: MapRef = MapRef(3);
 pub const EPOCH: MapRef = MapRef(4);
 /// The distribution that a new key begins with.
 pub const ZEROS: MapRef = MapRef(5);
+/// By disk, on kernels that report no numbers of hidden disks: the disks' names.
+pub const DISK_NAMES: MapRef = MapRef(6);
 
 /// How latencies are counted together.
 pub const BUCKETS: Buckets = Buckets::Log2;
@@ -195,15 +197,15 @@ pub fn issued(
 
     a.load(r6, u64_at(r1 + argument));
     skip_other_disks(&mut a, options.disks, request, &out);
-    // Of several disks, r8 has the request's.
-    let in_r8 = options.by_disk && options.disks.len() > 1;
+    // Of several disks, or one of unknown number, r8 has the request's.
+    let in_r8 = options.by_disk && !matches!(options.disks, [] | [Disk { hidden: None, .. }]);
     if options.with_key() && !in_r8 {
         a.mov(r8, 0);
     }
     if options.by_disk {
         match options.disks {
             [] => load_disk(&mut a, request, &no_disk),
-            [disk] => a.mov(w8, disk.dev() as i32),
+            [disk] if disk.hidden.is_none() => a.mov(w8, disk.dev() as i32),
             _ => {}
         }
     }

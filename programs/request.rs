@@ -29,7 +29,7 @@ pub fn skip_other_disks(a: &mut Asm, disks: &[Disk], request: &StructRequest, ot
     let StructRequest { access, major, first_minor, .. } = *request;
     match disks {
         [] => {}
-        [disk] => {
+        [disk] if disk.hidden.is_none() => {
             load_gendisk(a, request, other);
             a.read(access, r8, u32_at(r7 + major), other);
             a.jump_if(w8, Ne, disk.major as i32, other);
@@ -37,10 +37,34 @@ pub fn skip_other_disks(a: &mut Asm, disks: &[Disk], request: &StructRequest, ot
             a.jump_if(w8, Ne, disk.minor as i32, other);
         }
         several => {
+            let among = a.label();
             load_disk(a, request, other);
-            skip_unless_among(a, several, w8, other);
+            jump_if_among(a, several, w8, &among);
+            let hidden = several.iter().filter_map(|disk| disk.hidden);
+            for name in hidden {
+                jump_if_named(a, name, request, &among);
+            }
+            a.goto(other);
+            a.place(among);
         }
     }
+}
+
+/// Goes on at `named` if the disk at r7 has this name. Clobbers r0 to r5 and r9.
+#[track_caller]
+fn jump_if_named(a: &mut Asm, name: [u8; 16], request: &StructRequest, named: &impl Target) {
+    let StructRequest { access, disk_name, .. } = *request;
+    let another = a.label();
+    let [first, second] =
+        [0, 8].map(|at| Field { offset: disk_name.offset.map(|offset| offset + at), ..disk_name });
+    let (words, _) = name.as_chunks::<8>();
+    a.read(access, r9, u64_at(r7 + first), &another);
+    a.load_imm64(r1, u64::from_ne_bytes(words[0]));
+    a.jump_if(r9, Ne, r1, &another);
+    a.read(access, r9, u64_at(r7 + second), &another);
+    a.load_imm64(r1, u64::from_ne_bytes(words[1]));
+    a.jump_if(r9, Eq, r1, named);
+    a.place(another);
 }
 
 /// Goes on at `other` unless the record at r1 is of a request of one of these disks. No disk stands for all.
@@ -70,11 +94,17 @@ pub fn skip_records_of_other_disks(
 #[track_caller]
 pub fn skip_unless_among(a: &mut Asm, disks: &[Disk], dev: W, other: &impl Target) {
     let among = a.label();
-    for disk in disks {
-        a.jump_if(dev, Eq, disk.dev() as i32, &among);
-    }
+    jump_if_among(a, disks, dev, &among);
     a.goto(other);
     a.place(among);
+}
+
+/// Goes on at `among` if `dev` is the number of one of these disks.
+#[track_caller]
+fn jump_if_among(a: &mut Asm, disks: &[Disk], dev: W, among: &impl Target) {
+    for disk in disks.iter().filter(|disk| disk.hidden.is_none()) {
+        a.jump_if(dev, Eq, disk.dev() as i32, among);
+    }
 }
 
 /// `r8 = ` the disk of the request in r6, as the kernel numbers it. Goes on at `none`, with r8 as it
@@ -89,9 +119,9 @@ pub fn load_disk(a: &mut Asm, request: &StructRequest, none: &impl Target) {
     a.or(r8, r9);
 }
 
-/// `r7 = ` the `struct gendisk` of the request in r6.
+/// `r7 = ` the `struct gendisk` of the request in r6. Goes on at `none` if it has none. Clobbers r0 to r5.
 #[track_caller]
-fn load_gendisk(a: &mut Asm, request: &StructRequest, none: &impl Target) {
+pub fn load_gendisk(a: &mut Asm, request: &StructRequest, none: &impl Target) {
     let StructRequest { access, disk, .. } = *request;
     let mut from = r6;
     for pointer in disk.iter().flatten() {
@@ -153,8 +183,9 @@ pub mod clobbers {
         let read = blocks::clobbers::read(access);
         match disks {
             [] => Regs::NONE,
-            [_] => Regs::of([r7, r8]).or(read),
-            _ => Regs::of([r7, r8, r9]).or(read),
+            [Disk { hidden: None, .. }] => Regs::of([r7, r8]).or(read),
+            [Disk { hidden: Some(_), .. }, ..] => Regs::of([r1, r7, r8, r9]).or(read),
+            [_, others @ ..] => skip_other_disks(others, access).or(Regs::of([r9])),
         }
     }
 

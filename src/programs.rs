@@ -10,6 +10,8 @@ pub mod biolatency;
 pub mod bitehist;
 #[path = "../programs/bitesize.rs"]
 pub mod bitesize;
+#[path = "../programs/disk_names.rs"]
+pub mod disk_names;
 #[path = "../programs/funccount.rs"]
 pub mod funccount;
 #[path = "../programs/funclatency.rs"]

@@ -450,12 +450,14 @@ fn every_block_that_the_block_tools_share_writes_what_it_declares() {
             disk: [Some(field("q")), Some(field("disk"))],
             major: field("major"),
             first_minor: field("first_minor"),
+            disk_name: field("disk_name"),
             start_time: field("start_time_ns"),
         };
         let [sector, nr_sector, rwbs] = ["sector", "nr_sector", "rwbs"].map(field);
         let place = RecordPlace { dev, sector, nr_sector, rwbs };
-        let disks = [3, 5, 4].map(|minor| Disk { major: 259, minor });
-        for disks in [&disks[..0], &disks[..1], &disks] {
+        let disks = [3, 5, 4].map(|minor| Disk { major: 259, minor, hidden: None });
+        let hidden = [Disk { hidden: Some([1; 16]), ..disks[0] }];
+        for disks in [&disks[..0], &disks[..1], &disks, &hidden] {
             clobbers([], declared::skip_other_disks(disks, access), |a, other| {
                 skip_other_disks(a, disks, &request, other);
             });

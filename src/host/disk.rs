@@ -14,6 +14,9 @@ pub struct Disk {
     pub major: u32,
     /// Device of that driver.
     pub minor: u32,
+    /// The name of a hidden disk whose number the kernel does not report (Linux 5.10 to 5.15), in place of the
+    /// number.
+    pub hidden: Option<[u8; 16]>,
 }
 
 impl Disk {
@@ -22,16 +25,24 @@ impl Disk {
         self.major << 20 | self.minor
     }
 
+    /// The hidden disk of this name, whose number is not known.
+    pub(super) fn hidden(name: &str) -> Option<Disk> {
+        let mut hidden = [0; 16];
+        hidden.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+        // The zero after it is compared too.
+        (name.len() < hidden.len()).then_some(Disk { major: 0, minor: 0, hidden: Some(hidden) })
+    }
+
     /// The disk of this number in the kernel's own form.
     pub fn from_dev(dev: u32) -> Disk {
-        Disk { major: dev >> 20, minor: dev & 0xfffff }
+        Disk { major: dev >> 20, minor: dev & 0xfffff, hidden: None }
     }
 
     /// Reads `MAJOR:MINOR`.
     pub(super) fn parse(text: &str) -> Option<Disk> {
         let (major, minor) = text.split_once(':')?;
         let (major, minor) = (major.parse().ok()?, minor.parse().ok()?);
-        (major < 1 << 12 && minor < 1 << 20).then_some(Disk { major, minor })
+        (major < 1 << 12 && minor < 1 << 20).then_some(Disk { major, minor, hidden: None })
     }
 
     /// The name in /sys of the disk or partition that has this number now and a node in /dev.
@@ -67,6 +78,11 @@ impl DiskNames {
         let number = || format!("{}:{}", disk.major, disk.minor);
         self.names.get(&dev).cloned().unwrap_or_else(number)
     }
+
+    /// Stores a name that a program read in the kernel.
+    pub fn learn(&mut self, dev: u32, name: &str) {
+        self.names.entry(dev).or_insert_with(|| name.to_owned());
+    }
 }
 
 /// Calls `found` with each disk and partition that `/proc/diskstats` lists, hidden disks too, and its name.
@@ -99,7 +115,7 @@ mod tests {
 
     #[test]
     fn numbers_are_read_and_kept_in_the_kernels_form() {
-        let disk = Disk { major: 259, minor: 3 };
+        let disk = Disk { major: 259, minor: 3, hidden: None };
         assert_eq!(Disk::parse("259:3"), Some(disk));
         assert_eq!(Disk::from_dev(disk.dev()), disk);
         for bad in ["", ":", "259", "259:", ":3", "4096:0", "0:1048576", "-1:2", "a:b"] {
@@ -111,7 +127,7 @@ mod tests {
     #[test]
     fn a_removed_disk_keeps_its_name_and_one_never_seen_has_a_number() {
         let mut names = DiskNames::default();
-        let dev = Disk { major: 4095, minor: 1 }.dev();
+        let dev = Disk { major: 4095, minor: 1, hidden: None }.dev();
         {
             let _host = file::hook::install(|path| {
                 assert!(path.ends_with("diskstats"));

@@ -54,6 +54,23 @@ impl Disks {
         &self.numbers
     }
 
+    /// Their numbers, where nothing else tells disks apart.
+    ///
+    /// # Errors
+    /// The kernel does not report the number of one.
+    pub fn in_records(&self) -> Result<&[Disk], Error> {
+        match self.numbers.iter().find_map(|disk| disk.hidden) {
+            None => Ok(&self.numbers),
+            Some(name) => {
+                let name = String::from_utf8_lossy(&name).replace('\0', "");
+                Err(Error::lacking(format!(
+                    "this kernel does not report the number of {name}, which a tracepoint's record has"
+                ))
+                .hint("try: --attach raw_tp"))
+            }
+        }
+    }
+
     /// Their names with commas between; `None` if all disks are wanted.
     pub fn names(&self) -> Option<String> {
         (!self.names.is_empty()).then(|| self.names.join(","))
@@ -162,7 +179,10 @@ fn exact(word: &str) -> Option<String> {
         let found = fs::metadata(word).ok().filter(|_| word.contains('/'));
         let found = found.or_else(|| fs::metadata(Path::new("/dev").join(name)).ok())?;
         let (major, minor) = (libc::major(found.rdev()), libc::minor(found.rdev()));
-        found.file_type().is_block_device().then(|| Disk { major, minor }.sysfs_name())?
+        found
+            .file_type()
+            .is_block_device()
+            .then(|| Disk { major, minor, hidden: None }.sysfs_name())?
     };
     let by_name = || {
         // A slash in a device's name appears as an exclamation mark.
@@ -275,10 +295,17 @@ fn paths(head: &str) -> Vec<String> {
 fn number(name: &str) -> Result<Disk, Error> {
     let text = fs::read_to_string(entry(name).join("dev")).ok();
     let own = text.and_then(|text| Disk::parse(text.trim()));
-    own.or_else(|| hidden_number(name)).ok_or_else(|| {
-        Error::lacking(format!("this kernel does not report the number of the disk {name}"))
-            .hint("leave out -d: all disks are counted, and biolatency -D tells them apart")
-    })
+    let found = own.or_else(|| hidden_number(name)).or_else(|| Disk::hidden(name));
+    found.ok_or_else(|| Error::failed(format!("the disk {name} has no number")))
+}
+
+/// Whether the host has hidden disks whose numbers the kernel does not report.
+pub fn some_lack_numbers() -> bool {
+    let hidden = |name: &String| {
+        fs::read(entry(name).join("hidden")).is_ok_and(|text| text.starts_with(b"1"))
+            && hidden_number(name).is_none()
+    };
+    list(Path::new(BLOCK)).iter().any(hidden)
 }
 
 fn hidden_number(name: &str) -> Option<Disk> {

@@ -26,7 +26,7 @@ mod value;
 pub use call_frame::CallFrame;
 pub use cgroups::Cgroups;
 pub use disk::{Disk, DiskNames};
-pub use disks::{DiskTraffic, Disks};
+pub use disks::{DiskTraffic, Disks, some_lack_numbers};
 pub use expression::{Expression, ExpressionError};
 pub use operations::Operations;
 pub(crate) use probe::Attachment;

@@ -11,6 +11,10 @@ use crate::sys::link::At;
 
 /// A block request as a program's context leads to it.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few of them, and they are copied by value"
+)]
 pub enum Request {
     /// By a pointer to it.
     Struct(StructRequest),
@@ -35,6 +39,8 @@ pub struct StructRequest {
     pub major: Field,
     /// The disk's number, u32.
     pub first_minor: Field,
+    /// The disk's name, 32 bytes.
+    pub disk_name: Field,
     /// When it was made, u64 nanoseconds of the monotonic clock; 0 where the disk's `iostats` is off.
     pub start_time: Field,
 }
@@ -259,6 +265,7 @@ impl StructRequest {
             disk: [Some(field("request", "q")), Some(field("request_queue", "disk"))],
             major: field("gendisk", "major"),
             first_minor: field("gendisk", "first_minor"),
+            disk_name: field("gendisk", "disk_name"),
             start_time: field("request", "start_time_ns"),
         }
     }
@@ -328,14 +335,22 @@ impl<'a> RequestTypes<'a> {
     }
 
     fn place(&mut self, request: &mut StructRequest) -> Result<(), BtfError> {
-        let StructRequest { data_len, cmd_flags, disk, major, first_minor, start_time, .. } =
-            request;
+        let StructRequest {
+            data_len,
+            cmd_flags,
+            disk,
+            major,
+            first_minor,
+            disk_name,
+            start_time,
+            ..
+        } = request;
         // Until 5.15 the request knew its disk.
         let direct = field("request", "rq_disk");
         if self.offset(direct)?.is_some() {
             *disk = [Some(direct), None];
         }
-        let others = [data_len, cmd_flags, major, first_minor, start_time];
+        let others = [data_len, cmd_flags, major, first_minor, disk_name, start_time];
         for field in others.into_iter().chain(disk.iter_mut().flatten()) {
             field.offset = self.offset(*field)?;
         }

@@ -74,7 +74,7 @@ impl Tool for Bioheat {
                 AttachKind::Kprobe | AttachKind::RawTp => AttachKind::RawTp,
                 AttachKind::Fentry | AttachKind::TpBtf => AttachKind::TpBtf,
                 _ => {
-                    let disks = self.options.disks.numbers();
+                    let disks = self.options.disks.in_records()?;
                     return records::plans(
                         types,
                         [

@@ -7,9 +7,11 @@ use super::{Choice, Tool, distribution, records};
 use crate::aggregate::Counters;
 use crate::aggregate::Distributions;
 use crate::error::Error;
-use crate::host::{AttachKind, DiskNames, Disks, KernelTypes, Operations, StructRequest};
-use crate::programs::biolatency::{self as program, EPOCH, LATENCIES, MISSED, missed};
-use crate::programs::request;
+use crate::host::{
+    AttachKind, DiskNames, Disks, KernelTypes, Operations, StructRequest, some_lack_numbers,
+};
+use crate::programs::biolatency::{self as program, DISK_NAMES, EPOCH, LATENCIES, MISSED, missed};
+use crate::programs::{disk_names, request};
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
     Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Setting, Table, Unit, merge,
@@ -62,12 +64,15 @@ pub struct Biolatency {
     operations: OnceCell<Operations>,
     /// Whether the programs meet requests in tracepoints' records.
     by_record: Cell<bool>,
+    /// Whether a program reads the names of disks, since the kernel does not report the numbers of some.
+    learns_names: bool,
 }
 
 impl Biolatency {
     /// The tool, not attached yet.
     pub fn new(options: Options) -> Biolatency {
         Biolatency {
+            learns_names: options.by_disk && some_lack_numbers(),
             options,
             disk_names: RefCell::default(),
             latencies: Distributions::new(&program::BUCKETS),
@@ -192,10 +197,14 @@ impl Tool for Biolatency {
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        match self.by_record.get() {
-            true => program::record_maps(&self.programs()),
-            false => program::maps(&self.programs()),
+        if self.by_record.get() {
+            return program::record_maps(&self.programs());
         }
+        let mut maps = program::maps(&self.programs());
+        if self.learns_names {
+            maps.push(disk_names::map());
+        }
+        maps
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
@@ -203,9 +212,10 @@ impl Tool for Biolatency {
             true => vec![AttachKind::Tracepoint],
             false => self.options.attach.kinds(&AttachKind::CHEAPEST),
         };
-        vec![Group::new(kinds, |kind, types| {
+        let mut groups = vec![Group::new(kinds, |kind, types| {
             let options = self.programs();
             if kind == AttachKind::Tracepoint {
+                self.options.disks.in_records()?;
                 return records::plans(
                     types,
                     [
@@ -229,7 +239,16 @@ impl Tool for Biolatency {
                 Plan::new("request_end", complete, end),
                 Plan::new("request_start", issue, start),
             ])
-        })]
+        })];
+        if self.learns_names && !self.by_record.get() {
+            groups.push(Group::new(vec![AttachKind::TpBtf, AttachKind::RawTp], |kind, types| {
+                let ([(attach, request)], _) =
+                    StructRequest::find_with_cmpxchg([request::issue(kind)], types, true)?;
+                let program = disk_names::program(&request, DISK_NAMES)?;
+                Ok(vec![Plan::new("disk_names", attach, program)])
+            }));
+        }
+        groups
     }
 
     fn begin(&mut self, session: &Session) -> Result<(), Error> {
@@ -242,6 +261,16 @@ impl Tool for Biolatency {
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
         let measured = self.latencies.read(session.map(LATENCIES)?, session.map(EPOCH)?)?;
         let unit = Biolatency::unit(&self.options);
+        if self.learns_names && !self.by_record.get() {
+            let (names, known) = (session.map(DISK_NAMES)?, self.disk_names.get_mut());
+            for (dev, _) in measured.iter().map(|measured| program::key(&measured.key)) {
+                let mut name = [0; disk_names::NAME as usize];
+                if names.lookup(&dev.to_ne_bytes(), &mut name).is_ok_and(|found| found) {
+                    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+                    known.learn(dev, &String::from_utf8_lossy(&name[..end]));
+                }
+            }
+        }
         let rows = measured.iter().map(|measured| {
             let labels = self.label_values(&measured.key);
             distribution::row(labels, &self.buckets, unit, measured)

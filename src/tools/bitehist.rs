@@ -58,7 +58,10 @@ impl Tool for Bitehist {
 
     fn groups(&self) -> Vec<Group<'_>> {
         vec![Group::new(self.options.attach.kinds(&AttachKind::AUTO), |kind, types| {
-            let disks = self.options.disks.numbers();
+            let disks = match kind {
+                AttachKind::Tracepoint => self.options.disks.in_records()?,
+                _ => self.options.disks.numbers(),
+            };
             let (attach, request) = Request::find(request::issue(kind), types, !disks.is_empty())?;
             // Bucket 0 reaches to twice the unit: two kilobytes, or half of one.
             let shift = if self.options.bytes { 8 } else { 10 };

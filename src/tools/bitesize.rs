@@ -179,7 +179,10 @@ impl Tool for Bitesize {
                     let _ = self.operations.set(Operations::find(types)?);
                 }
             }
-            let disks = self.options.disks.numbers();
+            let disks = match kind {
+                AttachKind::Tracepoint => self.options.disks.in_records()?,
+                _ => self.options.disks.numbers(),
+            };
             let issue = Issue::find(request::issue(kind), types, !disks.is_empty())?;
             let options = program::Options {
                 disks,

@@ -35,7 +35,7 @@ fn kprobe() {
 fn typed() {
     let request = through(0, Access::Typed, true);
     check("typed", true, &request, &request, &[]);
-    check("typed-disk", true, &request, &request, &[Disk { major: 259, minor: 3 }]);
+    check("typed-disk", true, &request, &request, &[Disk { major: 259, minor: 3, hidden: None }]);
 }
 
 #[test]
@@ -50,7 +50,8 @@ fn probed() {
 fn by_record() {
     let maps = bioheat::record_maps();
     let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();
-    let disks = [Disk { major: 259, minor: 3 }, Disk { major: 8, minor: 16 }];
+    let disks =
+        [Disk { major: 259, minor: 3, hidden: None }, Disk { major: 8, minor: 16, hidden: None }];
     for (name, program) in [
         ("issue", bioheat::issue_by_record(&place(), &disks)),
         ("requeue", bioheat::give_back_by_record(&place(), &[])),

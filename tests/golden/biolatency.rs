@@ -43,10 +43,11 @@ fn kprobe() {
 #[test]
 fn typed() {
     let request = through(0, Access::Typed, true);
-    let disks = &[Disk { major: 259, minor: 3 }];
+    let disks = &[Disk { major: 259, minor: 3, hidden: None }];
     check("typed", true, &request, &request, USECS);
     check("typed-disk", true, &request, &request, Options { by_disk: true, disks, ..USECS });
-    let disks = &[Disk { major: 259, minor: 3 }, Disk { major: 8, minor: 16 }];
+    let disks =
+        &[Disk { major: 259, minor: 3, hidden: None }, Disk { major: 8, minor: 16, hidden: None }];
     check("typed-disks", true, &request, &request, Options { by_disk: true, disks, ..USECS });
     check(
         "typed-queued",
@@ -80,7 +81,7 @@ fn by_record() {
         super::check(&format!("biolatency-record{name}-end"), &end, &maps);
     };
     check("", USECS);
-    let disks = &[Disk { major: 259, minor: 3 }];
+    let disks = &[Disk { major: 259, minor: 3, hidden: None }];
     check("-disk", Options { by_disk: true, disks, ..USECS });
     let maps = biolatency::record_maps(&USECS);
     let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();

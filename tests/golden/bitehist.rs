@@ -13,9 +13,15 @@ fn check(name: &str, request: &Request, options: Options<'_>) {
 }
 
 const KBYTES: Options<'_> = Options { shift: 10, disks: &[] };
-const ONE_DISK: Options<'_> = Options { shift: 10, disks: &[Disk { major: 259, minor: 3 }] };
-const TWO_DISKS: Options<'_> =
-    Options { shift: 10, disks: &[Disk { major: 259, minor: 3 }, Disk { major: 8, minor: 16 }] };
+const ONE_DISK: Options<'_> =
+    Options { shift: 10, disks: &[Disk { major: 259, minor: 3, hidden: None }] };
+const TWO_DISKS: Options<'_> = Options {
+    shift: 10,
+    disks: &[
+        Disk { major: 259, minor: 3, hidden: None },
+        Disk { major: 8, minor: 16, hidden: None },
+    ],
+};
 
 #[test]
 fn kprobe() {
@@ -34,6 +40,15 @@ fn typed() {
     check("bitehist-typed", &Request::Struct(through(0, Access::Typed, true)), KBYTES);
     check("bitehist-typed-disk", &Request::Struct(through(0, Access::Typed, true)), ONE_DISK);
     check("bitehist-typed-disks", &Request::Struct(through(0, Access::Typed, true)), TWO_DISKS);
+}
+
+/// Linux 5.10 to 5.15 do not report its number.
+#[test]
+fn hidden() {
+    let hidden = Some(*b"nvme0c0n1\0\0\0\0\0\0\0");
+    let disks = &[Disk { major: 0, minor: 0, hidden }, Disk { major: 8, minor: 16, hidden: None }];
+    let options = Options { shift: 10, disks };
+    check("bitehist-typed-hidden", &Request::Struct(through(0, Access::Typed, true)), options);
 }
 
 #[test]

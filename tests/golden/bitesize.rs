@@ -62,7 +62,7 @@ fn tracepoint() {
 
 #[test]
 fn filters() {
-    let disks = &[Disk { major: 259, minor: 3 }];
+    let disks = &[Disk { major: 259, minor: 3, hidden: None }];
     let options = Options { disks, pid: Some(4242), comm: Some(DD), by: Key::Uid, ..ALL };
     check_submission("bitesize-filters-submit", &typed(), options);
     check("bitesize-filters", &typed(), options);

@@ -32,6 +32,7 @@ fn through(argument: i32, access: Access, placed: bool) -> StructRequest {
         ],
         major: field("gendisk", "major", 0, placed),
         first_minor: field("gendisk", "first_minor", 4, placed),
+        disk_name: field("gendisk", "disk_name", 12, placed),
         start_time: field("request", "start_time_ns", 104, placed),
     }
 }

@@ -113,6 +113,19 @@ pub fn requeued(outcome: &Outcome) {
     assert!(average(issued) < average(queued) / 2.0, "{issued} {queued}");
 }
 
+/// The requests of a multipath disk are those of its path, which has a name on each kernel.
+pub fn paths(outcome: &Outcome) {
+    let lines = outcome.intervals();
+    assert_eq!(lines.len(), 3, "{}", outcome.stdout);
+    for (line, expected) in lines.iter().zip([2, 2, 1]) {
+        let disks: Vec<_> = rows(line).iter().map(|row| &row["labels"]["disk"]).collect();
+        assert_eq!(disks, ["nvme1c1n1", "vda"][..expected], "{line}");
+        for row in rows(line) {
+            assert_eq!(count(row), MIXED, "{line}");
+        }
+    }
+}
+
 /// The same number of requests on each disk.
 pub fn by_disk(outcome: &Outcome) {
     let line = outcome.interval();

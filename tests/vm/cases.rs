@@ -72,6 +72,7 @@ macro_rules! everywhere {
             biolatency_flags_raw_tp_null_blk: "biolatency_flags raw_tp nullb0" => biolatency::flags;
             biolatency_flags_tp_btf_nvme: "biolatency_flags tp_btf nvme0n1" => biolatency::flags;
             biolatency_beyond: "biolatency_beyond" => biolatency::beyond;
+            biolatency_paths: "biolatency_paths" => biolatency::paths;
             biolatency_by_disk: "biolatency_by_disk" => biolatency::by_disk;
             biolatency_flush: "biolatency_flush" => biolatency::flush;
             biolatency_sum_over_intervals: "biolatency_intervals" => biolatency::intervals;
@@ -90,6 +91,8 @@ macro_rules! everywhere {
             bitehist_tracepoint_virtio: "bitehist_mixed tracepoint vda" => bitehist::mixed;
             bitehist_tracepoint_null_blk: "bitehist_mixed tracepoint nullb0" => bitehist::mixed;
             bitehist_tracepoint_nvme: "bitehist_mixed tracepoint nvme0n1" => bitehist::mixed;
+            bitehist_kprobe_multipath: "bitehist_mixed kprobe nvme1n1" => bitehist::mixed;
+            bitehist_tp_btf_multipath: "bitehist_mixed tp_btf nvme1n1" => bitehist::mixed;
             bitehist_auto_virtio: "bitehist_mixed auto vda" => bitehist::mixed_by_kprobe;
             bitehist_ctrl_c: "bitehist_mixed auto vda INT" => bitehist::mixed;
             bitehist_all_disks: "bitehist_all_disks" => bitehist::mixed_thrice;

@@ -56,7 +56,7 @@ pub fn write_initramfs(base: &Path, files: &Path, into: &Path) -> io::Result<()>
 /// Runs the guest that has its initramfs in the folder `work` to its end or to the limit, and says
 /// which it was.
 pub fn run(vmlinuz: &Path, work: &Path, machine: &Machine<'_>) -> io::Result<String> {
-    for disk in ["virtio.img", "nvme.img"] {
+    for disk in ["virtio.img", "nvme.img", "paths.img"] {
         fs::File::create(work.join(disk))?.set_len(64 << 20)?;
     }
     // QEMU ends with the thread that waits for it.
@@ -74,6 +74,11 @@ pub fn run(vmlinuz: &Path, work: &Path, machine: &Machine<'_>) -> io::Result<Str
         .args(["-device", "virtio-blk-pci,drive=virtio"])
         .args(["-drive", "if=none,id=nvme,format=raw,cache=unsafe,file=nvme.img"])
         .args(["-device", "nvme,drive=nvme,serial=nvme"])
+        // A disk that may have several paths: its requests go to a hidden disk.
+        .args(["-drive", "if=none,id=paths,format=raw,cache=unsafe,file=paths.img"])
+        .args(["-device", "nvme-subsys,id=paths"])
+        .args(["-device", "nvme,serial=paths,subsys=paths,id=path"])
+        .args(["-device", "nvme-ns,drive=paths,bus=path,shared=on"])
         .args(["-chardev", "file,id=results,path=results.tar"])
         .args(["-device", "virtio-serial-pci"])
         .args(["-device", "virtserialport,chardev=results,name=results"])

@@ -11,13 +11,20 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
 while read -r module; do
+    # The two NVMe disks have the same names each time if their driver finds them one after the other.
+    case $module in nvme) echo 0 >/sys/bus/pci/drivers_autoprobe ;; esac
     # One null_blk of 1 GB that does nothing, at once.
     case $module in null_blk) parameters="nr_devices=1 gb=1" ;; *) parameters= ;; esac
     # shellcheck disable=SC2086 # the parameters are several words
     insmod "/mod/$module.ko" $parameters || echo "insmod $module failed"
 done </mod/order
+for device in /sys/bus/pci/devices/*; do
+    case $(cat "$device/class") in 0x0108*) echo "${device##*/}" >/sys/bus/pci/drivers_probe ;; esac
+done
+echo 1 >/sys/bus/pci/drivers_autoprobe
+while [ ! -e /sys/block/nvme0n1 ] || [ ! -e /sys/block/nvme1n1 ]; do usleep 20000; done
 # A request made is a request counted: none may be merged with its neighbour.
-for disk in vda nullb0 nvme0n1; do echo 2 >/sys/block/$disk/queue/nomerges; done
+for disk in vda nullb0 nvme0n1 nvme1c1n1; do echo 2 >/sys/block/$disk/queue/nomerges; done
 mount -t debugfs debug /sys/kernel/debug
 mount -t tracefs trace /sys/kernel/tracing
 

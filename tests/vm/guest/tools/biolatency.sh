@@ -112,6 +112,17 @@ biolatency_by_disk() {
     stop
 }
 
+# biolatency_paths: a multipath disk and another one, by the kernel's names: all disks, the two, and one path.
+biolatency_paths() {
+    for disks in "" "-d nvme1n1,vda" "-d nvme1c1n1"; do
+        # shellcheck disable=SC2086 # an option or none
+        start biolatency -D --json $disks $once
+        mixed_io nvme1n1
+        mixed_io vda
+        stop
+    done
+}
+
 # biolatency_flush: 53 writes each of which waits until the disk has written it.
 biolatency_flush() {
     start biolatency -d vda --json $once
