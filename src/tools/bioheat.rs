@@ -75,14 +75,17 @@ impl Tool for Bioheat {
                 AttachKind::Fentry | AttachKind::TpBtf => AttachKind::TpBtf,
                 _ => {
                     let disks = self.options.disks.in_records()?;
-                    return records::plans(
-                        types,
-                        [
-                            &|place| program::issue_by_record(place, disks),
-                            &|place| program::give_back_by_record(place, disks),
-                            &|place| program::complete_by_record(place, disks),
-                        ],
-                    );
+                    let [(issue, issued), (requeue, given_back), (complete, completed)] =
+                        records::find(types)?;
+                    let end = program::complete_by_record(&completed, disks)?;
+                    let given_back = program::give_back_by_record(&given_back, disks)?;
+                    let start = program::issue_by_record(&issued, disks)?;
+                    // The end first, as below.
+                    return Ok(vec![
+                        Plan::new("complete", complete, end),
+                        Plan::new("requeue", requeue, given_back),
+                        Plan::new("issue", issue, start),
+                    ]);
                 }
             };
             let disks = self.options.disks.numbers();

@@ -216,14 +216,17 @@ impl Tool for Biolatency {
             let options = self.programs();
             if kind == AttachKind::Tracepoint {
                 self.options.disks.in_records()?;
-                return records::plans(
-                    types,
-                    [
-                        &|place| program::issued_by_record(place, options),
-                        &|place| program::given_back_by_record(place, options),
-                        &|place| program::completed_by_record(place, options),
-                    ],
-                );
+                let [(issue, issued), (requeue, given_back), (complete, completed)] =
+                    records::find(types)?;
+                let end = program::completed_by_record(&completed, options)?;
+                let given_back = program::given_back_by_record(&given_back, options)?;
+                let start = program::issued_by_record(&issued, options)?;
+                // The end first, as below.
+                return Ok(vec![
+                    Plan::new("request_end", complete, end),
+                    Plan::new("request_requeue", requeue, given_back),
+                    Plan::new("request_start", issue, start),
+                ]);
             }
             if options.by_flags && self.operations.get().is_none() {
                 let _ = self.operations.set(Operations::find(types)?);

@@ -2,33 +2,17 @@
 
 use crate::error::Error;
 use crate::host::{KernelTypes, RecordPlace, Tracepoint};
-use crate::insn::{AsmError, Program};
 use crate::programs::record::TRACEPOINTS;
-use crate::run::Plan;
 
-/// Makes a program for a tracepoint whose record has a request's place like this.
-type Make<'a> = &'a dyn Fn(&RecordPlace) -> Result<Program, AsmError>;
-
-/// The programs where requests begin, are given back and end, which these functions make.
+/// The tracepoints where requests begin, are given back and end, each with the places in its record.
 ///
 /// # Errors
-/// The kernel's types cannot be read, or a program cannot be made.
-pub(super) fn plans(
-    types: &KernelTypes,
-    [issued, given_back, completed]: [Make<'_>; 3],
-) -> Result<Vec<Plan>, Error> {
+/// The kernel's types cannot be read.
+pub(super) fn find(types: &KernelTypes) -> Result<[(Tracepoint, RecordPlace); 3], Error> {
+    let find =
+        |name| Ok::<_, Error>((Tracepoint::new("block", name), RecordPlace::find(name, types)?));
     let [issue, requeue, complete] = TRACEPOINTS;
-    // The end first: otherwise starts would be stored that nobody ends.
-    let programs = [
-        ("request_end", complete, completed),
-        ("request_requeue", requeue, given_back),
-        ("request_start", issue, issued),
-    ];
-    let plan = |(name, tracepoint, program): (&str, &'static str, Make<'_>)| {
-        let program = program(&RecordPlace::find(tracepoint, types)?)?;
-        Ok(Plan::new(name, Tracepoint::new("block", tracepoint), program))
-    };
-    programs.into_iter().map(plan).collect()
+    Ok([find(issue)?, find(requeue)?, find(complete)?])
 }
 
 /// The words for requests that ended where several were under way.
