@@ -11,6 +11,8 @@ use crate::plain;
 pub enum CheckState {
     /// It is there, and works.
     Ok,
+    /// A part of it works.
+    InPart,
     /// It is not there, or does not work.
     Missing,
     /// It could not be found out, for want of a privilege.
@@ -22,6 +24,7 @@ impl CheckState {
     pub fn word(self) -> &'static str {
         match self {
             CheckState::Ok => "ok",
+            CheckState::InPart => "in part",
             CheckState::Missing => "missing",
             CheckState::CannotTell => "cannot tell",
         }
@@ -31,7 +34,7 @@ impl CheckState {
         match self {
             CheckState::Ok => "\x1b[32m",
             CheckState::Missing => "\x1b[31m",
-            CheckState::CannotTell => "\x1b[33m",
+            CheckState::InPart | CheckState::CannotTell => "\x1b[33m",
         }
     }
 }
@@ -43,7 +46,7 @@ pub struct Check {
     pub name: String,
     /// Whether it is there.
     pub state: CheckState,
-    /// What was found, or why nothing was.
+    /// What was found, or why nothing was, in lines.
     pub found: String,
     /// How to get it, if it is missing.
     pub remedy: Option<String>,
@@ -85,9 +88,12 @@ impl fmt::Display for Checklist<'_> {
                 let word = check.state.word();
                 let (on, off) =
                     if self.colour { (check.state.colour(), "\x1b[0m") } else { ("", "") };
-                let (name, found) = (plain::line(&check.name), plain::line(&check.found));
-                let line = format!("  {on}{word:<11}{off}  {name:<width$}  {found}");
+                let name = plain::line(&check.name);
+                let mut found = check.found.lines().map(plain::line);
+                let first = found.next().unwrap_or_default();
+                let line = format!("  {on}{word:<11}{off}  {name:<width$}  {first}");
                 writeln!(f, "{}", line.trim_end())?;
+                found.try_for_each(|line| writeln!(f, "{below}{line}"))?;
                 if let Some(remedy) = &check.remedy {
                     writeln!(f, "{below}{}", plain::lines(remedy))?;
                 }

@@ -35,7 +35,10 @@ fn what_works_here_is_ok_and_kprobes_are_missing_where_they_are() {
         ("attach kinds", "raw_tp"),
         ("attach kinds", "tp_btf"),
         ("attach kinds", "uprobe"),
+        ("attach kinds", "uprobe.multi"),
+        ("privileges", "PID namespace"),
         ("helpers", "probe_read_kernel"),
+        ("helpers", "get_ns_current_pid_tgid"),
         ("maps", "hash"),
         ("tools", "bitehist"),
     ] {
@@ -96,9 +99,49 @@ fn what_is_hidden_is_missing_with_its_remedy() {
     says(&report, "attach kinds", "raw_tp", "ok");
     // Neither the request's size nor the tracepoint's number can be found out.
     says(&report, "tools", "bitehist", "missing");
-    // This one asks nothing of a request but its address.
-    says(&report, "tools", "bioheat", "ok");
+    // This one asks nothing of a request but its address, unless for its disk.
+    says(&report, "tools", "bioheat", "in part");
     assert_eq!(output.code, Some(0), "{}", output.stderr);
+}
+
+/// What a tool does by tracepoints or in user functions needs no kprobes, no fentry and no BTF.
+#[test]
+#[ignore = "needs root to hide BTF: run tests/run"]
+fn a_tool_of_which_a_part_works_is_not_missing() {
+    tool::with_tracefs();
+    let hide = "mount -t tmpfs none /sys/kernel/btf; ";
+    let output = tool::shell(&format!("unshare -m sh -c '{hide} $RAWBPF doctor --json'"));
+    let report = report(&output);
+    says(&report, "tools", "bioheat", "in part");
+    let found = report["tools"]["bioheat"]["found"].as_str().unwrap();
+    assert!(found.starts_with("raw_tp block_rq_complete"), "{found}");
+    assert!(found.contains("\nnot -d: "), "{found}");
+    if has_kprobes() {
+        return;
+    }
+    for name in ["funccount", "argdist"] {
+        says(&report, "tools", name, "in part");
+        let found = report["tools"][name]["found"].as_str().unwrap();
+        for line in ["tracepoints: ", "user functions: uprobe.multi", "not functions: "] {
+            assert!(found.contains(line), "{name}: {found}");
+        }
+    }
+    says(&report, "tools", "funclatency", "in part");
+}
+
+#[test]
+#[ignore = "needs root for a namespace: run tests/run"]
+fn the_pid_namespace_is_reported() {
+    let found = |before: &str| {
+        let output = tool::shell(&format!("{before} $RAWBPF doctor --json"));
+        let check = &report(&output)["privileges"]["PID namespace"];
+        check["found"].as_str().unwrap().to_owned()
+    };
+    assert!(found("unshare -p -f --mount-proc").starts_with("one of its own"));
+    let here = std::fs::read_link("/proc/self/ns/pid").unwrap();
+    if here.to_str() == Some("pid:[4026531836]") {
+        assert_eq!(found(""), "the host's own");
+    }
 }
 
 #[test]

@@ -23,10 +23,17 @@ pub fn check(name: impl Into<String>, tried: Result<String, Error>) -> Check {
             name,
             state: CheckState::Missing,
             found: error.what,
-            remedy: error.hint,
+            remedy: error.hint.and_then(|hint| elsewhere(&hint)),
             detail: error.detail,
         },
     }
+}
+
+/// A remedy without the advice to look at this very report.
+fn elsewhere(hint: &str) -> Option<String> {
+    let other = hint.split("see what works here: rawbpf doctor").next()?;
+    let other = other.trim_end_matches("or ").trim_end_matches([';', ' ']);
+    (!other.is_empty()).then(|| other.to_owned())
 }
 
 /// A check that could not be made, and why.

@@ -45,11 +45,12 @@ pub fn load_for(
 }
 
 /// The helpers that tools call.
-const HELPERS: [Helper; 8] = [
+const HELPERS: [Helper; 9] = [
     PROBE_READ_KERNEL,
     PROBE_READ_USER,
     KTIME_GET_NS,
     GET_CURRENT_PID_TGID,
+    GET_NS_CURRENT_PID_TGID,
     GET_CURRENT_UID_GID,
     GET_CURRENT_COMM,
     GET_CURRENT_CGROUP_ID,
@@ -66,6 +67,11 @@ pub fn helpers() -> Vec<Check> {
             }
             a.mov(r2, 16);
             a.mov(r3, 0);
+            if helper == GET_NS_CURRENT_PID_TGID {
+                a.mov(r3, fp);
+                a.add(r3, -8);
+                a.mov(r4, 8);
+            }
             a.call(helper);
         });
         let (major, minor) = helper.since;

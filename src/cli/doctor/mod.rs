@@ -49,14 +49,16 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let mut held = Held::new();
     // First, since any other map or program would lift the limit.
     let memlock = privileges::memlock();
+    let attach = attach::checks(&types, &mut held);
+    let tools = tools::checks(&types, &mut held, &attach);
     let groups = [
         CheckGroup { title: "kernel", checks: kernel::checks() },
         CheckGroup { title: "privileges", checks: privileges::checks(memlock) },
-        CheckGroup { title: "attach kinds", checks: attach::checks(&types, &mut held) },
+        CheckGroup { title: "attach kinds", checks: attach },
         CheckGroup { title: "helpers", checks: features::helpers() },
         CheckGroup { title: "instructions", checks: features::instructions() },
         CheckGroup { title: "maps", checks: maps::checks() },
-        CheckGroup { title: "tools", checks: tools::checks(&types, &mut held) },
+        CheckGroup { title: "tools", checks: tools },
     ];
     let colour = colored(&io::stdout());
     let mut out = Stdout::styled(colour);
@@ -70,9 +72,10 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 
 /// Whether a tool can run.
 fn verdict(tools: &[Check]) -> Result<(), Stop> {
-    match tools.iter().all(|tool| tool.state != CheckState::Ok) {
-        false => Ok(()),
-        true => Err(Stop::Error(refusal::privilege().unwrap_or_else(|| {
+    let runs = |tool: &Check| matches!(tool.state, CheckState::Ok | CheckState::InPart);
+    match tools.iter().any(runs) {
+        true => Ok(()),
+        false => Err(Stop::Error(refusal::privilege().unwrap_or_else(|| {
             Error::lacking("no tool can run on this host: the report above shows why")
         }))),
     }
@@ -186,12 +189,14 @@ mod tests {
             ("/proc/self/uid_map", "0 100000 65536\n"),
             ("/proc/sys/kernel/kptr_restrict", "2\n"),
             ("/proc/sys/kernel/perf_event_paranoid", "2\n"),
+            ("/proc/sys/kernel/ftrace_enabled", "0\n"),
         ]);
         let checks = privileges::checks(cannot_tell("RLIMIT_MEMLOCK", ""));
         says(&checks, "capabilities", CheckState::Ok, "");
         says(&checks, "user namespace", CheckState::Missing, "outside of the container");
         says(&checks, "kptr_restrict", CheckState::Missing, "sysctl kernel.kptr_restrict=1");
         says(&checks, "perf_event_paranoid", CheckState::Ok, "");
+        says(&checks, "ftrace_enabled", CheckState::Missing, "sysctl kernel.ftrace_enabled=1");
         assert!(!checks.iter().any(|check| check.name == "bpf_stats_enabled"));
     }
 

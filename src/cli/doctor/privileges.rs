@@ -1,5 +1,7 @@
 //! The privileges of this process, and the host's settings that restrict tracing.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::sys::resource::{Resource::RLIMIT_MEMLOCK, getrlimit, setrlimit};
@@ -13,7 +15,7 @@ use crate::view::checks::{Check, CheckState};
 
 /// All checks of privileges. `memlock` is the result of [`memlock`].
 pub fn checks(memlock: Check) -> Vec<Check> {
-    let mut checks = vec![capabilities(), user_namespace(), lockdown(), memlock];
+    let mut checks = vec![capabilities(), user_namespace(), pid_namespace(), lockdown(), memlock];
     checks.extend(SYSCTLS.iter().filter_map(Sysctl::check));
     if has_kprobes() {
         checks.push(kprobes_enabled());
@@ -36,6 +38,16 @@ fn capabilities() -> Check {
             remedy: error.hint,
             detail: None,
         },
+    }
+}
+
+fn pid_namespace() -> Check {
+    /// The inode of the host's first one, which is part of the kernel's interface.
+    const FIRST: u64 = 0xefff_fffc;
+    match fs::metadata("/proc/self/ns/pid").map(|namespace| namespace.ino()) {
+        Ok(FIRST) => check("PID namespace", Ok("the host's own".into())),
+        Ok(_) => check("PID namespace", Ok("one of its own, with its own numbers".into())),
+        Err(error) => cannot_tell("PID namespace", error.to_string()),
     }
 }
 
@@ -96,7 +108,7 @@ struct Sysctl {
     meaning: fn(i64) -> Result<&'static str, (&'static str, &'static str)>,
 }
 
-const SYSCTLS: [Sysctl; 4] = [
+const SYSCTLS: [Sysctl; 5] = [
     Sysctl {
         name: "perf_event_paranoid",
         path: "/proc/sys/kernel/perf_event_paranoid",
@@ -120,6 +132,17 @@ const SYSCTLS: [Sysctl; 4] = [
             2.. => Err((
                 "the kernel hides its addresses from everybody",
                 "try: sudo sysctl kernel.kptr_restrict=1",
+            )),
+            _ => Ok(""),
+        },
+    },
+    Sysctl {
+        name: "ftrace_enabled",
+        path: "/proc/sys/kernel/ftrace_enabled",
+        meaning: |level| match level {
+            0 => Err((
+                "fentry programs, and kprobes at the beginning of functions, are never hit",
+                "try: sudo sysctl kernel.ftrace_enabled=1",
             )),
             _ => Ok(""),
         },
