@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use clap::Command;
-use clap_complete::{Shell, generate_to};
 use clap_mangen::Man;
+use rawbpf::cli::{Shell, script};
 
 fn main() -> io::Result<()> {
     let Some(folder) = std::env::args_os().nth(1) else {
@@ -29,8 +29,10 @@ pub fn write(folder: &Path) -> io::Result<()> {
     for subcommand in command.get_subcommands() {
         page(subcommand, folder)?;
     }
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        generate_to(shell, &mut rawbpf::cli::command(), "rawbpf", folder)?;
+    for (shell, file) in
+        [(Shell::Bash, "rawbpf.bash"), (Shell::Zsh, "_rawbpf"), (Shell::Fish, "rawbpf.fish")]
+    {
+        fs::write(folder.join(file), script(shell, rawbpf::cli::command()))?;
     }
     Ok(())
 }
@@ -70,6 +72,7 @@ fn overhead(command: &Command) -> &'static str {
         "list" => LISTS,
         "verify" => VERIFIES,
         "doctor" => NO_OVERHEAD,
+        "completions" => NONE,
         _ if traces(command) => OVERHEAD,
         other => panic!("the overhead of {other} is not described"),
     }
@@ -138,8 +141,8 @@ million instructions.";
 const LISTS: &str = "\
 Nothing is loaded. Each object in the kernel and the file descriptors of
 each process are read: some 20 ms for a hundred processes. During the
-seconds of --stats, the kernel times each run of every program, which adds
-some 40 ns to a run.";
+seconds of --stats and as long as --live runs, the kernel times each run of
+every program, which adds some 40 ns to a run.";
 
 const NO_OVERHEAD: &str = "\
 It attaches programs of two instructions to places that are hardly ever
@@ -150,6 +153,8 @@ removes a uprobe, a tracepoint and two kprobes.";
 const NOTHING_LOADED: &str = "\
 None: it loads nothing into the kernel and needs no privilege. A text of a
 hundred thousand instructions takes some tenths of a second.";
+
+const NONE: &str = "None: it loads nothing into the kernel and needs no privilege.";
 
 const EXIT_STATUS: &str = "\
 0    success

@@ -62,7 +62,7 @@ fn own((one, two): (&str, &str)) -> (String, String) {
 #[test]
 fn what_attaches_nothing_does_not_claim_to() {
     let folder = written("overhead");
-    for name in ["asm", "dump", "lesson", "list", "verify"] {
+    for name in ["asm", "completions", "dump", "lesson", "list", "verify"] {
         let page = fs::read_to_string(folder.join(format!("rawbpf-{name}.1"))).unwrap();
         assert!(!page.contains("It attaches"), "{name}");
     }
@@ -87,13 +87,36 @@ fn bash_takes_the_completions() {
     let script = written("bash").join("rawbpf.bash");
     let check = Command::new("bash").arg("-n").arg(&script).output().unwrap();
     assert!(check.status.success() && check.stderr.is_empty(), "{check:?}");
-    let complete = format!(
-        "source {}; COMP_WORDS=(rawbpf bitehist --at); COMP_CWORD=2; \
-         _rawbpf rawbpf --at bitehist; echo ${{COMPREPLY[@]}}",
-        script.display()
-    );
-    let offered = Command::new("bash").args(["-c", &complete]).output().unwrap();
-    assert_eq!(String::from_utf8(offered.stdout).unwrap(), "--attach\n");
+    let printed = Command::new(env!("CARGO_BIN_EXE_rawbpf")).args(["completions", "bash"]).output();
+    assert_eq!(printed.unwrap().stdout, fs::read(&script).unwrap());
+}
+
+/// As one has typed them, the cursor being in the last word.
+fn offered(words: &[&str]) -> Vec<String> {
+    let script = "source <(\"$RAWBPF\" completions bash); COMP_WORDS=(\"$@\"); \
+                  COMP_CWORD=$(($# - 1)); _rawbpf; printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let output = Command::new("bash")
+        .args(["-c", script, "bash"])
+        .args(words)
+        .env("RAWBPF", env!("CARGO_BIN_EXE_rawbpf"))
+        .output()
+        .unwrap();
+    assert!(output.stderr.is_empty(), "{words:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn commands_options_and_values_are_completed() {
+    assert_eq!(offered(&["rawbpf", "biteh"]), ["bitehist"]);
+    assert_eq!(offered(&["rawbpf", "bitehist", "--sum"]), ["--summary"]);
+    assert_eq!(offered(&["rawbpf", "bitehist", "--attach", "tp"]), ["tp_btf"]);
+    assert_eq!(offered(&["rawbpf", "list", "pro"]), ["programs"]);
+    assert_eq!(offered(&["rawbpf", "list", "--sort", "me"]), ["memory"]);
+    assert_eq!(offered(&["rawbpf", "completions", "z"]), ["zsh"]);
+    assert_eq!(offered(&["rawbpf", "help", "doc"]), ["doctor"]);
+    // A file, which bash itself completes.
+    assert_eq!(offered(&["rawbpf", "bitehist", "--btf", "x"]), [""]);
+    assert!(offered(&["rawbpf", ""]).len() >= subcommands().len());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::distribution::DistributionOptions;
-use super::options::{TraceOptions, attach_kind_anywhere, whole};
+use super::options::{ATTACHING, TraceOptions, attach_kind_anywhere, whole};
 use super::tables::TablePrinter;
 use super::trace::TracedTool;
 use crate::error::Error;
@@ -50,7 +50,7 @@ pub struct Options {
     /// tracepoint (arg0), tracepoint for one of its fields; uprobe.multi or uprobe for a function of an
     /// executable or library. auto tries them in this order
     #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
-    #[arg(value_parser = attach_kind_anywhere())]
+    #[arg(value_parser = attach_kind_anywhere(), help_heading = ATTACHING)]
     attach: Choice,
 }
 

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::distribution::DistributionOptions;
-use super::options::{TraceOptions, attach_kind_anywhere, whole};
+use super::options::{ATTACHING, TraceOptions, attach_kind_anywhere, whole};
 use super::tables::TablePrinter;
 use super::trace::TracedTool;
 use crate::error::Error;
@@ -42,7 +42,7 @@ pub struct Options {
     /// How to attach: auto; fentry or kprobe for a kernel function, uprobe.multi or uprobe for others, in
     /// this order
     #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
-    #[arg(value_parser = attach_kind_anywhere())]
+    #[arg(value_parser = attach_kind_anywhere(), help_heading = ATTACHING)]
     attach: Choice,
 }
 

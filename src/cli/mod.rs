@@ -14,6 +14,7 @@ mod bioheat;
 mod biolatency;
 mod bitehist;
 mod bitesize;
+mod completions;
 mod distribution;
 mod doctor;
 mod dump;
@@ -46,6 +47,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 use crate::error::Error;
 use crate::sys::signal::survive_file_limit;
 use crate::view::dump::Format;
+pub use completions::{Shell, script};
 use stop::Stop;
 use streams::Stdout;
 use trace::TracedTool;
@@ -65,6 +67,16 @@ const WIDTH: usize = 100;
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 failure, 2 wrong usage, 77 this host lacks something needed, or a privilege.
 Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./bitehist";
+
+/// The commands of the help, in groups.
+const GROUPS: [(&str, &[&str]); 3] = [
+    (
+        "Tools that trace",
+        &["bitehist", "bitesize", "biolatency", "bioheat", "funccount", "funclatency", "argdist"],
+    ),
+    ("Bytecode and the verifier", &["asm", "dump", "run", "verify", "lesson"]),
+    ("This host", &["list", "doctor", "completions"]),
+];
 
 /// The commands, each with the file of its options: first the tools, then the others.
 macro_rules! commands {
@@ -122,7 +134,7 @@ macro_rules! commands {
                     Command::Lesson(options) => (false, options.verifier_log.as_deref()),
                     Command::List(options) => (options.verbose, None),
                     Command::Doctor(options) => (options.verbose, None),
-                    Command::Asm(_) | Command::Dump(_) => (false, None),
+                    Command::Asm(_) | Command::Dump(_) | Command::Completions(_) => (false, None),
                 }
             }
 
@@ -154,6 +166,7 @@ commands! {
         Lesson lesson,
         List list,
         Doctor doctor,
+        Completions completions,
     }
 }
 
@@ -161,6 +174,37 @@ commands! {
 /// options once it is built.
 pub fn command() -> clap::Command {
     Cli::command()
+}
+
+/// The column where the help on a command begins.
+const ABOUT: usize = 14;
+
+/// The form of the help, with the commands in groups, once all are built.
+fn help_template(command: &clap::Command) -> String {
+    let styles = command.get_styles();
+    let (header, literal) = (styles.get_header(), styles.get_literal());
+    let mut text = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
+    for (title, names) in GROUPS {
+        text += &format!("\n{header}{title}:{header:#}\n");
+        for name in names {
+            let about = command.find_subcommand(name).and_then(clap::Command::get_about);
+            let about = about.map_or(String::new(), ToString::to_string);
+            // What follows a colon is in the command's own help.
+            let about = about.split([':', ',']).next().unwrap_or_default();
+            text += &format!("  {literal}{name:<12}{literal:#}");
+            let mut column = ABOUT;
+            for word in about.split(' ') {
+                if column + 1 + word.len() > 80 {
+                    text += &format!("\n{:ABOUT$}", "");
+                    column = ABOUT;
+                }
+                text += &format!(" {word}");
+                column += 1 + word.len();
+            }
+            text += "\n";
+        }
+    }
+    text + &format!("\n{header}Options:{header:#}\n{{options}}{{after-help}}")
 }
 
 /// Runs the command that the arguments name, and returns the exit code. Failures are reported on
@@ -273,6 +317,8 @@ fn parse(args: Vec<OsString>) -> Result<Command, clap::Error> {
     // Build all commands, since the help of any may be asked for.
     let mut all = command();
     all.build();
+    let help = help_template(&all);
+    let mut all = all.help_template(help);
     Ok(Cli::from_arg_matches(&all.try_get_matches_from_mut(args)?)?.command)
 }
 
@@ -300,4 +346,28 @@ fn named(mut args: Vec<OsString>) -> Vec<OsString> {
         args.insert(1, name);
     }
     args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_is_in_one_group_of_the_help_which_fits_80_columns() {
+        let mut grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| *names).collect();
+        let mut all: Vec<_> = Command::NAMES.iter().collect();
+        grouped.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(grouped, all);
+        let mut command = command();
+        command.build();
+        let help = help_template(&command);
+        let help = command.help_template(help).render_help().to_string();
+        for line in help.lines().filter(|line| line.starts_with("  ")) {
+            assert!(line.len() <= 80, "{line}");
+        }
+        for name in Command::NAMES {
+            assert!(help.contains(&format!("\n  {name} ")), "{name}: {help}");
+        }
+    }
 }

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::schedule::Schedule;
+use super::schedule::{OUTPUT, Schedule};
 use crate::error::Error;
 use crate::host::{AttachKind, Disks};
 use crate::sample::Setting;
 use crate::tools::Choice;
 use crate::view::dump::Format;
+
+/// The title, in the help, of options about attaching, and about what is attached.
+pub const ATTACHING: &str = "Attaching";
 
 /// The options that all tracing tools share: when and what to print.
 #[derive(Args, Clone, Debug)]
@@ -20,15 +23,15 @@ pub struct TraceOptions {
     pub schedule: Schedule,
 
     /// Print the time of day above each table
-    #[arg(short = 'T', long)]
+    #[arg(short = 'T', long, help_heading = OUTPUT)]
     pub timestamp: bool,
 
     /// Print a line of JSON per interval
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub json: bool,
 
     /// Read the kernel's types from FILE (BTF, or an ELF object with BTF), not from /sys/kernel/btf
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = ATTACHING)]
     pub btf: Option<PathBuf>,
 
     /// Print the bytecode and exit; needs no privilege. FORMAT is listing, opcodes, linum, hex, c,
@@ -40,21 +43,22 @@ pub struct TraceOptions {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "listing",
-        hide_possible_values = true
+        hide_possible_values = true,
+        help_heading = ATTACHING
     )]
     pub dump_insns: Option<Format>,
 
     /// Report on stderr what is attached where, why, and how long that took
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = ATTACHING)]
     pub verbose: bool,
 
     /// Keep all privileges. Without this option, a tool that has attached its programs gives up the
     /// capabilities and system calls that it does not need any more
-    #[arg(long)]
+    #[arg(long, help_heading = ATTACHING)]
     pub keep_privileges: bool,
 
     /// If the verifier refuses a program, write its whole log to FILE; - for stdout
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = ATTACHING)]
     pub verifier_log: Option<PathBuf>,
 }
 
@@ -85,7 +89,8 @@ pub struct BlockOptions {
         value_name = "KIND",
         default_value = "auto",
         hide_possible_values = true,
-        value_parser = attach_kind()
+        value_parser = attach_kind(),
+        help_heading = ATTACHING
     )]
     pub attach: Choice,
 }

@@ -10,6 +10,9 @@ use crate::run::Events;
 use crate::sample::Setting;
 use crate::view::duration::seconds;
 
+/// The title, in the help, of options that decide when and how a run prints.
+pub const OUTPUT: &str = "Time and output";
+
 /// The options that decide when a run prints, and when it ends.
 #[derive(Args, Clone, Debug)]
 pub struct Schedule {
@@ -22,11 +25,11 @@ pub struct Schedule {
     pub count: Option<u64>,
 
     /// End after TIME, or after COUNT tables if that is sooner; the last table may be of a shorter time
-    #[arg(long, value_name = "TIME", value_parser = time::duration)]
+    #[arg(long, value_name = "TIME", value_parser = time::duration, help_heading = OUTPUT)]
     pub duration: Option<Duration>,
 
     /// Print one table, at the end of the run: after --duration, COUNT intervals or Ctrl-C
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub summary: bool,
 }
 

@@ -125,7 +125,7 @@ Examples:
   sudo rawbpf list --name 'sys_*' --json | jq .id
                                           JSON, for scripts
 
-To count runs costs the kernel some 20 ns for each run of each program, while --live or --stats is used.";
+To count runs costs the kernel some 40 ns for each run of each program, while --live or --stats is used.";
 
 impl Options {
     /// What is listed.
