@@ -1,7 +1,7 @@
 //! Values of several words: strings, tuples, stacks, times. They are written to a place.
 
 use super::Lower;
-use super::event::Action;
+use super::action::Action;
 use super::spot::Spot;
 use crate::insn::Cond::{Le, Sge};
 use crate::insn::helper::{

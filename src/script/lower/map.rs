@@ -1,6 +1,6 @@
 //! Elements of maps: read, assigned, changed, removed.
 
-use super::event::WarningKind;
+use super::action::WarningKind;
 use super::spot::Spot;
 use super::{Lower, MapRef, ZEROS};
 use crate::insn::Cond::{Eq, Ne};

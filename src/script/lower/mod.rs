@@ -18,19 +18,21 @@
 //! | `min()`, `max()` | the extreme of a CPU, and 1 |
 //! | `hist()`, `lhist()` | a counter for each range: the first is that of the numbers below all others |
 
+mod action;
 mod aggregate;
 mod call;
 mod composite;
 mod condition;
 mod event;
 mod map;
+mod places;
 mod scalar;
 mod spot;
 mod statement;
 
 use std::sync::Arc;
 
-use super::ast::{Name, Span};
+use super::ast::{Expr, ExprKind, Name, Probe, Span};
 use super::check::{Checked, CheckedProbe};
 use super::cursor::{Cursor, Read};
 use super::host::Host;
@@ -38,7 +40,7 @@ use super::infer::MapUse;
 use super::probes::Event;
 use super::types::Type;
 use crate::insn::{Asm, Label, MapRef, Program, Text};
-pub use event::{Action, Warning, WarningKind};
+pub use action::{Action, Warning, WarningKind};
 use spot::Spot;
 
 /// The events, in the order in which they happened on a CPU.
@@ -115,7 +117,7 @@ pub fn lower(checked: &Checked, file: &str, text: &str, host: &dyn Host) -> Read
     let lines: Vec<usize> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
     for (index, CheckedProbe { events, probe, variables }) in checked.probes.iter().enumerate() {
         // Where events differ in what the program reads, each has a program of its own.
-        let groups: Vec<&[Event]> = match statement::depends_on_event(probe) {
+        let groups: Vec<&[Event]> = match depends_on_event(probe) {
             true => events.chunks(1).collect(),
             false => vec![events.as_slice()],
         };
@@ -267,4 +269,20 @@ impl Lower<'_> {
         let index = maps.iter().position(|map| map.name == name.text).unwrap_or_default();
         (MapRef(FIRST + index as u16), &maps[index])
     }
+}
+
+/// Whether a probe reads what differs from event to event.
+fn depends_on_event(probe: &Probe) -> bool {
+    let mut found = false;
+    let mut look = |expr: &Expr| {
+        if let ExprKind::Name(name) = &expr.kind {
+            found |= matches!(&**name, "args" | "probe" | "probetype" | "retval")
+                || name.starts_with("arg") && name != "args";
+        }
+    };
+    if let Some(predicate) = &probe.predicate {
+        predicate.visit(&mut look);
+    }
+    probe.block.visit(&mut look);
+    found
 }

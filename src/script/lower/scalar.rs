@@ -1,8 +1,8 @@
 //! Values of one word, in r8.
 
 use super::Lower;
+use super::action::WarningKind;
 use super::condition::{condition, small};
-use super::event::WarningKind;
 use crate::insn::Cond::{Eq, Ne};
 use crate::insn::helper::{
     GET_CURRENT_PID_TGID, GET_CURRENT_UID_GID, GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID,

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::event::WarningKind;
-use super::spot::{SCRATCH, Spot};
+use super::action::WarningKind;
+use super::places::SCRATCH;
+use super::spot::Spot;
 use super::{Loop, Lower};
 use crate::insn::Cond::{Lt, Ne, Slt};
 use crate::insn::helper::GET_CURRENT_PID_TGID;
@@ -17,22 +18,6 @@ use crate::script::types::Type;
 
 /// So many turns of a loop run at most: the verifier walks each, up to a million instructions in all.
 const TURNS: i32 = 1024;
-
-/// Whether a probe reads what differs from event to event.
-pub(super) fn depends_on_event(probe: &Probe) -> bool {
-    let mut found = false;
-    let mut look = |expr: &Expr| {
-        if let ExprKind::Name(name) = &expr.kind {
-            found |= matches!(&**name, "args" | "probe" | "probetype" | "retval")
-                || name.starts_with("arg") && name != "args";
-        }
-    };
-    if let Some(predicate) = &probe.predicate {
-        predicate.visit(&mut look);
-    }
-    probe.block.visit(&mut look);
-    found
-}
 
 impl Lower<'_> {
     pub(super) fn program(&mut self, probe: &Probe, variables: Range<usize>) -> Read<Program> {
