@@ -16,3 +16,7 @@ pub mod funccount;
 pub mod funclatency;
 #[path = "../programs/request.rs"]
 pub mod request;
+#[path = "../programs/submitter.rs"]
+pub mod submitter;
+#[path = "../programs/task.rs"]
+pub mod task;

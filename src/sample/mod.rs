@@ -124,6 +124,8 @@ pub enum LabelValue {
     Text(String),
     /// Bytes of which only the length is known.
     Data(Data),
+    /// A process or thread without a number in the PID namespace of the caller.
+    Outside,
 }
 
 impl LabelValue {
@@ -151,6 +153,7 @@ impl std::fmt::Display for LabelValue {
             LabelValue::Number(number) => number.fmt(f),
             LabelValue::Text(text) => text.fmt(f),
             LabelValue::Data(data) => data.fmt(f),
+            LabelValue::Outside => "outside".fmt(f),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
+use super::whose::{self, SubmitterLabels, Whose};
 use super::{Choice, Tool, distribution};
 use crate::aggregate::Counters;
 use crate::aggregate::Distributions;
@@ -10,6 +11,7 @@ use crate::error::Error;
 use crate::host::{AttachKind, DiskNames, Disks, Operations, StructRequest};
 use crate::programs::biolatency::{self as program, EPOCH, LATENCIES, MISSED, missed};
 use crate::programs::request;
+use crate::programs::submitter::{Key, Submitters};
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
     Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Setting, Table, Unit, merge,
@@ -21,6 +23,8 @@ use crate::sys::MapSpec;
 pub struct Options {
     /// Only these disks.
     pub disks: Disks,
+    /// Whose.
+    pub whose: Whose,
     /// How to attach.
     pub attach: Choice,
     /// Milliseconds instead of microseconds.
@@ -31,7 +35,9 @@ pub struct Options {
     pub by_disk: bool,
     /// A histogram for each operation with its flags.
     pub by_flags: bool,
-    /// For up to N disks and operations there are histograms in the kernel.
+    /// A histogram for each of these that submitted requests.
+    pub by: Option<Key>,
+    /// For up to N disks, operations and submitters there are histograms in the kernel.
     pub max_keys: u32,
     /// Up to N requests are known between their start and their end, or more where slots are used.
     pub max_requests: u32,
@@ -41,11 +47,13 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             disks: Disks::default(),
+            whose: Whose::default(),
             attach: Choice::Auto,
             milliseconds: false,
             queued: false,
             by_disk: false,
             by_flags: false,
+            by: None,
             max_keys: 256,
             max_requests: 32768,
         }
@@ -56,6 +64,7 @@ impl Default for Options {
 pub struct Biolatency {
     options: Options,
     disk_names: RefCell<DiskNames>,
+    submitters: SubmitterLabels,
     latencies: Distributions,
     buckets: Arc<[Bucket]>,
     missed: Counters,
@@ -65,14 +74,22 @@ pub struct Biolatency {
 impl Biolatency {
     /// The tool, not attached yet.
     pub fn new(options: Options) -> Biolatency {
+        let submitters = Biolatency::asked(&options);
         Biolatency {
             options,
             disk_names: RefCell::default(),
+            submitters: SubmitterLabels::new(submitters.as_ref()),
             latencies: Distributions::new(&program::BUCKETS),
             buckets: distribution::buckets(&program::BUCKETS),
             missed: Counters::default(),
             operations: OnceCell::new(),
         }
+    }
+
+    /// Who submitted requests, if that is asked for.
+    fn asked(options: &Options) -> Option<Submitters> {
+        let with_key = options.by_disk || options.by_flags || options.by.is_some();
+        options.whose.asked(program::submitted(with_key), options.by)
     }
 
     /// What the programs need to know of the options.
@@ -84,6 +101,7 @@ impl Biolatency {
             by_disk: options.by_disk,
             by_flags: options.by_flags,
             disks: options.disks.numbers(),
+            submitters: Biolatency::asked(options),
             max_requests: options.max_requests,
             max_keys: options.max_keys,
         }
@@ -96,14 +114,19 @@ impl Biolatency {
     fn labels(&self) -> Vec<LabelName> {
         let disk = self.options.by_disk.then(|| LabelName::new("disk", "disk"));
         let flags = self.options.by_flags.then(|| LabelName::new("flags", "flags"));
-        disk.into_iter().chain(flags).collect()
+        // In this tool's titles labels have no capitals.
+        let submitter = self.submitters.names().into_iter();
+        let submitter = submitter.map(|label| LabelName { heading: label.name.clone(), ..label });
+        submitter.chain(disk).chain(flags).collect()
     }
 
     fn label_values(&self, key: &[u8]) -> Vec<LabelValue> {
-        let (dev, flags) = program::key(key);
+        let (dev, flags, submitter) = program::key(key);
+        let mut values = self.submitters.values(submitter);
         let disk = self.options.by_disk.then(|| self.disk_names.borrow_mut().name(dev));
         let flags = self.operations.get().map(|operations| operations.name(flags));
-        disk.into_iter().chain(flags).map(|name| LabelValue::text(&name)).collect()
+        values.extend(disk.into_iter().chain(flags).map(|name| LabelValue::text(&name)));
+        values
     }
 
     fn lost(&self, missed: &[u64]) -> Vec<Lost> {
@@ -156,20 +179,27 @@ impl Tool for Biolatency {
 
     fn settings(&self) -> Vec<(&'static str, Setting)> {
         let options = &self.options;
-        vec![
-            ("disk", options.disks.names().into()),
-            ("attach", options.attach.name().into()),
+        let mut settings =
+            vec![("disk", options.disks.names().into()), ("attach", options.attach.name().into())];
+        settings.extend(options.whose.settings());
+        settings.extend([
             ("milliseconds", options.milliseconds.into()),
             ("queued", options.queued.into()),
             ("disks", options.by_disk.into()),
             ("flags", options.by_flags.into()),
+            ("by", options.by.map(|by| by.name().to_owned()).into()),
             ("max_keys", options.max_keys.into()),
             ("max_requests", options.max_requests.into()),
-        ]
+        ]);
+        settings
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.submitters.notes()
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        program::maps(&self.programs())
+        self.options.whose.fill(program::maps(&self.programs()))
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
@@ -189,12 +219,13 @@ impl Tool for Biolatency {
             let ([(issue, issued), (complete, completed)], by_slot) =
                 StructRequest::find_with_cmpxchg(places, types, options.with_disk())?;
             let end = program::completed(&completed, options, by_slot)?;
-            let start = program::issued(&issued, options, by_slot)?;
             // The end first: otherwise starts would be stored that nobody ends.
-            Ok(vec![
-                Plan::new("request_end", complete, end),
-                Plan::new("request_start", issue, start),
-            ])
+            let mut plans = vec![Plan::new("request_end", complete, end)];
+            let (submission, remember) = whose::plan(options.submitters, types)?;
+            plans.extend(remember);
+            let start = program::issued(&issued, submission.as_ref(), options, by_slot)?;
+            plans.push(Plan::new("request_start", issue, start));
+            Ok(plans)
         })]
     }
 
@@ -207,6 +238,7 @@ impl Tool for Biolatency {
 
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
         let measured = self.latencies.read(session.map(LATENCIES)?, session.map(EPOCH)?)?;
+        self.submitters.look_up(measured.iter().map(|measured| program::key(&measured.key).2));
         let unit = Biolatency::unit(&self.options);
         let rows = measured.iter().map(|measured| {
             let labels = self.label_values(&measured.key);

@@ -21,9 +21,11 @@ pub mod funccount;
 pub mod funclatency;
 pub mod programs;
 mod running;
+mod whose;
 
 pub use choice::Choice;
 pub use running::{Running, describe, now};
+pub use whose::Whose;
 
 use crate::error::Error;
 use crate::host::KernelTypes;
@@ -42,6 +44,11 @@ pub trait Tool {
 
     /// Its options, each with its value.
     fn settings(&self) -> Vec<(&'static str, Setting)>;
+
+    /// What its tables do not tell on this host, as a sentence each.
+    fn notes(&self) -> Vec<String> {
+        vec![]
+    }
 
     /// Called before its maps and groups are asked for, if they depend on the kernel's types.
     ///

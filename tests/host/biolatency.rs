@@ -162,6 +162,7 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
             by_disk,
             by_flags: false,
             disks: &[],
+            submitters: None,
             max_requests: PLACES as u32,
             max_keys: 16384,
         };
@@ -170,7 +171,7 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
         let load = |program| {
             load_alone("biolatency", &program, &maps, ProgramType::RawTracepoint).unwrap()
         };
-        let issued = load(program::issued(&issued, options, by_slot).unwrap());
+        let issued = load(program::issued(&issued, None, options, by_slot).unwrap());
         let completed = load(program::completed(&completed, options, by_slot).unwrap());
         // Whatever is taken for its size, all of it ends.
         let run_for_all = |program: &Prog| {

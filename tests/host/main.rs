@@ -34,3 +34,4 @@ mod system_calls;
 mod tool;
 mod user;
 mod verify;
+mod whose;
