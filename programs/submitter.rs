@@ -102,6 +102,17 @@ pub struct Submitters {
 }
 
 impl Submitters {
+    /// These tasks, with maps from the tool's first one on.
+    pub fn new(whose: Whose, by: Option<Key>, namespace: Option<PidNamespace>) -> Submitters {
+        Submitters { first: MapRef(0), whose, by, namespace }
+    }
+
+    /// With maps from this one on.
+    #[must_use]
+    pub fn at(self, first: MapRef) -> Submitters {
+        Submitters { first, ..self }
+    }
+
     /// Keys by the address of the request or its bio, keys of requests that have a slot, and the control
     /// group that was asked for.
     pub fn maps(&self) -> Vec<MapSpec> {

@@ -40,8 +40,11 @@ impl Bioheat {
     }
 
     fn program(&self) -> program::Options<'_> {
-        let submitters = self.options.whose.asked(SUBMITTED, None);
-        program::Options { disks: self.options.disks.numbers(), submitters }
+        let submitters = self.options.whose.asked(None);
+        program::Options {
+            disks: self.options.disks.numbers(),
+            submitters: submitters.map(|it| it.at(SUBMITTED)),
+        }
     }
 }
 

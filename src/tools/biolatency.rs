@@ -89,7 +89,8 @@ impl Biolatency {
     /// Who submitted requests, if that is asked for.
     fn asked(options: &Options) -> Option<Submitters> {
         let with_key = options.by_disk || options.by_flags || options.by.is_some();
-        options.whose.asked(program::submitted(with_key), options.by)
+        let asked = options.whose.asked(options.by);
+        asked.map(|submitters| submitters.at(program::submitted(with_key)))
     }
 
     /// What the programs need to know of the options.

@@ -38,7 +38,7 @@ impl Bitehist {
     }
 
     fn submitters(&self) -> Option<Submitters> {
-        self.options.whose.asked(SUBMITTED, None)
+        self.options.whose.asked(None).map(|submitters| submitters.at(SUBMITTED))
     }
 }
 

@@ -77,7 +77,7 @@ pub struct Bitesize {
 impl Bitesize {
     /// The tool, not attached yet.
     pub fn new(options: Options) -> Bitesize {
-        let submitters = options.whose.submitters(SUBMITTED, Some(options.by));
+        let submitters = options.whose.submitters(Some(options.by)).at(SUBMITTED);
         Bitesize {
             labels: SubmitterLabels::new(Some(&submitters)),
             options,

@@ -4,7 +4,6 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use crate::error::Error;
 use crate::host::{Cgroup, Cgroups, KernelTypes, PidNamespace, Process, Submission, Submitter};
-use crate::insn::MapRef;
 use crate::programs::submitter::{self as program, Key, Submitters};
 use crate::run::Plan;
 use crate::sample::{LabelName, LabelValue, Setting};
@@ -31,14 +30,14 @@ impl Whose {
         ]
     }
 
-    /// What the programs store of submitters, in maps from `first` on. `None` if nobody asks for them.
-    pub(super) fn asked(&self, first: MapRef, by: Option<Key>) -> Option<Submitters> {
-        let submitters = self.submitters(first, by);
+    /// What the programs store of submitters. `None` if nobody asks for them.
+    pub(super) fn asked(&self, by: Option<Key>) -> Option<Submitters> {
+        let submitters = self.submitters(by);
         (by.is_some() || submitters.whose.is_some()).then_some(submitters)
     }
 
-    /// What the programs store of submitters, in maps from `first` on.
-    pub(super) fn submitters(&self, first: MapRef, by: Option<Key>) -> Submitters {
+    /// What the programs store of submitters.
+    pub(super) fn submitters(&self, by: Option<Key>) -> Submitters {
         let whose = program::Whose {
             process: self.process,
             comm: self.comm.as_deref().map(comm),
@@ -46,7 +45,7 @@ impl Whose {
         };
         let by_number = matches!(by, Some(Key::Pid | Key::Tid));
         let namespace = if by_number { PidNamespace::own() } else { None };
-        Submitters { first, whose, by, namespace }
+        Submitters::new(whose, by, namespace)
     }
 
     /// These maps, the control group's with that in it.
