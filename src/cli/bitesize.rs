@@ -15,7 +15,8 @@ use crate::view::tables::Titles;
 /// The process is the one that submitted the I/O, even when a kworker issues it to the driver. Writes
 /// that wait in the page cache are submitted by the kernel's own tasks (kworker, jbd2). With --attach
 /// tracepoint, the process is the one that issues the request. A cgroup is shown by its path in the
-/// version 2 hierarchy, or by its number once it is removed.
+/// version 2 hierarchy, or by its number once it is removed. In a PID namespace (a container), processes
+/// outside of it are shown as "outside".
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {

@@ -1,8 +1,12 @@
 //! Processes, as the PID namespace of this process numbers them.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::sys::Errno;
@@ -85,4 +89,109 @@ fn unknown(pid: u32) -> Error {
             .hint(format!("try: -p {process}")),
         None => Error::usage(format!("no process {pid}")),
     }
+}
+
+/// How often a process is asked for what it has mapped, and the time in between: one that was just started
+/// may not run its own file yet.
+const TRIES: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Checks that the process of this number has mapped a file, in which a probe would otherwise see nothing of
+/// it. Where that cannot be found out, nothing is checked.
+///
+/// # Errors
+/// The process runs, but not this file, or an older one of its name.
+pub(super) fn check_mapped(pid: u32, file: &Path) -> Result<(), Error> {
+    // As /proc numbers it, which may be that of another namespace.
+    let seen = PidFd::open(pid).map_or_else(|_| vec![], |found| found.numbers());
+    let proc = PathBuf::from(format!("/proc/{}", seen.first().unwrap_or(&pid)));
+    let Ok(wanted) = fs::metadata(file).map(|found| (found.dev(), found.ino())) else {
+        return Ok(());
+    };
+    let mut old = None;
+    for round in 0..TRIES {
+        match mapping(&proc, file, wanted) {
+            None | Some(Mapping::Same) => return Ok(()),
+            Some(Mapping::Old(range)) => old = Some(range),
+            Some(Mapping::Missing) => old = None,
+        }
+        if round + 1 < TRIES {
+            thread::sleep(PAUSE);
+        }
+    }
+    let name = file.display();
+    Err(match old {
+        Some(path) => Error::usage(format!(
+            "the process {pid} runs an older {name}, which has been replaced since it started"
+        ))
+        .hint(format!("start it again, or name what it runs: {}:SYMBOL", path.display())),
+        None => Error::usage(format!("the process {pid} has not loaded {name}"))
+            .hint(format!("what it has loaded: grep -F / {}/maps", proc.display())),
+    })
+}
+
+/// What a process has mapped of a file.
+enum Mapping {
+    Same,
+    /// Another file that had its path and was removed; the path by which that can be read.
+    Old(PathBuf),
+    Missing,
+}
+
+/// `None` if the process's mappings cannot be read.
+fn mapping(proc: &Path, file: &Path, wanted: (u64, u64)) -> Option<Mapping> {
+    let real = fs::canonicalize(file).ok();
+    let root = proc.join("root");
+    let path =
+        file.strip_prefix(&root).map_or_else(|_| file.to_owned(), |path| Path::new("/").join(path));
+    let mut tried = BTreeSet::new();
+    let mut old = None;
+    let found = file::for_each_line(&proc.join("maps"), |line| {
+        // Address, permissions, offset, device, inode and, after blanks, the path.
+        let line = String::from_utf8_lossy(line);
+        let fields: Vec<_> = line.splitn(6, ' ').collect();
+        let [range, _, _, device, inode, shown] = fields[..] else {
+            return ControlFlow::Continue(());
+        };
+        let shown = shown.trim_start();
+        if inode == "0"
+            || !shown.starts_with('/')
+            || !tried.insert((device.to_owned(), inode.to_owned()))
+        {
+            return ControlFlow::Continue(());
+        }
+        let link = proc.join("map_files").join(short(range));
+        // The link leads to the very file, whatever has its path now. Without a privilege for that, the
+        // numbers must do, which differ on some file systems.
+        let same = match fs::metadata(&link) {
+            Ok(found) => (found.dev(), found.ino()) == wanted,
+            Err(_) => inode.parse() == Ok(wanted.1),
+        };
+        if same {
+            return ControlFlow::Break(());
+        }
+        if let Some(removed) = shown.strip_suffix(" (deleted)").map(Path::new)
+            && (removed == path || real.as_deref() == Some(removed))
+        {
+            let exe = proc.join("exe");
+            let runs = fs::metadata(&exe).ok().zip(fs::metadata(&link).ok());
+            let is_exe =
+                runs.is_some_and(|(exe, link)| (exe.dev(), exe.ino()) == (link.dev(), link.ino()));
+            old = Some(if is_exe { exe } else { link });
+        }
+        ControlFlow::Continue(())
+    });
+    match found.ok()? {
+        Some(()) => Some(Mapping::Same),
+        None => Some(old.map_or(Mapping::Missing, Mapping::Old)),
+    }
+}
+
+/// A range of addresses as `map_files` names it: without leading zeros.
+fn short(range: &str) -> String {
+    let ends = range.split('-').map(|end| match end.trim_start_matches('0') {
+        "" => "0",
+        end => end,
+    });
+    ends.collect::<Vec<_>>().join("-")
 }

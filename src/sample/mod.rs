@@ -129,6 +129,15 @@ pub enum LabelValue {
 }
 
 impl LabelValue {
+    /// A process or thread by its number. In a PID namespace other than the host's first one, those outside
+    /// of it have the number 0.
+    pub fn process(number: u32, in_namespace: bool) -> LabelValue {
+        match number {
+            0 if in_namespace => LabelValue::Outside,
+            number => LabelValue::Number(number.into()),
+        }
+    }
+
     /// A number, perhaps below 0.
     pub fn signed(number: i64) -> LabelValue {
         u64::try_from(number).map_or(LabelValue::Negative(number), LabelValue::Number)

@@ -129,10 +129,7 @@ impl SubmitterLabels {
     /// As many as there are [`SubmitterLabels::names`].
     pub fn values(&self, key: &[u8]) -> Vec<LabelValue> {
         let number = |at: i32| LabelValue::Number(number(key, at).into());
-        let task = |at: i32| match self::number(key, at) {
-            0 if self.in_namespace => LabelValue::Outside,
-            number => LabelValue::Number(number.into()),
-        };
+        let task = |at: i32| LabelValue::process(self::number(key, at), self.in_namespace);
         let (pid, tid) = (|| task(program::PID), || task(program::TID));
         let uid = || number(program::UID);
         let comm = || LabelValue::of_bytes(key.get(program::COMM as usize..).unwrap_or_default());

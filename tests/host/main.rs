@@ -21,6 +21,7 @@ mod funclatency;
 mod lesson;
 mod lines;
 mod list;
+mod namespaces;
 mod objects;
 mod program;
 mod refusals;

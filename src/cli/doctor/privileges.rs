@@ -6,14 +6,14 @@ use nix::sys::resource::{Resource::RLIMIT_MEMLOCK, getrlimit, setrlimit};
 
 use super::check::{cannot_tell, check};
 use crate::error::Error;
-use crate::host::refusal;
+use crate::host::{PidNamespace, refusal};
 use crate::sys::perf::has_kprobes;
 use crate::sys::{Map, MapSpec, MapType, file};
 use crate::view::checks::{Check, CheckState};
 
 /// All checks of privileges. `memlock` is the result of [`memlock`].
 pub fn checks(memlock: Check) -> Vec<Check> {
-    let mut checks = vec![capabilities(), user_namespace(), lockdown(), memlock];
+    let mut checks = vec![capabilities(), user_namespace(), pid_namespace(), lockdown(), memlock];
     checks.extend(SYSCTLS.iter().filter_map(Sysctl::check));
     if has_kprobes() {
         checks.push(kprobes_enabled());
@@ -46,6 +46,15 @@ fn user_namespace() -> Check {
     };
     let outside = (!refusal::in_user_namespace()).then(|| "the host's own".to_owned());
     check("user namespace", outside.ok_or_else(inside))
+}
+
+/// Whose numbers -p and tables by process have.
+fn pid_namespace() -> Check {
+    let found = match PidNamespace::own() {
+        None => "the host's own",
+        Some(_) => "not the host's: pids are those that are seen here; others are shown as outside",
+    };
+    check("PID namespace", Ok(found.into()))
 }
 
 fn lockdown() -> Check {
