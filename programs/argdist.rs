@@ -5,14 +5,15 @@ use crate::aggregate::counters::{self, count_one, lookup_or_insert};
 use crate::aggregate::{Buckets, Distributions, distribution};
 use crate::btf::Number;
 use crate::host::{
-    Content, ContextPlace, Memory, TextPlace, TracedNumber, TracedText, TracedValue,
+    Content, ContextPlace, Memory, Process, TextPlace, TracedNumber, TracedText, TracedValue,
 };
-use crate::insn::helper::{GET_CURRENT_PID_TGID, PROBE_READ_KERNEL_STR, PROBE_READ_USER_STR};
+use crate::insn::helper::{PROBE_READ_KERNEL_STR, PROBE_READ_USER_STR};
 use crate::insn::{
     Access::Probe,
-    Cond::{Eq, Ne, Sge, Slt},
+    Cond::{Eq, Sge, Slt},
     *,
 };
+use crate::programs::task::skip_other_processes;
 use crate::source_text;
 use crate::sys::map::{MapSpec, MapType};
 
@@ -48,7 +49,7 @@ pub struct Options {
     /// What values are counted in.
     pub counted: Counted,
     /// Only of this process.
-    pub pid: Option<u32>,
+    pub process: Option<Process>,
 }
 
 /// What values are counted in.
@@ -92,14 +93,11 @@ pub fn maps(options: &Options) -> Vec<MapSpec> {
 pub fn program(value: &TracedValue, options: &Options) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
     let (other, unreadable, full) = (a.label(), a.label(), a.label());
-    a.frame.place_for_reads();
+    // Free until the first read.
+    let scratch = a.frame.place_for_reads();
 
     a.mov(r6, r1);
-    if let Some(pid) = options.pid {
-        a.call(GET_CURRENT_PID_TGID);
-        a.rsh(r0, 32);
-        a.jump_if(w0, Ne, pid as i32, &other);
-    }
+    skip_other_processes(&mut a, options.process, |at| scratch + at, &other);
     match (&value.content, &options.counted) {
         (Content::Number(number), Counted::Buckets(buckets)) => {
             let index = a.frame.place(4);

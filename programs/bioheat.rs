@@ -6,11 +6,12 @@
 
 use crate::aggregate::counters::{self, count, count_one};
 use crate::aggregate::{Places, Starts, heat, starts};
-use crate::host::{Disk, RecordPlace, StructRequest};
+use crate::host::{Disk, RecordPlace, StructRequest, Submission};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{Cond::Slt, *};
 use crate::programs::record::{self, load_place};
 use crate::programs::request::{load_ended, skip_flush_steps, skip_other_disks};
+use crate::programs::submitter::{KEY, Submitters};
 use crate::source_text;
 use crate::sys::map::MapSpec;
 
@@ -21,6 +22,8 @@ pub const STARTS: Starts =
     Starts { map: MapRef(0), slots: MapRef(1), words: 1, missed: HEAT, first: UNDER + 1 };
 /// A counter for each column, and those of what is in none.
 pub const HEAT: MapRef = MapRef(2);
+/// The first of the maps of who submitted requests, if that is asked for.
+pub const SUBMITTED: MapRef = MapRef(3);
 
 /// Requests that can be under way at a time beside those that have a slot: about a megabyte.
 pub const UNDER_WAY: u32 = 16384;
@@ -37,25 +40,44 @@ pub const FULL: u32 = STARTS.first + starts::TOO_MANY;
 /// How many counters that makes.
 pub const COUNTERS: u32 = OVER + 5;
 
-/// The time of each request that is under way, and the counters: one value, so that one lookup reads
-/// them all.
-pub fn maps() -> Vec<MapSpec> {
+/// The time of each request that is under way, the counters (one value, so that one lookup reads them
+/// all), and who submitted requests.
+pub fn maps(options: &Options<'_>) -> Vec<MapSpec> {
     let mut maps = STARTS.maps(UNDER_WAY);
     maps.push(counters::map("heat", COUNTERS));
+    maps.extend(options.submitters.iter().flat_map(Submitters::maps));
     maps
 }
 
+/// What is measured.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Options<'a> {
+    /// Only these disks' requests; none stands for all.
+    pub disks: &'a [Disk],
+    /// Only requests of these tasks.
+    pub submitters: Option<Submitters>,
+}
+
 /// `starts[rq] = now`
-pub fn issue(request: &StructRequest, disks: &[Disk], by_slot: bool) -> Result<Program, AsmError> {
+pub fn issue(
+    request: &StructRequest,
+    submission: Option<&Submission>,
+    options: Options<'_>,
+    by_slot: bool,
+) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
     let other = a.label();
     a.frame.place_for_reads();
 
     a.load(r6, u64_at(r1 + request.argument));
-    skip_other_disks(&mut a, disks, request, &other);
+    skip_other_disks(&mut a, options.disks, request, &other);
+    if let Some(submitters) = options.submitters {
+        let own_key = a.frame.place(KEY);
+        submitters.load(&mut a, request, submission, own_key, &other);
+    }
     a.call(KTIME_GET_NS);
     a.mov(r9, r0);
-    STARTS.begin(&mut a, by_slot);
+    STARTS.begin(&mut a, by_slot, None);
     a.place(other);
     a.mov(w0, 0);
     a.exit();
@@ -65,7 +87,7 @@ pub fn issue(request: &StructRequest, disks: &[Disk], by_slot: bool) -> Result<P
 /// `heat[column(now - starts[rq])] += 1`
 pub fn complete(
     request: &StructRequest,
-    disks: &[Disk],
+    options: Options<'_>,
     by_slot: bool,
 ) -> Result<Program, AsmError> {
     let mut a = Asm::with_source(&SOURCE);
@@ -89,11 +111,13 @@ pub fn complete(
     count_one(&mut a, HEAT, UNDER);
     a.goto(&done);
 
-    // Of another disk it would have no start either.
+    // Of another disk or another task it would have no start either.
     a.place(unmatched);
-    skip_flush_steps(&mut a, request, &other);
-    skip_other_disks(&mut a, disks, request, &other);
-    count_one(&mut a, HEAT, UNMATCHED);
+    if options.submitters.is_none() {
+        skip_flush_steps(&mut a, request, &other);
+        skip_other_disks(&mut a, options.disks, request, &other);
+        count_one(&mut a, HEAT, UNMATCHED);
+    }
     a.place(other);
     a.mov(w0, 0);
     a.exit();
@@ -102,7 +126,7 @@ pub fn complete(
 
 /// The starts by place, for programs that meet requests in tracepoints' records; the other maps as in [`maps`].
 pub fn record_maps() -> Vec<MapSpec> {
-    let mut maps = maps();
+    let mut maps = maps(&Options::default());
     maps[STARTS.map.0 as usize] = Places::map(UNDER_WAY);
     // No request has an address, which would lead to a slot.
     maps[STARTS.slots.0 as usize].value_size = 8;

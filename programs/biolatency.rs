@@ -5,14 +5,16 @@
 
 use crate::aggregate::counters::{self, count_one, lookup_or_insert};
 use crate::aggregate::{Buckets, Distributions, Places, Starts, distribution};
-use crate::host::{Disk, RecordPlace, StructRequest};
+use crate::host::{Disk, RecordPlace, StructRequest, Submission};
 use crate::insn::helper::KTIME_GET_NS;
 use crate::insn::{
     Cond::{Eq, Ne, Sge},
     *,
 };
+use crate::programs::disk_names;
 use crate::programs::record::{self, load_place};
 use crate::programs::request::{load_disk, load_ended, skip_flush_steps, skip_other_disks};
+use crate::programs::submitter::{KEY, Submitters, copy_key};
 use crate::source_text;
 use crate::sys::map::MapSpec;
 
@@ -32,6 +34,10 @@ pub const EPOCH: MapRef = MapRef(4);
 pub const ZEROS: MapRef = MapRef(5);
 /// By disk, on kernels that report no numbers of hidden disks: the disks' names.
 pub const DISK_NAMES: MapRef = MapRef(6);
+/// The first of the maps of who submitted requests, if that is asked for: after the last of the others.
+pub const fn submitted(with_key: bool, disk_names: bool) -> MapRef {
+    MapRef(5 + with_key as u16 + disk_names as u16)
+}
 
 /// How latencies are counted together.
 pub const BUCKETS: Buckets = Buckets::Log2;
@@ -47,12 +53,15 @@ pub mod missed {
     pub const WORDS: u32 = 5;
 }
 
-/// The starts by request, what is not in the distributions, and those by key.
+/// The starts by request, what is not in the distributions, those by key, and who submitted requests.
 pub fn maps(options: &Options<'_>) -> Vec<MapSpec> {
     let mut maps = options.starts().maps(options.max_requests);
     maps.push(counters::map("missed", missed::WORDS));
-    let keys = options.with_key().then_some((8, options.max_keys));
+    let key_size = 8 * options.key_words() as u32;
+    let keys = options.with_key().then_some((key_size, options.max_keys));
     maps.append(&mut Distributions::maps("latencies", &BUCKETS, keys));
+    maps.extend(options.disk_names.then(disk_names::map));
+    maps.extend(options.submitters.iter().flat_map(Submitters::maps));
     maps
 }
 
@@ -69,6 +78,11 @@ pub struct Options<'a> {
     pub by_flags: bool,
     /// Only these disks' requests; none stands for all.
     pub disks: &'a [Disk],
+    /// Whether a program beside these reads the names of disks. It needs keys.
+    pub disk_names: bool,
+    /// Only requests of these tasks, and what of them has a distribution of its own. Their first map is
+    /// [`submitted`].
+    pub submitters: Option<Submitters>,
     /// Requests that can be between their start and their end.
     pub max_requests: u32,
     /// Disks and operations that there is room for.
@@ -81,14 +95,24 @@ impl Options<'_> {
         self.by_disk || !self.disks.is_empty()
     }
 
+    /// Whether there is a distribution for each submitter.
+    fn by_submitter(&self) -> bool {
+        self.submitters.is_some_and(|submitters| submitters.by.is_some())
+    }
+
     /// Whether there are several distributions.
     fn with_key(&self) -> bool {
-        self.by_disk || self.by_flags
+        self.by_disk || self.by_flags || self.by_submitter()
+    }
+
+    /// The words of a key: disk and flags, and the submitter's key.
+    fn key_words(&self) -> i32 {
+        i32::from(self.with_key()) + if self.by_submitter() { KEY as i32 / 8 } else { 0 }
     }
 
     /// What is remembered of a request: its time and, if it matters, its key.
     fn starts(&self) -> Starts {
-        let words = 1 + i32::from(self.with_key());
+        let words = 1 + self.key_words();
         Starts { map: STARTS, slots: SLOTS, words, missed: MISSED, first: 0 }
     }
 }
@@ -175,10 +199,12 @@ pub fn completed_by_record(place: &RecordPlace, options: Options<'_>) -> Result<
     a.finish()
 }
 
-/// What a distribution is of: the disk as the kernel numbers it, and operation and flags, each 0 if not asked for.
-pub fn key(bytes: &[u8]) -> (u32, u32) {
-    let key = u64::from_ne_bytes(bytes.try_into().unwrap_or_default());
-    (key as u32, (key >> 32) as u32)
+/// What a distribution is of: the disk as the kernel numbers it, and operation and flags, each 0 if not
+/// asked for; and the submitter's key, empty if not asked for.
+pub fn key(bytes: &[u8]) -> (u32, u32, &[u8]) {
+    let (key, submitter) = bytes.split_first_chunk().unwrap_or((&[0; 8], &[]));
+    let key = u64::from_ne_bytes(*key);
+    (key as u32, (key >> 32) as u32, submitter)
 }
 
 /// Stands for a time that is not known, where 0 stands for none.
@@ -187,6 +213,7 @@ const UNKNOWN: i32 = 1;
 /// `starts[rq] = now`
 pub fn issued(
     request: &StructRequest,
+    submission: Option<&Submission>,
     options: Options<'_>,
     by_slot: bool,
 ) -> Result<Program, AsmError> {
@@ -197,6 +224,14 @@ pub fn issued(
 
     a.load(r6, u64_at(r1 + argument));
     skip_other_disks(&mut a, options.disks, request, &out);
+    let submitter = options.submitters.map(|submitters| {
+        let own_key = a.frame.place(KEY);
+        submitters.load(&mut a, request, submission, own_key, &out);
+        if submitters.by.is_some() {
+            copy_key(&mut a, own_key);
+        }
+        own_key
+    });
     // Of several disks, or one of unknown number, r8 has the request's.
     let in_r8 = options.by_disk && !matches!(options.disks, [] | [Disk { hidden: None, .. }]);
     if options.with_key() && !in_r8 {
@@ -224,7 +259,7 @@ pub fn issued(
         a.mov(r9, r0);
     }
     a.place(timed);
-    options.starts().begin(&mut a, by_slot);
+    options.starts().begin(&mut a, by_slot, submitter);
     a.place(out);
     a.mov(w0, 0);
     a.exit();
@@ -243,7 +278,8 @@ pub fn completed(
     a.frame.place_for_reads();
 
     load_ended(&mut a, request, Some(request.data_len), &out);
-    // The disk in its low half, the flags in its high half, as the other program remembered them.
+    // The disk in its low half, the flags in its high half, and the submitter's key, as the other program
+    // remembered them.
     let key = options.starts().end(&mut a, by_slot, &unmatched);
     // Clocks of two CPUs can differ by a little.
     let forward = a.label();
@@ -276,12 +312,14 @@ pub fn completed(
         a.goto(&done);
     }
 
-    // It was issued before the first program ran, is of another disk, or ends a second time, for who asked
-    // for a flush.
+    // It was issued before the first program ran, is of another disk or task, or ends a second time, for
+    // who asked for a flush.
     a.place(unmatched);
-    skip_flush_steps(&mut a, request, &other);
-    skip_other_disks(&mut a, options.disks, request, &other);
-    count_one(&mut a, MISSED, missed::UNMATCHED);
+    if !options.submitters.is_some_and(|submitters| submitters.whose.is_some()) {
+        skip_flush_steps(&mut a, request, &other);
+        skip_other_disks(&mut a, options.disks, request, &other);
+        count_one(&mut a, MISSED, missed::UNMATCHED);
+    }
     a.place(other);
     a.mov(w0, 0);
     a.exit();

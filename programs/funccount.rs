@@ -5,8 +5,8 @@
 //! of them have one program at their entry and one at their return, which find the place by the call's number.
 
 use crate::aggregate::counters::{self, count, count_one, lookup_or_insert};
-use crate::host::SystemCalls;
 use crate::host::system_calls::NUMBERS;
+use crate::host::{PidNamespace, Process, SystemCalls};
 use crate::insn::helper::{
     GET_ATTACH_COOKIE, GET_CURRENT_COMM, GET_CURRENT_PID_TGID, GET_CURRENT_TASK,
     GET_CURRENT_TASK_BTF, GET_CURRENT_UID_GID, GET_SMP_PROCESSOR_ID,
@@ -15,6 +15,7 @@ use crate::insn::{
     Cond::{Eq, Ge, Ne, Set},
     *,
 };
+use crate::programs::task::{load_numbers, skip_other_processes};
 use crate::source_text;
 use crate::sys::link::At;
 use crate::sys::map::{MapSpec, MapType};
@@ -119,7 +120,9 @@ pub struct Options {
     /// What counts are kept by.
     pub by: By,
     /// Only this process.
-    pub pid: Option<i32>,
+    pub process: Option<Process>,
+    /// The namespace whose numbers of processes are keys, if it is not the host's first one.
+    pub namespace: Option<PidNamespace>,
     /// Of how many places there is a word that ends counting, if there is one ([`end`]): the kernel needs long to
     /// let go of many programs.
     pub ends: Option<u32>,
@@ -167,16 +170,13 @@ pub fn program(counted: impl Into<Counted>, options: Options) -> Result<Program,
     // The context outlives a call only in r6.
     let cookie =
         matches!((options.by, counted), (By::Function, Counted::Place(PlaceNumber::Cookie(_))));
-    if cookie && options.pid.is_some() {
+    let again = cookie && options.process.is_some();
+    if again {
         a.mov(r6, r1);
     }
-    if let Some(pid) = options.pid {
-        a.call(GET_CURRENT_PID_TGID);
-        a.rsh(r0, 32);
-        a.jump_if(r0, Ne, pid, &other);
-        if cookie {
-            a.mov(r1, r6);
-        }
+    skip_other_processes(&mut a, options.process, |at| key + at, &other);
+    if again {
+        a.mov(r1, r6);
     }
 
     match options.by {
@@ -194,11 +194,17 @@ pub fn program(counted: impl Into<Counted>, options: Options) -> Result<Program,
                 count(&mut a, COUNTS, r7);
             }
         },
-        By::Pid => {
-            a.call(GET_CURRENT_PID_TGID);
-            a.rsh(r0, 32);
-            a.store(u32_at(key), r0);
-        }
+        By::Pid => match options.namespace {
+            None => {
+                a.call(GET_CURRENT_PID_TGID);
+                a.rsh(r0, 32);
+                a.store(u32_at(key), r0);
+            }
+            Some(namespace) => {
+                load_numbers(&mut a, namespace, |at| key + at);
+                a.store(u32_at(key), r1);
+            }
+        },
         By::Uid => {
             a.call(GET_CURRENT_UID_GID);
             a.store(u32_at(key), r0);

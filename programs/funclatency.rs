@@ -7,12 +7,13 @@
 use super::funccount::PlaceNumber;
 use crate::aggregate::counters::{self, count_one, lookup_or_insert};
 use crate::aggregate::{Buckets, Distributions, distribution};
-use crate::host::CallFrame;
+use crate::host::{CallFrame, PidNamespace, Process};
 use crate::insn::helper::{GET_ATTACH_COOKIE, GET_CURRENT_PID_TGID, KTIME_GET_NS};
 use crate::insn::{
     Cond::{Eq, Ne, Sge},
     *,
 };
+use crate::programs::task::{load_numbers, skip_other_processes};
 use crate::source_text;
 use crate::sys::map::{MapSpec, MapType};
 
@@ -54,7 +55,9 @@ pub struct Options {
     /// How latencies are counted, in the unit.
     pub buckets: Buckets,
     /// Only calls by this process.
-    pub pid: Option<u32>,
+    pub process: Option<Process>,
+    /// The namespace whose numbers of processes are keys, if it is not the host's first one.
+    pub namespace: Option<PidNamespace>,
     /// For how many processes there are distributions of their own; None for one of all.
     pub by_pid: Option<u32>,
     /// Whether calls of several functions are measured: one that goes on in another as its last step (a
@@ -157,8 +160,13 @@ pub fn returned(
     a.place(forward);
     match options.by_pid {
         Some(_) => {
-            a.load(r1, u64_at(call));
-            a.rsh(r1, 32);
+            match options.namespace {
+                None => {
+                    a.load(r1, u64_at(call));
+                    a.rsh(r1, 32);
+                }
+                Some(namespace) => load_numbers(&mut a, namespace, |at| key + at),
+            }
             a.store(u32_at(key), r1);
             lookup_or_insert(&mut a, LATENCIES, key, ZEROS, &too_many_keys);
         }
@@ -192,11 +200,14 @@ fn load_call(
     options: &Options,
     other: &Label,
 ) {
+    if options.process.is_some_and(|process| process.namespace.is_some()) {
+        skip_other_processes(a, options.process, |at| call + at, other);
+    }
     a.call(GET_CURRENT_PID_TGID);
     a.store(u64_at(call), r0);
-    if let Some(pid) = options.pid {
+    if let Some(Process { own_pid, namespace: None, .. }) = options.process {
         a.rsh(r0, 32);
-        a.jump_if(w0, Ne, pid as i32, other);
+        a.jump_if(w0, Ne, own_pid as i32, other);
     }
     match frame {
         CallFrame::StackPointer { register, .. } => {

@@ -20,3 +20,7 @@ pub mod funclatency;
 pub mod record;
 #[path = "../programs/request.rs"]
 pub mod request;
+#[path = "../programs/submitter.rs"]
+pub mod submitter;
+#[path = "../programs/task.rs"]
+pub mod task;

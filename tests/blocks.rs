@@ -11,11 +11,12 @@ use proptest::test_runner::TestRunner;
 use rawbpf::aggregate::counters::{count, count_one, lookup_or_insert, words};
 use rawbpf::aggregate::{Buckets, Counters, KeyedCounters, Places, Starts};
 use rawbpf::aggregate::{counters, distribution, heat, places, slots, starts};
-use rawbpf::host::{Disk, RecordPlace, RecordRequest, StructRequest};
+use rawbpf::host::{Disk, PidNamespace, Process, RecordPlace, RecordRequest, StructRequest};
 use rawbpf::insn::*;
 use rawbpf::programs::record as records;
 use rawbpf::programs::request::{self, load_disk, load_ended};
 use rawbpf::programs::request::{skip_flush_steps, skip_other_disks, skip_records_of_other_disks};
+use rawbpf::programs::submitter::{KEY, Key, Submitters, Whose, copy_key};
 use rawbpf::run;
 use rawbpf::sys::map::{Entries, Update};
 use rawbpf::sys::prog::TestRun;
@@ -426,9 +427,13 @@ fn every_block_that_counts_writes_what_it_declares() {
     clobbers([], places::clobbers::BEGIN, |a, _| at.begin(a));
     clobbers([], places::clobbers::BEGIN, |a, _| at.give_back(a));
     clobbers([r7], places::clobbers::END, |a, out| at.end(a, out, out));
-    for (words, by_slot) in [(1, false), (2, false), (1, true), (2, true)] {
+    for (words, by_slot) in [1, 2, 6].into_iter().flat_map(|words| [(words, false), (words, true)])
+    {
         let starts = Starts { map: KEYED, slots: SLOTS, words, missed: FULL, first: 0 };
-        clobbers([], starts::clobbers::begin(by_slot), |a, _| starts.begin(a, by_slot));
+        clobbers([], starts::clobbers::begin(by_slot), |a, _| {
+            let more = a.frame.place(32);
+            starts.begin(a, by_slot, (words > 2).then_some(more));
+        });
         clobbers([r7], starts::clobbers::end(by_slot), |a, unmatched| {
             starts.end(a, by_slot, unmatched);
         });
@@ -481,6 +486,37 @@ fn every_block_that_the_block_tools_share_writes_what_it_declares() {
             });
         }
     }
+}
+
+#[test]
+fn every_block_about_tasks_writes_what_it_declares() {
+    use rawbpf::programs::submitter::clobbers as submitter;
+    use rawbpf::programs::task::{self, clobbers as declared};
+    let namespace = PidNamespace { device: 4, inode: 4026532201 };
+    let numbers = [r1, r2];
+    clobbers(numbers, declared::LOAD_NUMBERS, |a, _| {
+        task::load_numbers(a, namespace, |at| fp + (at - 8))
+    });
+    let on_host = Process { pid: 7, own_pid: 7, namespace: None };
+    let inside = Process { namespace: Some(namespace), ..on_host };
+    for process in [None, Some(on_host), Some(inside)] {
+        clobbers([], declared::skip_other_processes(process), |a, other| {
+            task::skip_other_processes(a, process, |at| fp + (at - 8), other);
+        });
+        for by in [None, Some(Key::Pid), Some(Key::Cgroup)] {
+            let whose = Whose { process, comm: Some([1; 16]), cgroup: true };
+            let submitters = Submitters { first: KEYED, whose, by, namespace: Some(namespace) };
+            clobbers([r7], submitter::LOAD, |a, other| {
+                a.frame.place_for_reads();
+                let own_key = a.frame.place(KEY);
+                submitters.load_current(a, None, own_key, other);
+            });
+        }
+    }
+    clobbers([], submitter::COPY_KEY, |a, _| {
+        let to = a.frame.place(KEY);
+        copy_key(a, to);
+    });
 }
 
 /// A raw tracepoint, since reading kernel memory is for tracing. The address is a map's value.

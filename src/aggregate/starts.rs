@@ -1,8 +1,8 @@
 //! When the requests began that are not over: each start is in a slot that the request's address leads to,
 //! or in a hash by the address.
 //!
-//! A start is one word or two, of which the first is the time, never 0. Requests are used again and again,
-//! at the same address; one that finds its slot taken is always in the hash.
+//! A start has one word or more, of which the first is the time, never 0. Requests are used again and
+//! again, at the same address; one that finds its slot taken is always in the hash.
 
 use super::counters::count_one;
 use super::slots;
@@ -17,7 +17,7 @@ pub struct Starts {
     pub map: MapRef,
     /// The slots.
     pub slots: MapRef,
-    /// How many words a start has: 1 or 2.
+    /// How many words a start has: 1 to 7.
     pub words: i32,
     /// The counters of requests without a start or an end.
     pub missed: MapRef,
@@ -39,19 +39,28 @@ impl Starts {
         vec![MapSpec::new("starts", MapType::Hash, 8, size, max_requests), slots::map()]
     }
 
-    /// `starts[r6] = (r9, r8)`, as many words of it as a start has. Only the hash is used unless
-    /// `by_slot`, which requires Linux 5.12 and must be so at the end too. Clobbers r0 to r5 and r7.
+    /// `starts[r6] = (r9, r8, *more)`, as many words of it as a start has; `more` has those beyond two. Only
+    /// the hash is used unless `by_slot`, which requires Linux 5.12 and must be so at the end too. Clobbers
+    /// r0 to r5 and r7.
     #[track_caller]
-    pub fn begin(&self, a: &mut Asm, by_slot: bool) {
+    pub fn begin(&self, a: &mut Asm, by_slot: bool, more: Option<StackPlace>) {
         let (done, taken) = (a.label(), a.label());
         let (again, full) = (a.label(), a.label());
-        let (key, value) = (a.frame.place(8), a.frame.place(16));
+        let (key, value) = (a.frame.place(8), a.frame.place(8 * self.words.max(2) as u32));
+        // Each word of `more`, with its place in a start.
+        let more =
+            more.map(|more| (2..self.words).map(move |word| (more + 8 * (word - 2), 8 * word)));
+        let more: Vec<_> = more.into_iter().flatten().collect();
         if by_slot {
             slots::claim(a, r7, r6, self.slots, &taken);
             a.load(r2, u64_at(r7 + slots::VALUE));
             a.store(u64_at(r7 + slots::VALUE), r9);
-            if self.words == 2 {
+            if self.words >= 2 {
                 a.store(u64_at(r7 + (slots::VALUE + 8)), r8);
+            }
+            for (from, at) in &more {
+                a.load(r1, u64_at(*from));
+                a.store(u64_at(r7 + (slots::VALUE + at)), r1);
             }
             a.jump_if(r2, Eq, 0, &done);
             a.goto(&again);
@@ -59,8 +68,12 @@ impl Starts {
         a.place(taken);
         a.store(u64_at(key), r6);
         a.store(u64_at(value), r9);
-        if self.words == 2 {
+        if self.words >= 2 {
             a.store(u64_at(value + 8), r8);
+        }
+        for (from, at) in &more {
+            a.load(r1, u64_at(*from));
+            a.store(u64_at(value + *at), r1);
         }
         a.insert(self.map, key, value);
         a.jump_if(r0, Eq, 0, &done);
@@ -76,13 +89,13 @@ impl Starts {
         a.place(done);
     }
 
-    /// `r7 = starts[r6]`, which is forgotten. A second word is stored at the place that it returns, which
+    /// `r7 = starts[r6]`, which is forgotten. Further words are stored at the place that it returns, which
     /// is free to use if starts have one word. Goes on at `unmatched` if there is no start. Clobbers r0 to
     /// r5 and r8.
     #[track_caller]
     pub fn end(&self, a: &mut Asm, by_slot: bool, unmatched: &impl Target) -> StackPlace {
         let (taken, found) = (a.label(), a.label());
-        let (key, second) = (a.frame.place(8), a.frame.place(8));
+        let (key, second) = (a.frame.place(8), a.frame.place(8 * (self.words - 1).max(1) as u32));
         if by_slot {
             slots::load(a, r8, r6, self.slots);
             a.load(r1, u64_at(r8 + 0));
@@ -90,9 +103,9 @@ impl Starts {
             // The time is 0 while the request is not under way.
             a.load(r7, u64_at(r8 + slots::VALUE));
             a.jump_if(r7, Eq, 0, unmatched);
-            if self.words == 2 {
-                a.load(r1, u64_at(r8 + (slots::VALUE + 8)));
-                a.store(u64_at(second), r1);
+            for at in (8..8 * self.words).step_by(8) {
+                a.load(r1, u64_at(r8 + (slots::VALUE + at)));
+                a.store(u64_at(second + (at - 8)), r1);
             }
             a.store(u64_at(r8 + slots::VALUE), 0);
             a.goto(&found);
@@ -102,9 +115,9 @@ impl Starts {
         a.lookup(self.map, key);
         a.jump_if(r0, Eq, 0, unmatched);
         a.load(r7, u64_at(r0 + 0));
-        if self.words == 2 {
-            a.load(r1, u64_at(r0 + 8));
-            a.store(u64_at(second), r1);
+        for at in (8..8 * self.words).step_by(8) {
+            a.load(r1, u64_at(r0 + at));
+            a.store(u64_at(second + (at - 8)), r1);
         }
         a.delete(self.map, key);
         a.place(found);

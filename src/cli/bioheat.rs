@@ -84,7 +84,8 @@ enum When {
 const USAGE: &str = "rawbpf bioheat [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Kernel memory of its maps: 1537 KiB, and 64 bytes for each CPU.
+Kernel memory of its maps: 1537 KiB, and 64 bytes for each CPU. -p, -c and --cgroup add
+1920 KiB.
 
 Examples:
   rawbpf bioheat                         a row every 2 seconds until Ctrl-C
@@ -96,7 +97,7 @@ impl Options {
     /// The tool that these options ask for.
     ///
     /// # Errors
-    /// There is no such disk, or the picture cannot be written.
+    /// There is no such disk, process or control group, or the picture cannot be written.
     pub fn traced(&self) -> Result<TracedTool, Error> {
         if self.trace.schedule.summary {
             let what = "a heat map shows how latency changes over time: it has no --summary";
@@ -104,8 +105,11 @@ impl Options {
         }
         let mut trace = self.trace.clone();
         let interval = *trace.schedule.interval.get_or_insert(Duration::from_secs(2));
-        let (disks, attach) = (self.block.disks()?, self.block.attach);
-        let tool = bioheat::Bioheat::new(bioheat::Options { disks, attach });
+        let tool = bioheat::Bioheat::new(bioheat::Options {
+            disks: self.block.disks()?,
+            whose: self.block.whose()?,
+            attach: self.block.attach,
+        });
         let run = tools::describe("bioheat", tools::now()?, vec![]);
         let start = report::moment(run.start.wall);
         let day = format!("{}, {}", start.day_and_year(), start.time(0));

@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use super::options::{BlockOptions, TraceOptions, whole};
+use super::options::{BlockOptions, TraceOptions, check_submitter, submitter, whole};
 use super::tables::TablePrinter;
 use super::trace::TracedTool;
 use crate::error::Error;
+use crate::programs::submitter::Key;
 use crate::tools::biolatency;
 use crate::view::tables::Titles;
 
@@ -39,7 +40,12 @@ pub struct Options {
     #[arg(short = 'F', long)]
     flags: bool,
 
-    /// Maximum number of histograms of -D and -F kept in the kernel. Idle ones are evicted; anything
+    /// Print a histogram for each pid (with user and name), tid (thread), comm, uid or cgroup that
+    /// submitted requests
+    #[arg(long, value_name = "KEY", hide_possible_values = true, value_parser = submitter())]
+    by: Option<Key>,
+
+    /// Maximum number of histograms of --by, -D and -F kept in the kernel. Idle ones are evicted; anything
     /// beyond is counted and reported
     #[arg(long, value_name = "N", default_value = "256", value_parser = whole(1..=1 << 20))]
     max_keys: u32,
@@ -54,29 +60,34 @@ const USAGE: &str = "rawbpf biolatency [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
 Kernel memory of its maps: 2817 KiB, and 632 bytes for each CPU. With -D or -F it is
-3093 KiB, and 143 KiB for each CPU. --max-requests and --max-keys change that.
+3093 KiB, and 143 KiB for each CPU. With --by it is 6045 KiB, and 143 KiB for each CPU.
+--max-requests and --max-keys change that. -p, -c and --cgroup alone add 1920 KiB.
 
 Examples:
   rawbpf biolatency 1 10             ten histograms, one a second
   rawbpf biolatency -m -D -d 'sd*'   in milliseconds, for each of these disks
   rawbpf biolatency -F 60 1          reads, writes and flushes of a minute, each with its flags
+  rawbpf biolatency --by comm 10     the programs that wait for the disks, each with its latency
   rawbpf biolatency -Q -d nvme0n1    one disk, including the time that requests waited for it";
 
 impl Options {
     /// The tool that these options ask for.
     ///
     /// # Errors
-    /// There is no such disk.
+    /// There is no such disk, process or control group.
     pub fn traced(&self) -> Result<TracedTool, Error> {
+        check_submitter(self.by)?;
         let disks = self.block.disks()?;
         let output = TablePrinter::new(Titles::Assigned, true).counting_requests(&disks);
         let tool = biolatency::Biolatency::new(biolatency::Options {
             disks,
+            whose: self.block.whose()?,
             attach: self.block.attach,
             milliseconds: self.milliseconds,
             queued: self.queued,
             by_disk: self.disks,
             by_flags: self.flags,
+            by: self.by,
             max_keys: self.max_keys,
             max_requests: self.max_requests,
         });

@@ -27,7 +27,7 @@ pub struct Options {
 const USAGE: &str = "rawbpf bitehist [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Kernel memory of its maps: 264 bytes.
+Kernel memory of its maps: 264 bytes. -p, -c and --cgroup add 1920 KiB.
 
 Examples:
   rawbpf bitehist                    a table every 5 seconds until Ctrl-C
@@ -40,12 +40,13 @@ impl Options {
     /// The tool that these options ask for.
     ///
     /// # Errors
-    /// There is no such disk.
+    /// There is no such disk, process or control group.
     pub fn traced(&self) -> Result<TracedTool, Error> {
         let disks = self.block.disks()?;
         let output = TablePrinter::new(Titles::Named, false).counting_requests(&disks);
         let tool = bitehist::Bitehist::new(bitehist::Options {
             disks,
+            whose: self.block.whose()?,
             attach: self.block.attach,
             bytes: self.bytes,
         });

@@ -1,13 +1,12 @@
 //! `rawbpf bitesize`: its options.
 
-use clap::builder::TypedValueParser;
 use clap::{Args, ValueEnum};
 
-use super::options::{self, BlockOptions, TraceOptions, whole};
+use super::options::{BlockOptions, TraceOptions, check_submitter, submitter, whole};
 use super::tables::{Head, TablePrinter};
 use super::trace::TracedTool;
 use crate::error::Error;
-use crate::programs::bitesize::Key;
+use crate::programs::submitter::Key;
 use crate::tools::bitesize;
 use crate::view::tables::Titles;
 
@@ -16,7 +15,8 @@ use crate::view::tables::Titles;
 /// The process is the one that submitted the I/O, even when a kworker issues it to the driver. Writes
 /// that wait in the page cache are submitted by the kernel's own tasks (kworker, jbd2). With --attach
 /// tracepoint, the process is the one that issues the request. A cgroup is shown by its path in the
-/// version 2 hierarchy, or by its number once it is removed.
+/// version 2 hierarchy, or by its number once it is removed. In a PID namespace (a container), processes
+/// outside of it are shown as "outside".
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
@@ -26,17 +26,9 @@ pub struct Options {
     #[command(flatten)]
     block: BlockOptions,
 
-    /// Only this process
-    #[arg(short, long, value_parser = whole(0..=i32::MAX as u32))]
-    pid: Option<u32>,
-
-    /// Only tasks of this name; the kernel keeps 15 bytes of a name
-    #[arg(short, long, value_name = "NAME")]
-    comm: Option<String>,
-
     /// Print a histogram for each pid (with user and name), tid (thread), comm, uid or cgroup
     #[arg(long, value_name = "KEY", default_value = "pid", hide_possible_values = true,
-        value_parser = key())]
+        value_parser = submitter())]
     by: Key,
 
     /// Print a histogram also for each operation with its flags
@@ -64,10 +56,6 @@ enum SortOption {
     Count,
 }
 
-fn key() -> impl TypedValueParser<Value = Key> {
-    options::one_of(Key::ALL, |key| key.name().into())
-}
-
 const USAGE: &str = "rawbpf bitesize [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
@@ -83,8 +71,9 @@ impl Options {
     /// The tool that these options ask for.
     ///
     /// # Errors
-    /// There is no such disk.
+    /// There is no such disk, process or control group.
     pub fn traced(&self) -> Result<TracedTool, Error> {
+        check_submitter(Some(self.by))?;
         let disks = self.block.disks()?;
         // Each of several tables has its time, as in the tool of 2015.
         let head = if self.trace.schedule.is_one_table() { Head::Nothing } else { Head::Date };
@@ -92,9 +81,8 @@ impl Options {
         let output = output.counting_requests(&disks);
         let tool = bitesize::Bitesize::new(bitesize::Options {
             disks,
+            whose: self.block.whose()?,
             attach: self.block.attach,
-            pid: self.pid,
-            comm: self.comm.clone(),
             by: self.by,
             by_flags: self.flags,
             sort: match self.sort {

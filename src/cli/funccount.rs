@@ -48,7 +48,7 @@ fn by() -> impl TypedValueParser<Value = By> {
     options::one_of(By::ALL, |by| {
         PossibleValue::new(by.name()).help(match by {
             By::Function => "The function or tracepoint",
-            By::Pid => "The process",
+            By::Pid => "The process; \"outside\" if it is not in this PID namespace (container)",
             By::Comm => "The name of the thread",
             By::Uid => "The user",
             By::Cpu => "The CPU",

@@ -8,9 +8,10 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::schedule::{OUTPUT, Schedule};
 use crate::error::Error;
-use crate::host::{AttachKind, Disks};
+use crate::host::{AttachKind, Cgroup, Cgroups, Disks, Process};
+use crate::programs::submitter::Key;
 use crate::sample::Setting;
-use crate::tools::Choice;
+use crate::tools::{Choice, Whose};
 use crate::view::dump::Format;
 
 /// The title, in the help, of options about attaching, and about what is attached.
@@ -93,9 +94,34 @@ pub struct BlockOptions {
         help_heading = ATTACHING
     )]
     pub attach: Choice,
+
+    /// Only I/O that this process submitted; with --attach tracepoint, that it issued
+    #[arg(short, long, value_parser = whole(1..=i32::MAX as u32))]
+    pub pid: Option<u32>,
+
+    /// Only I/O that tasks of this name submitted; the kernel keeps 15 bytes of a name
+    #[arg(short, long, value_name = "NAME")]
+    pub comm: Option<String>,
+
+    /// Only I/O that tasks of this control group (version 2) and of those below it submitted, such as
+    /// system.slice/cron.service
+    #[arg(long, value_name = "PATH")]
+    pub cgroup: Option<String>,
 }
 
 impl BlockOptions {
+    /// Whose I/O the options ask for.
+    ///
+    /// # Errors
+    /// There is no such process or control group.
+    pub fn whose(&self) -> Result<Whose, Error> {
+        Ok(Whose {
+            process: self.pid.map(Process::find).transpose()?,
+            comm: self.comm.clone(),
+            cgroup: self.cgroup.as_deref().map(Cgroup::find).transpose()?,
+        })
+    }
+
     /// The disks that the option names.
     ///
     /// # Errors
@@ -129,6 +155,19 @@ fn choice(names: &'static [&'static str]) -> impl TypedValueParser<Value = Choic
         let kind = AttachKind::ALL.iter().find(|kind| kind.to_string() == name);
         kind.map_or(Choice::Auto, |kind| Choice::Only(*kind))
     })
+}
+
+/// Parses what rows are kept by of who submitted requests.
+pub fn submitter() -> impl TypedValueParser<Value = Key> {
+    one_of(Key::ALL, |key| key.name().into())
+}
+
+/// Checks that this host has what rows are kept by.
+///
+/// # Errors
+/// It has no control groups of version 2.
+pub fn check_submitter(by: Option<Key>) -> Result<(), Error> {
+    if by == Some(Key::Cgroup) { Cgroups::check().map(drop) } else { Ok(()) }
 }
 
 /// A parser of whole numbers in a range.

@@ -92,6 +92,7 @@ impl TracedTool {
         // From now on events are counted, so that what follows delays no table.
         let events = options.schedule.begin();
         report::attached(name, &options, running.session());
+        running.tool().notes().iter().for_each(|note| say!("{name}: {note}"));
         if !options.keep_privileges
             && let Err(error) = running.drop_privileges(output.needs())
             && options.verbose

@@ -141,6 +141,8 @@ fn label(value: &LabelValue) -> Json {
         LabelValue::Number(number) => (*number).into(),
         LabelValue::Text(text) => text.clone().into(),
         LabelValue::Data(data) => self::data(data),
+        // As the kernel itself numbers processes of other namespaces.
+        LabelValue::Outside => 0.into(),
     }
 }
 

@@ -13,6 +13,7 @@ mod map_rules;
 pub mod names;
 mod operations;
 mod probe;
+mod process;
 pub mod refusal;
 pub mod registers;
 mod request;
@@ -24,7 +25,7 @@ mod types;
 mod value;
 
 pub use call_frame::CallFrame;
-pub use cgroups::Cgroups;
+pub use cgroups::{Cgroup, Cgroups};
 pub use disk::{Disk, DiskNames};
 pub use disks::{DiskTraffic, Disks, some_lack_numbers};
 pub use expression::{Expression, ExpressionError};
@@ -35,8 +36,9 @@ pub use probe::{
     Attach, AttachKind, Facts, Fentry, Kprobe, KprobeMulti, RawTp, TpBtf, Tracepoint, Uprobe,
     UprobeMulti,
 };
+pub use process::{PidNamespace, Process};
 pub use request::{RecordPlace, RecordRequest, Request, RequestPlace, StructRequest};
-pub use submission::{Identity, Issue, Submission};
+pub use submission::{Identity, Issue, Submission, Submitter};
 pub use symbol::UserFunction;
 pub use system_calls::SystemCalls;
 pub use task::Task;

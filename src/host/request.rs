@@ -294,8 +294,25 @@ impl<'a> RequestTypes<'a> {
         if places.iter().all(|place| place.kind == AttachKind::Tracepoint) {
             return Ok(None);
         }
-        let Some(mut btf) = types.btf()? else { return Ok(None) };
         let structs = if with_disk { &STRUCTS[..] } else { &STRUCTS[..1] };
+        RequestTypes::walk(places, types, structs, more)
+    }
+
+    /// The request's own type and these.
+    pub(super) fn find_more(
+        types: &'a KernelTypes,
+        more: &[(TypeKind, &str)],
+    ) -> Result<Option<RequestTypes<'a>>, Error> {
+        RequestTypes::walk(&[], types, &STRUCTS[..1], more)
+    }
+
+    fn walk(
+        places: &[RequestPlace],
+        types: &'a KernelTypes,
+        structs: &[&str],
+        more: &[(TypeKind, &str)],
+    ) -> Result<Option<RequestTypes<'a>>, Error> {
+        let Some(mut btf) = types.btf()? else { return Ok(None) };
         let own = |(kind, name): &(TypeKind, &str)| (*kind, (*name).to_owned());
         let structs = structs.iter().map(|name| (TypeKind::Struct, (*name).to_owned()));
         let wanted = places.iter().flat_map(RequestPlace::types).chain(structs);

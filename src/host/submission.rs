@@ -57,12 +57,37 @@ impl Issue {
         let more = [&TYPES[..], &Task::TYPES].concat();
         let mut found = RequestTypes::look_up(&[place], types, with_disk, &more)?;
         let (attach, request) = place.request(found.as_mut(), types)?;
-        let (mut submission, mut task) = (None, None);
-        if let Some(found) = &mut found {
-            submission = Submission::among(found).map_err(|error| types.error(&error))?;
-            task = Task::among(found, types).map_err(|error| types.error(&error))?;
-        }
+        let submitter = found.as_mut().map(|found| Submitter::among(found, types)).transpose()?;
+        let (submission, task) = submitter.map_or((None, None), |it| (it.submission, it.task));
         Ok(Issue { attach, request, submission, task })
+    }
+}
+
+/// Where the task that submits a request is found.
+#[derive(Clone, Debug)]
+pub struct Submitter {
+    /// Where requests are submitted. `None` where no types say so.
+    pub submission: Option<Submission>,
+    /// How the task that runs is read, if not by helper calls.
+    pub task: Option<Task>,
+}
+
+impl Submitter {
+    /// By a walk over the types.
+    ///
+    /// # Errors
+    /// The kernel's types cannot be read.
+    pub fn find(types: &KernelTypes) -> Result<Submitter, Error> {
+        let more = [&TYPES[..], &Task::TYPES].concat();
+        let found = RequestTypes::find_more(types, &more)?;
+        let submitter = found.map(|mut found| Submitter::among(&mut found, types)).transpose()?;
+        Ok(submitter.unwrap_or(Submitter { submission: None, task: None }))
+    }
+
+    fn among(found: &mut RequestTypes, types: &KernelTypes) -> Result<Submitter, Error> {
+        let submission = Submission::among(found).map_err(|error| types.error(&error))?;
+        let task = Task::among(found, types).map_err(|error| types.error(&error))?;
+        Ok(Submitter { submission, task })
     }
 }
 

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use goblin::elf::section_header::SectionHeader;
 
+use super::process::check_mapped;
 use super::{file, names, registers};
 use crate::elf::{ElfError, File};
 use crate::error::Error;
@@ -262,7 +263,7 @@ fn look_up(
         path: &path,
         pid,
     };
-    found
+    let functions = found
         .find(text, all)
         .map_err(|error| match debug_file::expected(&path, &elf) {
             Some(expected) if stripped && debug.is_none() && error.hint.is_none() => {
@@ -270,7 +271,9 @@ fn look_up(
             }
             _ => error,
         })
-        .map_err(in_file)
+        .map_err(in_file)?;
+    pid.map_or(Ok(()), |pid| check_mapped(pid, &path))?;
+    Ok(functions)
 }
 
 /// Whether a file has a function that a text names, without a look at its debug symbols.

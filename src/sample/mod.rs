@@ -124,9 +124,20 @@ pub enum LabelValue {
     Text(String),
     /// Bytes of which only the length is known.
     Data(Data),
+    /// A process or thread without a number in the PID namespace of the caller.
+    Outside,
 }
 
 impl LabelValue {
+    /// A process or thread by its number. In a PID namespace other than the host's first one, those outside
+    /// of it have the number 0.
+    pub fn process(number: u32, in_namespace: bool) -> LabelValue {
+        match number {
+            0 if in_namespace => LabelValue::Outside,
+            number => LabelValue::Number(number.into()),
+        }
+    }
+
     /// A number, perhaps below 0.
     pub fn signed(number: i64) -> LabelValue {
         u64::try_from(number).map_or(LabelValue::Negative(number), LabelValue::Number)
@@ -151,6 +162,7 @@ impl std::fmt::Display for LabelValue {
             LabelValue::Number(number) => number.fmt(f),
             LabelValue::Text(text) => text.fmt(f),
             LabelValue::Data(data) => data.fmt(f),
+            LabelValue::Outside => "outside".fmt(f),
         }
     }
 }

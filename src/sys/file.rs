@@ -181,14 +181,24 @@ pub fn kernel_btf(name: &str) -> Result<FileBytes, FileError> {
     bytes.map_err(|error| FileError::new(&path, error))
 }
 
+/// The magic number of a control group of version 2, as [`file_system`] returns it.
+pub const CGROUP2: u64 = libc::CGROUP2_SUPER_MAGIC as u64;
+/// The magic number of a control group of version 1.
+pub const CGROUP: u64 = libc::CGROUP_SUPER_MAGIC as u64;
+
 /// Whether a file is on sysfs.
 fn is_on_sysfs(file: &File) -> bool {
+    file_system(file) == Some(libc::SYSFS_MAGIC as u64)
+}
+
+/// The magic number of the file system that a file is on.
+pub fn file_system(file: &File) -> Option<u64> {
     let mut found = MaybeUninit::<libc::statfs>::uninit();
     // SAFETY: the descriptor is open, and there is room for the answer.
     let failed = unsafe { libc::fstatfs(file.as_raw_fd(), found.as_mut_ptr()) } != 0;
     // SAFETY: the call succeeded, so it has written all of the answer. The types of the two differ by C
     // library and by machine.
-    !failed && unsafe { found.assume_init() }.f_type as u64 == libc::SYSFS_MAGIC as u64
+    (!failed).then(|| unsafe { found.assume_init() }.f_type as u64)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@
 //! | [`capability`] | do something with fewer capabilities |
 //! | [`confine`] | give up capabilities and system calls |
 //! | [`child`] | a process that waits before it runs a program |
+//! | [`pidfd`] | processes by descriptor |
 //! | [`clock`] | the wall clock in the host's time zone |
 //! | [`cpu`] | the number of CPUs for which a per-CPU map has values |
 //! | [`tracefs`], [`kallsyms`] | the names of traceable functions and tracepoints |
@@ -51,6 +52,7 @@ pub mod map;
 mod memory;
 pub mod object;
 pub mod perf;
+pub mod pidfd;
 pub mod prog;
 pub mod ring;
 #[cfg(feature = "cli")]

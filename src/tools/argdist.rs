@@ -11,8 +11,8 @@ use crate::aggregate::{Counters, Distributions, KeyedCounters, Measured};
 use crate::error::Error;
 use crate::host::names::{self, Pattern};
 use crate::host::{
-    Attach, AttachKind, Content, Expression, Fentry, KernelTypes, TracedNumber, TracedValue,
-    UserFunction,
+    Attach, AttachKind, Content, Expression, Fentry, KernelTypes, Process, TracedNumber,
+    TracedValue, UserFunction,
 };
 use crate::programs::argdist::{
     self as program, Counted, EPOCH, LONGEST, NOT_COUNTED, VALUES, not_counted,
@@ -66,6 +66,7 @@ enum TracedPlace {
 pub struct Argdist {
     options: Options,
     traced: TracedPlace,
+    process: Option<Process>,
     kinds: Vec<AttachKind>,
     /// The value, as it is found by the first attach kind by which it can be found.
     found: OnceCell<(AttachKind, Vec<Attach>, TracedValue)>,
@@ -81,7 +82,7 @@ impl Argdist {
     /// # Errors
     /// There is no such process or user function, or it cannot be attached in that way.
     pub fn new(options: Options) -> Result<Argdist, Error> {
-        distribution::check_pid(options.pid)?;
+        let process = options.pid.map(Process::find).transpose()?;
         let buckets = options.buckets.clone().unwrap_or(Buckets::Log2);
         buckets.check()?;
         let in_file = UserFunction::split(&options.function, options.pid);
@@ -112,6 +113,7 @@ impl Argdist {
         })?;
         Ok(Argdist {
             traced,
+            process,
             kinds,
             found: OnceCell::new(),
             buckets: distribution::buckets(&buckets),
@@ -171,7 +173,7 @@ impl Argdist {
     }
 
     fn program(&self) -> program::Options {
-        program::Options { counted: self.counted(), pid: self.options.pid }
+        program::Options { counted: self.counted(), process: self.process }
     }
 
     /// A value that is counted by itself, and whether it is cut.

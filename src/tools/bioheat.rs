@@ -3,12 +3,15 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use super::whose::{self, Whose};
 use super::{Choice, Tool, records};
 use crate::aggregate::Counters;
 use crate::aggregate::heat;
 use crate::error::Error;
 use crate::host::{AttachKind, Disks, KernelTypes, StructRequest};
-use crate::programs::bioheat::{self as program, FULL, HEAT, OVER, REISSUED, UNDER, UNMATCHED};
+use crate::programs::bioheat::{
+    self as program, FULL, HEAT, OVER, REISSUED, SUBMITTED, UNDER, UNMATCHED,
+};
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
 use crate::sample::{Bucket, Histogram, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
@@ -19,6 +22,8 @@ use crate::sys::MapSpec;
 pub struct Options {
     /// Only these disks.
     pub disks: Disks,
+    /// Whose.
+    pub whose: Whose,
     /// How to attach.
     pub attach: Choice,
 }
@@ -36,6 +41,14 @@ impl Bioheat {
     pub fn new(options: Options) -> Bioheat {
         Bioheat { options, counters: Counters::default(), by_record: Cell::new(false) }
     }
+
+    fn program(&self) -> program::Options<'_> {
+        let submitters = self.options.whose.asked(None);
+        program::Options {
+            disks: self.options.disks.numbers(),
+            submitters: submitters.map(|it| it.at(SUBMITTED)),
+        }
+    }
 }
 
 impl Tool for Bioheat {
@@ -48,20 +61,28 @@ impl Tool for Bioheat {
     }
 
     fn settings(&self) -> Vec<(&'static str, Setting)> {
-        let Options { disks, attach } = &self.options;
-        vec![("disk", disks.names().into()), ("attach", attach.name().into())]
+        let Options { disks, whose, attach } = &self.options;
+        let mut settings = vec![("disk", disks.names().into()), ("attach", attach.name().into())];
+        settings.extend(whose.settings());
+        settings
     }
 
     fn prepare(&self, types: &KernelTypes) -> Result<(), Error> {
-        let Options { disks, attach } = &self.options;
+        let Options { disks, whose, attach } = &self.options;
         // Without types, a raw tracepoint still recognises a request by its address, but not its disk.
         let all = *attach == Choice::Auto && disks.numbers().is_empty();
         self.by_record.set(!all && attach.is_by_record(types)?);
-        Ok(())
+        match self.by_record.get() && whose.is_some() {
+            true => Err(records::no_submitter(*attach)),
+            false => Ok(()),
+        }
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        if self.by_record.get() { program::record_maps() } else { program::maps() }
+        match self.by_record.get() {
+            true => program::record_maps(),
+            false => self.options.whose.fill(program::maps(&self.program())),
+        }
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
@@ -88,16 +109,19 @@ impl Tool for Bioheat {
                     ]);
                 }
             };
-            let disks = self.options.disks.numbers();
+            let options = self.program();
             let places = [request::end(end), request::issue(kind)];
             let ([(complete, completed), (issue, issued)], by_slot) =
-                StructRequest::find_with_cmpxchg(places, types, !disks.is_empty())?;
+                StructRequest::find_with_cmpxchg(places, types, !options.disks.is_empty())?;
             // The end is attached first: a request that was issued before is no harm, but one whose end
             // nobody saw would stay in the map.
-            Ok(vec![
-                Plan::new("complete", complete, program::complete(&completed, disks, by_slot)?),
-                Plan::new("issue", issue, program::issue(&issued, disks, by_slot)?),
-            ])
+            let end = program::complete(&completed, options, by_slot)?;
+            let mut plans = vec![Plan::new("complete", complete, end)];
+            let (submission, remember) = whose::plan(options.submitters, types)?;
+            plans.extend(remember);
+            let start = program::issue(&issued, submission.as_ref(), options, by_slot)?;
+            plans.push(Plan::new("issue", issue, start));
+            Ok(plans)
         })]
     }
 

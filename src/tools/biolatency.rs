@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 
+use super::whose::{self, SubmitterLabels, Whose};
 use super::{Choice, Tool, distribution, records};
 use crate::aggregate::Counters;
 use crate::aggregate::Distributions;
@@ -11,6 +12,7 @@ use crate::host::{
     AttachKind, DiskNames, Disks, KernelTypes, Operations, StructRequest, some_lack_numbers,
 };
 use crate::programs::biolatency::{self as program, DISK_NAMES, EPOCH, LATENCIES, MISSED, missed};
+use crate::programs::submitter::{Key, Submitters};
 use crate::programs::{disk_names, request};
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
@@ -23,6 +25,8 @@ use crate::sys::MapSpec;
 pub struct Options {
     /// Only these disks.
     pub disks: Disks,
+    /// Whose.
+    pub whose: Whose,
     /// How to attach.
     pub attach: Choice,
     /// Milliseconds instead of microseconds.
@@ -33,7 +37,9 @@ pub struct Options {
     pub by_disk: bool,
     /// A histogram for each operation with its flags.
     pub by_flags: bool,
-    /// For up to N disks and operations there are histograms in the kernel.
+    /// A histogram for each of these that submitted requests.
+    pub by: Option<Key>,
+    /// For up to N disks, operations and submitters there are histograms in the kernel.
     pub max_keys: u32,
     /// Up to N requests are known between their start and their end, or more where slots are used.
     pub max_requests: u32,
@@ -43,11 +49,13 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             disks: Disks::default(),
+            whose: Whose::default(),
             attach: Choice::Auto,
             milliseconds: false,
             queued: false,
             by_disk: false,
             by_flags: false,
+            by: None,
             max_keys: 256,
             max_requests: 32768,
         }
@@ -58,6 +66,7 @@ impl Default for Options {
 pub struct Biolatency {
     options: Options,
     disk_names: RefCell<DiskNames>,
+    submitters: SubmitterLabels,
     latencies: Distributions,
     buckets: Arc<[Bucket]>,
     missed: Counters,
@@ -71,16 +80,26 @@ pub struct Biolatency {
 impl Biolatency {
     /// The tool, not attached yet.
     pub fn new(options: Options) -> Biolatency {
+        let learns_names = options.by_disk && some_lack_numbers();
+        let submitters = Biolatency::asked(&options, learns_names);
         Biolatency {
-            learns_names: options.by_disk && some_lack_numbers(),
+            learns_names,
             options,
             disk_names: RefCell::default(),
+            submitters: SubmitterLabels::new(submitters.as_ref()),
             latencies: Distributions::new(&program::BUCKETS),
             buckets: distribution::buckets(&program::BUCKETS),
             missed: Counters::default(),
             operations: OnceCell::new(),
             by_record: Cell::new(false),
         }
+    }
+
+    /// Who submitted requests, if that is asked for.
+    fn asked(options: &Options, learns_names: bool) -> Option<Submitters> {
+        let with_key = options.by_disk || options.by_flags || options.by.is_some();
+        let asked = options.whose.asked(options.by);
+        asked.map(|submitters| submitters.at(program::submitted(with_key, learns_names)))
     }
 
     /// What the programs need to know of the options.
@@ -92,6 +111,8 @@ impl Biolatency {
             by_disk: options.by_disk,
             by_flags: options.by_flags,
             disks: options.disks.numbers(),
+            disk_names: self.learns_names,
+            submitters: Biolatency::asked(options, self.learns_names),
             max_requests: options.max_requests,
             max_keys: options.max_keys,
         }
@@ -104,14 +125,19 @@ impl Biolatency {
     fn labels(&self) -> Vec<LabelName> {
         let disk = self.options.by_disk.then(|| LabelName::new("disk", "disk"));
         let flags = self.options.by_flags.then(|| LabelName::new("flags", "flags"));
-        disk.into_iter().chain(flags).collect()
+        // In this tool's titles labels have no capitals.
+        let submitter = self.submitters.names().into_iter();
+        let submitter = submitter.map(|label| LabelName { heading: label.name.clone(), ..label });
+        submitter.chain(disk).chain(flags).collect()
     }
 
     fn label_values(&self, key: &[u8]) -> Vec<LabelValue> {
-        let (dev, flags) = program::key(key);
+        let (dev, flags, submitter) = program::key(key);
+        let mut values = self.submitters.values(submitter);
         let disk = self.options.by_disk.then(|| self.disk_names.borrow_mut().name(dev));
         let flags = self.operations.get().map(|operations| operations.name(flags));
-        disk.into_iter().chain(flags).map(|name| LabelValue::text(&name)).collect()
+        values.extend(disk.into_iter().chain(flags).map(|name| LabelValue::text(&name)));
+        values
     }
 
     fn lost(&self, missed: &[u64]) -> Vec<Lost> {
@@ -168,21 +194,32 @@ impl Tool for Biolatency {
 
     fn settings(&self) -> Vec<(&'static str, Setting)> {
         let options = &self.options;
-        vec![
-            ("disk", options.disks.names().into()),
-            ("attach", options.attach.name().into()),
+        let mut settings =
+            vec![("disk", options.disks.names().into()), ("attach", options.attach.name().into())];
+        settings.extend(options.whose.settings());
+        settings.extend([
             ("milliseconds", options.milliseconds.into()),
             ("queued", options.queued.into()),
             ("disks", options.by_disk.into()),
             ("flags", options.by_flags.into()),
+            ("by", options.by.map(|by| by.name().to_owned()).into()),
             ("max_keys", options.max_keys.into()),
             ("max_requests", options.max_requests.into()),
-        ]
+        ]);
+        settings
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.submitters.notes()
     }
 
     fn prepare(&self, types: &KernelTypes) -> Result<(), Error> {
-        let Options { attach, queued, by_flags, .. } = self.options;
+        let Options { attach, queued, by_flags, by, whose, .. } = &self.options;
+        let (attach, queued, by_flags) = (*attach, *queued, *by_flags);
         self.by_record.set(attach.is_by_record(types)?);
+        if self.by_record.get() && (by.is_some() || whose.is_some()) {
+            return Err(records::no_submitter(attach));
+        }
         let missing = match (queued, by_flags) {
             _ if !self.by_record.get() => return Ok(()),
             (true, _) => "-Q: a tracepoint's record does not say when a request was queued",
@@ -197,14 +234,10 @@ impl Tool for Biolatency {
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        if self.by_record.get() {
-            return program::record_maps(&self.programs());
+        match self.by_record.get() {
+            true => program::record_maps(&self.programs()),
+            false => self.options.whose.fill(program::maps(&self.programs())),
         }
-        let mut maps = program::maps(&self.programs());
-        if self.learns_names {
-            maps.push(disk_names::map());
-        }
-        maps
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
@@ -236,12 +269,13 @@ impl Tool for Biolatency {
             let ([(issue, issued), (complete, completed)], by_slot) =
                 StructRequest::find_with_cmpxchg(places, types, options.with_disk())?;
             let end = program::completed(&completed, options, by_slot)?;
-            let start = program::issued(&issued, options, by_slot)?;
             // The end first: otherwise starts would be stored that nobody ends.
-            Ok(vec![
-                Plan::new("request_end", complete, end),
-                Plan::new("request_start", issue, start),
-            ])
+            let mut plans = vec![Plan::new("request_end", complete, end)];
+            let (submission, remember) = whose::plan(options.submitters, types)?;
+            plans.extend(remember);
+            let start = program::issued(&issued, submission.as_ref(), options, by_slot)?;
+            plans.push(Plan::new("request_start", issue, start));
+            Ok(plans)
         })];
         if self.learns_names && !self.by_record.get() {
             groups.push(Group::new(vec![AttachKind::TpBtf, AttachKind::RawTp], |kind, types| {
@@ -263,10 +297,11 @@ impl Tool for Biolatency {
 
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
         let measured = self.latencies.read(session.map(LATENCIES)?, session.map(EPOCH)?)?;
+        self.submitters.look_up(measured.iter().map(|measured| program::key(&measured.key).2));
         let unit = Biolatency::unit(&self.options);
         if self.learns_names && !self.by_record.get() {
             let (names, known) = (session.map(DISK_NAMES)?, self.disk_names.get_mut());
-            for (dev, _) in measured.iter().map(|measured| program::key(&measured.key)) {
+            for (dev, ..) in measured.iter().map(|measured| program::key(&measured.key)) {
                 let mut name = [0; disk_names::NAME as usize];
                 if names.lookup(&dev.to_ne_bytes(), &mut name).is_ok_and(|found| found) {
                     let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());

@@ -1,11 +1,13 @@
 //! Block I/O sizes as a histogram.
 
+use super::whose::{self, Whose};
 use super::{Choice, Tool, distribution};
 use crate::aggregate::Counters;
 use crate::error::Error;
 use crate::host::{AttachKind, Disks, Request};
-use crate::programs::bitehist::{self as program, BUCKETS, HIST};
+use crate::programs::bitehist::{self as program, BUCKETS, HIST, SUBMITTED};
 use crate::programs::request;
+use crate::programs::submitter::Submitters;
 use crate::run::{Group, Plan, Session};
 use crate::sample::{Histogram, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
 use crate::sys::MapSpec;
@@ -15,6 +17,8 @@ use crate::sys::MapSpec;
 pub struct Options {
     /// Only these disks.
     pub disks: Disks,
+    /// Whose.
+    pub whose: Whose,
     /// How to attach.
     pub attach: Choice,
     /// Bytes, from half a kilobyte on, instead of kilobytes.
@@ -32,6 +36,10 @@ impl Bitehist {
     pub fn new(options: Options) -> Bitehist {
         Bitehist { options, counters: Counters::default() }
     }
+
+    fn submitters(&self) -> Option<Submitters> {
+        self.options.whose.asked(None).map(|submitters| submitters.at(SUBMITTED))
+    }
 }
 
 impl Tool for Bitehist {
@@ -44,16 +52,15 @@ impl Tool for Bitehist {
     }
 
     fn settings(&self) -> Vec<(&'static str, Setting)> {
-        let Options { disks, attach, bytes } = &self.options;
-        vec![
-            ("disk", disks.names().into()),
-            ("attach", attach.name().into()),
-            ("bytes", (*bytes).into()),
-        ]
+        let Options { disks, whose, attach, bytes } = &self.options;
+        let mut settings = vec![("disk", disks.names().into()), ("attach", attach.name().into())];
+        settings.extend(whose.settings());
+        settings.push(("bytes", (*bytes).into()));
+        settings
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        program::maps()
+        self.options.whose.fill(program::maps(self.submitters().as_ref()))
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
@@ -65,8 +72,13 @@ impl Tool for Bitehist {
             let (attach, request) = Request::find(request::issue(kind), types, !disks.is_empty())?;
             // Bucket 0 reaches to twice the unit: two kilobytes, or half of one.
             let shift = if self.options.bytes { 8 } else { 10 };
-            let options = program::Options { shift, disks };
-            Ok(vec![Plan::new(self.name(), attach, program::program(&request, options)?)])
+            let submitters = self.submitters();
+            let options = program::Options { shift, disks, submitters };
+            // A record does not lead to its request's submission.
+            let of_struct = submitters.filter(|_| kind != AttachKind::Tracepoint);
+            let (submission, remember) = whose::plan(of_struct, types)?;
+            let program = program::program(&request, submission.as_ref(), options)?;
+            Ok(remember.into_iter().chain([Plan::new(self.name(), attach, program)]).collect())
         })]
     }
 

@@ -1,16 +1,18 @@
 //! Block I/O sizes as a histogram for each process that asked for it.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 
+use super::whose::{self, SubmitterLabels, Whose};
 use super::{Choice, Tool, distribution};
 use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::Error;
-use crate::host::{AttachKind, Cgroups, Disks, Issue, Operations};
+use crate::host::{AttachKind, Disks, Issue, Operations};
 use crate::programs::bitesize::{
-    self as program, BUCKETS, BYTES, FULL, Key, LOST, SIZES, UNREADABLE,
+    self as program, BUCKETS, BYTES, FULL, LOST, SIZES, SUBMITTED, UNREADABLE,
 };
 use crate::programs::request;
+use crate::programs::submitter::{FLAGS, Key, Submitters};
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
     Histogram, LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value, merge,
@@ -24,10 +26,8 @@ pub struct Options {
     pub disks: Disks,
     /// How to attach.
     pub attach: Choice,
-    /// Only this process.
-    pub pid: Option<u32>,
-    /// Only tasks of this name, of which the kernel keeps 15 bytes.
-    pub comm: Option<String>,
+    /// Whose.
+    pub whose: Whose,
     /// What a histogram is kept for.
     pub by: Key,
     /// And for each operation with its flags.
@@ -45,8 +45,7 @@ impl Default for Options {
         Options {
             disks: Disks::default(),
             attach: Choice::Auto,
-            pid: None,
-            comm: None,
+            whose: Whose::default(),
             by: Key::Pid,
             by_flags: false,
             sort: Sort::Bytes,
@@ -68,35 +67,29 @@ pub enum Sort {
 /// Counts block I/O by size and by who asked for it.
 pub struct Bitesize {
     options: Options,
+    submitters: Submitters,
     sizes: KeyedCounters,
     lost: Counters,
-    cgroups: RefCell<Cgroups>,
+    labels: SubmitterLabels,
     operations: OnceCell<Operations>,
 }
 
 impl Bitesize {
     /// The tool, not attached yet.
     pub fn new(options: Options) -> Bitesize {
+        let submitters = options.whose.submitters(Some(options.by)).at(SUBMITTED);
         Bitesize {
+            labels: SubmitterLabels::new(Some(&submitters)),
             options,
+            submitters,
             sizes: KeyedCounters::default(),
             lost: Counters::default(),
-            cgroups: RefCell::default(),
             operations: OnceCell::new(),
         }
     }
 
     fn labels(&self) -> Vec<LabelName> {
-        let [pid, tid, uid, comm] =
-            [("pid", "PID"), ("tid", "TID"), ("uid", "UID"), ("comm", "CMD")]
-                .map(|(name, heading)| LabelName::new(name, heading));
-        let mut labels = match self.options.by {
-            Key::Pid => vec![pid, uid, comm],
-            Key::Tid => vec![pid, tid, uid, comm],
-            Key::Comm => vec![comm],
-            Key::Uid => vec![uid],
-            Key::Cgroup => vec![LabelName::new("cgroup", "CGROUP")],
-        };
+        let mut labels = self.labels.names();
         if self.options.by_flags {
             labels.push(LabelName::new("flags", "FLAGS"));
         }
@@ -104,34 +97,14 @@ impl Bitesize {
     }
 
     /// As many as there are [`Bitesize::labels`].
-    fn label_values(&self, key: &[u8], cgroups: &Cgroups) -> Vec<LabelValue> {
-        let number = |at: i32| LabelValue::Number(number(key, at).into());
-        let comm = || LabelValue::of_bytes(&key[program::COMM as usize..]);
-        let mut values = match self.options.by {
-            Key::Pid => vec![number(program::PID), number(program::UID), comm()],
-            Key::Tid => {
-                vec![number(program::PID), number(program::TID), number(program::UID), comm()]
-            }
-            Key::Comm => vec![comm()],
-            Key::Uid => vec![number(program::UID)],
-            Key::Cgroup => vec![LabelValue::text(&cgroups.name(cgroup(key)))],
-        };
+    fn label_values(&self, key: &[u8]) -> Vec<LabelValue> {
+        let mut values = self.labels.values(key);
         if let Some(operations) = self.operations.get() {
-            let flags = operations.name(self::number(key, program::FLAGS));
+            let flags = operations.name(whose::number(key, FLAGS));
             values.push(LabelValue::text(&flags));
         }
         values
     }
-}
-
-/// A number of a key.
-fn number(key: &[u8], at: i32) -> u32 {
-    u32::from_ne_bytes(key[at as usize..].first_chunk().copied().unwrap_or_default())
-}
-
-/// The number of the cgroup, in a key by that.
-fn cgroup(key: &[u8]) -> u64 {
-    u64::from_ne_bytes(key[program::CGROUP as usize..].first_chunk().copied().unwrap_or_default())
 }
 
 impl Tool for Bitesize {
@@ -146,21 +119,25 @@ impl Tool for Bitesize {
     fn settings(&self) -> Vec<(&'static str, Setting)> {
         let options = &self.options;
         let sort = if options.sort == Sort::Bytes { "bytes" } else { "count" };
-        vec![
-            ("disk", options.disks.names().into()),
-            ("attach", options.attach.name().into()),
-            ("pid", options.pid.into()),
-            ("comm", options.comm.clone().into()),
+        let mut settings =
+            vec![("disk", options.disks.names().into()), ("attach", options.attach.name().into())];
+        settings.extend(options.whose.settings());
+        settings.extend([
             ("by", options.by.name().into()),
             ("flags", options.by_flags.into()),
             ("sort", sort.into()),
             ("top", options.top.into()),
             ("max_keys", options.max_keys.into()),
-        ]
+        ]);
+        settings
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.labels.notes()
     }
 
     fn maps(&self) -> Vec<MapSpec> {
-        program::maps(self.options.max_keys)
+        self.options.whose.fill(program::maps(self.options.max_keys, &self.submitters))
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
@@ -186,15 +163,13 @@ impl Tool for Bitesize {
             let issue = Issue::find(request::issue(kind), types, !disks.is_empty())?;
             let options = program::Options {
                 disks,
-                pid: self.options.pid,
-                comm: self.options.comm.as_deref().map(comm),
-                by: self.options.by,
+                submitters: self.submitters,
                 by_flags: self.options.by_flags,
             };
             let count = program::count(&issue, &options);
             let mut plans = vec![];
             if let Some(submission) = &issue.submission {
-                let remember = program::remember(submission, issue.task, &options);
+                let remember = self.submitters.remember(submission, issue.task);
                 plans.push(Plan::new("bitesize_submit", submission.attach.clone(), remember?));
             }
             plans.push(Plan::new(self.name(), issue.attach, count?));
@@ -204,11 +179,7 @@ impl Tool for Bitesize {
 
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
         let sizes = self.sizes.read(session.map(SIZES)?)?;
-        let by_cgroup = self.options.by == Key::Cgroup;
-        let cgroups = self.cgroups.get_mut();
-        if by_cgroup {
-            cgroups.look_up(sizes.iter().map(|counted| cgroup(counted.key)));
-        }
+        self.labels.look_up(sizes.iter().map(|counted| counted.key));
         let buckets = distribution::powers_of_two(2, BUCKETS);
         let unit = Unit::Kibibytes;
         let value = |words: &[u64]| {
@@ -216,9 +187,8 @@ impl Tool for Bitesize {
             let histogram = Histogram::new(buckets.clone(), counts);
             Value::Histogram(histogram.measured(unit, words[BYTES as usize], None))
         };
-        let cgroups = self.cgroups.borrow();
         let rows = sizes.iter().map(|counted| Row {
-            labels: self.label_values(counted.key, &cgroups),
+            labels: self.label_values(counted.key),
             value: value(counted.interval),
             total: value(counted.total),
         });
@@ -244,7 +214,6 @@ impl Tool for Bitesize {
             rows,
             rest: Rest::default(),
         };
-        drop(cgroups);
         table.keep_last(self.options.top);
         let lost = self.lost.read(session.map(LOST)?)?.interval;
         let unreadable = lost[UNREADABLE as usize];
@@ -257,24 +226,5 @@ impl Tool for Bitesize {
         let beyond = Lost::some(LostKind::BeyondMaxKeys, lost[FULL as usize], beyond);
         let beyond = beyond.map(|lost| lost.option("--max-keys"));
         Ok((vec![table], unreadable.into_iter().chain(beyond).collect()))
-    }
-}
-
-/// A task's name as the kernel keeps it: 15 bytes and zeros.
-fn comm(name: &str) -> [u8; 16] {
-    let mut comm = [0; 16];
-    let kept = name.len().min(15);
-    comm[..kept].copy_from_slice(&name.as_bytes()[..kept]);
-    comm
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_compared_as_far_as_the_kernel_keeps_it() {
-        assert_eq!(&comm("dd"), b"dd\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        assert_eq!(&comm("a-name-of-20-letters"), b"a-name-of-20-le\0");
     }
 }

@@ -1,11 +1,9 @@
 //! What tools that measure distributions share.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::aggregate::Buckets;
 use crate::aggregate::Measured;
-use crate::error::Error;
 use crate::sample::{Bucket, Histogram, LabelValue, Row, Unit, Value};
 
 /// Buckets by powers of two: the first holds all below `first`, each further one reaches twice as far.
@@ -33,19 +31,6 @@ pub fn row(labels: Vec<LabelValue>, buckets: &Arc<[Bucket]>, unit: Unit, it: &Me
     let value = of(&interval.counts).measured(unit, interval.sum, interval.extremes);
     let total = of(&total.counts).summed(unit, total.sum, *greatest);
     Row { labels, value: Value::Histogram(value), total: Value::Histogram(total) }
-}
-
-/// A process that is asked for is there.
-///
-/// # Errors
-/// It is not.
-pub fn check_pid(pid: Option<u32>) -> Result<(), Error> {
-    match pid {
-        Some(pid) if !Path::new(&format!("/proc/{pid}")).exists() => {
-            Err(Error::usage(format!("no process {pid}")))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Buckets as the option that asks for them has them: `log2`, `linear 0,100,10`, `custom 1,10`.

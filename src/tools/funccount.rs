@@ -8,8 +8,8 @@ use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::Error;
 use crate::host::names::{self, KernelFunction, Pattern};
 use crate::host::{
-    Attach, AttachKind, KernelTypes, Kprobe, KprobeMulti, RawTp, SystemCalls, Tracepoint, Uprobe,
-    UprobeMulti, UserFunction, refusal, system_calls,
+    Attach, AttachKind, KernelTypes, Kprobe, KprobeMulti, PidNamespace, Process, RawTp,
+    SystemCalls, Tracepoint, Uprobe, UprobeMulti, UserFunction, refusal, system_calls,
 };
 use crate::programs::funccount::{self as program, By, COUNTS, Counted, FULL, PlaceNumber};
 use crate::run::{Group, Plan, Session};
@@ -45,6 +45,7 @@ impl Default for Options {
 /// Counts calls of functions and hits of tracepoints, by place or by who makes them.
 pub struct Funccount {
     options: Options,
+    program: program::Options,
     patterns: Vec<Pattern>,
     functions: Vec<KernelFunction>,
     /// Category and name.
@@ -106,6 +107,9 @@ impl Funccount {
     /// A pattern matches nothing on this host, or what there is cannot be read.
     pub fn new(options: Options) -> Result<Funccount, Error> {
         let pid = options.pid.map(|pid| pid as u32);
+        let process = pid.map(Process::find).transpose()?;
+        let namespace = if options.by == By::Pid { PidNamespace::own() } else { None };
+        let program = program::Options { by: options.by, process, namespace, ends: None };
         let mut users = vec![];
         let kernel = options.patterns.iter().filter(|word| match UserFunction::split(word, pid) {
             Some(user) => {
@@ -137,6 +141,7 @@ impl Funccount {
         let calls = calls(&tracepoints);
         Ok(Funccount {
             options,
+            program,
             patterns,
             functions,
             tracepoints,
@@ -182,7 +187,7 @@ impl Funccount {
     /// What all programs have in common.
     fn program(&self) -> program::Options {
         let ends = self.ends().then_some(self.places());
-        program::Options { by: self.options.by, pid: self.options.pid, ends }
+        program::Options { ends, ..self.program }
     }
 
     /// How many functions and tracepoints are counted.
@@ -306,9 +311,9 @@ fn calls(tracepoints: &[(String, String)]) -> Vec<(At, u32, usize)> {
 }
 
 /// A key of the hash: a number of 4 bytes, or a name.
-fn label_value(key: &[u8]) -> LabelValue {
+fn label_value(key: &[u8], in_namespace: bool) -> LabelValue {
     match key.try_into() {
-        Ok(number) => LabelValue::Number(u32::from_ne_bytes(number).into()),
+        Ok(number) => LabelValue::process(u32::from_ne_bytes(number), in_namespace),
         Err(_) => LabelValue::of_bytes(key),
     }
 }
@@ -457,8 +462,9 @@ impl Tool for Funccount {
                 add(LabelValue::text(&name), interval, total);
             }
         } else {
+            let in_namespace = self.program.namespace.is_some();
             for counted in self.keyed.read(session.map(COUNTS)?)?.iter() {
-                add(label_value(counted.key), counted.interval[0], counted.total[0]);
+                add(label_value(counted.key, in_namespace), counted.interval[0], counted.total[0]);
             }
             let full = self.full.read(session.map(FULL)?)?.interval[0];
             let beyond = format!("more calls or hits, beyond {} keys", self.options.max_keys);

@@ -8,7 +8,9 @@ use super::{Choice, Tool, distribution};
 use crate::aggregate::Buckets;
 use crate::aggregate::{Counters, Distributions, counters::unreadable};
 use crate::error::Error;
-use crate::host::{Attach, AttachKind, CallFrame, Fentry, Kprobe, UserFunction, names};
+use crate::host::{
+    Attach, AttachKind, CallFrame, Fentry, Kprobe, PidNamespace, Process, UserFunction, names,
+};
 use crate::programs::funccount::PlaceNumber;
 use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
@@ -78,7 +80,7 @@ impl Funclatency {
     /// # Errors
     /// There is no such process or user function, or it cannot be attached in that way.
     pub fn new(options: Options) -> Result<Funclatency, Error> {
-        distribution::check_pid(options.pid)?;
+        let process = options.pid.map(Process::find).transpose()?;
         options.buckets.check()?;
         let user = match options.function.split_once(':') {
             Some((file, text)) if file.contains('/') || !names::is_of_module(file, text) => {
@@ -95,7 +97,8 @@ impl Funclatency {
         let program = program::Options {
             unit: options.unit.in_base() as i32,
             buckets: options.buckets.clone(),
-            pid: options.pid,
+            process,
+            namespace: if options.by_pid { PidNamespace::own() } else { None },
             by_pid: options.by_pid.then_some(options.max_keys),
             several: user.len() > 1,
         };
@@ -250,7 +253,9 @@ impl Tool for Funclatency {
         let unit = self.options.unit;
         let pid = |key: &[u8]| key.try_into().map_or(0, u32::from_ne_bytes);
         let rows = measured.iter().map(|measured| {
-            let pid = self.options.by_pid.then(|| LabelValue::Number(pid(&measured.key).into()));
+            let in_namespace = self.program.namespace.is_some();
+            let pid = || LabelValue::process(pid(&measured.key), in_namespace);
+            let pid = self.options.by_pid.then(pid);
             distribution::row(pid.into_iter().collect(), &self.buckets, unit, measured)
         });
         let mut rows: Vec<_> = rows.collect();

@@ -22,9 +22,11 @@ pub mod funclatency;
 pub mod programs;
 mod records;
 mod running;
+mod whose;
 
 pub use choice::Choice;
 pub use running::{Running, describe, now};
+pub use whose::Whose;
 
 use crate::error::Error;
 use crate::host::KernelTypes;
@@ -43,6 +45,11 @@ pub trait Tool {
 
     /// Its options, each with its value.
     fn settings(&self) -> Vec<(&'static str, Setting)>;
+
+    /// What its tables do not tell on this host, as a sentence each.
+    fn notes(&self) -> Vec<String> {
+        vec![]
+    }
 
     /// Called before its maps and groups are asked for, if they depend on the kernel's types.
     ///

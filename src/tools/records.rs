@@ -1,5 +1,6 @@
 //! What the tools share whose programs meet requests in tracepoints' records.
 
+use super::Choice;
 use crate::error::Error;
 use crate::host::{KernelTypes, RecordPlace, Tracepoint};
 use crate::programs::record::TRACEPOINTS;
@@ -13,6 +14,17 @@ pub(super) fn find(types: &KernelTypes) -> Result<[(Tracepoint, RecordPlace); 3]
         |name| Ok::<_, Error>((Tracepoint::new("block", name), RecordPlace::find(name, types)?));
     let [issue, requeue, complete] = TRACEPOINTS;
     Ok([find(issue)?, find(requeue)?, find(complete)?])
+}
+
+/// Why `-p` and its like cannot be had: by this choice of the attach kind, or for want of types.
+pub(super) fn no_submitter(attach: Choice) -> Error {
+    let what =
+        "-p, -c, --cgroup and --by: a tracepoint's record does not say who submitted the request";
+    match attach {
+        Choice::Auto => Error::lacking(format!("{what}, and this kernel has no BTF"))
+            .hint("try: without that option, or --btf FILE with this kernel's types"),
+        Choice::Only(_) => Error::usage(what).hint("try: --attach raw_tp"),
+    }
 }
 
 /// The words for requests that ended where several were under way.

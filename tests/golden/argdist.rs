@@ -7,6 +7,8 @@ use rawbpf::host::{
 };
 use rawbpf::programs::argdist::{self, Counted, Options, program};
 
+use super::submitter::{INSIDE, ON_HOST};
+
 #[track_caller]
 fn check(name: &str, value: &TracedValue, options: &Options) {
     let maps = argdist::maps(options);
@@ -28,11 +30,11 @@ fn text(origin: ContextPlace, path: &[i32], text: TracedText) -> TracedValue {
 }
 
 fn options(buckets: Buckets) -> Options {
-    Options { counted: Counted::Buckets(buckets), pid: None }
+    Options { counted: Counted::Buckets(buckets), process: None }
 }
 
 fn each(key: u32) -> Options {
-    Options { counted: Counted::Each { key, max_keys: 10240 }, pid: None }
+    Options { counted: Counted::Each { key, max_keys: 10240 }, process: None }
 }
 
 /// `arg0->q->nr_requests` by kprobe.
@@ -47,7 +49,9 @@ fn a_field_behind_two_pointers() {
 fn a_short_with_a_sign_of_one_process() {
     let value = stored(ContextPlace::Word(0), &[2000, 900], number(2, true));
     let linear = Buckets::Linear { min: 0, step: 100, steps: 10 };
-    check("argdist-signed-pid", &value, &Options { pid: Some(4242), ..options(linear) });
+    let of = |process| Options { process: Some(process), ..options(linear.clone()) };
+    check("argdist-signed-pid", &value, &of(ON_HOST));
+    check("argdist-signed-namespace", &value, &of(INSIDE));
 }
 
 /// The third argument of a function, an int.

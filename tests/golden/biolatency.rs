@@ -1,10 +1,12 @@
 //! biolatency.
 
 use rawbpf::host::registers::REGISTERS;
-use rawbpf::host::{Disk, StructRequest};
+use rawbpf::host::{Disk, Identity, StructRequest};
 use rawbpf::insn::Access;
 use rawbpf::programs::biolatency::{self, Options};
+use rawbpf::programs::submitter::{Key, Submitters};
 
+use super::submitter::{self, DD_ON_HOST, only, submission};
 use super::{place, through};
 
 const USECS: Options<'_> = Options {
@@ -13,6 +15,8 @@ const USECS: Options<'_> = Options {
     by_disk: false,
     by_flags: false,
     disks: &[],
+    disk_names: false,
+    submitters: None,
     max_requests: 32768,
     max_keys: 256,
 };
@@ -27,7 +31,8 @@ fn check(
 ) {
     let maps = biolatency::maps(&options);
     let maps: Vec<_> = maps.iter().map(|map| &*map.name).collect();
-    let start = biolatency::issued(issued, options, by_slot).unwrap();
+    let start =
+        biolatency::issued(issued, Some(&submission(Identity::Request)), options, by_slot).unwrap();
     super::check(&format!("biolatency-{name}-start"), &start, &maps);
     let end = biolatency::completed(completed, options, by_slot).unwrap();
     super::check(&format!("biolatency-{name}-end"), &end, &maps);
@@ -90,10 +95,35 @@ fn by_record() {
 }
 
 #[test]
+fn of_some_tasks() {
+    let request = through(0, Access::Typed, true);
+    let submitters = Some(only(5, DD_ON_HOST));
+    check("filters", true, &request, &request, Options { submitters, ..USECS });
+}
+
+#[test]
+fn by_process() {
+    let submitters = Some(submitter::by(6, Key::Pid));
+    let options = Options { submitters, by_disk: true, ..USECS };
+    let typed = through(0, Access::Typed, true);
+    check("pid", true, &typed, &typed, options);
+    let probed = through(0, Access::Probe, true);
+    check("pid-without-slots", false, &probed, &probed, options);
+}
+
+#[test]
 fn maps_are_called_as_their_handles() {
     let one = super::handles![biolatency: STARTS, SLOTS, MISSED, LATENCIES, EPOCH];
     super::are_named(&biolatency::maps(&USECS), &one);
     super::are_named(&biolatency::record_maps(&USECS), &one);
     let keyed = biolatency::maps(&Options { by_disk: true, ..USECS });
-    super::are_named(&keyed, &[&one[..], &super::handles![biolatency: ZEROS]].concat());
+    let several = [&one[..], &super::handles![biolatency: ZEROS]].concat();
+    super::are_named(&keyed, &several);
+    for (with_key, handles) in [(false, one.to_vec()), (true, several)] {
+        let first = biolatency::submitted(with_key, false);
+        let submitters = Submitters { first, ..only(0, DD_ON_HOST) };
+        let options = Options { by_disk: with_key, submitters: Some(submitters), ..USECS };
+        let more = [(submitters.submitted(), "submitted"), (submitters.slots(), "submitter_slots")];
+        super::are_named(&biolatency::maps(&options), &[&handles[..], &more].concat());
+    }
 }

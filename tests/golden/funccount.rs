@@ -1,13 +1,17 @@
 //! funccount.
 
-use rawbpf::host::SystemCalls;
+use rawbpf::host::{Process, SystemCalls};
 use rawbpf::insn::{Access, Field};
 use rawbpf::programs::funccount::{self, By, Counted, Options, PlaceNumber};
 use rawbpf::sys::link::At;
 
+use super::submitter::{INSIDE, ON_HOST};
+
 #[track_caller]
-fn check(name: &str, counted: impl Into<Counted>, by: By, pid: Option<i32>) {
-    let options = Options { by, pid, ends: None };
+fn check(name: &str, counted: impl Into<Counted>, by: By, process: Option<Process>) {
+    // As on a host, or where the process is.
+    let namespace = process.and_then(|process| process.namespace);
+    let options = Options { by, process, namespace, ends: None };
     let counted = counted.into();
     let calls = matches!(counted, Counted::SystemCalls(..));
     let maps = funccount::maps(by, 7, 10240, false, calls);
@@ -26,13 +30,13 @@ fn calls(at: At, access: Access) -> Counted {
 #[test]
 fn system_calls() {
     check("funccount-calls-entered", calls(At::Entry, Access::Typed), By::Function, None);
-    check("funccount-calls-returned-pid", calls(At::Return, Access::Typed), By::Pid, Some(4242));
+    check("funccount-calls-returned-pid", calls(At::Return, Access::Typed), By::Pid, Some(ON_HOST));
     check("funccount-calls-returned-probed", calls(At::Return, Access::Probe), By::Function, None);
 }
 
 #[test]
 fn a_word_ends_counting() {
-    let options = |by| Options { by, pid: None, ends: Some(7) };
+    let options = |by| Options { by, process: None, namespace: None, ends: Some(7) };
     for (name, by) in [("funccount-ends", By::Function), ("funccount-ends-uid", By::Uid)] {
         let maps = funccount::maps(by, 7, 10240, true, false);
         let names: Vec<_> = maps.iter().map(|map| &*map.name).collect();
@@ -45,7 +49,7 @@ fn a_word_ends_counting() {
 fn by_function() {
     check("funccount-number", PlaceNumber::Number(3), By::Function, None);
     check("funccount-cookie", PlaceNumber::Cookie(7), By::Function, None);
-    check("funccount-cookie-pid", PlaceNumber::Cookie(7), By::Function, Some(4242));
+    check("funccount-cookie-pid", PlaceNumber::Cookie(7), By::Function, Some(ON_HOST));
 }
 
 #[test]
@@ -54,7 +58,13 @@ fn by_key() {
     check("funccount-uid", PlaceNumber::Number(3), By::Uid, None);
     check("funccount-cpu", PlaceNumber::Number(3), By::Cpu, None);
     check("funccount-comm", PlaceNumber::Cookie(7), By::Comm, None);
-    check("funccount-comm-pid", PlaceNumber::Cookie(7), By::Comm, Some(4242));
+    check("funccount-comm-pid", PlaceNumber::Cookie(7), By::Comm, Some(ON_HOST));
+}
+
+#[test]
+fn in_a_namespace() {
+    check("funccount-cookie-namespace", PlaceNumber::Cookie(7), By::Function, Some(INSIDE));
+    check("funccount-pid-namespace", PlaceNumber::Number(3), By::Pid, Some(INSIDE));
 }
 
 #[test]

@@ -5,6 +5,8 @@ use rawbpf::host::CallFrame;
 use rawbpf::programs::funccount::PlaceNumber;
 use rawbpf::programs::funclatency::{self, Options, entered, returned};
 
+use super::submitter::{INSIDE, NAMESPACE, ON_HOST};
+
 /// As on x86_64.
 const STACK: CallFrame = CallFrame::StackPointer { register: 152, popped: 8 };
 
@@ -20,7 +22,7 @@ fn check(name: &str, frame: CallFrame, options: &Options) {
 }
 
 fn options(buckets: Buckets) -> Options {
-    Options { unit: 1000, buckets, pid: None, by_pid: None, several: false }
+    Options { unit: 1000, buckets, process: None, namespace: None, by_pid: None, several: false }
 }
 
 #[test]
@@ -31,8 +33,15 @@ fn probes() {
 #[test]
 fn trampoline_of_one_process_in_linear_nanoseconds() {
     let linear = Buckets::Linear { min: 100, step: 50, steps: 20 };
-    let options = Options { unit: 1, pid: Some(4242), ..options(linear) };
+    let options = Options { unit: 1, process: Some(ON_HOST), ..options(linear) };
     check("funclatency-fentry-pid-linear", CallFrame::Context, &options);
+}
+
+#[test]
+fn in_a_namespace() {
+    let (process, namespace) = (Some(INSIDE), Some(NAMESPACE));
+    let options = Options { process, namespace, by_pid: Some(64), ..options(Buckets::Log2) };
+    check("funclatency-by-pid-namespace", STACK, &options);
 }
 
 #[test]

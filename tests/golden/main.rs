@@ -8,6 +8,7 @@ mod bitehist;
 mod bitesize;
 mod funccount;
 mod funclatency;
+mod submitter;
 
 use std::path::Path;
 

@@ -245,11 +245,13 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
     let start = u64::from_str_radix(start, 16).unwrap();
     for (by_slot, by_disk) in [(true, false), (true, true), (false, false), (false, true)] {
         let options = program::Options {
+            disk_names: false,
             unit: 1000,
             queued: false,
             by_disk,
             by_flags: false,
             disks: &[],
+            submitters: None,
             max_requests: PLACES as u32,
             max_keys: 16384,
         };
@@ -258,7 +260,7 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
         let load = |program| {
             load_alone("biolatency", &program, &maps, ProgramType::RawTracepoint).unwrap()
         };
-        let issued = load(program::issued(&issued, options, by_slot).unwrap());
+        let issued = load(program::issued(&issued, None, options, by_slot).unwrap());
         let completed = load(program::completed(&completed, options, by_slot).unwrap());
         // Whatever is taken for its size, all of it ends.
         let run_for_all = |program: &Prog| {

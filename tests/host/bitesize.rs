@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 
 use rawbpf::aggregate::KeyedCounters;
 use rawbpf::host::{AttachKind, Identity, Issue, KernelTypes};
-use rawbpf::programs::bitesize::{self as program, Key};
+use rawbpf::programs::bitesize as program;
 use rawbpf::programs::request;
+use rawbpf::programs::submitter::{self, Key, Submitters, Whose};
 use rawbpf::run::load_alone;
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Map, Prog, ProgramType};
@@ -304,13 +305,14 @@ fn a_request_is_known_again_whether_its_slot_was_free_or_not() {
     let issue = Issue::find(request::issue(AttachKind::RawTp), &types, false).unwrap();
     let submission = issue.submission.as_ref().unwrap();
     assert_eq!(submission.identity, Identity::Request);
-    let options =
-        program::Options { disks: &[], pid: None, comm: None, by: Key::Tid, by_flags: false };
-    let maps = program::maps(16);
+    let (whose, by) = (Whose::default(), Some(Key::Tid));
+    let submitters = Submitters { first: program::SUBMITTED, whose, by, namespace: None };
+    let options = program::Options { disks: &[], submitters, by_flags: false };
+    let maps = program::maps(16, &submitters);
     let maps: Vec<_> = maps.iter().map(|map| Map::create(map).unwrap()).collect();
     let load =
         |program| load_alone("bitesize", &program, &maps, ProgramType::RawTracepoint).unwrap();
-    let submit = load(program::remember(submission, issue.task, &options).unwrap());
+    let submit = load(submitters.remember(submission, issue.task).unwrap());
     let count = load(program::count(&issue, &options).unwrap());
     // The size is read from a request: the kernel's code is as good.
     let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap();
@@ -332,7 +334,7 @@ fn a_request_is_known_again_whether_its_slot_was_free_or_not() {
         let readings = sizes.read(program::SIZES.of(&maps).unwrap()).unwrap();
         let counted: Vec<_> = readings.iter().collect();
         let [counted] = &counted[..] else { panic!("{counted:?}") };
-        assert_eq!(counted.key[program::TID as usize..][..4], submitter.to_ne_bytes());
+        assert_eq!(counted.key[submitter::TID as usize..][..4], submitter.to_ne_bytes());
         assert_eq!(counted.interval[..program::BUCKETS as usize].iter().sum::<u64>(), 10_007);
     }
 }

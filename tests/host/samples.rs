@@ -6,8 +6,8 @@ use std::thread;
 use std::time::SystemTime;
 
 use rawbpf::host::Disks;
-use rawbpf::programs::bitesize::Key;
 use rawbpf::programs::funccount::By;
+use rawbpf::programs::submitter::Key;
 use rawbpf::sample::{Histogram, LabelValue, LostKind, Row, Sample, Time, Value};
 use rawbpf::tools::argdist::Argdist;
 use rawbpf::tools::bitehist::Bitehist;

@@ -239,8 +239,16 @@ fn runs<'a>(disk: &'a str, function: &'a str, text: &'a str) -> Vec<(&'a str, Ve
         &few,
     ];
     add("bitesize", &["-d", disk], &keys);
-    let keys: [&[_]; 5] =
-        [&[], &["-D", "-m"], &["-F", "-Q"], &["-D", "-F"], &["-F", "--max-keys", "1"]];
+    let keys: [&[_]; 8] = [
+        &[],
+        &["-D", "-m"],
+        &["-F", "-Q"],
+        &["-D", "-F"],
+        &["-F", "--max-keys", "1"],
+        &["--by", "tid", "-p", "1"],
+        &["--by", "tid"],
+        &["--by", "cgroup", "-c", "dd", "--cgroup", "/"],
+    ];
     add("biolatency", &["-d", disk], &keys);
     add("bioheat", &[], &[&["-d", disk], &["--attach", "raw_tp"]]);
     let keys: [&[_]; 7] = [

@@ -1,14 +1,12 @@
 //! The privileges of this process, and the host's settings that restrict tracing.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::sys::resource::{Resource::RLIMIT_MEMLOCK, getrlimit, setrlimit};
 
 use super::check::{cannot_tell, check};
 use crate::error::Error;
-use crate::host::refusal;
+use crate::host::{PidNamespace, refusal};
 use crate::sys::perf::has_kprobes;
 use crate::sys::{Map, MapSpec, MapType, file};
 use crate::view::checks::{Check, CheckState};
@@ -41,16 +39,6 @@ fn capabilities() -> Check {
     }
 }
 
-fn pid_namespace() -> Check {
-    /// The inode of the host's first one, which is part of the kernel's interface.
-    const FIRST: u64 = 0xefff_fffc;
-    match fs::metadata("/proc/self/ns/pid").map(|namespace| namespace.ino()) {
-        Ok(FIRST) => check("PID namespace", Ok("the host's own".into())),
-        Ok(_) => check("PID namespace", Ok("one of its own, with its own numbers".into())),
-        Err(error) => cannot_tell("PID namespace", error.to_string()),
-    }
-}
-
 fn user_namespace() -> Check {
     let inside = || {
         Error::lacking("not the host's: root here is not root on the host")
@@ -58,6 +46,15 @@ fn user_namespace() -> Check {
     };
     let outside = (!refusal::in_user_namespace()).then(|| "the host's own".to_owned());
     check("user namespace", outside.ok_or_else(inside))
+}
+
+/// Whose numbers -p and tables by process have.
+fn pid_namespace() -> Check {
+    let found = match PidNamespace::own() {
+        None => "the host's own",
+        Some(_) => "not the host's: pids are those that are seen here; others are shown as outside",
+    };
+    check("PID namespace", Ok(found.into()))
 }
 
 fn lockdown() -> Check {

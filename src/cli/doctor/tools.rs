@@ -181,24 +181,43 @@ mod tests {
 
     use super::*;
     use crate::programs::funccount::By;
+    use crate::programs::submitter::Key;
     use crate::sys::{MapSpec, Memory};
+    use crate::tools::Whose;
 
     #[test]
     fn the_help_of_each_tool_states_the_memory_of_its_maps() {
         let mut commands = crate::cli::command();
         commands.build();
-        let states = |tool: &dyn Tool| {
-            let (name, maps) = (tool.name(), tool.maps());
-            let memory: Memory = maps.iter().map(MapSpec::memory).sum();
+        let help = |name: &str| {
             let help = commands.find_subcommand(name).and_then(Command::get_after_help);
-            let help = help.unwrap().to_string().replace('\n', " ");
+            help.unwrap().to_string().replace('\n', " ")
+        };
+        let memory = |tool: &dyn Tool| tool.maps().iter().map(MapSpec::memory).sum::<Memory>();
+        let states = |tool: &dyn Tool| {
+            let (name, memory) = (tool.name(), memory(tool));
+            let help = help(name);
             assert!(help.contains(&format!("{memory}.")), "{name}: {memory}: {help}");
+        };
+        let adds = |(name, plain): &(&str, Make), tool: &dyn Tool| {
+            let more = memory(tool).fixed - memory(&*plain().unwrap()).fixed;
+            let help = help(name);
+            assert!(help.contains(&format!(" add {} KiB.", more >> 10)), "{name}: {more}: {help}");
         };
         for (_, tool) in &TOOLS[..4] {
             states(&*tool().unwrap());
         }
         let by = biolatency::Options { by_disk: true, by_flags: true, ..Default::default() };
         states(&biolatency::Biolatency::new(by));
+        let by = biolatency::Options { by: Some(Key::Pid), ..Default::default() };
+        states(&biolatency::Biolatency::new(by));
+        let whose = || Whose { comm: Some("dd".into()), ..Whose::default() };
+        let bitehist = bitehist::Options { whose: whose(), ..Default::default() };
+        adds(&TOOLS[0], &bitehist::Bitehist::new(bitehist));
+        let biolatency = biolatency::Options { whose: whose(), ..Default::default() };
+        adds(&TOOLS[2], &biolatency::Biolatency::new(biolatency));
+        let bioheat = bioheat::Options { whose: whose(), ..Default::default() };
+        adds(&TOOLS[3], &bioheat::Bioheat::new(bioheat));
         let user = "/proc/self/exe:main".to_owned();
         for by_pid in [false, true] {
             let function = user.clone();
