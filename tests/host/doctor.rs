@@ -112,10 +112,6 @@ fn a_tool_of_which_a_part_works_is_not_missing() {
     let hide = "mount -t tmpfs none /sys/kernel/btf; ";
     let output = tool::shell(&format!("unshare -m sh -c '{hide} $RAWBPF doctor --json'"));
     let report = report(&output);
-    says(&report, "tools", "bioheat", "in part");
-    let found = report["tools"]["bioheat"]["found"].as_str().unwrap();
-    assert!(found.starts_with("raw_tp block_rq_complete"), "{found}");
-    assert!(found.contains("\nnot -d: "), "{found}");
     if has_kprobes() {
         return;
     }

@@ -108,12 +108,29 @@ fn text(field: &Value, word: &str) -> String {
         Value::Array(list) => {
             joined(list.iter().map(|each| format!("{word}{}", text(each, ""))).collect())
         }
-        Value::Object(process) if process.contains_key("pid") => {
-            format!("{} {}", text(&process["comm"], ""), process["pid"])
-        }
-        Value::Object(fields) => joined(
-            fields.iter().map(|(name, value)| format!("{name} {}", text(value, ""))).collect(),
-        ),
+        Value::Object(fields) => match (fields.get("comm"), fields.get("pid")) {
+            (Some(comm), Some(pid)) => format!("{} {pid}", text(comm, "")),
+            // The kernel's fields of a link, one of which may be a process.
+            _ => joined(
+                fields.iter().map(|(name, value)| format!("{name} {}", text(value, ""))).collect(),
+            ),
+        },
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A uprobe.multi link has a `pid` of its own, and no name.
+    #[test]
+    fn a_link_of_a_process_is_no_process() {
+        let holder = json!({"pid": 7, "comm": "dd"});
+        assert_eq!(text(&holder, ""), "dd 7");
+        let link = json!({"uprobe_cnt": "1", "pid": "7", "path": "/bin/app"});
+        assert_eq!(text(&link, ""), "uprobe_cnt 1, pid 7, path /bin/app");
     }
 }
