@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::export::json;
 use crate::host::{KernelTypes, clock, refusal};
 use crate::insn::Endian;
-use crate::run::{Event, Progress};
+use crate::run::{Event, Events, Progress};
 use crate::sample::Sample;
 use crate::sys::Errno;
 use crate::sys::confine::Needs;
@@ -89,6 +89,8 @@ impl TracedTool {
             if done > 0 && signal.came() { Break(()) } else { Continue(()) }
         };
         let mut running = Running::start_with(tool, &types, &mut progress)?;
+        // From now on events are counted, so that what follows delays no table.
+        let events = options.schedule.begin();
         report::attached(name, &options, running.session());
         if !options.keep_privileges
             && let Err(error) = running.drop_privileges(output.needs())
@@ -97,7 +99,8 @@ impl TracedTool {
             say!("{name}: {error}");
         }
         report::tracing(&running.tool().what(), &options, &mut out)?;
-        let printed = print_all(&mut running, &options, &mut *output, &signal, &mut out);
+        let printed =
+            print_all(&mut running, events.until(&signal), &options, &mut *output, &mut out);
         output.finish()?;
         printed?;
         report::missed(name, running.session());
@@ -131,9 +134,9 @@ impl TracedTool {
 
 fn print_all(
     running: &mut Running,
+    events: Events<'_>,
     options: &TraceOptions,
     output: &mut dyn Output,
-    signal: &StopSignal,
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
     if options.json {
@@ -143,7 +146,7 @@ fn print_all(
         out.flush()?;
     }
     let stdout = io::stdout();
-    let mut events = options.schedule.begin().until(signal).while_read(&stdout);
+    let mut events = events.while_read(&stdout);
     loop {
         let event = events.wait().map_err(|error| Error::failed(error.to_string()))?;
         if event == Event::Unread {

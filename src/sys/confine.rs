@@ -77,7 +77,9 @@ mod filter {
 
     use std::ffi::c_long;
 
-    use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
+    use libc::{
+        BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter,
+    };
 
     use super::super::call::BpfCommand;
 
@@ -98,14 +100,17 @@ mod filter {
     const ARGUMENTS: u32 = 16;
 
     /// What is allowed of a call.
+    #[derive(Clone, Copy)]
     enum Rule {
         Any,
         /// If this argument's lower half is one of these numbers.
         OneOf(u32, &'static [u32]),
         /// If this argument has none of these bits.
         Without(u32, u32),
+        /// It seems to be unknown to the kernel.
+        NotThere,
     }
-    use Rule::{Any, OneOf, Without};
+    use Rule::{Any, NotThere, OneOf, Without};
 
     /// Writing to a file, or making one.
     const WRITING: u32 = (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC) as u32;
@@ -151,7 +156,6 @@ mod filter {
 
     /// Calls of every machine.
     const CALLS: &[(c_long, Rule)] = &[
-        // The most frequent ones first.
         (libc::SYS_bpf, OneOf(0, COMMANDS)),
         (libc::SYS_ppoll, Any),
         (libc::SYS_clock_gettime, Any),
@@ -178,13 +182,10 @@ mod filter {
         (libc::SYS_newfstatat, Any),
         (libc::SYS_pread64, Any),
         (libc::SYS_readv, Any),
-        (libc::SYS_statfs, Any),
         (libc::SYS_statx, Any),
         (libc::SYS_writev, Any),
         // Time.
-        (libc::SYS_clock_getres, Any),
         (libc::SYS_clock_nanosleep, Any),
-        (libc::SYS_gettimeofday, Any),
         (libc::SYS_nanosleep, Any),
         (libc::SYS_restart_syscall, Any),
         // Signals, to this process itself.
@@ -197,32 +198,25 @@ mod filter {
         // The process, and a child that detaches.
         (libc::SYS_clone, Without(CLONE_FLAGS, NAMESPACES)),
         (libc::SYS_close_range, Any),
-        (libc::SYS_dup, Any),
-        (libc::SYS_dup3, Any),
         (libc::SYS_exit, Any),
         (libc::SYS_exit_group, Any),
         (libc::SYS_futex, Any),
-        (libc::SYS_getegid, Any),
         (libc::SYS_geteuid, Any),
-        (libc::SYS_getgid, Any),
         (libc::SYS_getpid, Any),
-        (libc::SYS_getppid, Any),
         (libc::SYS_getrandom, Any),
-        (libc::SYS_getrusage, Any),
         (libc::SYS_gettid, Any),
         (libc::SYS_getuid, Any),
         (libc::SYS_pipe2, Any),
         (libc::SYS_prlimit64, Any),
         (libc::SYS_rseq, Any),
-        (libc::SYS_sched_getaffinity, Any),
         (libc::SYS_sched_yield, Any),
         (libc::SYS_set_robust_list, Any),
         (libc::SYS_set_tid_address, Any),
         (libc::SYS_setsid, Any),
+        (libc::SYS_prctl, OneOf(0, &[libc::PR_SET_NAME as u32])),
         (libc::SYS_sysinfo, Any),
         (libc::SYS_uname, Any),
         (libc::SYS_wait4, Any),
-        (libc::SYS_waitid, Any),
     ];
 
     /// Memory that is no code. On s390x the arguments are in memory.
@@ -236,16 +230,12 @@ mod filter {
     #[cfg(any(target_arch = "x86_64", target_arch = "s390x"))]
     const OLDER_CALLS: &[(c_long, Rule)] = &[
         (libc::SYS_access, Any),
-        (libc::SYS_dup2, Any),
         (libc::SYS_fork, Any),
-        (libc::SYS_getrlimit, Any),
         (libc::SYS_lstat, Any),
         (libc::SYS_pipe, Any),
         (libc::SYS_poll, Any),
         (libc::SYS_readlink, Any),
         (libc::SYS_stat, Any),
-        (libc::SYS_time, Any),
-        (libc::SYS_vfork, Any),
     ];
     #[cfg(not(any(target_arch = "x86_64", target_arch = "s390x")))]
     const OLDER_CALLS: &[(c_long, Rule)] = &[];
@@ -277,60 +267,236 @@ mod filter {
     #[cfg(target_arch = "riscv64")]
     const RENAME: &[c_long] = &[];
 
-    /// The program.
-    pub fn code(files: bool) -> Option<Vec<sock_filter>> {
-        let mut code =
-            vec![load(ARCH), jump(BPF_JEQ, MACHINE, 1, 0), answer(libc::EPERM), load(NUMBER)];
-        for (number, argument) in OPEN {
-            let rule = if files { Any } else { Without(*argument, WRITING) };
-            add(&mut code, *number, &rule);
-        }
-        for (number, rule) in CALLS.iter().chain(OLDER_CALLS) {
-            add(&mut code, *number, rule);
-        }
-        for number in FILE_CALLS.iter().chain(RENAME).filter(|_| files) {
-            add(&mut code, *number, &Any);
-        }
-        // Its flags are in memory. C libraries call clone(2) then.
-        code.extend([jump(BPF_JEQ, libc::SYS_clone3 as u32, 0, 1), answer(libc::ENOSYS)]);
-        code.push(answer(libc::EPERM));
-        Some(code)
+    /// Where a jump leads.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Target {
+        /// The next instruction.
+        Next,
+        /// The instruction of this index.
+        At(usize),
+        /// The code of the rule of this index.
+        Rule(usize),
+        Allow,
+        Deny,
+        /// As if the kernel did not know the call.
+        Unknown,
     }
 
-    fn add(code: &mut Vec<sock_filter>, number: c_long, rule: &Rule) {
+    /// An instruction whose jumps are not resolved yet.
+    struct Step {
+        code: u32,
+        k: u32,
+        then: Target,
+        otherwise: Target,
+    }
+
+    impl Step {
+        fn load(offset: u32) -> Step {
+            Step {
+                code: BPF_LD | BPF_W | BPF_ABS,
+                k: offset,
+                then: Target::Next,
+                otherwise: Target::Next,
+            }
+        }
+
+        fn jump(condition: u32, k: u32, then: Target, otherwise: Target) -> Step {
+            Step { code: BPF_JMP | condition | BPF_K, k, then, otherwise }
+        }
+
+        fn answer(k: u32) -> Step {
+            Step { code: BPF_RET | BPF_K, k, then: Target::Next, otherwise: Target::Next }
+        }
+    }
+
+    /// The program. It is short and looks for a number by bisection, since the kernel compiles it and tries
+    /// each number once, which together take longer than all else.
+    pub fn code(files: bool) -> Option<Vec<sock_filter>> {
+        let mut rules: Vec<(c_long, Rule)> = vec![];
+        for (number, argument) in OPEN {
+            rules.push((*number, if files { Any } else { Without(*argument, WRITING) }));
+        }
+        rules.extend(CALLS.iter().chain(OLDER_CALLS).copied());
+        if files {
+            rules.extend(FILE_CALLS.iter().chain(RENAME).map(|number| (*number, Any)));
+        }
+        // The flags of clone3 are in memory. C libraries call clone then.
+        rules.push((libc::SYS_clone3, NotThere));
+        rules.sort_by_key(|(number, _)| *number);
+        let mut code = vec![
+            Step::load(ARCH),
+            Step::jump(BPF_JEQ, MACHINE, Target::Next, Target::Deny),
+            Step::load(NUMBER),
+        ];
+        bisect(&mut code, &ranges(&rules));
+        let bodies: Vec<usize> = rules
+            .iter()
+            .map(|(_, rule)| {
+                let start = code.len();
+                body(&mut code, rule);
+                start
+            })
+            .collect();
+        let end = code.len();
+        code.push(Step::answer(libc::SECCOMP_RET_ALLOW));
+        for errno in [libc::EPERM, libc::ENOSYS] {
+            code.push(Step::answer(libc::SECCOMP_RET_ERRNO | errno as u32));
+        }
+        let distance = |from: usize, target: Target| {
+            let to = match target {
+                Target::Next => from + 1,
+                Target::At(index) => index,
+                Target::Rule(index) => bodies[index],
+                Target::Allow => end,
+                Target::Deny => end + 1,
+                Target::Unknown => end + 2,
+            };
+            u8::try_from(to.checked_sub(from + 1)?).ok()
+        };
+        let resolved = code.iter().enumerate().map(|(index, step)| {
+            let (jt, jf) = (distance(index, step.then)?, distance(index, step.otherwise)?);
+            Some(sock_filter { code: step.code as u16, jt, jf, k: step.k })
+        });
+        resolved.collect()
+    }
+
+    /// Where ranges of numbers begin that have one target.
+    fn ranges(rules: &[(c_long, Rule)]) -> Vec<(u32, Target)> {
+        let mut ranges = vec![(0, Target::Deny)];
+        let mut add = |number: u32, target| match ranges.last_mut() {
+            Some((start, last)) if *start == number => *last = target,
+            Some((_, last)) if *last == target => {}
+            _ => ranges.push((number, target)),
+        };
+        for (index, (number, rule)) in rules.iter().enumerate() {
+            let target = match rule {
+                Any => Target::Allow,
+                NotThere => Target::Unknown,
+                OneOf(..) | Without(..) => Target::Rule(index),
+            };
+            add(*number as u32, target);
+            if rules.get(index + 1).is_none_or(|(next, _)| *next != number + 1) {
+                add(*number as u32 + 1, Target::Deny);
+            }
+        }
+        ranges
+    }
+
+    /// Looks for the range of a number; gives the first instruction, or the target if there is one range.
+    fn bisect(code: &mut Vec<Step>, ranges: &[(u32, Target)]) -> Target {
+        if let [(_, target)] = ranges {
+            return *target;
+        }
+        let (lower, upper) = ranges.split_at(ranges.len() / 2);
+        let node = code.len();
+        code.push(Step::jump(BPF_JGE, upper[0].0, Target::Next, Target::Next));
+        let below = bisect(code, lower);
+        let from = bisect(code, upper);
+        (code[node].then, code[node].otherwise) = (from, below);
+        Target::At(node)
+    }
+
+    fn body(code: &mut Vec<Step>, rule: &Rule) {
         let lower = if cfg!(target_endian = "big") { 4 } else { 0 };
-        let argument = |index: u32| load(ARGUMENTS + 8 * index + lower);
-        let allowed = match rule {
-            Any => vec![ALLOW],
+        let argument = |index: u32| Step::load(ARGUMENTS + 8 * index + lower);
+        match rule {
+            Any | NotThere => {}
             OneOf(index, numbers) => {
-                let each = numbers.iter().flat_map(|number| [jump(BPF_JEQ, *number, 0, 1), ALLOW]);
-                let code = [argument(*index)].into_iter().chain(each);
-                code.chain([answer(libc::EPERM)]).collect()
+                code.push(argument(*index));
+                for (left, number) in (0..numbers.len()).rev().zip(*numbers) {
+                    let otherwise = if left == 0 { Target::Deny } else { Target::Next };
+                    code.push(Step::jump(BPF_JEQ, *number, Target::Allow, otherwise));
+                }
             }
             Without(index, bits) => {
-                vec![argument(*index), jump(BPF_JSET, *bits, 1, 0), ALLOW, answer(libc::EPERM)]
+                code.push(argument(*index));
+                code.push(Step::jump(BPF_JSET, *bits, Target::Deny, Target::Allow));
             }
-        };
-        // Each rule is far shorter than the 255 instructions that a jump can pass over.
-        code.push(jump(BPF_JEQ, number as u32, 0, allowed.len() as u8));
-        code.extend(allowed);
+        }
     }
 
-    const ALLOW: sock_filter =
-        sock_filter { code: (BPF_RET | BPF_K) as u16, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW };
+    #[cfg(test)]
+    mod tests {
+        use super::*;
 
-    fn load(offset: u32) -> sock_filter {
-        sock_filter { code: (BPF_LD | BPF_W | BPF_ABS) as u16, jt: 0, jf: 0, k: offset }
-    }
+        /// What the program answers to a call.
+        fn answer(code: &[sock_filter], machine: u32, number: u32, arguments: [u32; 6]) -> u32 {
+            let (mut at, mut value) = (0, 0);
+            loop {
+                let sock_filter { code: op, jt, jf, k } = code[at];
+                at += 1;
+                let mut jump = |holds| at += usize::from(if holds { jt } else { jf });
+                match u32::from(op) {
+                    op if op == BPF_LD | BPF_W | BPF_ABS => {
+                        value = match k {
+                            ARCH => machine,
+                            NUMBER => number,
+                            argument => arguments[(argument as usize - 16) / 8],
+                        }
+                    }
+                    op if op == BPF_JMP | BPF_JEQ | BPF_K => jump(value == k),
+                    op if op == BPF_JMP | BPF_JGE | BPF_K => jump(value >= k),
+                    op if op == BPF_JMP | BPF_JSET | BPF_K => jump(value & k != 0),
+                    op if op == BPF_RET | BPF_K => return k,
+                    op => panic!("{op:#x}"),
+                }
+            }
+        }
 
-    fn jump(condition: u32, number: u32, then: u8, otherwise: u8) -> sock_filter {
-        let code = (BPF_JMP | condition | BPF_K) as u16;
-        sock_filter { code, jt: then, jf: otherwise, k: number }
-    }
+        const DENIED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+        const NOTHING: [u32; 6] = [0; 6];
 
-    fn answer(errno: i32) -> sock_filter {
-        let k = libc::SECCOMP_RET_ERRNO | errno as u32;
-        sock_filter { code: (BPF_RET | BPF_K) as u16, jt: 0, jf: 0, k }
+        #[test]
+        fn each_number_has_its_answer() {
+            for files in [false, true] {
+                let code = code(files).unwrap();
+                assert!(code.len() < 200, "{}", code.len());
+                let all = || CALLS.iter().chain(OLDER_CALLS);
+                for number in 0..1000 {
+                    let is = |listed: &c_long| *listed == c_long::from(number);
+                    let rule = all().find(|(listed, _)| is(listed)).map(|(_, rule)| rule);
+                    let opens = OPEN.iter().any(|(listed, _)| is(listed));
+                    let writes = files && FILE_CALLS.iter().chain(RENAME).any(is);
+                    let expected = match rule {
+                        Some(OneOf(..)) => DENIED,
+                        Some(_) => libc::SECCOMP_RET_ALLOW,
+                        None if opens || writes => libc::SECCOMP_RET_ALLOW,
+                        None if is(&libc::SYS_clone3) => {
+                            libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32
+                        }
+                        None => DENIED,
+                    };
+                    assert_eq!(answer(&code, MACHINE, number, NOTHING), expected, "{number}");
+                    assert_eq!(answer(&code, MACHINE + 1, number, NOTHING), DENIED);
+                    // The numbers of x86's third form.
+                    assert_eq!(answer(&code, MACHINE, number | 1 << 30, NOTHING), DENIED);
+                }
+            }
+        }
+
+        #[test]
+        fn arguments_decide() {
+            let [reads, writes] = [false, true].map(|files| code(files).unwrap());
+            let with = |index: usize, value| {
+                let mut arguments = NOTHING;
+                arguments[index] = value;
+                arguments
+            };
+            let bpf = |command: BpfCommand| {
+                answer(&reads, MACHINE, libc::SYS_bpf as u32, with(0, command as u32))
+            };
+            assert_eq!(bpf(BpfCommand::MapLookupBatch), libc::SECCOMP_RET_ALLOW);
+            assert_eq!(bpf(BpfCommand::ObjGetInfoByFd), libc::SECCOMP_RET_ALLOW);
+            for command in [BpfCommand::ProgLoad, BpfCommand::MapCreate, BpfCommand::LinkCreate] {
+                assert_eq!(bpf(command), DENIED, "{command:?}");
+            }
+            let made = with(2, (libc::O_WRONLY | libc::O_CREAT) as u32);
+            assert_eq!(answer(&reads, MACHINE, libc::SYS_openat as u32, made), DENIED);
+            let allowed = answer(&writes, MACHINE, libc::SYS_openat as u32, made);
+            assert_eq!(allowed, libc::SECCOMP_RET_ALLOW);
+            let user = with(CLONE_FLAGS as usize, libc::CLONE_NEWUSER as u32);
+            assert_eq!(answer(&reads, MACHINE, libc::SYS_clone as u32, user), DENIED);
+        }
     }
 }
 
