@@ -14,7 +14,7 @@ pub(super) use load::reason;
 pub use load::{lines, load, of_program, of_type};
 pub(super) use privilege::uprobe_denied;
 pub use privilege::{capabilities, denied, in_user_namespace, privilege};
-use privilege::{lockdown, may_mount, may_read_all};
+use privilege::{lockdown, may_mount, may_read_all, sudo_for};
 pub use shared::{descriptors, file as unread, too_few_descriptors};
 use shared::{general, no_bpf, no_memory};
 
@@ -79,7 +79,7 @@ pub fn objects(error: &SysError) -> Error {
     let denied = || match capabilities() {
         Some(held) if !held.contains(&"CAP_SYS_ADMIN") => {
             Error::lacking("not permitted: listing others' programs needs CAP_SYS_ADMIN")
-                .hint("run with sudo")
+                .hint(sudo_for("CAP_SYS_ADMIN"))
         }
         _ => self::denied(error),
     };

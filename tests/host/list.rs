@@ -300,6 +300,6 @@ fn nobody_is_told_which_privilege_is_missing() {
             "{}",
             output.stderr
         );
-        assert!(output.stderr.contains("run with sudo"), "{}", output.stderr);
+        assert!(output.stderr.contains("--cap-add SYS_ADMIN"), "{}", output.stderr);
     }
 }

@@ -56,8 +56,10 @@ fn lockdown() -> Check {
     match mode.as_str() {
         "confidentiality" => check(
             "lockdown",
-            Err(Error::lacking("mode confidentiality forbids tracing")
-                .hint("the mode is chosen at boot: by lockdown= on the command line")),
+            Err(Error::lacking(
+                "mode confidentiality: no perf events, tracefs, copies of kernel memory",
+            )
+            .hint("tp_btf and fentry work; the mode is chosen at boot, by lockdown=")),
         ),
         _ => check("lockdown", Ok(mode)),
     }

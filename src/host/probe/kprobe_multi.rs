@@ -38,7 +38,7 @@ impl KprobeMulti {
             let cookies: Vec<_> = (0..names.len() as u64).collect();
             link::kprobe_multi(prog, KprobeFunctions::Names(&names), At::Entry, &cookies)
         };
-        link.map_err(|error| refused(&error))
+        link.map_err(|error| refused(functions, &error))
     }
 }
 
@@ -95,21 +95,46 @@ impl Probe for KprobeMulti {
 }
 
 /// Why the kernel refused a link to many functions. Each by itself may still be probed.
-fn refused(error: &SysError) -> Error {
-    let refused = match error.errno {
+fn refused(functions: &[KernelFunction], error: &SysError) -> Error {
+    let refused = match (error.errno, functions) {
+        // Only tracefs lists the functions that can be traced.
+        (Errno::ESRCH, [function]) => Error::failed(format!("{} cannot be traced", function.name)),
+        (Errno::ESRCH, _) => {
+            let count = functions.len();
+            Error::lacking(format!("one of these {count} functions cannot be traced, and kprobe.multi takes all or none"))
+                .hint("where tracefs can be read, only those that can be traced are chosen; else name a few")
+        }
+        _ => refused_always(error),
+    };
+    refused.detail(error.to_string())
+}
+
+/// The same whatever the functions are.
+fn refused_always(error: &SysError) -> Error {
+    match error.errno {
         Errno::EPERM | Errno::EACCES => refusal::denied(error),
         Errno::EINVAL | Errno::EOPNOTSUPP => {
             Error::lacking("this kernel has no kprobe.multi (CONFIG_FPROBE)")
         }
         _ => Error::lacking(format!("kprobe.multi is refused: {error}")),
-    };
-    refused.detail(error.to_string())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Failure;
+
+    #[test]
+    fn a_function_that_cannot_be_traced_is_no_missing_process() {
+        let error = SysError { call: "bpf(BPF_LINK_CREATE)", errno: Errno::ESRCH };
+        let function = |name: &str| KernelFunction { name: name.into(), addresses: vec![] };
+        let one = refused(&[function("vfs_x")], &error);
+        assert_eq!(one.what, "vfs_x cannot be traced");
+        let many = refused(&[function("vfs_x"), function("vfs_y")], &error);
+        assert!(many.what.starts_with("one of these 2 functions cannot be traced"), "{many}");
+        assert!(many.hint.unwrap().contains("tracefs"));
+    }
 
     #[test]
     fn a_kernel_older_than_kprobe_multi_is_not_called_a_refusing_verifier() {

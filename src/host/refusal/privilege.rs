@@ -57,35 +57,45 @@ pub fn privilege() -> Option<Error> {
                 .hint("try: on the host itself, or in a container that the host's root starts"),
         );
     }
-    let lacks = |set: u64| {
-        let held: Vec<_> = names(set).collect();
-        let lacks = ["CAP_BPF", "CAP_PERFMON"].into_iter();
-        lacks.filter(|name| !held.contains(name) && !held.contains(&"CAP_SYS_ADMIN")).collect()
-    };
-    let (missing, out_of_reach): (Vec<_>, Vec<_>) =
-        (lacks(status.effective), lacks(status.bounding));
+    let held: Vec<_> = names(status.effective).collect();
+    let missing = ["CAP_BPF", "CAP_PERFMON"].into_iter();
+    let missing: Vec<_> =
+        missing.filter(|name| !held.contains(name) && !held.contains(&"CAP_SYS_ADMIN")).collect();
     if missing.is_empty() {
         return None;
     }
     let verb = if missing.len() == 1 { "is" } else { "are" };
     let error = Error::lacking(format!("not permitted: {} {verb} missing", missing.join(" and ")));
-    Some(error.hint(match (&out_of_reach[..], status.no_new_privileges) {
-        ([], false) => grant(),
-        ([], true) => "sudo and setcap cannot help here (no_new_privs): start the shell or the \
-                       service as root"
-            .to_owned(),
-        (missing, _) => {
-            let add: Vec<_> = missing
-                .iter()
-                .map(|name| format!("--cap-add {}", name.trim_start_matches("CAP_")))
-                .collect();
-            format!(
-                "sudo and setcap cannot help here: start the container with {}, or the service with \
-                 them in CapabilityBoundingSet=",
-                add.join(" ")
-            )
-        }
-    }))
+    Some(error.hint(out_of_reach(&missing).unwrap_or_else(grant)))
+}
+
+/// What to do about missing capabilities which neither sudo nor setcap can give to this process.
+fn out_of_reach(missing: &[&str]) -> Option<String> {
+    let status = Status::read()?;
+    let has =
+        |name: &str| names(status.bounding).any(|within| [name, "CAP_SYS_ADMIN"].contains(&within));
+    let add: Vec<_> = missing
+        .iter()
+        .filter(|name| !has(name))
+        .map(|name| format!("--cap-add {}", name.trim_start_matches("CAP_")))
+        .collect();
+    match (add.is_empty(), status.no_new_privileges) {
+        (true, false) => None,
+        (true, true) => Some(
+            "sudo and setcap cannot help here (no_new_privs): start the shell or the service as root"
+                .to_owned(),
+        ),
+        (false, _) => Some(format!(
+            "sudo and setcap cannot help here: start the container with {}, or the service with them in \
+             CapabilityBoundingSet=",
+            add.join(" ")
+        )),
+    }
+}
+
+/// `run with sudo`, if that can give this capability.
+pub(super) fn sudo_for(capability: &str) -> String {
+    out_of_reach(&[capability]).unwrap_or_else(|| "run with sudo".to_owned())
 }
 
 /// How to give this program the capabilities. Everybody who may execute a file that has them has them,
@@ -112,7 +122,10 @@ pub fn uprobe_denied(error: &SysError) -> Error {
                 "not permitted: this kernel demands CAP_SYS_ADMIN for a uprobe by a perf event, and \
                  CAP_PERFMON is not enough",
             )
-            .hint("run with sudo; a kernel that has uprobe.multi (rawbpf doctor) needs no more for that")
+            .hint(format!(
+                "{}; a kernel that has uprobe.multi (rawbpf doctor) needs no more for that",
+                sudo_for("CAP_SYS_ADMIN")
+            ))
         })
     };
     let known = privilege().or_else(|| forbidden(error)).or_else(demanded);
@@ -200,7 +213,7 @@ fn unexplained(error: &SysError) -> Error {
         return Error::lacking(format!(
             "not permitted: {error}; CAP_BPF and CAP_PERFMON are not enough for it"
         ))
-        .hint("run with sudo");
+        .hint(sudo_for("CAP_SYS_ADMIN"));
     }
     Error::lacking(format!("not permitted, though no capability is missing: {error}"))
         .hint("see what the kernel says of it: journalctl -k, or ausearch -m avc")
