@@ -13,6 +13,7 @@ mod boot;
 mod funccount;
 #[macro_use]
 mod cases;
+mod confined;
 mod costs;
 mod doctor;
 mod dump;
