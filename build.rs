@@ -41,6 +41,8 @@ fn discard_unwinding(out: &Path) {
         } } INSERT AFTER .rodata;\n";
     fs::write(&script, text).unwrap();
     println!("cargo::rustc-link-arg-bin=rawbpf=-Wl,-T,{}", script.display());
+    // Code and constants may share a page: no holes between them in the file.
+    println!("cargo::rustc-link-arg-bin=rawbpf=-Wl,-z,noseparate-code");
 }
 
 /// `.cargo/config.toml` asks for a static file, but `cargo install` from elsewhere than a folder does not

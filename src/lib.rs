@@ -68,6 +68,7 @@ pub mod elf;
 pub mod error;
 pub mod insn;
 pub mod lessons;
+mod order;
 pub mod plain;
 pub mod sample;
 pub mod script;

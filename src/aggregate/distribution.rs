@@ -11,6 +11,7 @@ use super::counters::{KeyedCounters, unreadable, words};
 use crate::error::Error;
 use crate::insn::Cond::{Ge, Le, Ne};
 use crate::insn::{Asm, MapRef, R, Regs, r0, r1, r2, r3, u64_at};
+use crate::order::PutInOrder;
 use crate::sys::Map;
 use crate::sys::map::{MapSpec, MapType, Update};
 
@@ -156,7 +157,7 @@ impl Distributions {
                 greatest: 0,
             })
             .collect();
-        all.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        all.order_by(|one, other| one.key.cmp(&other.key));
         for (key, value) in self.counters.entries().iter() {
             if let Ok(at) = all.binary_search_by(|measured| (*measured.key).cmp(key)) {
                 let cpus = distributions.cpu_values(value);

@@ -1,6 +1,7 @@
 //! Finds the offset and size of a struct's field.
 
 use super::{Btf, BtfError, Member, Type, TypeKind};
+use crate::order::PutInOrder;
 
 /// The largest number of nested typedefs, modifiers, arrays and anonymous structs. Kernel 7.2 has six; types
 /// that form a circle have no end.
@@ -90,7 +91,7 @@ impl<'a> Btf<'a> {
     ) -> Result<Vec<Option<Placement>>, BtfError> {
         let mut structs: Vec<(TypeKind, &str)> =
             wanted.iter().map(|w| (TypeKind::Struct, w.0)).collect();
-        structs.sort_unstable_by_key(|(_, name)| *name);
+        structs.order_by_key(|(_, name)| *name);
         structs.dedup();
         let records = self.find_records(&structs)?;
         wanted

@@ -1,6 +1,7 @@
 //! The types that are strings or names: characters, and enumerations.
 
 use super::{Btf, BtfError, Type, TypeKind};
+use crate::order::PutInOrder;
 
 /// The largest number of names of an enumeration that are read; the largest of a kernel has some hundreds.
 const NAMES: usize = 1 << 12;
@@ -76,7 +77,7 @@ impl<'a> Btf<'a> {
         let names = record.enumerators().take(NAMES);
         let names = names.map(|(name, value)| Ok((value, String::from_utf8_lossy(name?).into())));
         let mut names = names.collect::<Result<Vec<_>, BtfError>>()?;
-        names.sort_by_key(|(value, _)| *value);
+        names.order_by_key(|(value, _)| *value);
         names.dedup_by_key(|(value, _)| *value);
         Ok(names)
     }

@@ -1,5 +1,6 @@
 //! Writes BTF for our own programs, so that the kernel's log shows their source lines.
 
+use crate::order::PutInOrder;
 use std::collections::HashMap;
 
 use super::record::Order;
@@ -58,7 +59,7 @@ impl ProgramBtf {
     /// that continues in the next function is repeated there.
     pub fn new(functions: &[BtfFunction], lines: &[BtfLine]) -> Self {
         let mut functions = functions.to_vec();
-        functions.sort_by_key(|function| function.slot);
+        functions.order_by_key(|function| function.slot);
         functions.dedup_by_key(|function| function.slot);
         if let Some(main) = functions.first_mut() {
             main.slot = 0;
@@ -175,7 +176,7 @@ const SIGNED_32_BITS: u32 = 1 << 24 | 32;
 /// The lines at whose slots a record is due: where the source line changes or a function begins.
 pub(super) fn stretches<'a>(functions: &[BtfFunction], lines: &[BtfLine<'a>]) -> Vec<BtfLine<'a>> {
     let mut lines = lines.to_vec();
-    lines.sort_by_key(|line| line.slot);
+    lines.order_by_key(|line| line.slot);
     lines.dedup_by_key(|line| line.slot);
     let Some(first) = lines.first_mut() else {
         return lines;

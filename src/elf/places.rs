@@ -1,5 +1,7 @@
 //! Finds things by their place in an object.
 
+use crate::order::PutInOrder;
+
 /// Numbers by section and offset in it.
 #[derive(Default)]
 pub struct Places(Vec<(u64, usize)>);
@@ -11,7 +13,7 @@ impl Places {
         let places = places.enumerate().filter(|(_, (_, offset))| *offset <= u32::MAX.into());
         let mut places: Vec<_> =
             places.map(|(number, (section, offset))| (key(section, offset), number)).collect();
-        places.sort_unstable();
+        places.order();
         Places(places)
     }
 

@@ -9,6 +9,7 @@ use super::disk::{Disk, counted, listed};
 use super::names::{is_exact, matches};
 use super::refusal;
 use crate::error::Error;
+use crate::order::PutInOrder;
 
 /// The disks whose requests are wanted: some, or all.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -383,6 +384,6 @@ fn list(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<_> =
         entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
+    names.order();
     names
 }

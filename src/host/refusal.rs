@@ -10,6 +10,7 @@ use std::path::Path;
 
 use super::map_rules;
 use crate::error::Error;
+use crate::order::PutInOrder;
 use crate::sys::{self, Errno, FileError, MapSpec, SysError, Tracefs, kallsyms};
 pub use function::no_function;
 pub(super) use function::{module_btf, no_btf_of_module, no_types, several_functions};
@@ -127,7 +128,7 @@ pub fn misspelt<'a>(what: String, word: &str, names: impl Iterator<Item = &'a st
         false => strsim::jaro_winkler(word, name),
     };
     let mut names: Vec<_> = names.map(|name| (likeness(name), name)).collect();
-    names.sort_by(|one, other| other.0.total_cmp(&one.0));
+    names.order_by(|one, other| other.0.total_cmp(&one.0));
     let meant = names.first().filter(|(likeness, _)| *likeness > LIKE);
     let meant = meant.map_or(String::new(), |(_, name)| format!("did you mean {name}? "));
     let all: Vec<_> = names.into_iter().map(|(_, name)| name).collect();

@@ -1,5 +1,7 @@
 //! The values of a script, which know more kinds than those of a tool: strings, tuples, stacks of values.
 
+use crate::order::PutInOrder;
+
 /// A value of a script.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
@@ -111,9 +113,9 @@ impl ScriptMap {
         let numbers = self.rows.iter().all(|(_, value)| matches!(value, Datum::Number(_)));
         match self.kind {
             ScriptMapKind::Values if !numbers => {
-                self.rows.sort_by(|one, other| one.0.cmp(&other.0))
+                self.rows.order_by(|one, other| one.0.cmp(&other.0))
             }
-            kind => self.rows.sort_by_cached_key(|(key, value)| (weight(kind, value), key.clone())),
+            kind => self.rows.order_by_key(|(key, value)| (weight(kind, value), key.clone())),
         }
         if let Some(top) = top {
             self.rows.drain(..self.rows.len().saturating_sub(top));

@@ -14,6 +14,7 @@ use crate::host::{
     Attach, AttachKind, Content, Expression, Fentry, KernelTypes, Process, TracedNumber,
     TracedValue, UserFunction,
 };
+use crate::order::PutInOrder;
 use crate::programs::argdist::{
     self as program, Counted, EPOCH, LONGEST, NOT_COUNTED, VALUES, not_counted,
 };
@@ -206,7 +207,7 @@ impl Argdist {
         let mut counts: Vec<_> =
             counts.into_iter().filter(|(_, (interval, _))| *interval > 0).collect();
         // Equal counts stay in the order of their values.
-        counts.sort_by_key(|(_, (interval, _))| *interval);
+        counts.order_by_key(|(_, (interval, _))| *interval);
         let row = |(label, (interval, total))| Row {
             labels: vec![label],
             value: Value::Count(interval),

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::host::{
     AttachKind, DiskNames, Disks, KernelTypes, Operations, StructRequest, some_lack_numbers,
 };
+use crate::order::PutInOrder;
 use crate::programs::biolatency::{self as program, DISK_NAMES, EPOCH, LATENCIES, MISSED, missed};
 use crate::programs::submitter::{Key, Submitters};
 use crate::programs::{disk_names, request};
@@ -314,7 +315,7 @@ impl Tool for Biolatency {
             distribution::row(labels, &self.buckets, unit, measured)
         });
         let mut rows = merge(rows);
-        rows.sort_by(|one, other| one.labels.cmp(&other.labels));
+        rows.order_by(|one, other| one.labels.cmp(&other.labels));
         let table = Table {
             name: "latency".into(),
             help: match self.options.queued {

@@ -8,6 +8,7 @@ use super::{Choice, Tool, distribution};
 use crate::aggregate::{Counters, KeyedCounters};
 use crate::error::Error;
 use crate::host::{AttachKind, Disks, Issue, Operations};
+use crate::order::PutInOrder;
 use crate::programs::bitesize::{
     self as program, BUCKETS, BYTES, FULL, LOST, SIZES, SUBMITTED, UNREADABLE,
 };
@@ -197,7 +198,7 @@ impl Tool for Bitesize {
             Value::Histogram(histogram) => histogram.sum.unwrap_or(u64::MAX),
             _ => 0,
         };
-        rows.sort_by_cached_key(|row| {
+        rows.order_by_key(|row| {
             let (bytes, count) = (bytes(&row.value), row.value.count());
             let most = match self.options.sort {
                 Sort::Bytes => (bytes, count),

@@ -11,6 +11,7 @@ use crate::host::{
     Attach, AttachKind, KernelTypes, Kprobe, KprobeMulti, PidNamespace, Process, RawTp,
     SystemCalls, Tracepoint, Uprobe, UprobeMulti, UserFunction, refusal, system_calls,
 };
+use crate::order::PutInOrder;
 use crate::programs::funccount::{self as program, By, COUNTS, Counted, FULL, PlaceNumber};
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
@@ -79,7 +80,7 @@ fn user_places(words: &[(&str, &str)], pid: Option<u32>) -> Result<Vec<UserPlace
             places.push(UserPlace { label, optional: !names::is_exact(text), function });
         }
     }
-    places.sort_by(|one, other| {
+    places.order_by(|one, other| {
         let key = |place: &UserPlace| (place.function.offset, place.optional);
         one.function.path.cmp(&other.function.path).then(key(one).cmp(&key(other)))
     });
@@ -473,7 +474,7 @@ impl Tool for Funccount {
         counts.retain(|_, (interval, _)| *interval > 0);
         let mut counts: Vec<_> = counts.into_iter().collect();
         // Equal counts stay in the order of their names.
-        counts.sort_by_key(|(_, (interval, _))| *interval);
+        counts.order_by_key(|(_, (interval, _))| *interval);
         let row = |(label, (interval, total))| Row {
             labels: vec![label],
             value: Value::Count(interval),

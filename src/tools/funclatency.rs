@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::host::{
     Attach, AttachKind, CallFrame, Fentry, Kprobe, PidNamespace, Process, UserFunction, names,
 };
+use crate::order::PutInOrder;
 use crate::programs::funccount::PlaceNumber;
 use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
@@ -260,7 +261,7 @@ impl Tool for Funclatency {
         });
         let mut rows: Vec<_> = rows.collect();
         // Who called most comes first.
-        rows.sort_by_cached_key(|row| (Reverse(row.value.count()), row.labels.clone()));
+        rows.order_by_key(|row| (Reverse(row.value.count()), row.labels.clone()));
         let table = Table {
             name: "latency".into(),
             help: "Time from the function's entry to its return".into(),

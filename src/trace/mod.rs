@@ -17,6 +17,7 @@ use maps::TracedMap;
 
 use crate::error::Error;
 use crate::host::{Attach, KernelTypes, Kprobe, RawTp, Tracepoint};
+use crate::order::PutInOrder;
 use crate::run::{Event as Wait, Events, Group, Plan, Session, create, load_alone, unwatched};
 use crate::sample::{Datum, ScriptMap};
 use crate::script::Checked;
@@ -425,7 +426,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let mut order: Vec<_> = (0..self.maps.len()).collect();
-        order.sort_by_key(|index| &self.checked.types.maps[*index].name);
+        order.order_by_key(|index| &self.checked.types.maps[*index].name);
         for index in order {
             self.print_map(index, false, None, 1, out)?;
         }

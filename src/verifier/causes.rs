@@ -5,6 +5,7 @@
 
 use std::sync::OnceLock;
 
+use crate::order::PutInOrder;
 use crate::texts::text;
 
 /// One row of the table.
@@ -103,7 +104,7 @@ impl Index {
             text.get(usize::from(at)..usize::from(at) + 3).map_or(0, hash)
         };
         let mut numbers: Vec<u16> = (0..texts.len() as u16).collect();
-        numbers.sort_by_key(of);
+        numbers.order_by_key(of);
         let starts = (0..=HASHES).map(|hash| numbers.partition_point(|it| of(it) < hash) as u16);
         Index { starts: starts.collect(), patterns, texts, numbers }
     }
@@ -127,7 +128,7 @@ impl Index {
                 }
             }
         }
-        found.sort_unstable();
+        found.order();
         found.dedup();
         found
     }

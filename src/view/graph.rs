@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::order::PutInOrder;
 use crate::plain::steers;
 
 /// A graph to draw.
@@ -90,7 +91,7 @@ impl Gutter {
             Some((high - low, node))
         });
         let mut order: Vec<(usize, usize)> = lengths.flatten().collect();
-        order.sort_unstable();
+        order.order();
         let (up, down, joined) = (vec![0; height], vec![0; height], vec![None; height]);
         let mut gutter = Gutter { lanes: 0, up, down, joined };
         let mut lane_of = vec![None; nodes.len()];

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::host::refusal;
 use crate::insn::translated::{Kernel, translated};
 use crate::insn::{Endian, Slot};
+use crate::order::PutInOrder;
 use crate::sys::code::{ProgCode, code};
 use crate::sys::object::{self, MapInfo, ObjectKind, ProgInfo};
 use crate::sys::{self, Errno, Prog, ProgramType, SysError, file, kallsyms};
@@ -300,7 +301,7 @@ fn symbols(code: &ProgCode) -> Symbols {
     let calls = calls.map(|slot| Slot::from_bytes(*slot, Endian::HOST).imm.into());
     let mut wanted: Vec<u64> = code.function_addresses.clone();
     wanted.extend(calls.map(|constant| base.wrapping_add_signed(constant)));
-    wanted.sort_unstable();
+    wanted.order();
     wanted.dedup();
     let mut names: Vec<_> = wanted.into_iter().map(|address| (address, None)).collect();
     // What was found before an error is found.

@@ -10,6 +10,7 @@ use super::options::Sort;
 use crate::error::Error;
 use crate::host::clock::rfc3339;
 use crate::host::holders::Holders;
+use crate::order::PutInOrder;
 use crate::sample::{Span, Time};
 use crate::sys::object::{ObjectKind, ProgInfo};
 use crate::tools::now;
@@ -110,14 +111,14 @@ impl Costs {
     pub fn sort(&mut self, by: Sort) {
         let programs = &mut self.programs;
         match by {
-            Sort::Id => programs.sort_by_key(|cost| cost.id),
-            Sort::Name => programs.sort_by(|one, other| one.name.cmp(&other.name)),
-            Sort::Type => programs.sort_by(|one, other| one.prog_type.cmp(&other.prog_type)),
-            Sort::Runs => programs.sort_by_key(|cost| Reverse(cost.runs)),
-            Sort::Average => programs.sort_by_key(|cost| Reverse(cost.average())),
-            Sort::Misses => programs.sort_by_key(|cost| Reverse(cost.misses)),
+            Sort::Id => programs.order_by_key(|cost| cost.id),
+            Sort::Name => programs.order_by(|one, other| one.name.cmp(&other.name)),
+            Sort::Type => programs.order_by(|one, other| one.prog_type.cmp(&other.prog_type)),
+            Sort::Runs => programs.order_by_key(|cost| Reverse(cost.runs)),
+            Sort::Average => programs.order_by_key(|cost| Reverse(cost.average())),
+            Sort::Misses => programs.order_by_key(|cost| Reverse(cost.misses)),
             // It does not change.
-            Sort::Memory | Sort::Time => programs.sort_by_key(|cost| Reverse(cost.time)),
+            Sort::Memory | Sort::Time => programs.order_by_key(|cost| Reverse(cost.time)),
         }
     }
 

@@ -19,6 +19,7 @@ use super::stop::Stop;
 use super::streams::Stdout;
 use crate::error::Error;
 use crate::host::holders::Holders;
+use crate::order::PutInOrder;
 use crate::plain;
 use crate::sys::object::ObjectKind;
 use crate::view::fitted::fitted;
@@ -117,15 +118,15 @@ fn sort(objects: &mut [Fields], by: Sort) {
     match by {
         // As the kernel lists them.
         Sort::Id => {}
-        Sort::Name => objects.sort_by_key(|object| text(object, "name")),
-        Sort::Type => objects.sort_by_key(|object| {
+        Sort::Name => objects.order_by_key(|object| text(object, "name")),
+        Sort::Type => objects.order_by_key(|object| {
             ["prog_type", "map_type", "link_type"].map(|key| text(object, key))
         }),
-        Sort::Memory => objects.sort_by_key(|object| Reverse(number(object, "bytes_memlock"))),
-        Sort::Runs => objects.sort_by_key(|object| Reverse(number(object, "run_cnt"))),
-        Sort::Time => objects.sort_by_key(|object| Reverse(number(object, "run_time_ns"))),
-        Sort::Misses => objects.sort_by_key(|object| Reverse(number(object, MISSES))),
-        Sort::Average => objects.sort_by_key(|object| {
+        Sort::Memory => objects.order_by_key(|object| Reverse(number(object, "bytes_memlock"))),
+        Sort::Runs => objects.order_by_key(|object| Reverse(number(object, "run_cnt"))),
+        Sort::Time => objects.order_by_key(|object| Reverse(number(object, "run_time_ns"))),
+        Sort::Misses => objects.order_by_key(|object| Reverse(number(object, MISSES))),
+        Sort::Average => objects.order_by_key(|object| {
             let (time, runs) = (number(object, "run_time_ns"), number(object, "run_cnt"));
             Reverse(time.zip(runs).and_then(|(time, runs)| time.checked_div(runs)))
         }),

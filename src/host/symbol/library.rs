@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Failure};
 use crate::host::{file, refusal};
+use crate::order::PutInOrder;
 
 const CACHE: &str = "/etc/ld.so.cache";
 
@@ -118,7 +119,7 @@ fn libraries(word: &str, cache: &str) -> Result<Option<PathBuf>, Error> {
         for folder in folders() {
             let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
             let mut files: Vec<_> = files.map(|file| file.path()).filter(fits).collect();
-            files.sort();
+            files.order();
             found.append(&mut files);
         }
     }
@@ -180,7 +181,7 @@ fn configured(path: &Path, folders: &mut Vec<PathBuf>, depth: u32) {
                 let files = pattern.parent().and_then(|folder| std::fs::read_dir(folder).ok());
                 let files = files.into_iter().flatten().flatten().map(|file| file.path());
                 let mut files: Vec<_> = files.filter(|it| it.extension() == extension).collect();
-                files.sort();
+                files.order();
                 files.iter().for_each(|file| configured(file, folders, depth + 1));
             }
             None if line.starts_with('/') => folders.push(line.into()),

@@ -8,6 +8,7 @@ use super::history::{self, Did, History, HistoryEvent};
 use super::log::{KnownValue, Missing, Processed};
 use super::path::{Code, Path, PathStep, path};
 use crate::insn::{Alu, Callee, Helper, Imm64, Insn, Operand};
+use crate::order::PutInOrder;
 
 pub use words::words;
 
@@ -359,7 +360,7 @@ impl<'a> Case<'a, '_> {
             if let Some(step) = call {
                 let did = Did::Invalidated(number);
                 history.events.push(HistoryEvent { step, did, value: None, times_before: 0 });
-                history.events.sort_by_key(|event| event.step);
+                history.events.order_by_key(|event| event.step);
             }
         }
         history
