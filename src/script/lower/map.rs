@@ -1,6 +1,7 @@
 //! Elements of maps: read, assigned, changed, removed.
 
 use super::action::WarningKind;
+use super::condition::small;
 use super::spot::Spot;
 use super::{Lower, MapRef, ZEROS};
 use crate::insn::Cond::{Eq, Ne};
@@ -215,7 +216,7 @@ impl Lower<'_> {
                 let of = self.variable_type(variable);
                 let before = Expr { kind: ExprKind::Place(place.clone()), span, of };
                 self.operands(&before, value)?;
-                self.compute(operator, value, span)?;
+                self.compute(operator, small(value), span)?;
                 self.store_number(place, span)?;
             }
             Place::Map(name, key) => {
@@ -235,8 +236,7 @@ impl Lower<'_> {
                     lower.a.store(u64_at(address.word(0)), r0);
                     lower.a.mov(r1, r8);
                     lower.a.load(r8, u64_at(r0 + offset));
-                    let computed = Expr::new(ExprKind::ParameterCount, span);
-                    lower.compute(operator, &computed, span)?;
+                    lower.compute(operator, None, span)?;
                     lower.a.load(r0, u64_at(address.word(0)));
                     lower.a.store(u64_at(r0 + offset), r8);
                     Ok(())

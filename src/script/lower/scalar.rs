@@ -198,7 +198,7 @@ impl Lower<'_> {
                 Type::Text(_) | Type::Tuple(_) => self.difference(left, right)?,
                 _ => {
                     self.operands(left, right)?;
-                    self.alu(Alu::Xor, right);
+                    self.alu(Alu::Xor, small(right));
                 }
             }
             self.as_bool();
@@ -224,11 +224,11 @@ impl Lower<'_> {
             return Ok(());
         }
         self.operands(left, right)?;
-        self.compute(operator, right, span)
+        self.compute(operator, small(right), span)
     }
 
     /// `r8 op= right`, which is in r1 unless an instruction can hold it.
-    pub(super) fn compute(&mut self, operator: Binary, right: &Expr, span: Span) -> Read<()> {
+    pub(super) fn compute(&mut self, operator: Binary, right: Option<i32>, span: Span) -> Read<()> {
         let operation = match operator {
             Binary::Add => Alu::Add,
             Binary::Subtract => Alu::Sub,
@@ -245,9 +245,9 @@ impl Lower<'_> {
         Ok(())
     }
 
-    fn alu(&mut self, operation: Alu, right: &Expr) {
+    fn alu(&mut self, operation: Alu, right: Option<i32>) {
         let shifts = matches!(operation, Alu::Lsh | Alu::Rsh);
-        match small(right) {
+        match right {
             Some(number) if !shifts || (0..64).contains(&number) => {
                 self.a.alu(operation, r8, number)
             }
@@ -260,13 +260,13 @@ impl Lower<'_> {
     }
 
     /// Division and remainder have no sign; by zero they give 1, and a warning.
-    fn divide(&mut self, operator: Binary, right: &Expr, span: Span) -> Read<()> {
+    fn divide(&mut self, operator: Binary, right: Option<i32>, span: Span) -> Read<()> {
         let operation = if operator == Binary::Divide { Alu::Div } else { Alu::Mod };
-        if let Some(number) = small(right).filter(|number| *number > 0) {
+        if let Some(number) = right.filter(|number| *number > 0) {
             self.a.alu(operation, r8, number);
             return Ok(());
         }
-        if let Some(number) = small(right) {
+        if let Some(number) = right {
             self.a.mov(r1, number);
         }
         let (divide, done) = (self.a.label(), self.a.label());
