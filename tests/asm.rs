@@ -159,7 +159,7 @@ fn what_is_wrong_is_said_on_stderr_and_nothing_is_written() {
     for (args, why) in [
         (&["asm", "/nosuchfile"][..], "/nosuchfile"),
         (&["asm", "/"], "directory"),
-        (&["asm", RAWBPF], "not text"),
+        (&["asm", "/bin/sh"], "not text"),
         (&["asm", "-", "--emit", "poem"], "must be listing"),
         (&["asm"], "FILE"),
         (&["run", "/nosuchfile"], "/nosuchfile"),

@@ -30,7 +30,7 @@ fn wrong_usage_exits_2_and_says_why() {
     for (args, why) in [
         (&["bitehist", "0"][..], "0.001"),
         (&["bitehist", "-1"], "0.001"),
-        (&["bitehist", "NaN"], "0.001"),
+        (&["bitehist", "NaN"], "as in 100ms or 1m30s"),
         (&["bitehist", "soon"], "as in 100ms or 1m30s"),
         (&["bitehist", "1x"], "as in 100ms or 1m30s"),
         (&["bitehist", "2d"], "from 1ms to 1d"),

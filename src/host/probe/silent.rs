@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn what_never_runs_is_missing_with_what_turns_it_on() {
         let _host = host([
-            ("/sys/bus/event_source/devices/kprobe/type", "8\n"),
+            ("/sys/bus/event_source/devices/kprobe/type", "6\n"),
             ("/proc/sys/kernel/ftrace_enabled", "0\n"),
         ]);
         for kind in [Kprobe, Fentry, KprobeMulti] {
