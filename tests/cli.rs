@@ -108,7 +108,7 @@ fn wrong_usage_exits_2_and_says_why() {
 /// The advice to put `--` before an option that is not known would lead to a worse message.
 #[test]
 fn no_tip_leads_astray() {
-    for args in [&["bitehist", "-p", "1"] as &[&str], &["funccount", "--nosuch"], &["list", "-Z"]] {
+    for args in [&["bitehist", "-y", "1"] as &[&str], &["funccount", "--nosuch"], &["list", "-Z"]] {
         let output = rawbpf(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         let said = stderr(&output);
