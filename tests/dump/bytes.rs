@@ -80,7 +80,7 @@ fn what_is_no_bytecode_is_refused_with_its_place() {
         (&["dump", "/dev/null", "more"], "one file at a time"),
         (&["dump", "-", "--endian", "middle"], "little or big"),
         (&["dump", "-", "--format", "poem"], "poem"),
-        (&["dump", "bitehist", "soon"], "not a number of seconds"),
+        (&["dump", "bitehist", "soon"], "not a time"),
     ] {
         let output = rawbpf(args);
         let stderr = String::from_utf8(output.stderr).unwrap();
