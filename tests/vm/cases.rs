@@ -167,8 +167,6 @@ macro_rules! everywhere {
             funccount_leaves_nothing: "funccount_left" => funccount::left_nothing;
             funccount_misspelt: "funccount_misspelt" => funccount::meant;
             funccount_forbidden: "funccount_forbidden" => funccount::forbidden;
-            confined: "confined" => confined::all_tools;
-            duplicate: "duplicate" => confined::by_address;
             refusal_unchecked: "refusal_unchecked" => refusal::unchecked;
             refusal_too_far: "refusal_too_far" => refusal::too_far;
             refusal_none: "refusal_none" => refusal::none;

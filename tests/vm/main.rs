@@ -14,7 +14,6 @@ mod boot;
 mod funccount;
 #[macro_use]
 mod cases;
-mod confined;
 mod costs;
 mod doctor;
 mod dump;
