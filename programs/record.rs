@@ -56,9 +56,9 @@ pub fn skip_flush_steps(a: &mut Asm, record: &RecordPlace, step: &impl Target) {
 pub mod clobbers {
     use super::*;
 
-    /// [`load_place`](super::load_place), whose results are in r6, r7 and r8.
+    /// [`load_place`], whose results are in r6, r7 and r8.
     pub const LOAD_PLACE: Regs = Regs::of([r2]);
 
-    /// [`skip_flush_steps`](super::skip_flush_steps).
+    /// [`skip_flush_steps`].
     pub const SKIP_FLUSH_STEPS: Regs = Regs::of([r2]);
 }

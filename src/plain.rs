@@ -19,7 +19,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     replaced(text, steers)
 }
 
-/// A text of several lines: as [`line`], but newlines and tabs stay.
+/// A text of several lines: as [`line()`], but newlines and tabs stay.
 pub fn lines(text: &str) -> Cow<'_, str> {
     replaced(text, |c| steers(c) && !matches!(c, '\n' | '\t'))
 }
