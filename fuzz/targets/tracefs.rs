@@ -8,6 +8,6 @@ fuzz_target!(|text: &str| {
     let Ok(format) = RecordFormat::parse(text) else { return };
     for field in &format.fields {
         assert!(format.field(&field.name).is_some());
-        field.is_data_location();
+        field.data_location();
     }
 });
