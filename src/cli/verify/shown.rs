@@ -41,7 +41,7 @@ pub fn programs(what: &str, maps: &[Map], plans: &[Plan], show: &Show) -> Result
     shown.end()
 }
 
-/// A page that tells what was verified, where and when.
+/// A page that names what was verified, where and when.
 fn page(what: &str, show: &Show) -> Result<Page, Error> {
     if show.html.is_none() {
         return Ok(Page::new());
