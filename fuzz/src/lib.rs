@@ -28,7 +28,7 @@ impl Input {
         let more = parts.next().unwrap_or_default().to_vec();
         let refused = Verdict::of(&log) == Verdict::Refused;
         let (code, maps) = (Code::from_bytes(program), vec!["hist".to_owned()]);
-        let program = Verification { code, maps, lines: vec![], log };
+        let program = Verification { maps, ..Verification::of_log(code, log) };
         let (name, kind, place) = ("any".to_owned(), "xdp".to_owned(), String::new());
         let verified = Verified { name, kind, place, program, totals_only: false, refused };
         Some(Input { verified, more })

@@ -150,6 +150,7 @@ pub fn verification<'a>(
         maps: maps.map(|map| map.name.clone()).collect(),
         lines: source_lines(program).collect(),
         log,
+        kind: String::new(),
     }
 }
 

@@ -35,12 +35,20 @@ pub struct Verification {
     pub lines: Vec<SourceLine>,
     /// The verifier's log.
     pub log: String,
+    /// How the program is attached, or its type, as a text names it: `uprobe`, `xdp`; empty where only the
+    /// log is known.
+    pub kind: String,
 }
 
 impl Verification {
+    /// The program of a log, of which nothing else is known.
+    pub fn of_log(code: Code, log: String) -> Verification {
+        Verification { code, maps: vec![], lines: vec![], log, kind: String::new() }
+    }
+
     /// Why it was refused, if the log says so.
     pub fn diagnose(&self) -> Option<Diagnosis<'_>> {
-        super::diagnose::diagnose(&self.code, &self.log)
+        super::diagnose::diagnose_of_kind(&self.code, &self.log, &self.kind)
     }
 
     /// The source line that wrote the instruction at a slot.

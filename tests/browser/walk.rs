@@ -42,12 +42,10 @@ fn long() -> Program {
         .collect();
     let line = |at: u32| format!("{at}: (07) r0 += 1 ; R0={at}\n");
     let lines: String = (1..600).map(line).collect();
-    let verification = Verification {
-        code: Code::from_bytes(&insns),
-        maps: vec![],
-        lines: vec![],
-        log: format!("0: R1=ctx() R10=fp0\n0: (b7) r0 = 0 ; R0=0\n{lines}"),
-    };
+    let verification = Verification::of_log(
+        Code::from_bytes(&insns),
+        format!("0: R1=ctx() R10=fp0\n0: (b7) r0 = 0 ; R0=0\n{lines}"),
+    );
     Program { name: "long".into(), refused: false, verification }
 }
 
@@ -60,12 +58,7 @@ fn one(value: &Json) -> Option<Program> {
     ["5.10", "6.18"].contains(&kernel).then(|| Program {
         name: format!("{} {kernel}", value["name"].as_str().unwrap()),
         refused: !value["accepted"].as_bool().unwrap(),
-        verification: Verification {
-            code: Code::from_bytes(&insns),
-            maps: vec![],
-            lines: vec![],
-            log: log.to_owned(),
-        },
+        verification: Verification::of_log(Code::from_bytes(&insns), log.to_owned()),
     })
 }
 
@@ -356,6 +349,7 @@ fn hostile_text_stays_text() {
                 "0: R1=ctx() R10=fp0\n0: (18) r1 = 0x0 ; R1=map_ptr(map={HOSTILE},ks=4,vs=8)\n\
                  2: (95) exit\n{HOSTILE}\n"
             ),
+            kind: HOSTILE.into(),
         },
     };
     let doing = "[document.querySelectorAll('script').length, document.querySelectorAll('img').length,

@@ -175,6 +175,7 @@ fn a_diagnosis_is_laid_out_as_compilers_do() {
             line(10, 23, "a.load(..);"),
         ],
         log,
+        kind: String::new(),
     };
     let wanted = "\
 error: instruction 10 may use 1 byte from byte 8 on, which reaches byte 8 of a map value of 8 bytes: r1, \
@@ -273,7 +274,7 @@ proptest! {
         let text = &logs[start % logs.len()].1;
         let text: String = text.chars().skip(start).take(end).collect();
         let code = Code::from_bytes(&all[program].insns);
-        let refused = Verification { code, maps: vec![], lines: vec![], log: text };
+        let refused = Verification::of_log(code, text);
         let _ = refused.render(color);
     }
 }

@@ -60,7 +60,7 @@ fn program() -> Code {
 }
 
 fn verification(code: &Code, log: String) -> Verification {
-    Verification { code: code.clone(), maps: vec![], lines: vec![], log }
+    Verification::of_log(code.clone(), log)
 }
 
 /// Walks over the program from its beginning, one to each of its instructions. What is known behind an

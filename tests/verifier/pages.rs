@@ -26,7 +26,7 @@ proptest! {
         let logs = &all[log].logs;
         let log: String = logs[start % logs.len()].1.chars().skip(start).take(end).collect();
         let code = Code::from_bytes(&all[program].insns);
-        let program = Verification { code, maps: vec![], lines: vec![], log };
+        let program = Verification::of_log(code, log);
         let mut section = PageSection::new(0, &program);
         let Ok(()) = walk::<Infallible>(&program.code, &program.log, &mut |entry| {
             section.entry(&entry);

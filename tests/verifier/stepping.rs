@@ -14,7 +14,7 @@ use crate::{Recorded, recorded};
 
 fn verification(one: &Recorded, log: &str) -> Verification {
     let code = Code::from_bytes(&one.insns);
-    Verification { code, maps: vec![], lines: vec![], log: log.to_owned() }
+    Verification::of_log(code, log.to_owned())
 }
 
 /// What a kernel said of a program at level 2.

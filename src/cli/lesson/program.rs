@@ -69,6 +69,7 @@ impl LessonProgram {
 
     /// The program with the log of a verifier that refused it.
     pub fn verification(&self, log: String) -> Verification {
-        verification(&self.spec.program, self.maps.iter(), log)
+        let kind = self.program_type.to_string();
+        Verification { kind, ..verification(&self.spec.program, self.maps.iter(), log) }
     }
 }

@@ -34,6 +34,7 @@ fn diagnosed(said: Error, kind: &dyn Display, error: &LoadError, refused: Verifi
     {
         return wrong.detail(error.to_string());
     }
+    let refused = Verification { kind: kind.to_string(), ..refused };
     match refused.diagnose() {
         Some(diagnosis) if said.failure == Failure::Failed => Error::failed(format!(
             "the verifier refused the {kind} program: {}",

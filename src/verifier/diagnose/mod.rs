@@ -1,13 +1,14 @@
 //! From a program and the log of its refusal to a diagnosis.
 
 mod advice;
+mod place;
 mod words;
 
 use super::causes::{self, KnownMessage};
 use super::history::{self, Did, History, HistoryEvent};
 use super::log::{KnownValue, Missing, Processed};
 use super::path::{Code, Path, PathStep, path};
-use crate::insn::{Alu, Callee, Helper, Imm64, Insn, Operand};
+use crate::insn::{Alu, Callee, Helper, Insn, Operand};
 use crate::order::PutInOrder;
 
 pub use words::words;
@@ -81,10 +82,15 @@ pub struct HistoryStep<'a> {
 ///
 /// `None` if the log has no message: then the kernel refused before its verifier saw the program.
 pub fn diagnose<'a>(code: &Code, log: &'a str) -> Option<Diagnosis<'a>> {
+    diagnose_of_kind(code, log, "")
+}
+
+/// Diagnoses the refusal of a program that is attached like this, or is of this type, as a text names it.
+pub(super) fn diagnose_of_kind<'a>(code: &Code, log: &'a str, kind: &str) -> Option<Diagnosis<'a>> {
     let path = path(code, log);
     let (said, known) = said(&path);
     let first = *said.first()?;
-    let mut case = Case { code, path: &path, first, known, index: None, register: None };
+    let mut case = Case { code, path: &path, kind, first, known, index: None, register: None };
     let at = case.place();
     case.register = case.register();
     let history = match (case.index, case.register) {
@@ -142,6 +148,8 @@ fn said<'a>(path: &Path<'a>) -> (Vec<&'a str>, Option<KnownMessage<'a>>) {
 struct Case<'a, 'c> {
     code: &'c Code,
     path: &'c Path<'a>,
+    /// How the program is attached, or its type; empty if not known.
+    kind: &'c str,
     /// The message.
     first: &'a str,
     known: Option<KnownMessage<'a>>,
@@ -149,10 +157,6 @@ struct Case<'a, 'c> {
     index: Option<usize>,
     register: Option<u8>,
 }
-
-/// Classes of messages about the program's end, or about a walk that has ended.
-const AT_EXIT: [&str; 6] =
-    ["uninit-register", "return-value", "reference", "locked-region", "pointer-leak", "argument"];
 
 impl<'a> Case<'a, '_> {
     fn class_known(&self) -> &'static str {
@@ -173,134 +177,6 @@ impl<'a> Case<'a, '_> {
 
     fn insn(&self, at: Option<u32>) -> Option<Insn> {
         self.code.insn(at?)
-    }
-
-    /// The refused instruction: the one that the message names, or the last one processed, or the one in
-    /// the program that fits the message.
-    fn place(&mut self) -> Option<u32> {
-        let class = self.class_known();
-        let last = self.path.steps.last();
-        let ended =
-            last.is_none_or(|step| step.frame == 0 && self.code.insn(step.at) == Some(Insn::Exit));
-        let walked = !self.path.missing.tail
-            && (self.first.starts_with("The sequence of ")
-                || !matches!(
-                    class,
-                    "control-flow" | "stack-depth" | "complexity" | "environment" | "attach-target"
-                ))
-            && (!ended || AT_EXIT.contains(&class));
-        let named = match class {
-            "control-flow" => self.slot("a").or(if self.first.starts_with("unreachable") {
-                self.slot("i")
-            } else {
-                None
-            }),
-            "loop" => self.slot("a").or(self.slot("i")),
-            _ => None,
-        };
-        let named = named.filter(|at| (*at as usize) < self.code.slots().len());
-        let at = named.or_else(|| match last {
-            Some(step) if walked => Some(step.at),
-            // A call that goes too deep, or whose chain of calls needs too much stack.
-            Some(step) if class == "stack-depth" && self.code.target(step.at).is_some() => {
-                Some(step.at)
-            }
-            _ => self.in_program(),
-        });
-        self.index = self.path.steps.iter().rposition(|step| Some(step.at) == at);
-        at
-    }
-
-    /// The instruction that the message is about, if the kernel does not name it.
-    fn in_program(&self) -> Option<u32> {
-        let slots = self.code.slots();
-        let indexed = || (0u32..).zip(slots);
-        let insns = || (0..slots.len() as u32).filter_map(|at| Some((at, self.code.insn(at)?)));
-        let first = self.first;
-        let find = |wanted: &dyn Fn(Insn) -> bool| {
-            insns().find(|(_, insn)| wanted(*insn)).map(|(at, _)| at)
-        };
-        let lands = |at: u32, good: &dyn Fn(u32) -> bool| self.code.target(at).is_none_or(good);
-        if first.starts_with("last insn is not") {
-            return slots.len().checked_sub(1).map(|at| at as u32).map(|at| {
-                // A function of the program may end before: at its last instruction.
-                let flows =
-                    |at: u32| !matches!(self.code.insn(at), Some(Insn::Exit | Insn::Goto { .. }));
-                let starts =
-                    insns().filter(|(_, insn)| matches!(insn, Insn::Call(Callee::Local { .. })));
-                let ends = starts.filter_map(|(at, _)| self.code.target(at)?.checked_sub(1));
-                ends.filter(|end| flows(*end)).min().unwrap_or(at)
-            });
-        }
-        if let Some(code) = first.strip_prefix("unknown opcode ") {
-            let code = u8::from_str_radix(code.trim(), 16).ok()?;
-            return indexed().find(|(_, slot)| slot.code == code).map(|(at, _)| at);
-        }
-        if first.starts_with('R') && first.ends_with(" is invalid") {
-            return indexed().find(|(_, slot)| slot.dst > 10 || slot.src > 10).map(|(at, _)| at);
-        }
-        if self.class_known() == "bad-encoding" {
-            let bad = |at: u32| {
-                let half = at.checked_sub(1).and_then(|before| self.code.insn(before));
-                self.code.insn(at).is_none() && half.is_none_or(|insn| insn.slots() == 1)
-            };
-            return (0..slots.len() as u32).find(|at| bad(*at)).or_else(|| {
-                find(&|insn| match insn {
-                    Insn::Alu { op: Alu::Div | Alu::Mod, src: Operand::Imm(0), .. } => true,
-                    Insn::Alu {
-                        op: Alu::Lsh | Alu::Rsh | Alu::Arsh,
-                        src: Operand::Imm(by),
-                        ..
-                    } => i64::from(by) == self.number("n").unwrap_or(-1),
-                    _ => false,
-                })
-            });
-        }
-        if first.starts_with("call to invalid destination") {
-            let good = |to: u32| (to as usize) < slots.len();
-            let calls =
-                insns().filter(|(_, insn)| matches!(insn, Insn::Call(Callee::Local { .. })));
-            return calls.map(|(at, _)| at).find(|at| !lands(*at, &good));
-        }
-        if first.starts_with("jump into the middle") || first.starts_with("invalid BPF_LD_IMM") {
-            let good = |to: u32| {
-                let before = to.checked_sub(1).and_then(|at| self.code.insn(at));
-                before.is_none_or(|insn| insn.slots() == 1)
-            };
-            return insns().map(|(at, _)| at).find(|at| !lands(*at, &good));
-        }
-        if let Some(fd) = self.number("fd") {
-            return find(&|insn| match insn {
-                Insn::LoadImm64 {
-                    value: Imm64::MapFd(at) | Imm64::MapFdValue { fd: at, .. },
-                    ..
-                } => i64::from(at) == fd,
-                _ => false,
-            });
-        }
-        match self.class_known() {
-            "complexity" => {
-                let back = |at: &u32| self.code.target(*at).is_some_and(|to| to <= *at);
-                let branch = |insn| matches!(insn, Insn::JumpIf { .. });
-                // The last loop, or else the first of the branches.
-                insns().map(|(at, _)| at).filter(back).max().or_else(|| find(&branch))
-            }
-            "map-misuse" => find(&|insn| {
-                matches!(insn, Insn::LoadImm64 { value: Imm64::MapFd(_) | Imm64::MapIndex(_), .. })
-            }),
-            "stack-depth" if first.starts_with("recursive") => {
-                let calls =
-                    insns().filter(|(_, insn)| matches!(insn, Insn::Call(Callee::Local { .. })));
-                calls.map(|(at, _)| at).find(|at| self.code.target(*at).is_some_and(|to| to <= *at))
-            }
-            "stack-depth" => find(&|insn| matches!(insn, Insn::Call(Callee::Local { .. }))),
-            // Level 4 has no instructions, but some messages name a helper by its number.
-            _ => {
-                let (_, id) = self.known.as_ref()?.field("h")?.rsplit_once('#')?;
-                let id = id.parse().ok()?;
-                find(&|insn| insn == Insn::Call(Callee::Helper(id)))
-            }
-        }
     }
 
     /// The register that the message is about: named there, or the instruction's.

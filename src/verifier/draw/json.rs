@@ -161,7 +161,7 @@ mod tests {
                  processed {n} insns\n"
             );
             let code = Code::of(&[Insn::Call(Callee::Helper(5)), Insn::Exit]);
-            let program = Verification { code, maps: vec![], lines: vec![], log };
+            let program = Verification::of_log(code, log);
             let (name, kind, place) = ("any".into(), "kprobe".into(), String::new());
             let verified =
                 Verified { name, kind, place, program, totals_only: false, refused: true };

@@ -1,0 +1,77 @@
+//! What is wrong with this particular program, and what to change in it.
+
+mod bounds;
+mod call;
+mod context;
+mod flow;
+mod packet;
+mod register;
+mod stack;
+
+use super::Case;
+use super::words::words;
+use crate::verifier::history::History;
+use crate::verifier::log::KnownValue;
+
+/// A sentence about what is wrong, and one about what to change.
+type Advice = (String, String);
+
+impl<'a> Case<'a, '_> {
+    /// r6 to r9 outlive calls: the first that the program does not use.
+    fn spare(&self) -> Option<u8> {
+        (6..10).find(|number| {
+            let mut used = self.code.slots().iter();
+            used.all(|slot| slot.dst != *number && slot.src != *number)
+        })
+    }
+
+    /// What is wrong and what to change: about this program if possible, otherwise in general.
+    pub(super) fn explain(
+        &self,
+        at: Option<u32>,
+        value: Option<KnownValue<'a>>,
+        history: &History<'a>,
+    ) -> Advice {
+        let general = match &self.known {
+            Some(known) => (known.explanation(), known.remedy()),
+            None => (format!("the kernel's message is: {}", self.first), String::new()),
+        };
+        self.special(at, value, history).unwrap_or(general)
+    }
+
+    fn special(
+        &self,
+        at: Option<u32>,
+        value: Option<KnownValue<'a>>,
+        history: &History<'a>,
+    ) -> Option<Advice> {
+        match (self.class(), self.register) {
+            ("uninit-register", Some(register)) => self.uninit(at?, register, history),
+            ("null-not-checked", Some(register)) => self.null(at?, register, history),
+            ("not-a-pointer", Some(register)) => self.no_pointer(at?, register, value, history),
+            ("stack-bounds" | "stack-uninit", _) => self.stack_access(at),
+            ("object-bounds" | "range", register) => self.bounds(at?, register?, value, history),
+            ("packet-bounds", Some(register)) => self.packet(at?, register),
+            ("ctx-access", Some(register)) => self.moved(at?, register, history),
+            ("argument", Some(register)) => {
+                self.ended(at?, register, history).or_else(|| self.argument(at?, register, value))
+            }
+            ("pointer-arithmetic" | "pointer-leak", Some(register)) => {
+                let known = self.known.as_ref()?;
+                let what = words(value?);
+                if register == 10 {
+                    return None;
+                }
+                Some((format!("{} (r{register} is {what})", known.explanation()), known.remedy()))
+            }
+            ("alignment", Some(register)) => self.aligned(at?, register),
+            ("locked-region", _) => self.locked(at?),
+            ("complexity", _) => self.complexity(),
+            ("reference", _) => self.reference(at),
+            ("helper-not-allowed", _) => self.helper_refused(at?),
+            ("return-value", _) => self.returned(at, value),
+            ("loop", _) => self.turns(at?),
+            _ => None,
+        }
+    }
+}
