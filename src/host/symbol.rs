@@ -37,6 +37,8 @@ pub struct UserFunction {
     /// Only in this process.
     pub pid: Option<u32>,
     entry: Entry,
+    /// Whether the kernel would do something else than the instruction there.
+    misread: bool,
     /// Where in the file it returns, in bytes, if the kernel must not watch for that: a probe at its return
     /// would be met by exceptions.
     returns: Option<Vec<u64>>,
@@ -84,6 +86,7 @@ impl UserFunction {
             offset,
             pid,
             entry: Entry::Uncalled,
+            misread: false,
             returns: None,
         })
     }
@@ -114,10 +117,10 @@ impl UserFunction {
     }
 
     /// The functions of [`UserFunction::find_all`] for a pattern, else the one of [`UserFunction::find`]. Those
-    /// that a pattern matches and that cannot be probed at their return are left out if that is wanted.
+    /// that a pattern matches and that cannot be probed there are left out.
     ///
     /// # Errors
-    /// As [`UserFunction::find`], or the return of none can be probed.
+    /// As [`UserFunction::find`], or none can be probed.
     pub fn one_or_pattern(
         file: &Path,
         text: &str,
@@ -125,14 +128,16 @@ impl UserFunction {
         pid: Option<u32>,
     ) -> Result<Vec<UserFunction>, Error> {
         let mut found = look_up(file, text, pid, false)?;
-        if at == At::Return {
-            let first = found.first().map(UserFunction::check_return);
-            found.retain(|function| function.check_return().is_ok());
-            if let (true, Some(Err(error))) = (found.is_empty(), first) {
-                return Err(error);
-            }
+        let check = match at {
+            At::Entry => UserFunction::check,
+            At::Return => UserFunction::check_return,
+        };
+        let first = found.first().map(check);
+        found.retain(|function| check(function).is_ok());
+        match (found.is_empty(), first) {
+            (true, Some(Err(error))) => Err(error),
+            _ => Ok(found),
         }
-        Ok(found)
     }
 
     /// The file and the function of a word such as `/bin/app:work*` or `c:malloc`; none if it names a
@@ -155,11 +160,26 @@ impl UserFunction {
         is_file.then_some((file, text))
     }
 
+    /// Whether a probe leaves the processes that run into it as they are.
+    ///
+    /// # Errors
+    /// It does not, and why.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.misread {
+            false => Ok(()),
+            true => Err(Error::failed(format!(
+                "{self} begins with an instruction of AVX that the kernel would take for another under a \
+                 probe, which would damage the programs that run it"
+            ))),
+        }
+    }
+
     /// Whether the return of the function can be probed.
     ///
     /// # Errors
     /// It cannot, and why.
     pub fn check_return(&self) -> Result<(), Error> {
+        self.check()?;
         match self.entry {
             Entry::Called => Ok(()),
             Entry::Go(_) => Err(Error::usage(format!(
@@ -192,6 +212,7 @@ impl UserFunction {
             offset: *offset,
             pid: self.pid,
             entry: Entry::Within,
+            misread: false,
             returns: None,
         };
         Some(self.returns.as_ref()?.iter().map(place).collect())
@@ -372,7 +393,8 @@ impl Finder<'_> {
         };
         let entry = if returns.is_some() { Entry::Called } else { entry };
         let (path, pid) = (self.path.to_owned(), self.pid);
-        Ok(UserFunction { path, symbol: shown, offset, pid, entry, returns })
+        let misread = self.code.is_misread(symbol.address.saturating_add(skipped))?;
+        Ok(UserFunction { path, symbol: shown, offset, pid, entry, misread, returns })
     }
 
     /// A place in a function.
@@ -415,7 +437,8 @@ impl Finder<'_> {
             (false, _) => (Entry::Within, None),
         };
         let (path, pid) = (self.path.to_owned(), self.pid);
-        Ok(UserFunction { path, symbol: name, offset, pid, entry, returns })
+        let misread = self.code.is_misread(address)?;
+        Ok(UserFunction { path, symbol: name, offset, pid, entry, misread, returns })
     }
 
     fn offset(&self, name: &str, address: u64) -> Result<u64, Error> {

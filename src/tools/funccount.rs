@@ -71,7 +71,14 @@ struct UserPlace {
     optional: bool,
 }
 
-/// The functions that words such as `c:malloc` name and match, each once, those of a file side by side.
+impl UserPlace {
+    fn can_be_probed(&self) -> bool {
+        self.function.check().is_ok()
+    }
+}
+
+/// The functions that words such as `c:malloc` name and match, each once, those of a file side by side, the
+/// ones that cannot be probed last.
 fn user_places(words: &[(&str, &str)], pid: Option<u32>) -> Result<Vec<UserPlace>, Error> {
     let mut places = vec![];
     for (file, text) in words {
@@ -81,7 +88,8 @@ fn user_places(words: &[(&str, &str)], pid: Option<u32>) -> Result<Vec<UserPlace
         }
     }
     places.order_by(|one, other| {
-        let key = |place: &UserPlace| (place.function.offset, place.optional);
+        let key =
+            |place: &UserPlace| (!place.can_be_probed(), place.function.offset, place.optional);
         one.function.path.cmp(&other.function.path).then(key(one).cmp(&key(other)))
     });
     places.dedup_by(|one, other| {
@@ -270,16 +278,21 @@ impl Funccount {
                 let plan = Plan::new(self.name(), attach, program::program(number, options)?);
                 Ok::<_, Error>(Plan { optional, ..plan })
             };
+            let mut together = 0;
             if kind == AttachKind::UprobeMulti {
-                let functions = file.iter().map(|place| place.function.clone()).collect();
-                let attach = UprobeMulti::new(functions, At::Entry, number.into());
-                let places = first + self.users.len() as u32;
-                plans.push(plan(Attach::from(attach), PlaceNumber::Cookie(places), false)?);
-            } else {
-                for (place, number) in file.iter().zip(number..) {
-                    let attach = Uprobe::new(place.function.clone(), At::Entry);
-                    plans.push(plan(attach.into(), PlaceNumber::Number(number), place.optional)?);
+                // A link with one of the others would be refused as a whole.
+                together = file.iter().filter(|place| place.can_be_probed()).count();
+                let functions: Vec<_> =
+                    file[..together].iter().map(|place| place.function.clone()).collect();
+                if !functions.is_empty() {
+                    let attach = UprobeMulti::new(functions, At::Entry, number.into());
+                    let places = first + self.users.len() as u32;
+                    plans.push(plan(Attach::from(attach), PlaceNumber::Cookie(places), false)?);
                 }
+            }
+            for (place, number) in file.iter().zip(number..).skip(together) {
+                let attach = Uprobe::new(place.function.clone(), At::Entry);
+                plans.push(plan(attach.into(), PlaceNumber::Number(number), place.optional)?);
             }
             number += file.len() as u32;
         }
@@ -404,7 +417,9 @@ impl Tool for Funccount {
                 AttachKind::KprobeMulti => attached[0] += self.functions.len(),
                 AttachKind::Kprobe => attached[0] += 1,
                 // One for each file.
-                AttachKind::UprobeMulti => attached[2] = self.users.len(),
+                AttachKind::UprobeMulti => {
+                    attached[2] = self.users.iter().filter(|place| place.can_be_probed()).count();
+                }
                 AttachKind::Uprobe => attached[2] += 1,
                 _ => {
                     let end = ENDS_OF_CALLS.iter().find(|(_, name)| *name == program.name);

@@ -175,6 +175,29 @@ fn a_function_of_a_library_is_counted_by_its_short_name() {
     assert_eq!((count(row(&line)), &row(&line)["sum"]), (1, &1.into()), "{line}");
 }
 
+/// Kernels run another instruction than the one under a probe, if it is of AVX and its opcode looks like a jump.
+#[test]
+#[ignore = "needs root, bpf(2), clang and AVX: run tests/run"]
+fn what_the_kernel_misreads_is_not_probed() {
+    let folder = Folder::new();
+    let program = folder.compile("avx.c", "avx", &["-mno-red-zone"]);
+    let mut worker = Worker::new(&program);
+    let counted = counted_of(&mut worker, &[&format!("{program}:*s")]);
+    assert_eq!(counted, of(&program, &[("asks", 97)]));
+    let joins = format!("{program}:joins");
+    for (tool, place) in [
+        ("funccount", vec![&*joins]),
+        ("funclatency", vec![&*joins]),
+        ("argdist", vec![&*joins, "arg0"]),
+        ("argdist", vec![&*joins, "retval"]),
+    ] {
+        let output = tool::run(tool, &[&place[..], &["1", "1"]].concat());
+        assert_eq!(output.code, Some(1), "{tool}: {}", output.stderr);
+        assert!(output.stderr.contains("instruction of AVX"), "{tool}: {}", output.stderr);
+    }
+    worker.work();
+}
+
 /// A stripped program has the names of its functions in another file.
 #[test]
 #[ignore = "needs root, bpf(2) and clang: run tests/run"]

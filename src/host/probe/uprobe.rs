@@ -62,6 +62,7 @@ impl Probe for Uprobe {
 
     fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
         let function = &self.function;
+        function.check()?;
         if self.at == At::Return {
             function.check_return()?;
             if function.is_at_return() {

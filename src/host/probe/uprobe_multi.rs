@@ -124,9 +124,11 @@ impl Probe for UprobeMulti {
     }
 
     fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
-        if self.at == At::Return {
-            self.functions.iter().try_for_each(UserFunction::check_return)?;
-        }
+        let check = match self.at {
+            At::Entry => UserFunction::check,
+            At::Return => UserFunction::check_return,
+        };
+        self.functions.iter().try_for_each(check)?;
         let prog = load()?;
         let link = self.link(&prog)?;
         Ok(Attachment { place: self.place(), prog, link })

@@ -100,6 +100,14 @@ impl Code {
         Ok(after.unwrap_or(0) as u64)
     }
 
+    /// Whether a breakpoint at this address would make a process go wrong, see [`instructions::is_misread`].
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn is_misread(&self, address: u64) -> Result<bool, Error> {
+        Ok(self.machine == EM_X86_64 && instructions::is_misread(&self.read(address, 16)?))
+    }
+
     /// Where a function returns, whose parts begin at these addresses and have so many bytes: offsets in the
     /// file. None if it may be left in another way, or nobody knows.
     ///

@@ -44,6 +44,19 @@ pub fn returns(parts: &[(u64, Vec<u8>)]) -> Option<Vec<u64>> {
     Some(returns)
 }
 
+/// Whether kernels (Linux 6.18 among them) misread the first instruction of this code, so that a process that
+/// meets a breakpoint there goes wrong. Of an instruction of AVX they take the opcode for that of one without:
+/// 70 to 7f, e8, e9 and eb for jumps and calls, which they then do instead. Others of these rows they refuse.
+pub fn is_misread(code: &[u8]) -> bool {
+    // Address size and segment may come before it.
+    let prefixes = code.iter().take_while(|byte| matches!(byte, 0x64 | 0x65 | 0x67)).count();
+    let opcode = match code[prefixes..] {
+        [0xc5, _, opcode, ..] | [0xc4, _, _, opcode, ..] | [0x62, _, _, _, opcode, ..] => opcode,
+        _ => return false,
+    };
+    matches!(opcode, 0x6c..=0x7f | 0xe4..=0xef)
+}
+
 /// An instruction, as far as it is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Instruction {
@@ -234,6 +247,21 @@ mod tests {
 
     fn length(code: &[u8]) -> Option<usize> {
         decode(code).map(|instruction| instruction.length)
+    }
+
+    #[test]
+    fn an_opcode_of_avx_that_looks_like_a_jump_is_misread() {
+        // vpbroadcastb %esi,%ymm17; vpor %xmm0,%xmm1,%xmm2; vpcmpeqb %fs:(%rax),%xmm1,%xmm2
+        assert!(is_misread(&[0x62, 0xe2, 0x7d, 0x28, 0x7a, 0xce]));
+        assert!(is_misread(&[0xc5, 0xf1, 0xeb, 0xd0]));
+        assert!(is_misread(&[0x64, 0xc5, 0xf1, 0x74, 0x10]));
+        // vzeroupper; vxorps %xmm0,%xmm0,%xmm0; jmp; pcmpeqb %xmm0,%xmm1; endbr64; nothing
+        assert!(is_misread(&[0xc5, 0xf8, 0x77]));
+        assert!(!is_misread(&[0xc5, 0xf8, 0x57, 0xc0]));
+        assert!(!is_misread(&[0xeb, 0x10]));
+        assert!(!is_misread(&[0x66, 0x0f, 0x74, 0xc8]));
+        assert!(!is_misread(&[0xf3, 0x0f, 0x1e, 0xfa]));
+        assert!(!is_misread(&[0x64]) && !is_misread(&[]));
     }
 
     #[test]
