@@ -17,14 +17,8 @@ use rawbpf::sys::{
 fn spec(map_type: MapType, key_size: u32, value_size: u32, max_entries: u32) -> MapSpec {
     let flags = if map_type == MapType::LpmTrie { MapSpec::NO_PREALLOC } else { 0 };
     MapSpec {
-        name: map_type.to_string(),
-        map_type,
-        key_size,
-        value_size,
-        max_entries,
         flags,
-        types: None,
-        content: vec![],
+        ..MapSpec::new(&map_type.to_string(), map_type, key_size, value_size, max_entries)
     }
 }
 

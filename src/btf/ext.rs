@@ -28,6 +28,8 @@ pub struct ExtLine<'a> {
     pub line: u32,
     /// The column from 1.
     pub column: u32,
+    /// File, text and place, as the section has them.
+    pub raw: [u32; 3],
 }
 
 /// A CO-RE relocation: a number in the instruction that depends on the running kernel's types.
@@ -45,6 +47,7 @@ pub struct Relocation<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Ext<'a> {
     order: Order,
+    functions: &'a [u8],
     lines: &'a [u8],
     relocations: &'a [u8],
 }
@@ -73,7 +76,7 @@ impl<'a> Ext<'a> {
                 found: body.len(),
             })
         };
-        Ok(Ext { order, lines: part(16)?, relocations: part(24)? })
+        Ok(Ext { order, functions: part(8)?, lines: part(16)?, relocations: part(24)? })
     }
 
     /// The source lines, in the order of the section.
@@ -81,10 +84,19 @@ impl<'a> Ext<'a> {
     /// # Errors
     /// A record is cut off, or refers to a string that is not there.
     pub fn lines(&self, btf: &Btf<'a>) -> Result<Vec<ExtRecord<'a, ExtLine<'a>>>, BtfError> {
-        self.records(btf, self.lines, |[_, file, text, at]| {
+        self.records(btf, self.lines, |[_, raw @ ..]: [u32; 4]| {
+            let [file, text, at] = raw;
             let (file, text) = (btf.string(file)?, btf.string(text)?);
-            Ok(ExtLine { file, text, line: at >> 10, column: at & 0x3ff })
+            Ok(ExtLine { file, text, line: at >> 10, column: at & 0x3ff, raw })
         })
+    }
+
+    /// The types of functions, in the order of the section: ids of the object's BTF.
+    ///
+    /// # Errors
+    /// A record is cut off.
+    pub fn functions(&self, btf: &Btf<'a>) -> Result<Vec<ExtRecord<'a, u32>>, BtfError> {
+        self.records(btf, self.functions, |[_, id]| Ok(id))
     }
 
     /// The CO-RE relocations, in the order of the section.
@@ -102,11 +114,11 @@ impl<'a> Ext<'a> {
 
     /// All records of a part. It has the size of a record, and then for each section of instructions its
     /// name, the number of its records, and the records.
-    fn records<T>(
+    fn records<T, const WORDS: usize>(
         &self,
         btf: &Btf<'a>,
         part: &[u8],
-        read: impl Fn([u32; 4]) -> Result<T, BtfError>,
+        read: impl Fn([u32; WORDS]) -> Result<T, BtfError>,
     ) -> Result<Vec<ExtRecord<'a, T>>, BtfError> {
         let cut_off = |rest: &[u8]| BtfError::TypeCutOff { position: part.len() - rest.len() };
         let mut records = vec![];
@@ -123,12 +135,12 @@ impl<'a> Ext<'a> {
             let section = btf.string(self.order.u32(head))?;
             let count = u64::from(self.order.u32(&head[4..]));
             let length = usize::try_from(count * size as u64).unwrap_or(usize::MAX);
-            if size < 16 || length > tail.len() {
+            if size < 4 * WORDS || length > tail.len() {
                 return Err(cut_off(rest));
             }
             let (all, others) = tail.split_at(length);
             for record in all.chunks_exact(size) {
-                let words = [0, 4, 8, 12].map(|at| self.order.u32(&record[at..]));
+                let words = std::array::from_fn(|word| self.order.u32(&record[4 * word..]));
                 records.push(ExtRecord { section, offset: words[0], what: read(words)? });
             }
             rest = others;

@@ -23,6 +23,10 @@ pub struct ObjectMap<'a> {
     pub max_entries: u32,
     /// The kernel's `BPF_F_*` flags.
     pub flags: u32,
+    /// The id of a key's type; 0 if only its size is known.
+    pub key_type: u32,
+    /// The id of a value's type; 0 if only its size is known.
+    pub value_type: u32,
 }
 
 impl ObjectMap<'_> {

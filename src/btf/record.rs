@@ -119,6 +119,13 @@ impl<'a> Strings<'a> {
         Ok(&tail[..len])
     }
 
+    /// The string at `offset` if it is as short as true names are, else the empty one.
+    pub(super) fn short(self, offset: u32) -> &'a str {
+        let tail = self.from(offset);
+        let len = memchr(0, &tail[..tail.len().min(512)]).unwrap_or(0);
+        std::str::from_utf8(&tail[..len]).unwrap_or_default()
+    }
+
     /// Compares the string at `offset` with `name`, as strcmp does. It does not search for the string's end: a
     /// hostile string may be long, and many names may share it.
     pub(super) fn compare(self, offset: u32, name: &[u8]) -> Ordering {
@@ -158,6 +165,11 @@ impl<'a> Type<'a> {
         let len = usize::try_from(layout.record_len(info)).unwrap_or(usize::MAX);
         let bytes = bytes.get(..len).ok_or(cut_off)?;
         Ok(Self { kind, order, bytes, strings })
+    }
+
+    /// Bytes of the record.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
     }
 
     /// The word at a byte offset that the record's kind guarantees.
@@ -265,6 +277,19 @@ impl<'a> Type<'a> {
         let pairs = if self.kind == kind { &self.bytes[HEADER..] } else { &[] };
         let pairs = pairs.chunks_exact(8);
         pairs.map(move |pair| (strings.get(order.u32(pair)), order.u32(&pair[4..])))
+    }
+
+    /// The ids of the variables of a section, in order; none for other kinds.
+    pub(super) fn variables(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let record = *self;
+        let elements = (0..).map_while(move |index| record.element(index, 12));
+        let is = self.kind == TypeKind::Datasec;
+        elements.take_while(move |_| is).map(move |element| record.order.u32(element))
+    }
+
+    /// The linkage of a variable: 0 for static.
+    pub(super) fn linkage(&self) -> Option<u32> {
+        (self.kind == TypeKind::Var).then(|| self.word(HEADER))
     }
 
     /// The members of a struct or union, in order; none for other kinds.

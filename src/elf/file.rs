@@ -3,7 +3,7 @@
 use goblin::container::Ctx;
 use goblin::elf::program_header::ProgramHeader;
 use goblin::elf::section_header::{SHT_NOBITS, SectionHeader};
-use goblin::elf::sym::{STT_SECTION, Symtab};
+use goblin::elf::sym::{STB_LOCAL, STB_WEAK, STT_SECTION, STV_HIDDEN, STV_INTERNAL, Symtab};
 use goblin::elf::{Elf, Header};
 
 /// Why bytes are not an ELF file that can be read.
@@ -72,6 +72,10 @@ pub struct Symbol<'a> {
     pub size: u64,
     /// `STT_FUNC` and so on.
     pub kind: u8,
+    /// Whether other objects do not see it, so that a function of it counts as static.
+    pub hidden: bool,
+    /// Whether it may be missing.
+    pub weak: bool,
 }
 
 impl<'a> File<'a> {
@@ -121,7 +125,9 @@ impl<'a> File<'a> {
                 None => string(names, symbol.st_name),
             };
             let (section, value, size) = (symbol.st_shndx, symbol.st_value, symbol.st_size);
-            Symbol { name, section, value, size, kind }
+            let hidden = symbol.st_bind() != STB_LOCAL
+                && matches!(symbol.st_visibility(), STV_HIDDEN | STV_INTERNAL);
+            Symbol { name, section, value, size, kind, hidden, weak: symbol.st_bind() == STB_WEAK }
         });
         Ok(symbols.collect())
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Notes, Object, ObjectFunction, Reference, clean};
 use crate::btf::{Relocation, identifier};
 use crate::insn::instruction::{Callee, Imm64};
-use crate::insn::{DecodeError, Insn, ObjectLine, Program, Slot, instructions};
+use crate::insn::{DecodeError, Insn, ObjectLine, ObjectTypes, Program, Slot, instructions};
 
 /// In all programs of an object together: the kernel takes no more of one.
 const INSTRUCTIONS: usize = 1_000_000;
@@ -54,6 +54,8 @@ pub struct Linker<'o, 'a> {
     /// The maps in their order, by name: those of variables have their section's.
     maps: HashMap<&'o str, usize>,
     license: Option<CString>,
+    /// The object's BTF, as the kernel accepts it.
+    btf: Option<Arc<[u8]>>,
     left: usize,
 }
 
@@ -75,8 +77,14 @@ impl<'o, 'a> Linker<'o, 'a> {
             by_name: named.collect(),
             maps: maps.enumerate().map(|(index, name)| (name, index)).collect(),
             license,
+            btf: None,
             left: INSTRUCTIONS,
         }
+    }
+
+    /// Gives the programs this BTF, which has the ids and strings of the object's.
+    pub fn with_btf(self, btf: Option<Arc<[u8]>>) -> Self {
+        Linker { btf, ..self }
     }
 
     /// The functions that a function calls or refers to by address, each once, itself first.
@@ -129,8 +137,12 @@ impl<'o, 'a> Linker<'o, 'a> {
             }
             self.add(function, &starts, relocate, &mut linked)?;
         }
-        let Linked { insns, lines, written, labels } = linked;
-        Ok(Program::linked(insns, Arc::from(lines), written, labels, self.license.clone()))
+        let Linked { insns, lines, written, labels, functions, raw_lines } = linked;
+        // The program's own function must have a type, or none of them has.
+        let types = self.btf.clone().filter(|_| functions.first().is_some_and(|[at, _]| *at == 0));
+        let types = types.map(|btf| Box::new(ObjectTypes { btf, functions, lines: raw_lines }));
+        let (lines, license) = (Arc::from(lines), self.license.clone());
+        Ok(Program::linked(insns, lines, written, labels, license, types))
     }
 
     /// Adds a function's instructions.
@@ -145,6 +157,7 @@ impl<'o, 'a> Linker<'o, 'a> {
         let start = starts[function.name];
         let bytes = self.relocated(function, relocate)?;
         linked.lines.push(ObjectLine::default());
+        linked.functions.extend(self.notes.function(function).map(|id| [start as u32, id]));
         let wrong = |error| LinkError::Instruction(name(), error);
         for (slot, insn) in instructions(&bytes, self.object.endian).map_err(wrong)? {
             let insn = insn.map_err(wrong)?;
@@ -183,6 +196,8 @@ impl<'o, 'a> Linker<'o, 'a> {
                 _ => return Err(LinkError::Nothing(name(), slot)),
             };
             if let Some(line) = self.notes.line(function, slot) {
+                let [file, text, at] = line.raw;
+                linked.raw_lines.push([(start + slot) as u32, file, text, at]);
                 linked.lines.push(ObjectLine {
                     file: clean(line.file),
                     line: line.line,
@@ -246,4 +261,6 @@ struct Linked {
     lines: Vec<ObjectLine>,
     written: Vec<u32>,
     labels: Vec<(usize, String)>,
+    functions: Vec<[u32; 2]>,
+    raw_lines: Vec<[u32; 4]>,
 }

@@ -42,7 +42,7 @@ fn from_type<'a>(btf: &mut Btf<'a>, id: u32) -> Result<ObjectMap<'a>, BtfError> 
     let mut map = ObjectMap::default();
     let record = btf.behind_modifiers(id)?.1;
     for member in record.members().take(64) {
-        let field = match member.name()? {
+        let field: &mut u32 = match member.name()? {
             b"type" => &mut map.map_type,
             b"key" | b"key_size" => &mut map.key_size,
             b"value" | b"value_size" => &mut map.value_size,
@@ -53,6 +53,11 @@ fn from_type<'a>(btf: &mut Btf<'a>, id: u32) -> Result<ObjectMap<'a>, BtfError> 
         let pointer = btf.behind_modifiers(member.type_id)?.1;
         if pointer.kind() != TypeKind::Ptr {
             continue;
+        }
+        match member.name()? {
+            b"key" => map.key_type = pointer.size_or_type(),
+            b"value" => map.value_type = pointer.size_or_type(),
+            _ => {}
         }
         let target = btf.behind_modifiers(pointer.size_or_type())?.1;
         *field = match (member.name()?, target.array()) {
@@ -81,5 +86,6 @@ fn from_numbers<'a>(bytes: &[u8], at: u64, endian: Endian) -> ObjectMap<'a> {
         value_size: number(2),
         max_entries: number(3),
         flags: number(4),
+        ..ObjectMap::default()
     }
 }

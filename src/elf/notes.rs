@@ -3,9 +3,11 @@
 use super::{Object, ObjectFunction, Places};
 use crate::btf::{Btf, Ext, ExtLine, ExtRecord, Relocation};
 
-/// The lines of source and CO-RE relocations of an object.
+/// The types of functions, lines of source and CO-RE relocations of an object.
 #[derive(Default)]
 pub struct Notes<'a> {
+    functions: Vec<ExtRecord<'a, u32>>,
+    function_places: Places,
     lines: Vec<ExtRecord<'a, ExtLine<'a>>>,
     line_places: Places,
     relocations: Vec<ExtRecord<'a, Relocation<'a>>>,
@@ -17,11 +19,19 @@ impl<'a> Notes<'a> {
     pub fn new(object: &Object<'a>, btf: Option<&Btf<'a>>) -> Notes<'a> {
         let ext = object.section(".BTF.ext").and_then(|bytes| Ext::parse(bytes).ok());
         let (Some(btf), Some(ext)) = (btf, ext) else { return Notes::default() };
+        let functions = ext.functions(btf).unwrap_or_default();
+        let function_places = places(object, &functions);
         let lines = ext.lines(btf).unwrap_or_default();
         let relocations = ext.relocations(btf).unwrap_or_default();
         let (line_places, relocation_places) =
             (places(object, &lines), places(object, &relocations));
-        Notes { lines, line_places, relocations, relocation_places }
+        Notes { functions, function_places, lines, line_places, relocations, relocation_places }
+    }
+
+    /// The id of a function's type.
+    pub fn function(&self, function: &ObjectFunction<'_>) -> Option<u32> {
+        let record = self.function_places.at(function.index, function.start).next()?;
+        Some(self.functions[record].what)
     }
 
     /// The source line that begins at an instruction: `at` is the slot in the function.

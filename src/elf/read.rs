@@ -7,6 +7,7 @@ use goblin::elf::sym::{STT_FUNC, STT_OBJECT};
 
 use super::file::{ElfError, File, Symbol, string};
 use super::places::Places;
+use crate::btf::Layout;
 use crate::insn::{Endian, Slot};
 
 /// The largest number of sections; no true object has as many.
@@ -144,6 +145,27 @@ impl<'a> Object<'a> {
             (section.name, section.header.sh_size, section.bytes.unwrap_or_default())
         });
         sized.filter(|(_, size, _)| *size > 0)
+    }
+
+    /// Where its variables are, and which functions and variables count as static.
+    pub fn layout(&self) -> Layout<'a> {
+        let sections = self.file.sections.iter();
+        let sections = sections.map(|section| {
+            (section.name, u32::try_from(section.header.sh_size).unwrap_or(u32::MAX))
+        });
+        let symbols = || self.symbols.iter();
+        let variables = symbols().filter(|it| it.kind == STT_OBJECT && it.section > 0);
+        // Only functions that are called may be static: a program is global in any case.
+        let is_called = |symbol: &Symbol<'_>| {
+            let section = self.file.sections.get(symbol.section);
+            symbol.kind != STT_FUNC || section.is_some_and(|section| section.name == ".text")
+        };
+        let hidden = symbols().filter(|symbol| symbol.hidden && is_called(symbol));
+        Layout {
+            sections: sections.collect(),
+            variables: variables.map(|it| (it.name, it.value as u32)).collect(),
+            hidden: hidden.map(|symbol| symbol.name).collect(),
+        }
     }
 
     /// The functions in their order. Every instruction is in one of them: those before the first function,

@@ -103,16 +103,16 @@ pub(super) fn broken(spec: &MapSpec) -> Option<(String, String)> {
             ),
             "make them smaller, or use an array",
         ),
-        _ if spec.types.as_ref().is_some_and(|types| {
-            !types.lock.is_multiple_of(4) || u64::from(types.lock) + 4 > value.into()
-        }) =>
+        _ if spec
+            .lock()
+            .is_some_and(|lock| !lock.is_multiple_of(4) || u64::from(lock) + 4 > value.into()) =>
         {
             rule(
                 format!("a lock has 4 bytes at a multiple of 4, inside the value of {value} bytes"),
                 "try: lock 0",
             )
         }
-        PercpuArray | PercpuHash | LruPercpuHash if spec.types.is_some() => rule(
+        PercpuArray | PercpuHash | LruPercpuHash if spec.lock().is_some() => rule(
             "each CPU has its own values, which need no lock".into(),
             "remove lock, and the calls of bpf_spin_lock and bpf_spin_unlock",
         ),

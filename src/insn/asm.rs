@@ -531,6 +531,7 @@ impl Asm {
                     unresolved: self.unresolved.into_iter().map(named).collect(),
                     notes: vec![],
                     license: None,
+                    types: None,
                 })
             }
         }

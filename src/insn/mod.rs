@@ -70,7 +70,7 @@ pub use instruction::{
 };
 pub use mem::{Addr, Field, Mem, s8_at, s16_at, s32_at, u8_at, u16_at, u32_at, u64_at};
 pub use parse::{Source, parse};
-pub use program::{Line, Listed, MapRef, Note, ObjectLine, Program, Text};
+pub use program::{Line, Listed, MapRef, Note, ObjectLine, ObjectTypes, Program, Text};
 pub use reg::*;
 pub use regs::Regs;
 pub use slot::{Endian, Slot};

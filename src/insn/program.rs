@@ -112,11 +112,24 @@ pub struct Program {
     /// By instruction, in order.
     pub(super) notes: Vec<(usize, Note)>,
     pub(super) license: Option<CString>,
+    /// Of an object's program.
+    pub(super) types: Option<Box<ObjectTypes>>,
+}
+
+/// An object's BTF, and what a program's instructions have to do with it.
+#[derive(Clone, Debug)]
+pub struct ObjectTypes {
+    /// The BTF, ready to be loaded.
+    pub btf: Arc<[u8]>,
+    /// For each function its first slot and its type.
+    pub functions: Vec<[u32; 2]>,
+    /// Where source lines begin: slot, file, text, line and column as the kernel wants them.
+    pub lines: Vec<[u32; 4]>,
 }
 
 impl Program {
     /// A program of an object. `written` has a place among the `lines` for each instruction, `labels`
-    /// the functions by the instruction they begin at, in order.
+    /// the functions by the instruction they begin at, in order, `types` what the object says of its types.
     ///
     /// # Panics
     /// `written` is not as long as `insns`.
@@ -126,11 +139,12 @@ impl Program {
         written: Vec<u32>,
         labels: Vec<(usize, String)>,
         license: Option<CString>,
+        types: Option<Box<ObjectTypes>>,
     ) -> Program {
         assert_eq!(insns.len(), written.len(), "a line for each instruction");
         let notes = labels.into_iter().map(|(at, name)| (at, Note::Label(name))).collect();
         let written = Written::Object(lines, written);
-        Program { insns, written, unresolved: vec![], notes, license }
+        Program { insns, written, unresolved: vec![], notes, license, types }
     }
 
     /// The instructions.
@@ -176,6 +190,11 @@ impl Program {
     /// text has some, and one of an object the names of its functions.
     pub fn notes(&self) -> &[(usize, Note)] {
         &self.notes
+    }
+
+    /// The types of an object's program.
+    pub fn types(&self) -> Option<&ObjectTypes> {
+        self.types.as_deref()
     }
 
     /// The licence that the program's text names.

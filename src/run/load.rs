@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::plan::Plan;
+use super::types;
 use crate::btf::{self, ProgramBtf};
 use crate::error::Error;
 use crate::host::refusal;
@@ -121,8 +122,11 @@ fn load_prepared<T>(
     let insns = program.with_map_fds(&fds);
     let insns =
         insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
-    let types = program_btf(name, program);
-    let loaded = load_with(&Load {
+    let (types, loaded) = match types::of_object(program, maps) {
+        Some((types, loaded)) => (types, Some(loaded)),
+        None => (program_btf(name, program), None),
+    };
+    let result = load_with(&Load {
         name,
         insns: &encode(&insns, Endian::HOST),
         btf: Some(sys::LoadBtf {
@@ -130,10 +134,11 @@ fn load_prepared<T>(
             func_info: &types.func_info,
             line_info: &types.line_info,
         }),
+        types: loaded.as_deref(),
         license: program.license().unwrap_or(sys::prog::LICENSE),
         ..load
     });
-    loaded.map_err(|error| {
+    result.map_err(|error| {
         let maps = maps.iter().map(Map::spec);
         explain(&error, verification(program, maps, error.log.clone()))
     })

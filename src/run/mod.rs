@@ -28,6 +28,7 @@ mod events;
 mod load;
 mod plan;
 mod session;
+mod types;
 
 pub use events::{Event, Events};
 pub use load::{Walked, load_alone, program_btf, verification, verify, verify_alone};

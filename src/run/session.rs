@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::load::{load, resolved, verify};
 use super::plan::{Group, Plan};
+use super::types;
 use crate::error::{Error, Failure};
 use crate::host::{Attach, AttachKind, Attachment, KernelTypes, refusal};
 use crate::insn::MapRef;
@@ -230,8 +231,12 @@ impl Session {
 /// # Errors
 /// The kernel refuses one, and why.
 pub fn create(maps: &[MapSpec]) -> Result<Vec<Map>, Error> {
-    let create = |spec| Map::create(spec).map_err(|error| refusal::map_of(spec, &error));
-    maps.iter().map(create).collect()
+    let mut made: Vec<Map> = vec![];
+    for spec in maps {
+        let failed = |error| refusal::map_of(spec, &error);
+        made.push(types::create(spec, &made).map_err(failed)?);
+    }
+    Ok(made)
 }
 
 /// The maps, and for each group the plans of the first kind that can be made on this host and need

@@ -47,18 +47,14 @@ fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
         let map_type = map_type.ok_or_else(|| {
             no_such(source, &map.map_type, "map type", &mut MapType::NAMES.iter().copied())
         })?;
+        let name = &map.name.text;
         Ok(MapSpec {
-            name: map.name.text.clone(),
-            map_type,
-            key_size: map.key_size,
-            value_size: map.value_size,
-            max_entries: map.max_entries,
             flags: map.flags,
             types: map.lock.map(|lock| {
                 let (btf, key, value) = btf::locked(map.key_size, map.value_size, lock);
-                MapTypes { btf, key, value, lock }
+                MapTypes { btf: btf.into(), key, value, lock: Some(lock) }
             }),
-            content: vec![],
+            ..MapSpec::new(name, map_type, map.key_size, map.value_size, map.max_entries)
         })
     });
     maps.collect()

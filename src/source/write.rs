@@ -20,7 +20,7 @@ pub fn object(collection: &Collection, endian: Endian) -> Result<Vec<u8>, Error>
         })
     });
     let sections = sections.collect::<Result<Vec<_>, Error>>()?;
-    if let Some(map) = collection.maps.iter().find(|map| map.types.is_some()) {
+    if let Some(map) = collection.maps.iter().find(|map| map.lock().is_some()) {
         let what = format!("map {} has a lock, which rawbpf cannot write to an object", map.name);
         return Err(Error::failed(what).hint("rawbpf run and rawbpf verify accept the text itself"));
     }
@@ -31,6 +31,7 @@ pub fn object(collection: &Collection, endian: Endian) -> Result<Vec<u8>, Error>
         value_size: map.value_size,
         max_entries: map.max_entries,
         flags: map.flags,
+        ..ObjectMap::default()
     });
     let maps: Vec<_> = maps.collect();
     let programs = collection.programs.iter().zip(&sections);

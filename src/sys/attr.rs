@@ -64,6 +64,11 @@ attrs! {
         24 flags: u64,
     }
 
+    /// `BPF_MAP_FREEZE`.
+    MapFreeze: 4 bytes {
+        0 map_fd: u32,
+    }
+
     /// `BPF_MAP_*_BATCH`.
     MapBatch: 56 bytes {
         0 in_batch: u64,

@@ -50,6 +50,7 @@ commands! {
     BtfLoad = 18 "BTF_LOAD",
     BtfGetFdById = 19 "BTF_GET_FD_BY_ID",
     MapLookupAndDeleteElem = 21 "MAP_LOOKUP_AND_DELETE_ELEM",
+    MapFreeze = 22 "MAP_FREEZE",
     BtfGetNextId = 23 "BTF_GET_NEXT_ID",
     MapLookupBatch = 24 "MAP_LOOKUP_BATCH",
     MapLookupAndDeleteBatch = 25 "MAP_LOOKUP_AND_DELETE_BATCH",
@@ -393,16 +394,7 @@ mod tests {
     use super::*;
 
     fn spec() -> MapSpec {
-        MapSpec {
-            name: "m".into(),
-            map_type: MapType::Array,
-            key_size: 4,
-            value_size: 8,
-            max_entries: 1,
-            flags: 0,
-            types: None,
-            content: vec![],
-        }
+        MapSpec::new("m", MapType::Array, 4, 8, 1)
     }
 
     /// Refuses the first maps with EPERM and counts calls: maps asked for, limits lifted.

@@ -3,8 +3,9 @@
 mod batch;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
-use super::attr::{MapCreate, MapElem, address, address_mut, object_name};
+use super::attr::{MapCreate, MapElem, MapFreeze, address, address_mut, object_name};
 use super::call::{BpfCommand, bpf, bpf_fd, charged};
 use super::{Errno, LoadedBtf, SysError, cpu, kernel_enum, object};
 pub use batch::{Batch, Entries};
@@ -70,14 +71,15 @@ impl MapType {
 /// The types of a map's keys and values, in BTF.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapTypes {
-    /// The blob.
-    pub btf: Vec<u8>,
-    /// The id of a key's type in it.
+    /// The blob, which several maps may share.
+    pub btf: Arc<[u8]>,
+    /// The id of a key's type in it; 0 for none.
     pub key: u32,
-    /// The id of a value's type in it.
+    /// The id of a value's type in it; 0 for none.
     pub value: u32,
-    /// The offset of the `struct bpf_spin_lock` in a value.
-    pub lock: u32,
+    /// The offset of the `struct bpf_spin_lock` in a value, without which the map makes no sense. `None` if
+    /// the types are only a description: a map whose types the kernel refuses is then made without them.
+    pub lock: Option<u32>,
 }
 
 /// The specification of a map. Sizes are in bytes.
@@ -95,10 +97,24 @@ pub struct MapSpec {
     pub max_entries: u32,
     /// The kernel's `BPF_F_*` flags, e.g. [`MapSpec::NO_PREALLOC`].
     pub flags: u32,
-    /// The types of keys and values, by which the kernel finds a lock in a value. Requires Linux 4.18.
+    /// The types of keys and values, by which the kernel finds locks, timers and pointers in a value.
+    /// Requires Linux 4.18.
     pub types: Option<MapTypes>,
     /// The initial value of an array's first element; empty for zeros.
     pub content: Vec<u8>,
+    /// Whether nobody may change the map once it has its content, so that the verifier knows the values of
+    /// one with [`MapSpec::READ_ONLY`]. Requires Linux 5.2.
+    pub frozen: bool,
+    /// The NUMA node that its memory is on, if a flag says that it is on one.
+    pub numa_node: u32,
+    /// What the type makes of it: of a bloom filter the number of hash functions (Linux 5.16), of an arena the
+    /// address.
+    pub extra: u64,
+    /// Of a map of maps: a map like those that it holds.
+    pub inner: Option<Box<MapSpec>>,
+    /// What its elements refer to from the beginning: of a map of maps other maps, of a `prog_array` programs,
+    /// by key and by their place among those that they are defined with.
+    pub slots: Vec<(u32, u32)>,
 }
 
 impl MapSpec {
@@ -106,6 +122,8 @@ impl MapSpec {
     pub const NO_PREALLOC: u32 = 1;
     /// `BPF_F_MMAPABLE`: an array can be mapped into memory. Requires Linux 5.5.
     pub const MMAPABLE: u32 = 1 << 10;
+    /// `BPF_F_RDONLY_PROG`: programs can only read it. Requires Linux 5.2.
+    pub const READ_ONLY: u32 = 1 << 7;
 
     /// A map without flags; the arguments are the fields of the same names.
     pub fn new(
@@ -124,7 +142,17 @@ impl MapSpec {
             flags: 0,
             types: None,
             content: vec![],
+            frozen: false,
+            numa_node: 0,
+            extra: 0,
+            inner: None,
+            slots: vec![],
         }
+    }
+
+    /// The offset of the lock without which the map makes no sense, if there is one.
+    pub fn lock(&self) -> Option<u32> {
+        self.types.as_ref()?.lock
     }
 
     /// Bytes of one element's value as lookups and updates pass it: for per-CPU kinds each CPU's,
@@ -167,20 +195,31 @@ pub struct Map {
     fd: OwnedFd,
     spec: MapSpec,
     value_len: usize,
+    /// The types in the kernel, of which programs of the same object must have the very same.
+    btf: Option<Arc<LoadedBtf>>,
 }
 
 impl Map {
     /// Creates a map.
     pub fn create(spec: &MapSpec) -> Result<Map, SysError> {
-        Map::create_from(spec, None)
+        Map::create_from(spec, None, load_types(spec)?)
+    }
+
+    /// Creates a map whose types the kernel has already.
+    pub fn create_typed(spec: &MapSpec, btf: Option<Arc<LoadedBtf>>) -> Result<Map, SysError> {
+        Map::create_from(spec, None, btf)
     }
 
     /// Creates an array or a hash of maps like `inner`. Their `value_size` is 4, a descriptor's.
     pub fn create_of_maps(spec: &MapSpec, inner: &Map) -> Result<Map, SysError> {
-        Map::create_from(spec, Some(inner))
+        Map::create_from(spec, Some(inner), load_types(spec)?)
     }
 
-    fn create_from(spec: &MapSpec, inner: Option<&Map>) -> Result<Map, SysError> {
+    fn create_from(
+        spec: &MapSpec,
+        inner: Option<&Map>,
+        btf: Option<Arc<LoadedBtf>>,
+    ) -> Result<Map, SysError> {
         let value_len = spec.value_len()?;
         let mut attr = MapCreate {
             map_type: spec.map_type as u32,
@@ -188,24 +227,46 @@ impl Map {
             value_size: spec.value_size,
             max_entries: spec.max_entries,
             map_flags: spec.flags,
+            numa_node: spec.numa_node,
+            map_extra: spec.extra,
             inner_map_fd: inner.map_or(0, Map::raw),
             map_name: object_name(&spec.name),
             ..MapCreate::default()
         };
-        let btf = spec.types.as_ref().map(|types| {
+        if let (Some(btf), Some(types)) = (&btf, &spec.types) {
+            attr.btf_fd = btf.as_fd().as_raw_fd() as u32;
             (attr.btf_key_type_id, attr.btf_value_type_id) = (types.key, types.value);
-            LoadedBtf::load(&types.btf)
-                .map_err(|error| SysError { call: error.call, errno: error.errno })
-        });
-        let btf = btf.transpose()?;
-        attr.btf_fd = btf.as_ref().map_or(0, |btf| btf.as_fd().as_raw_fd() as u32);
-        // SAFETY: the attr holds no address, and the command returns a new descriptor.
-        let fd = charged(|| unsafe { bpf_fd(BpfCommand::MapCreate, &mut attr) })?;
-        let map = Map { fd, spec: spec.clone(), value_len };
+        }
+        let create = |mut attr: MapCreate| {
+            // SAFETY: the attr holds no address, and the command returns a new descriptor.
+            charged(|| unsafe { bpf_fd(BpfCommand::MapCreate, &mut attr) })
+        };
+        let fd = create(attr).or_else(|error| {
+            if attr.btf_fd == 0 || spec.lock().is_some() {
+                return Err(error);
+            }
+            (attr.btf_fd, attr.btf_key_type_id, attr.btf_value_type_id) = (0, 0, 0);
+            create(attr).map_err(|_| error)
+        })?;
+        let map = Map { fd, spec: spec.clone(), value_len, btf };
         if !spec.content.is_empty() {
             map.update(&[0; 4], &spec.content, Update::Any)?;
         }
+        if spec.frozen {
+            map.freeze()?;
+        }
         Ok(map)
+    }
+
+    /// Forbids user space to change the map from now on. Requires Linux 5.2.
+    fn freeze(&self) -> Result<(), SysError> {
+        // SAFETY: the attr holds no address.
+        unsafe { bpf(BpfCommand::MapFreeze, &mut MapFreeze { map_fd: self.raw() }) }
+    }
+
+    /// The types in the kernel that the map was made with, if it was made with any.
+    pub fn btf(&self) -> Option<&Arc<LoadedBtf>> {
+        self.btf.as_ref()
     }
 
     /// Opens an existing map by its id. EOPNOTSUPP if its type is newer than this program.
@@ -216,16 +277,16 @@ impl Map {
         let unknown =
             SysError { call: BpfCommand::ObjGetInfoByFd.call(), errno: Errno::EOPNOTSUPP };
         let spec = MapSpec {
-            name: info.name,
-            map_type: MapType::from_raw(info.map_type).ok_or(unknown)?,
-            key_size: info.key_size,
-            value_size: info.value_size,
-            max_entries: info.max_entries,
             flags: info.flags,
-            types: None,
-            content: vec![],
+            ..MapSpec::new(
+                &info.name,
+                MapType::from_raw(info.map_type).ok_or(unknown)?,
+                info.key_size,
+                info.value_size,
+                info.max_entries,
+            )
         };
-        Ok(Map { fd, value_len: spec.value_len()?, spec })
+        Ok(Map { fd, value_len: spec.value_len()?, spec, btf: None })
     }
 
     /// The map's specification.
@@ -347,6 +408,12 @@ impl AsFd for Map {
     }
 }
 
+/// Hands the types of a map to the kernel.
+fn load_types(spec: &MapSpec) -> Result<Option<Arc<LoadedBtf>>, SysError> {
+    let loaded = spec.types.as_ref().map(|types| LoadedBtf::load(&types.btf).map(Arc::new));
+    loaded.transpose().map_err(|error| SysError { call: error.call, errno: error.errno })
+}
+
 /// Turns ENOENT into `false`: whether the element was there.
 fn found(result: Result<(), SysError>) -> Result<bool, SysError> {
     match result {
@@ -362,16 +429,7 @@ mod tests {
     use super::*;
 
     pub(super) fn hash() -> MapSpec {
-        MapSpec {
-            name: "h".into(),
-            map_type: MapType::Hash,
-            key_size: 2,
-            value_size: 4,
-            max_entries: 100,
-            flags: 0,
-            types: None,
-            content: vec![],
-        }
+        MapSpec::new("h", MapType::Hash, 2, 4, 100)
     }
 
     /// A map, and `kernel` answers what is asked of it.

@@ -96,6 +96,9 @@ pub struct Load<'a> {
     pub name: &'a str,
     /// Its function and line info; the kernel prints the lines in its log.
     pub btf: Option<LoadBtf<'a>>,
+    /// The blob of `btf`, if the kernel has it already. The verdict may depend on it, so that the program is
+    /// not loaded without it.
+    pub types: Option<&'a LoadedBtf>,
     /// Maps and module BTF that instructions refer to by index. Requires Linux 5.14 unless empty.
     pub fd_array: &'a [BorrowedFd<'a>],
     /// The kernel's `BPF_F_*` flags, e.g. 16 for sleepable.
@@ -119,6 +122,7 @@ impl Load<'_> {
             license: LICENSE,
             name: "",
             btf: None,
+            types: None,
             fd_array: &[],
             flags: 0,
             kern_version: 0,
@@ -267,15 +271,16 @@ pub struct TestResult {
 /// # Panics
 /// When the instructions or the BTF's records are not whole, or a length is 4 GiB or more.
 pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
-    let (btf, refused) = load_btf(load);
-    let error = match attempt(load, btf.as_ref(), &mut [], 0).0 {
+    let (own, refused) = load_btf(load);
+    let btf = load.types.or(own.as_ref());
+    let error = match attempt(load, btf, &mut [], 0).0 {
         Ok(fd) => {
             return Ok(Prog { fd, btf_refused: refused });
         }
         Err(error) => error,
     };
     // The silent load's errno counts: a log that does not fit gives ENOSPC, whatever the verdict.
-    let ask = |level| with_log(|buffer| attempt(load, btf.as_ref(), buffer, level));
+    let ask = |level| with_log(|buffer| attempt(load, btf, buffer, level));
     let (loaded, reason) = ask(ERRORS_ONLY);
     if let Ok(fd) = loaded {
         return Ok(Prog { fd, btf_refused: refused });
@@ -299,7 +304,7 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
         log_truncated: log.truncated,
     };
     // Wrong line info is EINVAL, as most things are.
-    if btf.is_some()
+    if own.is_some()
         && error.errno == Errno::EINVAL
         && let Ok(fd) = attempt(load, None, &mut [], 0).0
     {
@@ -335,13 +340,14 @@ pub fn verify(load: &Load<'_>) -> Result<(String, bool), LoadError> {
 /// # Panics
 /// As [`load`].
 pub fn load_with_log(load: &Load<'_>, level: u32) -> (Result<Prog, SysError>, Log) {
-    let (btf, btf_refused) = load_btf(load);
-    let (result, log) = with_log(|buffer| attempt(load, btf.as_ref(), buffer, level));
+    let (own, btf_refused) = load_btf(load);
+    let btf = load.types.or(own.as_ref());
+    let (result, log) = with_log(|buffer| attempt(load, btf, buffer, level));
     (result.map(|fd| Prog { fd, btf_refused }), log)
 }
 
 fn load_btf(load: &Load<'_>) -> (Option<LoadedBtf>, Option<Box<LoadError>>) {
-    match load.btf.map(|btf| LoadedBtf::load(btf.blob)) {
+    match load.btf.filter(|_| load.types.is_none()).map(|btf| LoadedBtf::load(btf.blob)) {
         None => (None, None),
         Some(Ok(btf)) => (Some(btf), None),
         Some(Err(error)) => (None, Some(Box::new(error))),

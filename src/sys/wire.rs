@@ -75,16 +75,7 @@ fn prog() -> Prog {
 }
 
 fn spec(map_type: MapType) -> MapSpec {
-    MapSpec {
-        name: "abcd".into(),
-        map_type,
-        key_size: 4,
-        value_size: 8,
-        max_entries: 16,
-        flags: 1,
-        types: None,
-        content: vec![],
-    }
+    MapSpec { flags: 1, ..MapSpec::new("abcd", map_type, 4, 8, 16) }
 }
 
 const NAME: u64 = u32::from_ne_bytes(*b"abcd") as u64;
@@ -191,6 +182,7 @@ fn prog_load() {
         license: c"GPL",
         name: "abcd",
         btf: Some(LoadBtf { blob: &[9; 30], func_info: &func_info, line_info: &line_info }),
+        types: None,
         fd_array: &fds,
         flags: 16,
         kern_version: 0x050a00,

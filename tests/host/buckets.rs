@@ -21,16 +21,7 @@ struct Finder {
 
 impl Finder {
     fn new(buckets: &Buckets) -> Finder {
-        let array = |value_size| MapSpec {
-            name: "test".into(),
-            map_type: MapType::Array,
-            key_size: 4,
-            value_size,
-            max_entries: 1,
-            flags: 0,
-            types: None,
-            content: vec![],
-        };
+        let array = |value_size| MapSpec::new("test", MapType::Array, 4, value_size, 1);
         let value = Map::create(&array(8)).unwrap();
         let counters = Map::create(&array(8 * buckets.len() as u32)).unwrap();
 

@@ -24,16 +24,7 @@ struct Adder {
 
 impl Adder {
     fn new(unit: i32, keys: Option<(u32, u32)>) -> Adder {
-        let input = MapSpec {
-            name: "input".into(),
-            map_type: MapType::Array,
-            key_size: 4,
-            value_size: 8,
-            max_entries: 1,
-            flags: 0,
-            types: None,
-            content: vec![],
-        };
+        let input = MapSpec::new("input", MapType::Array, 4, 8, 1);
         let specs = [vec![input], Distributions::maps("values", &Buckets::Log2, keys)].concat();
         let maps: Vec<_> = specs.iter().map(|spec| Map::create(spec).unwrap()).collect();
 

@@ -18,6 +18,7 @@ mod files;
 mod folder;
 mod funccount;
 mod funclatency;
+mod judged;
 mod lesson;
 mod lines;
 mod list;

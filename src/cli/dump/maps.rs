@@ -10,7 +10,7 @@ use crate::view::dump::MapRow;
 pub fn of_spec(map: &MapSpec) -> MapRow {
     let &MapSpec { key_size, value_size, max_entries, flags, .. } = map;
     let (name, map_type) = (map.name.clone(), map.map_type.name().to_owned());
-    let lock = map.types.as_ref().map(|types| types.lock);
+    let lock = map.lock();
     MapRow { id: None, name, map_type, key_size, value_size, max_entries, flags, lock }
 }
 

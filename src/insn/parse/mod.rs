@@ -271,6 +271,7 @@ impl TextParser {
                     unresolved,
                     notes: open.notes,
                     license: license.as_deref().and_then(|text| CString::new(text).ok()),
+                    types: None,
                 },
             });
         }
