@@ -5,7 +5,7 @@ use clap::Args;
 use super::distribution::DistributionOptions;
 use super::options::{ATTACHING, TraceOptions, attach_kind_anywhere, whole};
 use super::tables::TablePrinter;
-use super::trace::TracedTool;
+use super::traced::TracedTool;
 use crate::error::Error;
 use crate::host::Expression;
 use crate::tools::{Choice, argdist};

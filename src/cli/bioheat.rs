@@ -11,7 +11,7 @@ use super::output_file::OutputFile;
 use super::report;
 use super::stop::Stop;
 use super::time;
-use super::trace::{Output, TracedTool};
+use super::traced::{Output, TracedTool};
 use crate::aggregate::heat;
 use crate::error::Error;
 use crate::sample::{Lost, LostKind, Run, Sample};

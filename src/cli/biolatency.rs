@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::options::{BlockOptions, TraceOptions, check_submitter, submitter, whole};
 use super::tables::TablePrinter;
-use super::trace::TracedTool;
+use super::traced::TracedTool;
 use crate::error::Error;
 use crate::programs::submitter::Key;
 use crate::tools::biolatency;

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::options::{BlockOptions, TraceOptions};
 use super::tables::TablePrinter;
-use super::trace::TracedTool;
+use super::traced::TracedTool;
 use crate::error::Error;
 use crate::tools::bitehist;
 use crate::view::tables::Titles;

@@ -7,7 +7,7 @@ use super::options::{self, TraceOptions, whole};
 use super::schedule;
 use super::tables::TablePrinter;
 use super::time;
-use super::trace::TracedTool;
+use super::traced::TracedTool;
 use crate::error::Error;
 use crate::programs::funccount::By;
 use crate::tools::funccount;

@@ -34,6 +34,7 @@ mod tables;
 mod terminal;
 mod time;
 mod trace;
+mod traced;
 mod verify;
 
 use std::ffi::{OsStr, OsString};
@@ -44,13 +45,13 @@ use std::path::Path;
 use clap::error::ContextKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::sys::signal::survive_file_limit;
 use crate::view::dump::Format;
 pub use completions::{Shell, script};
 use stop::Stop;
 use streams::Stdout;
-use trace::TracedTool;
+use traced::TracedTool;
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
 #[derive(Parser)]
@@ -72,7 +73,16 @@ Linked under a tool's name, the program is that tool: ln -s rawbpf bitehist; ./b
 const GROUPS: [(&str, &[&str]); 3] = [
     (
         "Tools that trace",
-        &["bitehist", "bitesize", "biolatency", "bioheat", "funccount", "funclatency", "argdist"],
+        &[
+            "trace",
+            "bitehist",
+            "bitesize",
+            "biolatency",
+            "bioheat",
+            "funccount",
+            "funclatency",
+            "argdist",
+        ],
     ),
     ("Bytecode and the verifier", &["asm", "dump", "run", "verify", "lesson"]),
     ("This host", &["list", "doctor", "completions"]),
@@ -114,7 +124,7 @@ macro_rules! commands {
 
             /// Whether a command of this name has programs of its own, or those of a text.
             fn is_tool(name: &OsStr) -> bool {
-                name == "run" $(|| name == stringify!($tool_file))*
+                name == "run" || name == "trace" $(|| name == stringify!($tool_file))*
             }
 
             /// The tool that it runs, if it is the command of a tool.
@@ -130,6 +140,7 @@ macro_rules! commands {
                 match self {
                     $(Command::$tool(options) => options.trace.reporting(),)*
                     Command::Run(options) => options.trace.reporting(),
+                    Command::Trace(options) => options.reporting(),
                     Command::Verify(_) => (true, None),
                     Command::Lesson(options) => (false, options.verifier_log.as_deref()),
                     Command::List(options) => (options.verbose, None),
@@ -159,6 +170,7 @@ commands! {
         Argdist argdist,
     }
     others {
+        Trace trace,
         Asm asm,
         Dump dump,
         Run run,
@@ -211,12 +223,29 @@ fn help_template(command: &clap::Command) -> String {
 /// stderr.
 pub fn run(args: Vec<OsString>) -> u8 {
     survive_file_limit();
-    let args = named(args);
+    let bpftrace = called_as(&args).is_some_and(|name| name == trace::BPFTRACE);
+    if !bpftrace {
+        return run_command(named(args), failure_code);
+    }
+    match trace::translated(args) {
+        Ok(args) => run_command(args, trace::failure_code),
+        Err(error) => ended(trace::BPFTRACE, (false, None), Err(error.into()), trace::failure_code),
+    }
+}
+
+/// The exit code of a failure.
+type FailureCode = fn(Failure) -> u8;
+
+fn failure_code(failure: Failure) -> u8 {
+    failure.code()
+}
+
+fn run_command(args: Vec<OsString>, code: FailureCode) -> u8 {
     // Only these take more arguments after --: those of a tool.
     let more = args.get(1).is_some_and(|name| name == "verify" || name == "dump");
     let command = match parse(args) {
         Ok(command) => command,
-        Err(error) => return usage(error, more),
+        Err(error) => return usage(error, more, code),
     };
     let of_tool = match &command {
         Command::Dump(options) => options
@@ -227,17 +256,22 @@ pub fn run(args: Vec<OsString>) -> u8 {
         }
         _ => None,
     };
+    if let Command::Verify(options) = &command
+        && let Some((file, show)) = options.of_script()
+    {
+        return ended(command.name(), command.reporting(), trace::verify_file(file, show), code);
+    }
     let Some((words, show)) = of_tool else {
-        return ended(command.name(), command.reporting(), command.run());
+        return ended(command.name(), command.reporting(), command.run(), code);
     };
     let words = [OsString::from("rawbpf")].into_iter().chain(words.iter().cloned());
     match parse(words.collect()) {
         Ok(tool) => {
             let (verbose, log) = tool.reporting();
             let verbose = verbose || matches!(show, Inspection::Verify(_));
-            ended(tool.name(), (verbose, log), tool.show(&show))
+            ended(tool.name(), (verbose, log), tool.show(&show), code)
         }
-        Err(error) => usage(error, false),
+        Err(error) => usage(error, false, code),
     }
 }
 
@@ -248,7 +282,7 @@ enum Inspection<'a> {
 }
 
 /// Prints clap's message, which may be the help. Returns the exit code.
-fn usage(mut error: clap::Error, more_after_dashes: bool) -> u8 {
+fn usage(mut error: clap::Error, more_after_dashes: bool, code: FailureCode) -> u8 {
     if !more_after_dashes {
         // The advice to put `--` before an unknown option would lead to a worse message.
         error.remove(ContextKind::Suggested);
@@ -259,12 +293,12 @@ fn usage(mut error: clap::Error, more_after_dashes: bool) -> u8 {
     };
     if error.use_stderr() {
         streams::say(&text(report::colored(&io::stderr())));
-        return error.exit_code() as u8;
+        return code(Failure::Usage);
     }
     let colors = report::colored(&io::stdout());
     match Stdout::styled(colors).write_all(text(colors).as_bytes()) {
         Err(unwritten) if unwritten.kind() != ErrorKind::BrokenPipe => 1,
-        _ => error.exit_code() as u8,
+        _ => 0,
     }
 }
 
@@ -273,6 +307,8 @@ impl Command {
     fn show(&self, show: &Inspection<'_>) -> Result<(), Stop> {
         match (self, show) {
             (Command::Run(options), Inspection::Dump(format)) => run::dump(options, *format),
+            (Command::Trace(options), Inspection::Dump(format)) => options.dump(*format),
+            (Command::Trace(options), Inspection::Verify(show)) => options.verify(show),
             (command, show) => {
                 let traced = command.traced().transpose()?;
                 let traced = traced.ok_or_else(|| Error::usage("it has no programs"))?;
@@ -287,10 +323,16 @@ impl Command {
 
 /// The exit code of the command of this name that ended with this result. Failures are reported on stderr,
 /// with the kernel's own words if it is `verbose`, and the verifier's log goes to the file `log`.
-fn ended(name: &str, (verbose, log): (bool, Option<&Path>), result: Result<(), Stop>) -> u8 {
+fn ended(
+    name: &str,
+    (verbose, log): (bool, Option<&Path>),
+    result: Result<(), Stop>,
+    code: FailureCode,
+) -> u8 {
     match result {
         Ok(()) => 0,
         Err(Stop::Quietly) => 0,
+        Err(Stop::Code(exit)) => exit,
         Err(Stop::Mistakes(mistakes)) => {
             say!("{}", mistakes.to_string().trim_end());
             1
@@ -305,7 +347,7 @@ fn ended(name: &str, (verbose, log): (bool, Option<&Path>), result: Result<(), S
                 report::detail(&error, "");
             }
             report::verifier_log(name, &error, log);
-            error.failure.code()
+            code(error.failure)
         }
     }
 }
@@ -339,10 +381,17 @@ fn matches(mut command: clap::Command, args: &[OsString]) -> Result<ArgMatches, 
     command.try_get_matches_from_mut(&args[1..])
 }
 
+/// The name by which the program was called.
+fn called_as(args: &[OsString]) -> Option<&OsStr> {
+    args.first().and_then(|first| Path::new(first).file_name())
+}
+
 /// The arguments, with the tool's name inserted if the program was called by that name.
 fn named(mut args: Vec<OsString>) -> Vec<OsString> {
-    let called = args.first().and_then(|first| Path::new(first).file_name()).map(OsString::from);
-    if let Some(name) = called.filter(|name| Command::NAMES.iter().any(|tool| name == tool)) {
+    if let Some(name) = called_as(&args)
+        .map(OsString::from)
+        .filter(|name| Command::NAMES.iter().any(|tool| name == tool))
+    {
         args.insert(1, name);
     }
     args

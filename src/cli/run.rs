@@ -11,7 +11,7 @@ use super::options::{TraceOptions, whole};
 use super::stop::Stop;
 use super::streams::Stdout;
 use super::tables::TablePrinter;
-use super::trace::TracedTool;
+use super::traced::TracedTool;
 use crate::error::Error;
 use crate::export::json::{self, Returned};
 use crate::host::{Attach, KernelTypes};

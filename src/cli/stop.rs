@@ -10,6 +10,8 @@ use crate::source::SourceError;
 pub enum Stop {
     /// Whoever read the output has gone.
     Quietly,
+    /// A script ended with this exit code, which is not 0.
+    Code(u8),
     /// What failed.
     Error(Error),
     /// A text is wrong.

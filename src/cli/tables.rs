@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::trace::Output;
+use super::traced::Output;
 use crate::host::{DiskTraffic, Disks, clock};
 use crate::sample::Sample;
 use crate::view::tables::{Style, Tables as View, Titles, is_idle};

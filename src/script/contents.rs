@@ -2,6 +2,7 @@
 
 use super::infer::MapUse;
 use super::types::{Aggregate, Int, Type};
+use crate::plain;
 use crate::sample::{Datum, HistogramRange, ScriptMapKind, StackFrame};
 
 /// The words of this host's order in some bytes.
@@ -13,6 +14,8 @@ pub fn words(bytes: &[u8]) -> Vec<u64> {
 pub trait Known {
     /// What follows a string that was cut.
     fn trailer(&self) -> &str;
+    /// Whether strings are shown on a terminal, which nothing of the kernel or of a process may steer.
+    fn on_terminal(&self) -> bool;
     /// A time in nanoseconds since boot, by the number of its format.
     fn time(&self, format: u64, nanoseconds: u64) -> Vec<u8>;
     /// The kernel's function at an address, and the bytes from its start.
@@ -35,7 +38,13 @@ pub fn value(of: &Type, words: &[u64], known: &dyn Known) -> Datum {
         }
         Type::Bool => Datum::Bool(first != 0),
         Type::Pointer => Datum::Pointer(first),
-        Type::Text(size) => Datum::Text(text(words, *size, known.trailer())),
+        Type::Text(size) => {
+            let text = text(words, *size, known.trailer());
+            Datum::Text(match known.on_terminal() {
+                true => plain::lines(&String::from_utf8_lossy(&text)).into_owned().into_bytes(),
+                false => text,
+            })
+        }
         Type::Tuple(all) => Datum::Tuple(all.iter().map(next).collect()),
         Type::Record(all) => {
             Datum::Record(all.iter().map(|(name, of)| (name.clone(), next(of))).collect())

@@ -12,6 +12,7 @@ mod infer;
 mod literal;
 pub mod lower;
 mod names;
+pub mod outline;
 mod parse;
 pub mod probes;
 pub mod settings;

@@ -16,10 +16,10 @@ use host::boot_time;
 use maps::TracedMap;
 
 use crate::error::Error;
-use crate::host::{Attach, KernelTypes, Kprobe, RawTp, Tracepoint};
+use crate::host::{Attach, AttachKind, KernelTypes, Kprobe, RawTp, Tracepoint};
 use crate::order::PutInOrder;
 use crate::run::{Event as Wait, Events, Group, Plan, Session, create, load_alone, unwatched};
-use crate::sample::{Datum, ScriptMap};
+use crate::sample::{Attached as Place, Datum, ScriptMap};
 use crate::script::Checked;
 use crate::script::contents::{self, Known};
 use crate::script::lower::{
@@ -31,12 +31,15 @@ use crate::sys::child::WaitingChild;
 use crate::sys::link::At;
 use crate::sys::map::{MapSpec, MapType};
 use crate::sys::prog::TestRun;
-use crate::sys::{Link, PerfEvent, Prog, ProgramType, Ring, clock};
+use crate::sys::{Link, Memory, PerfEvent, Prog, ProgramType, Ring, clock};
 
 /// Where a script's output goes.
 pub trait Output {
-    /// So many probes are attached.
-    fn attached(&mut self, probes: usize);
+    /// All is attached.
+    ///
+    /// # Errors
+    /// The clock cannot be read.
+    fn attached(&mut self, attached: Attached) -> Result<(), Error>;
     /// What `printf()`, `time()` and their like wrote; `kind` is the function's name.
     fn text(&mut self, kind: &str, text: &[u8]);
     /// `print()` of a value.
@@ -49,11 +52,25 @@ pub trait Output {
     fn warning(&mut self, warning: &Warning);
     /// So many events did not fit.
     fn lost(&mut self, events: u64);
+    /// Whether a terminal shows it: what steers one is then taken out of strings.
+    fn on_terminal(&self) -> bool {
+        false
+    }
     /// Writes what was printed.
     ///
     /// # Errors
     /// It cannot be written.
     fn flush(&mut self) -> Result<(), Error>;
+}
+
+/// What is attached.
+pub struct Attached {
+    /// The number of probes, those that are run before and after the others included.
+    pub probes: usize,
+    /// What the maps take in the kernel at most.
+    pub memory: Memory,
+    /// The places.
+    pub places: Vec<Place>,
 }
 
 /// What ends a run, beside the script itself.
@@ -64,6 +81,8 @@ pub struct Ends<'a> {
     pub output: Option<BorrowedFd<'a>>,
     /// A process that is started once all is attached: the run ends with it.
     pub child: Option<WaitingChild>,
+    /// Whether it ends at once.
+    pub dry_run: bool,
 }
 
 /// How long a wait is at most: rings wake us up.
@@ -108,7 +127,10 @@ pub fn run(
                     let prog = load(program, &session, run_alone(event))?;
                     timers.push((prog, *period, matches!(event, Event::Profile(_))));
                 }
-                _ => plans.push(Plan::new("probe", attach(event)?, program.program.clone())),
+                _ => {
+                    check_kprobes(event)?;
+                    plans.push(Plan::new("probe", attach(event)?, program.program.clone()));
+                }
             }
         }
     }
@@ -130,12 +152,21 @@ pub fn run(
             );
         }
     }
-    out.attached(probes);
+    let places = session.attached.iter().map(|attached| Place {
+        program: attached.name.clone(),
+        kind: attached.word.to_owned(),
+        place: attached.place.clone(),
+    });
+    let places = places.collect();
+    out.attached(Attached { probes, memory: session.memory(), places })?;
 
     let all = std::mem::take(&mut session.maps);
-    let mut run = Run::new(checked, lowered, &all)?;
+    let mut run = Run::new(checked, lowered, &all, out.on_terminal())?;
     out.flush()?;
-    let Ends { stop, output, child } = ends;
+    let Ends { stop, output, child, dry_run } = ends;
+    if dry_run {
+        return Ok(0);
+    }
     let child = child.map(WaitingChild::start).transpose();
     let child =
         child.map_err(|error| Error::failed(format!("the command was not started: {error}")))?;
@@ -188,6 +219,18 @@ pub fn run_alone(event: &Event) -> ProgramType {
         Event::Interval(_) | Event::Profile(_) => ProgramType::PerfEvent,
         _ => ProgramType::RawTracepoint,
     }
+}
+
+/// Refuses functions of the kernel where it cannot probe any.
+fn check_kprobes(event: &Event) -> Result<(), Error> {
+    let (Event::Kprobe { function, .. } | Event::Kretprobe { function, .. }) = event else {
+        return Ok(());
+    };
+    let Some(missing) = AttachKind::Kprobe.missing() else { return Ok(()) };
+    let what = format!("{event}: {}", missing.what);
+    Err(Error::lacking(what).hint(format!(
+        "tracepoint and rawtracepoint probes, which this kernel has: rawbpf trace -l '*{function}*'"
+    )))
 }
 
 /// Where a program of an event is attached.
@@ -250,11 +293,16 @@ struct Facts<'a> {
     /// When the host was booted, by the wall clock.
     boot: Duration,
     functions: OnceCell<Functions>,
+    on_terminal: bool,
 }
 
 impl Known for Facts<'_> {
     fn trailer(&self) -> &str {
         &self.checked.settings.str_trunc_trailer
+    }
+
+    fn on_terminal(&self) -> bool {
+        self.on_terminal
     }
 
     fn time(&self, format: u64, nanoseconds: u64) -> Vec<u8> {
@@ -276,6 +324,7 @@ impl<'a> Run<'a> {
         checked: &'a Checked,
         lowered: &'a Lowered,
         maps: &'a [crate::sys::Map],
+        on_terminal: bool,
     ) -> Result<Run<'a>, Error> {
         let ring = |index: u16| {
             Ring::new(&maps[usize::from(index)])
@@ -299,6 +348,7 @@ impl<'a> Run<'a> {
                 lowered,
                 boot: now.saturating_sub(since_boot),
                 functions: OnceCell::new(),
+                on_terminal,
             },
         })
     }

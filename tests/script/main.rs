@@ -2,6 +2,7 @@
 
 mod cases;
 mod checks;
+mod command;
 mod running;
 mod syntax;
 mod views;

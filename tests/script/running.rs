@@ -13,7 +13,7 @@ use rawbpf::script::Host;
 use rawbpf::script::check;
 use rawbpf::script::lower::{Warning, WarningKind, lower};
 use rawbpf::sys::child::WaitingChild;
-use rawbpf::trace::{Ends, Output, TracedHost, run};
+use rawbpf::trace::{Attached, Ends, Output, TracedHost, run};
 use rawbpf::view::script::{json, text};
 
 use crate::cases::{self, Case};
@@ -36,11 +36,12 @@ fn child(case: &Case) -> Option<WaitingChild> {
 }
 
 impl Output for Printed {
-    fn attached(&mut self, probes: usize) {
+    fn attached(&mut self, Attached { probes, .. }: Attached) -> Result<(), Error> {
         self.json = format!(
             "{{\"type\": \"attached_probes\", \"count\": {probes}, \"data\": {{\"probes\": {probes}}}}}\n{}",
             self.json
         );
+        Ok(())
     }
     fn text(&mut self, kind: &str, text: &[u8]) {
         self.text.extend(text);
@@ -106,7 +107,7 @@ fn printed(case: &Case) -> Result<(Printed, u8), String> {
         drop(other);
     });
     let mut out = Printed::default();
-    let ends = Ends { stop: stop.as_fd(), output: None, child };
+    let ends = Ends { stop: stop.as_fd(), output: None, child, dry_run: false };
     let code = run(&checked, &lowered, host.cpus(), ends, &mut out).map_err(|error| {
         let refused = error.refused.as_ref().map(|refused| format!("\n{}", refused.log));
         format!("{error}{}", refused.unwrap_or_default())

@@ -22,14 +22,14 @@ use crate::run::{self, Plan};
 use crate::source::{ProgramKind, resolved};
 use crate::tools::Tool;
 pub use show::Show;
-use shown::Shown;
+pub use shown::Shown;
 
 /// Show how the verifier walks over a program: what it knows at each instruction, and why it refuses
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Options {
-    /// A text in the language of asm, or an ELF object, - for stdin; or a tool's name, followed by its
-    /// arguments
+    /// A text in the language of asm, an ELF object, - for stdin, or a script whose name ends in .bt; or a
+    /// tool's name, followed by its arguments
     #[arg(value_name = "FILE|TOOL", required = true)]
     what: Vec<OsString>,
 
@@ -47,6 +47,7 @@ Examples:
   rawbpf verify --all drop.bpf                  every register after each instruction
   rawbpf verify --step drop.bpf                 like a debugger: ! goes to the refusal
   rawbpf verify program.o                       an object made by clang, with its lines of C
+  rawbpf verify script.bt                       a script of rawbpf trace, with its lines
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
   rawbpf verify --json drop.bpf | tail -1 | jq  the verdict, the totals, and why it is refused
   rawbpf verify bitehist --verifier-log old     this kernel's log, to compare with elsewhere
@@ -69,6 +70,13 @@ impl Options {
         // `verify run` would be a tool that needs a file; a file is given directly.
         let name = self.what.first()?;
         (is_tool(name) && name != "run").then_some((&self.what[..], &self.show))
+    }
+
+    /// The script that the arguments name, and what to show of its programs.
+    pub fn of_script(&self) -> Option<(&Path, &Show)> {
+        let [file] = &self.what[..] else { return None };
+        let file = Path::new(file);
+        file.extension().is_some_and(|extension| extension == "bt").then_some((file, &self.show))
     }
 }
 

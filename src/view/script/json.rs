@@ -22,7 +22,9 @@ pub fn attached(probes: usize) -> String {
 
 /// The line for how many events were lost.
 pub fn lost(events: u64) -> String {
-    line("lost_events", &format!("{{\"events\": {events}}}"))
+    format!(
+        "{{\"type\": \"lost_events\", \"count\": {events}, \"data\": {{\"events\": {events}}}}}\n"
+    )
 }
 
 /// A line for an element that a full map did not take, at a place of a script.
@@ -30,6 +32,14 @@ pub fn helper_error(file: &str, line: u32, column: u32) -> String {
     let file = string(file.as_bytes());
     format!(
         "{{\"type\": \"helper_error\", \"msg\": \"Argument list too long\", \"helper\": \"map_update_elem\", \"retcode\": -7, \"filename\": {file}, \"line\": {line}, \"col\": {column}}}\n"
+    )
+}
+
+/// A line for what else went wrong at a place of a script.
+pub fn runtime_error(what: &str, file: &str, line: u32, column: u32) -> String {
+    let [what, file] = [what, file].map(|text| string(text.as_bytes()));
+    format!(
+        "{{\"type\": \"runtime_error\", \"msg\": {what}, \"filename\": {file}, \"line\": {line}, \"col\": {column}}}\n"
     )
 }
 

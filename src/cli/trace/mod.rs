@@ -1,0 +1,203 @@
+//! `rawbpf trace`: runs scripts.
+
+mod bpftrace;
+mod child;
+mod list;
+mod options;
+mod printer;
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+pub use bpftrace::{NAME as BPFTRACE, failure_code, translated};
+pub use options::Options;
+use options::Stage;
+use printer::Printer;
+
+use super::dump::{self, Dumped};
+use super::input;
+use super::stop::Stop;
+use super::streams::Stdout;
+use super::verify::{Show, Shown};
+use crate::error::Error;
+use crate::host::refusal;
+use crate::insn::Endian;
+use crate::insn::parse::{Mistake, Mistakes};
+use crate::run::{self as session, Plan};
+use crate::script::lower::{Lowered, ProbeProgram, lower};
+use crate::script::{Checked, Host, check, outline};
+use crate::sys::Errno;
+use crate::sys::child::WaitingChild;
+use crate::sys::signal::StopSignal;
+use crate::trace::{Ends, TracedHost, attach, run as run_script, run_alone, spec};
+use crate::view::dump::Format;
+
+/// A script and what follows it.
+struct Script {
+    name: String,
+    text: String,
+    parameters: Vec<String>,
+}
+
+/// A script, checked and turned into programs.
+struct Ready {
+    checked: Checked,
+    lowered: Lowered,
+}
+
+impl Script {
+    fn mistake(&self, mistake: &Mistake) -> Stop {
+        Stop::Mistakes(Mistakes::one(&self.name, &self.text, mistake.clone()))
+    }
+
+    fn checked(&self, host: &dyn Host) -> Result<Checked, Stop> {
+        check(&self.text, &self.parameters, host).map_err(|mistake| self.mistake(&mistake))
+    }
+
+    fn ready(&self, host: &dyn Host) -> Result<Ready, Stop> {
+        let checked = self.checked(host)?;
+        let lowered = lower(&checked, &self.name, &self.text, host);
+        Ok(Ready { lowered: lowered.map_err(|mistake| self.mistake(&mistake))?, checked })
+    }
+}
+
+/// Runs a script to its end.
+///
+/// # Errors
+/// The script is wrong, or cannot be run here.
+pub fn run(options: &Options) -> Result<(), Stop> {
+    if options.list && options.program.is_none() && !options.names_a_file() {
+        return list::patterns(&options.words, options.verbose);
+    }
+    if let Some(format) = options.dump_insns {
+        return options.dump(format);
+    }
+    let script = options.script()?;
+    if options.list {
+        return list::script(&script.checked(&TracedHost::new(None, 0)?)?, options.verbose);
+    }
+    let child = options.command.as_deref().map(child::waiting).transpose()?;
+    let host = TracedHost::new(options.pid, child.as_ref().map_or(0, WaitingChild::pid))?;
+    match options.debug {
+        Some(Stage::Ast) => {
+            let parsed = crate::script::parse(&script.text);
+            let parsed = parsed.map_err(|mistake| script.mistake(&mistake))?;
+            return print(&outline::tree(&parsed));
+        }
+        Some(Stage::Types) => return print(&outline::types(&script.checked(&host)?)),
+        None => {}
+    }
+    let Ready { checked, lowered } = script.ready(&host)?;
+    let signal =
+        StopSignal::new().map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;
+    let stdout = io::stdout();
+    let mut printer = Printer::new(&script.name, options)?;
+    let output = options.output_file().is_none().then(|| stdout.as_fd());
+    let ends = Ends { stop: signal.as_fd(), output, child, dry_run: options.dry_run };
+    match run_script(&checked, &lowered, host.cpus(), ends, &mut printer)? {
+        0 => Ok(()),
+        code => Err(Stop::Code(code)),
+    }
+}
+
+fn print(text: &str) -> Result<(), Stop> {
+    let mut out = Stdout::plain();
+    io::Write::write_all(&mut out, text.as_bytes())?;
+    Ok(io::Write::flush(&mut out)?)
+}
+
+/// How a probe's program is loaded: where it is attached, or that it is run by itself.
+fn dumped(program: &ProbeProgram) -> Dumped<'_> {
+    let event = &program.events[0];
+    let (kind, place) = match attach(event) {
+        Ok(attach) => (attach.word().to_owned(), attach.place()),
+        Err(_) => (run_alone(event).to_string(), String::new()),
+    };
+    Dumped { name: event.type_name(), kind, place, program: &program.program }
+}
+
+/// Shows how the verifier walks over the programs of the script in this file.
+///
+/// # Errors
+/// The script is wrong, or a program is refused.
+pub fn verify_file(file: &Path, show: &Show) -> Result<(), Stop> {
+    let name = file.to_string_lossy().into_owned();
+    verify(&read(&name, vec![])?, None, show)
+}
+
+fn verify(script: &Script, pid: Option<u32>, show: &Show) -> Result<(), Stop> {
+    let host = TracedHost::new(pid, 0)?;
+    let Ready { lowered, .. } = script.ready(&host)?;
+    let specs: Vec<_> = lowered.maps.iter().map(spec).collect();
+    let maps = session::create(&specs)?;
+    let mut shown = Shown::new(&script.name, show)?;
+    for program in &lowered.programs {
+        let dumped = dumped(program);
+        let verdict = match attach(&program.events[0]) {
+            Ok(attach) => {
+                session::verify(&Plan::new(dumped.name, attach, program.program.clone()), &maps)
+            }
+            Err(_) => {
+                let of = run_alone(&program.events[0]);
+                session::verify_alone(dumped.name, &program.program, &maps, of)
+            }
+        };
+        shown.program(&dumped, verdict)?;
+    }
+    shown.end()
+}
+
+fn read(file: &str, parameters: Vec<String>) -> Result<Script, Stop> {
+    let bytes = input::bytes(Path::new(file))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Error::usage(format!("{file}: this is not UTF-8 text")))?;
+    Ok(Script { name: input::shown(Path::new(file)), text, parameters })
+}
+
+impl Options {
+    /// Prints the script's programs without loading them.
+    ///
+    /// # Errors
+    /// The script is wrong, or the output could not be written.
+    pub fn dump(&self, format: Format) -> Result<(), Stop> {
+        let Ready { lowered, .. } = self.script()?.ready(&TracedHost::new(self.pid, 0)?)?;
+        let specs: Vec<_> = lowered.maps.iter().map(spec).collect();
+        let programs: Vec<_> = lowered.programs.iter().map(dumped).collect();
+        dump::dump(&mut Stdout::of(format), format, Endian::HOST, &programs, &specs)
+    }
+
+    /// Shows how the verifier walks over the script's programs.
+    ///
+    /// # Errors
+    /// As [`verify_file`].
+    pub fn verify(&self, show: &Show) -> Result<(), Stop> {
+        verify(&self.script()?, self.pid, show)
+    }
+
+    /// The script, and its parameters.
+    fn script(&self) -> Result<Script, Stop> {
+        let script = match (&self.program, self.words.split_first()) {
+            (Some(program), _) => {
+                let (text, parameters) = (program.clone(), self.words.clone());
+                Script { name: "-e".into(), text, parameters }
+            }
+            (None, Some((file, parameters))) => read(file, parameters.to_vec())?,
+            (None, None) => {
+                let error = Error::usage("a script is missing");
+                return Err(error
+                    .hint("a file, or -e 'PROGRAM'; examples: rawbpf trace --help")
+                    .into());
+            }
+        };
+        if let Some(named) = script.parameters.iter().find(|word| word.starts_with("--")) {
+            let what = format!(
+                "{named}: named parameters are not supported, nor is getopt(), which reads them"
+            );
+            return Err(Error::usage(what)
+                .hint("$1, $2 and so on are the words after the script")
+                .into());
+        }
+        Ok(script)
+    }
+}

@@ -1,0 +1,171 @@
+//! What a script prints, in one of three forms.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use super::options::{Form, Options};
+use crate::cli::streams::Stdout;
+use crate::error::Error;
+use crate::export::script as lines;
+use crate::sample::{Datum, ScriptMap};
+use crate::script::lower::{Warning, WarningKind};
+use crate::tools::{describe, now};
+use crate::trace::{Attached, Output};
+use crate::view::dump::Format;
+use crate::view::script::{json, text};
+
+/// Writes what a script prints.
+pub struct Printer<'a> {
+    script: &'a str,
+    form: Form,
+    options: &'a Options,
+    pending: Vec<u8>,
+    writer: Box<dyn Write>,
+}
+
+impl<'a> Printer<'a> {
+    /// For the script of this name.
+    ///
+    /// # Errors
+    /// The output's file cannot be made.
+    pub fn new(script: &'a str, options: &'a Options) -> Result<Printer<'a>, Error> {
+        let writer: Box<dyn Write> = match options.output_file() {
+            Some(path) => Box::new(File::create(path).map_err(|error| {
+                Error::usage(format!("{}: it cannot be written: {error}", path.display()))
+            })?),
+            None => Box::new(Stdout::of(Format::Raw)),
+        };
+        Ok(Printer { script, form: options.form(), options, pending: vec![], writer })
+    }
+
+    fn put(
+        &mut self,
+        text: impl FnOnce() -> Vec<u8>,
+        json: impl FnOnce() -> String,
+        line: impl FnOnce() -> String,
+    ) {
+        match self.form {
+            Form::Text => self.pending.extend(text()),
+            Form::Json => self.pending.extend(json().bytes()),
+            Form::Lines => {
+                self.pending.extend(line().bytes());
+                self.pending.push(b'\n');
+            }
+        }
+    }
+
+    /// Puts a line before all others.
+    fn put_first(&mut self, mut line: String) {
+        if !line.ends_with('\n') {
+            line.push('\n');
+        }
+        self.pending.splice(0..0, line.bytes());
+    }
+}
+
+impl Output for Printer<'_> {
+    fn attached(&mut self, Attached { probes, memory, places }: Attached) -> Result<(), Error> {
+        if self.options.verbose {
+            say!("trace: kernel memory of the maps: at most {memory}");
+        }
+        match self.form {
+            Form::Lines => {
+                let options = vec![
+                    ("script", self.script.to_owned().into()),
+                    ("pid", self.options.pid.into()),
+                    ("command", self.options.command.clone().into()),
+                ];
+                let mut run = describe("trace", now()?, options);
+                run.attached = places;
+                self.put_first(crate::export::json::run(&run));
+            }
+            _ if self.options.quiet => {}
+            Form::Text => say!("Attached {probes} probe{}", if probes == 1 { "" } else { "s" }),
+            Form::Json => self.put_first(json::attached(probes)),
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, kind: &str, text: &[u8]) {
+        self.put(|| text.to_vec(), || json::text(kind, text), || lines::text(kind, text));
+    }
+
+    fn value(&mut self, value: &Datum) {
+        let line = || {
+            let mut line = text::value(value);
+            line.push(b'\n');
+            line
+        };
+        self.put(line, || json::value(value), || lines::value(value));
+    }
+
+    fn map(&mut self, map: &ScriptMap) {
+        if self.form == Form::Lines || !map.rows.is_empty() {
+            self.put(|| text::map(map), || json::map(map), || lines::map(map));
+        }
+    }
+
+    fn last(&mut self) {
+        if self.form == Form::Text {
+            self.pending.extend(b"\n\n");
+        }
+    }
+
+    fn warning(&mut self, warning: &Warning) {
+        if self.options.no_warnings {
+            return;
+        }
+        let Warning { line, column, end, what } = warning;
+        let text = match what {
+            WarningKind::MapFull => {
+                "the map is full, and this element is not stored; try: a larger \
+                 max_map_keys, or let @NAME = lruhash(N)"
+                    .into()
+            }
+            WarningKind::DivisionByZero => "a division by zero gave 1".into(),
+            WarningKind::LoopTooLong(turns) => format!("a loop was left after {turns} turns"),
+        };
+        match self.form {
+            Form::Text => say!("{}:{line}:{column}-{end}: WARNING: {text}", self.script),
+            Form::Json => {
+                let json = match what {
+                    WarningKind::MapFull => json::helper_error(self.script, *line, *column),
+                    _ => json::runtime_error(&text, self.script, *line, *column),
+                };
+                self.pending.extend(json.bytes());
+            }
+            Form::Lines => {
+                self.put(Vec::new, String::new, || {
+                    lines::warning(&text, self.script, [*line, *column, *end])
+                });
+            }
+        }
+    }
+
+    fn lost(&mut self, events: u64) {
+        match self.form {
+            Form::Text => say!("Lost {events} events"),
+            _ => self.put(Vec::new, || json::lost(events), || lines::lost(events)),
+        }
+    }
+
+    fn on_terminal(&self) -> bool {
+        self.form == Form::Text
+            && self.options.output_file().is_none()
+            && io::stdout().is_terminal()
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let written = self.writer.write_all(&self.pending).and_then(|()| self.writer.flush());
+        self.pending.clear();
+        match written {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Error::failed(format!("the output could not be written: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
