@@ -47,6 +47,18 @@ pub enum LoadType {
     S32,
 }
 
+impl LoadType {
+    /// 1, 2, 4 or 8.
+    pub const fn bytes(self) -> i32 {
+        match self {
+            LoadType::U8 | LoadType::S8 => 1,
+            LoadType::U16 | LoadType::S16 => 2,
+            LoadType::U32 | LoadType::S32 => 4,
+            LoadType::U64 => 8,
+        }
+    }
+}
+
 /// The number of low bits that a sign extension or byte swap uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[allow(missing_docs)] // The names say it.

@@ -106,7 +106,7 @@ fn the_remedy_is_about_this_program() {
         "r1 &= 7",
     );
     says("map_value_negative_index", "possibly negative", "before instruction 9: `r1 &= 7`");
-    says("bound_on_copy_w", "the comparison at 9 is of r2, a copy", "r1 &= 7");
+    says("bound_on_copy_w", "r2, a copy of r1 made at 8, was compared at 9", "r1 &= 7");
     says("null_check_wrong_branch", "r0 is NULL at 7", "the other path of instruction 6");
     says(
         "ringbuf_use_after_submit",
@@ -115,7 +115,7 @@ fn the_remedy_is_about_this_program() {
     );
     says("ringbuf_double_submit", "bpf_ringbuf_submit at 9 has released", "before instruction 9");
     says("packet_after_adjust", "bpf_xdp_adjust_head at 8 may move the packet", "data_end");
-    says("packet_short_check", "only 12 bytes are known", "plus 14");
+    says("packet_short_check", "only 12 bytes are known", "`r0 += 14`, `if r0 > r3 goto L`");
     says("stack_oob", "below the frame", "r10-512");
     says("stack_oob_above", "above the frame", "r10-8");
     says("stack_uninit_read_unpriv", "nothing on this path has written", "*(u64 *)(r10 -8) = 0");

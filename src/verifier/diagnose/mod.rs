@@ -1,6 +1,7 @@
 //! From a program and the log of its refusal to a diagnosis.
 
 mod advice;
+mod copies;
 mod place;
 mod words;
 
@@ -103,7 +104,7 @@ pub(super) fn diagnose_of_kind<'a>(code: &Code, log: &'a str, kind: &str) -> Opt
         let section = |name| report.section(name).unwrap_or_default();
         (section("Reason"), section("Suggestion"))
     });
-    let told = case.told(&history);
+    let told = case.told(&case.with_copy(history));
     let class = case.class();
     let demand = case.demand(class, &sentence);
     Some(Diagnosis {
@@ -184,6 +185,17 @@ impl<'a> Case<'a, '_> {
         if let Some(number) = self.slot("reg") {
             return u8::try_from(number).ok().filter(|number| *number <= 10);
         }
+        // Arguments of kernel functions are counted from 0: arg#0, trusted arg0.
+        if let Some((_, rest)) = self.first.split_once("arg") {
+            let digits = rest.trim_start_matches('#');
+            let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+            let number = digits[..end].parse::<u8>().ok().filter(|number| *number < 5);
+            let calls = self.index.and_then(|index| self.path.steps.get(index));
+            let calls = calls.and_then(|step| self.code.insn(step.at));
+            if let (Some(number), Some(Insn::Call(_))) = (number, calls) {
+                return Some(number + 1);
+            }
+        }
         // The second line of some messages names it: R0 max value is outside.
         let others = self.path.messages.iter().filter_map(|line| line.strip_prefix('R'));
         let named = others.filter_map(|line| line.split_once(' ')?.0.parse().ok());
@@ -253,6 +265,7 @@ impl<'a> Case<'a, '_> {
     /// The class; a read of the stack inside of the frame is one of bytes never written.
     fn class(&self) -> &'static str {
         match self.class_known() {
+            "argument" if self.lacks_null_check() => "null-not-checked",
             "stack-bounds" if self.stack().is_some_and(|stack| stack.inside) => "stack-uninit",
             class => class,
         }
@@ -260,11 +273,42 @@ impl<'a> Case<'a, '_> {
 
     fn demand(&self, class: &str, sentence: &str) -> String {
         let demand = match (class, &self.known) {
+            ("null-not-checked", _) if self.class_known() == "argument" => {
+                "the call does not accept NULL here".into()
+            }
             ("stack-uninit", _) => "bytes of the stack must be written before they are read".into(),
             (_, Some(known)) => known.explanation(),
             (_, None) => String::new(),
         };
         if demand == sentence { String::new() } else { demand }
+    }
+
+    /// The history, with the copy that was compared in place of what is used.
+    fn with_copy(&self, mut history: History<'a>) -> History<'a> {
+        let steps = &self.path.steps;
+        if let Some(copy) = self.copy(&history) {
+            let events = [
+                (copy.made, Did::Wrote(copy.copy())),
+                (copy.compared, self.comparison(copy.compared, copy.checked)),
+            ];
+            for (step, did) in events {
+                if !history.events.iter().any(|event| event.step == step) {
+                    let value = steps[step].after.and_then(|state| state.register(copy.checked));
+                    let value = value.filter(|_| did != Did::Wrote(copy.used));
+                    history.events.push(HistoryEvent { step, did, value, times_before: 0 });
+                }
+            }
+            history.events.order_by_key(|event| event.step);
+        }
+        history
+    }
+
+    /// The comparison of a register by the jump at a step.
+    fn comparison(&self, step: usize, register: u8) -> Did {
+        let steps = &self.path.steps;
+        let target = self.code.target(steps[step].at);
+        let held = steps.get(step + 1).is_some_and(|next| Some(next.at) == target);
+        Did::Compared { register, held }
     }
 
     fn told(&self, history: &History<'a>) -> Vec<HistoryStep<'a>> {

@@ -18,6 +18,14 @@ pub(super) fn at_most(before: u32, register: u8, last: i64) -> String {
     )
 }
 
+/// How to keep a register from being below `least`.
+pub(super) fn at_least(before: u32, register: u8, least: i64) -> String {
+    format!(
+        "insert before instruction {before}: `if r{register} < {least} goto L`, where L does not use \
+         r{register}"
+    )
+}
+
 pub(super) fn bytes(count: i64) -> String {
     format!("{count} byte{}", if count == 1 { "" } else { "s" })
 }
@@ -72,8 +80,12 @@ pub fn words(value: KnownValue) -> String {
             format!("the address of a map value{size}")
         }
         "pkt" => {
-            let known = value.number("r").unwrap_or(0);
-            format!("an address in the packet, {known} bytes known to exist")
+            match value.number("r").unwrap_or(0) {
+                // The kernel's marks for the other side of a comparison.
+                -1 => "an address in the packet, at its end or beyond".into(),
+                ..0 => "an address in the packet, beyond its end".into(),
+                known => format!("an address in the packet, {known} bytes known to exist"),
+            }
         }
         "pkt_end" => "the end of the packet".into(),
         "ringbuf_mem" | "alloc_mem" | "mem" => "the address of memory".into(),

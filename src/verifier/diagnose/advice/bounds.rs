@@ -1,12 +1,33 @@
-//! Numbers whose bounds are too wide.
+//! Accesses outside of an object, and numbers whose bounds are too wide.
 
-use super::Advice;
-use crate::insn::{Alu, Insn, Operand};
+use super::moves::Move;
+use super::{Advice, accessed};
+use crate::insn::{Insn, Operand, Reg};
 use crate::verifier::diagnose::Case;
-use crate::verifier::diagnose::words::{at_most, bytes, words};
-use crate::verifier::history::{self, Did, History};
+use crate::verifier::diagnose::words::{at_least, at_most, bytes, words};
+use crate::verifier::history::{Did, History};
 use crate::verifier::log::KnownValue;
-use crate::verifier::path::PathStep;
+
+/// No pointer may be moved by this many bytes.
+const FARTHEST: i64 = 1 << 29;
+
+/// An object of a known size, and an access to it.
+struct Access {
+    /// `a map value`
+    object: &'static str,
+    /// The object's bytes.
+    object_size: i64,
+    /// Where the access is tried: the lowest or the highest byte.
+    off: i64,
+    size: i64,
+}
+
+impl Access {
+    /// The last offset at which it fits.
+    fn last(&self) -> i64 {
+        self.object_size - self.size
+    }
+}
 
 impl<'a> Case<'a, '_> {
     pub(super) fn bounds(
@@ -16,144 +37,351 @@ impl<'a> Case<'a, '_> {
         value: Option<KnownValue<'a>>,
         history: &History<'a>,
     ) -> Option<Advice> {
-        if let (Some(vs), Some(off), Some(size)) =
+        if let (Some(object_size), Some(off), Some(size)) =
             (self.size("vs"), self.number("off"), self.size("size"))
         {
             let object = if self.first.contains("map value") { "a map value" } else { "an object" };
-            let last = vs - size;
-            if last < 0 {
-                let (uses, has) = (bytes(size), bytes(vs));
-                return Some((
-                    format!("instruction {at} uses {uses} of {object} that has {has}"),
-                    format!("use at most {has}"),
-                ));
-            }
-            let reached = off.checked_add(size - 1)?;
-            let added = history.events.iter().rev().find_map(|event| {
-                let slot = self.path.steps[event.step].at;
-                match self.code.insn(slot)? {
-                    Insn::Alu { op: Alu::Add, dst, src: Operand::Reg(src), .. } => {
-                        // Either may be the number; the other one is what has been followed.
-                        let steps = &self.path.steps;
-                        let scalar = |reg: u8| {
-                            history::before(self.code, steps, event.step, reg)
-                                .filter(KnownValue::is_scalar)
-                        };
-                        let found = |reg: u8| scalar(reg).map(|value| (slot, reg, value));
-                        found(src.number()).or_else(|| found(dst.number()))
-                    }
-                    _ => None,
-                }
-            });
-            let reach = format!("which reaches byte {reached} of {object} of {}", bytes(vs));
-            let uses = format!("{} from byte {off} on", bytes(size));
-            return Some(match added {
-                Some((slot, index, value)) if value.known.is_none() => {
-                    let bounds = value.bounds();
-                    let moved =
-                        off.checked_sub(bounds.umax as i64).filter(|o| (0..=last).contains(o));
-                    let most = last - moved.unwrap_or(0);
-                    (
-                        format!(
-                            "instruction {at} may use {uses}, {reach}: r{index}, which instruction \
-                             {slot} added, is {}",
-                            words(value)
-                        ),
-                        at_most(slot, index, most),
-                    )
-                }
-                Some((slot, index, value)) => (
-                    format!(
-                        "instruction {at} uses {uses}, {reach}: r{index}, which instruction \
-                         {slot} added, is {} on this path",
-                        words(value)
-                    ),
-                    at_most(slot, index, last),
-                ),
-                None => (
-                    format!("instruction {at} uses {uses}, {reach}"),
-                    match last {
-                        0 => "use offset 0, the only offset at which the access fits".into(),
-                        _ => format!("use an offset from 0 to {last}"),
-                    },
-                ),
-            });
+            let access = Access { object, object_size, off, size };
+            return self.outside(at, register, &access, history);
         }
         let value = value?;
-        let size = self.path.steps.get(self.index?).and_then(|_| match self.code.insn(at)? {
-            Insn::Alu { dst, src: Operand::Reg(src), .. } => {
-                let other = if src.number() == register { dst } else { src };
-                self.value(Some(other.number()))?.number("vs")
+        if let Some(limit) = self.too_far(at, register, value) {
+            return Some(limit);
+        }
+        match self.code.insn(at)? {
+            Insn::Call(_) if value.is_scalar() => Some(self.length(at, register, value, history)),
+            Insn::Alu { dst, src: Operand::Reg(src), .. } if value.is_scalar() => {
+                let pointer = if src.number() == register { dst } else { src };
+                let last = self.last_offset(at, pointer);
+                Some(self.unbounded(at, register, value, last, history))
             }
+            insn if !value.is_scalar() => self.far_pointer(at, register, value, insn, history),
             _ => None,
-        });
-        if let Some(Insn::Call(_)) = self.code.insn(at) {
-            let buffer = self.value(register.checked_sub(1)).filter(|value| value.type_ == "fp");
-            let off = buffer.and_then(|value| value.known);
-            let room = off.filter(|off| (-512..0).contains(off)).map(|off| -off);
+        }
+    }
+
+    /// A known access outside of an object.
+    fn outside(
+        &self,
+        at: u32,
+        register: u8,
+        access: &Access,
+        history: &History<'a>,
+    ) -> Option<Advice> {
+        let Access { object, object_size, off, size } = *access;
+        let last = access.last();
+        let calls = matches!(self.code.insn(at), Some(Insn::Call(_)));
+        let has = bytes(object_size);
+        if last < 0 {
             return Some((
-                format!(
-                    "r{register}, the length that {} at {at} is given, is {}",
-                    self.callee(at),
-                    words(value)
-                ),
-                match room {
-                    Some(room) => at_most(at, register, room),
-                    None => {
-                        format!("bound r{register} before instruction {at}, as an unsigned number")
-                    }
-                },
+                format!("instruction {at} uses {} of {object} that has {has}", bytes(size)),
+                self.smaller(at, register, object_size, calls),
             ));
         }
-        if !self.first.contains("unbounded min value") {
-            return None;
+        let reached = if off < 0 { off } else { off.checked_add(size - 1)? };
+        let reach = format!("which reaches byte {reached} of {object} of {has}");
+        let uses = format!("{} from byte {off} on", bytes(size));
+        let moves = self.moves_of(history);
+        let variable = moves.iter().filter(|one| one.is_variable());
+        let farthest = match off < 0 {
+            true => variable.min_by_key(|one| one.range().0),
+            false => variable.max_by_key(|one| one.range().1),
+        };
+        if let Some(Move {
+            at: slot, number: Some(number), value: Some(value), subtracted, ..
+        }) = farthest
+        {
+            let (low, high) = farthest?.range();
+            // What the other moves and the instruction add.
+            let rest = i64::try_from(i128::from(off) - if off < 0 { low } else { high }).ok()?;
+            let remedy = match (last.checked_sub(rest)?, *subtracted, off < 0) {
+                (0, false, false) => format!(
+                    "remove instruction {slot}: an access of {} fits only at offset 0; or use a larger object",
+                    bytes(size)
+                ),
+                (most @ 0.., false, false) => at_most(*slot, *number, most),
+                (_, false, true) if rest < 0 => at_least(*slot, *number, rest.checked_neg()?),
+                (_, false, true) => at_most(*slot, *number, last.checked_sub(rest)?.max(0)),
+                (_, true, true) if rest >= 0 => at_most(*slot, *number, rest),
+                _ => self.within(at, last, calls),
+            };
+            let does = if *subtracted { "subtracted" } else { "added" };
+            return Some((
+                format!(
+                    "instruction {at} may use {uses}, {reach}: r{number}, which instruction {slot} {does}, is {}{}",
+                    words(*value),
+                    self.of_a_copy(farthest?)
+                ),
+                remedy,
+            ));
         }
-        let last = size.filter(|size| *size > 0).map(|size| size - 1);
+        if moves.iter().any(|one| one.repeated) {
+            let most = moves.iter().find(|one| one.repeated)?;
+            return Some((
+                format!(
+                    "instruction {at} uses {uses}, {reach}: instruction {} has moved the address in each turn \
+                     of the loop",
+                    most.at
+                ),
+                format!("end the loop before the offset is above {last}"),
+            ));
+        }
+        let sum = self.sum(&moves);
+        Some(match &moves[..] {
+            // The path ends where one number is added that is too large on it.
+            [
+                Move {
+                    at: slot, number: Some(number), value: Some(value), subtracted: false, ..
+                },
+            ] => {
+                let rest = off.checked_sub(value.known?)?;
+                (
+                    format!(
+                        "instruction {at} uses {uses}, {reach}: r{number}, which instruction {slot} added, is \
+                         {} on this path",
+                        words(*value)
+                    ),
+                    match last.checked_sub(rest)? {
+                        most @ 1.. if rest >= 0 => at_most(*slot, *number, most),
+                        _ => self.within(at, last, calls),
+                    },
+                )
+            }
+            [moved, _, ..] => {
+                let (Some(known), Some((told, _))) = (moved.value?.known, sum) else { return None };
+                // The last one is made smaller or larger by what is too much.
+                let excess = if off < 0 { off } else { off - last };
+                let fit = if moved.subtracted {
+                    known.checked_add(excess)?
+                } else {
+                    known.checked_sub(excess)?
+                };
+                let remedy = match (moved.number, self.code.insn(moved.at)?) {
+                    (Some(number), _) => {
+                        format!("insert before instruction {}: `r{number} = {fit}`", moved.at)
+                    }
+                    (None, Insn::Alu { dst, .. }) => format!(
+                        "replace instruction {} with: `{dst} {}= {fit}`",
+                        moved.at,
+                        if moved.subtracted { "-" } else { "+" }
+                    ),
+                    _ => return None,
+                };
+                (
+                    format!(
+                        "instruction {at} uses {uses}, {reach}: the address was moved by {told}"
+                    ),
+                    remedy,
+                )
+            }
+            _ => (format!("instruction {at} uses {uses}, {reach}"), self.within(at, last, calls)),
+        })
+    }
+
+    /// The moves of a pointer by known numbers, as `47 at 3 and -48 at 5`, and their sum.
+    fn sum(&self, moves: &[Move]) -> Option<(String, i64)> {
+        let (mut parts, mut sum) = (vec![], 0i64);
+        for one in moves.iter().rev() {
+            let known = one.value?.known?;
+            let by = if one.subtracted { known.checked_neg()? } else { known };
+            sum = sum.checked_add(by)?;
+            parts.push(format!("{by:+} at {}", one.at));
+        }
+        let last = parts.pop()?;
+        Some((format!("{} and {last}, {sum:+} together", parts.join(", ")), sum))
+    }
+
+    fn within(&self, at: u32, last: i64, calls: bool) -> String {
+        match (last, calls) {
+            (0, _) => "use offset 0, the only offset at which the access fits".into(),
+            (_, true) => format!("pass an offset from 0 to {last}, or a smaller size"),
+            _ => format!("use an offset from 0 to {last} in instruction {at}"),
+        }
+    }
+
+    fn smaller(&self, at: u32, register: u8, most: i64, calls: bool) -> String {
+        let length = register.checked_add(1).filter(|length| *length <= 5);
+        let known = self.value(length).is_some_and(|value| value.is_scalar());
+        match length.filter(|_| calls && known) {
+            Some(length) => format!("insert before instruction {at}: `r{length} = {most}`"),
+            None => format!("use at most {}", bytes(most)),
+        }
+    }
+
+    /// A pointer that may not be moved so far.
+    fn too_far(&self, at: u32, register: u8, value: KnownValue<'a>) -> Option<Advice> {
+        let n = self.number("n").filter(|_| self.class_known() == "range")?;
+        let Insn::Alu { dst, src, .. } = self.code.insn(at)? else { return None };
+        let limit = format!("a pointer may be moved by at most {} bytes", FARTHEST - 1);
+        let last = self.last_offset(at, dst);
+        let (what, remedy) = match src {
+            Operand::Reg(_) if value.is_scalar() => (
+                format!(
+                    "r{register}, which instruction {at} adds to a pointer, is {}",
+                    words(value)
+                ),
+                at_most(at, register, last.unwrap_or(FARTHEST - 1)),
+            ),
+            _ => (
+                format!("instruction {at} moves a pointer by {n} bytes"),
+                match last {
+                    Some(last) => format!("use an offset from 0 to {last}"),
+                    None => format!("use an offset from {} to {}", 1 - FARTHEST, FARTHEST - 1),
+                },
+            ),
+        };
+        Some((format!("{what}; {limit}"), remedy))
+    }
+
+    /// The last offset at which the instructions after an addition can use the sum, if the object's size
+    /// is known: there the pointer is read or written, or else a byte of it might be.
+    fn last_offset(&self, at: u32, pointer: Reg) -> Option<i64> {
+        let value = self.value(Some(pointer.number()))?;
+        let Insn::Alu { dst: sum, .. } = self.code.insn(at)? else { return None };
+        let used = (at + 1..at.saturating_add(16)).find_map(|slot| {
+            let (base, offset, size) = accessed(self.code.insn(slot)?)?;
+            (base == sum).then_some(offset + size)
+        });
+        let end = value.number("vs").or(value.number("sz")).filter(|size| *size > 0)?;
+        let moved =
+            value.number("off").unwrap_or(0).checked_add(value.number("imm").unwrap_or(0))?;
+        end.checked_sub(used.unwrap_or(1).max(1))?.checked_sub(moved).filter(|last| *last >= 0)
+    }
+
+    /// The length of a call's memory.
+    fn length(
+        &self,
+        at: u32,
+        register: u8,
+        value: KnownValue<'a>,
+        history: &History<'a>,
+    ) -> Advice {
+        let buffer = self.value(register.checked_sub(1));
+        let room = buffer.and_then(|buffer| {
+            let off = buffer.number("off").unwrap_or(0);
+            match buffer.type_ {
+                "fp" => buffer.known.filter(|off| (-512..0).contains(off)).map(|off| -off),
+                "map_value" => buffer.number("vs")?.checked_sub(off).filter(|room| *room > 0),
+                _ => buffer.number("sz")?.checked_sub(off).filter(|room| *room > 0),
+            }
+        });
+        let one = history.events.iter().rev().find_map(|event| match event.did {
+            Did::Compared { .. } => Some(self.path.steps[event.step].at),
+            _ => None,
+        });
+        let one_side = match (one, self.compared_copy(register, self.index)) {
+            (Some(at), _) => format!(" (the comparison at {at} bounds it on one side only)"),
+            (None, Some(copy)) => copy.text(),
+            (None, None) => String::new(),
+        };
+        (
+            format!(
+                "r{register}, the length that {} at {at} is given, is {}{one_side}",
+                self.callee(at),
+                words(value)
+            ),
+            match room {
+                Some(room) => at_most(at, register, room),
+                None => format!("bound r{register} before instruction {at}, as an unsigned number"),
+            },
+        )
+    }
+
+    /// A number without bounds that is added to a pointer.
+    fn unbounded(
+        &self,
+        at: u32,
+        register: u8,
+        value: KnownValue<'a>,
+        last: Option<i64>,
+        history: &History<'a>,
+    ) -> Advice {
         let checked = history.events.iter().rev().find(|e| matches!(e.did, Did::Compared { .. }));
-        let checked = match (checked, self.compared_copy(register)) {
+        let checked = match (checked, self.compared_copy(register, self.index)) {
             (Some(event), _) => {
                 let at = self.path.steps[event.step].at;
                 format!(" (the comparison at {at} bounds it on one side only)")
             }
-            (None, Some((at, copy))) => {
-                format!(" (the comparison at {at} is of r{copy}, a copy of it that is not used)")
-            }
+            (None, Some(copy)) => copy.text(),
             (None, None) => String::new(),
         };
-        Some((
+        (
             format!(
                 "r{register}, which instruction {at} adds to a pointer, is {}{checked}",
                 words(value)
             ),
             match last {
                 Some(last) => at_most(at, register, last),
-                None => {
-                    format!("bound r{register} before instruction {at}, as an unsigned number")
-                }
+                None => format!("bound r{register} before instruction {at}, as an unsigned number"),
             },
+        )
+    }
+
+    /// An access by a pointer to which too large or too small a number was added.
+    fn far_pointer(
+        &self,
+        at: u32,
+        register: u8,
+        value: KnownValue<'a>,
+        insn: Insn,
+        history: &History<'a>,
+    ) -> Option<Advice> {
+        let (offset, size) = match (accessed(insn), insn) {
+            (Some((_, offset, size)), _) => (offset, size),
+            (None, Insn::Call(_)) => {
+                let length = self.value(Some(register + 1)).and_then(|value| value.known);
+                (0, length.filter(|length| *length > 0).unwrap_or(1))
+            }
+            _ => return None,
+        };
+        let moves = self.moves_of(history);
+        let negative = self.path.messages.iter().any(|line| line.contains("min value"));
+        let variable = moves.iter().filter(|one| one.is_variable());
+        let found = match negative {
+            true => variable.min_by_key(|one| one.range().0),
+            false => variable.max_by_key(|one| one.range().1),
+        };
+        let moved = found?;
+        let (Some(number), slot) = (moved.number, moved.at) else { return None };
+        let is = moved.value.map_or("any number".into(), words);
+        let object = value.number("vs").or(value.number("sz")).filter(|size| *size > 0);
+        let object = object.or((value.type_ == "pkt").then_some(0xffff));
+        let constant =
+            value.number("off").unwrap_or(0).checked_add(value.number("imm").unwrap_or(0))?;
+        let last = object.and_then(|all| {
+            all.checked_sub(size)?
+                .checked_sub(offset)?
+                .checked_sub(constant)
+                .filter(|last| *last >= 0)
+        });
+        let does = if moved.subtracted { "subtracted" } else { "added" };
+        let what = object
+            .filter(|_| value.type_ != "pkt")
+            .map_or(String::new(), |size| format!(" in an object of {}", bytes(size)));
+        let remedy = match last {
+            _ if moved.subtracted => {
+                format!("bound r{number} before instruction {slot}, on both sides")
+            }
+            Some(0) => format!(
+                "remove instruction {slot}: an access of {} fits only at offset 0; or use a larger object",
+                bytes(size)
+            ),
+            Some(last) => at_most(slot, number, last),
+            None => format!("bound r{number} before instruction {slot}, as an unsigned number"),
+        };
+        Some((
+            format!(
+                "instruction {at} uses {} at r{register}{what}: r{number}, which instruction {slot} {does}, is {is}{}",
+                bytes(size),
+                self.of_a_copy(moved)
+            ),
+            remedy,
         ))
     }
 
-    /// A comparison of another register that was made from this one, before the refused instruction.
-    fn compared_copy(&self, register: u8) -> Option<(u32, u8)> {
-        let steps = &self.path.steps[..self.index?];
-        let insn = |step: &PathStep| self.code.insn(step.at);
-        let made = steps
-            .iter()
-            .rposition(|step| insn(step).is_some_and(|insn| history::writes(insn, register)))?;
-        let copies = steps[made..].iter().filter_map(|step| match insn(step)? {
-            Insn::Alu { op: Alu::Mov, dst, src: Operand::Reg(src), .. }
-                if src.number() == register =>
-            {
-                Some(dst)
-            }
-            _ => None,
-        });
-        copies.into_iter().find_map(|copy| {
-            steps[made..].iter().find_map(|step| match insn(step)? {
-                Insn::JumpIf { dst, .. } if dst == copy => Some((step.at, copy.number())),
-                _ => None,
-            })
-        })
+    /// Whether not the number that was added, but a copy of it was compared.
+    fn of_a_copy(&self, moved: &Move) -> String {
+        let copy = moved.number.and_then(|number| self.compared_copy(number, Some(moved.step)));
+        copy.map_or(String::new(), |copy| copy.text())
     }
 }

@@ -82,6 +82,15 @@ impl<'a> Case<'a, '_> {
     }
 
     pub(super) fn locked(&self, at: u32) -> Option<Advice> {
+        if self.first.contains("unlock without taking a lock") {
+            let callee = self.callee(at);
+            return Some((
+                format!("{callee} at {at}: no lock is held on this path"),
+                format!(
+                    "remove instruction {at}, or acquire the lock on every path that leads to it"
+                ),
+            ));
+        }
         let held =
             ["bpf_spin_unlock is missing", "while holding a lock", "bpf_spin_lock-ed region"];
         if !held.iter().any(|said| self.first.contains(said)) {

@@ -4,25 +4,52 @@ mod bounds;
 mod call;
 mod context;
 mod flow;
+mod moves;
 mod packet;
 mod register;
 mod stack;
 
 use super::Case;
 use super::words::words;
+use crate::insn::{Insn, Reg, Width};
 use crate::verifier::history::History;
 use crate::verifier::log::KnownValue;
 
 /// A sentence about what is wrong, and one about what to change.
 type Advice = (String, String);
 
+/// The base, offset and size of an instruction's access to memory.
+fn accessed(insn: Insn) -> Option<(Reg, i64, i64)> {
+    let (base, offset, size) = match insn {
+        Insn::Load { base, offset, type_, .. } => (base, offset, type_.bytes()),
+        Insn::Store { base, offset, size, .. }
+        | Insn::LoadAcquire { base, offset, size, .. }
+        | Insn::StoreRelease { base, offset, size, .. } => (base, offset, size.bytes()),
+        Insn::Atomic { base, offset, width, .. } => {
+            (base, offset, if width == Width::W32 { 4 } else { 8 })
+        }
+        _ => return None,
+    };
+    Some((base, offset.into(), size.into()))
+}
+
 impl<'a> Case<'a, '_> {
-    /// r6 to r9 outlive calls: the first that the program does not use.
-    fn spare(&self) -> Option<u8> {
-        (6..10).find(|number| {
+    /// A register of these that no instruction of the program names.
+    fn unused_of(&self, mut registers: std::ops::Range<u8>) -> Option<u8> {
+        registers.find(|number| {
             let mut used = self.code.slots().iter();
             used.all(|slot| slot.dst != *number && slot.src != *number)
         })
+    }
+
+    /// A register that no instruction of the program names.
+    fn unused(&self) -> Option<u8> {
+        self.unused_of(1..10)
+    }
+
+    /// r6 to r9 outlive calls: the first that the program does not use.
+    fn spare(&self) -> Option<u8> {
+        self.unused_of(6..10)
     }
 
     /// What is wrong and what to change: about this program if possible, otherwise in general.
@@ -51,7 +78,7 @@ impl<'a> Case<'a, '_> {
             ("not-a-pointer", Some(register)) => self.no_pointer(at?, register, value, history),
             ("stack-bounds" | "stack-uninit", _) => self.stack_access(at),
             ("object-bounds" | "range", register) => self.bounds(at?, register?, value, history),
-            ("packet-bounds", Some(register)) => self.packet(at?, register),
+            ("packet-bounds", Some(register)) => self.packet(at?, register, value, history),
             ("ctx-access", Some(register)) => self.moved(at?, register, history),
             ("argument", Some(register)) => {
                 self.ended(at?, register, history).or_else(|| self.argument(at?, register, value))

@@ -99,24 +99,57 @@ impl<'a> Case<'a, '_> {
         Some((format!("r{register} cannot be used at {at}: {by} at {call} {why}"), remedy))
     }
 
+    /// Whether the argument is of the right kind but for NULL.
+    pub(in super::super) fn lacks_null_check(&self) -> bool {
+        let Some(known) = &self.known else { return false };
+        let (Some(got), Some(want)) = (known.field("got"), known.field("want")) else {
+            return false;
+        };
+        let word = |text: &'a str| text.split([',', ' ', '=']).map(str::trim);
+        // ptr_or_null_task_struct is a ptr_ but for NULL.
+        got.contains("_or_null")
+            && word(want).any(|kind| {
+                !kind.is_empty()
+                    && !kind.contains("_or_null")
+                    && got.replacen("_or_null", "", 1).starts_with(kind)
+            })
+    }
+
     pub(super) fn null(&self, at: u32, register: u8, history: &History) -> Option<Advice> {
         let made = history.origin()?;
-        let call = self.path.steps[made.step].at;
-        let helper = self.helper(call)?;
-        let when = match helper.name {
-            "bpf_map_lookup_elem" => " (the map has no such key)",
-            "bpf_ringbuf_reserve" => " (the buffer is full)",
-            _ => "",
+        let from = self.path.steps[made.step].at;
+        let (why, remedy) = match (made.did, self.code.insn(from)?) {
+            (Did::Wrote(_), Insn::Call(_)) => {
+                let when = match self.helper(from).map(|helper| helper.name) {
+                    Some("bpf_map_lookup_elem") => " (the map has no such key)",
+                    Some("bpf_ringbuf_reserve") => " (the buffer is full)",
+                    _ => "",
+                };
+                (
+                    format!("{} at {from} can return NULL{when}", self.callee(from)),
+                    format!(
+                        "insert after instruction {from}: `if r0 == 0 goto L`, where L does not use r0"
+                    ),
+                )
+            }
+            (Did::Wrote(to), Insn::Load { .. }) => (
+                format!("what instruction {from} loads can be NULL"),
+                format!(
+                    "insert after instruction {from}: `if r{to} == 0 goto L`, where L does not use \
+                     r{to}"
+                ),
+            ),
+            _ => (
+                "the pointer can be NULL".into(),
+                format!(
+                    "insert before instruction {at}: `if r{register} == 0 goto L`, where L does not \
+                     use r{register}"
+                ),
+            ),
         };
         Some((
-            format!(
-                "r{register} may be NULL at {at}: {} at {call} can return NULL{when}, and nothing has \
-                 checked it",
-                helper.name
-            ),
-            format!(
-                "insert after instruction {call}: `if r0 == 0 goto L`, where L does not use r0"
-            ),
+            format!("r{register} may be NULL at {at}: {why}, and nothing has checked it"),
+            remedy,
         ))
     }
 
@@ -129,6 +162,9 @@ impl<'a> Case<'a, '_> {
     ) -> Option<Advice> {
         if let Some(ended) = self.ended(at, register, history) {
             return Some(ended);
+        }
+        if let Some(value) = value.filter(|value| !value.is_scalar() && !value.type_.is_empty()) {
+            return self.wrong_pointer(at, register, value);
         }
         let r = format!("r{register}");
         let compared = history.events.iter().rev().find(|event| {
@@ -177,5 +213,39 @@ impl<'a> Case<'a, '_> {
             _ => (format!("which instruction {made} made"), load),
         };
         Some((format!("{r} is not a pointer at {at} but a number, {from}"), remedy))
+    }
+
+    /// Advice for a pointer to something that instructions do not read or write.
+    fn wrong_pointer(&self, at: u32, register: u8, value: KnownValue) -> Option<Advice> {
+        let (is, remedy) = match value.type_ {
+            "pkt_end" => (
+                "data_end, the end of the packet: it may only be compared",
+                format!(
+                    "use a pointer that was loaded as data, and compare it plus the size of the access with \
+                     r{register} before instruction {at}"
+                ),
+            ),
+            "map_ptr" => (
+                "a map, not one of its values",
+                "get the address of a value with bpf_map_lookup_elem, and compare it with NULL"
+                    .into(),
+            ),
+            percpu if percpu.starts_with("percpu_") => (
+                "the address of a percpu variable, which exists once for each CPU: it leads to none of them",
+                format!(
+                    "get this CPU's one with bpf_this_cpu_ptr, or another's with bpf_per_cpu_ptr, and use \
+                     what that returns in place of r{register} in instruction {at}"
+                ),
+            ),
+            user if user.contains("user_") => (
+                "an address in a process's memory",
+                format!(
+                    "copy from it with bpf_probe_read_user in place of instruction {at}, or with \
+                     bpf_copy_from_user in a program that may sleep"
+                ),
+            ),
+            _ => return None,
+        };
+        Some((format!("r{register} is {is}, and instruction {at} uses it as an address"), remedy))
     }
 }
