@@ -118,7 +118,11 @@ fn the_remedy_is_about_this_program() {
     says("packet_short_check", "only 12 bytes are known", "`r0 += 14`, `if r0 > r3 goto L`");
     says("stack_oob", "below the frame", "r10-512");
     says("stack_oob_above", "above the frame", "r10-8");
-    says("stack_uninit_read_unpriv", "nothing on this path has written", "*(u64 *)(r10 -8) = 0");
+    says(
+        "stack_uninit_read_unpriv",
+        "nothing on this path has wholly written",
+        "before instruction 0: `*(u64 *)(r10 -8) = 0`",
+    );
     says("ctx_oob", "no such field to read", "a field of this context");
     says("ctx_modified", "moved by 8 bytes at 0", "remove instruction 0");
     says("misaligned_stack", "not a multiple of 8", "(r10 -16)");

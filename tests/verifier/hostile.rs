@@ -244,7 +244,11 @@ fn what_kernels_really_say_beside_the_usual_has_advice_that_helps() {
         (load, "invalid access to map value, value_size=4 off=0 size=8", "use at most 4 bytes"),
         (load, "invalid access to map value, value_size=8 off=0 size=0", ""),
         (store, "misaligned stack access off 0+-6+0 size 0", ""),
-        (store, "misaligned stack access off 0+-6+0 size 8", "use (r10 -8) in instruction 12"),
+        (
+            store,
+            "misaligned stack access off 0+-6+0 size 8",
+            "use offset -8 in instruction 12: (r10 -8)",
+        ),
         (store, "invalid write to stack R10 off=-8 size=0", ""),
         (
             helper,

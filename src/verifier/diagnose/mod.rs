@@ -265,6 +265,11 @@ impl<'a> Case<'a, '_> {
     /// The class; a read of the stack inside of the frame is one of bytes never written.
     fn class(&self) -> &'static str {
         match self.class_known() {
+            "verifier-internal" | "program-metadata" | "bad-encoding"
+                if self.foreign().is_some() =>
+            {
+                "helper-not-allowed"
+            }
             "argument" if self.lacks_null_check() => "null-not-checked",
             "stack-bounds" if self.stack().is_some_and(|stack| stack.inside) => "stack-uninit",
             class => class,
@@ -273,6 +278,7 @@ impl<'a> Case<'a, '_> {
 
     fn demand(&self, class: &str, sentence: &str) -> String {
         let demand = match (class, &self.known) {
+            _ if self.foreign().is_some() => String::new(),
             ("null-not-checked", _) if self.class_known() == "argument" => {
                 "the call does not accept NULL here".into()
             }

@@ -31,6 +31,7 @@ impl Case<'_, '_> {
             "loop" => self.slot("a").or(self.slot("i")),
             _ => None,
         };
+        let named = named.or_else(|| self.foreign());
         let named = named.filter(|at| (*at as usize) < self.code.slots().len());
         let at = named.or_else(|| match last {
             Some(step) if walked => Some(step.at),
@@ -101,6 +102,14 @@ impl Case<'_, '_> {
                 before.is_none_or(|insn| insn.slots() == 1)
             };
             return insns().map(|(at, _)| at).find(|at| !lands(*at, &good));
+        }
+        if self.class_known() == "program-metadata"
+            && let Some(id) = first.split(' ').find_map(|word| word.parse::<i32>().ok())
+            && first.contains("btf_id")
+        {
+            return find(
+                &|insn| matches!(insn, Insn::Call(Callee::Kfunc { id: of, .. }) if of == id),
+            );
         }
         if let Some(fd) = self.number("fd") {
             return find(&|insn| match insn {

@@ -359,9 +359,10 @@ impl<'a> Case<'a, '_> {
             .filter(|_| value.type_ != "pkt")
             .map_or(String::new(), |size| format!(" in an object of {}", bytes(size)));
         let remedy = match last {
-            _ if moved.subtracted => {
-                format!("bound r{number} before instruction {slot}, on both sides")
-            }
+            _ if moved.subtracted => format!(
+                "before instruction {slot}, compute the whole offset as a number, compare it, and add it: the \
+                 verifier loses the bounds of what is subtracted from a pointer"
+            ),
             Some(0) => format!(
                 "remove instruction {slot}: an access of {} fits only at offset 0; or use a larger object",
                 bytes(size)
@@ -380,7 +381,7 @@ impl<'a> Case<'a, '_> {
     }
 
     /// Whether not the number that was added, but a copy of it was compared.
-    fn of_a_copy(&self, moved: &Move) -> String {
+    pub(super) fn of_a_copy(&self, moved: &Move) -> String {
         let copy = moved.number.and_then(|number| self.compared_copy(number, Some(moved.step)));
         copy.map_or(String::new(), |copy| copy.text())
     }

@@ -1,7 +1,7 @@
 //! What calls demand, and what they leave open.
 
 use super::Advice;
-use crate::insn::Insn;
+use crate::insn::{Callee, Imm64, Insn};
 use crate::verifier::diagnose::Case;
 use crate::verifier::diagnose::words::{kind, words};
 use crate::verifier::log::KnownValue;
@@ -108,5 +108,81 @@ impl<'a> Case<'a, '_> {
             format!("{what} at {at} while the lock that was acquired at {} is held", lock.at),
             format!("call bpf_spin_unlock {remedy}"),
         ))
+    }
+
+    /// The instruction that asks for what this kernel does not have, where the message is about something
+    /// else: a call of a function of the kernel, or a callback.
+    pub(in super::super) fn foreign(&self) -> Option<u32> {
+        let insns = || {
+            let slots = 0..self.code.slots().len() as u32;
+            slots.filter_map(|at| Some((at, self.code.insn(at)?)))
+        };
+        let find = |wanted: &dyn Fn(Insn) -> bool| {
+            insns().find(|(_, insn)| wanted(*insn)).map(|(at, _)| at)
+        };
+        let first = self.first;
+        if first.starts_with("invalid kernel function call not eliminated") {
+            find(&|insn| matches!(insn, Insn::Call(Callee::Kfunc { id: 0, .. })))
+        } else if first.starts_with("BPF_CALL uses reserved") {
+            find(&|insn| matches!(insn, Insn::Call(Callee::Kfunc { .. })))
+        } else if ["func_info", "func info", "unrecognized bpf_ld_imm64"]
+            .iter()
+            .any(|told| first.contains(told))
+        {
+            // To an old kernel, a callback is a function that nobody calls.
+            let callback = Imm64::Func { offset: 0 };
+            let same = |value| std::mem::discriminant(&value) == std::mem::discriminant(&callback);
+            find(&|insn| matches!(insn, Insn::LoadImm64 { value, .. } if same(value)))
+        } else {
+            None
+        }
+    }
+
+    /// Advice for what this kernel does not have, and refuses in words about something else.
+    pub(super) fn foreign_call(&self) -> Option<Advice> {
+        let at = self.foreign()?;
+        Some(match self.code.insn(at)? {
+            Insn::Call(Callee::Kfunc { id: 0, .. }) => (
+                format!(
+                    "instruction {at} calls a function of the kernel that this kernel does not have: its BTF \
+                     id is 0"
+                ),
+                format!(
+                    "reach instruction {at} only where the function exists: in C, \
+                     if (bpf_ksym_exists(function))"
+                ),
+            ),
+            Insn::Call(_) => (
+                format!(
+                    "instruction {at} calls a function of the kernel, and this kernel does not let programs do \
+                     that: Linux 5.13 is the first that does"
+                ),
+                "use a helper in its place, or a newer kernel".into(),
+            ),
+            _ => {
+                let after = at..self.code.slots().len() as u32;
+                let call = after.clone().find_map(|call| Some((call, self.helper(call)?)));
+                match call.filter(|(_, helper)| helper.since >= (5, 13)) {
+                    Some((call, helper)) => (
+                        format!(
+                            "{} at {call} is a helper that this kernel does not have, nor does it know the \
+                             callback that instruction {at} passes to it",
+                            helper.name
+                        ),
+                        format!(
+                            "use a loop or helpers that this kernel has, or Linux {}.{} or later",
+                            helper.since.0, helper.since.1
+                        ),
+                    ),
+                    None => (
+                        format!(
+                            "instruction {at} takes the address of a function of the program, for a callback, \
+                             which this kernel does not know"
+                        ),
+                        "call the function directly, or use Linux 5.13 or later".into(),
+                    ),
+                }
+            }
+        })
     }
 }

@@ -10,7 +10,6 @@ mod register;
 mod stack;
 
 use super::Case;
-use super::words::words;
 use crate::insn::{Insn, Reg, Width};
 use crate::verifier::history::History;
 use crate::verifier::log::KnownValue;
@@ -76,7 +75,7 @@ impl<'a> Case<'a, '_> {
             ("uninit-register", Some(register)) => self.uninit(at?, register, history),
             ("null-not-checked", Some(register)) => self.null(at?, register, history),
             ("not-a-pointer", Some(register)) => self.no_pointer(at?, register, value, history),
-            ("stack-bounds" | "stack-uninit", _) => self.stack_access(at),
+            ("stack-bounds" | "stack-uninit", _) => self.stack_access(at, value, history),
             ("object-bounds" | "range", register) => self.bounds(at?, register?, value, history),
             ("packet-bounds", Some(register)) => self.packet(at?, register, value, history),
             ("ctx-access", Some(register)) => self.moved(at?, register, history),
@@ -84,18 +83,13 @@ impl<'a> Case<'a, '_> {
                 self.ended(at?, register, history).or_else(|| self.argument(at?, register, value))
             }
             ("pointer-arithmetic" | "pointer-leak", Some(register)) => {
-                let known = self.known.as_ref()?;
-                let what = words(value?);
-                if register == 10 {
-                    return None;
-                }
-                Some((format!("{} (r{register} is {what})", known.explanation()), known.remedy()))
+                self.arithmetic(at?, register, value)
             }
-            ("alignment", Some(register)) => self.aligned(at?, register),
+            ("alignment", Some(register)) => self.aligned(at?, register, history),
             ("locked-region", _) => self.locked(at?),
             ("complexity", _) => self.complexity(),
             ("reference", _) => self.reference(at),
-            ("helper-not-allowed", _) => self.helper_refused(at?),
+            ("helper-not-allowed", _) => self.foreign_call().or_else(|| self.helper_refused(at?)),
             ("return-value", _) => self.returned(at, value),
             ("loop", _) => self.turns(at?),
             _ => None,

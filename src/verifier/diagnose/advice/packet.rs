@@ -51,7 +51,7 @@ impl<'a> Case<'a, '_> {
             let slot = added.as_ref()?.at;
             return Some((
                 format!(
-                    "instruction {at} uses {} at r{register}, which may be {} bytes into the packet: the \
+                    "instruction {at} uses {} at r{register}, which may be up to {} bytes into the packet: the \
                      verifier follows no address in a packet farther than {FARTHEST} bytes, whatever it is \
                      compared with",
                     bytes(size),

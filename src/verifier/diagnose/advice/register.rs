@@ -3,6 +3,7 @@
 use super::Advice;
 use crate::insn::{Alu, Insn, Operand};
 use crate::verifier::diagnose::Case;
+use crate::verifier::diagnose::words::words;
 use crate::verifier::history::{self, Did, History, HistoryEvent};
 use crate::verifier::log::KnownValue;
 
@@ -247,5 +248,37 @@ impl<'a> Case<'a, '_> {
             _ => return None,
         };
         Some((format!("r{register} is {is}, and instruction {at} uses it as an address"), remedy))
+    }
+
+    /// Advice for an operation that would destroy or reveal a pointer.
+    pub(super) fn arithmetic(
+        &self,
+        at: u32,
+        register: u8,
+        value: Option<KnownValue>,
+    ) -> Option<Advice> {
+        let known = self.known.as_ref()?;
+        let what = words(value?);
+        if let Insn::Alu { dst, src: Operand::Reg(src), .. } = self.code.insn(at)?
+            && self.first.contains("subtract pointer from scalar")
+        {
+            let pointer = self.value(Some(src.number())).map_or("a pointer".into(), words);
+            return Some((
+                format!(
+                    "instruction {at} subtracts {src}, {pointer}, from {dst}, {what}: nothing useful can come \
+                     of that, since an address is no number"
+                ),
+                match src.number() {
+                    10 => {
+                        format!("remove instruction {at}, and compute with offsets to r10 instead")
+                    }
+                    _ => format!(
+                        "replace instruction {at} with: `{src} -= {dst}`, and use {src} after it"
+                    ),
+                },
+            ));
+        }
+        (register != 10)
+            .then(|| (format!("{} (r{register} is {what})", known.explanation()), known.remedy()))
     }
 }
