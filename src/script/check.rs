@@ -21,6 +21,8 @@ pub struct Checked {
     pub probes: Vec<CheckedProbe>,
     /// The types of its variables and maps.
     pub types: Types,
+    /// Why there are no probes at an attach point, where the script wants to be warned of that.
+    pub missing: Vec<String>,
 }
 
 /// A probe whose names and types are known.
@@ -53,7 +55,7 @@ pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked
         return Err(cursor.mistake(found.keyword.span, format!("{what} are not supported")));
     }
     let settings = Settings::of(&cursor, &script.config)?;
-    let mut events = vec![];
+    let (mut events, mut missing, mut count) = (vec![], vec![], 0);
     for probe in &script.probes {
         let mut found = vec![];
         for (point, event) in probe.points.iter().zip(self::events(&cursor, probe)?) {
@@ -62,8 +64,17 @@ pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked
                 Err(why) if settings.missing_probes == Missing::Error => {
                     return Err(cursor.mistake(point.span, why));
                 }
+                Err(why) if settings.missing_probes == Missing::Warn => missing.push(why),
                 Err(_) => {}
             }
+        }
+        count += found.len();
+        if count as u64 > settings.max_probes {
+            let what = format!(
+                "this script has more than {} probes; the setting max_probes is their limit",
+                settings.max_probes
+            );
+            return Err(cursor.mistake(probe.points[0].span, what));
         }
         events.push(found);
     }
@@ -81,5 +92,5 @@ pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked
         probes.iter_mut().map(|probe| (&*probe.events, &mut probe.probe)).collect(),
         count,
     )?;
-    Ok(Checked { settings, probes, types })
+    Ok(Checked { settings, probes, types, missing })
 }

@@ -4,10 +4,10 @@
 pub const MOST_FRAMES: usize = 127;
 
 /// The functions that are supported.
-pub const FUNCTIONS: [&str; 25] = [
+pub const FUNCTIONS: [&str; 26] = [
     "avg", "clear", "comm", "count", "delete", "exit", "has_key", "hist", "kstack", "len", "lhist",
     "max", "min", "nsecs", "pid", "print", "printf", "sizeof", "stats", "str", "strftime",
-    "strncmp", "sum", "time", "zero",
+    "strncmp", "sum", "tid", "time", "zero",
 ];
 
 /// The functions of bpftrace 0.27 that are not.
@@ -75,12 +75,13 @@ pub const UNSUPPORTED_FUNCTIONS: [&str; 60] = [
 ];
 
 /// The builtins that are supported.
-pub const BUILTINS: [&str; 19] = [
+pub const BUILTINS: [&str; 20] = [
     "args",
     "comm",
     "cpid",
     "cpu",
     "elapsed",
+    "func",
     "gid",
     "kstack",
     "ncpus",
@@ -98,11 +99,10 @@ pub const BUILTINS: [&str; 19] = [
 ];
 
 /// The builtins of bpftrace 0.27 that are not.
-pub const UNSUPPORTED_BUILTINS: [&str; 16] = [
+pub const UNSUPPORTED_BUILTINS: [&str; 15] = [
     "cgroup",
     "ctx",
     "curtask",
-    "func",
     "has_cpid",
     "jiffies",
     "numaid",

@@ -33,14 +33,35 @@ pub trait Host {
     /// The number of CPUs.
     fn cpus(&self) -> u32;
 
+    /// The PID namespace by which processes are numbered, if that is not the first one of the host.
+    fn namespace(&self) -> Option<Namespace>;
+
     /// The only process whose events are looked at, if there is one.
-    fn only_process(&self) -> Option<u32>;
+    fn only_process(&self) -> Option<OnlyProcess>;
 
     /// The process that was started with `-c`; 0 if there is none.
     fn child(&self) -> u32;
 
     /// When the run began: nanoseconds since boot.
     fn started(&self) -> u64;
+}
+
+/// A PID namespace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Namespace {
+    /// The device of its inode, in the kernel's own form.
+    pub device: u32,
+    /// Its inode.
+    pub inode: u32,
+}
+
+/// A process, by its number in a PID namespace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OnlyProcess {
+    /// Its number there.
+    pub pid: u32,
+    /// The namespace, if it is not the first one of the host.
+    pub namespace: Option<Namespace>,
 }
 
 /// A field of a tracepoint's record.

@@ -79,6 +79,14 @@ impl Event {
         }
     }
 
+    /// The function of the kernel that is probed.
+    pub fn function(&self) -> Option<&str> {
+        match self {
+            Event::Kprobe { function, .. } | Event::Kretprobe { function, .. } => Some(function),
+            _ => None,
+        }
+    }
+
     /// What an attach point means.
     pub(super) fn of(cursor: &Cursor, point: &AttachPoint) -> Read<Event> {
         let wrong = |what: String| cursor.mistake(point.span, what);

@@ -52,8 +52,8 @@ impl Default for Settings {
     }
 }
 
-/// Settings of bpftrace 0.27 that have no meaning here: nothing to which they apply.
-const IGNORED: [&str; 12] = [
+/// Settings of bpftrace 0.27 that change nothing here: what they apply to is not supported.
+pub const IGNORED: [&str; 12] = [
     "cache_user_symbols",
     "cpp_demangle",
     "lazy_symbolication",
@@ -68,8 +68,12 @@ const IGNORED: [&str; 12] = [
     "unstable_import",
 ];
 
+/// The licences with which the kernel lets a program use all helper functions.
+const LICENSES: [&str; 6] =
+    ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"];
+
 /// The settings that are known.
-const KNOWN: [&str; 9] = [
+pub const KNOWN: [&str; 9] = [
     "max_map_keys",
     "max_strlen",
     "max_probes",
@@ -138,6 +142,9 @@ impl Settings {
                     return Err(expected("a string"));
                 };
                 match key {
+                    "license" if !LICENSES.contains(&&**text) => {
+                        return Err(expected(&format!("one of {}", LICENSES.join(", "))));
+                    }
                     "license" => self.license.clone_from(text),
                     _ => self.str_trunc_trailer.clone_from(text),
                 }

@@ -260,7 +260,8 @@ impl Aggregate {
         }
     }
 
-    /// Whether each CPU has a value of its own: extremes cannot be changed by one atomic operation.
+    /// Whether each CPU has a part of the value for itself: extremes cannot be changed by one atomic
+    /// operation.
     pub fn is_per_cpu(self) -> bool {
         matches!(self, Aggregate::Min(_) | Aggregate::Max(_))
     }

@@ -8,9 +8,9 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::error::Error;
 use crate::host::registers;
-use crate::host::{names, refusal};
+use crate::host::{PidNamespace, Process, names, refusal};
 use crate::script::Host;
-use crate::script::host::{Field, FieldForm};
+use crate::script::host::{Field, FieldForm, Namespace, OnlyProcess};
 use crate::script::probes::Event;
 use crate::sys::tracefs::{FormatField, RecordFormat};
 use crate::sys::{Tracefs, cpu};
@@ -20,7 +20,8 @@ pub struct TracedHost {
     tracefs: Option<Tracefs>,
     formats: RefCell<HashMap<(String, String), Result<RecordFormat, String>>>,
     cpus: u32,
-    only_process: Option<u32>,
+    namespace: Option<Namespace>,
+    only_process: Option<OnlyProcess>,
     child: u32,
     started: u64,
 }
@@ -30,12 +31,18 @@ impl TracedHost {
     /// the run, 0 for none.
     ///
     /// # Errors
-    /// The number of CPUs is not known.
+    /// There is no such process, or the number of CPUs is not known.
     pub fn new(only_process: Option<u32>, child: u32) -> Result<TracedHost, Error> {
         let started = boot_time()?.as_nanos() as u64;
         let cpus = cpu::possible().map_err(|error| refusal::file(&error))? as u32;
         let tracefs = Tracefs::find();
-        Ok(TracedHost { tracefs, formats: RefCell::default(), cpus, only_process, child, started })
+        let namespace = PidNamespace::own().map(namespace);
+        let only_process = only_process.map(Process::find).transpose()?.map(|found| OnlyProcess {
+            pid: found.own_pid,
+            namespace: found.namespace.map(self::namespace),
+        });
+        let formats = RefCell::default();
+        Ok(TracedHost { tracefs, formats, cpus, namespace, only_process, child, started })
     }
 
     /// The tracepoints that match a pattern.
@@ -128,7 +135,11 @@ impl Host for TracedHost {
         self.cpus
     }
 
-    fn only_process(&self) -> Option<u32> {
+    fn namespace(&self) -> Option<Namespace> {
+        self.namespace
+    }
+
+    fn only_process(&self) -> Option<OnlyProcess> {
         self.only_process
     }
 
@@ -139,6 +150,10 @@ impl Host for TracedHost {
     fn started(&self) -> u64 {
         self.started
     }
+}
+
+fn namespace(PidNamespace { device, inode }: PidNamespace) -> Namespace {
+    Namespace { device, inode }
 }
 
 /// The time since boot, that of a sleeping host included.

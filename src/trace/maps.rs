@@ -13,7 +13,7 @@ use crate::script::types::{Aggregate, Type};
 use crate::sys::map::{Entries, Update};
 use crate::sys::{Map, SysError};
 
-/// The values of a key: one, or one of each CPU.
+/// The values of a key: one, or of extremes one of each CPU.
 type Values = Vec<Vec<u64>>;
 
 /// A map of a script.
@@ -44,14 +44,29 @@ impl<'a> TracedMap<'a> {
         self.held.keyed == Some(true)
     }
 
+    /// The values in an element: of extremes those of each CPU.
+    fn parts(&self, value: Vec<u64>) -> Values {
+        match self.aggregate() {
+            Some(aggregate) if aggregate.is_per_cpu() => {
+                value.chunks(aggregate.words()).map(<[u64]>::to_vec).collect()
+            }
+            _ => vec![value],
+        }
+    }
+
+    /// Whether a clear only remembers what there was. It cannot where an element may be replaced by a new
+    /// one that begins at zero: the script deletes some, or the kernel does.
+    fn remembers(&self) -> bool {
+        let replaced = self.held.deleted
+            || matches!(&self.held.declared, Some((kind, _)) if kind.contains("lru"));
+        self.aggregate().is_some_and(|aggregate| !aggregate.is_per_cpu()) && !replaced
+    }
+
     /// What is in the kernel's map now.
     fn read_kernel(&self) -> Result<HashMap<Vec<u8>, Values>, Error> {
         let mut entries = Entries::new();
         self.map.read_all(&mut entries).map_err(|error| unreadable(&error))?;
-        let entry = |(key, value): (&[u8], &[u8])| {
-            let values = self.map.cpu_values(value).map(words).collect();
-            (key.to_vec(), values)
-        };
+        let entry = |(key, value): (&[u8], &[u8])| (key.to_vec(), self.parts(words(value)));
         Ok(entries.iter().map(entry).collect())
     }
 
@@ -88,9 +103,6 @@ impl<'a> TracedMap<'a> {
     /// What was counted since the last clear.
     fn since_clear(&self, aggregate: Aggregate, key: &[u8], values: &Values) -> Values {
         let Some(base) = self.base.get(key) else { return values.clone() };
-        if aggregate.is_per_cpu() {
-            return values.clone();
-        }
         let difference = |(now, before): (&Vec<u64>, &Vec<u64>)| -> Vec<u64> {
             let words = now.iter().zip(before);
             // The last word of a sum says that there is one.
@@ -113,16 +125,16 @@ impl<'a> TracedMap<'a> {
         if !just_printed {
             self.last = self.read_kernel()?;
         }
-        match self.aggregate() {
-            Some(aggregate) if !aggregate.is_per_cpu() => {
-                self.base = std::mem::take(&mut self.last)
-            }
-            _ if self.keyed() => {
-                for key in self.last.keys() {
-                    self.map.delete(key).map_err(|error| unreadable(&error))?;
-                }
-            }
-            _ => self.write_zeros(&[0; 4])?,
+        if self.remembers() {
+            self.evict_idle()?;
+            self.base = std::mem::take(&mut self.last);
+            return Ok(());
+        }
+        if !self.keyed() {
+            return self.write_zeros(&[0; 4]);
+        }
+        for key in self.last.keys() {
+            self.map.delete(key).map_err(|error| unreadable(&error))?;
         }
         Ok(())
     }
@@ -133,7 +145,7 @@ impl<'a> TracedMap<'a> {
             self.last = self.read_kernel()?;
         }
         match self.aggregate() {
-            Some(aggregate) if !aggregate.is_per_cpu() => {
+            _ if self.remembers() => {
                 self.zeroed = self.last.keys().cloned().collect();
                 self.base = std::mem::take(&mut self.last);
             }
@@ -149,6 +161,20 @@ impl<'a> TracedMap<'a> {
                         .map_err(|error| unreadable(&error))?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Once the map is half full, removes what counted nothing since the last clear: it would stay for ever.
+    fn evict_idle(&mut self) -> Result<(), Error> {
+        if !self.keyed() || self.last.len() <= self.map.spec().max_entries as usize / 2 {
+            return Ok(());
+        }
+        let idle = |(key, values): &(&Vec<u8>, &Values)| self.base.get(*key) == Some(values);
+        let idle: Vec<_> = self.last.iter().filter(idle).map(|(key, _)| key.clone()).collect();
+        for key in idle {
+            self.map.delete(&key).map_err(|error| unreadable(&error))?;
+            self.last.remove(&key);
         }
         Ok(())
     }

@@ -254,8 +254,6 @@ pub fn spec(plan: &MapPlan) -> MapSpec {
         MapKind::PercpuArray => MapType::PercpuArray,
         MapKind::Hash => MapType::Hash,
         MapKind::LruHash => MapType::LruHash,
-        MapKind::PercpuHash => MapType::PercpuHash,
-        MapKind::LruPercpuHash => MapType::LruPercpuHash,
         MapKind::Ringbuf => MapType::Ringbuf,
     };
     MapSpec::new(&plan.name, kind, plan.key as u32, plan.value as u32, plan.entries as u32)

@@ -1,6 +1,6 @@
 //! Names and types, without a kernel.
 
-use rawbpf::script::host::{Field, FieldForm};
+use rawbpf::script::host::{Field, FieldForm, Namespace, OnlyProcess};
 use rawbpf::script::probes::Event;
 use rawbpf::script::{Checked, Host, check};
 
@@ -37,7 +37,11 @@ impl Host for Fields {
         2
     }
 
-    fn only_process(&self) -> Option<u32> {
+    fn namespace(&self) -> Option<Namespace> {
+        None
+    }
+
+    fn only_process(&self) -> Option<OnlyProcess> {
         None
     }
 

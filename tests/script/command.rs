@@ -321,3 +321,80 @@ fn lines_of_json_are_as_their_page_says() {
         "{lines}"
     );
 }
+
+/// What a script prints before its maps.
+fn printed(text: &str) -> String {
+    let output = trace(&["-q", "-e", text]);
+    assert_eq!((output.status.code(), err(&output).as_str()), (Some(0), ""), "{text}");
+    out(&output).split("\n\n\n").next().unwrap().to_owned()
+}
+
+#[test]
+#[ignore = "needs root"]
+fn what_is_counted_can_be_read_in_a_probe() {
+    let text = "begin { @a = min(-5); @a = min(3); @b[1] = max((uint64)7); @b[1] = max((uint64)9);
+        @c = count(); @s = sum(-4); @v = avg(6); @v = avg(-3); if (@b[1] > 8 && @a < 0) {
+        printf(\"%d %d %d %d %d %d\\n\", (int64)@a, (int64)@b[1], (int64)@c, (int64)@s, (int64)@v, (int64)@b[2]); }
+        exit(); }";
+    assert_eq!(printed(text), "-5 9 1 -4 1 0");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_map_that_is_cleared_again_and_again_never_fills_up() {
+    let text = "config = { max_map_keys = 8; } begin { @n = 0; } interval:ms:5 {
+        @n++; @c[@n] = count(); print(@c); clear(@c); if (@n == 40) { exit(); } }";
+    let all: Vec<_> = (1..=40).map(|n| format!("@c[{n}]: 1")).collect();
+    assert_eq!(printed(text), all.join("\n"));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn an_element_that_is_deleted_begins_at_zero_again() {
+    let text = "begin { @n = 0; } interval:ms:5 { @n++; @c[1] = count(); @c[1] = count();
+        if (@n > 1) { delete(@c, 1); } @c[1] = count(); print(@c); clear(@c); if (@n == 3) { exit(); } }";
+    assert_eq!(printed(text), "@c[1]: 3\n@c[1]: 1\n@c[1]: 1");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn processes_have_the_numbers_of_the_namespace() {
+    let text = "begin { printf(\"%d %d %d\\n\", pid, tid, pid(init) > 1); exit(); }";
+    let output = Command::new("unshare")
+        .args(["--pid", "--fork", "--mount-proc", RAWBPF, "trace", "-q", "-p", "1", "-e", text])
+        .output()
+        .unwrap();
+    assert_eq!(out(&output), "1 1 1\n\n\n", "{}", err(&output));
+    let nobody = trace(&["-p", "4194000", "-e", "begin { }"]);
+    assert_eq!(nobody.status.code(), Some(2), "{}", err(&nobody));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn too_many_probes_are_refused_and_missing_ones_may_be() {
+    let text = "config = { max_probes = 2; } tracepoint:block:block_rq_i*, begin { }";
+    assert!(err(&trace(&["-e", text])).contains("this script has more than 2 probes"));
+    let missing = |how: &str| {
+        trace(&[
+            "-q",
+            "-e",
+            &format!(
+                "config = {{ missing_probes = {how}; }} tracepoint:no:no, begin {{ exit(); }}"
+            ),
+        ])
+    };
+    assert_eq!(missing("error").status.code(), Some(1));
+    assert!(err(&missing("warn")).starts_with("trace: warning: "), "{}", err(&missing("warn")));
+    assert_eq!((err(&missing("ignore")).as_str(), missing("ignore").status.code()), ("", Some(0)));
+}
+
+#[test]
+#[ignore = "needs root and a kernel without kprobes"]
+fn without_kprobes_a_script_is_refused_with_what_there_is() {
+    if fs::exists("/sys/bus/event_source/devices/kprobe").unwrap() {
+        return;
+    }
+    let output = trace(&["-e", "kprobe:vfs_read { @ = count(); }"]);
+    assert_eq!(output.status.code(), Some(77));
+    assert!(err(&output).contains("tracepoint and rawtracepoint probes"), "{}", err(&output));
+}

@@ -89,6 +89,9 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         None => {}
     }
     let Ready { checked, lowered } = script.ready(&host)?;
+    if !options.no_warnings {
+        checked.missing.iter().for_each(|missing| say!("trace: warning: {missing}"));
+    }
     let signal =
         StopSignal::new().map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;
     let stdout = io::stdout();

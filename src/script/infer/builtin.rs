@@ -43,6 +43,16 @@ impl Infer<'_> {
                 let longest = self.events.iter().map(|event| event.type_name().len()).max();
                 Type::Text(longest.unwrap_or_default() + 1)
             }
+            "func" => {
+                self.only_at(
+                    name,
+                    span,
+                    |event| event.function().is_some(),
+                    "kprobe and kretprobe probes",
+                )?;
+                let longest = self.events.iter().filter_map(Event::function).map(str::len).max();
+                Type::Text(longest.unwrap_or_default() + 1)
+            }
             "kstack" => Type::Stack(MOST_FRAMES, self.settings.stack_mode),
             "retval" => self.only_at(
                 name,

@@ -117,8 +117,12 @@ impl Infer<'_> {
             "delete" | "str" => (1, 2),
             "has_key" | "strftime" => (2, 2),
             "strncmp" => (3, 3),
-            "exit" | "time" | "nsecs" | "pid" => (0, 1),
+            "exit" | "time" | "nsecs" | "pid" | "tid" => (0, 1),
             "kstack" => (0, 2),
+            "comm" if given > 0 => {
+                return self
+                    .mistake(span, "the name of another process, comm(PID), is not supported");
+            }
             "comm" => (0, 0),
             other => {
                 // `pid()` is `pid`.
@@ -199,7 +203,7 @@ impl Infer<'_> {
             "nsecs" => self
                 .mode(arguments, &["monotonic", "boot", "tai", "sw_tai"], span)
                 .map(|_| Type::UINT64),
-            "pid" => self.mode(arguments, &["curr_ns", "init"], span).map(|_| Type::UINT32),
+            "pid" | "tid" => self.mode(arguments, &["curr_ns", "init"], span).map(|_| Type::UINT32),
             "kstack" => self.stack(arguments, span),
             _ => Ok(Type::Text(16)),
         }
@@ -316,7 +320,8 @@ impl Infer<'_> {
             }
             _ => return self.mistake(span, format!("{function}() takes a map and a key")),
         };
-        self.use_map(&map, key)?;
+        let index = self.use_map(&map, key)?;
+        self.types.maps[index].deleted |= function == "delete";
         Ok(Type::Bool)
     }
 

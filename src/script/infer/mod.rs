@@ -26,6 +26,8 @@ pub struct MapUse {
     pub key: Type,
     /// The type of its values.
     pub value: Type,
+    /// Whether the script deletes elements of it.
+    pub deleted: bool,
     /// Its kind and its number of elements, if it is declared.
     pub declared: Option<(String, u64)>,
 }
@@ -157,6 +159,7 @@ impl Infer<'_> {
             keyed: None,
             key: Type::Unknown,
             value: Type::Unknown,
+            deleted: false,
             declared: None,
         });
         index

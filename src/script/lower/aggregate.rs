@@ -1,7 +1,8 @@
 //! What `count()`, `sum()`, `hist()` and their like do to a map's value.
 
 use super::{Lower, MapRef};
-use crate::insn::Cond::{Eq, Ge, Gt, Le, Lt, Sge, Sle, Slt};
+use crate::insn::Cond::{self, Eq, Ge, Gt, Le, Lt, Sge, Sle, Slt};
+use crate::insn::helper::GET_SMP_PROCESSOR_ID;
 use crate::insn::{r0, r1, r2, r3, r8, u64_at};
 use crate::script::ast::{Argument, Expr, Span};
 use crate::script::cursor::Read;
@@ -29,10 +30,6 @@ impl Lower<'_> {
         }
         match key {
             Some(key) => self.lookup_or_insert(map, key, &full),
-            None if aggregate.is_per_cpu() => {
-                let index = self.spot(1);
-                self.a.lookup_first(map, index.at(0), &full);
-            }
             None => self.a.load_map_value(r0, map, 0),
         }
         match aggregate {
@@ -51,6 +48,7 @@ impl Lower<'_> {
             }
             Aggregate::Min(signed) | Aggregate::Max(signed) => {
                 let less = matches!(aggregate, Aggregate::Min(_));
+                self.own_part();
                 self.extreme(less, signed);
             }
             Aggregate::Histogram(bits) => self.histogram(bits),
@@ -66,19 +64,49 @@ impl Lower<'_> {
         Ok(())
     }
 
+    /// `r0 = ` this CPU's part of the extremes at r0.
+    fn own_part(&mut self) {
+        let mark = self.mark();
+        let kept = self.spot(1);
+        self.a.store(u64_at(kept.word(0)), r0);
+        self.a.call(GET_SMP_PROCESSOR_ID);
+        self.a.mov(r1, r0);
+        self.a.load(r0, u64_at(kept.word(0)));
+        let known = self.a.label();
+        // The verifier does not know how many there are.
+        self.a.jump_if(r1, Lt, self.host.cpus() as i32, &known);
+        self.a.mov(r1, 0);
+        self.a.place(known);
+        self.a.lsh(r1, 4);
+        self.a.add(r0, r1);
+        self.release(mark);
+    }
+
+    /// `r8 = ` the least or the greatest of all CPUs' extremes at r0; it stays what it is if there is none.
+    pub(super) fn least_or_greatest(&mut self, less: bool, signed: bool) {
+        // r2 says whether r8 is one already.
+        self.a.mov(r2, 0);
+        for cpu in 0..self.host.cpus() as i32 {
+            let (next, take) = (self.a.label(), self.a.label());
+            self.a.load(r1, u64_at(r0 + (16 * cpu + 8)));
+            self.a.jump_if(r1, Eq, 0, &next);
+            self.a.load(r1, u64_at(r0 + 16 * cpu));
+            self.a.jump_if(r2, Eq, 0, &take);
+            self.a.jump_if(r1, stays(less, signed), r8, &next);
+            self.a.place(take);
+            self.a.mov(r8, r1);
+            self.a.mov(r2, 1);
+            self.a.place(next);
+        }
+    }
+
     /// Keeps r8 in this CPU's value at r0 if it is less, or greater, than what is there.
     fn extreme(&mut self, less: bool, signed: bool) {
         let (keep, done) = (self.a.label(), self.a.label());
         self.a.load(r1, u64_at(r0 + 8));
         self.a.jump_if(r1, Eq, 0, &keep);
         self.a.load(r1, u64_at(r0 + 0));
-        let stays = match (less, signed) {
-            (true, true) => Sge,
-            (true, false) => Ge,
-            (false, true) => Sle,
-            (false, false) => Le,
-        };
-        self.a.jump_if(r8, stays, r1, &done);
+        self.a.jump_if(r8, stays(less, signed), r1, &done);
         self.a.place(keep);
         self.a.store(u64_at(r0 + 0), r8);
         self.a.store(u64_at(r0 + 8), 1);
@@ -148,5 +176,15 @@ impl Lower<'_> {
         self.a.add(r0, r3);
         self.a.mov(r1, 1);
         self.a.lock_add(u64_at(r0 + 0), r1);
+    }
+}
+
+/// When a number does not take the place of another one.
+fn stays(less: bool, signed: bool) -> Cond {
+    match (less, signed) {
+        (true, true) => Sge,
+        (true, false) => Ge,
+        (false, true) => Sle,
+        (false, false) => Le,
     }
 }

@@ -20,7 +20,13 @@ impl Lower<'_> {
                 Ok(())
             }
             "nsecs" => self.clock(arguments, expr.span),
-            "pid" => self.builtin("pid", expr.span),
+            "pid" | "tid" => {
+                let first = matches!(arguments, [Argument::Value(Expr { kind: ExprKind::Name(mode), .. })]
+                    if mode == "init");
+                let namespace = if first { None } else { self.host.namespace() };
+                self.task_number(name, namespace);
+                Ok(())
+            }
             "strncmp" => self.compare_start(arguments),
             _ => self.mistake(expr.span, format!("{name}() is not supported here")),
         }

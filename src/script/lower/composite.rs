@@ -181,6 +181,11 @@ impl Lower<'_> {
                     self.literal(probe.as_bytes(), words, spot);
                     Ok(())
                 }
+                "func" => {
+                    let function = self.events[0].function().unwrap_or_default();
+                    self.literal(function.as_bytes(), words, spot);
+                    Ok(())
+                }
                 _ => {
                     self.literal(self.events[0].type_name().as_bytes(), words, spot);
                     Ok(())

@@ -57,10 +57,7 @@ impl Lower<'_> {
         let (value, keyed) = (held.value.clone(), key.is_some());
         match key {
             Some(key) => self.lookup(name, key)?,
-            None => match &value {
-                Type::Aggregate(aggregate) if aggregate.is_per_cpu() => {}
-                _ => self.a.load_map_value(r0, map, 0),
-            },
+            None => self.a.load_map_value(r0, map, 0),
         }
         let missing = self.a.label();
         self.a.mov(r8, 0);
@@ -68,12 +65,8 @@ impl Lower<'_> {
             self.a.jump_if(r0, Eq, 0, &missing);
         }
         match &value {
-            Type::Aggregate(Aggregate::Min(_) | Aggregate::Max(_)) => {
-                return self.mistake(
-                    name.span,
-                    "min() and max() cannot be read in a probe: each CPU has its own",
-                );
-            }
+            Type::Aggregate(Aggregate::Min(signed)) => self.least_or_greatest(true, *signed),
+            Type::Aggregate(Aggregate::Max(signed)) => self.least_or_greatest(false, *signed),
             Type::Aggregate(Aggregate::Average(signed)) => self.average(*signed, &missing),
             Type::Aggregate(_) => self.a.load(r8, u64_at(r0 + 0)),
             _ => self.a.load(r8, u64_at(r0 + if keyed { 0 } else { 8 })),

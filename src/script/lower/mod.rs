@@ -15,7 +15,7 @@
 //! | `count()` | the count |
 //! | `sum()` | the sum, and 1 |
 //! | `avg()`, `stats()` | the sum, the count |
-//! | `min()`, `max()` | the extreme of a CPU, and 1 |
+//! | `min()`, `max()` | for each CPU its extreme, and 1 |
 //! | `hist()`, `lhist()` | a counter for each range: the first is that of the numbers below all others |
 
 mod action;
@@ -64,8 +64,6 @@ pub enum MapKind {
     PercpuArray,
     Hash,
     LruHash,
-    PercpuHash,
-    LruPercpuHash,
     Ringbuf,
 }
 
@@ -113,7 +111,8 @@ pub struct Lowered {
 pub fn lower(checked: &Checked, file: &str, text: &str, host: &dyn Host) -> Read<Lowered> {
     let cursor = Cursor::new(text);
     let source = Arc::new(Text::new(file, text));
-    let mut lowered = Lowered { maps: maps(checked), programs: vec![], actions: vec![] };
+    let mut lowered =
+        Lowered { maps: maps(checked, host.cpus() as usize), programs: vec![], actions: vec![] };
     let lines: Vec<usize> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
     for (index, CheckedProbe { events, probe, variables }) in checked.probes.iter().enumerate() {
         // Where events differ in what the program reads, each has a program of its own.
@@ -170,7 +169,11 @@ pub fn lower(checked: &Checked, file: &str, text: &str, host: &dyn Host) -> Read
 }
 
 /// The maps that all scripts have, and those of this one.
-fn maps(checked: &Checked) -> Vec<MapPlan> {
+fn maps(checked: &Checked, cpus: usize) -> Vec<MapPlan> {
+    let words = |map: &MapUse| match &map.value {
+        Type::Aggregate(aggregate) if aggregate.is_per_cpu() => cpus * aggregate.words(),
+        of => of.words(),
+    };
     let plan = |name: &str, kind, key, value, entries| MapPlan {
         name: name.into(),
         kind,
@@ -179,8 +182,7 @@ fn maps(checked: &Checked) -> Vec<MapPlan> {
         entries,
     };
     let pages = checked.settings.perf_rb_pages.unwrap_or(64).next_power_of_two();
-    let values =
-        checked.types.maps.iter().map(|map| 8 * map.value.words()).max().unwrap_or_default();
+    let values = checked.types.maps.iter().map(|map| 8 * words(map)).max().unwrap_or_default();
     let mut maps = vec![
         plan("events", MapKind::Ringbuf, 0, 0, pages * 4096),
         plan("actions", MapKind::Ringbuf, 0, 0, 64 * 4096),
@@ -189,22 +191,17 @@ fn maps(checked: &Checked) -> Vec<MapPlan> {
         plan("zeros", MapKind::Array, 4, values.max(1024), 1),
     ];
     for map in &checked.types.maps {
-        let words = map.value.words();
-        let per_cpu = matches!(&map.value, Type::Aggregate(aggregate) if aggregate.is_per_cpu());
+        let words = words(map);
         let name = if map.name.is_empty() { "at" } else { &map.name };
         if map.keyed != Some(true) {
-            let kind = if per_cpu { MapKind::PercpuArray } else { MapKind::Array };
             let flag = usize::from(!matches!(map.value, Type::Aggregate(_)));
-            maps.push(plan(name, kind, 4, 8 * (words + flag), 1));
+            maps.push(plan(name, MapKind::Array, 4, 8 * (words + flag), 1));
             continue;
         }
         let declared = map.declared.as_ref().map(|(kind, _)| &**kind);
-        let lru = matches!(declared, Some("lruhash" | "percpulruhash"));
-        let kind = match (per_cpu, lru) {
-            (false, false) => MapKind::Hash,
-            (false, true) => MapKind::LruHash,
-            (true, false) => MapKind::PercpuHash,
-            (true, true) => MapKind::LruPercpuHash,
+        let kind = match declared {
+            Some("lruhash" | "percpulruhash") => MapKind::LruHash,
+            _ => MapKind::Hash,
         };
         let entries =
             map.declared.as_ref().map_or(checked.settings.max_map_keys, |(_, entries)| *entries);
@@ -276,7 +273,7 @@ fn depends_on_event(probe: &Probe) -> bool {
     let mut found = false;
     let mut look = |expr: &Expr| {
         if let ExprKind::Name(name) = &expr.kind {
-            found |= matches!(&**name, "args" | "probe" | "probetype" | "retval")
+            found |= matches!(&**name, "args" | "probe" | "probetype" | "func" | "retval")
                 || name.starts_with("arg") && name != "args";
         }
     };

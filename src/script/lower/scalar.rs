@@ -5,13 +5,13 @@ use super::action::WarningKind;
 use super::condition::{condition, small};
 use crate::insn::Cond::{Eq, Ne};
 use crate::insn::helper::{
-    GET_CURRENT_PID_TGID, GET_CURRENT_UID_GID, GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID,
-    KTIME_GET_BOOT_NS, KTIME_GET_NS, KTIME_GET_TAI_NS,
+    GET_CURRENT_PID_TGID, GET_CURRENT_UID_GID, GET_NS_CURRENT_PID_TGID, GET_PRANDOM_U32,
+    GET_SMP_PROCESSOR_ID, KTIME_GET_BOOT_NS, KTIME_GET_NS, KTIME_GET_TAI_NS,
 };
-use crate::insn::{Alu, R, r0, r1, r6, r8, u8_at, u16_at, u32_at, u64_at, w0, w8};
+use crate::insn::{Alu, R, r0, r1, r3, r6, r8, u8_at, u16_at, u32_at, u64_at, w0, w1, w2, w4, w8};
 use crate::script::ast::{Argument, Binary, Expr, ExprKind, Place, Span, Unary};
 use crate::script::cursor::Read;
-use crate::script::host::FieldForm;
+use crate::script::host::{FieldForm, Namespace};
 use crate::script::types::{Int, Type};
 
 impl Lower<'_> {
@@ -280,17 +280,44 @@ impl Lower<'_> {
         Ok(())
     }
 
+    /// `r8 = ` the `pid` or the `tid` of the task in a PID namespace.
+    pub(super) fn task_number(&mut self, name: &str, namespace: Option<Namespace>) {
+        self.task_numbers(namespace);
+        match name {
+            "pid" => {
+                self.a.mov(r8, r0);
+                self.a.rsh(r8, 32);
+            }
+            _ => self.a.mov(w8, w0),
+        }
+    }
+
+    /// `r0 = ` the process and the thread that run, in the high and the low half, as a PID namespace numbers
+    /// them; 0 if it does not.
+    pub(super) fn task_numbers(&mut self, namespace: Option<Namespace>) {
+        let Some(Namespace { device, inode }) = namespace else {
+            return self.a.call(GET_CURRENT_PID_TGID);
+        };
+        let mark = self.mark();
+        let numbers = self.spot(1);
+        self.a.mov(w1, device as i32);
+        self.a.mov(w2, inode as i32);
+        self.a.load_address(r3, numbers.at(0));
+        self.a.mov(w4, 8);
+        // It clears the place if it fails.
+        self.a.call(GET_NS_CURRENT_PID_TGID);
+        self.a.load(r0, u32_at(numbers.at(4)));
+        self.a.load(r1, u32_at(numbers.at(0)));
+        self.a.lsh(r0, 32);
+        self.a.or(r0, r1);
+        self.release(mark);
+    }
+
     pub(super) fn builtin(&mut self, name: &str, span: Span) -> Read<()> {
         match name {
             "pid" | "tid" => {
-                self.a.call(GET_CURRENT_PID_TGID);
-                match name {
-                    "pid" => {
-                        self.a.mov(r8, r0);
-                        self.a.rsh(r8, 32);
-                    }
-                    _ => self.a.mov(w8, w0),
-                }
+                let namespace = self.host.namespace();
+                self.task_number(name, namespace);
             }
             "uid" | "gid" => {
                 self.a.call(GET_CURRENT_UID_GID);

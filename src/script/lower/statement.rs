@@ -7,7 +7,6 @@ use super::places::SCRATCH;
 use super::spot::Spot;
 use super::{Loop, Lower};
 use crate::insn::Cond::{Lt, Ne, Slt};
-use crate::insn::helper::GET_CURRENT_PID_TGID;
 use crate::insn::{Label, Program, fp, r0, r1, r2, r6, r7, r8, u64_at, w0};
 use crate::script::ast::{
     Block, Expr, ExprKind, Iterated, Place, Probe, Span, Statement, StatementKind, Variable,
@@ -40,9 +39,9 @@ impl Lower<'_> {
         if let Some(process) = self.host.only_process()
             && !self.events.iter().any(everywhere)
         {
-            self.a.call(GET_CURRENT_PID_TGID);
+            self.task_numbers(process.namespace);
             self.a.rsh(r0, 32);
-            self.constant(r1, process.into());
+            self.constant(r1, process.pid.into());
             self.a.jump_if(r0, Ne, r1, &out);
         }
         self.loops.push(Loop { next: self.a.label(), end: out });
