@@ -19,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
     let maps = object.maps(btf.as_mut()).unwrap_or_default();
     let notes = Notes::new(&object, btf.as_ref());
     let functions = object.functions();
-    let names = maps.iter().map(|map| map.name).chain(object.variables().map(|(name, ..)| name));
+    let names = maps.iter().map(|map| map.definition.name).chain(object.variables().map(|(name, ..)| name));
     let mut linker = Linker::new(&object, &notes, &functions, names);
     for (index, function) in functions.iter().enumerate() {
         for slot in 0..function.bytes.len() / 8 {

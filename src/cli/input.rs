@@ -4,13 +4,56 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use clap::Args;
+
 use super::stop::Stop;
+use super::streams;
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::source::{self, Collection};
 
 /// A text of the largest program that the kernel takes is half of this.
 const LARGEST: u64 = 64 << 20;
+
+/// What the command line says of the maps of a file.
+#[derive(Args, Clone, Debug, Default)]
+pub struct MapOptions {
+    /// Make the map NAME with N entries, where a loader would set them
+    #[arg(long, value_name = "NAME=N", value_parser = map_entries)]
+    pub map_entries: Vec<(String, u32)>,
+}
+
+fn map_entries(text: &str) -> Result<(String, u32), String> {
+    let (name, entries) =
+        text.split_once('=').ok_or("it must be the map's name, = and a number")?;
+    let entries = entries.parse().map_err(|_| "the number must be whole, from 0 to 4294967295")?;
+    Ok((name.to_owned(), entries))
+}
+
+impl MapOptions {
+    /// Gives the maps the sizes that the command line says, and reports what a loader would do otherwise.
+    ///
+    /// # Errors
+    /// The file has no map of a name.
+    pub fn apply(&self, file: &Path, text: &mut Collection) -> Result<(), Error> {
+        for (name, entries) in &self.map_entries {
+            let found = text.maps.iter_mut().find(|map| map.name == *name);
+            let Some(map) = found else {
+                let names: Vec<_> = text.maps.iter().map(|map| map.name.as_str()).collect();
+                let what = format!("--map-entries: {} has no map {name:?}", shown(file));
+                return Err(Error::usage(what).hint(match &names[..] {
+                    [] => "it has no maps".into(),
+                    names => format!("its maps: {}", names.join(", ")),
+                }));
+            };
+            map.max_entries = *entries;
+        }
+        for note in &text.notes {
+            streams::say(&format!("note: {note}\n"));
+        }
+        Ok(())
+    }
+}
 
 /// Reads the text at `path`.
 ///

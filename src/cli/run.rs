@@ -16,10 +16,10 @@ use crate::error::Error;
 use crate::export::json::{self, Returned};
 use crate::host::{Attach, KernelTypes};
 use crate::insn::Endian;
-use crate::run::{Plan, create, load_alone};
+use crate::run::{Plan, create, fill, load_alone};
 use crate::source::{Collection, ProgramKind, resolved};
 use crate::sys::prog::{self, TestRun};
-use crate::sys::{Errno, Map, ProgramType, SysError};
+use crate::sys::{Errno, Prog, ProgramType, SysError};
 use crate::tools::programs::{Programs, elements};
 use crate::tools::{describe, now};
 use crate::view::dump::Format;
@@ -40,6 +40,9 @@ pub struct Options {
     /// arguments, 8 bytes each [default: zeros]
     #[arg(long, value_name = "HEX", value_parser = bytes)]
     ctx: Option<HexBytes>,
+
+    #[command(flatten)]
+    maps: input::MapOptions,
 
     /// Run it N times and print the average time
     #[arg(long, value_name = "N", value_parser = whole(1..=u32::MAX))]
@@ -104,7 +107,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         return dump(options, format);
     }
     let types = KernelTypes::new(options.trace.btf.as_deref())?;
-    let text = input::read_any(&options.file, &types)?;
+    let mut text = input::read_any(&options.file, &types)?;
+    options.maps.apply(&options.file, &mut text)?;
     let programs = Dumped::all(&text);
     for program in &programs {
         resolved(program.program)?;
@@ -160,8 +164,17 @@ fn test_run(
         settings.extend([("file", options.name().into()), ("repeat", options.repeat.into())]);
         writeln!(out, "{}", json::run(&describe("run", now()?, settings)))?;
     }
-    for (dumped, &program_type) in programs.iter().zip(types) {
-        let result = test_one(options, text, dumped, program_type, &maps)?;
+    let load = |(dumped, program_type): (&Dumped, &ProgramType)| {
+        checked(options, *program_type)?;
+        let loaded = load_alone(dumped.name, dumped.program, &maps, *program_type);
+        loaded.map_err(|error| {
+            text.explained(error).prefix_if_several(dumped.name, text.programs.len())
+        })
+    };
+    let loaded = programs.iter().zip(types).map(load).collect::<Result<Vec<_>, Error>>()?;
+    fill(&maps, &mut loaded.iter())?;
+    for ((dumped, &program_type), loaded) in programs.iter().zip(types).zip(&loaded) {
+        let result = test_one(options, program_type, loaded)?;
         let runs = options.repeat.unwrap_or(1);
         if options.trace.json {
             let returned = Returned {
@@ -198,15 +211,14 @@ const XDP: [&str; 5] =
 /// The shortest packet that the kernel accepts: a header of the link layer.
 const LINK_HEADER: usize = 14;
 
-fn test_one(
-    options: &Options,
-    text: &Collection,
-    dumped: &Dumped,
-    program_type: ProgramType,
-    maps: &[Map],
-) -> Result<prog::TestResult, Error> {
+fn takes_ctx(program_type: ProgramType) -> bool {
+    matches!(program_type, ProgramType::RawTracepoint | ProgramType::Syscall)
+}
+
+/// The options make sense for a program of this type.
+fn checked(options: &Options, program_type: ProgramType) -> Result<(), Error> {
     let ctx = options.ctx.as_ref().map(|bytes| &bytes.0[..]);
-    let takes_ctx = matches!(program_type, ProgramType::RawTracepoint | ProgramType::Syscall);
+    let takes_ctx = takes_ctx(program_type);
     if takes_ctx && options.repeat.is_some() {
         return Err(Error::usage(format!(
             "the kernel runs a {program_type} program only once: --repeat does not apply to it"
@@ -215,12 +227,17 @@ fn test_one(
     if !takes_ctx && ctx.is_some_and(|packet| packet.len() < LINK_HEADER) {
         return Err(Error::usage(format!("--ctx: a packet has at least {LINK_HEADER} bytes")));
     }
-    let loaded = load_alone(dumped.name, dumped.program, maps, program_type);
-    let loaded = loaded.map_err(|error| {
-        text.explained(error).prefix_if_several(dumped.name, text.programs.len())
-    })?;
+    Ok(())
+}
+
+fn test_one(
+    options: &Options,
+    program_type: ProgramType,
+    loaded: &Prog,
+) -> Result<prog::TestResult, Error> {
+    let ctx = options.ctx.as_ref().map(|bytes| &bytes.0[..]);
     let zeros = [0; 64];
-    let (data_in, ctx_in) = match takes_ctx {
+    let (data_in, ctx_in) = match takes_ctx(program_type) {
         true => (&[][..], ctx.unwrap_or(&zeros)),
         false => (ctx.unwrap_or(&zeros), &[][..]),
     };

@@ -3,7 +3,7 @@
 use goblin::elf::header;
 use goblin::elf::reloc::RelocSection;
 use goblin::elf::section_header::{SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS, SHT_REL, SHT_SYMTAB};
-use goblin::elf::sym::{STT_FUNC, STT_OBJECT};
+use goblin::elf::sym::{STT_FUNC, STT_NOTYPE, STT_OBJECT};
 
 use super::file::{ElfError, File, Symbol, string};
 use super::places::Places;
@@ -24,6 +24,9 @@ pub struct Object<'a> {
     /// The instructions that refer to a symbol, and the symbol of each.
     relocations: Places,
     referred: Vec<usize>,
+    /// The same of the elements of maps.
+    pub(super) map_relocations: Places,
+    pub(super) map_targets: Vec<usize>,
 }
 
 /// A function's instructions.
@@ -62,7 +65,8 @@ impl<'a> Object<'a> {
     /// It is not an object, not for BPF, or parts of it are missing.
     pub fn parse(bytes: &'a [u8]) -> Result<Object<'a>, ElfError> {
         let file = File::parse(bytes)?;
-        if file.header.e_machine != header::EM_BPF {
+        // Old compilers named no machine.
+        if !matches!(file.header.e_machine, header::EM_BPF | header::EM_NONE) {
             return Err(ElfError::Machine(file.header.e_machine));
         }
         let endian = if file.is_little_endian() { Endian::Little } else { Endian::Big };
@@ -78,6 +82,7 @@ impl<'a> Object<'a> {
         let symbols = file.symbols(SHT_SYMTAB)?;
         let places = Places::new(symbols.iter().map(|symbol| match symbol.kind {
             STT_FUNC | STT_OBJECT => (symbol.section, symbol.value),
+            STT_NOTYPE if is_maps(&file, symbol.section) => (symbol.section, symbol.value),
             _ => (symbol.section, u64::MAX),
         }));
         let mut object = Object {
@@ -87,6 +92,8 @@ impl<'a> Object<'a> {
             places,
             relocations: Places::default(),
             referred: vec![],
+            map_relocations: Places::default(),
+            map_targets: vec![],
         };
         object.read_relocations()?;
         Ok(object)
@@ -94,14 +101,24 @@ impl<'a> Object<'a> {
 
     fn read_relocations(&mut self) -> Result<(), ElfError> {
         let mut places = vec![];
+        let mut of_maps = vec![];
         let tables = self.file.sections.iter().filter(|it| it.header.sh_type == SHT_REL);
         for table in tables.map(|table| &table.header) {
             let target = table.sh_info as usize;
-            let Some(code) = self.code(target) else { continue };
+            let of_map = self.file.sections.get(target).is_some_and(|it| it.name == ".maps");
+            let code = self.code(target).unwrap_or_default();
+            if code.is_empty() && !of_map {
+                continue;
+            }
             let (start, size) = (table.sh_offset as usize, table.sh_size as usize);
             let bytes = self.file.bytes;
             for relocation in &RelocSection::parse(bytes, start, size, false, self.file.ctx)? {
                 let (at, symbol) = (relocation.r_offset, relocation.r_sym);
+                if of_map {
+                    of_maps.push((target, at));
+                    self.map_targets.push(symbol);
+                    continue;
+                }
                 if at % 8 != 0 || at >= code.len() as u64 || symbol >= self.symbols.len() {
                     let section = self.file.sections[target].name.to_owned();
                     return Err(ElfError::Relocation(at, section));
@@ -111,6 +128,7 @@ impl<'a> Object<'a> {
             }
         }
         self.relocations = Places::new(places.into_iter());
+        self.map_relocations = Places::new(of_maps.into_iter());
         Ok(())
     }
 
@@ -216,7 +234,7 @@ impl<'a> Object<'a> {
         let place = symbol.value.wrapping_add_signed(added);
         let named = |kind| self.named(symbol.section, place, kind).unwrap_or(symbol.name);
         Some(match section.name {
-            ".maps" | "maps" => Reference::Map(named(STT_OBJECT)),
+            _ if is_maps(&self.file, symbol.section) => Reference::Map(self.map_at(symbol, place)),
             _ if self.code(symbol.section).is_some() => Reference::Function(named(STT_FUNC)),
             name => {
                 let variable = self.places.up_to(symbol.section, place);
@@ -231,15 +249,33 @@ impl<'a> Object<'a> {
         here.find(|symbol| symbol.kind == kind).map(|symbol| symbol.name)
     }
 
-    /// The symbols that are maps, and the bytes of their section.
-    pub(super) fn map_symbols(&self) -> impl Iterator<Item = (&Symbol<'a>, &'a [u8])> {
+    /// The name of the map at a place to which this symbol leads.
+    fn map_at(&self, symbol: &Symbol<'a>, place: u64) -> &'a str {
+        let mut here = self.places.at(symbol.section, place).map(|it| self.symbols[it].name);
+        here.find(|name| !name.is_empty()).unwrap_or(symbol.name)
+    }
+
+    /// The symbols that are maps, the bytes of their section, and the offset where the next map begins.
+    pub(super) fn map_symbols(&self) -> impl Iterator<Item = (&Symbol<'a>, &'a [u8], u64)> {
         let sections = self.file.sections.iter().enumerate();
-        let maps = sections.filter(|(_, section)| matches!(section.name, ".maps" | "maps"));
-        maps.flat_map(|(index, section)| {
-            let symbols = self.places.from(index, 0).map(|(_, symbol)| &self.symbols[symbol]);
-            symbols.map(|symbol| (symbol, section.bytes.unwrap_or_default()))
+        let maps = sections.filter(|(index, _)| is_maps(&self.file, *index));
+        maps.flat_map(move |(index, section)| {
+            let mut here = self.places.from(index, 0).peekable();
+            std::iter::from_fn(move || {
+                let (_, symbol) = here.next()?;
+                let end = here.peek().map_or(u64::MAX, |(next, _)| *next);
+                let symbol = &self.symbols[symbol];
+                Some((symbol, section.bytes.unwrap_or_default(), end))
+            })
+            .filter(|(symbol, ..)| !symbol.name.is_empty())
         })
     }
+}
+
+/// Whether a section has the definitions of maps.
+fn is_maps(file: &File<'_>, section: usize) -> bool {
+    let name = file.sections.get(section).map_or("", |section| section.name);
+    matches!(name, ".maps" | "maps") || name.starts_with("maps/")
 }
 
 fn is_data(name: &str) -> bool {

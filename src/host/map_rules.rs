@@ -43,7 +43,10 @@ pub(super) fn broken(spec: &MapSpec) -> Option<(String, String)> {
         _ if (array || hash || matches!(spec.map_type, LpmTrie | Queue | Stack | StackTrace))
             && entries == 0 =>
         {
-            rule("it has no entries".into(), "give it 1 or more")
+            rule(
+                "it has no entries".into(),
+                "give it 1 or more; where a loader sets them: --map-entries NAME=N",
+            )
         }
         Queue | Stack | BloomFilter if key != 0 => rule(
             format!("a {} has no keys, but this one has key {key}", spec.map_type),

@@ -37,3 +37,4 @@ pub use session::{
     AttachedProgram, LeftOutProgram, Progress, Session, SkippedKind, create,
     plan_without_attaching, unwatched,
 };
+pub use types::fill;

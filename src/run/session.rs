@@ -170,7 +170,7 @@ impl Session {
             }
         }
         self.steps = start.clock.steps;
-        Ok(())
+        types::fill(&self.maps, &mut self.programs.iter().map(|(prog, _)| prog))
     }
 
     /// What the maps take in the kernel of this host.
@@ -236,6 +236,7 @@ pub fn create(maps: &[MapSpec]) -> Result<Vec<Map>, Error> {
         let failed = |error| refusal::map_of(spec, &error);
         made.push(types::create(spec, &made).map_err(failed)?);
     }
+    types::nest(&made)?;
     Ok(made)
 }
 

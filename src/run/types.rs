@@ -1,17 +1,53 @@
-//! The types that maps and programs are made with: an object's, which the kernel must have once, or our own.
+//! What maps and programs have in common: the types of their object, which the kernel must have once, and
+//! the elements of maps that refer to others.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use crate::btf::{ProgramBtf, for_older_kernels};
+use crate::error::Error;
+use crate::host::refusal;
 use crate::insn::{ObjectTypes, Program};
-use crate::sys::{LoadedBtf, Map, MapSpec, SysError};
+use crate::sys::{LoadedBtf, Map, MapSpec, MapType, Prog, SysError};
 
 /// Makes a map after others, which may be of the same object.
 pub fn create(spec: &MapSpec, made: &[Map]) -> Result<Map, SysError> {
-    match &spec.types {
-        Some(types) if types.lock.is_none() => Map::create_typed(spec, loaded(&types.btf, made)),
-        _ => Map::create(spec),
+    if spec.lock().is_some() {
+        return Map::create(spec);
     }
+    // It is only needed until the kernel has seen what it is like.
+    let inner = spec.inner.as_ref().map(|inner| create(inner, made)).transpose()?;
+    let btf = spec.types.as_ref().and_then(|types| loaded(&types.btf, made));
+    Map::create_typed(spec, inner.as_ref(), btf)
+}
+
+/// Puts maps into the maps of maps that begin with them.
+///
+/// # Errors
+/// The kernel refuses one, and why.
+pub fn nest(maps: &[Map]) -> Result<(), Error> {
+    let held: Vec<_> = maps.iter().map(Map::as_fd).collect();
+    let outer = maps.iter().filter(|map| map.spec().map_type.holds_maps());
+    { outer }.try_for_each(|map| put(map, &held))
+}
+
+/// Puts programs, in the order in which they are defined, into the arrays of programs that begin with them.
+///
+/// # Errors
+/// The kernel refuses one, and why.
+pub fn fill(maps: &[Map], programs: &mut dyn Iterator<Item = &Prog>) -> Result<(), Error> {
+    let programs: Vec<_> = programs.map(Prog::as_fd).collect();
+    let arrays = maps.iter().filter(|map| map.spec().map_type == MapType::ProgArray);
+    { arrays }.try_for_each(|map| put(map, &programs))
+}
+
+fn put(map: &Map, all: &[BorrowedFd<'_>]) -> Result<(), Error> {
+    for (key, place) in &map.spec().slots {
+        let Some(fd) = all.get(*place as usize) else { continue };
+        let failed = |error| refusal::map_of(map.spec(), &error);
+        map.update_fd(&key.to_ne_bytes(), *fd).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// The types of an object's program with these maps; `None` if it has none that the kernel accepts.

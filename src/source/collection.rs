@@ -19,6 +19,8 @@ pub struct Collection {
     pub maps: Vec<MapSpec>,
     /// What an object's programs ask of the kernel's types and those do not have.
     pub missing: Vec<String>,
+    /// What a loader would do otherwise than it is done here, a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Collection {

@@ -20,6 +20,7 @@
 
 mod collection;
 pub mod hex;
+mod maps;
 pub mod object;
 pub mod text;
 pub mod write;

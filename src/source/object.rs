@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::collection::{Collection, ProgramKind, ProgramSpec};
-use crate::btf::{Btf, ObjectMap, TypeKind, identifier};
+use super::maps;
+use crate::btf::{Btf, identifier};
 use crate::elf::{ElfError, Linker, Notes, Object, ObjectFunction, clean};
 use crate::error::Error;
 use crate::host::{AttachKind, KernelTypes};
 use crate::insn::Endian;
-use crate::sys::{MapSpec, MapType, MapTypes, ProgramType, cpu};
+use crate::sys::ProgramType;
 
 /// The types by libbpf's names of sections; the part after a slash makes no difference here.
 const TYPES: [(&str, ProgramType); 26] = [
@@ -83,25 +84,14 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
             .hint("clang --target=bpf takes that of the host it runs on"));
     }
     let mut btf = object.section(".BTF").and_then(|bytes| Btf::parse(bytes).ok());
-    let defined = object.maps(btf.as_mut()).map_err(wrong)?;
     let own = btf.as_ref().and_then(|btf| btf.loadable(&object.layout()).ok());
     let own: Option<Arc<[u8]>> = own.map(Arc::from);
-    let maps = defined.iter().map(|defined| map(defined, own.as_ref()));
-    let mut maps = maps.collect::<Result<Vec<_>, _>>()?;
-    let sections: Vec<_> = object.variables().collect();
-    let found = btf.as_mut().and_then(|btf| {
-        let wanted: Vec<_> = sections.iter().map(|it| (TypeKind::Datasec, it.0)).collect();
-        let ids = btf.find_all(&wanted).ok()?.into_iter().map(|it| Some(it?.0));
-        Some(ids.map(|id| Some((id?, btf.has_global_variables(id?).ok()?))).collect())
-    });
-    let described: Vec<Option<Described>> = found.unwrap_or_else(|| vec![None; sections.len()]);
-    for (section, described) in sections.into_iter().zip(described) {
-        maps.push(variables(section, own.as_ref().zip(described)));
-    }
+    let defined = object.maps(btf.as_mut()).map_err(wrong)?;
+    let mut maps = maps::of(&object, &defined, btf.as_mut(), own.as_ref())?;
     let notes = Notes::new(&object, btf.as_ref());
     let functions = object.functions();
     let sections = object.variables().map(|(section, ..)| section);
-    let names = defined.iter().map(|map| map.name).chain(sections);
+    let names = defined.iter().map(|map| map.definition.name).chain(sections);
     let mut linker = Linker::new(&object, &notes, &functions, names).with_btf(own);
     let mut kernel = None;
     let mut missing = vec![];
@@ -151,89 +141,11 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
         ));
     }
     let license = object.license().map(|license| clean(license.as_bytes()));
-    Ok(Collection { license, programs, maps, missing })
+    maps::refer(&mut maps, &defined, &programs);
+    Ok(Collection { license, programs, maps, missing, notes: maps::notes(&defined) })
 }
 
 /// Whether a function is only there to be called.
 pub fn is_called(function: &ObjectFunction<'_>) -> bool {
     function.section == ".text" || function.section.starts_with(".text.")
-}
-
-/// A map that the object defines.
-fn map(map: &ObjectMap<'_>, types: Option<&Arc<[u8]>>) -> Result<MapSpec, Error> {
-    let name = identifier(map.name);
-    if map.map_type == 0 {
-        return Err(Error::usage(format!("the map {name} has no type"))
-            .hint("the object has no BTF: compile it with clang -g"));
-    }
-    let Some(map_type) = MapType::from_raw(map.map_type) else {
-        return Err(Error::usage(format!(
-            "the map {name} is of the type {}, which is not known here",
-            map.map_type
-        )));
-    };
-    let mut spec = MapSpec::new(&name, map_type, map.key_size, map.value_size, map.max_entries);
-    spec.flags = map.flags;
-    spec.types =
-        types.filter(|_| map.key_type | map.value_type != 0 && !is_untyped(map_type)).map(|btf| {
-            MapTypes { btf: btf.clone(), key: map.key_type, value: map.value_type, lock: None }
-        });
-    // As libbpf fills in what is left out.
-    if map_type == MapType::PerfEventArray {
-        (spec.key_size, spec.value_size) = (4, 4);
-        if spec.max_entries == 0 {
-            spec.max_entries = cpu::possible().map_or(1, |cpus| cpus as u32);
-        }
-    }
-    Ok(spec)
-}
-
-/// Whether the kernel accepts no types for the keys and values of a type of map.
-fn is_untyped(map_type: MapType) -> bool {
-    use MapType::*;
-    matches!(
-        map_type,
-        PerfEventArray
-            | CgroupArray
-            | StackTrace
-            | ArrayOfMaps
-            | HashOfMaps
-            | Devmap
-            | DevmapHash
-            | Cpumap
-            | Xskmap
-            | Sockmap
-            | Sockhash
-            | Queue
-            | Stack
-            | Arena
-    )
-}
-
-/// The id of a section's type, and whether the section has a variable that other objects may see.
-type Described = (u32, bool);
-
-/// The map that a section of variables becomes. Programs only read what is constant, and its values are
-/// known to the verifier. `types` has the object's BTF.
-fn variables(
-    (section, size, content): (&str, u64, &[u8]),
-    types: Option<(&Arc<[u8]>, Described)>,
-) -> MapSpec {
-    let size = u32::try_from(size).unwrap_or(u32::MAX);
-    let frozen = section == ".rodata" || section.starts_with(".rodata.");
-    // As libbpf has it, user space maps a section if other objects may see one of its variables.
-    let mapped = types.is_some_and(|(_, (_, global))| global);
-    let flags = [(frozen, MapSpec::READ_ONLY), (mapped, MapSpec::MMAPABLE)];
-    MapSpec {
-        content: content.to_vec(),
-        flags: flags.iter().filter(|(is, _)| *is).map(|(_, flag)| flag).sum(),
-        frozen,
-        types: types.map(|(btf, (id, _))| MapTypes {
-            btf: btf.clone(),
-            key: 0,
-            value: id,
-            lock: None,
-        }),
-        ..MapSpec::new(&clean(section.as_bytes()), MapType::Array, 4, size, 1)
-    }
 }

@@ -32,7 +32,7 @@ pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection,
         let name = if line.name.text.is_empty() { called(file) } else { line.name.text };
         ProgramSpec { name, kind, place: line.place.text, program }
     });
-    Ok(Collection { license, programs: programs.collect(), maps, missing: vec![] })
+    Ok(Collection { license, programs: programs.collect(), maps, missing: vec![], notes: vec![] })
 }
 
 /// What a program without a name is called, in a file of this name.

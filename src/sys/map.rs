@@ -56,6 +56,11 @@ impl MapType {
         matches!(self, MapType::Array | MapType::PercpuArray)
     }
 
+    /// Whether its values are other maps.
+    pub const fn holds_maps(self) -> bool {
+        matches!(self, MapType::ArrayOfMaps | MapType::HashOfMaps)
+    }
+
     /// Whether an element has one value for each possible CPU.
     pub const fn is_per_cpu(self) -> bool {
         matches!(
@@ -205,9 +210,13 @@ impl Map {
         Map::create_from(spec, None, load_types(spec)?)
     }
 
-    /// Creates a map whose types the kernel has already.
-    pub fn create_typed(spec: &MapSpec, btf: Option<Arc<LoadedBtf>>) -> Result<Map, SysError> {
-        Map::create_from(spec, None, btf)
+    /// Creates a map whose types the kernel has already; of maps, one of maps like `inner`.
+    pub fn create_typed(
+        spec: &MapSpec,
+        inner: Option<&Map>,
+        btf: Option<Arc<LoadedBtf>>,
+    ) -> Result<Map, SysError> {
+        Map::create_from(spec, inner, btf)
     }
 
     /// Creates an array or a hash of maps like `inner`. Their `value_size` is 4, a descriptor's.

@@ -40,8 +40,7 @@ impl<'a> Ring<'a> {
             call: "mmap(ring buffer)",
             errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
         };
-        // SAFETY: sysconf reads a constant of the system.
-        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+        let page = page_size();
         let fd = map.as_fd().as_raw_fd();
         let consumer = MmapOptions::new().len(page).map_raw(fd).map_err(failed)?;
         let producer = MmapOptions::new()
@@ -97,4 +96,10 @@ impl AsFd for Ring<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.map.as_fd()
     }
+}
+
+/// The size of a page of memory, in bytes.
+pub fn page_size() -> usize {
+    // SAFETY: sysconf reads a constant of the system.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }

@@ -30,7 +30,7 @@ impl<'a> ObjectDump<'a> {
         let object = Object::parse(bytes).map_err(wrong)?;
         let mut btf = object.section(".BTF").and_then(|bytes| Btf::parse(bytes).ok());
         let maps = object.maps(btf.as_mut()).map_err(wrong)?;
-        let maps = maps.iter().map(maps::of_object);
+        let maps = maps.iter().map(|map| maps::of_object(&map.definition));
         let maps = maps.chain(object.variables().map(maps::of_variables)).collect();
         let license = object.license().map(|license| clean(license.as_bytes()));
         let notes = Notes::new(&object, btf.as_ref());

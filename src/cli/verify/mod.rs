@@ -14,7 +14,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::dump::Dumped;
-use super::input::{read_any, shown as shown_name};
+use super::input::{MapOptions, read_any, shown as shown_name};
 use super::stop::Stop;
 use crate::error::Error;
 use crate::host::{Attach, KernelTypes};
@@ -32,6 +32,9 @@ pub struct Options {
     /// tool's name, followed by its arguments
     #[arg(value_name = "FILE|TOOL", required = true)]
     what: Vec<OsString>,
+
+    #[command(flatten)]
+    maps: MapOptions,
 
     #[command(flatten)]
     show: Show,
@@ -97,7 +100,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
             .hint("the tools' names are in rawbpf --help")
             .into());
     }
-    let text = read_any(Path::new(file), &types)?;
+    let mut text = read_any(Path::new(file), &types)?;
+    options.maps.apply(Path::new(file), &mut text)?;
     text.programs.iter().try_for_each(|spec| resolved(&spec.program))?;
     let maps = run::create(&text.maps)?;
     let mut shown = Shown::new(&shown_name(Path::new(file)), &options.show)?;

@@ -1,0 +1,201 @@
+//! The maps of an object, as libbpf makes them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::collection::ProgramSpec;
+use crate::btf::{Btf, TypeKind, identifier};
+use crate::elf::{DefinedMap, Object, clean};
+use crate::error::Error;
+use crate::sys::{MapSpec, MapType, MapTypes, cpu, ring};
+
+/// The maps that the object defines, then those that its sections of variables become. `own` is its BTF, to
+/// be loaded.
+///
+/// # Errors
+/// A map has no type, or one that is not known.
+pub fn of(
+    object: &Object<'_>,
+    defined: &[DefinedMap<'_>],
+    btf: Option<&mut Btf<'_>>,
+    own: Option<&Arc<[u8]>>,
+) -> Result<Vec<MapSpec>, Error> {
+    let has_types = object.section(".BTF").is_some();
+    let mut maps = vec![];
+    for map in defined {
+        let mut spec = of_definition(map, own, has_types)?;
+        if let Some(inner) = &map.inner {
+            let inner = of_definition(inner, own, has_types)?;
+            spec.inner = Some(Box::new(MapSpec { name: format!("{}.inner", spec.name), ..inner }));
+        }
+        maps.push(spec);
+    }
+    let sections: Vec<_> = object.variables().collect();
+    let found = btf.and_then(|btf| {
+        let wanted: Vec<_> = sections.iter().map(|it| (TypeKind::Datasec, it.0)).collect();
+        let ids = btf.find_all(&wanted).ok()?.into_iter().map(|it| Some(it?.0));
+        Some(ids.map(|id| Some((id?, btf.has_global_variables(id?).ok()?))).collect())
+    });
+    let described: Vec<Option<Described>> = found.unwrap_or_else(|| vec![None; sections.len()]);
+    for (section, described) in sections.into_iter().zip(described) {
+        maps.push(variables(section, own.zip(described)));
+    }
+    Ok(maps)
+}
+
+/// Fills in what elements refer to from the beginning: maps by their place among `maps`, programs by theirs
+/// among `programs`.
+pub fn refer(maps: &mut [MapSpec], defined: &[DefinedMap<'_>], programs: &[ProgramSpec]) {
+    let by_name = |name: (usize, &DefinedMap<'_>)| (identifier(name.1.definition.name), name.0);
+    let map_places: HashMap<_, _> = defined.iter().enumerate().map(by_name).collect();
+    let programs = programs.iter().enumerate().map(|(place, it)| (it.name.as_str(), place));
+    let programs: HashMap<_, _> = programs.collect();
+    for (map, defined) in maps.iter_mut().zip(defined) {
+        let place = |name: &str| match map.map_type.holds_maps() {
+            true => map_places.get(name).copied(),
+            false => programs.get(name).copied(),
+        };
+        let slots = defined.slots.iter();
+        let slots = slots.filter_map(|(key, it)| Some((*key, place(&identifier(it))? as u32)));
+        map.slots = slots.collect();
+    }
+}
+
+/// What a loader would do otherwise, in sentences.
+pub fn notes(defined: &[DefinedMap<'_>]) -> Vec<String> {
+    let mut notes = vec![];
+    let mut note = |is: fn(&DefinedMap<'_>) -> bool, what: &str| {
+        let names = defined.iter().filter(|it| is(it));
+        let names: Vec<_> = names.map(|it| identifier(it.definition.name)).collect();
+        if let [first, rest @ ..] = &names[..] {
+            let more =
+                if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            notes.push(format!("map {first}{more}: {what}"));
+        }
+    };
+    note(|it| it.legacy, "libbpf 1.0 and later load no maps of a section \"maps\"");
+    note(is_valued_ring, "libbpf does not load a ring buffer with the type of a value");
+    note(|it| it.pinned, "a loader would share it in /sys/fs/bpf; here each run makes its own");
+    notes
+}
+
+/// Whether it is a ring buffer with a type for its values, as some loaders allow.
+fn is_valued_ring(map: &DefinedMap<'_>) -> bool {
+    let definition = &map.definition;
+    let map_type = MapType::from_raw(definition.map_type);
+    map_type.is_some_and(is_ring) && definition.key_size | definition.value_size != 0
+}
+
+fn is_ring(map_type: MapType) -> bool {
+    matches!(map_type, MapType::Ringbuf | MapType::UserRingbuf)
+}
+
+/// The smallest power of two of whole pages that has room for this.
+fn ring_size(wanted: u32) -> u32 {
+    let page = ring::page_size() as u32;
+    match wanted {
+        0 => 0,
+        _ => wanted.max(page).checked_next_power_of_two().unwrap_or(wanted),
+    }
+}
+
+/// A map that the object defines.
+fn of_definition(
+    defined: &DefinedMap<'_>,
+    own: Option<&Arc<[u8]>>,
+    has_types: bool,
+) -> Result<MapSpec, Error> {
+    let map = &defined.definition;
+    let name = identifier(map.name);
+    if map.map_type == 0 {
+        let error = Error::usage(format!("the map {name} has no type"));
+        return Err(match has_types {
+            false => error.hint("the object has no BTF: compile it with clang -g"),
+            true => error.hint("its definition needs __uint(type, BPF_MAP_TYPE_...)"),
+        });
+    }
+    let Some(map_type) = MapType::from_raw(map.map_type) else {
+        return Err(Error::usage(format!(
+            "the map {name} is of the type {}, which is not known here",
+            map.map_type
+        )));
+    };
+    let mut spec = MapSpec {
+        flags: map.flags,
+        numa_node: defined.numa_node,
+        extra: defined.extra,
+        ..MapSpec::new(&name, map_type, map.key_size, map.value_size, map.max_entries)
+    };
+    let described = map.key_type | map.value_type != 0 && !is_untyped(map_type);
+    spec.types = own.filter(|_| described && !is_ring(map_type)).map(|btf| MapTypes {
+        btf: btf.clone(),
+        key: map.key_type,
+        value: map.value_type,
+        lock: None,
+    });
+    match map_type {
+        // As libbpf fills in what is left out, and other loaders too.
+        MapType::PerfEventArray => {
+            (spec.key_size, spec.value_size) = (4, 4);
+            if spec.max_entries == 0 {
+                spec.max_entries = cpu::possible().map_or(1, |cpus| cpus as u32);
+            }
+        }
+        _ if is_ring(map_type) => {
+            (spec.key_size, spec.value_size) = (0, 0);
+            spec.max_entries = ring_size(spec.max_entries);
+        }
+        _ => {}
+    }
+    Ok(spec)
+}
+
+/// Whether the kernel accepts no types for the keys and values of a type of map.
+fn is_untyped(map_type: MapType) -> bool {
+    use MapType::*;
+    matches!(
+        map_type,
+        PerfEventArray
+            | CgroupArray
+            | StackTrace
+            | ArrayOfMaps
+            | HashOfMaps
+            | Devmap
+            | DevmapHash
+            | Cpumap
+            | Xskmap
+            | Sockmap
+            | Sockhash
+            | Queue
+            | Stack
+            | Arena
+    )
+}
+
+/// The id of a section's type, and whether the section has a variable that other objects may see.
+type Described = (u32, bool);
+
+/// The map that a section of variables becomes. Programs only read what is constant, and its values are
+/// known to the verifier. `types` has the object's BTF.
+fn variables(
+    (section, size, content): (&str, u64, &[u8]),
+    types: Option<(&Arc<[u8]>, Described)>,
+) -> MapSpec {
+    let size = u32::try_from(size).unwrap_or(u32::MAX);
+    let frozen = section == ".rodata" || section.starts_with(".rodata.");
+    // As libbpf has it, user space maps a section if other objects may see one of its variables.
+    let mapped = types.is_some_and(|(_, (_, global))| global);
+    let flags = [(frozen, MapSpec::READ_ONLY), (mapped, MapSpec::MMAPABLE)];
+    MapSpec {
+        content: content.to_vec(),
+        flags: flags.iter().filter(|(is, _)| *is).map(|(_, flag)| flag).sum(),
+        frozen,
+        types: types.map(|(btf, (id, _))| MapTypes {
+            btf: btf.clone(),
+            key: 0,
+            value: id,
+            lock: None,
+        }),
+        ..MapSpec::new(&clean(section.as_bytes()), MapType::Array, 4, size, 1)
+    }
+}
