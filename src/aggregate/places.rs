@@ -9,7 +9,7 @@ use super::counters::count_one;
 use super::starts::TOO_MANY;
 use crate::insn::Cond::{Eq, Ge, Ne};
 use crate::insn::{Asm, MapRef, Regs, StackPlace, Target, r0, r1, r2, r6, r7, r8, r9, u64_at};
-use crate::sys::map::{MapSpec, MapType};
+use crate::sys::map::{Entries, MapSpec, MapType};
 
 /// Where the starts are.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,12 @@ impl Places {
     /// The hash, for at most `max_requests`.
     pub fn map(max_requests: u32) -> MapSpec {
         MapSpec::new("starts", MapType::Hash, KEY, VALUE, max_requests)
+    }
+
+    /// How many requests began and have not ended, as far as was seen, in the hash as it was read.
+    pub fn open(starts: &Entries) -> u64 {
+        let open = starts.iter().filter_map(|(_, value)| value.get(OPEN as usize..)?.first_chunk());
+        open.map(|open| u64::from_ne_bytes(*open)).fold(0, u64::saturating_add)
     }
 
     /// `places[r8, r6] = (r9, r7)`: the disk with the operation, and the first sector; the time, and the number

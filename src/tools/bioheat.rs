@@ -10,7 +10,7 @@ use crate::aggregate::heat;
 use crate::error::Error;
 use crate::host::{AttachKind, Disks, KernelTypes, StructRequest};
 use crate::programs::bioheat::{
-    self as program, FULL, HEAT, OVER, REISSUED, SUBMITTED, UNDER, UNMATCHED,
+    self as program, FULL, HEAT, OVER, REISSUED, STARTS, SUBMITTED, UNDER, UNMATCHED,
 };
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
@@ -170,6 +170,10 @@ impl Tool for Bioheat {
                     "requests were issued again before their end was seen: the driver gave them back, or the CPU \
                  ran another program when they ended",
                 )
+            },
+            match self.by_record.get() {
+                true => records::open(session.map(STARTS.map)?)?,
+                false => None,
             },
             some(
                 LostKind::BeyondMaxOpen,

@@ -12,7 +12,9 @@ use crate::host::{
     AttachKind, DiskNames, Disks, KernelTypes, Operations, StructRequest, some_lack_numbers,
 };
 use crate::order::PutInOrder;
-use crate::programs::biolatency::{self as program, DISK_NAMES, EPOCH, LATENCIES, MISSED, missed};
+use crate::programs::biolatency::{
+    self as program, DISK_NAMES, EPOCH, LATENCIES, MISSED, STARTS, missed,
+};
 use crate::programs::submitter::{Key, Submitters};
 use crate::programs::{disk_names, request};
 use crate::run::{Group, Plan, Session};
@@ -329,6 +331,10 @@ impl Tool for Biolatency {
             rest: Rest::default(),
         };
         let missed = self.missed.read(session.map(MISSED)?)?;
-        Ok((vec![table], self.lost(&missed.interval)))
+        let mut lost = self.lost(&missed.interval);
+        if self.by_record.get() {
+            lost.extend(records::open(session.map(STARTS)?)?);
+        }
+        Ok((vec![table], lost))
     }
 }

@@ -1,9 +1,13 @@
 //! What the tools share whose programs meet requests in tracepoints' records.
 
 use super::Choice;
+use crate::aggregate::{Places, counters::unreadable};
 use crate::error::Error;
 use crate::host::{KernelTypes, RecordPlace, Tracepoint};
 use crate::programs::record::TRACEPOINTS;
+use crate::sample::{Lost, LostKind};
+use crate::sys::Map;
+use crate::sys::map::Entries;
 
 /// The tracepoints where requests begin, are given back and end, each with the places in its record.
 ///
@@ -30,3 +34,13 @@ pub(super) fn no_submitter(attach: Choice) -> Error {
 /// The words for requests that ended where several were under way.
 pub(super) const AMBIGUOUS: &str = "requests were not measured: a tracepoint's record does not tell them from \
     others at the same place of the disk at the same time";
+
+/// What is under way at the end of an interval, by the hash of starts. Before Linux 6.7 the kernel does not count the
+/// records that a program misses, so that a start which stays is all that shows a missed end.
+pub(super) fn open(starts: &Map) -> Result<Option<Lost>, Error> {
+    let mut entries = Entries::new();
+    starts.read_all(&mut entries).map_err(|error| unreadable(&error))?;
+    let sentence =
+        "requests still open: not finished, or the CPU ran another program when they ended";
+    Ok(Lost::some(LostKind::Open, Places::open(&entries), sentence))
+}

@@ -44,6 +44,17 @@ pub fn parallel(outcome: &Outcome) {
     plausible(row(&line));
 }
 
+/// The same in tracepoints' records: several processes are at one place of the disk at a time now and then, and
+/// a record that a program missed shows in the other one of its request.
+pub fn parallel_by_record(outcome: &Outcome) {
+    let line = outcome.interval();
+    let counted = count(row(&line)) + lost(&line, "ambiguous");
+    let told = ["open", "no_start", "missed_events"].map(|what| lost(&line, what));
+    assert!(counted <= ONE_EACH && counted + told.iter().sum::<u64>() >= ONE_EACH, "{line}");
+    assert!(counted > ONE_EACH / 10 * 9, "{line}");
+    plausible(row(&line));
+}
+
 /// Each request once, on a kernel that has no BTF.
 pub fn without_types(outcome: &Outcome) {
     let lines = outcome.intervals();

@@ -63,6 +63,8 @@ macro_rules! everywhere {
             biolatency_parallel_kprobe_virtio: "biolatency_parallel kprobe vda" => biolatency::parallel;
             biolatency_parallel_tp_btf_virtio: "biolatency_parallel tp_btf vda" => biolatency::parallel;
             biolatency_parallel_tp_btf_null_blk: "biolatency_parallel tp_btf nullb0" => biolatency::parallel;
+            biolatency_parallel_tracepoint_nvme: "biolatency_parallel tracepoint nvme0n1" => biolatency::parallel_by_record;
+            biolatency_parallel_tracepoint_virtio: "biolatency_parallel tracepoint vda" => biolatency::parallel_by_record;
             biolatency_without_types: "biolatency_without_types" => biolatency::without_types;
             biolatency_requeued_tracepoint: "biolatency_requeued_tracepoint" => biolatency::requeued_by_record;
             biolatency_requeued: "biolatency_requeued" => biolatency::requeued;
@@ -137,6 +139,8 @@ macro_rules! everywhere {
             bioheat_timed_tracepoint: "bioheat_timed tracepoint" => bioheat::timed;
             bioheat_auto_null_blk: "bioheat_mixed auto nullb0" => bioheat::mixed;
             bioheat_auto_nvme: "bioheat_mixed auto nvme0n1" => bioheat::mixed;
+            confined: "confined" => confined::all_tools;
+            duplicate: "duplicate" => confined::by_address;
             dump_loaded_kprobe: "dump_loaded kprobe" => dump::loaded;
             dump_loaded_tp_btf: "dump_loaded tp_btf" => dump::loaded;
             bioheat_timed_kprobe: "bioheat_timed kprobe" => bioheat::timed;

@@ -14,6 +14,7 @@ mod boot;
 mod funccount;
 #[macro_use]
 mod cases;
+mod confined;
 mod costs;
 mod doctor;
 mod dump;

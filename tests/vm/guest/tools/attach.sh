@@ -12,7 +12,7 @@ attach_auto() {
 # and by itself it takes another.
 attach_silent() {
     # Linux 7 cannot switch ftrace off any more.
-    echo 0 2>/dev/null >"$1" || { echo "cannot be switched off"; return 0; }
+    echo 0 2>/dev/null >"$1" || { echo "stays on in Linux $(uname -r)"; return 0; }
     for kind in kprobe fentry; do
         rawbpf bitehist --attach $kind 0.01 1 >/tmp/out 2>&1 && status=0 || status=$?
         echo "$kind status $status $(tr '\n' ' ' </tmp/out)"

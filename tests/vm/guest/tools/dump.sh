@@ -3,7 +3,10 @@
 # dump_loaded KIND: a tool's program as it lists it, and as the kernel holds it.
 dump_loaded() {
     # Another case may leave its program behind for a moment.
-    while rawbpf dump --name bitehist >/dev/null 2>&1; do sleep 0.1; done
+    for _ in $(seq 100); do
+        rawbpf dump --name bitehist >/dev/null 2>&1 || break
+        sleep 0.1
+    done
     start bitehist --attach "$1" --json 3600
     echo "== listed"
     rawbpf dump bitehist --format linum -- --attach "$1"
