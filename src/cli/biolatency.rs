@@ -77,11 +77,11 @@ impl Options {
     /// There is no such disk, process or control group.
     pub fn traced(&self) -> Result<TracedTool, Error> {
         check_submitter(self.by)?;
-        let disks = self.block.disks()?;
-        let output = TablePrinter::new(Titles::Assigned, true).counting_requests(&disks);
+        let (disks, whose) = (self.block.disks()?, self.block.whose()?);
+        let output = TablePrinter::new(Titles::Assigned, true).counting_requests(&disks, &whose);
         let tool = biolatency::Biolatency::new(biolatency::Options {
             disks,
-            whose: self.block.whose()?,
+            whose,
             attach: self.block.attach,
             milliseconds: self.milliseconds,
             queued: self.queued,

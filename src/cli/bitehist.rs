@@ -42,11 +42,11 @@ impl Options {
     /// # Errors
     /// There is no such disk, process or control group.
     pub fn traced(&self) -> Result<TracedTool, Error> {
-        let disks = self.block.disks()?;
-        let output = TablePrinter::new(Titles::Named, false).counting_requests(&disks);
+        let (disks, whose) = (self.block.disks()?, self.block.whose()?);
+        let output = TablePrinter::new(Titles::Named, false).counting_requests(&disks, &whose);
         let tool = bitehist::Bitehist::new(bitehist::Options {
             disks,
-            whose: self.block.whose()?,
+            whose,
             attach: self.block.attach,
             bytes: self.bytes,
         });

@@ -74,14 +74,14 @@ impl Options {
     /// There is no such disk, process or control group.
     pub fn traced(&self) -> Result<TracedTool, Error> {
         check_submitter(Some(self.by))?;
-        let disks = self.block.disks()?;
+        let (disks, whose) = (self.block.disks()?, self.block.whose()?);
         // Each of several tables has its time, as in the tool of 2015.
         let head = if self.trace.schedule.is_one_table() { Head::Nothing } else { Head::Date };
         let output = TablePrinter::new(Titles::Indented, false).above_lowest_used().below(head);
-        let output = output.counting_requests(&disks);
+        let output = output.counting_requests(&disks, &whose);
         let tool = bitesize::Bitesize::new(bitesize::Options {
             disks,
-            whose: self.block.whose()?,
+            whose,
             attach: self.block.attach,
             by: self.by,
             by_flags: self.flags,

@@ -11,6 +11,7 @@ use super::streams;
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::source::{self, Collection};
+use crate::sys::io_text;
 
 /// A text of the largest program that the kernel takes is half of this.
 const LARGEST: u64 = 64 << 20;
@@ -84,7 +85,7 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let name = shown(path);
     let bytes = up_to(LARGEST, path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::usage(format!("{name}: no such file")),
-        _ => Error::usage(format!("{name}: it cannot be read: {error}")),
+        _ => Error::usage(format!("{name}: it cannot be read: {}", io_text(&error))),
     })?;
     bytes.ok_or_else(|| Error::usage(format!("{name}: more than {} MiB", LARGEST >> 20)))
 }

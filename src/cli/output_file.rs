@@ -16,7 +16,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use super::stop::Stop;
 use crate::error::Error;
 use crate::plain;
-use crate::sys::{Errno, capability};
+use crate::sys::{Errno, capability, io_text};
 
 /// A file for output. It is written beside its place and then renamed, so that a failure leaves what was
 /// there before. Pipes and devices are written in place. `-` is stdout, and so is whatever leads there.
@@ -261,7 +261,7 @@ fn end_here(mut file: File) -> io::Result<()> {
 /// The error for a file that cannot be written.
 pub fn unwritable(path: &Path, error: &io::Error) -> Error {
     let errno = error.raw_os_error().map(Errno::from_raw);
-    let why = errno.map_or_else(|| error.to_string(), |errno| errno.text().to_owned());
+    let why = io_text(error);
     let error = Error::failed(format!("{} cannot be written: {why}", path.display()));
     match errno {
         Some(Errno::EFBIG) => error.hint("the largest file that may be written here: ulimit -f"),

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use crate::error::Error;
 use crate::insn::parse::Mistakes;
 use crate::source::SourceError;
+use crate::sys::io_text;
 
 /// Why a run ends before its time.
 pub enum Stop {
@@ -38,7 +39,10 @@ impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Stop {
         match error.kind() {
             ErrorKind::BrokenPipe => Stop::Quietly,
-            _ => Stop::Error(Error::failed(format!("the output could not be written: {error}"))),
+            _ => Stop::Error(Error::failed(format!(
+                "the output could not be written: {}",
+                io_text(&error)
+            ))),
         }
     }
 }

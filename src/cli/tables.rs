@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::traced::Output;
 use crate::host::{DiskTraffic, Disks, clock};
 use crate::sample::Sample;
+use crate::tools::Whose;
 use crate::view::tables::{Style, Tables as View, Titles, is_idle};
 
 /// Prints each sample as tables.
@@ -45,9 +46,14 @@ impl TablePrinter {
     }
 
     /// With the line `(no requests)` in place of tables that have counted nothing. If only some disks are
-    /// wanted, it names others that had requests since now.
-    pub fn counting_requests(self, disks: &Disks) -> TablePrinter {
-        TablePrinter { others: DiskTraffic::of_others(disks), ..self.counting("requests") }
+    /// wanted, but of everybody, it names others that had requests since now.
+    pub fn counting_requests(self, disks: &Disks, whose: &Whose) -> TablePrinter {
+        match whose.is_some() {
+            true => self.counting("requests of those that were asked for"),
+            false => {
+                TablePrinter { others: DiskTraffic::of_others(disks), ..self.counting("requests") }
+            }
+        }
     }
 
     /// With this above tables where no time is asked for.

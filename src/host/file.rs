@@ -10,6 +10,7 @@ use goblin::elf::section_header::SectionHeader;
 
 use crate::elf;
 use crate::error::Error;
+use crate::sys::io_text;
 
 /// The most bytes that are read of a file: no BTF, and no program's table of symbols, comes close.
 const FILE_BYTES_MAX: u64 = 256 << 20;
@@ -29,7 +30,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(length as usize);
     // Somebody may write to it meanwhile.
     let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Error::usage(format!("{}: {error}", path.display())))?;
+    read.map_err(|error| unreadable(path, &error))?;
     if bytes.len() as u64 > FILE_BYTES_MAX { Err(too_large()) } else { Ok(bytes) }
 }
 
@@ -60,7 +61,7 @@ pub(super) fn read_at(path: &Path, offset: u64, bytes: &mut [u8]) -> Result<usiz
             Ok(0) => break,
             Ok(count) => read += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::usage(format!("{}: {error}", path.display()))),
+            Err(error) => return Err(unreadable(path, &error)),
         }
     }
     Ok(read)
@@ -76,16 +77,21 @@ pub(super) fn is_elf(path: &Path) -> Result<bool, Error> {
     match file.read_exact_at(&mut start, 0) {
         Ok(()) => Ok(start == *b"\x7fELF"),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(Error::usage(format!("{}: {error}", path.display()))),
+        Err(error) => Err(unreadable(path, &error)),
     }
 }
 
 /// A regular file, and how long it is. Anything else may never end.
 fn open(path: &Path) -> Result<(File, u64), Error> {
-    let error = |error| Error::usage(format!("{}: {error}", path.display()));
+    let error = |error| unreadable(path, &error);
     let metadata = std::fs::metadata(path).map_err(error)?;
     if !metadata.is_file() {
         return Err(Error::usage(format!("{}: not a regular file", path.display())));
     }
     Ok((File::open(path).map_err(error)?, metadata.len()))
+}
+
+/// The error for a file that cannot be read.
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::usage(format!("{}: {}", path.display(), io_text(error)))
 }

@@ -18,16 +18,19 @@ pub(super) use load::reason;
 pub use load::{lines, load, of_program, of_type};
 pub(super) use privilege::uprobe_denied;
 pub use privilege::{capabilities, denied, in_user_namespace, privilege};
-use privilege::{lockdown, may_mount, may_read_all, sudo_for};
+use privilege::{filtered, lockdown, may_mount, may_read_all, sudo_for};
 pub use shared::{descriptors, file as unread, too_few_descriptors};
-use shared::{general, no_bpf, no_memory};
+use shared::{general, no_call, no_memory};
 
 /// Why the kernel refused a map.
 pub fn map(error: &SysError) -> Error {
     let detail = error.to_string();
+    if let Some(filtered) = filtered(error) {
+        return filtered.detail(detail);
+    }
     match error.errno {
         Errno::EPERM => denied(error).detail(detail),
-        Errno::ENOSYS => no_bpf().detail(detail),
+        Errno::ENOSYS => no_call(error).detail(detail),
         Errno::EMFILE | Errno::ENFILE => descriptors(error.errno, error),
         Errno::ENOMEM => no_memory("the map").detail(detail),
         // The kernel was not asked: a value for each CPU needs their number.
@@ -87,9 +90,12 @@ pub fn objects(error: &SysError) -> Error {
         }
         _ => self::denied(error),
     };
+    if let Some(filtered) = filtered(error) {
+        return filtered.detail(detail);
+    }
     match error.errno {
         Errno::EPERM => denied().detail(detail),
-        Errno::ENOSYS => no_bpf().detail(detail),
+        Errno::ENOSYS => no_call(error).detail(detail),
         Errno::EMFILE | Errno::ENFILE => descriptors(error.errno, error),
         _ => {
             Error::failed(format!("the kernel does not list its programs, maps or links: {error}"))
@@ -128,7 +134,8 @@ pub fn misspelt<'a>(what: String, word: &str, names: impl Iterator<Item = &'a st
         false => strsim::jaro_winkler(word, name),
     };
     let mut names: Vec<_> = names.map(|name| (likeness(name), name)).collect();
-    names.order_by(|one, other| other.0.total_cmp(&one.0));
+    names.order_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
+    names.dedup_by_key(|(_, name)| *name);
     let meant = names.first().filter(|(likeness, _)| *likeness > LIKE);
     let meant = meant.map_or(String::new(), |(_, name)| format!("did you mean {name}? "));
     let all: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
@@ -160,6 +167,9 @@ pub fn no_tracepoint(category: &str, name: &str) -> Error {
 /// Why a program of this kind could not be attached to a tracepoint or by a trampoline.
 pub(super) fn attach(kind: &str, place: &str, error: &SysError) -> Error {
     let detail = error.to_string();
+    if let Some(filtered) = filtered(error) {
+        return filtered.detail(detail);
+    }
     let refused = match error.errno {
         Errno::EPERM | Errno::EACCES => denied(error),
         Errno::ENOENT => Error::lacking(format!("this kernel has no tracepoint {place}")),

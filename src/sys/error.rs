@@ -73,6 +73,14 @@ impl Errno {
     }
 }
 
+/// Why reading or writing failed, in the system's words: "No such file or directory".
+pub fn io_text(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(raw) => Errno(raw).text().to_owned(),
+        None => error.to_string(),
+    }
+}
+
 impl fmt::Debug for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())

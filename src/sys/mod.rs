@@ -65,7 +65,7 @@ mod wire;
 #[cfg(feature = "cli")]
 pub use allocator::Allocator;
 pub use btf::LoadedBtf;
-pub use error::{Errno, FileError, LoadError, SysError};
+pub use error::{Errno, FileError, LoadError, SysError, io_text};
 pub use link::Link;
 pub use log::Log;
 pub use map::{Map, MapSpec, MapType, MapTypes};

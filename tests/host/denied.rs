@@ -9,6 +9,11 @@ use crate::tool::{self, Ended, RAWBPF};
 
 /// Runs a tool under a seccomp filter that answers `call` with EPERM.
 fn filtered(call: libc::c_long, args: &[&str]) -> Ended {
+    answered(call, libc::EPERM, args)
+}
+
+/// Runs a tool under a seccomp filter that answers `call` with this error.
+fn answered(call: libc::c_long, errno: i32, args: &[&str]) -> Ended {
     let mut command = Command::new(RAWBPF);
     command.args(args);
     let filter = move || {
@@ -16,7 +21,7 @@ fn filtered(call: libc::c_long, args: &[&str]) -> Ended {
         let mut code = [
             op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
             op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, call as u32),
-            op(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+            op(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
             op(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
         ];
         let program = sock_fprog { len: code.len() as u16, filter: code.as_mut_ptr() };
@@ -53,6 +58,13 @@ fn a_seccomp_filter_is_named_with_the_call_that_it_forbids() {
     tool::with_tracefs();
     let ended = filtered(libc::SYS_perf_event_open, &tracepoint);
     says(&ended, "a seccomp filter forbids perf_event_open(2)", "SystemCallFilter=");
+    // Filters answer as they like.
+    for errno in [libc::ENOSYS, libc::EACCES, libc::ENOENT] {
+        let ended = answered(libc::SYS_bpf, errno, &["bitehist", "1", "1"]);
+        says(&ended, "a seccomp filter forbids bpf(2)", "--security-opt seccomp=unconfined");
+        let ended = answered(libc::SYS_perf_event_open, errno, &tracepoint);
+        says(&ended, "a seccomp filter forbids perf_event_open(2)", "SystemCallFilter=");
+    }
 }
 
 /// A text whose program is attached by a perf event, to a function of a file that everybody may read.

@@ -21,6 +21,7 @@ use crate::elf::clean;
 use crate::error::Error;
 use crate::insn::Endian;
 use crate::source::hex;
+use crate::sys::io_text;
 use crate::view::dump::{Dump, Format};
 use kernel::Loaded;
 use object::ObjectDump;
@@ -143,7 +144,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
         io::ErrorKind::NotFound => {
             Error::usage("no such file").hint("the tools' names are in rawbpf --help")
         }
-        _ => Error::usage(format!("it cannot be read: {error}")),
+        _ => Error::usage(format!("it cannot be read: {}", io_text(&error))),
     })?;
     bytes.ok_or_else(|| Error::usage(format!("it has more than {} MB", DUMP_BYTES_MAX >> 20)))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::objects::{counts, prog_type};
-use super::options::Sort;
+use super::options::{Options, Sort};
 use crate::error::Error;
 use crate::host::clock::rfc3339;
 use crate::host::holders::Holders;
@@ -15,20 +15,21 @@ use crate::sample::{Span, Time};
 use crate::sys::object::{ObjectKind, ProgInfo};
 use crate::tools::now;
 
-/// The counts of all programs at a moment.
+/// The counts of programs at a moment.
 pub struct Counts {
     time: Time,
     programs: Vec<ProgInfo>,
 }
 
 impl Counts {
-    /// The counts now.
+    /// The counts now, of the programs that are asked for.
     ///
     /// # Errors
     /// A privilege is missing.
-    pub fn read() -> Result<Counts, Error> {
+    pub fn read(options: &Options) -> Result<Counts, Error> {
         // The time of the middle would be nearer, but ours is short beside an interval.
-        let programs = counts()?;
+        let mut programs = counts()?;
+        programs.retain(|program| options.is_named(&program.name));
         Ok(Counts { time: now()?, programs })
     }
 
@@ -49,9 +50,9 @@ pub struct Costs {
     pub span: Span,
     /// Those that ran or were kept from running.
     pub programs: Vec<Cost>,
-    /// The number of programs in the kernel.
+    /// The number of programs that were asked for in the kernel.
     pub loaded: usize,
-    /// The number of programs that were unloaded: what they cost since the interval began is not known.
+    /// The number of those that were unloaded: what they cost since the interval began is not known.
     pub ended: usize,
 }
 
@@ -125,7 +126,7 @@ impl Costs {
     /// A sentence: how many programs there are, how many ran, and what they cost.
     pub fn sentence(&self) -> String {
         let ran = self.programs.iter().filter(|cost| cost.runs > 0).count();
-        let percent: f64 = self.programs.iter().map(|cost| cost.percent).sum();
+        let percent = self.programs.iter().map(|cost| cost.percent).fold(0.0, |all, one| all + one);
         let ended = match self.ended {
             0 => String::new(),
             ended => format!(", {ended} unloaded"),

@@ -27,7 +27,7 @@ impl<'a> Meter<'a> {
     /// # Errors
     /// A privilege is missing.
     pub fn new(options: &'a Options) -> Result<Meter<'a>, Error> {
-        let before = Counts::read()?;
+        let before = Counts::read(options)?;
         let (newest, holders) = (before.newest(), Holders::find());
         let sort = options.sort.unwrap_or(Sort::Time);
         Ok(Meter { options, before, holders, newest, sort })
@@ -38,14 +38,13 @@ impl<'a> Meter<'a> {
     /// # Errors
     /// The kernel does not say.
     pub fn read(&mut self) -> Result<Costs, Error> {
-        let now = Counts::read()?;
+        let now = Counts::read(self.options)?;
         // To look for holders takes long: only if there are new programs.
         if now.newest() > self.newest {
             (self.holders, self.newest) = (Holders::find(), now.newest());
         }
         let mut costs = Costs::between(&self.before, &now, &self.holders);
         self.before = now;
-        costs.programs.retain(|cost| self.options.is_named(&cost.name));
         costs.sort(self.sort);
         Ok(costs)
     }

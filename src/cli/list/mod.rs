@@ -74,6 +74,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let mut out = Stdout::plain();
     let wanted: Vec<_> = options.what().collect();
     let mut between = "";
+    let mut found = 0;
     for (what, _, mut objects) in list {
         if !wanted.is_empty() && !wanted.contains(&what) {
             continue;
@@ -83,6 +84,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         });
         sort(&mut objects, options.sort.unwrap_or(Sort::Id));
         objects.truncate(options.top());
+        found += objects.len();
         if options.json {
             for object in objects {
                 writeln!(out, "{}", plain::json(Value::from(object).to_string()))?;
@@ -98,6 +100,9 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         between = "\n";
     }
     out.flush()?;
+    if let (Some(name), 0) = (&options.name, found) {
+        say!("list: nothing that is listed is named {name:?}");
+    }
     match holders.hidden {
         _ if !Path::new("/proc/self/fdinfo").exists() => {
             say!("list: memory and processes are unknown: /proc is not mounted");

@@ -149,18 +149,22 @@ pub(super) fn may_mount() -> bool {
     Status::read().is_none_or(|status| names(status.bounding).any(|name| name == "CAP_SYS_ADMIN"))
 }
 
+/// The error for a call that a seccomp filter answers, whatever it answers.
+pub(super) fn filtered(error: &SysError) -> Option<Error> {
+    let call = SystemCall::of(error)?;
+    (Status::read()?.filtered && trial::is_filtered(call)).then(|| {
+        Error::lacking(format!("not permitted: a seccomp filter forbids {}", call.name())).hint(
+            "in a container: --security-opt seccomp=unconfined; in a service: SystemCallFilter=",
+        )
+    })
+}
+
 /// What forbids a call that this process has the usual capabilities for, as far as trials show.
 fn forbidden(error: &SysError) -> Option<Error> {
-    let (call, status) = (SystemCall::of(error), Status::read());
-    if let Some(call) = call
-        && status.as_ref().is_some_and(|status| status.filtered)
-        && trial::is_filtered(call)
-    {
-        return Some(
-            Error::lacking(format!("not permitted: a seccomp filter forbids {}", call.name()))
-                .hint("in a container: --security-opt seccomp=unconfined; in a service: SystemCallFilter="),
-        );
+    if let Some(filtered) = filtered(error) {
+        return Some(filtered);
     }
+    let (call, status) = (SystemCall::of(error), Status::read());
     if call != Some(SystemCall::Bpf)
         && let Some(locked) = lockdown()
     {

@@ -5,13 +5,18 @@ use std::path::Path;
 
 use nix::sys::resource::{Resource, getrlimit};
 
+use super::privilege::filtered;
 use crate::error::Error;
+use crate::sys::trial::SystemCall;
 use crate::sys::{Errno, FileError, SysError, file};
 
 /// The errors that have the same meaning whatever was to be loaded, created or attached; `what` names it.
 pub(super) fn general(what: &str, error: &SysError) -> Option<Error> {
+    if let Some(filtered) = filtered(error) {
+        return Some(filtered);
+    }
     Some(match error.errno {
-        Errno::ENOSYS => no_bpf(),
+        Errno::ENOSYS => no_call(error),
         Errno::EMFILE | Errno::ENFILE => descriptors(error.errno, error),
         Errno::ENOMEM => no_memory(what),
         Errno::EAGAIN | Errno::EINTR => Error::failed(format!(
@@ -93,6 +98,10 @@ pub fn file(error: &FileError) -> Option<Error> {
 }
 
 /// The error for a kernel without bpf(2).
-pub(super) fn no_bpf() -> Error {
-    Error::lacking("this kernel has no bpf(2) (CONFIG_BPF_SYSCALL), or a seccomp filter hides it")
+pub(super) fn no_call(error: &SysError) -> Error {
+    let (call, option) = match SystemCall::of(error) {
+        Some(SystemCall::PerfEventOpen) => ("perf_event_open(2)", "CONFIG_PERF_EVENTS"),
+        _ => ("bpf(2)", "CONFIG_BPF_SYSCALL"),
+    };
+    Error::lacking(format!("this kernel has no {call} ({option}), or a seccomp filter hides it"))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Failure};
 use crate::host::{file, refusal};
 use crate::order::PutInOrder;
+use crate::sys::io_text;
 
 const CACHE: &str = "/etc/ld.so.cache";
 
@@ -39,8 +41,9 @@ pub fn find(word: &str, pid: Option<u32>) -> Result<PathBuf, Error> {
 /// Whether a word is the short name of a library here, or of a process.
 pub fn is_library(word: &str, pid: Option<u32>) -> bool {
     match pid {
-        Some(pid) => mapped(word, pid).is_ok(),
-        None => !matches!(libraries(word, CACHE), Ok(None)),
+        // What cannot be looked up in a process may still be a library.
+        Some(pid) if mapped(word, pid).is_ok() => true,
+        _ => !matches!(libraries(word, CACHE), Ok(None)),
     }
 }
 
@@ -58,7 +61,15 @@ fn as_seen(path: &Path, pid: Option<u32>) -> PathBuf {
 /// The file of this name that a process has mapped.
 fn mapped(word: &str, pid: u32) -> Result<PathBuf, Error> {
     let maps = std::fs::read(format!("/proc/{pid}/maps"));
-    let maps = maps.map_err(|error| Error::usage(format!("/proc/{pid}/maps: {error}")))?;
+    let maps = maps.map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Error::lacking(
+            "not permitted: what others' processes have loaded takes CAP_SYS_PTRACE to be read",
+        )
+        .hint(format!(
+            "run with sudo, or name the file: PATH:SYMBOL; {pid} has it in /proc/{pid}/maps"
+        )),
+        _ => Error::usage(format!("/proc/{pid}/maps: {}", io_text(&error))),
+    })?;
     // Address, permissions, offset, device, inode and, after blanks, the path.
     let paths = maps.split(|byte| *byte == b'\n').filter_map(|line| {
         let path = line.iter().position(|byte| *byte == b'/')?;
@@ -112,7 +123,12 @@ fn short(name: &str) -> Option<&str> {
 /// that the linker searches.
 fn libraries(word: &str, cache: &str) -> Result<Option<PathBuf>, Error> {
     let like_this = machine(Path::new("/proc/self/exe"));
-    let fits = |path: &PathBuf| is_named(path, word) && machine(path) == like_this;
+    // Without /proc, all that is known is that it has a machine, which the linker's scripts (libc.so) do not.
+    let is_like_this = |path: &Path| match machine(path) {
+        None => false,
+        machine => like_this.is_none() || machine == like_this,
+    };
+    let fits = |path: &PathBuf| is_named(path, word) && is_like_this(path);
     let cached = cached(cache).into_iter().map(|(_, path)| path);
     let mut found: Vec<_> = cached.filter(fits).collect();
     if found.is_empty() {
