@@ -143,8 +143,8 @@ fn what_is_wrong_is_said_on_stderr_and_nothing_is_written() {
     for (source, code, why) in [
         ("r0 = 0\nexti", 1, " --> <stdin>:2:1"),
         (".program x xpd\nexit", 1, "did you mean `xdp`?"),
-        (".program x kprobe\nexit", 1, "where is this kprobe to be attached?"),
-        (".program x xdp eth0\nexit", 1, "has no place here"),
+        (".program x xdp eth0\nexit", 1, "`eth0` is no attach type of xdp"),
+        (".program x cgroup/connect5\nexit", 1, "did you mean `cgroup/connect4`?"),
         (".map m array key 4 value 8 entries 1 lok 0\nexit", 1, "did you mean `lock`?"),
         (".map m arry key 4 value 4 entries 1\nexit", 1, "did you mean `array`?"),
         ("\u{0}", 1, "error: "),
@@ -280,7 +280,7 @@ fn what_an_object_cannot_say_is_refused() {
         ("r1 = btf[7]\nexit".into(), "has a number that is valid only on this kernel"),
         ("call pc+1\nexit\ngoto -2\nexit".into(), "leaves its function"),
         ("call pc-1\nexit".into(), "calls the program itself"),
-        (".program x lsm\nexit".into(), "no section for lsm"),
+        (".program x tracing\nexit".into(), "no section for tracing"),
         ("r1 = map[idx:3]\nexit".into(), "refers to map 3"),
         (".map m array key 4 value 8 entries 2 lock 4\nexit".into(), "map m has a lock"),
     ] {

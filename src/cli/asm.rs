@@ -72,6 +72,7 @@ Each line is an instruction, as the verifier or llvm-objdump prints it. The text
   r1 = map[hist]   r1 = map[hist][0]+8        a map, the address of its first value
   r1 = *(u32 *)(r6 + offsetof(struct request, __data_len))
   .program NAME xdp   .program NAME kprobe FUNCTION   .license \"GPL\"
+  .program NAME cgroup/connect4   any of libbpf's names of sections, its place after it
   .map hist array key 4 value 8 entries 64 flags 0
   ; comment   # comment   // comment";
 

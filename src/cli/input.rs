@@ -64,7 +64,7 @@ pub fn read(path: &Path, types: &KernelTypes) -> Result<Collection, Stop> {
     Ok(source::text::read(&shown(path), &bytes(path)?, types)?)
 }
 
-/// Reads programs to be loaded: a text, or an ELF object as clang makes it.
+/// Reads programs to be loaded: a text, or an ELF object as clang makes it, of which some may be left out.
 ///
 /// # Errors
 /// As [`read`].

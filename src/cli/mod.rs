@@ -28,6 +28,7 @@ mod output_file;
 mod report;
 mod run;
 mod schedule;
+mod select;
 mod stop;
 mod streams;
 mod tables;

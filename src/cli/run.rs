@@ -8,6 +8,7 @@ use clap::Args;
 use super::dump::{self, Dumped};
 use super::input;
 use super::options::{TraceOptions, whole};
+use super::select::Select;
 use super::stop::Stop;
 use super::streams::Stdout;
 use super::tables::TablePrinter;
@@ -16,8 +17,8 @@ use crate::error::Error;
 use crate::export::json::{self, Returned};
 use crate::host::{Attach, KernelTypes};
 use crate::insn::Endian;
-use crate::run::{Plan, create, fill, load_alone};
-use crate::source::{Collection, ProgramKind, resolved};
+use crate::run::{Plan, create, fill, load_as};
+use crate::source::{Collection, ProgramKind, ProgramSpec, resolved};
 use crate::sys::prog::{self, TestRun};
 use crate::sys::{Errno, Prog, ProgramType, SysError};
 use crate::tools::programs::{Programs, elements};
@@ -32,6 +33,9 @@ use crate::view::tables::Titles;
 pub struct Options {
     /// A text in the language of asm, or an ELF object made by clang; - for stdin
     file: PathBuf,
+
+    #[command(flatten)]
+    select: Select,
 
     #[command(flatten)]
     pub trace: TraceOptions,
@@ -67,7 +71,7 @@ or for COUNT intervals, and its maps are shown after each interval. A program of
 as socket_filter, xdp or sched_cls, is run once by BPF_PROG_TEST_RUN, and so is a raw_tp program \
 with --ctx. Array elements that are 0 are not shown; the values of all CPUs are added up.
 
-In an object, each program's kind comes from its section's name, as in libbpf. Variables become \
+In an object, each program's kind comes from its section's name, as in libbpf, or from --type. Variables become \
 arrays, and CO-RE relocations are resolved with the kernel's types. Kernel functions and variables \
 (__ksym) are not linked.";
 
@@ -85,6 +89,14 @@ fn bytes(text: &str) -> Result<HexBytes, String> {
 }
 
 impl Options {
+    /// The programs that are meant.
+    fn read(&self, types: &KernelTypes) -> Result<Collection, Stop> {
+        let text = self.select.from(input::read_any(&self.file, types)?)?.whole();
+        let mut text = text.map_err(|error| error.prefix(input::shown(&self.file)))?;
+        self.maps.apply(&self.file, &mut text)?;
+        Ok(text)
+    }
+
     /// The file as it was named.
     fn name(&self) -> String {
         self.file.to_string_lossy().into_owned()
@@ -97,7 +109,7 @@ impl Options {
 /// The file cannot be read or is wrong, or the output could not be written.
 pub fn dump(options: &Options, format: Format) -> Result<(), Stop> {
     let types = KernelTypes::new(options.trace.btf.as_deref())?;
-    let text = input::read_any(&options.file, &types)?;
+    let text = options.read(&types)?;
     let programs = Dumped::all(&text);
     dump::dump(&mut Stdout::of(format), format, Endian::HOST, &programs, &text.maps)
 }
@@ -107,8 +119,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         return dump(options, format);
     }
     let types = KernelTypes::new(options.trace.btf.as_deref())?;
-    let mut text = input::read_any(&options.file, &types)?;
-    options.maps.apply(&options.file, &mut text)?;
+    let text = options.read(&types)?;
     let programs = Dumped::all(&text);
     for program in &programs {
         resolved(program.program)?;
@@ -116,9 +127,11 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let once = options.ctx.is_some() || options.repeat.is_some();
     let test = |kind: &ProgramKind| match *kind {
         ProgramKind::Type(program_type) => Some(program_type),
+        ProgramKind::Section(section) => Some(section.program_type),
         ProgramKind::Attached("raw_tp") if once => Some(ProgramType::RawTracepoint),
-        ProgramKind::Attached(_) => None,
+        ProgramKind::Attached(_) | ProgramKind::Unknown => None,
     };
+    text.programs.iter().try_for_each(can_run)?;
     let kinds: Vec<_> = text.programs.iter().map(|spec| spec.kind).collect();
     let tests: Vec<_> = kinds.iter().filter_map(test).collect();
     if tests.len() == programs.len() {
@@ -150,6 +163,33 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     attached(options, &text, &programs)
 }
 
+/// The program can be run or attached, as far as its kind tells.
+fn can_run(spec: &ProgramSpec) -> Result<(), Error> {
+    let ProgramSpec { name, kind, place, .. } = spec;
+    let is_placeless = match kind {
+        ProgramKind::Type(program_type) => *program_type != ProgramType::RawTracepoint,
+        ProgramKind::Section(section) if section.has_target && kind.attach_kind().is_none() => {
+            let what = format!("{name}: {kind} programs are not attached here");
+            return Err(Error::usage(what).hint("rawbpf verify judges them"));
+        }
+        ProgramKind::Section(_) => true,
+        ProgramKind::Attached(_) => false,
+        ProgramKind::Unknown => {
+            let what =
+                format!("{name}: the section {place:?} does not say what kind of program it is");
+            return Err(Error::usage(what).hint("say it: --type TYPE; libbpf's names of sections are xdp, kprobe/FUNCTION, tracepoint/CATEGORY/NAME, ..."));
+        }
+    };
+    if is_placeless && kind.attach_kind().is_some() {
+        return Err(Error::usage(format!("{name}: where is this {kind} to be attached?")).hint(
+            format!(
+                "in a text: .program {name} {kind} PLACE; in an object the section: {kind}/PLACE"
+            ),
+        ));
+    }
+    Ok(())
+}
+
 /// Runs each program once, on the same maps.
 fn test_run(
     options: &Options,
@@ -164,14 +204,16 @@ fn test_run(
         settings.extend([("file", options.name().into()), ("repeat", options.repeat.into())]);
         writeln!(out, "{}", json::run(&describe("run", now()?, settings)))?;
     }
-    let load = |(dumped, program_type): (&Dumped, &ProgramType)| {
+    let types_of_kernel = KernelTypes::running();
+    let load = |(spec, program_type): (&ProgramSpec, &ProgramType)| {
         checked(options, *program_type)?;
-        let loaded = load_alone(dumped.name, dumped.program, &maps, *program_type);
+        let loading = spec.loading(&types_of_kernel)?;
+        let loaded = load_as(&spec.name, &spec.program, &maps, loading.load());
         loaded.map_err(|error| {
-            text.explained(error).prefix_if_several(dumped.name, text.programs.len())
+            text.explained(error).prefix_if_several(&spec.name, text.programs.len())
         })
     };
-    let loaded = programs.iter().zip(types).map(load).collect::<Result<Vec<_>, Error>>()?;
+    let loaded = text.programs.iter().zip(types).map(load).collect::<Result<Vec<_>, Error>>()?;
     fill(&maps, &mut loaded.iter())?;
     for ((dumped, &program_type), loaded) in programs.iter().zip(types).zip(&loaded) {
         let result = test_one(options, program_type, loaded)?;

@@ -17,6 +17,7 @@ mod process;
 pub mod refusal;
 pub mod registers;
 mod request;
+mod section;
 mod submission;
 mod symbol;
 pub mod system_calls;
@@ -38,6 +39,7 @@ pub use probe::{
 };
 pub use process::{PidNamespace, Process};
 pub use request::{RecordPlace, RecordRequest, Request, RequestPlace, StructRequest};
+pub use section::{Section, Target};
 pub use submission::{Identity, Issue, Submission, Submitter};
 pub use symbol::UserFunction;
 pub use system_calls::SystemCalls;

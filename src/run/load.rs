@@ -6,7 +6,7 @@ use super::plan::Plan;
 use super::types;
 use crate::btf::{self, ProgramBtf};
 use crate::error::Error;
-use crate::host::refusal;
+use crate::host::{AttachKind, refusal};
 use crate::insn::{Endian, Program, encode};
 use crate::sys::{self, Load, LoadError, Map, MapSpec, Prog, ProgramType};
 use crate::verifier::diagnose::{Diagnosis, diagnose};
@@ -57,8 +57,24 @@ pub fn verify_alone(
     maps: &[Map],
     program_type: ProgramType,
 ) -> WalkResult {
-    verify_program(name, program, maps, alone(program_type), &|error, refused| {
-        refusal::of_type(program_type, error, refused)
+    verify_as(name, program, maps, alone(program_type), None)
+}
+
+/// The same of a program that is loaded like this, whose place is not known or of no concern; `kind` is how
+/// such programs are attached.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_as(
+    name: &str,
+    program: &Program,
+    maps: &[Map],
+    load: Load<'_>,
+    kind: Option<AttachKind>,
+) -> WalkResult {
+    verify_program(name, program, maps, load, &|error, refused| match kind {
+        Some(kind) => kind.explain_program(error, refused),
+        None => refusal::of_type(load.program_type, error, refused),
     })
 }
 
@@ -86,8 +102,16 @@ pub fn load_alone(
     maps: &[Map],
     program_type: ProgramType,
 ) -> Result<Prog, Error> {
-    load_program(name, program, maps, alone(program_type), &|error, refused| {
-        refusal::of_type(program_type, error, refused)
+    load_as(name, program, maps, alone(program_type))
+}
+
+/// The same of a program that is loaded like this.
+///
+/// # Errors
+/// As [`load_alone`].
+pub fn load_as(name: &str, program: &Program, maps: &[Map], load: Load<'_>) -> Result<Prog, Error> {
+    load_program(name, program, maps, load, &|error, refused| {
+        refusal::of_type(load.program_type, error, refused)
     })
 }
 

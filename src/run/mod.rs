@@ -31,7 +31,9 @@ mod session;
 mod types;
 
 pub use events::{Event, Events};
-pub use load::{Walked, load_alone, program_btf, verification, verify, verify_alone};
+pub use load::{
+    Walked, load_alone, load_as, program_btf, verification, verify, verify_alone, verify_as,
+};
 pub use plan::{Group, Plan};
 pub use session::{
     AttachedProgram, LeftOutProgram, Progress, Session, SkippedKind, create,

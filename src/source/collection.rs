@@ -4,9 +4,10 @@ use std::fmt;
 
 use crate::elf;
 use crate::error::{Error, Failure};
+use crate::host::{AttachKind, KernelTypes, Section, Target};
 use crate::insn::Program;
 use crate::insn::parse::Mistakes;
-use crate::sys::{MapSpec, ProgramType};
+use crate::sys::{AttachType, Load, MapSpec, ProgramType};
 
 /// Programs and the maps that they share, ready to be loaded.
 #[derive(Clone, Debug)]
@@ -21,9 +22,22 @@ pub struct Collection {
     pub missing: Vec<String>,
     /// What a loader would do otherwise than it is done here, a sentence each.
     pub notes: Vec<String>,
+    /// The programs that could not be made, by name, and why.
+    pub left_out: Vec<(String, Error)>,
 }
 
 impl Collection {
+    /// All of it, if all of its programs could be made.
+    ///
+    /// # Errors
+    /// Why the first one could not.
+    pub fn whole(self) -> Result<Collection, Error> {
+        match self.left_out.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Ok(Collection { left_out: vec![], ..self }),
+        }
+    }
+
     /// An error of loading one of the programs; if the verifier refused it because it reached what the
     /// kernel's types do not have, the error says so.
     pub fn explained(&self, error: Error) -> Error {
@@ -48,8 +62,19 @@ pub struct ProgramSpec {
     pub kind: ProgramKind,
     /// Where it is attached; empty for one that is not.
     pub place: String,
+    /// What the source says of its load besides.
+    pub options: LoadOptions,
     /// Its instructions.
     pub program: Program,
+}
+
+/// What a source says of a program's load, besides what its kind says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LoadOptions {
+    /// The attach type, in place of the kind's.
+    pub attach_type: Option<AttachType>,
+    /// The kernel's `BPF_F_*` flags, besides the kind's.
+    pub flags: u32,
 }
 
 /// What a program is.
@@ -60,6 +85,93 @@ pub enum ProgramKind {
     Attached(&'static str),
     /// A type, to be test-run.
     Type(ProgramType),
+    /// What a section of libbpf's says beyond the type.
+    Section(Section),
+    /// The source does not say it. The place is the name of its section.
+    Unknown,
+}
+
+impl ProgramKind {
+    /// What a section's name says of its programs, and where they are attached: nowhere, or at an empty
+    /// place where that is left out. `None` where it is none that libbpf knows.
+    pub fn of_section(section: &str) -> Option<(ProgramKind, &str)> {
+        let (row, place) = Section::find(section)?;
+        match AttachKind::word_of_section(row.name) {
+            Some(word) if !place.is_empty() => Some((ProgramKind::Attached(word), place)),
+            _ if row.is_plain() && place.is_empty() => {
+                Some((ProgramKind::Type(row.program_type), place))
+            }
+            _ => Some((ProgramKind::Section(row), place)),
+        }
+    }
+
+    /// How such programs are attached, whether their place is known or not; `None` for those that are not
+    /// attached here.
+    pub fn attach_kind(self) -> Option<AttachKind> {
+        let name = match self {
+            ProgramKind::Type(program_type) => Section::of_type(program_type).name,
+            ProgramKind::Attached(name) => name,
+            ProgramKind::Section(section) => section.name,
+            ProgramKind::Unknown => return None,
+        };
+        let word = AttachKind::word_of_section(name)?;
+        AttachKind::ALL.iter().copied().find(|kind| kind.facts().words.contains(&word))
+    }
+
+    /// What a program is loaded as.
+    ///
+    /// # Errors
+    /// Nobody said it.
+    fn section(self) -> Result<Section, Error> {
+        let section = match self {
+            ProgramKind::Attached(word) => Section::find(word).map(|(section, _)| section),
+            ProgramKind::Section(section) => Some(section),
+            ProgramKind::Type(program_type) => Some(Section::of_type(program_type)),
+            ProgramKind::Unknown => None,
+        };
+        section.ok_or_else(|| {
+            Error::lacking("nothing says what kind of program it is").hint("say it: --type TYPE")
+        })
+    }
+}
+
+impl ProgramSpec {
+    /// What the program is loaded as, and what the kernel must know by an id that it will be attached to.
+    ///
+    /// # Errors
+    /// Its kind is not known, or this kernel does not have what it is attached to.
+    pub fn loading(&self, types: &KernelTypes) -> Result<Loading, Error> {
+        let section = self.kind.section()?;
+        if !section.is_known() && section.attach_type.or(self.options.attach_type).is_none() {
+            let what = format!("the kernel must know what this {} program attaches to", self.kind);
+            let names = Section::all().filter(|row| row.program_type == section.program_type);
+            let names: Vec<_> = names.map(|row| row.name).collect();
+            return Err(Error::lacking(what).hint(format!(
+                "its section, .program line or --type says it: {}",
+                names.join(", ")
+            )));
+        }
+        let target = section.target(&self.place, types)?;
+        Ok(Loading { section, target, options: self.options })
+    }
+}
+
+/// What a program is loaded as.
+#[derive(Debug)]
+pub struct Loading {
+    section: Section,
+    target: Target,
+    options: LoadOptions,
+}
+
+impl Loading {
+    /// The load, but for the program itself.
+    pub fn load(&self) -> Load<'_> {
+        let load = self.section.load(&self.target);
+        let LoadOptions { attach_type, flags } = self.options;
+        let expected_attach_type = attach_type.or(load.expected_attach_type);
+        Load { expected_attach_type, flags: load.flags | flags, ..load }
+    }
 }
 
 /// As a text names it.
@@ -68,6 +180,8 @@ impl fmt::Display for ProgramKind {
         match self {
             ProgramKind::Attached(kind) => f.write_str(kind),
             ProgramKind::Type(program_type) => program_type.fmt(f),
+            ProgramKind::Section(section) => f.write_str(section.name),
+            ProgramKind::Unknown => Ok(()),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! | [`text`] | programs from a text, in which the kernel's names are looked up |
 //! | [`object`] | programs from an ELF object, as clang makes it |
 //! | [`mod@write`] | an ELF object of programs, for libbpf |
+//! | [`kind`] | the words by which texts and options say what a program is |
 //! | [`hex`] | instructions that are written as bytes or in hexadecimal |
 //!
 //! ```no_run
@@ -20,13 +21,16 @@
 
 mod collection;
 pub mod hex;
+pub mod kind;
 mod maps;
 pub mod object;
 pub mod text;
 pub mod write;
 
 use crate::host::KernelTypes;
-pub use collection::{Collection, ProgramKind, ProgramSpec, SourceError, resolved};
+pub use collection::{
+    Collection, LoadOptions, Loading, ProgramKind, ProgramSpec, SourceError, resolved,
+};
 
 /// Reads what a file of this name holds: a text, as [`text::read`] does, or an ELF object.
 ///

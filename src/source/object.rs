@@ -2,74 +2,33 @@
 
 use std::sync::Arc;
 
-use super::collection::{Collection, ProgramKind, ProgramSpec};
+use super::collection::{Collection, LoadOptions, ProgramKind, ProgramSpec};
 use super::maps;
 use crate::btf::{Btf, identifier};
 use crate::elf::{ElfError, Linker, Notes, Object, ObjectFunction, clean};
 use crate::error::Error;
-use crate::host::{AttachKind, KernelTypes};
+use crate::host::{KernelTypes, Section};
 use crate::insn::Endian;
-use crate::sys::ProgramType;
 
-/// The types by libbpf's names of sections; the part after a slash makes no difference here.
-const TYPES: [(&str, ProgramType); 26] = [
-    ("socket", ProgramType::SocketFilter),
-    ("xdp", ProgramType::Xdp),
-    ("xdp.frags", ProgramType::Xdp),
-    ("tc", ProgramType::SchedCls),
-    ("tcx", ProgramType::SchedCls),
-    ("classifier", ProgramType::SchedCls),
-    ("action", ProgramType::SchedAct),
-    ("raw_tp", ProgramType::RawTracepoint),
-    ("raw_tracepoint", ProgramType::RawTracepoint),
-    ("raw_tp.w", ProgramType::RawTracepointWritable),
-    ("perf_event", ProgramType::PerfEvent),
-    ("syscall", ProgramType::Syscall),
-    ("sockops", ProgramType::SockOps),
-    ("sk_skb", ProgramType::SkSkb),
-    ("sk_msg", ProgramType::SkMsg),
-    ("lwt_in", ProgramType::LwtIn),
-    ("lwt_out", ProgramType::LwtOut),
-    ("lwt_xmit", ProgramType::LwtXmit),
-    ("lwt_seg6local", ProgramType::LwtSeg6local),
-    ("flow_dissector", ProgramType::FlowDissector),
-    ("cgroup_skb", ProgramType::CgroupSkb),
-    ("cgroup/skb", ProgramType::CgroupSkb),
-    ("cgroup/sock", ProgramType::CgroupSock),
-    ("cgroup/dev", ProgramType::CgroupDevice),
-    ("cgroup/sysctl", ProgramType::CgroupSysctl),
-    ("lirc_mode2", ProgramType::LircMode2),
-];
-
-/// What a section's name says of its programs, and where they are attached: nowhere, or at an empty
-/// place where that is left out. `None` where it is none that is known here.
+/// What a section's name says of its programs, and where they are attached. `None` where it is none that
+/// libbpf knows or knew.
 pub fn kind(section: &str) -> Option<(ProgramKind, &str)> {
     if section.contains(char::is_control) {
         return None;
     }
     // A question mark says that the program need not be loaded.
     let section = section.strip_prefix('?').unwrap_or(section);
-    let (word, place) = section.split_once('/').unwrap_or((section, ""));
-    let attached = AttachKind::word_of_section(word);
-    let is = |name: &str| {
-        section.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let by_type = TYPES.iter().find(|(name, _)| is(name)).map(|(_, program_type)| *program_type);
-    let by_name = || {
-        let number = ProgramType::NAMES.iter().zip(1..).find(|(name, _)| is(name))?.1;
-        // These name what they are attached to in a way of their own.
-        ProgramType::from_raw(number).filter(|found| {
-            use ProgramType::*;
-            !matches!(found, Tracing | StructOps | Ext | Lsm)
-        })
-    };
-    match (attached, by_type) {
-        (Some(kind), None) => Some((ProgramKind::Attached(kind), place)),
-        // Of raw tracepoints both are known.
-        (Some(kind), _) if !place.is_empty() => Some((ProgramKind::Attached(kind), place)),
-        (_, Some(program_type)) => Some((ProgramKind::Type(program_type), "")),
-        _ => Some((ProgramKind::Type(by_name()?), "")),
-    }
+    ProgramKind::of_section(section).or_else(|| {
+        let old = Section::find_old(section)?;
+        Some((
+            if old.is_plain() {
+                ProgramKind::Type(old.program_type)
+            } else {
+                ProgramKind::Section(old)
+            },
+            "",
+        ))
+    })
 }
 
 /// Reads the programs and maps of an object; CO-RE relocations get the numbers of the kernel's types.
@@ -95,17 +54,15 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     let mut linker = Linker::new(&object, &notes, &functions, names).with_btf(own);
     let mut kernel = None;
     let mut missing = vec![];
-    let mut programs = vec![];
+    let (mut programs, mut left_out, mut free) = (vec![], vec![], None::<String>);
     for (index, function) in functions.iter().enumerate().filter(|(_, it)| !is_called(it)) {
         let name = identifier(function.name);
-        let (kind, place) = kind(function.section).ok_or_else(|| {
-            Error::usage(format!("{name}: the section {:?} is of no kind that is run here", function.section))
-                .hint("the section says what a program is, as libbpf names them: xdp, kprobe/FUNCTION, tracepoint/CATEGORY/NAME, ...")
-        })?;
-        if let (ProgramKind::Attached(kind), "") = (kind, place) {
-            let section = function.section;
-            return Err(Error::usage(format!("{name}: where is this {kind} to be attached?"))
-                .hint(format!("its section {section:?} does not say: {section}/PLACE")));
+        let section = function.section;
+        let (kind, place) = kind(section).unwrap_or((ProgramKind::Unknown, section));
+        if ProgramKind::of_section(section.strip_prefix('?').unwrap_or(section)).is_none() {
+            free.get_or_insert_with(|| {
+                format!("libbpf 1.0 and later do not know the section {section:?}")
+            });
         }
         let mut broken = None;
         let linked = linker.link(index, &mut |relocation| {
@@ -132,17 +89,23 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
                 Err(error) => Err(format!("{asked}: {error}")),
             }
         });
-        let program = linked.map_err(|error| broken.unwrap_or(Error::failed(error.to_string())))?;
-        programs.push(ProgramSpec { name, kind, place: place.to_owned(), program });
+        let place = place.to_owned();
+        let options = LoadOptions::default();
+        match linked.map_err(|error| broken.unwrap_or(Error::failed(error.to_string()))) {
+            Ok(program) => programs.push(ProgramSpec { name, kind, place, options, program }),
+            Err(error) => left_out.push((name, error)),
+        }
     }
-    if programs.is_empty() {
+    if programs.is_empty() && left_out.is_empty() {
         return Err(Error::usage("there is no program in it").hint(
             "a program is a function in a section of its own: __attribute__((section(\"xdp\")))",
         ));
     }
     let license = object.license().map(|license| clean(license.as_bytes()));
     maps::refer(&mut maps, &defined, &programs);
-    Ok(Collection { license, programs, maps, missing, notes: maps::notes(&defined) })
+    let mut notes = maps::notes(&defined);
+    notes.extend(free);
+    Ok(Collection { license, programs, maps, missing, notes, left_out })
 }
 
 /// Whether a function is only there to be called.

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::collection::{Collection, ProgramKind, ProgramSpec, SourceError};
+use super::kind::{self, NamedKind, NoKind};
 use crate::btf;
 use crate::btf::{Btf, BtfError, TypeKind, identifier};
 use crate::error::Error;
-use crate::host::{AttachKind, KernelTypes};
+use crate::host::KernelTypes;
 use crate::insn::Source;
-use crate::insn::parse::{Mistakes, NamedProgram, Word, like, parse};
+use crate::insn::parse::{Mistakes, NamedProgram, ProgramLine, Word, like, parse};
 use crate::sys::{MapSpec, MapType, MapTypes, ProgramType};
 
 /// Reads the text of a file of this name. Offsets of fields come from the kernel's types; where there
@@ -25,14 +26,18 @@ pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection,
     let mut source = parse(file, text)?;
     resolve(&mut source, types)?;
     let maps = maps(&source)?;
-    let kinds = source.programs.iter().map(|program| kind(&source, program));
+    let kinds = source.programs.iter().map(|program| kind(&source, &program.line));
     let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
     let Source { license, programs, .. } = source;
-    let programs = programs.into_iter().zip(kinds).map(|(NamedProgram { line, program }, kind)| {
+    let programs = programs.into_iter().zip(kinds);
+    let programs = programs.map(|(NamedProgram { line, program }, kind)| {
+        let NamedKind { kind, place, options } = kind;
         let name = if line.name.text.is_empty() { called(file) } else { line.name.text };
-        ProgramSpec { name, kind, place: line.place.text, program }
+        ProgramSpec { name, kind, place, options, program }
     });
-    Ok(Collection { license, programs: programs.collect(), maps, missing: vec![], notes: vec![] })
+    let programs = programs.collect();
+    let (missing, notes, left_out) = (vec![], vec![], vec![]);
+    Ok(Collection { license, programs, maps, missing, notes, left_out })
 }
 
 /// What a program without a name is called, in a file of this name.
@@ -43,10 +48,9 @@ fn called(file: &str) -> String {
 
 fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
     let maps = source.maps.iter().map(|map| {
-        let map_type = number(&map.map_type, MapType::NAMES).and_then(MapType::from_raw);
-        let map_type = map_type.ok_or_else(|| {
-            no_such(source, &map.map_type, "map type", &mut MapType::NAMES.iter().copied())
-        })?;
+        let map_type = kind::number(&map.map_type.text, MapType::NAMES).and_then(MapType::from_raw);
+        let map_type =
+            map_type.ok_or_else(|| no_such(source, &map.map_type, "map type", MapType::NAMES))?;
         let name = &map.name.text;
         Ok(MapSpec {
             flags: map.flags,
@@ -60,48 +64,19 @@ fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
     maps.collect()
 }
 
-fn kind(source: &Source, program: &NamedProgram) -> Result<ProgramKind, Mistakes> {
-    let line = &program.line;
+/// What a `.program` line says.
+fn kind(source: &Source, line: &ProgramLine) -> Result<NamedKind, Mistakes> {
     if line.kind.text.is_empty() {
-        return Ok(ProgramKind::Type(ProgramType::SocketFilter));
+        return Ok(NamedKind::of(ProgramKind::Type(ProgramType::SocketFilter)));
     }
-    if let Some(attached) = AttachKind::words().find(|name| *name == line.kind.text) {
-        if line.place.text.is_empty() {
-            let what = format!("where is this {attached} to be attached?");
-            let help = format!(".program {} {attached} PLACE", line.name.text);
-            return Err(source.mistake(&line.kind, what, Some(help)));
-        }
-        return Ok(ProgramKind::Attached(attached));
-    }
-    let program_type = number(&line.kind, ProgramType::NAMES).and_then(ProgramType::from_raw);
-    let Some(program_type) = program_type else {
-        let mut types = ProgramType::NAMES.iter().copied().chain(AttachKind::words());
-        return Err(no_such(source, &line.kind, "program type or way to attach", &mut types));
-    };
-    if !line.place.text.is_empty() {
-        let what = format!("a program of type {program_type} has no place here");
-        return Err(source.mistake(&line.place, what, None));
-    }
-    Ok(ProgramKind::Type(program_type))
+    kind::parse(&line.kind.text, &line.place.text).map_err(|NoKind { what, help, in_place }| {
+        source.mistake(if in_place { &line.place } else { &line.kind }, what, help)
+    })
 }
 
-/// The number of a name of one of the kernel's enums, whose numbers begin at 1 and have no gaps.
-fn number(word: &Word, names: &[&str]) -> Option<u32> {
-    names.iter().position(|name| *name == word.text).map(|index| index as u32 + 1)
-}
-
-fn no_such(
-    source: &Source,
-    word: &Word,
-    what: &str,
-    names: &mut dyn Iterator<Item = &'static str>,
-) -> Mistakes {
-    let names: Vec<_> = names.collect();
-    let help = match like(&word.text, &mut names.iter().copied()) {
-        Some(likely) => format!("did you mean `{likely}`?"),
-        None => format!("each {what}: {}", names.join(", ")),
-    };
-    source.mistake(word, format!("`{}` is no {what}", word.text), Some(help))
+fn no_such(source: &Source, word: &Word, what: &str, names: &[&'static str]) -> Mistakes {
+    let NoKind { what, help, .. } = NoKind::of(&word.text, what, names, &[]);
+    source.mistake(word, what, help)
 }
 
 /// Puts numbers where the text has names of fields.

@@ -1,11 +1,12 @@
 //! An ELF object of programs, which libbpf loads.
 
-use super::collection::{Collection, ProgramKind, ProgramSpec, resolved};
+use super::collection::{Collection, LoadOptions, ProgramKind, ProgramSpec, resolved};
 use crate::btf::ObjectMap;
 use crate::elf::write::{ObjectProgram, ObjectSpec, write};
 use crate::error::Error;
+use crate::host::Section;
 use crate::insn::Endian;
-use crate::sys::{ProgramType, prog};
+use crate::sys::prog;
 
 /// The bytes of an object of all programs and maps.
 ///
@@ -49,37 +50,31 @@ pub fn object(collection: &Collection, endian: Endian) -> Result<Vec<u8>, Error>
 
 /// libbpf's section name for a program of this type or place.
 fn section(spec: &ProgramSpec) -> Option<String> {
-    let place = &spec.place;
-    let program_type = match spec.kind {
+    let (place, LoadOptions { attach_type, flags }) = (&spec.place, spec.options);
+    let wanted = match spec.kind {
         // It looks for one function by its name.
-        ProgramKind::Attached("kprobe") => {
+        ProgramKind::Attached("kprobe") if spec.options == LoadOptions::default() => {
             return place.split('|').next().map(|first| format!("kprobe/{first}"));
         }
         ProgramKind::Attached("kprobe.multi") if place.contains(',') => return None,
-        ProgramKind::Attached("tracepoint") => {
-            return Some(format!("tracepoint/{}", place.replacen(':', "/", 1)));
-        }
-        ProgramKind::Attached(kind) => return Some(format!("{kind}/{place}")),
-        ProgramKind::Type(program_type) => program_type,
+        ProgramKind::Attached(name) => Section::find(name)?.0,
+        ProgramKind::Section(section) => section,
+        ProgramKind::Type(program_type) => Section::of_type(program_type),
+        ProgramKind::Unknown => return None,
     };
-    let name = match program_type {
-        ProgramType::SocketFilter => "socket",
-        ProgramType::SchedCls => "tc",
-        ProgramType::SchedAct => "action",
-        ProgramType::CgroupSkb => "cgroup/skb",
-        ProgramType::CgroupSock => "cgroup/sock",
-        ProgramType::SockOps => "sockops",
-        ProgramType::CgroupDevice => "cgroup/dev",
-        ProgramType::RawTracepoint => "raw_tp",
-        ProgramType::CgroupSysctl => "cgroup/sysctl",
-        ProgramType::RawTracepointWritable => "raw_tp.w",
-        ProgramType::CgroupSockopt => "cgroup/getsockopt",
-        ProgramType::CgroupSockAddr
-        | ProgramType::Tracing
-        | ProgramType::StructOps
-        | ProgramType::Ext
-        | ProgramType::Lsm => return None,
-        other => other.name(),
+    let attach_type = attach_type.or(wanted.attach_type);
+    let same = |row: &Section| {
+        (row.program_type, row.attach_type, row.flags)
+            == (wanted.program_type, attach_type, wanted.flags | flags)
+            && (row.has_target || !wanted.has_target)
+            && row.is_known()
     };
-    Some(name.to_owned())
+    // Of several names for one thing its own.
+    let mut all = Section::find(wanted.name).map(|(row, _)| row).into_iter().chain(Section::all());
+    let name = all.find(same)?.name;
+    let place = match spec.kind {
+        ProgramKind::Attached("tracepoint") => place.replacen(':', "/", 1),
+        _ => place.clone(),
+    };
+    Some(if place.is_empty() { name.to_owned() } else { format!("{name}/{place}") })
 }

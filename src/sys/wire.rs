@@ -176,6 +176,7 @@ fn prog_load() {
     let load = Load {
         program_type: ProgramType::Tracing,
         expected_attach_type: Some(AttachType::TraceFentry),
+        member: 0,
         attach_btf_id: 77,
         attach_btf: Some(map.as_fd()),
         insns: &insns,

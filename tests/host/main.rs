@@ -29,6 +29,7 @@ mod refusals;
 mod run;
 mod samples;
 mod schema;
+mod sections;
 mod session;
 mod steering;
 mod step;

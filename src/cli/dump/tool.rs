@@ -8,7 +8,7 @@ use crate::cli::stop::Stop;
 use crate::insn::parse::{ProgramLine, Word};
 use crate::insn::{Endian, Program, encode};
 use crate::run::Plan;
-use crate::source::{Collection, ProgramSpec, resolved};
+use crate::source::{Collection, ProgramKind, ProgramSpec, resolved};
 use crate::sys::{MapSpec, prog};
 use crate::view::dump::{Dump, DumpLine, DumpRow, Format, Origin};
 
@@ -33,8 +33,9 @@ impl<'a> From<&'a Plan> for Dumped<'a> {
 
 impl<'a> From<&'a ProgramSpec> for Dumped<'a> {
     fn from(spec: &'a ProgramSpec) -> Dumped<'a> {
-        let ProgramSpec { name, kind, place, program } = spec;
-        Dumped { name, kind: kind.to_string(), place: place.clone(), program }
+        let ProgramSpec { name, kind, place, program, .. } = spec;
+        let place = if *kind == ProgramKind::Unknown { "" } else { place };
+        Dumped { name, kind: kind.to_string(), place: place.to_owned(), program }
     }
 }
 

@@ -39,7 +39,7 @@ impl LessonProgram {
             .map_err(|_| Error::failed("a lesson has one program, and this text has several"))?;
         match spec.kind {
             ProgramKind::Type(program_type) => Ok(LessonProgram { spec, maps, program_type }),
-            ProgramKind::Attached(kind) => Err(Error::failed(format!(
+            kind => Err(Error::failed(format!(
                 "a {kind} program cannot be run on given inputs: keep the lesson's .program line"
             ))),
         }

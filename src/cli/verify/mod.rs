@@ -15,11 +15,12 @@ use clap::Args;
 
 use super::dump::Dumped;
 use super::input::{MapOptions, read_any, shown as shown_name};
+use super::select::Select;
 use super::stop::Stop;
 use crate::error::Error;
-use crate::host::{Attach, KernelTypes};
-use crate::run::{self, Plan};
-use crate::source::{ProgramKind, resolved};
+use crate::host::KernelTypes;
+use crate::run;
+use crate::source::{Loading, ProgramSpec, resolved};
 use crate::tools::Tool;
 pub use show::Show;
 pub use shown::Shown;
@@ -37,6 +38,9 @@ pub struct Options {
     maps: MapOptions,
 
     #[command(flatten)]
+    select: Select,
+
+    #[command(flatten)]
     show: Show,
 }
 
@@ -51,6 +55,7 @@ Examples:
   rawbpf verify --step drop.bpf                 like a debugger: ! goes to the refusal
   rawbpf verify program.o                       an object made by clang, with its lines of C
   rawbpf verify script.bt                       a script of rawbpf trace, with its lines
+  rawbpf verify old.o --program f --type xdp    one program, whose section does not say what it is
   rawbpf verify biolatency -- --attach raw_tp   with the tool's options
   rawbpf verify --json drop.bpf | tail -1 | jq  the verdict, the totals, and why it is refused
   rawbpf verify bitehist --verifier-log old     this kernel's log, to compare with elsewhere
@@ -62,6 +67,11 @@ them, each with what the verifier learns there; a branch that it put aside for l
 refused program is shown up to the failing instruction, then the reason, and the exit code is 1. If \
 more than 20000 instructions are processed, only the totals are shown, or the path to the refusal.
 
+Each program of a file has its own verdict. One that cannot be judged here is named with the reason, and \
+the exit code is 77 unless another is refused. A section's name, or the .program line of a text, says \
+what a program is, by all names that libbpf knows; what the program is attached to need not exist, \
+unless the kernel has to know it.
+
 --against prints the verdicts and totals side by side, then the values about which the kernels know \
 different things, and the paths that only one of them walks over. Different ways of printing are not \
 differences. The exit code is 1 if the program is refused here, if another kernel's verdict differs, \
@@ -72,7 +82,8 @@ impl Options {
     pub fn of_tool(&self, is_tool: fn(&OsStr) -> bool) -> Option<(&[OsString], &Show)> {
         // `verify run` would be a tool that needs a file; a file is given directly.
         let name = self.what.first()?;
-        (is_tool(name) && name != "run").then_some((&self.what[..], &self.show))
+        let is_tool = is_tool(name) && name != "run" && self.select.is_empty();
+        is_tool.then_some((&self.what[..], &self.show))
     }
 
     /// The script that the arguments name, and what to show of its programs.
@@ -100,27 +111,42 @@ pub fn run(options: &Options) -> Result<(), Stop> {
             .hint("the tools' names are in rawbpf --help")
             .into());
     }
-    let mut text = read_any(Path::new(file), &types)?;
-    options.maps.apply(Path::new(file), &mut text)?;
-    text.programs.iter().try_for_each(|spec| resolved(&spec.program))?;
-    let maps = run::create(&text.maps)?;
+    let mut collection = options.select.from(read_any(Path::new(file), &types)?)?;
+    options.maps.apply(Path::new(file), &mut collection)?;
+    let maps = run::create(&collection.maps)?;
     let mut shown = Shown::new(&shown_name(Path::new(file)), &options.show)?;
-    for spec in &text.programs {
-        let dumped = Dumped::from(spec);
-        let verdict = match spec.kind {
-            ProgramKind::Type(program_type) => {
-                run::verify_alone(dumped.name, dumped.program, &maps, program_type)
+    let count = collection.programs.len() + collection.left_out.len();
+    shown.several = count > 1;
+    for spec in &collection.programs {
+        let named = |error: Error| error.prefix_if_several(&spec.name, count);
+        match loading(spec, &types) {
+            Err(error) => shown.unjudged(&spec.name, named(error))?,
+            Ok(loading) => {
+                let verdict = run::verify_as(
+                    &spec.name,
+                    &spec.program,
+                    &maps,
+                    loading.load(),
+                    spec.kind.attach_kind(),
+                );
+                let verdict = verdict.map_err(|error| named(collection.explained(error)));
+                shown.program(&Dumped::from(spec), verdict)?;
             }
-            ProgramKind::Attached(_) => {
-                let attach = Attach::parse(&dumped.kind, &dumped.place, &types)?;
-                run::verify(&Plan::new(dumped.name, attach, dumped.program.clone()), &maps)
-            }
-        };
-        let named =
-            |error| text.explained(error).prefix_if_several(&spec.name, text.programs.len());
-        shown.program(&dumped, verdict.map_err(named))?;
+        }
+    }
+    for (name, error) in &collection.left_out {
+        shown.unjudged(name, error.clone().prefix_if_several(name, count))?;
     }
     shown.end()
+}
+
+/// What a program is loaded as.
+///
+/// # Errors
+/// That is not known, or the program is not complete.
+fn loading(spec: &ProgramSpec, types: &KernelTypes) -> Result<Loading, Error> {
+    resolved(&spec.program)?;
+    spec.loading(types)
 }
 
 /// Shows a tool's programs instead of attaching them.

@@ -11,10 +11,11 @@ use crate::cli::output_file::OutputFile;
 use crate::cli::report;
 use crate::cli::stop::Stop;
 use crate::cli::streams::Stdout;
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::run::{self, Plan, Walked};
 use crate::sys::Map;
 use crate::tools::{describe, now};
+use crate::verifier::draw::json;
 use crate::verifier::draw::page::Page;
 use crate::verifier::verified::Verified;
 
@@ -62,7 +63,12 @@ pub struct Shown<'a> {
     against: Against<'a>,
     out: Stdout,
     page: Page,
+    /// Whether there is more than one program.
+    pub several: bool,
+    /// The last program that was refused.
     refused: Option<Error>,
+    /// The last program that could not be judged.
+    unjudged: Option<Error>,
     /// What is stepped through at the end.
     stepped: Vec<Verified>,
     /// Whether an empty line goes before the next.
@@ -89,19 +95,32 @@ impl<'a> Shown<'a> {
         }
         let against = Against::read(&show.against)?;
         let (out, page, stepped) = (Stdout::plain(), page(what, show)?, vec![]);
-        Ok(Shown { show, html, logs, against, out, page, refused: None, stepped, more: false })
+        let (refused, unjudged, more, several) = (None, None, false, false);
+        Ok(Shown {
+            show,
+            html,
+            logs,
+            against,
+            out,
+            page,
+            several,
+            refused,
+            unjudged,
+            stepped,
+            more,
+        })
     }
 
     /// Shows a program and the verdict on it.
     ///
     /// # Errors
-    /// It never came to the verifier, or the output could not be written.
+    /// The output could not be written.
     pub fn program(&mut self, dumped: &Dumped, verdict: Result<Walked, Error>) -> Result<(), Stop> {
         let (program, totals_only, error) = match verdict {
             Ok(Walked { program, totals_only }) => (program, totals_only, None),
             Err(error) => match &error.refused {
                 // It never came to the verifier.
-                None => return Err(error.into()),
+                None => return self.unjudged(dumped.name, error),
                 Some(program) => ((**program).clone(), false, Some(error)),
             },
         };
@@ -128,11 +147,40 @@ impl<'a> Shown<'a> {
             walk::text(&verified, self.show.all, &mut self.out)?;
         }
         self.out.flush()?;
-        if let Some(error) = error
-            && let Some(earlier) = self.refused.replace(error)
-        {
+        if let Some(error) = error {
+            self.refuse(error);
+        }
+        Ok(())
+    }
+
+    /// Keeps a refusal for the end, and prints the one before.
+    fn refuse(&mut self, error: Error) {
+        if let Some(earlier) = self.refused.replace(error) {
             say!("verify: {}", earlier.without_cause());
             report::detail(&earlier, "");
+        }
+    }
+
+    /// Reports a program of this name that the verifier did not judge: it could not be made or loaded here,
+    /// or the kernel refused it before.
+    ///
+    /// # Errors
+    /// The output could not be written.
+    pub fn unjudged(&mut self, name: &str, error: Error) -> Result<(), Stop> {
+        if matches!(error.failure, Failure::Failed | Failure::Exhausted) && error.detail.is_some() {
+            self.refuse(error);
+            return Ok(());
+        }
+        if self.show.json {
+            let line = json::unjudged(name, &error.what);
+            writeln!(self.out, "{line}")?;
+            self.out.flush()?;
+        }
+        let error = Error { failure: Failure::Lacking, ..error };
+        if let Some(earlier) =
+            self.unjudged.replace(if self.several { one_line(error) } else { error })
+        {
+            say!("verify: {earlier}");
         }
         Ok(())
     }
@@ -148,15 +196,31 @@ impl<'a> Shown<'a> {
         let logs = self.logs.map_or(Ok(()), Logs::finish);
         let page = self.html.map_or(Ok(()), |file| file.write(self.page.to_html().as_bytes()));
         let written = logs.and(page);
-        // The refusal is the more important of two failures.
-        match (&self.refused, written) {
+        // The refusal is the most important of several failures.
+        let refused = self.refused.or(self.against.unlike());
+        match (&refused, written) {
             (Some(_), Err(Stop::Error(error))) => say!("verify: {}", error.what),
             (Some(_), _) => {}
             (None, written) => written?,
         }
-        match self.refused.or(self.against.unlike()) {
+        let last = match (refused, self.unjudged) {
+            (Some(refused), Some(unjudged)) => {
+                say!("verify: {}", refused.without_cause());
+                report::detail(&refused, "");
+                Some(Error { failure: Failure::Failed, ..unjudged })
+            }
+            (refused, unjudged) => refused.or(unjudged),
+        };
+        match last {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
     }
+}
+
+/// An error with what to do about it, in a line.
+fn one_line(error: Error) -> Error {
+    let Error { what, hint, .. } = &error;
+    let what = hint.as_ref().map_or(what.clone(), |hint| format!("{what}; {hint}"));
+    Error { what, hint: None, detail: None, ..error }
 }

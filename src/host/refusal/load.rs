@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::ANOTHER_KIND;
-use super::privilege::{capabilities, denied, lockdown};
+use super::privilege::{capabilities, denied, lockdown, privilege};
 use super::shared::general;
 use crate::error::{Error, Failure};
 use crate::insn::helper::PROBE_READ_KERNEL;
@@ -69,6 +69,14 @@ pub(super) fn load_type(program_type: ProgramType, error: &LoadError) -> Error {
              must know what the program attaches to"
         ))
         .hint("see the attach kinds: rawbpf doctor; in a text, the .program line names the place")
+    });
+    let is_traced = matches!(program_type, ProgramType::Tracing | ProgramType::Lsm);
+    let own = own.or_else(|| {
+        let without = is_traced && error.errno == Errno::EPERM && reason(error).is_none();
+        (without && privilege().is_none()).then(|| {
+            let what = "this kernel has no trampolines, which programs for this hook need";
+            Error::lacking(what)
+        })
     });
     not_loaded(&program_type, error, own)
 }

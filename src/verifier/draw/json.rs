@@ -37,6 +37,13 @@ pub fn verdict(verified: &Verified) -> String {
     plain::json(line.to_string())
 }
 
+/// A program that the verifier did not judge, as an object on a line, without the line's end.
+pub fn unjudged(name: &str, why: &str) -> String {
+    let line =
+        json!({"type": "verdict", "program": name, "verdict": "not judged", "sentence": why});
+    plain::json(line.to_string())
+}
+
 /// A part of a program's walk as an object on a line, without the line's end; `all` asks of an
 /// instruction for all that is known after it too.
 pub fn entry(verified: &Verified, entry: &Entry, all: bool) -> String {

@@ -1,0 +1,202 @@
+//! verify: sections of objects, judged as libbpf's load judges them.
+
+use std::path::Path;
+use std::process::Command;
+
+use rawbpf::host::Section;
+use rawbpf::insn::{Asm, Endian, encode, r0};
+use rawbpf::sys::{Load, prog};
+use serde_json::Value;
+
+use super::folder::Folder;
+use super::tool::{self, Ended};
+
+/// Names with a place that this kernel has.
+const PLACED: [&str; 19] = [
+    "kprobe/vfs_read",
+    "kretprobe/no_such_function",
+    "uprobe//no/such/file:main",
+    "kprobe.multi/vfs_*",
+    "ksyscall/openat",
+    "usdt//no/such/file:libc:setjmp",
+    "tracepoint/sched/sched_switch",
+    "tp/no/such",
+    "raw_tp/sys_enter",
+    "raw_tracepoint.w/bpf_test_finish",
+    "tp_btf/sys_enter",
+    "fentry/do_unlinkat",
+    "fexit.s/do_unlinkat",
+    "fmod_ret/security_file_open",
+    "iter/task",
+    "iter.s/bpf_map",
+    "lsm/file_open",
+    "lsm.s/file_open",
+    "lsm_cgroup/socket_bind",
+];
+
+/// Compiles one program in a section of this name.
+fn compile(folder: &Folder, section: &str) -> String {
+    let source = folder.file("p.c");
+    let object = folder.file("p.o");
+    let text = format!(
+        "char LICENSE[] __attribute__((section(\"license\"))) = \"GPL\";\n\
+         __attribute__((section(\"{section}\"), used)) int p(void *ctx) {{ return 1; }}\n"
+    );
+    std::fs::write(&source, text).unwrap();
+    let clang = Command::new("clang-19")
+        .args(["-O2", "-g", "--target=bpf", "-c", &source, "-o", &object])
+        .output()
+        .unwrap();
+    assert!(clang.status.success(), "{clang:?}");
+    object
+}
+
+fn verify(args: &[&str]) -> Ended {
+    tool::run("verify", args)
+}
+
+/// bpftool's load of an object: how many instructions the verifier processed, or what it said.
+fn load(object: &str) -> Result<u64, String> {
+    let place = format!("/sys/fs/bpf/rawbpf-test-{}", std::process::id());
+    let run = |args: &[&str]| Command::new("bpftool").args(args).output().unwrap();
+    // It prints the log too.
+    let loaded = run(&["-d", "prog", "loadall", object, &place]);
+    let _ = std::fs::remove_dir_all(&place);
+    let said = [loaded.stdout, loaded.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    if !loaded.status.success() {
+        return Err(said);
+    }
+    Ok(number_after(&said, "\nprocessed "))
+}
+
+/// Whether the kernel accepts two instructions loaded as a section says, which needs no place.
+fn accepted(section: &Section) -> bool {
+    let mut a = Asm::new();
+    a.mov(r0, 1);
+    a.exit();
+    let insns = &encode(a.finish().unwrap().insns(), Endian::HOST);
+    let Section { program_type, attach_type, flags, .. } = *section;
+    let load = Load { insns, expected_attach_type: attach_type, flags, ..Load::new(program_type) };
+    prog::load(&load).is_ok()
+}
+
+fn number_after(text: &str, words: &str) -> u64 {
+    let (_, rest) = text.rsplit_once(words).expect(text);
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// The names that libbpf 1.1 of Debian does not know are compared with a load by type and attach type.
+#[test]
+#[ignore = "needs root, bpf(2), bpftool and clang: run tests/run"]
+fn each_name_of_libbpfs_gets_the_verdict_that_bpftools_load_gets() {
+    assert!(Path::new("/sys/fs/bpf").exists());
+    let folder = Folder::new("sections");
+    let names = Section::all().filter(|row| row.is_known() && !row.has_target);
+    let (mut known, mut newer) = (0, vec![]);
+    for name in names.map(|row| row.name).chain(PLACED) {
+        let object = compile(&folder, name);
+        let ours = verify(&[&object]);
+        match load(&object) {
+            Ok(walked) => {
+                assert_eq!((ours.code, &*ours.stderr), (Some(0), ""), "{name}");
+                let processed = number_after(&ours.stdout, "accepted: processed ");
+                assert_eq!(processed, walked, "{name}");
+                known += 1;
+            }
+            Err(said) if said.contains("failed to guess program type") => {
+                let (section, _) = Section::find(name).unwrap();
+                assert_eq!(ours.code == Some(0), accepted(&section), "{name}: {}", ours.stderr);
+                newer.push(name);
+            }
+            // It needs trampolines, say, or a driver.
+            Err(said) => {
+                assert_eq!(ours.code, Some(77), "{name}: {said}: {}", ours.stderr);
+                known += 1;
+            }
+        }
+    }
+    assert!(known >= 75, "{known}; libbpf here does not know {newer:?}");
+    assert!(newer.len() <= 32, "libbpf here does not know {newer:?}");
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and clang: run tests/run"]
+fn a_free_name_of_a_section_is_judged_by_its_type() {
+    let folder = Folder::new("free");
+    let object = compile(&folder, "my_program");
+    let ended = verify(&[&object]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(77), ""), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--type TYPE"), "{}", ended.stderr);
+    for kind in ["xdp", "cgroup/connect4", "sk_skb stream_parser", "kprobe", "iter/task"] {
+        let ended = verify(&[&object, "--type", kind]);
+        assert_eq!(ended.code, Some(0), "{kind}: {}", ended.stderr);
+        let lines: Vec<_> = ended.stderr.lines().collect();
+        assert!(
+            matches!(lines[..], [line] if line.contains("libbpf 1.0 and later do not know")),
+            "{lines:?}"
+        );
+    }
+    let ended = verify(&[&object, "--type", "xpd"]);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("did you mean `xdp`?"), "{}", ended.stderr);
+    // libbpf before 1.0 went by how a name begins.
+    let object = compile(&folder, "classifier_ingress");
+    let ended = verify(&[&object]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("do not know the section \"classifier_ingress\""));
+}
+
+const SEVERAL: &str = "\
+.program good xdp
+  r0 = 1
+  exit
+.program bad kprobe
+  r0 = r2
+  exit
+.program vague cgroup_sock_addr
+  r0 = 1
+  exit
+.program lost iter no_such_iterator
+  r0 = 0
+  exit
+.program last cgroup_sock_addr connect4
+  r0 = 1
+  exit
+";
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn each_program_has_its_verdict_whatever_the_others_do() {
+    let folder = Folder::new("several");
+    let text = folder.file("several.bpf");
+    std::fs::write(&text, SEVERAL).unwrap();
+    let ended = verify(&[&text]);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.stdout.matches("accepted: ").count(), 2, "{}", ended.stdout);
+    assert_eq!(ended.stdout.matches("refused: ").count(), 1, "{}", ended.stdout);
+    assert!(ended.stderr.contains("verify: bad: the verifier refused"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("nothing on this path has written it [uninit-register]"));
+    let told: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("verify: ")).collect();
+    assert_eq!(told.len(), 3, "{}", ended.stderr);
+    assert!(told.iter().any(|line| line.starts_with("verify: vague: the kernel must know")));
+    assert!(told.iter().any(|line| line.starts_with("verify: lost: this kernel has no iter")));
+    // What could not be judged is less than a refusal, and more than nothing.
+    for (program, code) in [("good", 0), ("bad", 1), ("vague", 77), ("lost", 77), ("last", 0)] {
+        let ended = verify(&[&text, "--program", program]);
+        assert_eq!(ended.code, Some(code), "{program}: {}", ended.stderr);
+    }
+    let ended = verify(&[&text, "--program", "god"]);
+    assert!(ended.stderr.contains("did you mean good?"), "{}", ended.stderr);
+    let without = SEVERAL.replace("r0 = r2", "r0 = 0");
+    std::fs::write(&text, without).unwrap();
+    let ended = verify(&[&text, "--json"]);
+    assert_eq!(ended.code, Some(77), "{}", ended.stderr);
+    let lines = ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let verdicts: Vec<_> = lines.filter(|line| line["type"] == "verdict").collect();
+    let verdict = |name: &str| {
+        let found = verdicts.iter().find(|line| line["program"] == name).unwrap();
+        found["verdict"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((verdict("vague"), verdict("bad")), ("not judged".into(), "accepted".into()));
+}
