@@ -208,7 +208,7 @@ impl<'a> KnownMessage<'a> {
 
     /// What to do about it, in general; empty where that takes numbers that make no sense.
     pub fn remedy(&self) -> String {
-        let numbers = ["reg", "size", "vs", "n", "last", "end"].into_iter();
+        let numbers = ["reg", "size", "vs", "n", "i", "last", "end"].into_iter();
         let mut used = numbers.filter(|name| self.cause.remedy.contains(&format!("{{{name}}}")));
         match used.all(|name| self.makes_sense(name)) {
             true => self.fill(self.cause.remedy),
@@ -223,7 +223,7 @@ impl<'a> KnownMessage<'a> {
             "last" => (&["vs", "size"], self.difference("vs", "size"), 0..=most),
             "end" => (&["size"], self.sum(), 1..=most),
             "reg" => (&[], self.number(name), 0..=10),
-            "n" => (&[], self.number(name), 0..=most),
+            "n" | "i" => (&[], self.number(name), 0..=most),
             _ => (&[], self.number(name), 1..=most),
         };
         let unnamed = made_of.iter().chain([&name]).all(|name| self.field(name).is_none());

@@ -98,8 +98,12 @@ fn the_remedy_is_about_this_program() {
         "bpf_map_lookup_elem at 5 can return NULL",
         "after instruction 5: `if r0 == 0 goto L`",
     );
-    says("clobbered_after_call", "the call of bpf_ktime_get_ns at 1 has wiped", "copy r1 to r7");
-    says("path_dependent_uninit", "skips instruction 2", "before instruction 1: r6 = 0");
+    says(
+        "clobbered_after_call",
+        "the call of bpf_ktime_get_ns at 1 has wiped",
+        "before instruction 1: `r7 = r1`, and after it: `r1 = r7`",
+    );
+    says("path_dependent_uninit", "skips instruction 2", "before instruction 1: `r6 = 0`");
     says(
         "map_index_unsigned_off_by_one",
         "r1, which instruction 9 added, is a number from 0 to 8",
@@ -113,7 +117,7 @@ fn the_remedy_is_about_this_program() {
         "bpf_ringbuf_submit at 9 has released",
         "before instruction 9",
     );
-    says("ringbuf_double_submit", "bpf_ringbuf_submit at 9 has released", "before instruction 9");
+    says("ringbuf_double_submit", "bpf_ringbuf_submit at 9 has released", "remove instruction 12");
     says("packet_after_adjust", "bpf_xdp_adjust_head at 8 may move the packet", "data_end");
     says("packet_short_check", "only 12 bytes are known", "`r0 += 14`, `if r0 > r3 goto L`");
     says("stack_oob", "below the frame", "r10-512");

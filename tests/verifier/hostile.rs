@@ -258,17 +258,17 @@ fn what_kernels_really_say_beside_the_usual_has_advice_that_helps() {
         (
             exit,
             "At program exit the register R0 has value (0x5; 0x0) should have been in (0x1; 0x0)",
-            "insert before instruction 22: r0 = 1",
+            "insert before instruction 22: `r0 = 1`",
         ),
         (
             exit,
             "At program exit the register R0 has smin=5 smax=5 should have been in [1, 3]",
-            "insert before instruction 22: r0 = 1",
+            "insert before instruction 22: `r0 = 1`",
         ),
         (
             exit,
             "At program exit the register R0 has smin=5 smax=5 should have been in [-4095, 0]",
-            "insert before instruction 22: r0 = 0",
+            "insert before instruction 22: `r0 = 0`",
         ),
     ] {
         assert_eq!(advice(&code, end, message), wanted, "{message}");

@@ -4,6 +4,7 @@
 //! 6.12.95 and 6.18.44, and 7.3.4): its bytes, the verdict, and the logs word for word, recorded in
 //! virtual machines by BPF_PROG_LOAD. `\n=cut=\n` stands where a log of megabytes was shortened.
 
+mod advice;
 mod compare;
 mod costs;
 mod diagnoses;

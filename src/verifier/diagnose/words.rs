@@ -8,13 +8,18 @@ pub(super) fn at_most(before: u32, register: u8, last: i64) -> String {
         // A comparison with such a number would bound nothing.
         return format!("bound r{register} before instruction {before}, as an unsigned number");
     }
-    let mask = match (last as u64 + 1).is_power_of_two() {
-        true => format!("`r{register} &= {last}`, or "),
-        false => String::new(),
-    };
+    let leave = leave_above(before, register, last);
+    match (last as u64 + 1).is_power_of_two() {
+        true => leave.replacen('`', &format!("`r{register} &= {last}`, or `"), 1),
+        false => leave,
+    }
+}
+
+/// How to keep a counter, which a mask would change, from being above `last`.
+pub(super) fn leave_above(before: u32, register: u8, last: i64) -> String {
     format!(
-        "insert before instruction {before}: {mask}`if r{register} > {last} goto L`, where L does not \
-         use r{register}"
+        "insert before instruction {before}: `if r{register} > {last} goto L`, where L does not use \
+         r{register}"
     )
 }
 

@@ -4,7 +4,7 @@ use super::moves::Move;
 use super::{Advice, accessed};
 use crate::insn::{Insn, Operand, Reg};
 use crate::verifier::diagnose::Case;
-use crate::verifier::diagnose::words::{at_least, at_most, bytes, words};
+use crate::verifier::diagnose::words::{at_least, at_most, bytes, leave_above, words};
 use crate::verifier::history::{Did, History};
 use crate::verifier::log::KnownValue;
 
@@ -103,7 +103,7 @@ impl<'a> Case<'a, '_> {
                 (_, false, true) if rest < 0 => at_least(*slot, *number, rest.checked_neg()?),
                 (_, false, true) => at_most(*slot, *number, last.checked_sub(rest)?.max(0)),
                 (_, true, true) if rest >= 0 => at_most(*slot, *number, rest),
-                _ => self.within(at, last, calls),
+                _ => self.within(at, off, last, calls),
             };
             let does = if *subtracted { "subtracted" } else { "added" };
             return Some((
@@ -142,8 +142,8 @@ impl<'a> Case<'a, '_> {
                         words(*value)
                     ),
                     match last.checked_sub(rest)? {
-                        most @ 1.. if rest >= 0 => at_most(*slot, *number, most),
-                        _ => self.within(at, last, calls),
+                        most @ 1.. if rest >= 0 => leave_above(*slot, *number, most),
+                        _ => self.within(at, off, last, calls),
                     },
                 )
             }
@@ -174,7 +174,10 @@ impl<'a> Case<'a, '_> {
                     remedy,
                 )
             }
-            _ => (format!("instruction {at} uses {uses}, {reach}"), self.within(at, last, calls)),
+            _ => (
+                format!("instruction {at} uses {uses}, {reach}"),
+                self.within(at, off, last, calls),
+            ),
         })
     }
 
@@ -191,11 +194,22 @@ impl<'a> Case<'a, '_> {
         Some((format!("{} and {last}, {sum:+} together", parts.join(", ")), sum))
     }
 
-    fn within(&self, at: u32, last: i64, calls: bool) -> String {
-        match (last, calls) {
-            (0, _) => "use offset 0, the only offset at which the access fits".into(),
-            (_, true) => format!("pass an offset from 0 to {last}, or a smaller size"),
-            _ => format!("use an offset from 0 to {last} in instruction {at}"),
+    /// The offsets of an instruction at which its access fits, if it is tried at `off` now.
+    fn within(&self, at: u32, off: i64, last: i64, calls: bool) -> String {
+        let first = self.code.insn(at).and_then(|insn| accessed(insn)?.1.checked_sub(off));
+        let first = first.filter(|first| i16::try_from(*first).is_ok());
+        match (last, calls, first) {
+            (0, false, Some(0)) => {
+                format!(
+                    "use offset 0 in instruction {at}, the only offset at which the access fits"
+                )
+            }
+            (_, false, Some(first)) if i16::try_from(first + last).is_ok() => {
+                format!("use an offset from {first} to {} in instruction {at}", first + last)
+            }
+            (0, ..) => "use offset 0, the only offset at which the access fits".into(),
+            (_, true, _) => format!("pass an offset from 0 to {last}, or a smaller size"),
+            _ => format!("use an offset from 0 to {last} into the object"),
         }
     }
 

@@ -27,13 +27,20 @@ impl<'a> Case<'a, '_> {
                 format!("put {} into r{register} before instruction {at}", kind(want)),
             ));
         }
+        let zero = self.first.contains("invalid zero-size");
         (!is.is_empty()).then(|| {
             (
                 format!(
                     "{}: r{register}, argument {register} of {callee} at {at},{is}",
                     known.explanation()
                 ),
-                known.remedy(),
+                match zero {
+                    true => format!(
+                        "insert before instruction {at}: `if r{register} == 0 goto L`, where L makes no such \
+                         call"
+                    ),
+                    false => known.remedy(),
+                },
             )
         })
     }
@@ -184,5 +191,23 @@ impl<'a> Case<'a, '_> {
                 }
             }
         })
+    }
+
+    /// An address in a value that does not lead to the field that a call is for.
+    pub(super) fn beside_field(&self, at: u32) -> Option<Advice> {
+        let (off, field) = (self.number("off")?, self.number("n")?);
+        let what = self.known.as_ref()?.field("what")?;
+        let by = i32::try_from(field.checked_sub(off)?).ok()?;
+        let pointer =
+            |number: &u8| self.value(Some(*number)).is_some_and(|value| value.type_ == "map_value");
+        let register = self.register.or_else(|| (1..=5).find(pointer))?;
+        Some((
+            format!(
+                "r{register}, argument {register} of {} at {at}, is the address of byte {off} of the value, whose \
+                 {what} is at byte {field}",
+                self.callee(at)
+            ),
+            format!("insert before instruction {at}: `r{register} += {by}`"),
+        ))
     }
 }

@@ -47,7 +47,7 @@ impl<'a> Case<'a, '_> {
                 Some(sum) => format!(
                     "remove instruction {by}, and use the offset in instruction {at}: (r{register} {sum:+})"
                 ),
-                None => format!("pass the pointer as it was before instruction {by}"),
+                None => format!("remove instruction {by}, or pass a copy that was made before it"),
             },
         ))
     }

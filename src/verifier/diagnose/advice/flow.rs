@@ -70,7 +70,7 @@ impl<'a> Case<'a, '_> {
         let end = at.map_or(String::new(), |at| format!(" at {at}"));
         Some((
             format!("the program returns r0{end}, which is {is}; it must be from {from} to {to}"),
-            format!("insert before instruction {}: r0 = {allowed}", at?),
+            format!("insert before instruction {}: `r0 = {allowed}`", at?),
         ))
     }
 
@@ -82,5 +82,15 @@ impl<'a> Case<'a, '_> {
                 "change a register in each iteration, and leave the loop by comparing it with a constant".into(),
             )
         })
+    }
+
+    /// A function that runs past its last instruction.
+    pub(super) fn endless(&self, at: Option<u32>) -> Option<Advice> {
+        let ends = ["last insn is not an exit", "program ended with"];
+        let at = at.filter(|_| ends.iter().any(|told| self.first.contains(told)))?;
+        Some((
+            format!("the function does not end at its last instruction, {at}: it runs on past it"),
+            format!("insert after instruction {at}: `exit`"),
+        ))
     }
 }

@@ -85,6 +85,8 @@ impl<'a> Case<'a, '_> {
             ("pointer-arithmetic" | "pointer-leak", Some(register)) => {
                 self.arithmetic(at?, register, value)
             }
+            ("control-flow", _) => self.endless(at),
+            ("special-field", _) => self.beside_field(at?),
             ("alignment", Some(register)) => self.aligned(at?, register, history),
             ("locked-region", _) => self.locked(at?),
             ("complexity", _) => self.complexity(),

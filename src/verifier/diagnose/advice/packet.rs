@@ -105,10 +105,29 @@ impl<'a> Case<'a, '_> {
                 "insert before instruction {at}: `r{free} = r{register}`, `r{free} += {behind}`, \
                  `if r{free} > r{end} goto L`, where L does not use the packet"
             ),
-            _ => format!(
-                "before instruction {at}, compare r{register} plus {behind} with data_end, and leave if it \
-                 is greater"
-            ),
+            _ => self.load_and_compare(at, register, behind).unwrap_or_else(|| {
+                format!(
+                    "before instruction {at}, compare r{register} plus {behind} with data_end, and leave if \
+                     it is greater"
+                )
+            }),
         }
+    }
+
+    /// The same where data_end has to be loaded first.
+    fn load_and_compare(&self, at: u32, register: u8, behind: i64) -> Option<String> {
+        let offset = match self.kind {
+            "xdp" => 4,
+            "sched_cls" | "sched_act" | "cgroup_skb" | "sk_skb" => 80,
+            _ => return None,
+        };
+        let context =
+            (1..10).find(|number| self.value(Some(*number)).is_some_and(|it| it.type_ == "ctx"))?;
+        let end = self.unused()?;
+        let free = self.unused_of(end + 1..10)?;
+        Some(format!(
+            "insert before instruction {at}: `r{end} = *(u32 *)(r{context} +{offset})`, `r{free} = r{register}`, \
+             `r{free} += {behind}`, `if r{free} > r{end} goto L`, where L does not use the packet"
+        ))
     }
 }

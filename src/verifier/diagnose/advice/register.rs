@@ -1,7 +1,8 @@
 //! Registers that hold nothing, or another kind of value than is needed.
 
 use super::Advice;
-use crate::insn::{Alu, Insn, Operand};
+use crate::insn::listing::Names;
+use crate::insn::{Alu, Insn, Operand, Width};
 use crate::verifier::diagnose::Case;
 use crate::verifier::diagnose::words::words;
 use crate::verifier::history::{self, Did, History, HistoryEvent};
@@ -13,10 +14,17 @@ impl<'a> Case<'a, '_> {
         if let Some(wiped) = history.events.iter().rev().find(|e| matches!(e.did, Did::Wiped(_))) {
             let call = self.path.steps[wiped.step].at;
             let by = self.callee(call);
-            let keep = self.spare().map_or("the stack".into(), |spare| format!("r{spare}"));
             return Some((
                 format!("{r} is read at {at}, but the call of {by} at {call} has wiped r1 to r5"),
-                format!("copy {r} to {keep} before instruction {call}, and use {keep} after it"),
+                match self.spare() {
+                    Some(spare) => format!(
+                        "insert before instruction {call}: `r{spare} = {r}`, and after it: `{r} = r{spare}`; \
+                         or use r{spare} from there on, which outlives calls"
+                    ),
+                    None => format!(
+                        "store {r} on the stack before instruction {call}, and load it after it"
+                    ),
+                },
             ));
         }
         let passed = history.events.iter().find(|e| matches!(e.did, Did::Passed(_)));
@@ -27,7 +35,7 @@ impl<'a> Case<'a, '_> {
                     "{} reads {r} at {at}, which the call at {call} does not set",
                     self.callee(call)
                 ),
-                format!("set {r} before instruction {call}"),
+                format!("insert before instruction {call}: `{r} = 0`, or another value"),
             ));
         }
         // Which branch leads past an instruction that would have written it?
@@ -49,13 +57,13 @@ impl<'a> Case<'a, '_> {
                     "{r} is not written when the jump at {branch} is taken: the jump skips \
                      instruction {writer}, which writes {r}"
                 ),
-                format!("write {r} before instruction {branch}: r{register} = 0"),
+                format!("insert before instruction {branch}: `{r} = 0`"),
             ));
         }
         if let Some(Insn::Exit) = self.insn(Some(at)) {
             return Some((
                 format!("exit at {at} returns r0, which nothing on this path has written"),
-                format!("insert before instruction {at}: r0 = 0"),
+                format!("insert before instruction {at}: `r0 = 0`"),
             ));
         }
         if let Some(Insn::Call(_)) = self.insn(Some(at)) {
@@ -64,12 +72,12 @@ impl<'a> Case<'a, '_> {
                     "{} at {at} needs {r}, which nothing on this path has written",
                     self.callee(at)
                 ),
-                format!("set {r} before instruction {at}"),
+                format!("insert before instruction {at}: `{r} = 0`, or another value"),
             ));
         }
         Some((
             format!("{r} is read at {at}, but nothing on this path has written it"),
-            format!("write {r} before instruction {at}: {r} = 0"),
+            format!("insert before instruction {at}: `{r} = 0`, or another value"),
         ))
     }
 
@@ -93,7 +101,12 @@ impl<'a> Case<'a, '_> {
         } else {
             (
                 "has released what it points to",
-                format!("use r{register} before instruction {call}, not after it"),
+                match self.helper(at) {
+                    Some(again) if self.helper(call).is_some_and(|first| first.id == again.id) => {
+                        format!("remove instruction {at}: what was released is gone")
+                    }
+                    _ => format!("use r{register} before instruction {call}, not after it"),
+                },
             )
         };
         let by = self.callee(call);
@@ -276,6 +289,16 @@ impl<'a> Case<'a, '_> {
                         "replace instruction {at} with: `{src} -= {dst}`, and use {src} after it"
                     ),
                 },
+            ));
+        }
+        if let insn @ Insn::Alu { op, dst, src, width: Width::W32 } = self.code.insn(at)?
+            && self.first.contains("32-bit pointer arithmetic")
+        {
+            let wide = Insn::Alu { op, dst, src, width: Width::W64 };
+            let text = |insn: Insn| insn.text(Names { maps: &[], field: None }).to_string();
+            return Some((
+                format!("`{}` at {at} would cut the pointer in {dst}, {what}, in half", text(insn)),
+                format!("replace instruction {at} with: `{}`", text(wide)),
             ));
         }
         (register != 10)
