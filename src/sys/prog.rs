@@ -332,18 +332,29 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
         Err(error) => error,
     };
     // The silent load's errno counts: a log that does not fit gives ENOSPC, whatever the verdict.
-    let ask = |level| with_log(|buffer| attempt(load, btf, buffer, level));
-    let (loaded, reason) = ask(ERRORS_ONLY);
-    if let Ok(fd) = loaded {
-        return Ok(Prog { fd, btf_refused: refused });
+    let (loaded, reason) = with_log(|buffer| attempt(load, btf, buffer, ERRORS_ONLY));
+    match loaded {
+        Ok(fd) => Ok(Prog { fd, btf_refused: refused }),
+        Err(_) => with_reason(load, btf, refused, error, reason),
     }
+}
+
+/// What is known of a refused load whose `reason` is known, with the log that its instructions allow. It may
+/// be accepted after all, without its BTF.
+fn with_reason(
+    load: &Load<'_>,
+    btf: Option<&LoadedBtf>,
+    btf_refused: Option<Box<LoadError>>,
+    error: SysError,
+    reason: Log,
+) -> Result<Prog, LoadError> {
     let log = match reason.walked() {
         GIVEN_UP.. => reason,
         walked => {
             let level = if walked > LONG { load.log_level.min(1) } else { load.log_level };
-            let (loaded, log) = ask(level);
+            let (loaded, log) = with_log(|buffer| attempt(load, btf, buffer, level));
             if let Ok(fd) = loaded {
-                return Ok(Prog { fd, btf_refused: refused });
+                return Ok(Prog { fd, btf_refused });
             }
             // Before Linux 6.4 the end is cut off, and the reason with it.
             if log.truncated && !log.has_end() { reason } else { log }
@@ -356,7 +367,8 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
         log_truncated: log.truncated,
     };
     // Wrong line info is EINVAL, as most things are.
-    if own.is_some()
+    if btf.is_some()
+        && load.types.is_none()
         && error.errno == Errno::EINVAL
         && let Ok(fd) = attempt(load, None, &mut [], 0).0
     {
@@ -375,14 +387,25 @@ pub fn load(load: &Load<'_>) -> Result<Prog, LoadError> {
 /// # Panics
 /// As [`load`].
 pub fn verify(load: &Load<'_>) -> Result<(String, bool), LoadError> {
-    let loaded = self::load(load)?;
-    let load = Load { btf: load.btf.filter(|_| loaded.btf_refused().is_none()), ..*load };
-    let (_, statistics) = load_with_log(&load, ERRORS_ONLY);
+    let (own, refused) = load_btf(load);
+    let mut btf = load.types.or(own.as_ref());
+    // A walk over a million instructions takes a minute: the first load gives the verdict and the statistics.
+    let (loaded, mut statistics) = with_log(|buffer| attempt(load, btf, buffer, ERRORS_ONLY));
+    if let Err(mut error) = loaded {
+        if statistics.truncated
+            && let Err(silent) = attempt(load, btf, &mut [], 0).0
+        {
+            error = silent;
+        }
+        let loaded = with_reason(load, btf, refused, error, statistics)?;
+        btf = btf.filter(|_| loaded.btf_refused().is_none());
+        statistics = with_log(|buffer| attempt(load, btf, buffer, ERRORS_ONLY)).1;
+    }
     if statistics.walked() > LONG {
         return Ok((statistics.text, true));
     }
     // The time in this log includes writing it; the verifier's own time is in the other log.
-    let (_, walk) = load_with_log(&load, 2);
+    let (_, walk) = with_log(|buffer| attempt(load, btf, buffer, 2));
     Ok((walk.text + &statistics.text, false))
 }
 
@@ -597,6 +620,26 @@ mod tests {
                 Err(Errno::E2BIG)
             });
             load(&Load { log_level: 2, ..LOAD }).unwrap_err();
+            assert_eq!(calls.borrow().iter().map(|call| call.1).collect::<Vec<_>>(), levels);
+        }
+    }
+
+    #[test]
+    fn what_is_verified_is_loaded_once_if_its_walk_is_long() {
+        for (walked, accepted, levels) in [
+            (20_000, true, vec![4, 2]),
+            (20_001, true, vec![4]),
+            (1_000_000, true, vec![4]),
+            (20_000, false, vec![4, 2]),
+            (20_001, false, vec![4, 1]),
+            (1_000_001, false, vec![4]),
+        ] {
+            let (_hook, calls) = answer(move |_, attr| {
+                write_log(attr, format!("no\nprocessed {walked} insns (limit)\n").as_bytes());
+                if accepted { Ok(hook::fd()) } else { Err(Errno::E2BIG) }
+            });
+            let verdict = verify(&Load { log_level: 2, ..LOAD });
+            assert_eq!(verdict.is_ok(), accepted);
             assert_eq!(calls.borrow().iter().map(|call| call.1).collect::<Vec<_>>(), levels);
         }
     }
