@@ -6,11 +6,26 @@ use super::log::{
 };
 use crate::insn::{Callee, Endian, Insn, Slot, decode};
 
-/// A program as the kernel gets it: slot by slot, since some may not be instructions.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A program as the kernel gets it: slot by slot, since some may not be instructions. Of one that is
+/// rebuilt from a log, only the instructions in the log are known.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Code {
     slots: Vec<Slot>,
     insns: Vec<Option<Insn>>,
+    rebuilt: Option<Rebuilt>,
+}
+
+/// What is known of a program that is rebuilt from a log.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Rebuilt {
+    /// Whether the log shows all of its instructions.
+    pub whole: bool,
+    /// Whether the log shows the instruction at each slot.
+    pub seen: Vec<bool>,
+    /// Instructions of which the log's own text says more than ours, by rising slots: where in `text` theirs
+    /// begins and ends.
+    pub texts: Vec<(u32, u32, u32)>,
+    pub text: String,
 }
 
 impl Code {
@@ -28,7 +43,12 @@ impl Code {
                 insns.push(None);
             }
         }
-        Code { slots, insns }
+        Code { slots, insns, rebuilt: None }
+    }
+
+    /// The program that a log shows.
+    pub(super) fn rebuilt(slots: Vec<Slot>, insns: Vec<Option<Insn>>, of: Rebuilt) -> Code {
+        Code { slots, insns, rebuilt: Some(of) }
     }
 
     /// The program in these bytes, in this host's order, without a last slot that is not whole.
@@ -52,6 +72,32 @@ impl Code {
         *self.insns.get(at as usize)?
     }
 
+    /// Whether all of its instructions are known: not if it is rebuilt from a log that does not show all.
+    pub fn is_whole(&self) -> bool {
+        self.rebuilt.as_ref().is_none_or(|rebuilt| rebuilt.whole)
+    }
+
+    /// Whether it is rebuilt from a log.
+    pub fn is_rebuilt(&self) -> bool {
+        self.rebuilt.is_some()
+    }
+
+    /// Whether it is known what is at a slot.
+    pub fn is_known(&self, at: u32) -> bool {
+        match &self.rebuilt {
+            Some(rebuilt) if !rebuilt.whole => rebuilt.seen.get(at as usize) == Some(&true),
+            _ => (at as usize) < self.slots.len(),
+        }
+    }
+
+    /// The text of an instruction in the log that the program is rebuilt from, if it says more than ours.
+    pub fn text_in_log(&self, at: u32) -> Option<&str> {
+        let Rebuilt { texts, text, .. } = self.rebuilt.as_ref()?;
+        let index = texts.binary_search_by_key(&at, |(slot, ..)| *slot).ok()?;
+        let (_, from, to) = texts[index];
+        text.get(from as usize..to as usize)
+    }
+
     /// Whether the instruction at a slot is a condition, of which both sides may be walked.
     pub fn is_condition(&self, at: u32) -> bool {
         matches!(self.insn(at), Some(Insn::JumpIf { .. } | Insn::MayGoto { .. }))
@@ -62,6 +108,10 @@ impl Code {
     pub(super) fn targets(&self, at: u32) -> [Option<u32>; 2] {
         let after = |offset: i32| at.checked_add(1)?.checked_add_signed(offset);
         match self.insn(at) {
+            // An instruction that we do not know, but that the log shows: it is not a jump.
+            None if self.is_rebuilt() && self.slots.get(at as usize).is_some_and(goes_on) => {
+                [after(0), None]
+            }
             None | Some(Insn::Exit) => [None, None],
             Some(Insn::Goto { offset }) => [after(offset.into()), None],
             Some(Insn::Gotol { offset }) => [after(offset), None],
@@ -84,6 +134,11 @@ impl Code {
             _ => None,
         }
     }
+}
+
+/// Whether an instruction goes on to the next, by its opcode alone.
+fn goes_on(slot: &Slot) -> bool {
+    slot.code != 0 && !matches!(slot.code & 7, 5 | 6)
 }
 
 /// An instruction that the verifier walked over.

@@ -9,9 +9,9 @@ use crate::insn::listing::Names;
 pub struct SourceLine {
     /// The slot of the first instruction that it wrote.
     pub slot: u32,
-    /// The file.
+    /// The file; empty if only the log has the line, and does not name its file (before Linux 6.12).
     pub file: String,
-    /// The line's number in it.
+    /// The line's number in it; without a file, a number that tells it from the other lines.
     pub line: u32,
     /// The line; empty if nobody has it.
     pub text: String,
@@ -21,6 +21,27 @@ impl SourceLine {
     /// Its file and line.
     pub fn place(&self) -> (&str, u32) {
         (&self.file, self.line)
+    }
+
+    /// Its file and line in words, `count.c:12`, if they are known.
+    pub fn place_text(&self) -> Option<String> {
+        (!self.file.is_empty()).then(|| format!("{}:{}", self.file, self.line))
+    }
+
+    /// Its place and its text: `count.c:12: x++;`.
+    pub fn placed_text(&self) -> String {
+        match self.place_text() {
+            Some(place) => format!("{place}: {}", self.text),
+            None => self.text.clone(),
+        }
+    }
+
+    /// Its text and its place, as the kernel prints them: `; x++; @ count.c:12`.
+    pub fn as_in_log(&self) -> String {
+        match self.place_text() {
+            Some(place) => format!("; {} @ {place}", self.text),
+            None => format!("; {}", self.text),
+        }
     }
 }
 
@@ -54,7 +75,9 @@ impl Verification {
     /// The source line that wrote the instruction at a slot.
     pub fn source(&self, at: u32) -> Option<&SourceLine> {
         let next = self.lines.partition_point(|line| line.slot <= at);
-        self.lines.get(next.checked_sub(1)?)
+        let line = self.lines.get(next.checked_sub(1)?)?;
+        // The log does not have the line of every instruction.
+        (!line.file.is_empty() || line.line > 0).then_some(line)
     }
 
     /// The source line that wrote the instruction at a slot, unless it is the instruction's own text.
@@ -64,8 +87,14 @@ impl Verification {
 
     /// The instruction at a slot as the verifier prints it.
     pub fn text(&self, at: u32) -> String {
-        let names: Vec<&str> = self.maps.iter().map(String::as_str).collect();
         let slot = self.code.slots().get(at as usize);
+        if !self.code.is_known(at) && self.code.is_rebuilt() {
+            return "(??) not in the log".into();
+        }
+        if let (Some(text), Some(slot)) = (self.code.text_in_log(at), slot) {
+            return format!("({:02x}) {text}", slot.code);
+        }
+        let names: Vec<&str> = self.maps.iter().map(String::as_str).collect();
         match (self.code.insn(at), slot) {
             (Some(insn), Some(slot)) => {
                 let text = insn.text(Names { maps: &names, field: None });

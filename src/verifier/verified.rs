@@ -32,7 +32,12 @@ impl Verified {
 
     /// The verdict.
     pub fn verdict(&self) -> Verdict {
-        if self.refused { Verdict::Refused } else { Verdict::Accepted }
+        match self.refused {
+            true => Verdict::Refused,
+            // The log may have no end.
+            false if self.program.code.is_rebuilt() => Verdict::of(&self.program.log),
+            false => Verdict::Accepted,
+        }
     }
 
     /// How and where it is attached.

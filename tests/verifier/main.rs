@@ -8,6 +8,7 @@ mod advice;
 mod compare;
 mod costs;
 mod diagnoses;
+mod explained;
 mod hostile;
 mod logs;
 mod messages;

@@ -93,6 +93,32 @@ pub fn parse(file: &str, text: &str) -> Result<Source, Mistakes> {
     parser.finish()
 }
 
+/// The instruction in a line of the verifier's log, from its opcode and its text: kernel functions, whose
+/// names only that kernel knows, by number. `None` if it is no instruction that we know.
+///
+/// ```
+/// use rawbpf::insn::{Callee, Insn, parse::logged};
+///
+/// assert_eq!(logged(0x95, "exit"), Some(Insn::Exit));
+/// let call = Callee::Kfunc { id: 84967, fd_index: 0 };
+/// assert_eq!(logged(0x85, "call bpf_rcu_read_lock#84967"), Some(Insn::Call(call)));
+/// ```
+pub fn logged(code: u8, text: &str) -> Option<Insn> {
+    if let Some(callee) = text.strip_prefix("call ").filter(|callee| !callee.starts_with("pc")) {
+        let (name, id) = callee.split_once('#').unwrap_or(("", callee));
+        let id = id.trim_end().parse().ok()?;
+        // Helpers are numbered from 1, kernel functions by types, of which there are thousands before them.
+        let is_helper = name != "kernel-function" && (matches!(name, "" | "unknown") || id < 1000);
+        let callee = if is_helper { Callee::Helper(id) } else { Callee::Kfunc { id, fd_index: 0 } };
+        return Some(Insn::Call(callee));
+    }
+    // Linux before 5.1.
+    let older = text.contains("(u32) r").then(|| text.replace("(u32) r", "w"));
+    let insn = statement(&mut Tokens::new(older.as_deref().unwrap_or(text), 0), code == 0x18);
+    let Statement { insn, need: Need::Nothing } = insn.ok()? else { return None };
+    insn.to_slots().next().is_some_and(|slot| slot.code == code).then_some(insn)
+}
+
 /// A program that is being read.
 #[derive(Default)]
 struct Open {

@@ -88,9 +88,11 @@ pub fn diagnose<'a>(code: &Code, log: &'a str) -> Option<Diagnosis<'a>> {
 
 /// Diagnoses the refusal of a program that is attached like this, or is of this type, as a text names it.
 pub(super) fn diagnose_of_kind<'a>(code: &Code, log: &'a str, kind: &str) -> Option<Diagnosis<'a>> {
-    let path = path(code, log);
+    let mut path = path(code, log);
     let (said, known) = said(&path);
     let first = *said.first()?;
+    // The reason is there, even if somebody has left out the totals.
+    path.missing.tail &= known.as_ref().is_none_or(KnownMessage::is_remark);
     let mut case = Case { code, path: &path, kind, first, known, index: None, register: None };
     let at = case.place();
     case.register = case.register();

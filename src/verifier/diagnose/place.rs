@@ -7,6 +7,9 @@ use crate::insn::{Alu, Callee, Imm64, Insn, Operand};
 const AT_EXIT: [&str; 6] =
     ["uninit-register", "return-value", "reference", "locked-region", "pointer-leak", "argument"];
 
+/// The largest number of instructions that the kernel takes.
+const LARGEST: u32 = 1_000_000;
+
 impl Case<'_, '_> {
     /// The refused instruction: the one that the message names, or the last one processed, or the one in
     /// the program that fits the message.
@@ -32,7 +35,9 @@ impl Case<'_, '_> {
             _ => None,
         };
         let named = named.or_else(|| self.foreign());
-        let named = named.filter(|at| (*at as usize) < self.code.slots().len());
+        // Of a program that is rebuilt from a log the end may not be known.
+        let beyond = |at: u32| at as usize >= self.code.slots().len();
+        let named = named.filter(|at| !beyond(*at) || !self.code.is_whole() && *at < LARGEST);
         let at = named.or_else(|| match last {
             Some(step) if walked => Some(step.at),
             // A call that goes too deep, or whose chain of calls needs too much stack.
@@ -51,6 +56,12 @@ impl Case<'_, '_> {
         let indexed = || (0u32..).zip(slots);
         let insns = || (0..slots.len() as u32).filter_map(|at| Some((at, self.code.insn(at)?)));
         let first = self.first;
+        let needs_all =
+            first.starts_with("last insn is not") || first.starts_with("call to invalid destination");
+        if !self.code.is_whole() && (needs_all || self.class_known() == "bad-encoding") {
+            // It may be one that the log does not show.
+            return None;
+        }
         let find = |wanted: &dyn Fn(Insn) -> bool| {
             insns().find(|(_, insn)| wanted(*insn)).map(|(at, _)| at)
         };

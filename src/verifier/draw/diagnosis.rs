@@ -45,8 +45,8 @@ impl<'a> DiagnosisText<'a> {
         if let Some(at) = diagnosis.at {
             let arrow = format!("{:>1$}--> ", "", self.width);
             self.paint(BLUE, &arrow);
-            let place =
-                program.source(at).map(|source| format!("{}:{}, ", source.file, source.line));
+            let place = program.source(at).and_then(SourceLine::place_text);
+            let place = place.map(|place| format!("{place}, "));
             self.push(&format!("{}instruction {at}\n", place.unwrap_or_default()));
             self.bar("");
         }
@@ -107,7 +107,7 @@ impl<'a> DiagnosisText<'a> {
         let source = program.source_beside(at);
         let place = |source: &'a SourceLine| (&source.file, source.line);
         if let Some(source) = source.filter(|it| self.shown.map(place) != Some(place(it))) {
-            self.bar(&format!("{}:{}: {}", source.file, source.line, source.text));
+            self.bar(&source.placed_text());
             self.shown = Some(source);
         }
         self.last = Some(at);

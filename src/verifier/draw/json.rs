@@ -71,8 +71,11 @@ fn entry_to_json(program: &Verification, name: &str, entry: &Entry, all: bool) -
                 line["known"] = changed(&known.collect::<Vec<_>>());
             }
             if let Some(SourceLine { file, line: number, text, .. }) = program.source(step.at) {
-                line["file"] = file.as_str().into();
-                line["line"] = (*number).into();
+                // A log alone may have only its text.
+                if !file.is_empty() {
+                    line["file"] = file.as_str().into();
+                    line["line"] = (*number).into();
+                }
                 line["source"] = text.as_str().into();
             }
             if !step.exact.is_empty() {

@@ -57,8 +57,7 @@ impl<'a> Lines<'a> {
         let Some(source) = self.program.source_beside(step.at) else { return };
         let before = self.source.replace(source);
         if before.is_none_or(|it| it.place() != source.place()) {
-            let SourceLine { file, line, text, .. } = source;
-            self.line(step.depth, &format!("; {text} @ {file}:{line}"), "");
+            self.line(step.depth, &source.as_in_log(), "");
         }
     }
 

@@ -274,7 +274,8 @@ impl<'a> LogEvents<'a> {
         // The state after it follows a semicolon. Where the log was wound back to here, the line may
         // go on with the state before the next instruction, whose own line has lost its beginning.
         if let Some((text, state)) = rest.split_once(';') {
-            let state = Some(State::parse(state)?);
+            // A state that somebody cut off is none.
+            let state = State::parse(state);
             return Some(LogEvent::Insn { at, code, text: text.trim_end(), state });
         }
         let mut text = rest;

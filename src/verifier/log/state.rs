@@ -104,7 +104,7 @@ impl<'a> State<'a> {
     }
 
     /// Whether a state begins with this text.
-    pub(super) fn begins(text: &str) -> bool {
+    pub(in crate::verifier) fn begins(text: &str) -> bool {
         match text.as_bytes() {
             [b'R', digit, ..] => digit.is_ascii_digit(),
             [b'f', b'p', b'-', ..] => true,
@@ -113,7 +113,7 @@ impl<'a> State<'a> {
     }
 
     /// A state and nothing else. An empty one says that nothing has changed.
-    pub(super) fn parse(text: &'a str) -> Option<State<'a>> {
+    pub(in crate::verifier) fn parse(text: &'a str) -> Option<State<'a>> {
         let mut words = Words(text.trim_start());
         let mut frame = 0;
         if words.skip("frame").is_some() {

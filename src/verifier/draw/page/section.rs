@@ -140,9 +140,9 @@ impl<'a> PageSection<'a> {
         let source = self.program.source(at);
         if let Some(source) = self.program.source_beside(at) {
             if self.source.is_none_or(|it| it.place() != source.place()) {
-                let SourceLine { file, line, text, .. } = source;
-                let (text, file) = (escape(text), escape(file));
-                self.item("src", &format!("<code>{text}</code> <small>{file}:{line}</small>"));
+                let place = escape(&source.place_text().unwrap_or_default());
+                let text = escape(&source.text);
+                self.item("src", &format!("<code>{text}</code> <small>{place}</small>"));
             }
             self.source = Some(source);
         }
@@ -367,9 +367,9 @@ impl<'a> PageSection<'a> {
         out.push_str(&head);
         out.push_str("<div class=walk>\n");
         out.push_str(&self.html);
-        for SourceLine { file, line, text, .. } in &self.lines {
-            let (file, text) = (escape(file), escape(text));
-            let _ = write!(self.told, "<b title=\"{file}:{line}\">{text}</b>");
+        for line in &self.lines {
+            let place = escape(&line.place_text().unwrap_or_default());
+            let _ = write!(self.told, "<b title=\"{place}\">{}</b>", escape(&line.text));
         }
         let _ = writeln!(out, "</div>\n<template>{}</template>\n</section>", self.told);
     }
@@ -431,8 +431,8 @@ impl<'a> PageSection<'a> {
             escape(behind),
             escape(what)
         );
-        if let Some(SourceLine { file, line, text, .. }) = self.program.source_beside(at) {
-            let _ = write!(out, " <small>{}:{line}: {}</small>", escape(file), escape(text));
+        if let Some(source) = self.program.source_beside(at) {
+            let _ = write!(out, " <small>{}</small>", escape(&source.placed_text()));
         }
         out.push('\n');
     }

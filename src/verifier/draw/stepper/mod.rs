@@ -103,7 +103,7 @@ impl<'a> SteppedProgram<'a> {
         let line = wording::line(self.program, &found.entry, false);
         let mut text = format!("{} {}", line.text, line.after);
         if let Some(source) = found.insn().and_then(|at| self.program.source(at)) {
-            text.push_str(&format!(" {}:{} {}", source.file, source.line, source.text));
+            text.push_str(&format!(" {}", source.placed_text()));
         }
         text.make_ascii_lowercase();
         text

@@ -22,8 +22,7 @@ impl SteppedProgram<'_> {
             self.refusal(&mut panel);
         }
         if let Some(source) = step.and_then(|step| self.program.source(step.at)) {
-            let text = format!("{}:{}: {}", source.file, source.line, source.text);
-            panel.say(TextStyle::Source, "  ", &text);
+            panel.say(TextStyle::Source, "  ", &source.placed_text());
         }
         self.followed(&mut panel);
         self.known(&mut panel);

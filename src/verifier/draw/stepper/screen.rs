@@ -168,8 +168,7 @@ impl SteppedProgram<'_> {
         }
         for row in top..count {
             if let Some(source) = self.source_above(row, row == top) {
-                let SourceLine { file, line, text, .. } = source;
-                let text = format!("  {}; {text} @ {file}:{line}", self.indent(row, width));
+                let text = format!("  {}{}", self.indent(row, width), source.as_in_log());
                 lines.push(ScreenLine::of(TextStyle::Source, &text));
             }
             if lines.len() >= height {

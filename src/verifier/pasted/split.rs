@@ -1,0 +1,285 @@
+//! Where logs begin and end in a text whose lines are the kernel's.
+
+use std::collections::HashMap;
+
+use super::FoundLog;
+use super::lines::{is_omission, is_start};
+use crate::verifier::causes;
+use crate::verifier::log::{LogEvent, State, events, missing};
+use crate::verifier::path::Code;
+use crate::verifier::rebuild::rebuild;
+
+/// A log, and the program's name, if the text names it.
+pub(super) struct SplitLog {
+    pub program: Option<String>,
+    pub text: String,
+}
+
+/// What a line is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It can only be of a log.
+    Log,
+    /// The last line of a log.
+    End,
+    /// A source line, or a state by itself.
+    Between,
+    /// A message that we know.
+    Message,
+    /// The kernel's own report begins.
+    Report,
+    Blank,
+    /// Anything else, such as a message that we do not know.
+    Other,
+    /// No line of a log, but of who prints one.
+    Foreign,
+}
+
+fn kind(line: &str) -> Kind {
+    match line {
+        _ if line.trim().is_empty() => Kind::Blank,
+        _ if line.starts_with("processed ") && is_start(line) => Kind::End,
+        _ if is_start(line) => Kind::Log,
+        _ if line.starts_with("; ") || line == ";" => Kind::Between,
+        _ if line.starts_with(' ') && State::begins(line.trim_start()) => Kind::Between,
+        "caller:" | "callee:" | "returning from callee:" => Kind::Between,
+        _ if line.starts_with("to caller at ") => Kind::Between,
+        _ if line.starts_with("Verification failed:") => Kind::Report,
+        _ if FOREIGN.iter().any(|begin| line.trim_start().starts_with(begin)) => Kind::Foreign,
+        _ if causes::find(line).is_some() => Kind::Message,
+        _ => Kind::Other,
+    }
+}
+
+/// How lines of loaders, shells and runtimes begin.
+const FOREIGN: [&str; 19] = [
+    "libbpf: ", "Error", "error: ", "Caused by", "Traceback", "thread '", "goroutine ", "panic", "make",
+    "exit status", "```", "~~~", "-- ", "stack backtrace", "note: ", "HINT", "bpf: ", "$ ", "File \"",
+];
+
+/// The logs in a text. Between marks (`marked`), all of it is one log, if it has an end.
+pub(super) fn logs(text: &str, marked: bool) -> Vec<SplitLog> {
+    let mut splitter = Splitter { text, open: None, run: 0, tail: Tail::default(), found: vec![], named: None };
+    // What follows an introduction or a mark is of the log.
+    let mut run_holds = marked;
+    let mut gap = false;
+    // Whether an instruction of the log was seen.
+    let mut walked = false;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let begins = at;
+        at += line.len();
+        let line = line.trim_end_matches(['\n', '\r']);
+        let kind = kind(line);
+        let is_insn = |line: &str| line.split_once(": (").is_some_and(|(at, _)| at.parse::<u32>().is_ok());
+        walked |= kind == Kind::Log && is_insn(line);
+        if splitter.open.is_none() {
+            // A report is a part of what is above its empty line; other lines are not.
+            if std::mem::take(&mut gap) && !run_holds && !matches!(kind, Kind::Report | Kind::Blank) {
+                splitter.run = begins;
+            }
+            match kind {
+                Kind::Log | Kind::End => {
+                    // The message above the totals may be one that we do not know.
+                    splitter.open = Some(splitter.run);
+                    splitter.tail = Tail { end: at, ..Tail::default() };
+                }
+                Kind::Between | Kind::Message | Kind::Report => run_holds |= kind == Kind::Report,
+                Kind::Other if run_holds => {}
+                Kind::Blank => gap = true,
+                _ => {
+                    splitter.name(line);
+                    splitter.run = at;
+                    run_holds = ["erifier output:", "erifier log:", "erifier error:", "-- BEGIN "]
+                        .iter()
+                        .any(|intro| line.contains(intro));
+                }
+            }
+            if kind != Kind::End {
+                continue;
+            }
+        } else if kind == Kind::Log && splitter.tail.known && walked && begins_anew(line) {
+            splitter.close(splitter.tail.end);
+            splitter.open = Some(begins);
+            walked = false;
+            splitter.tail = Tail { end: at, ..Tail::default() };
+            continue;
+        }
+        if kind == Kind::End {
+            splitter.close(at);
+            splitter.run = at;
+            (run_holds, walked) = (false, false);
+            continue;
+        }
+        splitter.tail.line(kind, at);
+    }
+    if splitter.open.is_some() {
+        splitter.close(splitter.tail.end);
+    } else if run_holds && marked && splitter.found.is_empty() {
+        // A mark, and messages after it.
+        splitter.open = Some(0);
+        splitter.close(text.len());
+    }
+    splitter.found
+}
+
+/// Whether a program's walk begins with this line.
+fn begins_anew(line: &str) -> bool {
+    line.starts_with("func#0 @") || line.starts_with("0: R1=") || line.starts_with("0: (")
+}
+
+/// The end of a log that has no totals: what still belongs to it.
+#[derive(Default)]
+struct Tail {
+    /// Where the last line ends that belongs to it.
+    end: usize,
+    /// Whether a message was said since the last instruction, and whether we know one of them.
+    said: bool,
+    known: bool,
+    /// Whether what comes is not the log's any more, unless an instruction follows.
+    over: bool,
+    /// In the kernel's own report there are empty lines.
+    report: bool,
+}
+
+impl Tail {
+    fn line(&mut self, kind: Kind, ends: usize) {
+        match kind {
+            Kind::Log | Kind::Between if kind == Kind::Log || !self.said => {
+                *self = Tail { end: ends, ..Tail::default() };
+                return;
+            }
+            Kind::Report => self.report = true,
+            Kind::Foreign => self.over = true,
+            Kind::Blank if !self.report && self.said => self.over = true,
+            Kind::Other if self.known && !self.report => self.over = true,
+            _ => {}
+        }
+        if !self.over && kind != Kind::Blank {
+            self.end = ends;
+            self.said = true;
+            self.known |= kind == Kind::Message;
+        }
+    }
+}
+
+struct Splitter<'a> {
+    text: &'a str,
+    /// Where the log begins that is being read.
+    open: Option<usize>,
+    /// Where the lines before begin that would belong to a log.
+    run: usize,
+    tail: Tail,
+    found: Vec<SplitLog>,
+    named: Option<&'a str>,
+}
+
+impl<'a> Splitter<'a> {
+    /// Takes a program's name from a line of its loader.
+    fn name(&mut self, line: &'a str) {
+        let quoted = line.split_once("prog '").and_then(|(_, rest)| rest.split('\'').next());
+        let go = || {
+            let (before, _) = line.split_once(": load program")?;
+            before.rsplit_once("program ").map(|(_, name)| name)
+        };
+        let name = quoted.or_else(go).filter(|name| {
+            name.len() < 200 && !name.is_empty() && !name.contains(char::is_whitespace)
+        });
+        self.named = name.or(self.named);
+    }
+
+    fn close(&mut self, end: usize) {
+        let Some(start) = self.open.take() else { return };
+        let log = &self.text[start..end.max(start)];
+        // Where lines were left out, the kernel wrote none.
+        let omission = log.lines().next().filter(|line| is_omission(line));
+        let log = omission.map_or(log, |line| log[line.len()..].trim_start_matches(['\r', '\n']));
+        let mut text = String::with_capacity(log.len() + 5);
+        if missing(log).head && begins_whole(log) {
+            text.push_str("...\n");
+        }
+        text.push_str(log);
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        if !log.trim().is_empty() {
+            self.found.push(SplitLog { program: self.named.take().map(str::to_owned), text });
+        }
+    }
+}
+
+/// Whether the first line of a log whose beginning is missing is a whole line: the second instruction follows the
+/// first. Of `1235: (bf) r1 = r2` the end alone, `5: (bf) r1 = r2`, would be another instruction.
+fn begins_whole(log: &str) -> bool {
+    let start: String = log.lines().take(64).flat_map(|line| [line, "\n"]).collect();
+    let start = format!("...\n{start}");
+    let mut walked = events(&start).filter_map(|event| match event {
+        LogEvent::Insn { at, .. } => Some(at),
+        _ => None,
+    });
+    let (first, second) = (walked.next(), walked.next());
+    let Some(first) = first else { return false };
+    let code: Code = rebuild(start.clone()).code;
+    second.is_none_or(|second| code.targets(first).contains(&Some(second)))
+}
+
+/// The message of a short text that has no log.
+pub(super) fn message(text: &str) -> Option<String> {
+    if text.len() > 4096 {
+        return None;
+    }
+    let known = |line: &&str| {
+        causes::find(line).is_some_and(|known| !known.is_remark() && line.len() < 300)
+    };
+    let found = text.lines().map(str::trim).find(known)?;
+    Some(format!("{found}\n"))
+}
+
+/// The logs without those that say less than another about the same refusal: loaders print a log, and once more its
+/// end.
+pub(super) fn without_repetitions(found: Vec<FoundLog>) -> Vec<FoundLog> {
+    let mut best: HashMap<u64, usize> = HashMap::new();
+    let mut kept: Vec<Option<FoundLog>> = vec![];
+    for mut one in found {
+        let key = key(&one.log);
+        match best.get(&key).copied() {
+            Some(index) if kept[index].as_ref().is_some_and(|old| old.log.len() >= one.log.len()) => {}
+            Some(index) => {
+                if let Some(old) = kept[index].take() {
+                    one.program = old.program.or(one.program);
+                }
+                kept[index] = Some(one);
+            }
+            None => {
+                best.insert(key, kept.len());
+                kept.push(Some(one));
+            }
+        }
+    }
+    kept.into_iter().flatten().collect()
+}
+
+/// What tells a refusal from others: its last instruction and its messages.
+fn key(log: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut last = None;
+    let mut said = DefaultHasher::new();
+    for event in events(log) {
+        match event {
+            LogEvent::Insn { at, .. } => {
+                last = Some(at);
+                said = DefaultHasher::new();
+            }
+            LogEvent::Message(text) => text.trim().hash(&mut said),
+            _ => {}
+        }
+    }
+    let message = said.finish();
+    let mut key = DefaultHasher::new();
+    (last, message).hash(&mut key);
+    if message == DefaultHasher::new().finish() {
+        // Accepted programs are told apart by their logs.
+        log.hash(&mut key);
+    }
+    key.finish()
+}
