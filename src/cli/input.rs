@@ -10,8 +10,9 @@ use super::stop::Stop;
 use super::streams;
 use crate::error::Error;
 use crate::host::KernelTypes;
-use crate::source::{self, Collection};
+use crate::source::{self, Collection, SourceError};
 use crate::sys::io_text;
+use crate::verifier::pasted;
 
 /// A text of the largest program that the kernel takes is half of this.
 const LARGEST: u64 = 64 << 20;
@@ -61,7 +62,8 @@ impl MapOptions {
 /// # Errors
 /// It cannot be read, or is wrong.
 pub fn read(path: &Path, types: &KernelTypes) -> Result<Collection, Stop> {
-    Ok(source::text::read(&shown(path), &bytes(path)?, types)?)
+    let bytes = bytes(path)?;
+    source::text::read(&shown(path), &bytes, types).map_err(|wrong| or_log(wrong, path, &bytes))
 }
 
 /// Reads programs to be loaded: a text, or an ELF object as clang makes it, of which some may be left out.
@@ -69,7 +71,18 @@ pub fn read(path: &Path, types: &KernelTypes) -> Result<Collection, Stop> {
 /// # Errors
 /// As [`read`].
 pub fn read_any(path: &Path, types: &KernelTypes) -> Result<Collection, Stop> {
-    Ok(source::read(&shown(path), &bytes(path)?, types)?)
+    let bytes = bytes(path)?;
+    source::read(&shown(path), &bytes, types).map_err(|wrong| or_log(wrong, path, &bytes))
+}
+
+/// What is wrong with a text; if it is a verifier's log, only that it is no program.
+fn or_log(wrong: SourceError, path: &Path, bytes: &[u8]) -> Stop {
+    if matches!(wrong, SourceError::Mistakes(_)) && pasted::is_log(&String::from_utf8_lossy(bytes))
+    {
+        let what = format!("{}: this is a log of the verifier, not a program", shown(path));
+        return Error::failed(what).hint(format!("try: rawbpf explain {}", path.display())).into();
+    }
+    wrong.into()
 }
 
 /// A file's name in errors.

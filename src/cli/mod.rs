@@ -18,6 +18,7 @@ mod completions;
 mod distribution;
 mod doctor;
 mod dump;
+mod explain;
 mod funccount;
 mod funclatency;
 mod input;
@@ -85,7 +86,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "argdist",
         ],
     ),
-    ("Bytecode and the verifier", &["asm", "dump", "run", "verify", "lesson"]),
+    ("Bytecode and the verifier", &["asm", "dump", "run", "verify", "explain", "lesson"]),
     ("This host", &["list", "doctor", "completions"]),
 ];
 
@@ -146,7 +147,10 @@ macro_rules! commands {
                     Command::Lesson(options) => (false, options.verifier_log.as_deref()),
                     Command::List(options) => (options.verbose, None),
                     Command::Doctor(options) => (options.verbose, None),
-                    Command::Asm(_) | Command::Dump(_) | Command::Completions(_) => (false, None),
+                    Command::Asm(_)
+                    | Command::Dump(_)
+                    | Command::Explain(_)
+                    | Command::Completions(_) => (false, None),
                 }
             }
 
@@ -176,6 +180,7 @@ commands! {
         Dump dump,
         Run run,
         Verify verify,
+        Explain explain,
         Lesson lesson,
         List list,
         Doctor doctor,

@@ -116,7 +116,7 @@ impl Rebuilder {
         let all = insn.iter().flat_map(Insn::to_slots);
         self.slots[slot..].iter_mut().zip(all).for_each(|(slot, is)| *slot = is);
         self.insns[slot] = insn;
-        if insn.is_none_or(|insn| insn.to_string() != text) {
+        if insn.is_none_or(|insn| says_more(insn, text)) {
             self.spell(at, text);
         }
         self.load = insn.filter(|insn| insn.slots() == 2).map(|_| at);
@@ -171,11 +171,11 @@ impl Rebuilder {
         self.insns[at as usize] = Some(insn);
         // An address is worth no more than the map's name.
         let named = |index: i32| self.maps.get(index as usize).is_some_and(|name| !name.is_empty());
-        let says_more = match value {
+        let is_nameless = match value {
             Imm64::MapIndex(index) | Imm64::MapIndexValue { index, .. } => !named(index),
             _ => false,
         };
-        if says_more {
+        if is_nameless {
             self.spell(at, &format!("r{} = {constant:#x}", dst.number()));
         }
     }
@@ -197,6 +197,11 @@ impl Rebuilder {
         }
         Some(index)
     }
+}
+
+/// Whether the log's text says more than ours: the name of a kernel function, or of a helper that is new.
+fn says_more(insn: Insn, text: &str) -> bool {
+    matches!(insn, Insn::Call(_)) && text.contains('#') && insn.to_string() != text
 }
 
 /// The source lines, each with the first slot of a run that it wrote. Where the log has none, an empty one stands.

@@ -32,6 +32,7 @@ impl Verdict {
                 LogEvent::Insn { .. } => refused = false,
                 LogEvent::Message(_) | LogEvent::Report(_) => refused = true,
                 LogEvent::Statistic(_) => told = true,
+                LogEvent::Pass(line) => told |= line.starts_with("processed "),
                 _ => {}
             }
         }

@@ -22,9 +22,6 @@ pub fn add(verified: &Verified, page: &mut Page) -> io::Result<()> {
         (None, 0) => String::new(),
         (None, left_out) => format!("The first {left_out} lines of the walk are left out"),
     };
-    if !refused {
-        say!("verify: {name} accepted: {}", verified.totals());
-    }
     let (attached, refused) = (&verified.attach(), *refused);
     page.add(section, &About { name, attached, refused, missing: &missing });
     Ok(())

@@ -1,12 +1,12 @@
 //! `rawbpf verify`: how the verifier goes over a program, instruction by instruction.
 
 mod against;
-mod html;
+pub(super) mod html;
 mod logs;
 mod show;
 mod shown;
-mod step;
-mod walk;
+pub(super) mod step;
+pub(super) mod walk;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

@@ -134,6 +134,9 @@ impl<'a> Shown<'a> {
             self.stepped.push(verified);
         } else if self.show.html.is_some() {
             html::add(&verified, &mut self.page)?;
+            if !verified.refused {
+                say!("verify: {} accepted: {}", verified.name, verified.totals());
+            }
         } else if self.logs.as_ref().is_some_and(Logs::is_stdout) {
             // That is all.
         } else if !self.show.against.is_empty() {

@@ -20,7 +20,7 @@ pub fn last<'a>(
     let count = walk::count(code, log);
     let left_out = count.saturating_sub(SHOWN_MAX);
     if left_out > 0 {
-        say!("verify: the first {left_out} of {count} lines are left out");
+        say!("rawbpf: the first {left_out} of {count} lines of the walk are left out");
     }
     walk::walk_from(code, log, left_out, tell)?;
     Ok(left_out)

@@ -49,8 +49,8 @@ impl Diagnosis<'_> {
         let said = self.said.iter().map(|said| ("the verifier", (*said).to_owned()));
         let report = self.report.as_ref().map(|(reason, change)| format!("{reason} {change}"));
         let missing = match (self.missing.head, self.missing.tail) {
-            (true, _) => "the log did not fit: its beginning is missing",
-            (_, true) => "the log did not fit: its end is missing, and the reason with it",
+            (true, _) => "the log's beginning is missing",
+            (_, true) => "the log's end is missing, and the reason with it",
             _ => "",
         };
         let mut notes: Vec<_> = said.collect();
@@ -130,6 +130,10 @@ pub(super) fn diagnose_of_kind<'a>(code: &Code, log: &'a str, kind: &str) -> Opt
 fn said<'a>(path: &Path<'a>) -> (Vec<&'a str>, Option<KnownMessage<'a>>) {
     let mut known = None;
     let mut reasons = path.messages.clone();
+    // Before the walk, of a context that is tried as something else.
+    if reasons.len() > 1 && reasons[0] == "R1 type=ctx expected=fp" {
+        reasons.remove(0);
+    }
     reasons.retain(|line| {
         let found = causes::find(line);
         let remark = found.as_ref().is_some_and(KnownMessage::is_remark)

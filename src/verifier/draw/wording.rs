@@ -12,7 +12,7 @@ pub const DEEPEST: usize = 12;
 const NAMED: usize = 8;
 
 /// The remark where a part of the log is missing.
-pub const CUT: &str = "here a part of the log is missing: it did not fit";
+pub const CUT: &str = "here a part of the log is missing";
 
 /// A part of the walk in words.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

@@ -310,6 +310,10 @@ impl<'a> LogEvents<'a> {
         if let Some(statistic) = Statistic::parse(line) {
             return Some(LogEvent::Statistic(statistic));
         }
+        if line.starts_with("processed ") && line.contains(" insns") {
+            // The totals of Linux before 5.2, or what somebody left of them.
+            return Some(LogEvent::Pass(line));
+        }
         match line {
             "caller:" => return Some(LogEvent::Frame(FrameChange::Caller)),
             "callee:" => return Some(LogEvent::Frame(FrameChange::Callee)),

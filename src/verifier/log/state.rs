@@ -187,6 +187,10 @@ impl<'a> Values<'a> {
             } else if words.skip("async_cb").is_none() && words.skip("cb").is_none() {
                 let text = words.0;
                 let (place, value) = place_and_value(&mut words).ok_or(NotAState)?;
+                // Linux before 5.0: `R10=fp0,call_-1`, `R7=inv,min_value=0,max_value=7`.
+                if words.0.starts_with(',') {
+                    words.take(|byte| byte != b' ');
+                }
                 self.0 = words.0;
                 if place.bit().is_some() {
                     return Ok(Some((text, place, value)));

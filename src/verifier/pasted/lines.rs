@@ -11,7 +11,10 @@ pub(super) fn starts(line: &str) -> Option<usize> {
     // Words and numbers begin after what is neither.
     let begins = |at: usize| at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
     let may = |byte: u8| byte.is_ascii_digit() || b"pfrlmvVsLt(".contains(&byte);
-    (0..bytes.len()).find(|at| may(bytes[*at]) && begins(*at) && is_start(&line[*at..]))
+    let found =
+        (0..bytes.len()).find(|at| may(bytes[*at]) && begins(*at) && is_start(&line[*at..]));
+    // After a message it belongs to that.
+    found.filter(|at| bytes[*at] != b'(' || line[..*at].trim().is_empty())
 }
 
 /// Whether a line of the log begins here.
@@ -85,15 +88,22 @@ pub(super) fn without_prefixes(text: &str) -> String {
             waiting = at;
             let known = prefix.is_some_and(|prefix| length(prefix, own) == Some(own.len()));
             // A sentence that ends in the log's first line.
-            if !known && length(own, before).is_none() && !own.trim().is_empty() {
+            if State::begins(own.trim_start()) {
+                push(own, &mut out);
+            } else if !known && length(own, before).is_none() && !own.trim().is_empty() {
                 out.push_str(own.trim());
                 out.push('\n');
             }
-            let summary = refused(own) || line.ends_with("omitted)") || line.ends_with("truncated)");
+            let summary =
+                refused(own) || line.ends_with("omitted)") || line.ends_with("truncated)");
             let rest = own_part(own, &line[start..]);
             match summary && !is_omission(&line[start..]) {
                 true => summed_up(&rest, &mut out),
-                false => push(&rest, &mut out),
+                false => {
+                    let (state, insn) = unglued(&rest);
+                    push(state, &mut out);
+                    insn.into_iter().for_each(|insn| push(insn, &mut out));
+                }
             }
             prefix = Some(own);
         }
@@ -106,7 +116,8 @@ pub(super) fn without_prefixes(text: &str) -> String {
 /// Lines that may be of the log, such as messages, source lines and states: those with the prefix of the log's
 /// lines before or after them.
 fn others(lines: &str, before: Option<&str>, after: Option<&str>, out: &mut String) {
-    let named = |prefix: Option<&str>| prefix.is_some_and(|prefix| !prefix.trim().is_empty());
+    let named = before.is_some_and(|prefix| !prefix.trim().is_empty());
+    let same = before.zip(after).is_some_and(|(one, other)| length(one, other).is_some());
     for line in lines.lines() {
         if let Some((head, rest)) = introduced(line) {
             out.push_str(head);
@@ -123,29 +134,25 @@ fn others(lines: &str, before: Option<&str>, after: Option<&str>, out: &mut Stri
         }
         if let Some(omitted) = line.find(" (").filter(|at| is_omission(&line[at + 1..])) {
             let said = after_errno(&line[..omitted]);
-            out.push_str(&line[omitted + 1..]);
-            out.push('\n');
-            push(said, out);
-            out.push('\n');
-        } else if before.is_some()
-            && named(before)
-            && (after.is_none() || before == after)
-            && !line.trim().is_empty()
-            && causes::find(line).is_none()
-            && !line.contains("-- END ")
-            && !line.contains("-- BEGIN ")
-            && after.is_some()
-        {
-            // Another program's line in the same transcript.
-        } else {
+            let head = line[..omitted].strip_suffix(said).unwrap_or_default();
+            for part in [head, "\n", &line[omitted + 1..], "\n", said, "\n\n"] {
+                out.push_str(part);
+            }
+        } else if !(named && same && is_of_another(line)) {
             push(line, out);
         }
     }
 }
 
+/// Whether a line without the prefix of the lines around it is of another program in the same transcript.
+fn is_of_another(line: &str) -> bool {
+    let is_mark = line.contains("-- END ") || line.contains("-- BEGIN ");
+    !is_mark && !line.trim().is_empty() && causes::find(line).is_none()
+}
+
 /// The introductions after which a log begins in the same line.
 const INTRODUCTIONS: [&str; 4] =
-    ["erifier output: ", "erifier log: ", "erifier error: ", "erifier error log: "];
+    ["erifier output: ", "erifier log: ", "erifier error: ", "rror log: "];
 
 /// A line's introduction of a log, and the log's first line.
 fn introduced(line: &str) -> Option<(&str, &str)> {
@@ -226,8 +233,25 @@ fn own_part<'a>(prefix: &str, rest: &'a str) -> std::borrow::Cow<'a, str> {
     }
 }
 
+/// A state, and the instruction that Linux before 5.0 prints in the same line:
+/// `from 12 to 25: R0=inv(id=0) R10=fp0 25: (79) r7 = *(u64 *)(r10 -8)`.
+fn unglued(text: &str) -> (&str, Option<&str>) {
+    if !text.starts_with("from ") {
+        return (text, None);
+    }
+    let insn = text.match_indices(": (").find_map(|(colon, _)| {
+        let at = text[..colon].rfind(' ')? + 1;
+        (at > 5 && colon - at < 8 && is_start(&text[at..])).then_some(at)
+    });
+    match insn {
+        Some(at) => (text[..at].trim_end(), Some(&text[at..])),
+        None => (text, None),
+    }
+}
+
 /// Adds a line of the log. A state by itself begins with a space, whatever became of it on the way.
 fn push(line: &str, out: &mut String) {
+    let line = line.trim_end();
     let text = line.trim_start();
     if !State::begins(text) || text.find('=').is_none() {
         out.push_str(line);

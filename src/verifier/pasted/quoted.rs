@@ -11,12 +11,14 @@ const DEEPEST: usize = 4;
 /// The text with the lines of quoted logs as lines, and without what steers a terminal.
 pub(super) fn unquoted(text: &str) -> Cow<'_, str> {
     let quotes = |text: &str| text.contains("\\n") || text.contains("\",");
-    if !text.contains(['\x1b', '\r']) && !quotes(text) {
+    if !text.contains(['\x1b', '\r', '\0']) && !quotes(text) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        let line = without_colors(line.trim_end_matches(['\n', '\r']));
+        // Buffers are printed whole, with zeros after the log.
+        let line = line.trim_end_matches(['\n', '\r', '\0']).trim_start_matches('\0');
+        let line = without_colors(line);
         if !quotes(&line) {
             out.push_str(&line);
         } else {

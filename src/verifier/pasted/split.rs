@@ -53,13 +53,31 @@ fn kind(line: &str) -> Kind {
 
 /// How lines of loaders, shells and runtimes begin.
 const FOREIGN: [&str; 19] = [
-    "libbpf: ", "Error", "error: ", "Caused by", "Traceback", "thread '", "goroutine ", "panic", "make",
-    "exit status", "```", "~~~", "-- ", "stack backtrace", "note: ", "HINT", "bpf: ", "$ ", "File \"",
+    "libbpf: ",
+    "Error",
+    "error: ",
+    "Caused by",
+    "Traceback",
+    "thread '",
+    "goroutine ",
+    "panic",
+    "make",
+    "exit status",
+    "```",
+    "~~~",
+    "-- ",
+    "stack backtrace",
+    "note: ",
+    "HINT",
+    "bpf: ",
+    "$ ",
+    "File \"",
 ];
 
 /// The logs in a text. Between marks (`marked`), all of it is one log, if it has an end.
 pub(super) fn logs(text: &str, marked: bool) -> Vec<SplitLog> {
-    let mut splitter = Splitter { text, open: None, run: 0, tail: Tail::default(), found: vec![], named: None };
+    let mut splitter =
+        Splitter { text, open: None, run: 0, tail: Tail::default(), found: vec![], named: None };
     // What follows an introduction or a mark is of the log.
     let mut run_holds = marked;
     let mut gap = false;
@@ -71,11 +89,13 @@ pub(super) fn logs(text: &str, marked: bool) -> Vec<SplitLog> {
         at += line.len();
         let line = line.trim_end_matches(['\n', '\r']);
         let kind = kind(line);
-        let is_insn = |line: &str| line.split_once(": (").is_some_and(|(at, _)| at.parse::<u32>().is_ok());
+        let is_insn =
+            |line: &str| line.split_once(": (").is_some_and(|(at, _)| at.parse::<u32>().is_ok());
         walked |= kind == Kind::Log && is_insn(line);
         if splitter.open.is_none() {
             // A report is a part of what is above its empty line; other lines are not.
-            if std::mem::take(&mut gap) && !run_holds && !matches!(kind, Kind::Report | Kind::Blank) {
+            if std::mem::take(&mut gap) && !run_holds && !matches!(kind, Kind::Report | Kind::Blank)
+            {
                 splitter.run = begins;
             }
             match kind {
@@ -90,9 +110,7 @@ pub(super) fn logs(text: &str, marked: bool) -> Vec<SplitLog> {
                 _ => {
                     splitter.name(line);
                     splitter.run = at;
-                    run_holds = ["erifier output:", "erifier log:", "erifier error:", "-- BEGIN "]
-                        .iter()
-                        .any(|intro| line.contains(intro));
+                    run_holds = introduces(line);
                 }
             }
             if kind != Kind::End {
@@ -121,6 +139,19 @@ pub(super) fn logs(text: &str, marked: bool) -> Vec<SplitLog> {
         splitter.close(text.len());
     }
     splitter.found
+}
+
+/// Whether a line of a loader introduces a log.
+fn introduces(line: &str) -> bool {
+    let introductions = [
+        "erifier output:",
+        "erifier log:",
+        "erifier error:",
+        "rror log:",
+        "-- BEGIN ",
+        " omitted)",
+    ];
+    introductions.iter().any(|intro| line.contains(intro))
 }
 
 /// Whether a program's walk begins with this line.
@@ -231,7 +262,11 @@ pub(super) fn message(text: &str) -> Option<String> {
     let known = |line: &&str| {
         causes::find(line).is_some_and(|known| !known.is_remark() && line.len() < 300)
     };
-    let found = text.lines().map(str::trim).find(known)?;
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut after = lines().skip_while(|line| !introduces(line)).skip(1).take(3);
+    // What a loader says besides may look like a message.
+    let alone = || (lines().count() <= 3).then(|| lines().rfind(known)).flatten();
+    let found = after.find(known).or_else(alone)?;
     Some(format!("{found}\n"))
 }
 
@@ -243,7 +278,8 @@ pub(super) fn without_repetitions(found: Vec<FoundLog>) -> Vec<FoundLog> {
     for mut one in found {
         let key = key(&one.log);
         match best.get(&key).copied() {
-            Some(index) if kept[index].as_ref().is_some_and(|old| old.log.len() >= one.log.len()) => {}
+            Some(index)
+                if kept[index].as_ref().is_some_and(|old| old.log.len() >= one.log.len()) => {}
             Some(index) => {
                 if let Some(old) = kept[index].take() {
                     one.program = old.program.or(one.program);
