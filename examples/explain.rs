@@ -1,32 +1,37 @@
 //! Explains why a program of another loader is refused, from the log that aya, libbpf or bpftool printed:
-//! `cargo run --example explain OBJECT.o LOG`. The object may also be a text.
+//! `cargo run --example explain LOG [OBJECT.o]`. Without the object, or text, that was loaded, the program is
+//! rebuilt from the log.
 
 use std::error::Error;
 use std::fs;
 
 use rawbpf::host::KernelTypes;
 use rawbpf::run::verification;
-use rawbpf::verifier::recording::{Verdict, recordings};
+use rawbpf::source;
+use rawbpf::verifier::explain::explain;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [object, log] = &arguments[..] else { return Err("usage: explain OBJECT.o LOG".into()) };
-    let collection = rawbpf::source::read(object, &fs::read(object)?, &KernelTypes::running())?;
-    let log = fs::read_to_string(log)?;
+    let [log, object @ ..] = &arguments[..] else {
+        return Err("usage: explain LOG [OBJECT.o]".into());
+    };
+    let mut programs = vec![];
+    for object in object {
+        programs.push(source::read(object, &fs::read(object)?, &KernelTypes::running())?);
+    }
     let mut explained = false;
-    for found in recordings(&log).into_iter().filter(|one| one.verdict == Verdict::Refused) {
-        // A log by itself does not name its program.
-        let is_meant = |name: &str| found.program.is_none_or(|program| program == name);
-        let Some(spec) = collection.programs.iter().find(|spec| is_meant(&spec.name)) else {
-            continue;
-        };
-        let refused = verification(&spec.program, collection.maps.iter(), found.log.to_owned());
-        println!("{}: {}", spec.name, refused.render(false));
+    for refused in explain(&fs::read_to_string(log)?).into_iter().filter(|one| one.refused) {
+        let mut program = refused.program;
+        for collection in &programs {
+            // A log by itself may not name its program.
+            let is_meant = |name: &str| refused.name.is_empty() || refused.name == name;
+            if let Some(spec) = collection.programs.iter().find(|spec| is_meant(&spec.name)) {
+                let log = program.log.clone();
+                program = verification(&spec.program, collection.maps.iter(), log);
+            }
+        }
+        println!("{}: {}", refused.name, program.render(false));
         explained = true;
     }
-    if explained {
-        Ok(())
-    } else {
-        Err("the log has no refusal of a program of this object".into())
-    }
+    if explained { Ok(()) } else { Err("the log has no refusal".into()) }
 }

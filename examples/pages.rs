@@ -72,6 +72,7 @@ fn overhead(command: &Command) -> &'static str {
         "list" => LISTS,
         "trace" => SCRIPTS,
         "verify" => VERIFIES,
+        "explain" => EXPLAINS,
         "doctor" => NO_OVERHEAD,
         "completions" => NONE,
         _ if traces(command) => OVERHEAD,
@@ -155,6 +156,9 @@ Nothing is loaded. Each object in the kernel and the file descriptors of
 each process are read: some 20 ms for a hundred processes. During the
 seconds of --stats and as long as --live runs, the kernel times each run of
 every program, which adds some 40 ns to a run.";
+
+const EXPLAINS: &str =
+    "None: it reads a text. It loads nothing into the kernel and needs no privilege.";
 
 const NO_OVERHEAD: &str = "\
 It attaches programs of two instructions to places that are hardly ever

@@ -315,6 +315,65 @@ fn a_tool_is_dumped_by_its_name_too() {
     );
 }
 
+/// A log of each kind, in a file that is removed again.
+fn with_log(text: &str, check: impl FnOnce(&str)) {
+    let name = format!("rawbpf-log-{}-{:?}", std::process::id(), std::thread::current().id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, text).unwrap();
+    check(path.to_str().unwrap());
+    std::fs::remove_file(path).unwrap();
+}
+
+const LOG: &str = "\
+libbpf: prog 'leave': -- BEGIN PROG LOAD LOG --
+0: R1=ctx() R10=fp0
+0: (85) call bpf_get_prandom_u32#7    ; R0=scalar()
+1: (61) r0 = *(u32 *)(r1 +0)
+R1 !read_ok
+processed 2 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+-- END PROG LOAD LOG --
+";
+
+#[test]
+fn a_log_is_explained_without_its_program() {
+    with_log(LOG, |path| {
+        let output = rawbpf(&["explain", path]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let text = stdout(&output);
+        assert!(
+            text.starts_with("error: r1 is not readable at 1") || text.contains("wiped"),
+            "{text}"
+        );
+        assert!(text.contains(" 1 | (61) r0 = *(u32 *)(r1 +0)\n"), "{text}");
+        let walk = stdout(&rawbpf(&["explain", "-v", path]));
+        assert!(walk.starts_with(".program leave\n") && walk.ends_with(&text), "{walk}");
+        let json = stdout(&rawbpf(&["explain", "--json", path]));
+        let last: serde_json::Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
+        assert_eq!((&last["type"], &last["at"]), (&"verdict".into(), &1.into()), "{last}");
+        let page = stdout(&rawbpf(&["explain", "--html", "-", path]));
+        assert!(page.contains("rebuilt from the verifier") && page.contains("wiped"), "{page}");
+        for command in ["verify", "asm", "run"] {
+            let output = rawbpf(&[command, path]);
+            assert_ne!(output.status.code(), Some(0));
+            let said = stderr(&output);
+            assert!(said.contains(&format!("try: rawbpf explain {path}")), "{command}: {said}");
+        }
+    });
+}
+
+#[test]
+fn a_text_without_a_log_says_what_a_log_looks_like() {
+    with_log("r0 = 0\nexit\n", |path| {
+        let output = rawbpf(&["explain", path]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = stderr(&output);
+        assert!(
+            said.contains("there is no log of the verifier in it\n  a log has lines such as"),
+            "{said}"
+        );
+    });
+}
+
 #[test]
 fn the_source_lines_in_the_readme_are_true() {
     let linum = stdout(&rawbpf(&["bitehist", "--dump-insns=linum"]));

@@ -73,9 +73,11 @@ fn a_log_of_another_loader_is_explained() {
         -- END PROG LOAD LOG --\n\
         libbpf: prog 'lookup': failed to load: -EACCES\n";
     std::fs::write(&log, said).unwrap();
-    let text = stdout(example("explain", &[&program, &log]));
+    for arguments in [&[log.as_str(), &program][..], &[&log]] {
+        let text = stdout(example("explain", arguments));
+        assert!(text.starts_with("lookup: error: ") && text.contains("may be NULL"), "{text}");
+    }
     std::fs::remove_dir_all(folder).unwrap();
-    assert!(text.starts_with("lookup: error: ") && text.contains("may be NULL"), "{text}");
 }
 
 #[test]

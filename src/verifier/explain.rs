@@ -3,6 +3,7 @@
 use super::pasted::{FoundLog, found_logs};
 use super::rebuild::rebuild;
 use super::recording::Verdict;
+use super::verification::Verification;
 use super::verified::Verified;
 
 /// The programs whose logs are in a text, rebuilt from these: what a loader printed, an error of aya, libbpf-rs or
@@ -33,7 +34,7 @@ pub fn explain(text: &str) -> Vec<Verified> {
             name: program.unwrap_or_default(),
             kind: kind.to_owned(),
             place: place.to_owned(),
-            program: rebuild(log),
+            program: Verification { kind: kind.to_owned(), ..rebuild(log) },
             totals_only: false,
             refused,
         }

@@ -7,6 +7,9 @@
 //! | [`path`] | the instructions on the way to the refusal, and the state after each |
 //! | [`walk`] | all that was walked over, in its order, and the changes by each instruction |
 //! | [`history`] | how a value came about: back over the path |
+//! | [`explain`](mod@explain) | from a text with a log to the explanation, without the program |
+//! | [`pasted`] | the logs in a text as people have it |
+//! | [`rebuild`](mod@rebuild) | the program that a log shows |
 //! | [`diagnose`] | from a program and its log to the cause, the place, the history, the remedy |
 //! | [`draw`] | a diagnosis and a walk drawn: as text, as JSON, as a web page, on a terminal |
 //! | [`totals`] | how much the verifier had to do |

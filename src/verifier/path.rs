@@ -22,10 +22,9 @@ pub(super) struct Rebuilt {
     pub whole: bool,
     /// Whether the log shows the instruction at each slot.
     pub seen: Vec<bool>,
-    /// Instructions of which the log's own text says more than ours, by rising slots: where in `text` theirs
-    /// begins and ends.
-    pub texts: Vec<(u32, u32, u32)>,
-    pub text: String,
+    /// Instructions of which the log's own text says more than ours, by rising slots, and where in the log
+    /// their text begins.
+    pub texts: Vec<(u32, u32)>,
 }
 
 impl Code {
@@ -91,11 +90,11 @@ impl Code {
     }
 
     /// The text of an instruction in the log that the program is rebuilt from, if it says more than ours.
-    pub fn text_in_log(&self, at: u32) -> Option<&str> {
-        let Rebuilt { texts, text, .. } = self.rebuilt.as_ref()?;
-        let index = texts.binary_search_by_key(&at, |(slot, ..)| *slot).ok()?;
-        let (_, from, to) = texts[index];
-        text.get(from as usize..to as usize)
+    pub(super) fn text_in<'a>(&self, log: &'a str, at: u32) -> Option<&'a str> {
+        let texts = &self.rebuilt.as_ref()?.texts;
+        let index = texts.binary_search_by_key(&at, |(slot, _)| *slot).ok()?;
+        let text = log.get(texts[index].1 as usize..)?;
+        Some(text.split([';', '\n', '\t']).next().unwrap_or(text).trim_end())
     }
 
     /// Whether the instruction at a slot is a condition, of which both sides may be walked.

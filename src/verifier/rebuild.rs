@@ -10,7 +10,7 @@ use crate::insn::{Imm64, Insn, Slot};
 use crate::order::PutInOrder;
 
 /// The number of slots that a program may have, whatever the length of its log.
-const SLOTS: usize = 1 << 16;
+const SLOTS: usize = 1 << 14;
 
 /// The bytes of log for each slot beyond those: a line has more, and the memory must not grow with a number in it.
 const BYTES_A_SLOT: usize = 16;
@@ -22,6 +22,7 @@ const MAPS: usize = 64;
 /// others nor left out: the slots keep their numbers.
 pub fn rebuild(log: String) -> Verification {
     let mut rebuilder = Rebuilder {
+        log: &log,
         slots: vec![],
         insns: vec![],
         lines: vec![],
@@ -30,6 +31,7 @@ pub fn rebuild(log: String) -> Verification {
         by_address: vec![],
         limit: SLOTS.max(log.len() / BYTES_A_SLOT).min(1_000_000),
         source: 0,
+        text: "",
         load: None,
     };
     let mut live = 0;
@@ -42,7 +44,7 @@ pub fn rebuild(log: String) -> Verification {
             }
             LogEvent::State { state, .. } => rebuilder.loads(Some(state)),
             LogEvent::Source { text, .. } => {
-                rebuilder.source = text.as_ptr().addr().wrapping_sub(log.as_ptr().addr());
+                rebuilder.source = rebuilder.offset(text);
             }
             // The passes list the whole program, in its order.
             LogEvent::Live { at, text, .. } => {
@@ -62,14 +64,19 @@ pub fn rebuild(log: String) -> Verification {
             _ => {}
         }
     }
-    rebuilder.of.texts.order_by_key(|(at, ..)| *at);
-    rebuilder.of.whole = live > 0 && live as usize == rebuilder.slots.len();
+    rebuilder.of.texts.order_by_key(|(at, _)| *at);
+    let decoded = |(seen, insn): (&bool, &Option<Insn>)| !seen || insn.is_some();
+    rebuilder.of.whole = live > 0
+        && live as usize == rebuilder.slots.len()
+        && rebuilder.of.seen.iter().zip(&rebuilder.insns).all(decoded);
     let lines = source_lines(&rebuilder.lines, &log);
     let Rebuilder { slots, insns, of, maps, .. } = rebuilder;
-    Verification { code: Code::rebuilt(slots, insns, of), maps, lines, log }
+    let code = Code::rebuilt(slots, insns, of);
+    Verification { code, maps, lines, log, kind: String::new() }
 }
 
-struct Rebuilder {
+struct Rebuilder<'a> {
+    log: &'a str,
     slots: Vec<Slot>,
     insns: Vec<Option<Insn>>,
     of: Rebuilt,
@@ -80,14 +87,22 @@ struct Rebuilder {
     by_address: Vec<(u64, i32)>,
     limit: usize,
     /// Where the current source line is; 0 if there is none.
-    source: usize,
+    source: u32,
+    /// The text of the last instruction.
+    text: &'a str,
     /// A constant of two slots whose kind the next state shows, with its slot.
     load: Option<u32>,
 }
 
-impl Rebuilder {
+impl<'a> Rebuilder<'a> {
+    /// Where in the log a part of it is.
+    fn offset(&self, part: &str) -> u32 {
+        let at = part.as_ptr().addr().wrapping_sub(self.log.as_ptr().addr());
+        u32::try_from(at).unwrap_or(0)
+    }
+
     /// Takes an instruction of a pass's list: `(0f) r6 += r1`.
-    fn listed(&mut self, at: u32, text: &str) {
+    fn listed(&mut self, at: u32, text: &'a str) {
         let parts = text.strip_prefix('(').and_then(|text| text.split_once(") "));
         if let Some((code, text)) = parts
             && code.len() == 2
@@ -98,7 +113,7 @@ impl Rebuilder {
     }
 
     /// Takes an instruction. What was seen first holds: Linux 7.3 may print one later as it has rewritten it.
-    fn insn(&mut self, at: u32, code: u8, text: &str) {
+    fn insn(&mut self, at: u32, code: u8, text: &'a str) {
         let slot = at as usize;
         if slot + 2 > self.limit || self.of.seen.get(slot) == Some(&true) {
             self.load = None;
@@ -107,9 +122,9 @@ impl Rebuilder {
         let insn = logged(code, text);
         let width = if code == 0x18 { 2 } else { 1 };
         if self.slots.len() < slot + width {
-            self.slots.resize(slot + width, Slot::default());
-            self.insns.resize(slot + width, None);
-            self.of.seen.resize(slot + width, false);
+            grow(&mut self.slots, slot + width, self.limit, Slot::default());
+            grow(&mut self.insns, slot + width, self.limit, None);
+            grow(&mut self.of.seen, slot + width, self.limit, false);
         }
         self.of.seen[slot] = true;
         self.slots[slot].code = code;
@@ -117,16 +132,10 @@ impl Rebuilder {
         self.slots[slot..].iter_mut().zip(all).for_each(|(slot, is)| *slot = is);
         self.insns[slot] = insn;
         if insn.is_none_or(|insn| says_more(insn, text)) {
-            self.spell(at, text);
+            self.of.texts.push((at, self.offset(text)));
         }
+        self.text = text;
         self.load = insn.filter(|insn| insn.slots() == 2).map(|_| at);
-    }
-
-    /// Keeps the log's text of an instruction.
-    fn spell(&mut self, at: u32, text: &str) {
-        let from = self.of.text.len() as u32;
-        self.of.text.push_str(text);
-        self.of.texts.push((at, from, self.of.text.len() as u32));
     }
 
     /// The instruction at a slot was walked over with the current source line.
@@ -135,11 +144,12 @@ impl Rebuilder {
         if self.source == 0 || self.of.seen.get(slot) != Some(&true) {
             return;
         }
-        if self.lines.len() <= slot {
-            self.lines.resize(slot + 1, 0);
+        let end = slot + self.width(at) as usize;
+        if self.lines.len() < end {
+            grow(&mut self.lines, end, self.limit, 0);
         }
         if self.lines[slot] == 0 {
-            self.lines[slot] = u32::try_from(self.source).unwrap_or(0);
+            self.lines[slot..end].fill(self.source);
         }
     }
 
@@ -176,7 +186,7 @@ impl Rebuilder {
             _ => false,
         };
         if is_nameless {
-            self.spell(at, &format!("r{} = {constant:#x}", dst.number()));
+            self.of.texts.push((at, self.offset(self.text)));
         }
     }
 
@@ -197,6 +207,15 @@ impl Rebuilder {
         }
         Some(index)
     }
+}
+
+/// Makes a list longer, with little more room than it needs.
+fn grow<T: Clone>(list: &mut Vec<T>, length: usize, limit: usize, with: T) {
+    if length > list.capacity() {
+        let room = (length + length / 4).min(limit.max(length));
+        list.reserve_exact(room - list.len());
+    }
+    list.resize(length, with);
 }
 
 /// Whether the log's text says more than ours: the name of a kernel function, or of a helper that is new.

@@ -91,7 +91,7 @@ impl Verification {
         if !self.code.is_known(at) && self.code.is_rebuilt() {
             return "(??) not in the log".into();
         }
-        if let (Some(text), Some(slot)) = (self.code.text_in_log(at), slot) {
+        if let (Some(text), Some(slot)) = (self.code.text_in(&self.log, at), slot) {
             return format!("({:02x}) {text}", slot.code);
         }
         let names: Vec<&str> = self.maps.iter().map(String::as_str).collect();

@@ -6,6 +6,7 @@ use std::cell::Cell;
 
 use rawbpf::verifier::compare::compare;
 use rawbpf::verifier::diagnose::diagnose;
+use rawbpf::verifier::explain::explain;
 use rawbpf::verifier::path::Code;
 use rawbpf::verifier::recording::{Verdict, recordings};
 use rawbpf::verifier::walk::{Entry, walk};
@@ -141,6 +142,20 @@ fn logs(length: usize) -> Vec<(&'static str, String)> {
         ("attributes", places("", &|n| format!(" R1=scalar(a={n},b={n},c={n}=d={n}=e)"))),
         ("one attribute", places(" R1=scalar(a", &|_| "=1".into()) + ")"),
         ("colons", places("", &|_| ": R".into())),
+        ("lines of source", lines(&|n| format!("; {n} @ a.c:{n}\n{n}: (95) exit\n"))),
+        ("downwards", lines(&|n| format!("{}: (95) exit\n", 16_000 - n % 16_000))),
+        ("far away", lines(&|n| format!("{}: (95) exit\n", n * 7919 % 1_000_000))),
+        ("kernel functions", lines(&|n| format!("{n}: (85) call f#84967\n"))),
+        ("maps", lines(&|n| format!("{n}: (18) r1 = {n:#x} ; R1=map_ptr(map={n})\n"))),
+        ("prefixes", lines(&|n| format!("[{n}.5] host: {}: (95) exit\n[{n}.6] host: x\n", n % 7))),
+        ("other prefixes", lines(&|n| format!("{n:x}g 1: (95) exit\nx\n"))),
+        ("in quotes", format!("{START}\"{}\"\n", "\\n1: (95) exit".repeat(length / 14))),
+        ("in quotes in quotes", format!("\"{}\"\n", "\\\\n1: (95) exit".repeat(length / 15))),
+        ("quotes", "\",".repeat(length / 2)),
+        ("escapes", "\\".repeat(length)),
+        ("starts", "regs= from processed 1: (".repeat(length / 25)),
+        ("introductions", lines(&|_| "Verifier output: x\n".into())),
+        ("many logs", lines(&|n| format!("func#0 @0\n0: (95) exit\nR{n} !read_ok\n{END}"))),
         ("a line without end", "0: (95) exit".to_owned() + &"; R0=1".repeat(length / 6)),
     ]
 }
@@ -149,8 +164,13 @@ fn logs(length: usize) -> Vec<(&'static str, String)> {
 type Reading = fn(&Code, &str);
 
 /// All that is done with a log of another kernel, and with one of this kernel.
-const READINGS: [(&str, Reading); 4] = [
+const READINGS: [(&str, Reading); 5] = [
     ("recordings", |_, log| drop(recordings(log))),
+    ("explain", |_, log| {
+        for one in explain(log) {
+            drop(one.program.diagnose());
+        }
+    }),
     ("diagnose", |code, log| drop(diagnose(code, log))),
     ("compare", |code, log| {
         let here = format!("{START}{END}");

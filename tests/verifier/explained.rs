@@ -1,5 +1,7 @@
-//! Logs without their programs.
+//! Logs without their programs: what is rebuilt from a log alone is explained as with the program, whatever stands
+//! around the log.
 
+use proptest::prelude::*;
 use rawbpf::verifier::diagnose::diagnose;
 use rawbpf::verifier::explain::explain;
 use rawbpf::verifier::path::Code;
@@ -8,46 +10,112 @@ use rawbpf::verifier::verified::Verified;
 
 use crate::{Recorded, recorded};
 
-#[test]
-fn figures() {
-    for wanted in [1, 2, 4] {
-        let (mut all, mut class, mut place, mut sentence) = (0, 0, 0, 0);
-        for Recorded { kernel, name, insns, logs, .. } in recorded() {
-            let code = Code::from_bytes(insns);
-            for (level, log) in
-                logs.iter().filter(|(level, log)| *level == wanted && !log.contains("=cut="))
-            {
-                let Some(with) = diagnose(&code, log) else { continue };
-                let rebuilt = rebuild(log.clone());
-                let without = rebuilt.diagnose().unwrap();
-                let has =
-                    (0..rebuilt.code.slots().len() as u32).any(|at| rebuilt.code.is_known(at));
-                if !has && wanted != 4 {
-                    if with.at != without.at {
-                        println!(
-                            "no insn {kernel} {name} {level}: {:?} {:?} {}",
-                            with.at, without.at, with.said[0]
-                        );
-                    }
-                    continue;
-                }
-                all += 1;
-                class += usize::from(with.class == without.class);
-                place += usize::from((with.class, with.at) == (without.class, without.at));
-                sentence += usize::from(with.sentence == without.sentence);
-                if (with.class, with.at, &with.sentence)
-                    != (without.class, without.at, &without.sentence)
-                    && wanted != 4
-                {
-                    println!(
-                        "{kernel} {name} {level}\n  {:?} {}\n  {:?} {}",
-                        with.at, with.sentence, without.at, without.sentence
-                    );
-                }
-            }
+/// How the diagnoses of logs of a level compare with and without the program.
+#[derive(Default, Debug)]
+struct Figures {
+    /// Refusals whose log has an instruction.
+    all: usize,
+    /// Those with the same cause and place.
+    same: usize,
+    /// Those with the same sentence.
+    sentence: usize,
+    /// Refusals by their message alone, and those of them with the same class and no place of our own.
+    by_message: usize,
+    honest: usize,
+}
+
+fn figures(wanted: u32) -> Figures {
+    let mut figures = Figures::default();
+    let all = recorded().iter().flat_map(|one| one.logs.iter().map(move |log| (one, log)));
+    for (Recorded { insns, .. }, (level, log)) in all {
+        if *level != wanted || log.contains("=cut=") {
+            continue;
         }
-        println!("level {wanted}: {all} {class} {place} {sentence}");
+        let Some(with) = diagnose(&Code::from_bytes(insns), log) else { continue };
+        let rebuilt = rebuild(log.clone());
+        let without = rebuilt.diagnose().unwrap();
+        let slots = rebuilt.code.slots().len() as u32;
+        if (0..slots).any(|at| rebuilt.code.is_known(at)) {
+            figures.all += 1;
+            figures.same += usize::from((with.class, with.at) == (without.class, without.at));
+            figures.sentence += usize::from(with.sentence == without.sentence);
+        } else {
+            figures.by_message += 1;
+            // A place that the message names, or none.
+            let named = without.at.is_none_or(|at| with.said[0].contains(&at.to_string()));
+            figures.honest += usize::from(with.class == without.class && named);
+        }
     }
+    figures
+}
+
+/// At least 95 of 100; it was 407 of 408 at level 1 and 415 of 416 at level 2 when this was written.
+#[test]
+fn a_refusal_has_the_same_cause_and_place_without_the_program() {
+    for level in [1, 2, 4] {
+        let figures = figures(level);
+        println!("level {level}: {figures:?}");
+        let Figures { all, same, sentence, by_message, honest } = figures;
+        assert!(same * 100 >= all * 95 && sentence * 100 >= all * 95, "level {level}");
+        assert!(level == 4 || all > 400, "level {level}");
+        assert_eq!(honest, by_message, "level {level}");
+    }
+}
+
+/// What the log does not show is not told as if it did.
+#[test]
+fn what_the_log_does_not_show_is_unknown() {
+    let log = "5: (85) call bpf_obscure_kfunc#84967 ; R0_w=scalar()\n6: (05) goto pc+2\n\
+               9: (61) r1 = *(u32 *)(r0 +4)\nR0 invalid mem access 'scalar'\n\
+               processed 9 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0\n";
+    let explained = explain(log);
+    let program = &explained[0].program;
+    assert!(!program.code.is_whole());
+    let known: Vec<_> =
+        (0..program.code.slots().len() as u32).filter(|at| program.code.is_known(*at)).collect();
+    assert_eq!(known, [5, 6, 9]);
+    assert_eq!(program.text(5), "(85) call bpf_obscure_kfunc#84967");
+    assert_eq!(program.text(7), "(??) not in the log");
+    let text = program.render(false);
+    assert!(text.contains("the log's beginning is missing"), "{text}");
+    assert!(text.contains("--> instruction 9\n"), "{text}");
+    assert_eq!(explained[0].totals().processed.unwrap().insns, 9);
+}
+
+/// Source lines, with a file from Linux 6.12 on, and maps' names.
+#[test]
+fn source_lines_and_maps_are_the_logs_own() {
+    let text = "\
+libbpf: prog 'count': -- BEGIN PROG LOAD LOG --
+0: R1=ctx() R10=fp0
+; int key = 0; @ count.bpf.c:12
+0: (62) *(u32 *)(r10 -4) = 0          ; R10=fp0 fp-8=0000????
+1: (bf) r2 = r10                      ; R2_w=fp0 R10=fp0
+2: (07) r2 += -4                      ; R2_w=fp-4
+; value = bpf_map_lookup_elem(&seen, &key); @ count.bpf.c:13
+3: (18) r1 = 0xffff9a2c468fea00       ; R1_w=map_ptr(map=seen,ks=4,vs=8)
+5: (85) call bpf_map_lookup_elem#1    ; R0_w=map_value_or_null(id=1,map=seen,ks=4,vs=8)
+; *value += 1; @ count.bpf.c:14
+6: (79) r1 = *(u64 *)(r0 +0)
+R0 invalid mem access 'map_value_or_null'
+processed 6 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+-- END PROG LOAD LOG --
+";
+    let explained = explain(text);
+    let [Verified { name, program, refused: true, .. }] = &explained[..] else { panic!() };
+    assert_eq!((name.as_str(), &program.maps[..]), ("count", &["seen".to_owned()][..]));
+    assert_eq!(program.text(3), "(18) r1 = map[seen]");
+    let lines: Vec<_> = program.lines.iter().map(|line| (line.slot, line.line)).collect();
+    assert_eq!(lines, [(0, 12), (3, 13), (6, 14)]);
+    let shown = program.render(false);
+    assert!(shown.contains("--> count.bpf.c:14, instruction 6"), "{shown}");
+    assert!(shown.contains("count.bpf.c:13: value = bpf_map_lookup_elem(&seen, &key);"), "{shown}");
+    // Without files.
+    let older = text.replace(" @ count.bpf.c:12", "").replace(" @ count.bpf.c:13", "");
+    let explained = explain(&older.replace(" @ count.bpf.c:14", ""));
+    let shown = explained[0].program.render(false);
+    assert!(shown.contains("--> instruction 6\n"), "{shown}");
+    assert!(shown.contains("   | value = bpf_map_lookup_elem(&seen, &key);"), "{shown}");
 }
 
 /// A way in which people have a log.
@@ -162,41 +230,152 @@ const WRAPPINGS: &[Wrapping] = &[
     }),
 ];
 
+/// A log, and the explanation of each that is found in a text with it.
+fn explanations(text: &str) -> Vec<String> {
+    let explained = explain(text);
+    let shown = explained.iter().map(|one| match one.program.diagnose() {
+        Some(_) => one.program.render(false),
+        None => one.verdict().word().to_owned(),
+    });
+    shown.collect()
+}
+
 #[test]
 fn a_log_means_the_same_whatever_is_around_it() {
-    let mut wrong = vec![];
-    for (what, wrap) in WRAPPINGS {
-        let mut bad = 0;
-        let mut example = String::new();
-        for Recorded { kernel, name, logs, .. } in recorded().iter().step_by(7) {
-            for (level, log) in
-                logs.iter().filter(|(_, log)| !log.contains("=cut=") && log.contains("processed "))
-            {
-                let alone = rebuild(log.clone());
-                let text = wrap(log);
-                let found = explain(&text);
-                let is = |one: &Verified| {
-                    one.program.diagnose().map_or(String::new(), |_| one.program.render(false))
-                };
-                let same = found.len() == 1
-                    && is(&found[0])
-                        == alone.diagnose().map_or(String::new(), |_| alone.render(false));
-                if !same {
-                    bad += 1;
-                    if example.is_empty() {
-                        example = format!(
-                            "{kernel} {name} {level}: {}\n{:.600}\n----\n{:.400}",
-                            found.len(),
-                            found.iter().map(is).collect::<String>(),
-                            alone.render(false)
-                        );
-                    }
-                }
-            }
-        }
-        if bad > 0 {
-            wrong.push(format!("{what}: {bad} wrong: {example}"));
+    let logs = recorded().iter().step_by(11).flat_map(|one| &one.logs);
+    let whole = logs.filter(|(_, log)| !log.contains("=cut=") && log.contains("processed "));
+    let mut count = 0;
+    for (level, log) in whole {
+        let alone = rebuild(log.clone());
+        let wanted = match alone.diagnose() {
+            Some(_) => alone.render(false),
+            None => "accepted".to_owned(),
+        };
+        for (what, wrap) in WRAPPINGS {
+            let found = explanations(&wrap(log));
+            assert_eq!(found, [wanted.as_str()], "{what}, level {level}:\n{log}");
+            count += 1;
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(count > 3000, "{count}");
+}
+
+/// Whatever is missing at an end, the place is the same, or not told.
+#[test]
+fn a_log_that_is_cut_is_explained_as_far_as_it_goes() {
+    for Recorded { name, kernel, logs, .. } in recorded().iter().step_by(5) {
+        let Some((_, log)) = logs.iter().find(|(level, log)| *level == 1 && !log.contains("=cut="))
+        else {
+            continue;
+        };
+        let alone = rebuild(log.clone());
+        let Some(wanted) = alone.diagnose() else { continue };
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines.iter().rposition(|line| line.contains(": (")).unwrap_or(0);
+        // Without the first lines.
+        for from in 1..=last {
+            let explained = explain(&lines[from..].join("\n"));
+            let found = explained[0].program.diagnose().unwrap();
+            assert_eq!(
+                (found.class, found.at),
+                (wanted.class, wanted.at),
+                "{kernel} {name} {from}"
+            );
+        }
+        // Without the totals.
+        let end = lines.iter().rposition(|line| line.starts_with("processed ")).unwrap();
+        let explained = explain(&lines[..end].join("\n"));
+        let found = explained[0].program.diagnose();
+        assert_eq!(found.map(|found| found.at), Some(wanted.at), "{kernel} {name}");
+    }
+}
+
+#[test]
+fn several_programs_are_explained_one_by_one() {
+    let all = recorded();
+    let log = |name: &str| {
+        let mut named = all.iter().filter(|one| one.kernel == "6.18" && one.name == name);
+        named.next().unwrap().logs.iter().find(|(level, _)| *level == 1).unwrap().1.clone()
+    };
+    let (one, other) = (log("missing_null_check"), log("stack_oob"));
+    let libbpf = |name: &str, log: &str| {
+        format!("libbpf: prog '{name}': -- BEGIN PROG LOAD LOG --\n{log}-- END PROG LOAD LOG --\n")
+    };
+    let text = libbpf("first", &one) + &libbpf("second", &other);
+    let explained = explain(&text);
+    let names: Vec<_> = explained.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["first", "second"]);
+    // Without marks.
+    assert_eq!(explain(&format!("{one}\nand then\n{other}")).len(), 2);
+    // A loader that tries twice prints the log twice.
+    assert_eq!(explain(&format!("{one}{one}")).len(), 1);
+}
+
+/// The last line of cilium/ebpf's errors has the instruction and the message, or the message alone.
+#[test]
+fn a_summary_in_a_line_is_explained() {
+    for (text, at, class) in [
+        (
+            "program a: load program: permission denied: 8: (0f) r1 += r2: R1 pointer arithmetic on map_ptr \
+             prohibited (42 line(s) omitted)",
+            Some(8),
+            "pointer-arithmetic",
+        ),
+        (
+            "field A: program a: load program: permission denied: invalid read from stack off -40+4 size 8 (63 \
+             line(s) omitted)",
+            None,
+            "stack-uninit",
+        ),
+        (
+            "Kernel error log:\nback-edge from insn 91 to 71\n\nERROR: Loading BPF object(s) failed.\n",
+            Some(91),
+            "loop",
+        ),
+    ] {
+        let explained = explain(text);
+        assert_eq!(explained.len(), 1, "{text}");
+        let why = explained[0].program.diagnose().unwrap();
+        assert_eq!((why.at, why.class), (at, class), "{text}");
+        assert_eq!(why.said.len(), 1, "{:?}", why.said);
+    }
+}
+
+#[test]
+fn what_is_no_log_is_not_explained() {
+    for text in [
+        "",
+        "It is a story of 12: (see page 4) and nothing else.\n",
+        "Error: could not open the file\n",
+        include_str!("../../README.md"),
+        include_str!("../../src/verifier/log/mod.rs"),
+    ] {
+        let found = explain(text);
+        let of_document = text.len() > 1000;
+        assert!(found.is_empty() || of_document, "{text}");
+    }
+    assert!(explain(include_str!("../../ARCHITECTURE.md")).is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_explained(text in any::<String>()) {
+        explanations(&text);
+    }
+
+    #[test]
+    fn parts_of_logs_and_of_what_is_around_them_in_any_order_are_explained(parts in prop::collection::vec(
+        prop::sample::select(vec![
+            "0: R1=ctx() R10=fp0", "0: (95) exit", "7: (bf) r1 = r10", "999999: (95) exit", "4294967295: (05) goto pc-1",
+            "R0 !read_ok", "processed 1 insns", "\n", "\\n", "\\\\n", "\"", "','", "[\"", "{\"log\":\"", "\u{1b}[31m",
+            "> ", "    ", "\t", "[   12.5] ", "2026-11-30T23:06:30Z ", "libbpf: ", "-- BEGIN PROG LOAD LOG --",
+            "-- END PROG LOAD LOG --", "Verifier output: ", ": permission denied: ", " (3 line(s) omitted)", "...",
+            "; a = b; @ c.c:7", "from 1 to 2: R0=0", "func#0 @0", "Verification failed: a", "PROCESSING a/b, DURATION US: 1, \
+             VERDICT: failure, VERIFIER LOG:", ".log a b", "1: (18) r1 = 0xffff ; R1=map_ptr(map=m)", "\0", "ä", "\\u{7", "\\",
+            "  3: .1........ (95) exit", "topo_order[0] = a", "subprog#0:", " frame1: R1=1", "5: (85) call pc+3",
+        ]), 0..60)) {
+        explanations(&parts.concat());
+    }
 }

@@ -56,8 +56,8 @@ impl Case<'_, '_> {
         let indexed = || (0u32..).zip(slots);
         let insns = || (0..slots.len() as u32).filter_map(|at| Some((at, self.code.insn(at)?)));
         let first = self.first;
-        let needs_all =
-            first.starts_with("last insn is not") || first.starts_with("call to invalid destination");
+        let needs_all = first.starts_with("last insn is not")
+            || first.starts_with("call to invalid destination");
         if !self.code.is_whole() && (needs_all || self.class_known() == "bad-encoding") {
             // It may be one that the log does not show.
             return None;

@@ -5,21 +5,12 @@
 mod lines;
 mod quoted;
 mod split;
+mod starts;
 
 use std::borrow::Cow;
 
 use super::recording::{Verdict, recordings};
-
-/// A log that was found in a text.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FoundLog {
-    /// The program's name, if the text has it.
-    pub program: Option<String>,
-    /// How and where it is attached, if the text has it: `kprobe blk_mq_start_request`.
-    pub attach: Option<String>,
-    /// The log as the kernel gave it, as far as it is there.
-    pub log: String,
-}
+pub use split::FoundLog;
 
 /// The logs in a text, in its order; of those that say the same the longest.
 ///

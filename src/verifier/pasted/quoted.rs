@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::lines::{is_start, starts};
+use super::starts::{is_start, starts};
 
 /// A value in quotes may be in another one.
 const DEEPEST: usize = 4;

@@ -2,12 +2,22 @@
 
 use std::collections::HashMap;
 
-use super::FoundLog;
-use super::lines::{is_omission, is_start};
+use super::starts::{is_omission, is_start};
 use crate::verifier::causes;
 use crate::verifier::log::{LogEvent, State, events, missing};
 use crate::verifier::path::Code;
 use crate::verifier::rebuild::rebuild;
+
+/// A log that was found in a text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FoundLog {
+    /// The program's name, if the text has it.
+    pub program: Option<String>,
+    /// How and where it is attached, if the text has it: `kprobe blk_mq_start_request`.
+    pub attach: Option<String>,
+    /// The log as the kernel gave it, as far as it is there.
+    pub log: String,
+}
 
 /// A log, and the program's name, if the text names it.
 pub(super) struct SplitLog {
@@ -42,8 +52,7 @@ fn kind(line: &str) -> Kind {
         _ if is_start(line) => Kind::Log,
         _ if line.starts_with("; ") || line == ";" => Kind::Between,
         _ if line.starts_with(' ') && State::begins(line.trim_start()) => Kind::Between,
-        "caller:" | "callee:" | "returning from callee:" => Kind::Between,
-        _ if line.starts_with("to caller at ") => Kind::Between,
+        _ if BETWEEN.iter().any(|begin| line.starts_with(begin)) => Kind::Between,
         _ if line.starts_with("Verification failed:") => Kind::Report,
         _ if FOREIGN.iter().any(|begin| line.trim_start().starts_with(begin)) => Kind::Foreign,
         _ if causes::find(line).is_some() => Kind::Message,
@@ -51,9 +60,22 @@ fn kind(line: &str) -> Kind {
     }
 }
 
+/// How lines begin that are of a log if others are.
+const BETWEEN: [&str; 9] = [
+    "caller:",
+    "callee:",
+    "returning from callee:",
+    "to caller at ",
+    "cur state:",
+    "old state:",
+    "Func#",
+    "SCC ",
+    "propagating ",
+];
+
 /// How lines of loaders, shells and runtimes begin.
 const FOREIGN: [&str; 19] = [
-    "libbpf: ",
+    "libbpf:",
     "Error",
     "error: ",
     "Caused by",
@@ -99,12 +121,13 @@ pub(super) fn logs(text: &str, marked: bool) -> Vec<SplitLog> {
                 splitter.run = begins;
             }
             match kind {
-                Kind::Log | Kind::End => {
+                Kind::Log | Kind::End | Kind::Report => {
                     // The message above the totals may be one that we do not know.
                     splitter.open = Some(splitter.run);
                     splitter.tail = Tail { end: at, ..Tail::default() };
+                    splitter.tail.report = kind == Kind::Report;
                 }
-                Kind::Between | Kind::Message | Kind::Report => run_holds |= kind == Kind::Report,
+                Kind::Between | Kind::Message => {}
                 Kind::Other if run_holds => {}
                 Kind::Blank => gap = true,
                 _ => {
@@ -156,7 +179,10 @@ fn introduces(line: &str) -> bool {
 
 /// Whether a program's walk begins with this line.
 fn begins_anew(line: &str) -> bool {
-    line.starts_with("func#0 @") || line.starts_with("0: R1=") || line.starts_with("0: (")
+    is_omission(line)
+        || line.starts_with("func#0 @")
+        || line.starts_with("0: R1=")
+        || line.starts_with("0: (")
 }
 
 /// The end of a log that has no totals: what still belongs to it.
