@@ -39,7 +39,7 @@ pub enum Event {
 }
 
 /// The probe types of bpftrace 0.27: the name, its short forms, and whether we have it.
-pub const TYPES: [(&str, &[&str], bool); 23] = [
+pub const TYPES: [(&str, &[&str], bool); 21] = [
     ("begin", &["BEGIN"], true),
     ("end", &["END"], true),
     ("interval", &["i"], true),
@@ -61,8 +61,6 @@ pub const TYPES: [(&str, &[&str], bool); 23] = [
     ("self", &[], false),
     ("bench", &["BENCH"], false),
     ("test", &[], false),
-    ("ksyscall", &[], false),
-    ("uprobe_multi", &[], false),
 ];
 
 impl Event {

@@ -7,7 +7,7 @@ use rawbpf::script::{Checked, Host, check};
 use crate::cases::{self, Case};
 
 /// The fields that the cases use.
-struct Fields;
+pub struct Fields;
 
 impl Host for Fields {
     fn expand(&self, event: Event) -> Result<Vec<Event>, String> {

@@ -3,6 +3,8 @@
 mod cases;
 mod checks;
 mod command;
+mod language;
+mod ledger;
 mod running;
 mod syntax;
 mod views;

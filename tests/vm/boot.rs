@@ -73,6 +73,10 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
     fs::copy(scripts.join("init.sh"), files.join("init"))?;
     fs::set_permissions(files.join("init"), PermissionsExt::from_mode(0o755))?;
     fs::copy(scripts.join("case.sh"), files.join("guest/case.sh"))?;
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/script");
+    for name in ["run.cases", "deviations.txt"] {
+        fs::copy(cases.join(name), files.join("guest").join(name))?;
+    }
     fs::copy(scripts.join("branches.bpf"), files.join("guest/branches.bpf"))?;
     copy_all(&scripts.join("tools"), &files.join("guest/tools"))?;
     let lessons = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/lessons");

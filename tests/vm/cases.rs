@@ -172,6 +172,14 @@ macro_rules! everywhere {
             refusal_unchecked: "refusal_unchecked" => refusal::unchecked;
             refusal_too_far: "refusal_too_far" => refusal::too_far;
             refusal_none: "refusal_none" => refusal::none;
+            trace_sizes: "trace_sizes vda" => trace::sizes;
+            trace_intervals: "trace_intervals" => trace::intervals;
+            trace_latency: "trace_latency" => trace::latency;
+            trace_stacks: "trace_stacks" => trace::stacks;
+            trace_wildcard: "trace_wildcard" => trace::wildcard;
+            trace_strings: "trace_strings" => trace::strings;
+            trace_loops: "trace_loops" => trace::loops;
+            trace_cases: "trace_cases" => trace::cases;
             verify_tools: "verify_tools" => verify::accepted;
             verify_branches: "verify_branches" => verify::branches;
             verify_against: "verify_against" => verify::against;

@@ -26,6 +26,7 @@ mod list;
 mod machine;
 mod refusal;
 mod run;
+mod trace;
 mod user;
 mod verify;
 

@@ -203,7 +203,9 @@ impl Lower<'_> {
                     _ => None,
                 };
                 if let Type::Text(_) = address.of {
-                    return self.store(address, &Type::Text(8 * words), spot);
+                    self.store(address, &Type::Text(8 * words), spot)?;
+                    self.cut(&expr.of, words, spot);
+                    return Ok(());
                 }
                 self.read_text(address, length, &expr.of, words, spot)
             }
@@ -224,6 +226,30 @@ impl Lower<'_> {
             }
             _ => self.copy_of(expr, &Type::Text(8 * words), spot),
         }
+    }
+
+    /// Cuts a string to the size of its type, which has a zero at its end.
+    fn cut(&mut self, of: &Type, words: usize, spot: Spot) {
+        let Type::Text(size) = of else { return };
+        let last = size.saturating_sub(1);
+        let (word, kept) = (last / 8, 8 * (last % 8) as i32);
+        if word >= words {
+            return;
+        }
+        self.a.load(r1, u64_at(spot.word(word)));
+        match (kept, cfg!(target_endian = "little")) {
+            (0, _) => self.a.mov(r1, 0),
+            (kept, true) => {
+                self.a.lsh(r1, 64 - kept);
+                self.a.rsh(r1, 64 - kept);
+            }
+            (kept, false) => {
+                self.a.rsh(r1, 64 - kept);
+                self.a.lsh(r1, 64 - kept);
+            }
+        }
+        self.a.store(u64_at(spot.word(word)), r1);
+        self.zero(spot.after(word + 1), words - word - 1);
     }
 
     /// A string that is known, with zeros after it.

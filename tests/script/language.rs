@@ -1,0 +1,52 @@
+//! docs/language.md: each of its examples is run.
+
+use std::process::Command;
+use std::{env, fs};
+
+const PAGE: &str = include_str!("../../docs/language.md");
+
+/// The scripts of the page, and what follows them as their output.
+fn examples() -> Vec<(&'static str, Option<&'static str>)> {
+    let blocks = PAGE.split("\n```bt\n").skip(1);
+    blocks
+        .map(|block| {
+            let (script, rest) = block.split_once("\n```\n").unwrap();
+            let output =
+                rest.strip_prefix("```text\n").map(|rest| rest.split_once("\n```").unwrap().0);
+            (script, output)
+        })
+        .collect()
+}
+
+#[test]
+#[ignore = "needs root"]
+fn each_example_of_the_page_runs_and_prints_what_the_page_shows() {
+    let examples = examples();
+    assert!(examples.len() > 15, "{}", examples.len());
+    assert!(examples.iter().filter(|(_, output)| output.is_some()).count() > 7);
+    let has_kprobes = fs::exists("/sys/bus/event_source/devices/kprobe").unwrap();
+    let file = env::temp_dir().join(format!("rawbpf-language-{}.bt", std::process::id()));
+    for (script, output) in examples {
+        if script.contains("kprobe:") && !has_kprobes {
+            continue;
+        }
+        fs::write(&file, script).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rawbpf"));
+        command.args(["trace", "-q"]).arg(&file);
+        if output.is_none() {
+            command.arg("--dry-run");
+        }
+        let ran = command.output().unwrap();
+        let stderr = String::from_utf8_lossy(&ran.stderr);
+        let warned = script.contains("none:such") && stderr.starts_with("trace: warning: ");
+        assert!(ran.status.success() && (stderr.is_empty() || warned), "{script}\n{stderr}");
+        if let Some(output) = output {
+            assert_eq!(
+                String::from_utf8_lossy(&ran.stdout).trim_end(),
+                output.trim_end(),
+                "{script}"
+            );
+        }
+    }
+    fs::remove_file(&file).unwrap();
+}

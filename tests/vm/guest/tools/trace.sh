@@ -1,0 +1,99 @@
+# shellcheck shell=sh
+
+# script ARGUMENT...: run a script in the background until stop, and return once it is attached.
+script() {
+    rawbpf trace "$@" &
+    rawbpf=$!
+    until grep -q '^Attached' "$CASE/stderr"; do
+        kill -0 "$rawbpf" 2>/dev/null || ended
+        usleep 20000
+    done
+}
+
+# trace_sizes DISK: the sizes of mixed I/O, as a histogram and as keys.
+trace_sizes() {
+    IFS=: read -r major minor <"/sys/block/$1/dev"
+    script -e 'tracepoint:block:block_rq_issue /args.dev == $1/ {
+        @h = hist(args.bytes); @sizes[args.bytes] = count(); @all = stats(args.bytes); }' \
+        "$((major << 20 | minor))"
+    mixed_io "$1"
+    stop
+}
+
+# trace_intervals: what is printed and cleared each 10 ms adds up.
+trace_intervals() {
+    held dd if=/dev/zero of=/dev/null bs=1 count=20011 status=none
+    script -e 'tracepoint:syscalls:sys_enter_read /pid == $1/ { @reads[comm] = count(); }
+        interval:ms:10 { print(@reads); clear(@reads); }' "$held"
+    release
+    stop
+}
+
+# trace_latency: each call of a function has a start and an end.
+trace_latency() {
+    held dd if=/dev/zero of=/dev/null bs=4099 count=1009 status=none
+    script -p "$held" -e 'kprobe:vfs_read { @start[tid] = nsecs; @asked[arg2] = count(); }
+        kretprobe:vfs_read /@start[tid]/ {
+            @ns = hist(nsecs - @start[tid]); @given[func, retval] = count(); delete(@start, tid); }'
+    release
+    stop
+}
+
+# trace_stacks: where a function is called from.
+trace_stacks() {
+    held dd if=/dev/zero of=/dev/null bs=1 count=1009 status=none
+    script -p "$held" -e 'kprobe:vfs_read { @[kstack(3)] = count(); }'
+    release
+    stop
+}
+
+# trace_wildcard: several functions by one probe, each with its name.
+trace_wildcard() {
+    held dd if=/dev/zero of=/dev/null bs=1 count=1009 status=none
+    script -p "$held" -e 'kprobe:vfs_rea*, kprobe:vfs_writ* { @[probe] = count(); }'
+    release
+    stop
+}
+
+# trace_strings: names of files that a process opens, and its command.
+trace_strings() {
+    rawbpf trace -c '/bin/busybox cat /etc/passwd /no/such/file' -e \
+        'tracepoint:syscalls:sys_enter_open, tracepoint:syscalls:sys_enter_openat /pid == cpid/ {
+            printf("opened %s by %s\n", str(args.filename), comm); @[str(args.filename)] = count(); }' || true
+}
+
+# trace_loops: all that a program computes by itself.
+trace_loops() {
+    rawbpf trace -e 'begin { for $i : 0..1000 { @s = sum($i); if ($i == 500) { @half = $i; } }
+        $n = 0; while ($n < 100) { $n++; @m = max($n); @l = min(-$n); } unroll(7) { @u++; }
+        printf("%d %d %d\n", $n, (int64)@s, (int64)@m + (int64)@l); exit(); }'
+}
+
+# trace_cases: the scripts of the tests on the host print the same here.
+trace_cases() {
+    mkdir -p /tmp/scripts
+    awk '
+        function finish() {
+            if (name != "" && stage == "1" && compare == "exact" && !options) print name > "/tmp/scripts/names"
+        }
+        /^=== / { finish(); name = $2; section = ""; options = 0; stage = compare = ""; next }
+        /^--- / { section = $2; file = "/tmp/scripts/" name "." section; printf "" > file; next }
+        section == "" && /^stage: / { stage = $2; next }
+        section == "" && /^compare: / { compare = $2; next }
+        section == "" && (/^options: ./ || /^arguments: ./) { options = 1; next }
+        section == "script" || section == "text" { print > file }
+        END { finish() }' /guest/run.cases
+    right=0
+    while read -r name; do
+        grep -q 'exit(' "/tmp/scripts/$name.script" || continue
+        ! grep -q "^$name:" /guest/deviations.txt || continue
+        rawbpf trace -q "/tmp/scripts/$name.script" >"/tmp/scripts/$name.printed" 2>"/tmp/scripts/$name.err" || true
+        if cmp -s "/tmp/scripts/$name.printed" "/tmp/scripts/$name.text"; then
+            right=$((right + 1))
+        else
+            echo "wrong $name"
+            head -20 "/tmp/scripts/$name.printed" "/tmp/scripts/$name.err" >&2
+        fi
+    done </tmp/scripts/names
+    echo "right $right"
+}

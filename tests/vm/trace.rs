@@ -1,0 +1,93 @@
+//! What scripts must have printed in the guest. The numbers are those of `guest/tools/trace.sh` and
+//! `guest/case.sh`.
+
+use crate::bed::Outcome;
+
+/// The lines that a script printed.
+fn has(outcome: &Outcome, lines: &[&str]) {
+    for line in lines {
+        assert!(
+            outcome.stdout.lines().any(|printed| printed == *line),
+            "{line}: {}",
+            outcome.stdout
+        );
+    }
+    for word in ["WARNING", "Lost"] {
+        assert!(!outcome.stderr.contains(word), "{}", outcome.stderr);
+    }
+}
+
+/// The sizes of mixed I/O.
+pub fn sizes(outcome: &Outcome) {
+    has(
+        outcome,
+        &[
+            "[4K, 8K)             499 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|",
+            "[16K, 32K)           251 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |",
+            "@sizes[65536]: 127",
+            "@sizes[16384]: 251",
+            "@sizes[4096]: 499",
+            "@all: { .count = 877, .average = 16510, .total = 14479360 }",
+        ],
+    );
+}
+
+/// Counts between prints and clears add up.
+pub fn intervals(outcome: &Outcome) {
+    let counts = outcome.stdout.lines().filter_map(|line| line.strip_prefix("@reads[dd]: "));
+    let sum: u64 = counts.map(|count| count.parse::<u64>().unwrap()).sum();
+    // What the loader of programs reads comes before.
+    assert!((20011..20020).contains(&sum), "{sum}: {}", outcome.stdout);
+    assert!(outcome.stdout.matches("@reads[dd]").count() > 2, "{}", outcome.stdout);
+}
+
+/// Starts and ends of a function's calls meet, and arguments and results are those of the process.
+pub fn latency(outcome: &Outcome) {
+    has(outcome, &["@asked[4099]: 1009", "@given[vfs_read, 4099]: 1009"]);
+    let lines = outcome.stdout.lines().skip_while(|line| *line != "@ns:").skip(1);
+    let counts = lines.take_while(|line| line.starts_with('['));
+    let count =
+        |line: &str| -> u64 { line[16..].split_whitespace().next().unwrap().parse().unwrap() };
+    let sum: u64 = counts.map(count).sum();
+    assert!((1009..1020).contains(&sum), "{sum}: {}", outcome.stdout);
+    assert!(!outcome.stdout.contains("@start["), "{}", outcome.stdout);
+}
+
+/// A stack begins in the probed function.
+pub fn stacks(outcome: &Outcome) {
+    let (_, stack) = outcome.stdout.split_once("@[\n").expect(&outcome.stdout);
+    assert!(stack.starts_with("        vfs_read+"), "{stack}");
+    let counts = outcome.stdout.lines().filter_map(|line| line.strip_prefix("]: "));
+    let sum: u64 = counts.map(|count| count.parse::<u64>().unwrap()).sum();
+    assert!((1009..1020).contains(&sum), "{sum}: {}", outcome.stdout);
+}
+
+/// Each function by its own name.
+pub fn wildcard(outcome: &Outcome) {
+    has(outcome, &["@[kprobe:vfs_write]: 1009"]);
+    assert!(outcome.stdout.contains("@[kprobe:vfs_read]: 10"), "{}", outcome.stdout);
+}
+
+/// Files that a process opened.
+pub fn strings(outcome: &Outcome) {
+    has(
+        outcome,
+        &[
+            "opened /etc/passwd by busybox",
+            "opened /no/such/file by busybox",
+            "@[/no/such/file]: 1",
+        ],
+    );
+}
+
+/// What programs compute.
+pub fn loops(outcome: &Outcome) {
+    has(outcome, &["100 499500 0", "@half: 500", "@s: 499500", "@u: 7", "@m: 100", "@l: -100"]);
+}
+
+/// All cases that need no workload.
+pub fn cases(outcome: &Outcome) {
+    let wrong: Vec<_> = outcome.stdout.lines().filter(|line| line.starts_with("wrong ")).collect();
+    assert!(wrong.is_empty(), "{wrong:?}\n{}", outcome.stderr);
+    assert!(outcome.told("right ").parse::<u64>().unwrap() > 100, "{}", outcome.stdout);
+}
