@@ -283,6 +283,7 @@ fn what_an_object_cannot_say_is_refused() {
         (".program x tracing\nexit".into(), "no section for tracing"),
         ("r1 = map[idx:3]\nexit".into(), "refers to map 3"),
         (".map m array key 4 value 8 entries 2 lock 4\nexit".into(), "map m has a lock"),
+        (".map m array key 4 value 8 entries 2\n.data m 01\nexit".into(), "map m has content"),
     ] {
         let output = asm(&source, &["--emit", "elf"]);
         let stderr = String::from_utf8_lossy(&output.stderr);

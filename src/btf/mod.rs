@@ -47,4 +47,4 @@ pub use record::{Member, Type};
 pub use signature::{Number, Parameter, Signature};
 pub use text::Characters;
 pub use trace::TraceArgs;
-pub use write::{BtfFunction, BtfLine, ProgramBtf, identifier, locked};
+pub use write::{BtfFunction, BtfLine, ProgramBtf, identifier, locked, special};

@@ -140,15 +140,22 @@ impl Types {
 /// Types for a map's keys and values of these sizes, with a `struct bpf_spin_lock` at `offset` of a
 /// value: the blob for `BPF_BTF_LOAD`, the ids of key and value.
 pub fn locked(key_size: u32, value_size: u32, offset: u32) -> (Vec<u8>, u32, u32) {
+    special(key_size, value_size, &[("bpf_spin_lock", 4, offset)])
+}
+
+/// The same with these structs in a value, which the kernel knows by their names: each with its size and its
+/// offset, in the order of the offsets.
+pub fn special(key_size: u32, value_size: u32, fields: &[(&str, u32, u32)]) -> (Vec<u8>, u32, u32) {
     let mut types = Types::default();
     let int = types.int();
-    let member = |types: &mut Types, name: &str, of: u32, offset: u32| {
-        [types.strings.add(name), of, offset.saturating_mul(8)]
-    };
-    let [name, of, at] = member(&mut types, "val", int, 0);
-    let lock = types.add("bpf_spin_lock", &[STRUCT_KIND | 1, 4, name, of, at]);
-    let [name, of, at] = member(&mut types, "lock", lock, offset);
-    let value = types.add("value", &[STRUCT_KIND | 1, value_size, name, of, at]);
+    let mut members = vec![];
+    for (index, (name, size, offset)) in fields.iter().enumerate() {
+        let of = types.add(name, &[STRUCT_KIND, *size]);
+        let name = types.strings.add(&format!("field{index}"));
+        members.extend([name, of, offset.saturating_mul(8)]);
+    }
+    let kind = STRUCT_KIND | fields.len() as u32;
+    let value = types.add("value", &[&[kind, value_size], &members[..]].concat());
     // An array's key must be a number.
     let key = if key_size == 4 { int } else { types.add("key", &[STRUCT_KIND, key_size]) };
     (types.blob(Order::HOST), key, value)

@@ -73,7 +73,13 @@ Each line is an instruction, as the verifier or llvm-objdump prints it. The text
   r1 = *(u32 *)(r6 + offsetof(struct request, __data_len))
   .program NAME xdp   .program NAME kprobe FUNCTION   .license \"GPL\"
   .program NAME cgroup/connect4   any of libbpf's names of sections, its place after it
+  .program NAME TYPE ATTACH-TYPE  cgroup_sock_addr connect4, sk_skb stream_parser, ...
+  .flags sleepable strict_alignment  what the program is loaded with, by name or number
   .map hist array key 4 value 8 entries 64 flags 0
+  .map conf array key 4 value 8 entries 1 flags rdonly_prog frozen   constants, and
+  .data conf 2a 00 \"text\"        its first element, in bytes
+  .map m hash key 4 value 32 entries 9 lock 0 timer 8   offsets of a bpf_spin_lock, a bpf_timer
+  .map outer array_of_maps key 4 value 4 entries 2 inner hist
   ; comment   # comment   // comment";
 
 pub fn run(options: &Options) -> Result<(), Stop> {

@@ -18,7 +18,7 @@ use crate::export::json::{self, Returned};
 use crate::host::{Attach, KernelTypes};
 use crate::insn::Endian;
 use crate::run::{Plan, create, fill, load_as};
-use crate::source::{Collection, ProgramKind, ProgramSpec, resolved};
+use crate::source::{Collection, LoadOptions, ProgramKind, ProgramSpec, resolved};
 use crate::sys::prog::{self, TestRun};
 use crate::sys::{Errno, Prog, ProgramType, SysError};
 use crate::tools::programs::{Programs, elements};
@@ -173,6 +173,10 @@ fn can_run(spec: &ProgramSpec) -> Result<(), Error> {
             return Err(Error::usage(what).hint("rawbpf verify judges them"));
         }
         ProgramKind::Section(_) => true,
+        ProgramKind::Attached(_) if spec.options != LoadOptions::default() => {
+            let what = format!("{name}: its .flags are only for programs that are not attached");
+            return Err(Error::usage(what).hint("rawbpf verify loads it with them"));
+        }
         ProgramKind::Attached(_) => false,
         ProgramKind::Unknown => {
             let what =

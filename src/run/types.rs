@@ -12,7 +12,7 @@ use crate::sys::{LoadedBtf, Map, MapSpec, MapType, Prog, SysError};
 
 /// Makes a map after others, which may be of the same object.
 pub fn create(spec: &MapSpec, made: &[Map]) -> Result<Map, SysError> {
-    if spec.lock().is_some() {
+    if spec.needs_types() {
         return Map::create(spec);
     }
     // It is only needed until the kernel has seen what it is like.

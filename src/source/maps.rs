@@ -132,6 +132,7 @@ fn of_definition(
         key: map.key_type,
         value: map.value_type,
         lock: None,
+        timer: None,
     });
     match map_type {
         // As libbpf fills in what is left out, and other loaders too.
@@ -195,6 +196,7 @@ fn variables(
             key: 0,
             value: id,
             lock: None,
+            timer: None,
         }),
         ..MapSpec::new(&clean(section.as_bytes()), MapType::Array, 4, size, 1)
     }

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::collection::{Collection, ProgramKind, ProgramSpec, SourceError};
+use super::collection::{Collection, LoadOptions, ProgramKind, ProgramSpec, SourceError};
 use super::kind::{self, NamedKind, NoKind};
 use crate::btf;
 use crate::btf::{Btf, BtfError, TypeKind, identifier};
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::insn::Source;
-use crate::insn::parse::{Mistakes, NamedProgram, ProgramLine, Word, like, parse};
+use crate::insn::parse::{MapLine, Mistakes, NamedProgram, ProgramLine, Word, like, parse};
 use crate::sys::{MapSpec, MapType, MapTypes, ProgramType};
 
 /// Reads the text of a file of this name. Offsets of fields come from the kernel's types; where there
@@ -30,8 +30,9 @@ pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection,
     let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
     let Source { license, programs, .. } = source;
     let programs = programs.into_iter().zip(kinds);
-    let programs = programs.map(|(NamedProgram { line, program }, kind)| {
+    let programs = programs.map(|(NamedProgram { line, flags, program }, kind)| {
         let NamedKind { kind, place, options } = kind;
+        let options = LoadOptions { flags, ..options };
         let name = if line.name.text.is_empty() { called(file) } else { line.name.text };
         ProgramSpec { name, kind, place, options, program }
     });
@@ -47,21 +48,44 @@ fn called(file: &str) -> String {
 }
 
 fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
-    let maps = source.maps.iter().map(|map| {
+    let mut maps: Vec<MapSpec> = vec![];
+    for map in &source.maps {
         let map_type = kind::number(&map.map_type.text, MapType::NAMES).and_then(MapType::from_raw);
         let map_type =
             map_type.ok_or_else(|| no_such(source, &map.map_type, "map type", MapType::NAMES))?;
         let name = &map.name.text;
-        Ok(MapSpec {
+        let mut content = map.content.clone();
+        if !content.is_empty() {
+            if !matches!(map_type, MapType::Array | MapType::Hash) || map.key_size != 4 {
+                let what =
+                    format!("`.data` gives the element 0 of an array or hash, not of {map_type}");
+                return Err(source.mistake(&map.name, what, Some("its key has 4 bytes".into())));
+            }
+            content.resize(map.value_size as usize, 0);
+        }
+        let inner = map.inner.as_ref().map(|inner| &inner.text);
+        let inner = inner.and_then(|inner| maps.iter().find(|map| map.name == *inner));
+        maps.push(MapSpec {
             flags: map.flags,
-            types: map.lock.map(|lock| {
-                let (btf, key, value) = btf::locked(map.key_size, map.value_size, lock);
-                MapTypes { btf: btf.into(), key, value, lock: Some(lock) }
-            }),
+            types: types(map),
+            inner: inner.cloned().map(Box::new),
+            content,
+            frozen: map.frozen,
             ..MapSpec::new(name, map_type, map.key_size, map.value_size, map.max_entries)
-        })
-    });
-    maps.collect()
+        });
+    }
+    Ok(maps)
+}
+
+/// The types of a map in whose values there is a lock or a timer.
+fn types(map: &MapLine) -> Option<MapTypes> {
+    let fields = [("bpf_spin_lock", 4, map.lock), ("bpf_timer", 16, map.timer)];
+    let fields = fields.into_iter().filter_map(|(name, size, at)| Some((name, size, at?)));
+    let mut fields: Vec<_> = fields.collect();
+    fields.sort_by_key(|(.., at)| *at);
+    fields.first()?;
+    let (btf, key, value) = btf::special(map.key_size, map.value_size, &fields);
+    Some(MapTypes { btf: btf.into(), key, value, lock: map.lock, timer: map.timer })
 }
 
 /// What a `.program` line says.

@@ -6,7 +6,7 @@ use crate::elf::write::{ObjectProgram, ObjectSpec, write};
 use crate::error::Error;
 use crate::host::Section;
 use crate::insn::Endian;
-use crate::sys::prog;
+use crate::sys::{MapSpec, prog};
 
 /// The bytes of an object of all programs and maps.
 ///
@@ -21,8 +21,15 @@ pub fn object(collection: &Collection, endian: Endian) -> Result<Vec<u8>, Error>
         })
     });
     let sections = sections.collect::<Result<Vec<_>, Error>>()?;
-    if let Some(map) = collection.maps.iter().find(|map| map.lock().is_some()) {
-        let what = format!("map {} has a lock, which rawbpf cannot write to an object", map.name);
+    let is_more = |map: &&MapSpec| {
+        map.needs_types() || map.frozen || map.inner.is_some() || !map.content.is_empty()
+    };
+    if let Some(map) = collection.maps.iter().find(is_more) {
+        let has = match map.needs_types() {
+            true => "a lock or a timer",
+            false => "content or maps",
+        };
+        let what = format!("map {} has {has}, which rawbpf cannot write to an object", map.name);
         return Err(Error::failed(what).hint("rawbpf run and rawbpf verify accept the text itself"));
     }
     let maps = collection.maps.iter().map(|map| ObjectMap {

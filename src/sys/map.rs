@@ -85,6 +85,8 @@ pub struct MapTypes {
     /// The offset of the `struct bpf_spin_lock` in a value, without which the map makes no sense. `None` if
     /// the types are only a description: a map whose types the kernel refuses is then made without them.
     pub lock: Option<u32>,
+    /// The same of a `struct bpf_timer`.
+    pub timer: Option<u32>,
 }
 
 /// The specification of a map. Sizes are in bytes.
@@ -158,6 +160,11 @@ impl MapSpec {
     /// The offset of the lock without which the map makes no sense, if there is one.
     pub fn lock(&self) -> Option<u32> {
         self.types.as_ref()?.lock
+    }
+
+    /// Whether it makes no sense without its types.
+    pub fn needs_types(&self) -> bool {
+        self.types.as_ref().is_some_and(|types| types.lock.or(types.timer).is_some())
     }
 
     /// Bytes of one element's value as lookups and updates pass it: for per-CPU kinds each CPU's,
@@ -251,7 +258,7 @@ impl Map {
             charged(|| unsafe { bpf_fd(BpfCommand::MapCreate, &mut attr) })
         };
         let fd = create(attr).or_else(|error| {
-            if attr.btf_fd == 0 || spec.lock().is_some() {
+            if attr.btf_fd == 0 || spec.needs_types() {
                 return Err(error);
             }
             (attr.btf_fd, attr.btf_key_type_id, attr.btf_value_type_id) = (0, 0, 0);

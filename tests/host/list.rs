@@ -129,7 +129,7 @@ fn it_tells_what_bpftool_tells() {
 /// A map whose keys and values BTF describes.
 fn typed_map(name: &str) -> Map {
     let (btf, key, value) = btf::locked(4, 8, 0);
-    let types = Some(MapTypes { btf: btf.into(), key, value, lock: Some(0) });
+    let types = Some(MapTypes { btf: btf.into(), key, value, lock: Some(0), timer: None });
     Map::create(&MapSpec { types, ..MapSpec::new(name, MapType::Array, 4, 8, 1) }).unwrap()
 }
 

@@ -200,3 +200,93 @@ fn each_program_has_its_verdict_whatever_the_others_do() {
     };
     assert_eq!((verdict("vague"), verdict("bad")), ("not judged".into(), "accepted".into()));
 }
+
+/// A division by what may be 0 is refused by no verifier, an access to the frame at an odd place by a strict
+/// one; the branch that does it is dead if the constant is known.
+const SAID: &str = "\
+.license \"GPL\"
+.map ro array key 4 value 8 entries 1 flags rdonly_prog frozen
+.data ro 05 \"abc\"
+.map inner hash key 4 value 8 entries 3
+.map outer array_of_maps key 4 value 4 entries 2 inner inner
+.map timers array key 4 value 24 entries 1 timer 8
+.program constant sched_cls
+.flags strict_alignment
+  r1 = map[ro][0]+0
+  r0 = *(u8 *)(r1 + 1)
+  if r0 == 0x61 goto ok
+  r0 = *(u64 *)(r10 - 9)
+ok:
+  exit
+.program timed sched_cls
+  *(u32 *)(r10 - 4) = 0
+  r2 = r10
+  r2 += -4
+  r1 = map[timers]
+  call bpf_map_lookup_elem
+  if r0 == 0 goto out
+  r1 = r0
+  r1 += 8
+  r2 = map[timers]
+  r3 = 1
+  call bpf_timer_init
+out:
+  r0 = 0
+  exit
+.program nested socket_filter
+  *(u32 *)(r10 - 4) = 0
+  r2 = r10
+  r2 += -4
+  r1 = map[outer]
+  call bpf_map_lookup_elem
+  r0 = 0
+  exit
+.program sleeps syscall
+.flags sleepable
+  r0 = 0
+  exit
+.program message sk_skb stream_parser
+  r0 = 0
+  exit
+";
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_text_says_what_an_object_says() {
+    let folder = Folder::new("said");
+    let text = folder.file("said.bpf");
+    std::fs::write(&text, SAID).unwrap();
+    let ended = verify(&[&text]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    // Its listing says the same.
+    let listing = tool::run("asm", &[&text, "--emit", "listing"]).stdout;
+    let again = folder.file("again.bpf");
+    std::fs::write(&again, &listing).unwrap();
+    assert_eq!(tool::run("asm", &[&again, "--emit", "listing"]).stdout, listing);
+    assert_eq!(verify(&[&again]).code, Some(0));
+    // Without each of them another verdict.
+    for (was, is, why) in [
+        (" rdonly_prog", " 0", "constant"),
+        ("05 \"abc\"", "05", "constant"),
+        (" timer 8", "", "timed"),
+        (" inner inner", "", "outer"),
+    ] {
+        std::fs::write(&again, SAID.replace(was, is)).unwrap();
+        let ended = verify(&[&again]);
+        assert_eq!(ended.code, Some(1), "{was}: {}", ended.stderr);
+        assert!(ended.stderr.contains(why), "{was}: {}", ended.stderr);
+    }
+    for (was, is, why) in [
+        ("strict_alignment", "strict_aligment", "did you mean `strict_alignment`?"),
+        (" inner inner", " inner later", "no map is called `later`"),
+        (".data ro 05", ".data ro 0505050505 05", "9 bytes are more than the map's value"),
+        (".data ro 05", ".data ro 5", "pairs of hexadecimal digits"),
+        (" frozen", " forzen", "did you mean `frozen`?"),
+        ("stream_parser", "stream_passer", "`stream_passer` is no attach type of sk_skb"),
+    ] {
+        std::fs::write(&again, SAID.replace(was, is)).unwrap();
+        let ended = verify(&[&again]);
+        assert_eq!(ended.code, Some(1), "{was}");
+        assert!(ended.stderr.contains(why), "{is}: {}", ended.stderr);
+    }
+}

@@ -10,15 +10,30 @@ use crate::view::dump::MapRow;
 pub fn of_spec(map: &MapSpec) -> MapRow {
     let &MapSpec { key_size, value_size, max_entries, flags, .. } = map;
     let (name, map_type) = (map.name.clone(), map.map_type.name().to_owned());
-    let lock = map.lock();
-    MapRow { id: None, name, map_type, key_size, value_size, max_entries, flags, lock }
+    let (lock, frozen, content) = (map.lock(), map.frozen, map.content.clone());
+    let timer = map.types.as_ref().and_then(|types| types.timer);
+    let inner = map.inner.as_ref().map(|inner| inner.name.clone());
+    MapRow {
+        id: None,
+        name,
+        map_type,
+        key_size,
+        value_size,
+        max_entries,
+        flags,
+        lock,
+        timer,
+        frozen,
+        inner,
+        content,
+    }
 }
 
 /// A map in the kernel, by this name.
 pub fn of_loaded(map: &MapInfo, name: String) -> MapRow {
     let &MapInfo { id, key_size, value_size, max_entries, flags, .. } = map;
-    let (id, map_type, lock) = (Some(id), map_type(map.map_type), None);
-    MapRow { id, name, map_type, key_size, value_size, max_entries, flags, lock }
+    let (id, map_type) = (Some(id), map_type(map.map_type));
+    MapRow { id, name, map_type, key_size, value_size, max_entries, flags, ..MapRow::default() }
 }
 
 /// A map that an object defines.

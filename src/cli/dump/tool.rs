@@ -20,6 +20,8 @@ pub struct Dumped<'a> {
     pub kind: String,
     /// Where it is attached; may be empty.
     pub place: String,
+    /// The flags that a text gives it.
+    pub flags: u32,
     /// Its instructions.
     pub program: &'a Program,
 }
@@ -27,15 +29,20 @@ pub struct Dumped<'a> {
 impl<'a> From<&'a Plan> for Dumped<'a> {
     fn from(plan: &'a Plan) -> Dumped<'a> {
         let (kind, place) = (plan.attach.word().to_owned(), plan.attach.place());
-        Dumped { name: &plan.name, kind, place, program: &plan.program }
+        Dumped { name: &plan.name, kind, place, flags: 0, program: &plan.program }
     }
 }
 
 impl<'a> From<&'a ProgramSpec> for Dumped<'a> {
     fn from(spec: &'a ProgramSpec) -> Dumped<'a> {
-        let ProgramSpec { name, kind, place, program, .. } = spec;
-        let place = if *kind == ProgramKind::Unknown { "" } else { place };
-        Dumped { name, kind: kind.to_string(), place: place.to_owned(), program }
+        let ProgramSpec { name, kind, place, options, program } = spec;
+        let place = match (kind, options.attach_type) {
+            (ProgramKind::Unknown, _) => "",
+            (ProgramKind::Type(_), Some(attach_type)) => attach_type.name(),
+            _ => place,
+        };
+        let (kind, place) = (kind.to_string(), place.to_owned());
+        Dumped { name, kind, place, flags: options.flags, program }
     }
 }
 
@@ -83,6 +90,7 @@ fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Dump {
     });
     let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
     let (kind, place) = (word(&dumped.kind), word(&dumped.place));
+    let flags = (dumped.flags != 0).then(|| format!(".flags {:#x}", dumped.flags));
     let program_line = ProgramLine { name: word(dumped.name), kind, place };
     Dump {
         name: dumped.name.to_owned(),
@@ -91,7 +99,11 @@ fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Dump {
             place: dumped.place.clone(),
             license: dumped.license().to_owned(),
         },
-        directives: vec![program_line.to_string(), format!(".license \"{}\"", dumped.license())],
+        directives: [Some(program_line.to_string()), flags]
+            .into_iter()
+            .flatten()
+            .chain([format!(".license \"{}\"", dumped.license())])
+            .collect(),
         maps: maps.iter().map(maps::of_spec).collect(),
         shows_maps: true,
         rows: rows.collect(),

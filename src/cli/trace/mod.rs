@@ -117,7 +117,7 @@ fn dumped(program: &ProbeProgram) -> Dumped<'_> {
         Ok(attach) => (attach.word().to_owned(), attach.place()),
         Err(_) => (run_alone(event).to_string(), String::new()),
     };
-    Dumped { name: event.type_name(), kind, place, program: &program.program }
+    Dumped { name: event.type_name(), kind, place, flags: 0, program: &program.program }
 }
 
 /// Shows how the verifier walks over the programs of the script in this file.

@@ -16,6 +16,36 @@ pub struct ProgramLine {
     pub place: Word,
 }
 
+/// The names of the flags that a program is loaded with, by their bits.
+const PROGRAM_FLAGS: [&str; 8] = [
+    "strict_alignment",
+    "any_alignment",
+    "test_rnd_hi32",
+    "test_state_freq",
+    "sleepable",
+    "xdp_has_frags",
+    "xdp_dev_bound_only",
+    "test_reg_invariants",
+];
+/// The names of a map's flags, by their bits.
+const MAP_FLAGS: [&str; 13] = [
+    "no_prealloc",
+    "no_common_lru",
+    "numa_node",
+    "rdonly",
+    "wronly",
+    "stack_build_id",
+    "zero_seed",
+    "rdonly_prog",
+    "wronly_prog",
+    "clone",
+    "mmapable",
+    "preserve_elems",
+    "inner_map",
+];
+/// The largest number of bytes that a text gives a map.
+const DATA: usize = 1 << 20;
+
 /// `.map hist array key 4 value 264 entries 1`, and `flags 0x1` if it has some. Bytes.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[allow(missing_docs)] // The line says it.
@@ -28,12 +58,21 @@ pub struct MapLine {
     pub flags: u32,
     /// The offset of a lock in a value, if there is one.
     pub lock: Option<u32>,
+    /// The offset of a timer in a value, if there is one.
+    pub timer: Option<u32>,
+    /// Whether nobody may change the map once it has its content.
+    pub frozen: bool,
+    /// Of a map of maps: the map, defined before, that those in it are like.
+    pub inner: Option<Word>,
+    /// The first element of an array, which `.data` lines give; empty for zeros.
+    pub content: Vec<u8>,
 }
 
 impl MapLine {
-    /// Whether both lines are the same, apart from their places in the text.
+    /// Whether both `.map` lines are the same, apart from their places in the text.
     pub(super) fn same(&self, other: &MapLine) -> bool {
-        self.to_string() == other.to_string()
+        let line = |map: &MapLine| MapLine { content: vec![], ..map.clone() }.to_string();
+        line(self) == line(other)
     }
 }
 
@@ -47,13 +86,22 @@ impl fmt::Display for ProgramLine {
 
 impl fmt::Display for MapLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MapLine { name, map_type, key_size, value_size, max_entries, flags, lock } = self;
+        let MapLine { name, map_type, key_size, value_size, max_entries, flags, .. } = self;
         write!(f, ".map {} {} key {key_size} ", name.text, map_type.text)?;
         write!(f, "value {value_size} entries {max_entries}")?;
         if *flags != 0 {
             write!(f, " flags {flags:#x}")?;
         }
-        lock.map_or(Ok(()), |offset| write!(f, " lock {offset}"))
+        self.lock.map_or(Ok(()), |offset| write!(f, " lock {offset}"))?;
+        self.timer.map_or(Ok(()), |offset| write!(f, " timer {offset}"))?;
+        self.inner.as_ref().map_or(Ok(()), |inner| write!(f, " inner {}", inner.text))?;
+        if self.frozen {
+            f.write_str(" frozen")?;
+        }
+        self.content.chunks(32).try_for_each(|bytes| {
+            write!(f, "\n.data {}", name.text)?;
+            bytes.iter().try_for_each(|byte| write!(f, " {byte:02x}"))
+        })
     }
 }
 
@@ -62,6 +110,8 @@ pub enum Directive {
     Program(ProgramLine),
     License(Word),
     Map(MapLine),
+    Flags(Word, u32),
+    Data(Word, Vec<u8>),
 }
 
 /// The directive in a line without its comment.
@@ -80,9 +130,17 @@ pub fn directive(text: &str, line: u32) -> Result<Directive, Box<Mistake>> {
             Ok(Directive::License(Word { text: license.to_owned(), span }))
         }
         ".map" => map(&mut tokens).map(Directive::Map),
+        ".flags" => {
+            let mut all = 0;
+            while tokens.peek() != Token::End {
+                all |= flags(&mut tokens, &PROGRAM_FLAGS)?;
+            }
+            Ok(Directive::Flags(name, all))
+        }
+        ".data" => data(&mut tokens),
         other => Err(Mistake::new(name.span, format!("`{other}` is not a directive"))
-            .meant(other, &mut [".program", ".license", ".map"].into_iter())
-            .or_help("the directives are .program, .license and .map")),
+            .meant(other, &mut [".program", ".license", ".map", ".flags", ".data"].into_iter())
+            .or_help("the directives are .program, .flags, .license, .map and .data")),
     }
 }
 
@@ -122,7 +180,7 @@ fn map(tokens: &mut Tokens) -> Result<MapLine, Box<Mistake>> {
     };
     let mut has_entries = false;
     while tokens.peek() != Token::End {
-        let property = tokens.word("key, value, entries, flags or lock")?;
+        let property = tokens.word("key, value, entries or another property")?;
         let field = match property.text.as_str() {
             "key" => &mut map.key_size,
             "value" => &mut map.value_size,
@@ -130,12 +188,26 @@ fn map(tokens: &mut Tokens) -> Result<MapLine, Box<Mistake>> {
                 has_entries = true;
                 &mut map.max_entries
             }
-            "flags" => &mut map.flags,
             "lock" => map.lock.insert(0),
+            "timer" => map.timer.insert(0),
+            "flags" => {
+                map.flags |= flags(tokens, &MAP_FLAGS)?;
+                continue;
+            }
+            "inner" => {
+                map.inner = Some(tokens.word("a map that is defined before")?);
+                continue;
+            }
+            "frozen" => {
+                map.frozen = true;
+                continue;
+            }
             other => {
+                let names =
+                    ["key", "value", "entries", "flags", "lock", "timer", "inner", "frozen"];
                 return Err(Mistake::new(property.span, format!("a map has no `{other}`"))
-                    .meant(other, &mut ["key", "value", "entries", "flags", "lock"].into_iter())
-                    .or_help("a map has key, value (in bytes), entries, flags, and lock: the offset of a bpf_spin_lock"));
+                    .meant(other, &mut names.into_iter())
+                    .or_help("a map has key, value (in bytes), entries, flags, lock and timer (the offset of a bpf_spin_lock or bpf_timer), inner and a map's name, and frozen"));
             }
         };
         let (value, span) = tokens.number("a number")?;
@@ -146,4 +218,48 @@ fn map(tokens: &mut Tokens) -> Result<MapLine, Box<Mistake>> {
         return Err(tokens.expected("`entries` and a number"));
     }
     Ok(map)
+}
+
+/// A flag's name or a number of several.
+fn flags(tokens: &mut Tokens, names: &[&str]) -> Result<u32, Box<Mistake>> {
+    let Token::Name(name) = tokens.peek() else {
+        let (value, span) = tokens.number("a flag or a number")?;
+        return u32::try_from(value)
+            .map_err(|_| Mistake::new(span, format!("{value} does not fit 32 bits")));
+    };
+    let Some(bit) = names.iter().position(|known| *known == name) else {
+        return Err(Mistake::new(tokens.span(), format!("`{name}` is no flag"))
+            .meant(name, &mut names.iter().copied())
+            .or_help(&format!("each of them: {}", names.join(", "))));
+    };
+    tokens.next();
+    Ok(1 << bit)
+}
+
+/// `.data MAP` and bytes: pairs of hexadecimal digits, and texts between quotes.
+fn data(tokens: &mut Tokens) -> Result<Directive, Box<Mistake>> {
+    let map = tokens.word("a map's name")?;
+    let mut bytes = vec![];
+    loop {
+        let span = tokens.span();
+        match tokens.next() {
+            Token::End => return Ok(Directive::Data(map, bytes)),
+            Token::Quoted(text) => bytes.extend(text.as_bytes()),
+            Token::Name(digits) | Token::Number(digits)
+                if digits.len() % 2 == 0 && digits.bytes().all(|c| c.is_ascii_hexdigit()) =>
+            {
+                let value = |c: u8| char::from(c).to_digit(16).unwrap_or_default() as u8;
+                let pairs = digits.as_bytes().as_chunks::<2>().0.iter();
+                bytes.extend(pairs.map(|[high, low]| value(*high) << 4 | value(*low)));
+            }
+            _ => {
+                return Err(Mistake::new(span, "expected bytes").help(
+                    "bytes are pairs of hexadecimal digits (2a 00), or text between quotes",
+                ));
+            }
+        }
+        if bytes.len() > DATA {
+            return Err(Mistake::new(span, format!("more than {DATA} bytes")));
+        }
+    }
 }

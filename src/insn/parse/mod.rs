@@ -63,6 +63,8 @@ pub struct Source {
 pub struct NamedProgram {
     /// Its `.program` line; its words are empty if it has none.
     pub line: ProgramLine,
+    /// The flags of its `.flags` lines, by the kernel's numbers.
+    pub flags: u32,
     /// The program. Until [`Source::resolve`] is called, it has fields by name.
     pub program: Program,
 }
@@ -85,6 +87,7 @@ pub fn parse(file: &str, text: &str) -> Result<Source, Mistakes> {
         text: Arc::new(Text::new(file, text)),
         license: None,
         maps: vec![],
+        restated: None,
         done: vec![],
         open: Open::default(),
         mistakes: vec![],
@@ -123,6 +126,7 @@ pub fn logged(code: u8, text: &str) -> Option<Insn> {
 #[derive(Default)]
 struct Open {
     line: ProgramLine,
+    flags: u32,
     insns: Vec<Insn>,
     places: Vec<(u32, u32)>,
     notes: Vec<(usize, Note)>,
@@ -144,6 +148,8 @@ struct TextParser {
     text: Arc<Text>,
     license: Option<Word>,
     maps: Vec<MapLine>,
+    /// The last map that was defined again, whose content is then given again too.
+    restated: Option<usize>,
     done: Vec<Open>,
     open: Open,
     mistakes: Vec<Mistake>,
@@ -220,6 +226,27 @@ impl TextParser {
                 self.close();
                 self.open.line = line;
             }
+            Directive::Flags(word, flags) => {
+                if !self.open.insns.is_empty() {
+                    return Err(Mistake::new(word.span, "flags stand before the instructions")
+                        .help("after the .program line, or at the beginning"));
+                }
+                self.open.flags |= flags;
+            }
+            Directive::Data(name, bytes) => {
+                let index = self.map(&name.text).ok_or_else(|| self.no_map(&name))? as usize;
+                let map = &mut self.maps[index];
+                if self.restated.take_if(|restated| *restated == index).is_some() {
+                    map.content.clear();
+                }
+                map.content.extend(bytes);
+                if map.content.len() > map.value_size as usize {
+                    let (all, most) = (map.content.len(), map.value_size);
+                    let what =
+                        format!("{all} bytes are more than the map's value, which has {most}");
+                    return Err(Mistake::new(name.span, what));
+                }
+            }
             Directive::License(license) => {
                 if license.text.contains('\0') {
                     return Err(Mistake::new(license.span, "a licence cannot contain a NUL"));
@@ -234,14 +261,20 @@ impl TextParser {
                 }
             }
             Directive::Map(map) => {
-                match self.maps.iter().find(|other| other.name.text == map.name.text) {
+                if let Some(inner) = &map.inner
+                    && self.map(&inner.text).is_none()
+                {
+                    return Err(self.no_map(inner));
+                }
+                let index = self.map(&map.name.text).map(|index| index as usize);
+                match index.map(|index| &self.maps[index]) {
                     None if self.maps.len() < MAPS => self.maps.push(map),
                     None => {
                         let what = format!("more than {MAPS} maps");
                         return Err(Mistake::new(map.name.span, what));
                     }
                     // In a listing each program has its maps above it.
-                    Some(first) if first.same(&map) => {}
+                    Some(first) if first.same(&map) => self.restated = index,
                     Some(first) => {
                         let what = format!("another map is called `{}`", map.name.text);
                         return Err(Mistake::new(map.name.span, what)
@@ -262,7 +295,7 @@ impl TextParser {
         }
         // Comments above the first program are its own.
         match open.line.name.text.is_empty() && open.labels.is_empty() {
-            true => self.open.notes = open.notes,
+            true => (self.open.notes, self.open.flags) = (open.notes, open.flags),
             false => {
                 let span = open.placed.first().map_or(open.line.name.span, |(_, span)| *span);
                 self.mistakes.push(*Mistake::new(span, "the program has no instructions"));
@@ -291,6 +324,7 @@ impl TextParser {
             }
             programs.push(NamedProgram {
                 line: open.line,
+                flags: open.flags,
                 program: Program {
                     insns: open.insns,
                     written: Written::Text(self.text.clone(), open.places),

@@ -53,6 +53,14 @@ pub struct MapRow {
     pub flags: u32,
     /// The offset of a lock in a value, if there is one.
     pub lock: Option<u32>,
+    /// The offset of a timer in a value, if there is one.
+    pub timer: Option<u32>,
+    /// Whether nobody may change it.
+    pub frozen: bool,
+    /// Of a map of maps: the name of a map that those in it are like.
+    pub inner: Option<String>,
+    /// The first element, if it is not zeros and is shown.
+    pub content: Vec<u8>,
 }
 
 /// The line that defines it.
@@ -67,6 +75,10 @@ impl fmt::Display for MapRow {
             max_entries: self.max_entries,
             flags: self.flags,
             lock: self.lock,
+            timer: self.timer,
+            frozen: self.frozen,
+            inner: self.inner.as_deref().map(word),
+            content: self.content.clone(),
         };
         line.fmt(f)?;
         self.id.map_or(Ok(()), |id| write!(f, " ; id {id}"))
