@@ -139,6 +139,9 @@ macro_rules! everywhere {
             bioheat_timed_tracepoint: "bioheat_timed tracepoint" => bioheat::timed;
             bioheat_auto_null_blk: "bioheat_mixed auto nullb0" => bioheat::mixed;
             bioheat_auto_nvme: "bioheat_mixed auto nvme0n1" => bioheat::mixed;
+            whose_bitehist_kprobe: "whose bitehist kprobe" => whose::one_of_several;
+            whose_biolatency_auto: "whose biolatency auto" => whose::one_of_several;
+            whose_bioheat_raw_tp: "whose bioheat raw_tp" => whose::one_of_several;
             confined: "confined" => confined::all_tools;
             duplicate: "duplicate" => confined::by_address;
             dump_loaded_kprobe: "dump_loaded kprobe" => dump::loaded;

@@ -29,6 +29,7 @@ mod run;
 mod trace;
 mod user;
 mod verify;
+mod whose;
 
 use bed::{Case, Kernel};
 use std::collections::BTreeSet;

@@ -14,11 +14,14 @@ confined() {
     done
 }
 
-# duplicate: a function of which there are several of that name, by name and by an address.
+# duplicate: a function of which there are several of that name, by name and by one of their addresses.
 duplicate() {
-    name=$(cut -d' ' -f1 /sys/kernel/tracing/available_filter_functions | grep -x '[a-z_]*' | sort | uniq -d | head -n 1)
-    echo "of several $(grep -c " [tT] $name\$" /proc/kallsyms)"
+    sed -n 's/^[0-9a-f]* [tT] \([a-z_]*\)$/\1/p' /proc/kallsyms | sort | uniq -d >/tmp/several
+    name=$(awk 'NR == FNR { several[$1]; next } $1 in several { print $1; exit }' \
+        /tmp/several /sys/kernel/tracing/available_filter_functions)
     rawbpf funclatency --attach kprobe "$name" 0.1 1 >/dev/null && echo "by name 0" || echo "by name $?"
-    address=$(grep " [tT] $name\$" /proc/kallsyms | head -n 1 | cut -d' ' -f1)
-    rawbpf funclatency "0x$address" 0.1 1 >/dev/null && echo "by address 0" || echo "by address $?"
+    # Of some of them the kernel may forbid a probe.
+    for address in $(sed -n "s/ [tT] $name\$//p" /proc/kallsyms); do
+        rawbpf funclatency "0x$address" 0.1 1 >/dev/null && { echo "by address 0"; break; }
+    done
 }
