@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What `src/texts.rs` unpacks: these files, and all that is in these folders.
-const TEXTS: [&str; 5] = [
+const TEXTS: [&str; 6] = [
     "programs/lessons",
     "src/verifier/causes.txt",
+    "src/verifier/diagnose/contexts.txt",
     "src/verifier/draw/page/page.css",
     "src/verifier/draw/page/page.js",
     "src/verifier/draw/page/panel.html",

@@ -36,6 +36,7 @@ pub mod pasted;
 pub mod path;
 pub mod rebuild;
 pub mod recording;
+mod source_line;
 pub mod totals;
 pub mod trail;
 pub mod verification;

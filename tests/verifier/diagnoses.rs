@@ -222,6 +222,45 @@ bpf_map_lookup_elem
     assert_eq!(plain, wanted);
 }
 
+/// What a program's author has is C: the change is one there, at its line, with the line's own names.
+#[test]
+fn a_program_of_c_is_changed_in_c() {
+    let change = |name: &str, kind: &str, slot, text: &str| {
+        let mut all = recorded().iter();
+        let one = all.find(|one| one.kernel == "6.18" && one.name == name).unwrap();
+        let log = one.logs.iter().find(|(level, _)| *level == 2).unwrap().1.clone();
+        let line = |slot, line, text: &str| SourceLine {
+            slot,
+            file: "p.c".into(),
+            line,
+            text: text.into(),
+        };
+        let lines = vec![line(0, 1, ""), line(slot, 20, text), line(slot + 1, 21, "")];
+        let program = Verification::of_log(Code::from_bytes(&one.insns), log);
+        let program = Verification { lines, kind: kind.into(), ..program };
+        let remedy = program.diagnose().unwrap().remedy;
+        let (c, insns) = remedy.split_once("; in instructions: ").expect(&remedy);
+        assert!(insns.contains("instruction"), "{remedy}");
+        c.to_owned()
+    };
+    assert_eq!(
+        change("missing_null_check", "kprobe", 5, "struct val *v = bpf_map_lookup_elem(&m, &key);"),
+        "p.c:20: after it, `if (!v) return 0;`"
+    );
+    assert_eq!(
+        change("map_index_unsigned_off_by_one", "sched_cls", 9, "sum += v->slots[i];"),
+        "p.c:20: before it, `i &= 7;`, or `if ((__u64)i > 7) return TC_ACT_OK;`"
+    );
+    assert_eq!(
+        change("helper_size_unbounded", "kprobe", 11, "bpf_probe_read_kernel(buf, n + 1, p);"),
+        "p.c:20: before it, `if ((__u64)(n + 1) > 8) return 0;`"
+    );
+    assert_eq!(
+        change("packet_short_check", "xdp", 5, "if (eth->h_proto == 8)"),
+        "p.c:20: before it, `if ((void *)(eth + 1) > data_end) return XDP_PASS;`"
+    );
+}
+
 /// Two limits that programs meet in the same way.
 #[test]
 fn too_many_branches_are_not_too_many_instructions() {

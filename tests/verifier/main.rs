@@ -6,6 +6,7 @@
 
 mod advice;
 mod compare;
+mod contexts;
 mod costs;
 mod diagnoses;
 mod explained;

@@ -1,6 +1,8 @@
 //! From a program and the log of its refusal to a diagnosis.
 
 mod advice;
+mod c;
+pub mod contexts;
 mod copies;
 mod place;
 mod words;
@@ -9,6 +11,7 @@ use super::causes::{self, KnownMessage};
 use super::history::{self, Did, History, HistoryEvent};
 use super::log::{KnownValue, Missing, Processed};
 use super::path::{Code, Path, PathStep, path};
+use super::source_line::SourceLine;
 use crate::insn::{Alu, Callee, Helper, Insn, Operand};
 use crate::order::PutInOrder;
 
@@ -83,11 +86,17 @@ pub struct HistoryStep<'a> {
 ///
 /// `None` if the log has no message: then the kernel refused before its verifier saw the program.
 pub fn diagnose<'a>(code: &Code, log: &'a str) -> Option<Diagnosis<'a>> {
-    diagnose_of_kind(code, log, "")
+    diagnose_of_kind(code, log, "", &[])
 }
 
-/// Diagnoses the refusal of a program that is attached like this, or is of this type, as a text names it.
-pub(super) fn diagnose_of_kind<'a>(code: &Code, log: &'a str, kind: &str) -> Option<Diagnosis<'a>> {
+/// Diagnoses the refusal of a program that is attached like this, or is of this type, as a text names it, and
+/// that these source lines became.
+pub(super) fn diagnose_of_kind<'a>(
+    code: &Code,
+    log: &'a str,
+    kind: &str,
+    lines: &[SourceLine],
+) -> Option<Diagnosis<'a>> {
     let mut path = path(code, log);
     let (said, known) = said(&path);
     let first = *said.first()?;
@@ -102,6 +111,7 @@ pub(super) fn diagnose_of_kind<'a>(code: &Code, log: &'a str, kind: &str) -> Opt
     };
     let value = case.value(case.register);
     let (sentence, remedy) = case.explain(at, value, &history);
+    let remedy = case.in_c(at, &remedy, &history, lines);
     let report = path.report.map(|report| {
         let section = |name| report.section(name).unwrap_or_default();
         (section("Reason"), section("Suggestion"))
@@ -285,6 +295,9 @@ impl<'a> Case<'a, '_> {
     fn demand(&self, class: &str, sentence: &str) -> String {
         let demand = match (class, &self.known) {
             _ if self.foreign().is_some() => String::new(),
+            ("ctx-access", Some(known)) if known.field("size").is_some() => {
+                self.context_demand().unwrap_or_else(|| known.explanation())
+            }
             ("null-not-checked", _) if self.class_known() == "argument" => {
                 "the call does not accept NULL here".into()
             }

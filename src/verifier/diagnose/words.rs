@@ -23,6 +23,26 @@ pub(super) fn leave_above(before: u32, register: u8, last: i64) -> String {
     )
 }
 
+/// A bound that a change in words sets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Bound {
+    /// The instruction before which it is set.
+    pub before: u32,
+    pub register: u8,
+    pub last: i64,
+}
+
+impl Bound {
+    /// What [`at_most`] or [`leave_above`] says.
+    pub fn of(change: &str) -> Option<Bound> {
+        let rest = change.strip_prefix("insert before instruction ")?;
+        let (before, rest) = rest.split_once(':')?;
+        let (register, rest) = rest.split_once("`if r")?.1.split_once(" > ")?;
+        let (before, register) = (before.parse().ok()?, register.parse().ok()?);
+        Some(Bound { before, register, last: rest.split_once(" goto")?.0.parse().ok()? })
+    }
+}
+
 /// How to keep a register from being below `least`.
 pub(super) fn at_least(before: u32, register: u8, least: i64) -> String {
     format!(
@@ -192,6 +212,15 @@ mod tests {
             ("scalar(smin=9,smax=-9)", "any number"),
         ] {
             assert_eq!(said(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_bound_is_read_back_as_it_is_written() {
+        for last in [0, 7, 24] {
+            let bound = Bound { before: 9, register: 6, last };
+            assert_eq!(Bound::of(&at_most(9, 6, last)), Some(bound));
+            assert_eq!(Bound::of(&leave_above(9, 6, last)), Some(bound));
         }
     }
 

@@ -35,6 +35,10 @@ fn accessed(insn: Insn) -> Option<(Reg, i64, i64)> {
 impl<'a> Case<'a, '_> {
     /// A register of these that no instruction of the program names.
     fn unused_of(&self, mut registers: std::ops::Range<u8>) -> Option<u8> {
+        // What a log does not show may use any.
+        if self.code.is_rebuilt() {
+            return None;
+        }
         registers.find(|number| {
             let mut used = self.code.slots().iter();
             used.all(|slot| slot.dst != *number && slot.src != *number)

@@ -1,0 +1,233 @@
+//! What to change in a program that was written in C.
+
+use super::Case;
+use super::words::Bound;
+use crate::insn::{Alu, Callee, Insn, Operand};
+use crate::verifier::history::{self, History};
+use crate::verifier::source_line::SourceLine;
+
+impl<'a> Case<'a, '_> {
+    /// The change in C, with the one in instructions after it, if the program is of C and there is one.
+    pub(super) fn in_c(
+        &self,
+        at: Option<u32>,
+        remedy: &str,
+        history: &History<'a>,
+        lines: &[SourceLine],
+    ) -> String {
+        let found = at.and_then(|at| self.c_change(at, remedy, history, lines));
+        match found {
+            Some((line, change)) => {
+                format!("{}:{}: {change}; in instructions: {remedy}", line.file, line.line)
+            }
+            None => remedy.to_owned(),
+        }
+    }
+
+    fn c_change<'s>(
+        &self,
+        at: u32,
+        remedy: &str,
+        history: &History<'a>,
+        lines: &'s [SourceLine],
+    ) -> Option<(&'s SourceLine, String)> {
+        let line = |at: u32| {
+            let line = SourceLine::of(lines, at)?;
+            let (_, extension) = line.file.rsplit_once('.')?;
+            matches!(extension, "c" | "h" | "cc" | "cpp").then_some(line)
+        };
+        let leave = match self.kind {
+            "xdp" => "return XDP_PASS;",
+            "sched_cls" | "sched_act" => "return TC_ACT_OK;",
+            "cgroup_skb" => "return 1;",
+            _ => "return 0;",
+        };
+        match self.class() {
+            "null-not-checked" => {
+                let made = self.path.steps[history.origin()?.step].at;
+                let line = line(made)?;
+                let change = match assigned(&line.text) {
+                    Some(name) => format!("after it, `if (!{name}) {leave}`"),
+                    None => format!("compare the result with NULL: if it is NULL, `{leave}`"),
+                };
+                Some((line, change))
+            }
+            "packet-bounds" if !remedy.starts_with("move ") => {
+                if let Some(bound) = Bound::of(remedy) {
+                    return self.c_bound(bound, leave, line(bound.before)?);
+                }
+                let line = line(at)?;
+                let change = match pointer(&line.text) {
+                    Some(name) => {
+                        format!("before it, `if ((void *)({name} + 1) > data_end) {leave}`")
+                    }
+                    None => format!(
+                        "before it, compare the pointer plus what is read with data_end, as in \
+                         `if ((void *)(p + 1) > data_end) {leave}`"
+                    ),
+                };
+                Some((line, change))
+            }
+            "stack-uninit" => {
+                let line = line(at)?;
+                let what = addressed(&line.text)?;
+                let change = format!(
+                    "before it, set all bytes of {what}, padding too: `__builtin_memset(&{what}, 0, \
+                     sizeof({what}));`"
+                );
+                Some((line, change))
+            }
+            "object-bounds" | "range" | "stack-bounds" => {
+                let bound = Bound::of(remedy)?;
+                self.c_bound(bound, leave, line(bound.before)?)
+            }
+            "return-value" => {
+                let allowed = remedy.split_once("`r0 = ")?.1.split('`').next()?;
+                Some((line(at)?, format!("`return {allowed};`, or another number that is allowed")))
+            }
+            "uninit-register" if matches!(self.insn(Some(at))?, Insn::Exit) => {
+                Some((line(at)?, "end the function with a return of a number".into()))
+            }
+            _ => None,
+        }
+    }
+
+    /// How to bound a variable.
+    fn c_bound<'s>(
+        &self,
+        bound: Bound,
+        leave: &str,
+        line: &'s SourceLine,
+    ) -> Option<(&'s SourceLine, String)> {
+        let Bound { before, register, last } = bound;
+        let (name, last) = match self.helper(before) {
+            Some(helper) => (argument(&line.text, helper.name, register), last),
+            None => (index(&line.text), last >> self.shifted(before, register)),
+        };
+        let Some(name) = name else {
+            let change = format!(
+                "before it, compare the number that is added, as an unsigned one, with {}, and leave if it is \
+                 greater",
+                bound.last
+            );
+            return Some((line, change));
+        };
+        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let value = if is_name { name.to_owned() } else { format!("({name})") };
+        let compare = format!("`if ((__u64){value} > {last}) {leave}`");
+        let mask = is_name && last > 0 && (last as u64 + 1).is_power_of_two();
+        Some((
+            line,
+            match mask {
+                true => format!("before it, `{name} &= {last};`, or {compare}"),
+                false => format!("before it, {compare}"),
+            },
+        ))
+    }
+
+    /// By how many bits the number in a register was shifted to the left on its way to an instruction, as an
+    /// index is that becomes an offset.
+    fn shifted(&self, at: u32, register: u8) -> u32 {
+        let Some(index) = self.path.steps.iter().rposition(|step| step.at == at) else { return 0 };
+        let mut bits = 0i32;
+        for step in self.path.steps[..index].iter().rev().take(8) {
+            match self.code.insn(step.at) {
+                Some(Insn::Alu { op, dst, src: Operand::Imm(by), .. })
+                    if dst.number() == register =>
+                {
+                    match op {
+                        Alu::Lsh => bits += by.clamp(0, 63),
+                        Alu::Rsh | Alu::Arsh => bits -= by.clamp(0, 63),
+                        Alu::And => {}
+                        _ => break,
+                    }
+                }
+                Some(Insn::Call(Callee::Local { .. })) | None => break,
+                Some(insn) if history::writes(insn, register) => break,
+                _ => {}
+            }
+        }
+        u32::try_from(bits).ok().filter(|bits| *bits <= 16).unwrap_or(0)
+    }
+}
+
+/// A text if it is an expression that can be repeated: names, fields and operators, without calls.
+fn plain(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_->. +*&".contains(c);
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    (begins && text.len() <= 40 && text.chars().all(fits)).then_some(text)
+}
+
+/// The variable that a line gives a value to.
+fn assigned(line: &str) -> Option<&str> {
+    let (left, right) = line.split_once('=')?;
+    if right.starts_with('=') || left.ends_with(['!', '<', '>', '+', '-', '|', '&']) {
+        return None;
+    }
+    // A condition may have an assignment in it.
+    plain(left.rsplit([' ', '*', '(', '\t']).find(|word| !word.is_empty())?)
+}
+
+/// The pointer whose field a line reads.
+fn pointer(line: &str) -> Option<&str> {
+    let (before, _) = line.split_once("->")?;
+    let begin = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    plain(&before[begin.map_or(0, |at| at + 1)..])
+}
+
+/// The index that a line uses.
+fn index(line: &str) -> Option<&str> {
+    let (_, rest) = line.rsplit_once('[')?;
+    plain(rest.split_once(']')?.0)
+}
+
+/// The variable whose address a line passes: the second one of two, since maps come first.
+fn addressed(line: &str) -> Option<&str> {
+    let words = line.split(['(', ',', ')']);
+    let mut passed = words.filter_map(|word| word.trim().strip_prefix('&'));
+    let first = passed.next();
+    plain(passed.next().or(first)?)
+}
+
+/// An argument of a call in a line, counted from 1.
+fn argument<'s>(line: &'s str, callee: &str, number: u8) -> Option<&'s str> {
+    let (_, rest) = line.split_once(callee)?;
+    let rest = rest.trim_start().strip_prefix('(')?;
+    let (mut depth, mut from, mut count) = (0, 0, 1);
+    for (at, c) in rest.char_indices() {
+        match c {
+            ')' | ',' if depth == 0 && count == number => return plain(&rest[from..at]),
+            ')' if depth == 0 => return None,
+            ',' if depth == 0 => (count, from) = (count + 1, at + 1),
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_lines_of_c() {
+        assert_eq!(assigned("\tstruct value *v = bpf_map_lookup_elem(&m, &key);"), Some("v"));
+        assert_eq!(assigned("e = bpf_ringbuf_reserve(&rb, sizeof(*e), 0);"), Some("e"));
+        assert_eq!(assigned("if (a == b)"), None);
+        assert_eq!(assigned("bpf_map_lookup_elem(&m, &key);"), None);
+        assert_eq!(assigned("if (!(v = bpf_map_lookup_elem(&m, &key)))"), Some("v"));
+        assert_eq!(pointer("if (tcp->dest == 80)"), Some("tcp"));
+        assert_eq!(pointer("x = data[3];"), None);
+        assert_eq!(index("v->slots[i] += 1;"), Some("i"));
+        assert_eq!(index("v->slots[i + 1] += 1;"), Some("i + 1"));
+        assert_eq!(index("v->slots[f(i)] += 1;"), None);
+        assert_eq!(addressed("v = bpf_map_lookup_elem(&m, &key);"), Some("key"));
+        let call = "bpf_probe_read_kernel(e->name, n, (void *)f(p, q));";
+        assert_eq!(argument(call, "bpf_probe_read_kernel", 2), Some("n"));
+        assert_eq!(argument(call, "bpf_probe_read_kernel", 3), None);
+        assert_eq!(argument(call, "bpf_probe_read_kernel", 4), None);
+    }
+}
