@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rawbpf::btf::Btf;
+use rawbpf::btf::{Btf, Resolved};
 use rawbpf::elf::{File, Linker, Notes, Object};
 use rawbpf_fuzz::look;
 
@@ -26,6 +26,6 @@ fuzz_target!(|bytes: &[u8]| {
             look((object.reference(function, slot), notes.line(function, slot)));
         }
         look(linker.reached(index));
-        look(linker.link(index, &mut |_| Ok(Some(8))));
+        look(linker.link(index, &mut |_| Ok(Resolved { value: Some(8), sizes: (4, 8), resizable: true })));
     }
 });

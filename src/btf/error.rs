@@ -77,6 +77,9 @@ pub enum BtfError {
     /// A CO-RE relocation of a kind that is not resolved here.
     #[error("CO-RE relocations <{0}> are not supported")]
     Relocation(String),
+    /// Several types of the kernel are what a CO-RE relocation means, and give different answers.
+    #[error("the kernel has several such types, which differ: <{0}> is ambiguous")]
+    Ambiguous(String),
     /// A path goes through a member that is not a struct or union, or begins at a type that isn't.
     #[error("{0} is not a struct or union: it has no members")]
     NoMembers(String),

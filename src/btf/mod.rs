@@ -18,6 +18,7 @@
 //! # Ok::<(), rawbpf::btf::BtfError>(())
 //! ```
 
+mod compatible;
 mod error;
 mod ext;
 mod field;
@@ -44,6 +45,7 @@ pub use loadable::{Layout, for_older_kernels};
 pub use object::{ObjectBtf, ObjectMap, ObjectSection};
 pub use read::Btf;
 pub use record::{Member, Type};
+pub use resolve::Resolved;
 pub use signature::{Number, Parameter, Signature};
 pub use text::Characters;
 pub use trace::TraceArgs;

@@ -252,9 +252,30 @@ impl<'a> Btf<'a> {
         Ok(id)
     }
 
+    /// Calls `found` with the id and kind of each type whose name is at one of these offsets.
+    pub(super) fn for_each_named(
+        &mut self,
+        offsets: &[u32],
+        mut found: impl FnMut(u32, TypeKind),
+    ) -> Result<(), BtfError> {
+        let (mut position, mut id) = (0, self.first_id);
+        while position < self.types.len() {
+            let (name, next) = match self.order {
+                Order::Little => self.step::<true>(position)?,
+                Order::Big => self.step::<false>(position)?,
+            };
+            if offsets.contains(&name) {
+                found(id, self.record(position)?.kind());
+            }
+            (position, id) = (next, id + 1);
+            self.leave_milestone(id, position);
+        }
+        Ok(())
+    }
+
     /// The offsets of this name in the string sections: the base may have it too. An empty name is not found,
     /// since it is that of anonymous types.
-    fn name_offsets(&self, name: &str) -> impl Iterator<Item = u32> + use<> {
+    pub(super) fn name_offsets(&self, name: &str) -> impl Iterator<Item = u32> + use<> {
         let Strings { base, own } = self.strings;
         let needle = [b"\0", name.as_bytes(), b"\0"].concat();
         let named = !name.is_empty() && !name.contains('\0');

@@ -190,6 +190,16 @@ impl<'a> Type<'a> {
         self.strings.get(self.word(0))
     }
 
+    /// The type's name, if it is as short as true names are, else the empty one.
+    pub(super) fn short_name(&self) -> &'a str {
+        self.strings.short(self.word(0))
+    }
+
+    /// Where the bits of an integer begin, as of a bitfield before kernel 5.0.
+    pub(super) fn bits_before(&self) -> u32 {
+        if self.kind == TypeKind::Int { self.word(HEADER) >> 16 & 0xff } else { 0 }
+    }
+
     /// Compares the type's name with `name`, as strcmp does.
     pub(super) fn compare_name(&self, name: &[u8]) -> Ordering {
         self.strings.compare(self.word(0), name)

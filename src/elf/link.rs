@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::sync::Arc;
 
 use super::{Notes, Object, ObjectFunction, Reference, clean};
-use crate::btf::{Relocation, identifier};
+use crate::btf::{Relocation, Resolved, identifier};
 use crate::insn::instruction::{Callee, Imm64};
 use crate::insn::{DecodeError, Insn, ObjectLine, ObjectTypes, Program, Slot, instructions};
 
@@ -15,8 +15,8 @@ const INSTRUCTIONS: usize = 1_000_000;
 
 /// A call of a helper that no kernel has, as libbpf marks what must not be reached.
 const MISSING: i32 = 0x0bad_2310;
-/// The same in the verifier's words.
-pub const MISSING_CALL: &str = "unknown#195896080";
+/// The verifier's words for it, where it is reached.
+pub const MISSING_CALL: &str = "invalid func unknown#195896080";
 
 /// Why a program cannot be made of an object's functions.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -41,9 +41,8 @@ pub enum LinkError {
     TooLong,
 }
 
-/// What a CO-RE relocation asks for: a number, `None` where the kernel has no such thing and the
-/// instruction must not be reached, or why it cannot be told.
-pub type Relocated = Result<Option<u64>, String>;
+/// What a CO-RE relocation asks for, or why it cannot be told.
+pub type Relocated = Result<Resolved, String>;
 
 /// Puts programs together.
 pub struct Linker<'o, 'a> {
@@ -222,11 +221,13 @@ impl<'o, 'a> Linker<'o, 'a> {
         for at in 0..bytes.len() / 8 {
             let Some(relocation) = self.notes.relocation(function, at) else { continue };
             let wrong = |why: String| LinkError::Relocation(identifier(function.name), at, why);
-            let value = relocate(relocation).map_err(wrong)?;
+            let Resolved { value, sizes: (ours, theirs), resizable } =
+                relocate(relocation).map_err(wrong)?;
             let slots = bytes.as_chunks_mut::<8>().0;
             let mut slot = Slot::from_bytes(slots[at], endian);
             let is_wide = slot.code == 0x18;
-            match (value, slot.code & 7) {
+            let is_access = matches!(slot.code & 7, 1..=3);
+            match (value.filter(|_| resizable || !is_access), slot.code & 7) {
                 (Some(value), 0) if is_wide && at + 1 < slots.len() => {
                     slot.imm = value as i32;
                     let high = (value >> 32) as i32;
@@ -238,6 +239,13 @@ impl<'o, 'a> Linker<'o, 'a> {
                     slot.off = offset.map_err(|_| {
                         wrong(format!("the offset {value} does not fit the instruction"))
                     })?;
+                    if ours != theirs {
+                        slot.code = resized(slot.code, ours, theirs).ok_or_else(|| {
+                            wrong(format!(
+                                "the field has {theirs} bytes in this kernel, not {ours}"
+                            ))
+                        })?;
+                    }
                 }
                 (Some(value), 4 | 7) => slot.imm = value as i32,
                 (Some(_), _) => return Err(wrong("it has no place for a number".into())),
@@ -252,6 +260,15 @@ impl<'o, 'a> Linker<'o, 'a> {
         }
         Ok(bytes)
     }
+}
+
+/// The load or store of a size as one of another size; `None` if it has another, or there is none of that.
+fn resized(code: u8, from: u32, to: u32) -> Option<u8> {
+    // BPF_W, BPF_H, BPF_B, BPF_DW.
+    const SIZES: [u32; 4] = [4, 2, 1, 8];
+    let size = SIZES.iter().position(|size| *size == to)? as u8;
+    let now = SIZES[usize::from(code >> 3 & 3)];
+    (now == from).then_some(code & !0x18 | size << 3)
 }
 
 /// A program that is being linked.

@@ -7,6 +7,7 @@ use super::{file, refusal};
 use crate::btf::{Btf, BtfError, Signature, TypeKind};
 use crate::elf::File;
 use crate::error::Error;
+use crate::order::PutInOrder;
 use crate::sys::file::{FileBytes, kernel_btf};
 use crate::sys::{self, Errno, kallsyms};
 
@@ -128,6 +129,16 @@ impl KernelTypes {
         };
         let failed = |error| Error::failed(format!("{}/{name}: {error}", sys::file::BTF));
         Btf::parse_split(bytes, base).map(Some).map_err(failed)
+    }
+
+    /// The modules whose types the running kernel has; none if the types are of a file.
+    pub fn modules(&self) -> Vec<String> {
+        let all = std::fs::read_dir(sys::file::BTF).into_iter().flatten().flatten();
+        let names = all.filter_map(|entry| entry.file_name().into_string().ok());
+        let is_module = |name: &String| name != "vmlinux" && !self.are_from_file();
+        let mut names: Vec<_> = names.filter(is_module).collect();
+        names.order();
+        names
     }
 
     /// The types of a function, which may be named with its module: `null_blk:null_queue_rq`. The kernel's own

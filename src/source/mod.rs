@@ -24,6 +24,7 @@ pub mod hex;
 pub mod kind;
 mod maps;
 pub mod object;
+mod relocate;
 pub mod text;
 pub mod write;
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::collection::{Collection, LoadOptions, ProgramKind, ProgramSpec};
 use super::maps;
+use super::relocate::Relocator;
 use crate::btf::{Btf, identifier};
-use crate::elf::{ElfError, Linker, Notes, Object, ObjectFunction, clean};
+use crate::elf::{ElfError, LinkError, Linker, Notes, Object, ObjectFunction, clean};
 use crate::error::Error;
 use crate::host::{KernelTypes, Section};
 use crate::insn::Endian;
@@ -52,8 +53,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     let sections = object.variables().map(|(section, ..)| section);
     let names = defined.iter().map(|map| map.definition.name).chain(sections);
     let mut linker = Linker::new(&object, &notes, &functions, names).with_btf(own);
-    let mut kernel = None;
-    let mut missing = vec![];
+    let mut kernel = Relocator::new(types);
     let (mut programs, mut left_out, mut free) = (vec![], vec![], None::<String>);
     for (index, function) in functions.iter().enumerate().filter(|(_, it)| !is_called(it)) {
         let name = identifier(function.name);
@@ -64,34 +64,13 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
                 format!("libbpf 1.0 and later do not know the section {section:?}")
             });
         }
-        let mut broken = None;
-        let linked = linker.link(index, &mut |relocation| {
-            if kernel.is_none() {
-                kernel = types.btf().unwrap_or_else(|error| {
-                    broken = Some(error);
-                    None
-                });
-            }
-            let (Some(object), Some(kernel)) = (&mut btf, &mut kernel) else {
-                return Err(
-                    "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF); --btf FILE takes another's"
-                        .into(),
-                );
-            };
-            let value = object.resolve(relocation, kernel);
-            let asked = clean(object.describe(relocation).unwrap_or_default().as_bytes());
-            match value {
-                Ok(None) => {
-                    missing.push(asked);
-                    Ok(None)
-                }
-                Ok(value) => Ok(value),
-                Err(error) => Err(format!("{asked}: {error}")),
-            }
-        });
+        let linked = linker.link(index, &mut |it| kernel.relocate(btf.as_mut(), it));
         let place = place.to_owned();
         let options = LoadOptions::default();
-        match linked.map_err(|error| broken.unwrap_or(Error::failed(error.to_string()))) {
+        let failed = |error: LinkError| {
+            kernel.broken.take().unwrap_or(Error::failed(error.to_string()))
+        };
+        match linked.map_err(failed) {
             Ok(program) => programs.push(ProgramSpec { name, kind, place, options, program }),
             Err(error) => left_out.push((name, error)),
         }
@@ -105,6 +84,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     maps::refer(&mut maps, &defined, &programs);
     let mut notes = maps::notes(&defined);
     notes.extend(free);
+    let missing = kernel.missing;
     Ok(Collection { license, programs, maps, missing, notes, left_out })
 }
 
