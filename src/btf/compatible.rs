@@ -1,7 +1,6 @@
 //! Whether a type of an object means a type of the kernel: by libbpf's rules, which do not ask for the same
 //! layout.
 
-use super::resolve::essential;
 use super::{Btf, BtfError, Type, TypeKind};
 
 /// The types of an object and those of a kernel.
@@ -240,5 +239,15 @@ impl<'x, 'l, 'k> Pair<'x, 'l, 'k> {
             }
         }
         Ok(true)
+    }
+}
+
+/// A name without the part that follows three underscores, by which objects tell variants apart.
+pub(super) fn essential(name: &str) -> &str {
+    let bytes = name.as_bytes();
+    let is_separator = |at: &[u8]| matches!(at, [first, b'_', b'_', b'_', last] if *first != b'_' && *last != b'_');
+    match bytes.windows(5).rposition(is_separator) {
+        Some(at) => name.get(..=at).unwrap_or(name),
+        None => name,
     }
 }

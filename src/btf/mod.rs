@@ -21,6 +21,7 @@
 mod compatible;
 mod error;
 mod ext;
+mod externs;
 mod field;
 mod kind;
 mod loadable;
@@ -39,6 +40,7 @@ mod write;
 
 pub use error::BtfError;
 pub use ext::{Ext, ExtLine, ExtRecord, Relocation};
+pub use externs::{ConfigType, ObjectExtern};
 pub use field::{BitPlacement, FieldInfo, Placement};
 pub use kind::TypeKind;
 pub use loadable::{Layout, for_older_kernels};

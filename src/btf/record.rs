@@ -195,6 +195,11 @@ impl<'a> Type<'a> {
         self.strings.short(self.word(0))
     }
 
+    /// Whether it is a `bool`.
+    pub(super) fn is_bool(&self) -> bool {
+        self.kind == TypeKind::Int && self.word(HEADER) >> 24 & 4 != 0
+    }
+
     /// Where the bits of an integer begin, as of a bitfield before kernel 5.0.
     pub(super) fn bits_before(&self) -> u32 {
         if self.kind == TypeKind::Int { self.word(HEADER) >> 16 & 0xff } else { 0 }

@@ -1,6 +1,6 @@
 //! Resolves an object's CO-RE relocations with the types of a kernel, by the rules of libbpf.
 
-use super::compatible::Pair;
+use super::compatible::{Pair, essential};
 use super::relocation::{KINDS, STEPS, steps};
 use super::{Btf, BtfError, Relocation, TypeKind};
 use crate::order::PutInOrder;
@@ -372,15 +372,5 @@ impl<'a> Btf<'a> {
             }
         }
         Ok(None)
-    }
-}
-
-/// A name without the part that follows three underscores, by which objects tell variants apart.
-pub(super) fn essential(name: &str) -> &str {
-    let bytes = name.as_bytes();
-    let is_separator = |at: &[u8]| matches!(at, [first, b'_', b'_', b'_', last] if *first != b'_' && *last != b'_');
-    match bytes.windows(5).rposition(is_separator) {
-        Some(at) => name.get(..=at).unwrap_or(name),
-        None => name,
     }
 }

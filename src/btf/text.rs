@@ -50,7 +50,10 @@ impl<'a> Btf<'a> {
     }
 
     /// Whether a type is `void`, perhaps a constant one.
-    pub(super) fn is_void(&mut self, mut type_id: u32) -> Result<bool, BtfError> {
+    ///
+    /// # Errors
+    /// A record is malformed.
+    pub fn is_void(&mut self, mut type_id: u32) -> Result<bool, BtfError> {
         for _ in 0..super::field::DEPTH {
             if type_id == 0 {
                 return Ok(true);

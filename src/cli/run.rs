@@ -72,8 +72,8 @@ as socket_filter, xdp or sched_cls, is run once by BPF_PROG_TEST_RUN, and so is 
 with --ctx. Array elements that are 0 are not shown; the values of all CPUs are added up.
 
 In an object, each program's kind comes from its section's name, as in libbpf, or from --type. Variables become \
-arrays, and CO-RE relocations are resolved with the kernel's types. Kernel functions and variables \
-(__ksym) are not linked.";
+arrays, CO-RE relocations are resolved with the kernel's types, and functions and variables of the \
+kernel and its modules (__ksym) and its configuration (__kconfig) are linked.";
 
 fn bytes(text: &str) -> Result<HexBytes, String> {
     let digits = text.strip_prefix("0x").unwrap_or(text);

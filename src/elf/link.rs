@@ -10,6 +10,9 @@ use crate::btf::{Relocation, Resolved, identifier};
 use crate::insn::instruction::{Callee, Imm64};
 use crate::insn::{DecodeError, Insn, ObjectLine, ObjectTypes, Program, Slot, instructions};
 
+/// The section of the kernel's configuration.
+pub const CONFIG: &str = ".kconfig";
+
 /// In all programs of an object together: the kernel takes no more of one.
 const INSTRUCTIONS: usize = 1_000_000;
 
@@ -25,11 +28,9 @@ pub enum LinkError {
     /// Bytes that are no instruction.
     #[error("{0}: {1}")]
     Instruction(String, DecodeError),
-    /// Something that only the kernel has.
-    #[error(
-        "{0}: it refers to the kernel's {1}, and kernel functions and variables are not linked"
-    )]
-    Extern(String, String),
+    /// Something that only a kernel has, and why it is not known here.
+    #[error("{0}: it refers to {1}, which the object does not define: {2}")]
+    Extern(String, String, String),
     /// A function or map that the object does not have.
     #[error("{0}: the instruction at {1} refers to nothing in the object")]
     Nothing(String, usize),
@@ -44,6 +45,31 @@ pub enum LinkError {
 /// What a CO-RE relocation asks for, or why it cannot be told.
 pub type Relocated = Result<Resolved, String>;
 
+/// What there is for a name that an object does not define.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Extern {
+    /// A variable of the kernel's configuration: the offset in their section, which is the last map.
+    Config(u32),
+    /// A symbol of the kernel, by its address.
+    Address(u64),
+    /// A function or variable of the kernel by its BTF id.
+    Typed {
+        /// The id.
+        id: u32,
+        /// 0 for the kernel itself, else a module by its place among those of the program, from 1.
+        module: u16,
+        /// Whether it is a function.
+        is_function: bool,
+    },
+    /// Nothing, which the object allows.
+    Missing,
+    /// Nothing, and why.
+    Unknown(String),
+}
+
+/// A call of a helper that no kernel has, where a function is missing that may be missing.
+const MISSING_FUNCTION: i32 = 2_002_000_000;
+
 /// Puts programs together.
 pub struct Linker<'o, 'a> {
     object: &'o Object<'a>,
@@ -55,6 +81,8 @@ pub struct Linker<'o, 'a> {
     license: Option<CString>,
     /// The object's BTF, as the kernel accepts it.
     btf: Option<Arc<[u8]>>,
+    externs: HashMap<&'a str, Extern>,
+    modules: Vec<String>,
     left: usize,
 }
 
@@ -77,6 +105,8 @@ impl<'o, 'a> Linker<'o, 'a> {
             maps: maps.enumerate().map(|(index, name)| (name, index)).collect(),
             license,
             btf: None,
+            externs: HashMap::new(),
+            modules: vec![],
             left: INSTRUCTIONS,
         }
     }
@@ -84,6 +114,11 @@ impl<'o, 'a> Linker<'o, 'a> {
     /// Gives the programs this BTF, which has the ids and strings of the object's.
     pub fn with_btf(self, btf: Option<Arc<[u8]>>) -> Self {
         Linker { btf, ..self }
+    }
+
+    /// Links what the object does not define to these, of the kernel and of modules.
+    pub fn with_externs(self, externs: HashMap<&'a str, Extern>, modules: Vec<String>) -> Self {
+        Linker { externs, modules, ..self }
     }
 
     /// The functions that a function calls or refers to by address, each once, itself first.
@@ -141,7 +176,8 @@ impl<'o, 'a> Linker<'o, 'a> {
         let types = self.btf.clone().filter(|_| functions.first().is_some_and(|[at, _]| *at == 0));
         let types = types.map(|btf| Box::new(ObjectTypes { btf, functions, lines: raw_lines }));
         let (lines, license) = (Arc::from(lines), self.license.clone());
-        Ok(Program::linked(insns, lines, written, labels, license, types))
+        let program = Program::linked(insns, lines, written, labels, license, types);
+        Ok(program.with_modules(self.modules.clone()))
     }
 
     /// Adds a function's instructions.
@@ -174,8 +210,14 @@ impl<'o, 'a> Linker<'o, 'a> {
             };
             let insn = match (insn, reference) {
                 (insn, None) => insn,
-                (_, Some(Reference::Extern(extern_))) => {
-                    return Err(LinkError::Extern(name(), identifier(extern_)));
+                (insn, Some(Reference::Extern(extern_))) => {
+                    self.linked_extern(insn, extern_).ok_or_else(|| {
+                        let why = match self.externs.get(extern_) {
+                            Some(Extern::Unknown(why)) => why,
+                            _ => "it has no types that say what it is",
+                        };
+                        LinkError::Extern(name(), identifier(extern_), why.to_owned())
+                    })?
                 }
                 (Insn::Call(_), Some(Reference::Function(callee))) => {
                     Insn::Call(Callee::Local { offset: distance(callee)? })
@@ -208,6 +250,33 @@ impl<'o, 'a> Linker<'o, 'a> {
             linked.written.push(linked.lines.len() as u32 - 1);
         }
         Ok(())
+    }
+
+    /// An instruction that refers to what the object does not define; `None` if there is nothing to refer to.
+    fn linked_extern(&self, insn: Insn, name: &str) -> Option<Insn> {
+        let found = self.externs.get(name)?;
+        Some(match (insn, found) {
+            (Insn::Call(_), Extern::Typed { id, module, is_function: true }) => {
+                Insn::Call(Callee::Kfunc { id: *id as i32, fd_index: *module as i16 })
+            }
+            (Insn::Call(_), Extern::Missing) => Insn::Call(Callee::Helper(MISSING_FUNCTION)),
+            (Insn::LoadImm64 { dst, .. }, found) => {
+                let value = match *found {
+                    Extern::Config(offset) => {
+                        let index = *self.maps.get(CONFIG)? as i32;
+                        Imm64::MapIndexValue { index, offset }
+                    }
+                    Extern::Address(address) => Imm64::Value(address),
+                    Extern::Typed { id, module, .. } => {
+                        Imm64::BtfId { id: id as i32, module_fd: module.into() }
+                    }
+                    Extern::Missing => Imm64::Value(0),
+                    Extern::Unknown(_) => return None,
+                };
+                Insn::LoadImm64 { dst, value }
+            }
+            _ => return None,
+        })
     }
 
     /// A function's bytes with this kernel's numbers in them.

@@ -1,5 +1,7 @@
 //! Reads a BPF object: its sections, functions, and the references of its instructions.
 
+use std::collections::HashSet;
+
 use goblin::elf::header;
 use goblin::elf::reloc::RelocSection;
 use goblin::elf::section_header::{SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS, SHT_REL, SHT_SYMTAB};
@@ -184,6 +186,11 @@ impl<'a> Object<'a> {
             variables: variables.map(|it| (it.name, it.value as u32)).collect(),
             hidden: hidden.map(|symbol| symbol.name).collect(),
         }
+    }
+
+    /// The names that may be missing.
+    pub fn weak_symbols(&self) -> HashSet<&'a str> {
+        self.symbols.iter().filter(|symbol| symbol.weak).map(|symbol| symbol.name).collect()
     }
 
     /// The functions in their order. Every instruction is in one of them: those before the first function,

@@ -4,6 +4,7 @@
 mod call_frame;
 mod cgroups;
 pub mod clock;
+pub mod config;
 mod disk;
 mod disks;
 mod expression;

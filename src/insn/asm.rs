@@ -532,6 +532,7 @@ impl Asm {
                     notes: vec![],
                     license: None,
                     types: None,
+                    modules: vec![],
                 })
             }
         }

@@ -114,6 +114,8 @@ pub struct Program {
     pub(super) license: Option<CString>,
     /// Of an object's program.
     pub(super) types: Option<Box<ObjectTypes>>,
+    /// The kernel's modules that instructions refer to by their place here, from 1.
+    pub(super) modules: Vec<String>,
 }
 
 /// An object's BTF, and what a program's instructions have to do with it.
@@ -144,7 +146,7 @@ impl Program {
         assert_eq!(insns.len(), written.len(), "a line for each instruction");
         let notes = labels.into_iter().map(|(at, name)| (at, Note::Label(name))).collect();
         let written = Written::Object(lines, written);
-        Program { insns, written, unresolved: vec![], notes, license, types }
+        Program { insns, written, unresolved: vec![], notes, license, types, modules: vec![] }
     }
 
     /// The instructions.
@@ -190,6 +192,16 @@ impl Program {
     /// text has some, and one of an object the names of its functions.
     pub fn notes(&self) -> &[(usize, Note)] {
         &self.notes
+    }
+
+    /// The program, whose instructions refer to these modules of the kernel by their place, from 1.
+    pub fn with_modules(self, modules: Vec<String>) -> Program {
+        Program { modules, ..self }
+    }
+
+    /// The modules of the kernel that instructions refer to by their place, from 1.
+    pub fn modules(&self) -> &[String] {
+        &self.modules
     }
 
     /// The types of an object's program.

@@ -143,9 +143,14 @@ fn load_prepared<T>(
     load_with: &mut dyn FnMut(&Load) -> Result<T, LoadError>,
 ) -> Result<T, Error> {
     let fds: Vec<_> = maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
+    let modules = types::of_modules(program.modules())?;
     let insns = program.with_map_fds(&fds);
     let insns =
         insns.ok_or_else(|| Error::failed("the program refers to a map it does not have"))?;
+    let module_fds: Vec<_> = modules.iter().map(AsFd::as_fd).collect();
+    let insns = types::with_module_fds(insns, &module_fds);
+    // The first is the kernel's own, which needs none.
+    let fd_array: Vec<_> = module_fds.iter().take(1).chain(&module_fds).copied().collect();
     let (types, loaded) = match types::of_object(program, maps) {
         Some((types, loaded)) => (types, Some(loaded)),
         None => (program_btf(name, program), None),
@@ -159,6 +164,7 @@ fn load_prepared<T>(
             line_info: &types.line_info,
         }),
         types: loaded.as_deref(),
+        fd_array: &fd_array,
         license: program.license().unwrap_or(sys::prog::LICENSE),
         ..load
     });

@@ -1,14 +1,15 @@
 //! What maps and programs have in common: the types of their object, which the kernel must have once, and
 //! the elements of maps that refer to others.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
 use crate::btf::{ProgramBtf, for_older_kernels};
 use crate::error::Error;
 use crate::host::refusal;
+use crate::insn::instruction::{Imm64, Insn};
 use crate::insn::{ObjectTypes, Program};
-use crate::sys::{LoadedBtf, Map, MapSpec, MapType, Prog, SysError};
+use crate::sys::{LoadedBtf, Map, MapSpec, MapType, Prog, SysError, object};
 
 /// Makes a map after others, which may be of the same object.
 pub fn create(spec: &MapSpec, made: &[Map]) -> Result<Map, SysError> {
@@ -48,6 +49,35 @@ fn put(map: &Map, all: &[BorrowedFd<'_>]) -> Result<(), Error> {
         map.update_fd(&key.to_ne_bytes(), *fd).map_err(failed)?;
     }
     Ok(())
+}
+
+/// The BTF of modules, as descriptors.
+///
+/// # Errors
+/// The kernel does not hand out one, and why.
+pub fn of_modules(names: &[String]) -> Result<Vec<LoadedBtf>, Error> {
+    let load = |name: &String| {
+        let what = format!("the types of the module {name}, whose functions it calls");
+        match object::btf_of_module(name) {
+            Ok(Some(btf)) => Ok(btf),
+            Ok(None) => Err(Error::lacking(format!("{what}, are gone: was it unloaded?"))),
+            Err(error) => Err(Error::lacking(format!("{what}, cannot be opened: {error}"))
+                .hint("that needs CAP_SYS_ADMIN: run with sudo")),
+        }
+    };
+    names.iter().map(load).collect()
+}
+
+/// The instructions with the descriptors of modules in place of their places, from 1.
+pub fn with_module_fds(insns: Vec<Insn>, modules: &[BorrowedFd<'_>]) -> Vec<Insn> {
+    let placed = |insn| match insn {
+        Insn::LoadImm64 { dst, value: Imm64::BtfId { id, module_fd } } if module_fd > 0 => {
+            let fd = modules.get(module_fd as usize - 1).map_or(module_fd, |fd| fd.as_raw_fd());
+            Insn::LoadImm64 { dst, value: Imm64::BtfId { id, module_fd: fd } }
+        }
+        insn => insn,
+    };
+    insns.into_iter().map(placed).collect()
 }
 
 /// The types of an object's program with these maps; `None` if it has none that the kernel accepts.

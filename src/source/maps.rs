@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::collection::ProgramSpec;
 use crate::btf::{Btf, TypeKind, identifier};
-use crate::elf::{DefinedMap, Object, clean};
+use crate::elf::{CONFIG, DefinedMap, Object, clean};
 use crate::error::Error;
 use crate::sys::{MapSpec, MapType, MapTypes, cpu, ring};
 
@@ -151,6 +151,18 @@ fn of_definition(
     Ok(spec)
 }
 
+/// The map of the kernel's configuration, if the object asks for any of it.
+pub fn of_config(
+    content: &[u8],
+    btf: Option<&mut Btf<'_>>,
+    own: Option<&Arc<[u8]>>,
+) -> Option<MapSpec> {
+    let id = btf.and_then(|btf| btf.find_id(TypeKind::Datasec, CONFIG).ok()?);
+    let section = (CONFIG, content.len() as u64, content);
+    let map = variables(section, own.zip(id.map(|id| (id, true))));
+    (!content.is_empty()).then_some(map)
+}
+
 /// Whether the kernel accepts no types for the keys and values of a type of map.
 fn is_untyped(map_type: MapType) -> bool {
     use MapType::*;
@@ -183,7 +195,7 @@ fn variables(
     types: Option<(&Arc<[u8]>, Described)>,
 ) -> MapSpec {
     let size = u32::try_from(size).unwrap_or(u32::MAX);
-    let frozen = section == ".rodata" || section.starts_with(".rodata.");
+    let frozen = matches!(section, ".rodata" | CONFIG) || section.starts_with(".rodata.");
     // As libbpf has it, user space maps a section if other objects may see one of its variables.
     let mapped = types.is_some_and(|(_, (_, global))| global);
     let flags = [(frozen, MapSpec::READ_ONLY), (mapped, MapSpec::MMAPABLE)];

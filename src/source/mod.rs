@@ -20,6 +20,7 @@
 //! ```
 
 mod collection;
+mod externs;
 pub mod hex;
 pub mod kind;
 mod maps;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::collection::{Collection, LoadOptions, ProgramKind, ProgramSpec};
-use super::maps;
 use super::relocate::Relocator;
+use super::{externs, maps};
 use crate::btf::{Btf, identifier};
-use crate::elf::{ElfError, LinkError, Linker, Notes, Object, ObjectFunction, clean};
+use crate::elf::{CONFIG, ElfError, LinkError, Linker, Notes, Object, ObjectFunction, clean};
 use crate::error::Error;
 use crate::host::{KernelTypes, Section};
 use crate::insn::Endian;
@@ -44,16 +44,25 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
             .hint("clang --target=bpf takes that of the host it runs on"));
     }
     let mut btf = object.section(".BTF").and_then(|bytes| Btf::parse(bytes).ok());
-    let own = btf.as_ref().and_then(|btf| btf.loadable(&object.layout()).ok());
+    let mut kernel = Relocator::new(types);
+    // Ids must be the running kernel's, even if a file provides the offsets.
+    let running = types.are_from_file().then(KernelTypes::running);
+    let mut running = running.as_ref().map(Relocator::new);
+    let externs = externs::of(&object, btf.as_mut(), running.as_mut().unwrap_or(&mut kernel));
+    let mut layout = object.layout();
+    layout.variables.extend(externs.places.iter().copied());
+    layout.sections.insert(CONFIG, externs.config.len() as u32);
+    let own = btf.as_ref().and_then(|btf| btf.loadable(&layout).ok());
     let own: Option<Arc<[u8]>> = own.map(Arc::from);
     let defined = object.maps(btf.as_mut()).map_err(wrong)?;
     let mut maps = maps::of(&object, &defined, btf.as_mut(), own.as_ref())?;
+    maps.extend(maps::of_config(&externs.config, btf.as_mut(), own.as_ref()));
     let notes = Notes::new(&object, btf.as_ref());
     let functions = object.functions();
     let sections = object.variables().map(|(section, ..)| section);
-    let names = defined.iter().map(|map| map.definition.name).chain(sections);
+    let names = defined.iter().map(|map| map.definition.name).chain(sections).chain([CONFIG]);
     let mut linker = Linker::new(&object, &notes, &functions, names).with_btf(own);
-    let mut kernel = Relocator::new(types);
+    linker = linker.with_externs(externs.by_name, externs.modules);
     let (mut programs, mut left_out, mut free) = (vec![], vec![], None::<String>);
     for (index, function) in functions.iter().enumerate().filter(|(_, it)| !is_called(it)) {
         let name = identifier(function.name);
@@ -68,7 +77,10 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
         let place = place.to_owned();
         let options = LoadOptions::default();
         let failed = |error: LinkError| {
-            kernel.broken.take().unwrap_or(Error::failed(error.to_string()))
+            let lacks = matches!(error, LinkError::Extern(..));
+            let what = error.to_string();
+            let error = if lacks { Error::lacking(what) } else { Error::failed(what) };
+            kernel.broken.take().unwrap_or(error)
         };
         match linked.map_err(failed) {
             Ok(program) => programs.push(ProgramSpec { name, kind, place, options, program }),

@@ -15,6 +15,8 @@ pub struct Relocator<'t> {
     types: &'t KernelTypes,
     /// The kernel's own types, then those of the modules that were needed.
     all: Vec<Btf<'t>>,
+    /// The modules of `all`, in their order.
+    pub modules: Vec<String>,
     /// By type of the object: which types it may mean, and whose they are.
     candidates: HashMap<u32, (usize, Vec<u32>)>,
     /// What the kernel does not have, in words.
@@ -27,7 +29,7 @@ impl<'t> Relocator<'t> {
     /// For these types of a kernel, which are read when the first question is asked.
     pub fn new(types: &'t KernelTypes) -> Relocator<'t> {
         let candidates = HashMap::new();
-        Relocator { types, all: vec![], candidates, missing: vec![], broken: None }
+        Relocator { types, all: vec![], candidates, modules: vec![], missing: vec![], broken: None }
     }
 
     /// Answers a relocation of an object with these types.
@@ -36,17 +38,8 @@ impl<'t> Relocator<'t> {
         object: Option<&mut Btf<'_>>,
         relocation: &Relocation<'_>,
     ) -> Relocated {
-        if self.all.is_empty() {
-            match self.types.btf() {
-                Ok(kernel) => self.all.extend(kernel),
-                Err(error) => self.broken = Some(error),
-            }
-        }
-        let Some(object) = object.filter(|_| !self.all.is_empty()) else {
-            return Err(
-                "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF); --btf FILE takes another's".into(),
-            );
-        };
+        self.read_kernel()?;
+        let Some(object) = object else { return Err("the object has no BTF".into()) };
         let resolved = self.resolve(object, relocation);
         let asked = clean(object.describe(relocation).unwrap_or_default().as_bytes());
         match resolved {
@@ -58,6 +51,51 @@ impl<'t> Relocator<'t> {
             }
             Err(error) => Err(format!("{asked}: {error}")),
         }
+    }
+
+    fn read_kernel(&mut self) -> Result<(), String> {
+        if self.all.is_empty() {
+            match self.types.btf() {
+                Ok(kernel) => self.all.extend(kernel),
+                Err(error) => self.broken = Some(error),
+            }
+        }
+        match self.all.is_empty() {
+            true => {
+                Err("this kernel has no BTF (CONFIG_DEBUG_INFO_BTF); --btf FILE takes another's"
+                    .into())
+            }
+            false => Ok(()),
+        }
+    }
+
+    fn read_modules(&mut self) {
+        if self.all.len() == 1 {
+            for module in self.types.modules() {
+                if let Ok(Some(types)) = self.types.btf_of_module(&module) {
+                    self.all.push(types);
+                    self.modules.push(module);
+                }
+            }
+        }
+    }
+
+    /// Hands out the kernel's types, 0, and then those of its modules, until it is enough.
+    pub fn each(
+        &mut self,
+        is_enough: &mut dyn FnMut(u16, &mut Btf<'t>) -> bool,
+    ) -> Result<(), String> {
+        self.read_kernel()?;
+        if is_enough(0, &mut self.all[0]) {
+            return Ok(());
+        }
+        self.read_modules();
+        for (place, types) in (1..).zip(&mut self.all[1..]) {
+            if is_enough(place, types) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn resolve(
@@ -87,10 +125,7 @@ impl<'t> Relocator<'t> {
         if !found.is_empty() {
             return Ok((0, found));
         }
-        if self.all.len() == 1 {
-            let modules = self.types.modules();
-            self.all.extend(modules.iter().filter_map(|it| self.types.btf_of_module(it).ok()?));
-        }
+        self.read_modules();
         for (owner, module) in self.all.iter_mut().enumerate().skip(1) {
             let found = object.candidates(relocation, module)?;
             if !found.is_empty() {

@@ -502,3 +502,110 @@ fn a_missing_field_is_blamed_only_where_it_is_reached() {
     assert!(ended.stderr.contains("struct request___x::rq_disk"), "{}", ended.stderr);
     assert!(!bpftool_loads(&object));
 }
+
+#[test]
+#[ignore = "needs root, bpf(2), clang and bpftool: run tests/run"]
+fn what_only_the_kernel_has_is_linked() {
+    let function = |body: &str| {
+        format!(
+            "extern void bpf_rcu_read_lock(void) __ksym; extern void bpf_rcu_read_unlock(void) __ksym;
+            SEC(\"tp_btf/sched_switch\") int f(u64 *ctx) {{ {body} return 0; }}"
+        )
+    };
+    let loop_ = "extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym;
+        extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym;
+        extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym;
+        SEC(\"tp_btf/sched_switch\") int f(u64 *ctx)
+        {
+            struct bpf_iter_num it;
+            int sum = 0, *i;
+            bpf_iter_num_new(&it, 0, 1000);
+            while ((i = bpf_iter_num_next(&it)))
+                sum += *i;
+            bpf_iter_num_destroy(&it);
+            return sum;
+        }";
+    let weak = "extern int bpf_nosuch_function(int) __ksym __weak;
+        extern void bpf_rcu_read_lock(void) __ksym __weak;
+        SEC(\"tp_btf/sched_switch\") int f(u64 *ctx)
+        {
+            if (bpf_nosuch_function)
+                return bpf_nosuch_function(3);
+            return bpf_rcu_read_lock ? 0 : *(volatile int *)0x1234;
+        }";
+    let reached = "extern int bpf_nosuch_function(int) __ksym __weak;
+        SEC(\"tp_btf/sched_switch\") int f(u64 *ctx) { return bpf_nosuch_function(3); }";
+    let missing = "extern int bpf_nosuch_function(int) __ksym;
+        SEC(\"tp_btf/sched_switch\") int f(u64 *ctx) { return bpf_nosuch_function(3); }";
+    let otherwise = "extern int bpf_rcu_read_lock(int) __ksym;
+        SEC(\"tp_btf/sched_switch\") int f(u64 *ctx) { return bpf_rcu_read_lock(3); }";
+    let variables = "extern const int nosuch_variable __ksym __weak;
+        extern const void schedule __ksym;
+        extern const void nosuch_symbol __ksym __weak;
+        SEC(\"tp_btf/sched_switch\") int f(u64 *ctx)
+        {
+            if (&nosuch_variable || &nosuch_symbol || !&schedule)
+                return *(volatile int *)0x1234;
+            return 0;
+        }";
+    let symbol = "extern const void nosuch_symbol __ksym;
+        SEC(\"tp_btf/sched_switch\") int f(u64 *ctx) { return (long)&nosuch_symbol; }";
+    judged(
+        "kernel",
+        &[
+            (&function("bpf_rcu_read_lock(); bpf_rcu_read_unlock();"), true),
+            (&function("bpf_rcu_read_lock();"), false),
+            (loop_, true),
+            (weak, true),
+            (reached, false),
+            (missing, false),
+            (otherwise, false),
+            (variables, true),
+            (symbol, false),
+        ],
+    );
+    // Only a kernel with CONFIG_KALLSYMS_ALL knows where its variables are.
+    let variable = "extern const struct rq runqueues __ksym;
+        SEC(\"tp_btf/sched_switch\") int f(u64 *ctx)
+        {
+            const struct rq *rq = bpf_per_cpu_ptr(&runqueues, 0);
+            return rq ? rq->nr_running : 0;
+        }";
+    let object = compile("variable", variable);
+    assert_eq!(verify(&object, &[]).code == Some(0), bpftool_loads(&object));
+    // A wrong value reaches what no verifier accepts.
+    let config = |declared: &str, is: &str| {
+        format!(
+            "{declared}
+            SEC(\"xdp\") int f(void *ctx) {{ return ({is}) ? 2 : *(volatile int *)0x1234; }}"
+        )
+    };
+    judged("config", &[
+        (
+            &config(
+                "extern int LINUX_KERNEL_VERSION __kconfig;
+                extern bool LINUX_HAS_SYSCALL_WRAPPER __kconfig __weak;",
+                "LINUX_KERNEL_VERSION >= 0x050a00 && LINUX_KERNEL_VERSION < 0x200000",
+            ),
+            true,
+        ),
+        (
+            &config(
+                "extern bool CONFIG_BPF_SYSCALL __kconfig;
+                extern enum libbpf_tristate CONFIG_BPF __kconfig;
+                extern int CONFIG_HZ __kconfig; extern long CONFIG_NR_CPUS __kconfig;
+                extern char CONFIG_CC_VERSION_TEXT[4] __kconfig;
+                extern char CONFIG_BPF_JIT __kconfig;
+                extern int CONFIG_NOSUCH __kconfig __weak;",
+                "CONFIG_BPF_SYSCALL && CONFIG_BPF == TRI_YES && CONFIG_HZ >= 100 && CONFIG_HZ <= 1000
+                && CONFIG_NR_CPUS > 0 && CONFIG_BPF_JIT == 'y' && !CONFIG_NOSUCH
+                && CONFIG_CC_VERSION_TEXT[0] > ' ' && !CONFIG_CC_VERSION_TEXT[3]",
+            ),
+            true,
+        ),
+        (&config("extern int CONFIG_HZ __kconfig;", "CONFIG_HZ == 1"), false),
+        (&config("extern int CONFIG_NOSUCH __kconfig;", "!CONFIG_NOSUCH"), false),
+        (&config("extern int CONFIG_BPF_SYSCALL __kconfig;", "CONFIG_BPF_SYSCALL"), false),
+        (&config("extern char CONFIG_NR_CPUS[4] __kconfig;", "1"), true),
+    ]);
+}

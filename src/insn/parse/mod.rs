@@ -332,6 +332,7 @@ impl TextParser {
                     notes: open.notes,
                     license: license.as_deref().and_then(|text| CString::new(text).ok()),
                     types: None,
+                    modules: vec![],
                 },
             });
         }
