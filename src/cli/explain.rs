@@ -74,6 +74,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let text = String::from_utf8(text)
         .unwrap_or_else(|other| String::from_utf8_lossy(other.as_bytes()).into_owned());
     let explained = explain(&text);
+    drop(text);
     if explained.is_empty() {
         let hint = match is_object {
             true => format!("it is an object: to verify its programs here: rawbpf verify {name}"),
@@ -127,6 +128,9 @@ fn text_of(
             write!(out, "{}", one.program.render(report::colored(&io::stdout())))
         }
         Verdict::Accepted => writeln!(out, "accepted: {}", one.totals()),
+        Verdict::Unknown if one.totals().processed.is_some() => {
+            writeln!(out, "no reason is in the log, only the totals: {}", one.totals())
+        }
         Verdict::Unknown => writeln!(
             out,
             "no verdict: the log ends before the reason; load the program with a larger log buffer"

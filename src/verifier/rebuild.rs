@@ -1,8 +1,6 @@
 //! The program that a log shows: its instructions, its maps and its source lines, as far as the log has them.
 
-use std::collections::HashMap;
-
-use super::log::{KnownValue, LogEvent, State, events};
+use super::log::{KnownValue, LogEvent, State, events, source};
 use super::path::{Code, Rebuilt};
 use super::verification::{SourceLine, Verification};
 use crate::insn::parse::logged;
@@ -43,9 +41,7 @@ pub fn rebuild(log: String) -> Verification {
                 rebuilder.loads(state);
             }
             LogEvent::State { state, .. } => rebuilder.loads(Some(state)),
-            LogEvent::Source { text, .. } => {
-                rebuilder.source = rebuilder.offset(text);
-            }
+            LogEvent::Source { text, .. } => rebuilder.source = rebuilder.offset(text),
             // The passes list the whole program, in its order.
             LogEvent::Live { at, text, .. } => {
                 rebuilder.listed(at, text);
@@ -225,27 +221,29 @@ fn says_more(insn: Insn, text: &str) -> bool {
 
 /// The source lines, each with the first slot of a run that it wrote. Where the log has none, an empty one stands.
 fn source_lines(at: &[u32], log: &str) -> Vec<SourceLine> {
-    let mut lines: Vec<SourceLine> = vec![];
-    let mut numbers: HashMap<&str, u32> = HashMap::new();
-    let mut last = None;
-    for (slot, at) in (0..).zip(at) {
-        if last.replace(*at) == Some(*at) || lines.is_empty() && *at == 0 {
-            continue;
+    let begins = |slot: usize| match slot.checked_sub(1) {
+        Some(before) => at[slot] != at[before],
+        None => at[0] != 0,
+    };
+    // There may be as many as instructions.
+    let count = (0..at.len()).filter(|slot| begins(*slot)).count();
+    let mut lines: Vec<SourceLine> = Vec::with_capacity(count);
+    for slot in (0..at.len()).filter(|slot| begins(*slot)) {
+        let line = log.get(at[slot] as usize..).filter(|_| at[slot] > 0).unwrap_or_default();
+        let text = line.lines().next().unwrap_or_default().trim();
+        let mut line =
+            SourceLine { slot: slot as u32, file: String::new(), line: 0, text: text.to_owned() };
+        if let (text, Some((file, number))) = source(text) {
+            line = SourceLine { file: file.into(), line: number, text: text.trim().into(), ..line };
+        } else if at[slot] > 0 {
+            // A loop comes back to the same lines.
+            let near = lines.iter().rev().take(NEAR).find(|other| other.text == text);
+            line.line = near.map_or(lines.len() as u32 + 1, |other| other.line);
         }
-        let line = log.get(*at as usize..).filter(|_| *at > 0).unwrap_or_default();
-        let line = line.lines().next().unwrap_or_default();
-        let line = match events(&format!("; {line}\n")).next() {
-            Some(LogEvent::Source { text, place: Some((file, line)) }) => {
-                SourceLine { slot, file: file.into(), line, text: text.trim().into() }
-            }
-            _ if *at == 0 => SourceLine { slot, file: String::new(), line: 0, text: String::new() },
-            _ => {
-                let next = numbers.len() as u32 + 1;
-                let number = *numbers.entry(line).or_insert(next);
-                SourceLine { slot, file: String::new(), line: number, text: line.trim().into() }
-            }
-        };
         lines.push(line);
     }
     lines
 }
+
+/// The number of lines before a line among which one with its text is looked for.
+const NEAR: usize = 64;

@@ -1,7 +1,7 @@
 //! Files with verifiers' logs: those that `rawbpf verify --verifier-log` writes, the output of libbpf,
 //! bpftool and veristat, or a log alone.
 
-use super::log::{LogEvent, events};
+use super::log::{LogEvent, Statistic, events};
 
 /// A verifier's verdict on a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +31,8 @@ impl Verdict {
             match event {
                 LogEvent::Insn { .. } => refused = false,
                 LogEvent::Message(_) | LogEvent::Report(_) => refused = true,
-                LogEvent::Statistic(_) => told = true,
+                // At the limit it is refused, whether the log says so or not.
+                LogEvent::Statistic(Statistic::Processed(all)) => told |= all.insns <= all.limit,
                 LogEvent::Pass(line) => told |= line.starts_with("processed "),
                 _ => {}
             }

@@ -341,6 +341,50 @@ fn a_summary_in_a_line_is_explained() {
     }
 }
 
+/// What libbpf writes into the log itself, in the place of an instruction.
+#[test]
+fn what_libbpf_could_not_resolve_is_explained_at_its_instruction() {
+    for (insn, message, sentence) in [
+        (
+            "<invalid kfunc call>",
+            "kfunc 'scx_bpf_events' is referenced but wasn't resolved",
+            "no kernel function scx_bpf_events",
+        ),
+        (
+            "<invalid CO-RE relocation>",
+            "failed to resolve CO-RE relocation <byte_off> [5] struct a.b (0:1 @ offset 4)",
+            "a CO-RE relocation found nothing",
+        ),
+        (
+            "<missing BPF map>",
+            "BPF map 'seen' is referenced but wasn't created",
+            "the map seen was not",
+        ),
+    ] {
+        let text = format!(
+            "libbpf: prog 'a': -- BEGIN PROG LOAD LOG --\n0: R1=ctx() R10=fp0\n14: (b7) r2 = 72   ; R2_w=72\n\
+             15: {insn}\n{message}\nprocessed 15 insns (limit 1000000) max_states_per_insn 0 total_states 0 \
+             peak_states 0 mark_read 0\n-- END PROG LOAD LOG --\n"
+        );
+        let explained = explain(&text);
+        let why = explained[0].program.diagnose().unwrap();
+        assert_eq!((why.at, why.class), (Some(15), "program-metadata"), "{message}");
+        assert!(why.sentence.contains(sentence), "{}", why.sentence);
+        assert!(explained[0].program.text(15).contains(insn));
+    }
+}
+
+/// Comments of the source may look like lines of a log.
+#[test]
+fn a_source_line_is_not_a_line_of_the_log() {
+    let text = "[    1.5] ; for (i = 0; i < 4; i++) /* from 0 to 3: R0 stack depth 8 */ @ a.c:3\n\
+                [    1.6] 0: (95) exit\n[    1.7] R0 !read_ok\n";
+    let explained = explain(text);
+    assert_eq!(explained.len(), 1);
+    assert_eq!(explained[0].program.lines[0].line, 3);
+    assert_eq!(explained[0].program.diagnose().unwrap().at, Some(0));
+}
+
 #[test]
 fn what_is_no_log_is_not_explained() {
     for text in [

@@ -3,7 +3,8 @@
 //! `messages.txt` lists what `kernel/bpf/` of Linux 5.10.223, 6.1.176, 6.12.107, 6.18.15 and 7.3.4
 //! writes to the log of a refused program, and what the few other files do that judge programs, as
 //! format strings: line by line its class, `-` for what only tells of the walk, the kernels, the format,
-//! and something for each of its `%s`. Messages that are put together of several are whole lines here.
+//! and something for each of its `%s`. Messages that are put together of several are whole lines here. Those
+//! of `libbpf` it writes into the log itself, in the place of the kernel's.
 
 use std::collections::BTreeMap;
 

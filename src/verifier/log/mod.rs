@@ -243,7 +243,10 @@ impl<'a> LogEvents<'a> {
         let event = match line.as_bytes()[0] {
             b'0'..=b'9' => self.numbered(line),
             b' ' => self.indented(line),
-            b';' => line.strip_prefix("; ").map(source),
+            b';' => line.strip_prefix("; ").map(|text| {
+                let (text, place) = source(text);
+                LogEvent::Source { text, place }
+            }),
             b'(' => pass_of_stack(line),
             _ => self.worded(line),
         };
@@ -263,6 +266,11 @@ impl<'a> LogEvents<'a> {
         if let Some(code) = rest.strip_prefix(" BUG_") {
             let code = u8::from_str_radix(code.get(code.len().checked_sub(2)?..)?, 16).ok()?;
             return Some(LogEvent::Insn { at, code, text: rest.trim_start(), state: None });
+        }
+        // What libbpf writes in the place of an instruction that it could not complete.
+        if rest.starts_with(" <") && rest.ends_with('>') {
+            let text = rest.trim_start();
+            return Some(LogEvent::Insn { at, code: 0x85, text, state: None });
         }
         if !rest.starts_with(" (") {
             return Some(LogEvent::State { at: Some(at), state: State::parse(rest)? });
@@ -383,16 +391,13 @@ fn edge(line: &str) -> Option<LogEvent<'_>> {
     Some(LogEvent::Edge { from, to, speculative, state })
 }
 
-/// `a[i] = 0; @ l3.rs:41`, or only the line.
-fn source(text: &str) -> LogEvent<'_> {
+/// `a[i] = 0; @ l3.rs:41`, or only the line: its text, and its file and number.
+pub(super) fn source(text: &str) -> (&str, Option<(&str, u32)>) {
     let place = text.rsplit_once(" @ ").and_then(|(text, place)| {
         let (file, line) = place.rsplit_once(':')?;
         Some((text, (file, line.parse().ok()?)))
     });
-    match place {
-        Some((text, place)) => LogEvent::Source { text, place: Some(place) },
-        None => LogEvent::Source { text, place: None },
-    }
+    place.map_or((text, None), |(text, place)| (text, Some(place)))
 }
 
 /// `1 12: .1....6... (0f) r6 += r1`: the loop's number, the slot, live registers, the instruction.

@@ -32,8 +32,9 @@ pub(super) fn without_prefixes(text: &str) -> String {
                 out.push_str(own.trim());
                 out.push('\n');
             }
-            let summary =
-                refused(own) || line.ends_with("omitted)") || line.ends_with("truncated)");
+            let summary = refused(own)
+                || line.trim_end().ends_with("omitted)")
+                || line.trim_end().ends_with("truncated)");
             let rest = own_part(own, &line[start..]);
             match summary && !is_omission(&line[start..]) {
                 true => summed_up(&rest, &mut out),
@@ -70,7 +71,8 @@ fn others(lines: &str, before: Option<&str>, after: Option<&str>, out: &mut Stri
             push(&own_part(prefix, &line[length..]), out);
             continue;
         }
-        if let Some(omitted) = line.find(" (").filter(|at| is_omission(&line[at + 1..])) {
+        if let Some(omitted) = line.trim_end().rfind(" (").filter(|at| is_omission(&line[at + 1..]))
+        {
             let said = after_errno(&line[..omitted]);
             let head = line[..omitted].strip_suffix(said).unwrap_or_default();
             for part in [head, "\n", &line[omitted + 1..], "\n", said, "\n\n"] {
@@ -189,7 +191,14 @@ fn unglued(text: &str) -> (&str, Option<&str>) {
 
 /// Adds a line of the log. A state by itself begins with a space, whatever became of it on the way.
 fn push(line: &str, out: &mut String) {
-    let line = line.trim_end();
+    let mut line = line.trim_end();
+    if line.starts_with("processed ")
+        && let Some((totals, last)) = line.split_once(" mark_read ")
+    {
+        // Somebody may have gone on in the same line.
+        let digits = last.bytes().take_while(u8::is_ascii_digit).count();
+        line = &line[..totals.len() + " mark_read ".len() + digits];
+    }
     let text = line.trim_start();
     if !State::begins(text) || text.find('=').is_none() {
         out.push_str(line);

@@ -11,14 +11,18 @@ const DEEPEST: usize = 4;
 /// The text with the lines of quoted logs as lines, and without what steers a terminal.
 pub(super) fn unquoted(text: &str) -> Cow<'_, str> {
     let quotes = |text: &str| text.contains("\\n") || text.contains("\",");
-    if !text.contains(['\x1b', '\r', '\0']) && !quotes(text) {
+    if !text.contains(['\x1b', '\r', '\0', '\u{a0}']) && !quotes(text) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         // Buffers are printed whole, with zeros after the log.
         let line = line.trim_end_matches(['\n', '\r', '\0']).trim_start_matches('\0');
-        let line = without_colors(line);
+        let mut line = without_colors(line);
+        // Spaces that a page does not break.
+        if line.contains('\u{a0}') {
+            line = Cow::Owned(line.replace('\u{a0}', " "));
+        }
         if !quotes(&line) {
             out.push_str(&line);
         } else {

@@ -1,7 +1,5 @@
 //! Where logs begin and end in a text whose lines are the kernel's.
 
-use std::collections::HashMap;
-
 use super::starts::{is_omission, is_start};
 use crate::verifier::causes;
 use crate::verifier::log::{LogEvent, State, events, missing};
@@ -39,6 +37,8 @@ enum Kind {
     /// The kernel's own report begins.
     Report,
     Blank,
+    /// Lines were left out here.
+    Gap,
     /// Anything else, such as a message that we do not know.
     Other,
     /// No line of a log, but of who prints one.
@@ -48,6 +48,10 @@ enum Kind {
 fn kind(line: &str) -> Kind {
     match line {
         _ if line.trim().is_empty() => Kind::Blank,
+        // Somebody left out lines.
+        _ if ["...", "[...", "…", "[…"].iter().any(|dots| line.trim_start().starts_with(dots)) => {
+            Kind::Gap
+        }
         _ if line.starts_with("processed ") && is_start(line) => Kind::End,
         _ if is_start(line) => Kind::Log,
         _ if line.starts_with("; ") || line == ";" => Kind::Between,
@@ -130,6 +134,7 @@ pub(super) fn logs(text: &str, marked: bool) -> Vec<SplitLog> {
                 Kind::Between | Kind::Message => {}
                 Kind::Other if run_holds => {}
                 Kind::Blank => gap = true,
+                Kind::Gap => splitter.run = at,
                 _ => {
                     splitter.name(line);
                     splitter.run = at;
@@ -212,7 +217,7 @@ impl Tail {
             Kind::Other if self.known && !self.report => self.over = true,
             _ => {}
         }
-        if !self.over && kind != Kind::Blank {
+        if !self.over && !matches!(kind, Kind::Blank | Kind::Gap) {
             self.end = ends;
             self.said = true;
             self.known |= kind == Kind::Message;
@@ -296,52 +301,44 @@ pub(super) fn message(text: &str) -> Option<String> {
     Some(format!("{found}\n"))
 }
 
-/// The logs without those that say less than another about the same refusal: loaders print a log, and once more its
-/// end.
+/// The logs without those that say less than their neighbour about the same refusal: loaders print a log, and before
+/// or after it its end.
 pub(super) fn without_repetitions(found: Vec<FoundLog>) -> Vec<FoundLog> {
-    let mut best: HashMap<u64, usize> = HashMap::new();
-    let mut kept: Vec<Option<FoundLog>> = vec![];
+    let mut kept: Vec<FoundLog> = vec![];
     for mut one in found {
-        let key = key(&one.log);
-        match best.get(&key).copied() {
-            Some(index)
-                if kept[index].as_ref().is_some_and(|old| old.log.len() >= one.log.len()) => {}
-            Some(index) => {
-                if let Some(old) = kept[index].take() {
-                    one.program = old.program.or(one.program);
-                }
-                kept[index] = Some(one);
-            }
-            None => {
-                best.insert(key, kept.len());
-                kept.push(Some(one));
-            }
+        let Some(last) = kept.last_mut().filter(|last| is_repeated(last, &one)) else {
+            kept.push(one);
+            continue;
+        };
+        let name = last.program.take().or(one.program.take());
+        if one.log.len() > last.log.len() {
+            *last = one;
         }
+        last.program = name;
     }
-    kept.into_iter().flatten().collect()
+    kept
 }
 
-/// What tells a refusal from others: its last instruction and its messages.
-fn key(log: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut last = None;
-    let mut said = DefaultHasher::new();
+/// Whether two logs are of one refusal: they end in the same instruction and the same message.
+fn is_repeated(one: &FoundLog, other: &FoundLog) -> bool {
+    if one.program.is_some() && other.program.is_some() && one.program != other.program {
+        return false;
+    }
+    let (at, said) = end(&one.log);
+    let (other_at, other_said) = end(&other.log);
+    let same = at == other_at || at.is_none() || other_at.is_none();
+    one.log == other.log || same && said.is_some() && said == other_said
+}
+
+/// The last instruction of a log, and the first message after it.
+fn end(log: &str) -> (Option<u32>, Option<&str>) {
+    let (mut last, mut said) = (None, None);
     for event in events(log) {
         match event {
-            LogEvent::Insn { at, .. } => {
-                last = Some(at);
-                said = DefaultHasher::new();
-            }
-            LogEvent::Message(text) => text.trim().hash(&mut said),
+            LogEvent::Insn { at, .. } => (last, said) = (Some(at), None),
+            LogEvent::Message(text) if said.is_none() => said = Some(text.trim()),
             _ => {}
         }
     }
-    let message = said.finish();
-    let mut key = DefaultHasher::new();
-    (last, message).hash(&mut key);
-    if message == DefaultHasher::new().finish() {
-        // Accepted programs are told apart by their logs.
-        log.hash(&mut key);
-    }
-    key.finish()
+    (last, said)
 }

@@ -10,7 +10,11 @@ pub(super) fn starts(line: &str) -> Option<usize> {
     let found =
         (0..bytes.len()).find(|at| may(bytes[*at]) && begins(*at) && is_start(&line[*at..]));
     // After a message it belongs to that.
-    found.filter(|at| bytes[*at] != b'(' || line[..*at].trim().is_empty())
+    found.filter(|at| {
+        let before = line[..*at].trim();
+        let is_source = before.starts_with(';') || before.contains(" ; ");
+        !is_source && (bytes[*at] != b'(' || before.is_empty())
+    })
 }
 
 /// Whether a line of the log begins here.
@@ -39,11 +43,18 @@ pub(super) fn is_start(text: &str) -> bool {
                 rest.get(..12).is_some_and(|live| live.ends_with(" ("))
                     && rest.bytes().take(10).all(|byte| byte == b'.' || byte.is_ascii_digit())
             }
+            [b'<', ..] => ["<invalid ", "<missing "].iter().any(|word| rest.starts_with(word)),
             _ => rest == "safe" || rest.starts_with("BUG_") || after(rest, "frame", ": "),
         };
     }
+    let edge = |text: &str| {
+        let both = text.strip_prefix("from ").unwrap_or_default();
+        let to = both[number(both)..].strip_prefix(" to ").unwrap_or_default();
+        let rest = &to[number(to)..];
+        number(both) > 0 && number(to) > 0 && (rest.starts_with(':') || rest.starts_with(" (spec"))
+    };
     after(text, "processed ", " insns")
-        || after(text, "from ", " to ")
+        || edge(text)
         || after(text, "func#", " @")
         || after(text, "last_idx ", " first_idx ")
         || after(text, "verification time ", " usec")
