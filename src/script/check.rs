@@ -21,9 +21,12 @@ pub struct Checked {
     pub probes: Vec<CheckedProbe>,
     /// The types of its variables and maps.
     pub types: Types,
-    /// Why there are no probes at an attach point, where the script wants to be warned of that.
-    pub missing: Vec<String>,
+    /// What is otherwise here than the script says: probes that are missing, keys that are cut.
+    pub warnings: Vec<String>,
 }
+
+/// Keys of so many bytes can be had everywhere.
+const SHORT_KEYS: usize = 512;
 
 /// A probe whose names and types are known.
 #[derive(Clone, PartialEq, Debug)]
@@ -55,16 +58,20 @@ pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked
         return Err(cursor.mistake(found.keyword.span, format!("{what} are not supported")));
     }
     let settings = Settings::of(&cursor, &script.config)?;
-    let (mut events, mut missing, mut count) = (vec![], vec![], 0);
+    let (mut events, mut warnings, mut count) = (vec![], vec![], 0);
     for probe in &script.probes {
         let mut found = vec![];
         for (point, event) in probe.points.iter().zip(self::events(&cursor, probe)?) {
-            match host.expand(event) {
+            let exists = match settings.missing_probes {
+                Missing::Error => None,
+                _ => host.missing(&event),
+            };
+            match exists.map_or_else(|| host.expand(event), Err) {
                 Ok(events) => found.extend(events),
                 Err(why) if settings.missing_probes == Missing::Error => {
                     return Err(cursor.mistake(point.span, why));
                 }
-                Err(why) if settings.missing_probes == Missing::Warn => missing.push(why),
+                Err(why) if settings.missing_probes == Missing::Warn => warnings.push(why),
                 Err(_) => {}
             }
         }
@@ -84,7 +91,7 @@ pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked
     let mut probes: Vec<_> =
         all.map(|((events, probe), variables)| CheckedProbe { events, probe, variables }).collect();
     let count = probes.last().map_or(0, |probe| probe.variables.end);
-    let types = infer(
+    let mut types = infer(
         &cursor,
         host,
         &settings,
@@ -92,5 +99,14 @@ pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked
         probes.iter_mut().map(|probe| (&*probe.events, &mut probe.probe)).collect(),
         count,
     )?;
-    Ok(Checked { settings, probes, types, missing })
+    let short = types.maps.iter().any(|map| 8 * map.key.words() > SHORT_KEYS);
+    let longest = if short { host.longest_key() } else { usize::MAX };
+    for map in types.maps.iter_mut().filter(|map| 8 * map.key.words() > longest) {
+        map.key = map.key.within(longest / 8);
+        warnings.push(format!(
+            "a key of this kernel's maps has at most {longest} bytes: those of @{} are cut, to {}",
+            map.name, map.key
+        ));
+    }
+    Ok(Checked { settings, probes, types, warnings })
 }

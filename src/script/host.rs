@@ -33,6 +33,16 @@ pub trait Host {
     /// The number of CPUs.
     fn cpus(&self) -> u32;
 
+    /// Why an event does not exist here, if that is so. It takes time to find out.
+    fn missing(&self, _: &Event) -> Option<String> {
+        None
+    }
+
+    /// The most bytes of a map's key.
+    fn longest_key(&self) -> usize {
+        usize::MAX
+    }
+
     /// The PID namespace by which processes are numbered, if that is not the first one of the host.
     fn namespace(&self) -> Option<Namespace>;
 

@@ -141,6 +141,31 @@ impl Type {
         }
     }
 
+    /// This type with less room for strings and stacks, so that a value takes at most so many words.
+    pub(super) fn within(&self, most: usize) -> Type {
+        let mut of = self.clone();
+        while of.words() > most {
+            let Some(largest) = of.largest() else { break };
+            match largest {
+                Type::Text(size) => *size = 8 * (size.div_ceil(8) - 1),
+                Type::Stack(frames, _) => *frames -= 1,
+                _ => break,
+            }
+        }
+        of
+    }
+
+    /// The largest string or stack in it, if it can be made smaller.
+    fn largest(&mut self) -> Option<&mut Type> {
+        match self {
+            Type::Text(9..) | Type::Stack(2.., _) => Some(self),
+            Type::Tuple(all) => {
+                all.iter_mut().filter_map(Type::largest).max_by_key(|of| of.words())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a register holds its values.
     pub fn is_scalar(&self) -> bool {
         matches!(self, Type::Int(_) | Type::Bool | Type::Pointer)

@@ -12,8 +12,12 @@ use crate::host::{PidNamespace, Process, names, refusal};
 use crate::script::Host;
 use crate::script::host::{Field, FieldForm, Namespace, OnlyProcess};
 use crate::script::probes::Event;
+use crate::sys::map::{MapSpec, MapType};
 use crate::sys::tracefs::{FormatField, RecordFormat};
-use crate::sys::{Tracefs, cpu};
+use crate::sys::{Map, Tracefs, cpu};
+
+/// The longest key of a hash on kernels that allow no more than a program's stack.
+const SHORT_KEY: usize = 512;
 
 /// This host, as a script sees it.
 pub struct TracedHost {
@@ -133,6 +137,19 @@ impl Host for TracedHost {
 
     fn cpus(&self) -> u32 {
         self.cpus
+    }
+
+    fn missing(&self, event: &Event) -> Option<String> {
+        let function = event.function()?;
+        let (first, rest) = function.split_at_checked(1)?;
+        // A pattern finds only what there is.
+        let found = names::functions(&[&format!("[{first}]{rest}")]);
+        found.is_err().then(|| format!("this kernel has no function {function}"))
+    }
+
+    fn longest_key(&self) -> usize {
+        let long = MapSpec::new("key", MapType::Hash, SHORT_KEY as u32 + 8, 8, 1);
+        if Map::create(&long).is_ok() { usize::MAX } else { SHORT_KEY }
     }
 
     fn namespace(&self) -> Option<Namespace> {

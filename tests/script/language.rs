@@ -50,3 +50,35 @@ fn each_example_of_the_page_runs_and_prints_what_the_page_shows() {
     }
     fs::remove_file(&file).unwrap();
 }
+
+#[test]
+#[ignore = "needs root"]
+fn each_example_script_is_attached() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/scripts");
+    let has_kprobes = fs::exists("/sys/bus/event_source/devices/kprobe").unwrap();
+    let mut count = 0;
+    for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("// ") && text.ends_with('\n'), "{}", file.display());
+        // Where functions cannot be probed, the verifier still accepts their programs.
+        let probes_functions = text.contains("kprobe:") || text.contains("kretprobe:");
+        let words: &[&str] = match probes_functions && !has_kprobes {
+            true => &["verify"],
+            false => &["trace", "-q", "--dry-run"],
+        };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rawbpf"));
+        command.args(words).arg(&file);
+        if words[0] == "trace" {
+            command.arg("1");
+        }
+        let ran = command.output().unwrap();
+        assert!(
+            ran.status.success(),
+            "{}: {}",
+            file.display(),
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        count += 1;
+    }
+    assert_eq!(count, 27);
+}

@@ -11,7 +11,9 @@ use rawbpf::error::Error;
 use rawbpf::sample::{Datum, ScriptMap};
 use rawbpf::script::Host;
 use rawbpf::script::check;
+use rawbpf::script::host::{Field, Namespace, OnlyProcess};
 use rawbpf::script::lower::{Warning, WarningKind, lower};
+use rawbpf::script::probes::Event;
 use rawbpf::sys::child::WaitingChild;
 use rawbpf::trace::{Attached, Ends, Output, TracedHost, run};
 use rawbpf::view::script::{json, text};
@@ -172,4 +174,66 @@ fn scripts_print_what_bpftrace_prints() {
         }
     }
     assert!(wrong.is_empty(), "{right} right, {} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// This host, if its maps had short keys only.
+struct ShortKeys(TracedHost);
+
+impl Host for ShortKeys {
+    fn expand(&self, event: Event) -> Result<Vec<Event>, String> {
+        self.0.expand(event)
+    }
+    fn field(&self, event: &Event, name: &str) -> Result<Field, String> {
+        self.0.field(event, name)
+    }
+    fn argument(&self, event: &Event, number: u32) -> Result<i32, String> {
+        self.0.argument(event, number)
+    }
+    fn result(&self, event: &Event) -> Result<i32, String> {
+        self.0.result(event)
+    }
+    fn longest_key(&self) -> usize {
+        512
+    }
+    fn cpus(&self) -> u32 {
+        self.0.cpus()
+    }
+    fn namespace(&self) -> Option<Namespace> {
+        self.0.namespace()
+    }
+    fn only_process(&self) -> Option<OnlyProcess> {
+        self.0.only_process()
+    }
+    fn child(&self) -> u32 {
+        self.0.child()
+    }
+    fn started(&self) -> u64 {
+        self.0.started()
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn keys_that_a_kernel_does_not_take_are_cut_with_a_warning() {
+    let words: Vec<_> =
+        ["/bin/cat", "/etc/passwd"].map(|word| CString::new(word).unwrap()).to_vec();
+    let child = WaitingChild::new(&words[0], &words).unwrap();
+    let host = ShortKeys(TracedHost::new(None, child.pid()).unwrap());
+    let script = "tracepoint:syscalls:sys_enter_openat /pid == cpid/ {
+        @name[str(args.filename)] = count(); @both[str(args.filename), kstack] = count();
+        $name = (str(args.filename), kstack, 7); @all[$name] = count(); }";
+    let checked = check(script, &[], &host).unwrap();
+    assert_eq!(checked.warnings.len(), 3, "{:?}", checked.warnings);
+    let lowered = lower(&checked, "short", script, &host).unwrap();
+    assert!(lowered.maps.iter().all(|map| map.key <= 512));
+    let (stop, _other) = UnixStream::pair().unwrap();
+    let mut out = Printed::default();
+    let ends = Ends { stop: stop.as_fd(), output: None, child: Some(child), dry_run: false };
+    run(&checked, &lowered, host.cpus(), ends, &mut out).unwrap();
+    let text = String::from_utf8(out.text).unwrap();
+    for begin in
+        ["@name[/etc/passwd]: 1\n", "@both[/etc/passwd, \n        ", "@all[/etc/passwd, \n        "]
+    {
+        assert!(text.contains(begin), "{begin}: {text}");
+    }
 }

@@ -77,6 +77,8 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
     for name in ["run.cases", "deviations.txt"] {
         fs::copy(cases.join(name), files.join("guest").join(name))?;
     }
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/scripts");
+    copy_all(&examples, &files.join("guest/scripts"))?;
     fs::copy(scripts.join("branches.bpf"), files.join("guest/branches.bpf"))?;
     copy_all(&scripts.join("tools"), &files.join("guest/tools"))?;
     let lessons = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/lessons");

@@ -183,6 +183,7 @@ macro_rules! everywhere {
             trace_strings: "trace_strings" => trace::strings;
             trace_loops: "trace_loops" => trace::loops;
             trace_cases: "trace_cases" => trace::cases;
+            trace_examples: "trace_examples" => trace::examples;
             verify_tools: "verify_tools" => verify::accepted;
             verify_branches: "verify_branches" => verify::branches;
             verify_against: "verify_against" => verify::against;

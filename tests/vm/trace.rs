@@ -4,6 +4,7 @@
 use crate::bed::Outcome;
 
 /// The lines that a script printed.
+#[track_caller]
 fn has(outcome: &Outcome, lines: &[&str]) {
     for line in lines {
         assert!(
@@ -90,4 +91,10 @@ pub fn cases(outcome: &Outcome) {
     let wrong: Vec<_> = outcome.stdout.lines().filter(|line| line.starts_with("wrong ")).collect();
     assert!(wrong.is_empty(), "{wrong:?}\n{}", outcome.stderr);
     assert!(outcome.told("right ").parse::<u64>().unwrap() > 100, "{}", outcome.stdout);
+}
+
+/// All example scripts.
+pub fn examples(outcome: &Outcome) {
+    assert!(!outcome.stdout.contains("failed "), "{}\n{}", outcome.stdout, outcome.stderr);
+    assert_eq!(outcome.stdout.matches("attached ").count(), 27, "{}", outcome.stdout);
 }

@@ -90,7 +90,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     }
     let Ready { checked, lowered } = script.ready(&host)?;
     if !options.no_warnings {
-        checked.missing.iter().for_each(|missing| say!("trace: warning: {missing}"));
+        checked.warnings.iter().for_each(|warning| say!("trace: warning: {warning}"));
     }
     let signal =
         StopSignal::new().map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;

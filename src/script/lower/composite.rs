@@ -20,6 +20,13 @@ const UNROLLED: usize = 16;
 impl Lower<'_> {
     /// Writes a value to a place that has room for the type `of`, which may be wider than its own.
     pub(super) fn store(&mut self, expr: &Expr, of: &Type, spot: Spot) -> Read<()> {
+        let narrower = matches!(
+            (of, &expr.of),
+            (Type::Text(_), Type::Text(_)) | (Type::Stack(..), Type::Stack(..))
+        );
+        if narrower && of.words() < expr.of.words() {
+            return self.store_cut(expr, of, spot);
+        }
         match of {
             Type::Int(_) | Type::Bool | Type::Pointer | Type::Unknown => {
                 if let ExprKind::Int(number) = expr.kind
@@ -58,6 +65,27 @@ impl Lower<'_> {
                 }
             },
             of => self.mistake(expr.span, format!("{of} cannot be stored")),
+        }
+    }
+
+    /// Writes the beginning of a string or a stack to a place that has less room.
+    fn store_cut(&mut self, expr: &Expr, of: &Type, spot: Spot) -> Read<()> {
+        let mark = self.mark();
+        let from = self.spot_of(expr)?;
+        self.copy_cut(from, of, spot);
+        self.release(mark);
+        Ok(())
+    }
+
+    /// Copies the beginning of a string or a stack.
+    fn copy_cut(&mut self, from: Spot, of: &Type, to: Spot) {
+        self.copy(from, of.words(), to);
+        if let Type::Stack(frames, _) = of {
+            let fits = self.a.label();
+            self.a.load(r1, u64_at(to.word(0)));
+            self.a.jump_if(r1, Le, *frames as i32, &fits);
+            self.a.store(u64_at(to.word(0)), *frames as i32);
+            self.a.place(fits);
         }
     }
 
@@ -102,6 +130,9 @@ impl Lower<'_> {
             match (own, of) {
                 (Type::Tuple(own), Type::Tuple(all)) => {
                     self.widen(own, from.after(read), all, to.after(written));
+                }
+                _ if of.words() < own.words() => {
+                    self.copy_cut(from.after(read), of, to.after(written));
                 }
                 _ => {
                     self.copy(from.after(read), own.words(), to.after(written));
