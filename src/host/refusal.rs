@@ -56,6 +56,12 @@ pub fn map_of(spec: &MapSpec, error: &SysError) -> Error {
                     Error::failed(format!("the kernel refuses map {name} ({map_type}): {what}"))
                         .hint(next)
                 }
+                // MAX_BPF_STACK, by which hashes were limited up to Linux 5.10.
+                None if error.errno == Errno::E2BIG && *key_size > 512 => Error::lacking(format!(
+                    "this kernel refuses map {name} ({map_type}): its keys have {key_size} bytes, and a kernel \
+                     before Linux 5.11 accepts at most 512"
+                ))
+                .hint("use a shorter key, such as a hash of it, or a newer kernel"),
                 None if error.errno == Errno::E2BIG => Error::failed(format!(
                     "the kernel refuses map {name} ({map_type}) of {max_entries} entries of \
                      {} bytes: that is more than it can count",
@@ -70,11 +76,9 @@ pub fn map_of(spec: &MapSpec, error: &SysError) -> Error {
                 .hint("see the types that it knows: rawbpf doctor -v"),
             }
         }
-        Errno::ENOMEM => {
-            no_memory(&format!("map {name}: {max_entries} entries of {} bytes", {
-                u64::from(*key_size) + u64::from(*value_size)
-            }))
-        }
+        Errno::ENOMEM => no_memory(&format!("map {name}: {max_entries} entries of {} bytes", {
+            u64::from(*key_size) + u64::from(*value_size)
+        })),
         _ => return map(error),
     };
     refused.detail(error.to_string())

@@ -122,6 +122,15 @@ impl Case<'_, '_> {
                 &|insn| matches!(insn, Insn::Call(Callee::Kfunc { id: of, .. }) if of == id),
             );
         }
+        if first.starts_with("invalid access to map value pointer")
+            || first.contains("direct value")
+        {
+            let off = self.number("off");
+            return insns().map(|(at, _)| at).find(|at| {
+                let offset = self.value_offset(*at);
+                offset.is_some() && (off.is_none() || off == offset)
+            });
+        }
         if let Some(fd) = self.number("fd") {
             return find(&|insn| match insn {
                 Insn::LoadImm64 {
@@ -153,6 +162,17 @@ impl Case<'_, '_> {
                 let id = id.parse().ok()?;
                 find(&|insn| insn == Insn::Call(Callee::Helper(id)))
             }
+        }
+    }
+
+    /// The offset into a map's value whose address an instruction loads.
+    pub(super) fn value_offset(&self, at: u32) -> Option<i64> {
+        match self.code.insn(at)? {
+            Insn::LoadImm64 {
+                value: Imm64::MapFdValue { offset, .. } | Imm64::MapIndexValue { offset, .. },
+                ..
+            } => Some(offset.into()),
+            _ => None,
         }
     }
 }

@@ -114,6 +114,9 @@ pub fn words(value: KnownValue) -> String {
         }
         "pkt_end" => "the end of the packet".into(),
         "ringbuf_mem" | "alloc_mem" | "mem" => "the address of memory".into(),
+        other if other.starts_with("percpu_") => {
+            format!("the address of a percpu variable, one for each CPU ({other})")
+        }
         other => format!("a pointer ({other})"),
     };
     format!("{null}{what}{moved}")

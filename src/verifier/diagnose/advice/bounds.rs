@@ -44,6 +44,16 @@ impl<'a> Case<'a, '_> {
             let access = Access { object, object_size, off, size };
             return self.outside(at, register, &access, history);
         }
+        if let Some(offset) = self.value_offset(at) {
+            let size = self.size("vs")?;
+            return Some((
+                format!(
+                    "instruction {at} takes the address of byte {offset} of a map value of {}",
+                    bytes(size)
+                ),
+                format!("use an offset from 0 to {} in the load of the address", size - 1),
+            ));
+        }
         let value = value?;
         if let Some(limit) = self.too_far(at, register, value) {
             return Some(limit);
@@ -103,7 +113,7 @@ impl<'a> Case<'a, '_> {
                 (_, false, true) if rest < 0 => at_least(*slot, *number, rest.checked_neg()?),
                 (_, false, true) => at_most(*slot, *number, last.checked_sub(rest)?.max(0)),
                 (_, true, true) if rest >= 0 => at_most(*slot, *number, rest),
-                _ => self.within(at, off, last, calls),
+                _ => self.within(at, register, access),
             };
             let does = if *subtracted { "subtracted" } else { "added" };
             return Some((
@@ -143,7 +153,7 @@ impl<'a> Case<'a, '_> {
                     ),
                     match last.checked_sub(rest)? {
                         most @ 1.. if rest >= 0 => leave_above(*slot, *number, most),
-                        _ => self.within(at, off, last, calls),
+                        _ => self.within(at, register, access),
                     },
                 )
             }
@@ -176,7 +186,7 @@ impl<'a> Case<'a, '_> {
             }
             _ => (
                 format!("instruction {at} uses {uses}, {reach}"),
-                self.within(at, off, last, calls),
+                self.within(at, register, access),
             ),
         })
     }
@@ -194,21 +204,27 @@ impl<'a> Case<'a, '_> {
         Some((format!("{} and {last}, {sum:+} together", parts.join(", ")), sum))
     }
 
-    /// The offsets of an instruction at which its access fits, if it is tried at `off` now.
-    fn within(&self, at: u32, off: i64, last: i64, calls: bool) -> String {
+    /// The offsets of an instruction at which its access fits.
+    fn within(&self, at: u32, register: u8, access: &Access) -> String {
+        let (off, last, size) = (access.off, access.last(), access.object_size);
+        if let Some(Insn::Call(_)) = self.code.insn(at) {
+            return match size.checked_sub(off).filter(|room| off >= 0 && *room > 0) {
+                Some(room) => self.smaller(at, register, room, true),
+                None => format!("pass an offset from 0 to {last}, or a smaller size"),
+            };
+        }
         let first = self.code.insn(at).and_then(|insn| accessed(insn)?.1.checked_sub(off));
         let first = first.filter(|first| i16::try_from(*first).is_ok());
-        match (last, calls, first) {
-            (0, false, Some(0)) => {
+        match (last, first) {
+            (0, Some(0)) => {
                 format!(
                     "use offset 0 in instruction {at}, the only offset at which the access fits"
                 )
             }
-            (_, false, Some(first)) if i16::try_from(first + last).is_ok() => {
+            (_, Some(first)) if i16::try_from(first + last).is_ok() => {
                 format!("use an offset from {first} to {} in instruction {at}", first + last)
             }
-            (0, ..) => "use offset 0, the only offset at which the access fits".into(),
-            (_, true, _) => format!("pass an offset from 0 to {last}, or a smaller size"),
+            (0, _) => "use offset 0, the only offset at which the access fits".into(),
             _ => format!("use an offset from 0 to {last} into the object"),
         }
     }
@@ -239,7 +255,11 @@ impl<'a> Case<'a, '_> {
             _ => (
                 format!("instruction {at} moves a pointer by {n} bytes"),
                 match last {
-                    Some(last) => format!("use an offset from 0 to {last}"),
+                    Some(last) => {
+                        format!(
+                            "replace instruction {at} with: `{dst} += {last}`, or a smaller number"
+                        )
+                    }
                     None => format!("use an offset from {} to {}", 1 - FARTHEST, FARTHEST - 1),
                 },
             ),

@@ -24,7 +24,15 @@ impl<'a> Case<'a, '_> {
                     if is.is_empty() { format!(" is {}", kind(known.field("got")?)) } else { is },
                     kind(want)
                 ),
-                format!("put {} into r{register} before instruction {at}", kind(want)),
+                match (6..10).find(|kept| {
+                    want == "ctx"
+                        && self.value(Some(*kept)).is_some_and(|value| value.type_ == "ctx")
+                }) {
+                    Some(kept) => {
+                        format!("insert before instruction {at}: `r{register} = r{kept}`")
+                    }
+                    None => format!("put {} into r{register} before instruction {at}", kind(want)),
+                },
             ));
         }
         let zero = self.first.contains("invalid zero-size");

@@ -1,14 +1,28 @@
 //! Accesses to the context.
 
 use super::Advice;
+use super::moves::Move;
 use crate::insn::{Insn, Operand};
 use crate::verifier::diagnose::Case;
 use crate::verifier::diagnose::contexts::{self, Field};
-use crate::verifier::diagnose::words::bytes;
+use crate::verifier::diagnose::words::{bytes, words};
 use crate::verifier::history::{Did, History};
 
 impl<'a> Case<'a, '_> {
     pub(super) fn moved(&self, at: u32, register: u8, history: &History) -> Option<Advice> {
+        if self.first.starts_with("variable ") {
+            let added = self.moves_of(history).into_iter().find(Move::is_variable)?;
+            return Some((
+                format!(
+                    "instruction {at} uses r{register}, to which instruction {} added r{}, {}: the offset into \
+                     this object must be a constant",
+                    added.at,
+                    added.number?,
+                    added.value.map_or("any number".into(), words)
+                ),
+                self.known.as_ref()?.remedy(),
+            ));
+        }
         let off = self.number("off")?;
         if !self.first.starts_with("dereference of modified") {
             return self.no_field(at, off, self.size("size")?);

@@ -80,7 +80,11 @@ impl<'a> Case<'a, '_> {
             ("null-not-checked", Some(register)) => self.null(at?, register, history),
             ("not-a-pointer", Some(register)) => self.no_pointer(at?, register, value, history),
             ("stack-bounds" | "stack-uninit", _) => self.stack_access(at, value, history),
-            ("object-bounds" | "range", register) => self.bounds(at?, register?, value, history),
+            ("object-bounds" | "range", register) => {
+                // An address that is loaded is of no register before.
+                let register = register.or(self.value_offset(at?).map(|_| 0));
+                self.bounds(at?, register?, value, history)
+            }
             ("packet-bounds", Some(register)) => self.packet(at?, register, value, history),
             ("ctx-access", Some(register)) => self.moved(at?, register, history),
             ("argument", Some(register)) => {

@@ -79,8 +79,11 @@ impl<'a> Case<'a, '_> {
                 words(value)
             ),
             _ => format!(
-                "{what}, offset {off} of the packet, and only {} are known to exist",
-                bytes(known)
+                "{what}, offset {off} of the packet, and {} known to exist",
+                match known {
+                    0 => "nothing of it is".into(),
+                    _ => format!("only {} are", bytes(known)),
+                }
             ),
         };
         Some((sentence, self.compare_with_end(at, register, behind)))

@@ -77,13 +77,15 @@ impl<'a> Case<'a, '_> {
                             at?
                         );
                         let length = register + 1;
-                        match self.value(Some(length)).is_some_and(|value| value.is_scalar()) {
-                            true if off < 0 && length <= 5 => format!(
+                        let passed = self.value(Some(length)).filter(|_| off < 0 && length <= 5);
+                        match passed.filter(KnownValue::is_scalar).map(|value| value.known) {
+                            Some(Some(_)) => format!(
                                 "insert before instruction {}: `r{length} = {}`; or begin lower, at \
                                  r10-{lowest}",
                                 at?, -off
                             ),
-                            _ => lower,
+                            Some(None) => at_most(at?, length, -off),
+                            None => lower,
                         }
                     }
                     _ => format!("{lower}{}", offset(-lowest)),
@@ -92,7 +94,13 @@ impl<'a> Case<'a, '_> {
         } else {
             return None;
         };
-        Some((format!("{what} uses {} at r10{off:+}: {wrong}", bytes(size)), remedy))
+        let varies = self.register.filter(|_| at.is_some_and(|at| self.helper(at).is_some()));
+        let varies = varies.and_then(|register| self.value(Some(register + 1)));
+        let uses = match varies.is_some_and(|value| value.is_scalar() && value.known.is_none()) {
+            true => "may use up to",
+            false => "uses",
+        };
+        Some((format!("{what} {uses} {} at r10{off:+}: {wrong}", bytes(size)), remedy))
     }
 
     /// How to write these bytes of the stack before anything reads them.
