@@ -57,7 +57,7 @@ pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked
         let what = if found.keyword.text == "fn" { "functions" } else { "macros" };
         return Err(cursor.mistake(found.keyword.span, format!("{what} are not supported")));
     }
-    let settings = Settings::of(&cursor, &script.config)?;
+    let settings = Settings::of(&cursor, &script.config, &host.variables())?;
     let (mut events, mut warnings, mut count) = (vec![], vec![], 0);
     for probe in &script.probes {
         let mut found = vec![];

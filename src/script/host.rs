@@ -33,6 +33,11 @@ pub trait Host {
     /// The number of CPUs.
     fn cpus(&self) -> u32;
 
+    /// The settings of the environment by their names there: they win over those of a script.
+    fn variables(&self) -> Vec<(String, String)> {
+        vec![]
+    }
+
     /// Why an event does not exist here, if that is so. It takes time to find out.
     fn missing(&self, _: &Event) -> Option<String> {
         None

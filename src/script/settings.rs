@@ -1,6 +1,6 @@
 //! The settings of a script's `config` block.
 
-use super::ast::{Setting, SettingValue};
+use super::ast::{Name, Setting, SettingValue, Span};
 use super::cursor::{Cursor, Read};
 use crate::sample::StackForm;
 
@@ -86,11 +86,36 @@ pub const KNOWN: [&str; 9] = [
 ];
 
 impl Settings {
-    /// The settings of a `config` block; what it does not set has its default.
-    pub(super) fn of(cursor: &Cursor, block: &[Setting]) -> Read<Settings> {
+    /// The settings of a `config` block and of the environment, which wins; what neither sets has its
+    /// default.
+    pub(super) fn of(
+        cursor: &Cursor,
+        block: &[Setting],
+        variables: &[(String, String)],
+    ) -> Read<Settings> {
         let mut settings = Settings::default();
         for setting in block {
             settings.set(cursor, setting)?;
+        }
+        let known = |name: &str| {
+            KNOWN.iter().find(|key| format!("BPFTRACE_{}", key.to_uppercase()) == name)
+        };
+        for (name, text) in variables {
+            let Some(key) = known(name) else { continue };
+            let value = match (text.parse(), &**text) {
+                _ if matches!(*key, "license" | "str_trunc_trailer") => {
+                    SettingValue::Text(text.clone())
+                }
+                (Ok(number), _) => SettingValue::Int(number),
+                (_, "true" | "false") => SettingValue::Bool(text == "true"),
+                _ => SettingValue::Text(text.clone()),
+            };
+            let span = Span::default();
+            let key = Name { text: (*key).to_owned(), span };
+            let set = settings.set(cursor, &Setting { key, value, span });
+            set.map_err(|mistake| {
+                cursor.mistake(span, format!("{name}={text}: {}", mistake.what))
+            })?;
         }
         Ok(settings)
     }

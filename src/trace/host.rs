@@ -139,6 +139,13 @@ impl Host for TracedHost {
         self.cpus
     }
 
+    fn variables(&self) -> Vec<(String, String)> {
+        let all = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        all.filter(|(name, _)| name.starts_with("BPFTRACE_")).collect()
+    }
+
     fn missing(&self, event: &Event) -> Option<String> {
         let function = event.function()?;
         let (first, rest) = function.split_at_checked(1)?;

@@ -398,3 +398,21 @@ fn without_kprobes_a_script_is_refused_with_what_there_is() {
     assert_eq!(output.status.code(), Some(77));
     assert!(err(&output).contains("tracepoint and rawtracepoint probes"), "{}", err(&output));
 }
+
+#[test]
+#[ignore = "needs root"]
+fn settings_of_the_environment_win() {
+    let run = |name: &str, value: &str| {
+        let text = "config = { print_maps_on_exit = true; } begin { @a = 1; exit(); }";
+        let mut command = Command::new(RAWBPF);
+        command.env(name, value).args(["trace", "-q", "-e", text]).output().unwrap()
+    };
+    assert_eq!(out(&run("BPFTRACE_COLOR", "never")), "\n\n@a: 1\n");
+    assert_eq!(out(&run("BPFTRACE_PRINT_MAPS_ON_EXIT", "false")), "\n\n");
+    let wrong = run("BPFTRACE_MAX_STRLEN", "many");
+    assert!(
+        err(&wrong).contains("BPFTRACE_MAX_STRLEN=many: the value of max_strlen must be"),
+        "{}",
+        err(&wrong)
+    );
+}
