@@ -28,6 +28,7 @@ pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection,
     let maps = maps(&source)?;
     let kinds = source.programs.iter().map(|program| kind(&source, &program.line));
     let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
+    let notes = notes(&source);
     let Source { license, programs, .. } = source;
     let programs = programs.into_iter().zip(kinds);
     let programs = programs.map(|(NamedProgram { line, flags, program }, kind)| {
@@ -37,7 +38,7 @@ pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection,
         ProgramSpec { name, kind, place, options, program }
     });
     let programs = programs.collect();
-    let (missing, notes, left_out) = (vec![], vec![], vec![]);
+    let (missing, left_out) = (vec![], vec![]);
     Ok(Collection { license, programs, maps, missing, notes, left_out })
 }
 
@@ -47,10 +48,29 @@ fn called(file: &str) -> String {
     identifier(&stem.map_or("program".into(), |stem| stem.to_string_lossy()))
 }
 
+/// What of the text is not as it says.
+fn notes(source: &Source) -> Vec<String> {
+    let externs = (!source.externs.is_empty())
+        .then(|| format!("{}: what .extern declares is not linked", source.externs.join(", ")));
+    let is_number = |map: &&MapLine| map.map_type.text.parse::<u32>().is_ok();
+    let untyped = source.maps.iter().filter(is_number);
+    let untyped = untyped.map(|map| {
+        let MapLine { name, map_type, .. } = map;
+        format!(
+            "map {}: the type {} is not known, an array stands for it",
+            name.text, map_type.text
+        )
+    });
+    externs.into_iter().chain(untyped).collect()
+}
+
 fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
     let mut maps: Vec<MapSpec> = vec![];
     for map in &source.maps {
         let map_type = kind::number(&map.map_type.text, MapType::NAMES).and_then(MapType::from_raw);
+        // The number of a type that nobody knows here, as a dump has it.
+        let unknown = map.map_type.text.parse::<u32>().is_ok();
+        let map_type = map_type.or(unknown.then_some(MapType::Array));
         let map_type =
             map_type.ok_or_else(|| no_such(source, &map.map_type, "map type", MapType::NAMES))?;
         let name = &map.name.text;

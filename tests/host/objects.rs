@@ -96,6 +96,70 @@ fn what_is_dumped_of_an_object_assembles_to_what_is_run() {
     assert_eq!(assembled.stdout, run("run", &[object, "--dump-insns=hex"]).stdout);
 }
 
+/// Names that mean something else in a text, sections of every sort, programs that are called, and what only
+/// the kernel has.
+const STRANGE: &str = "
+    struct task_struct { int tgid; } CORE;
+    extern void bpf_rcu_read_lock(void) SEC(\".ksyms\");
+    extern const int init_task SEC(\".ksyms\");
+    extern int LINUX_KERNEL_VERSION SEC(\".kconfig\");
+    int g = 4;
+    static const char odd[5] = \"abc\";
+    static noinline int s(int x) { asm volatile(\"\" ::: \"memory\"); return x * g; }
+    static noinline int r1(int x) { asm volatile(\"\" ::: \"memory\"); return s(x) + odd[x & 3]; }
+    noinline int bpf_ktime_get_ns(int x) { asm volatile(\"\" ::: \"memory\"); return r1(x); }
+    SEC(\"xdp_prog\") int a(void *ctx) { u32 k = 1; u64 *v = lookup(&counts, &k); return v ? bpf_ktime_get_ns(*v) : 0; }
+    SEC(\"tc\") noinline int b(void *ctx) { asm volatile(\"\" ::: \"memory\"); return 1; }
+    SEC(\"tc\") int c(void *ctx) { return b(ctx) + 1; }
+    SEC(\"weird;name#1\") int d(void *ctx) { return 1; }
+    SEC(\"1st\") int e(void *ctx) { return 1; }
+    SEC(\"lsm.s/file_open\") int f(void *ctx) { return 0; }
+    SEC(\"struct_ops/x\") int h(void *ctx) { return 0; }
+    SEC(\"usdt//lib/x.so:p:n\") int i(void *ctx) { return 0; }
+    SEC(\"?kprobe\") int j(void *ctx)
+    {
+        int tgid = 0;
+        bpf_rcu_read_lock();
+        read_kernel(&tgid, 4, &((struct task_struct *)current())->tgid);
+        return tgid + LINUX_KERNEL_VERSION + (long)&init_task;
+    }
+    int alone(int x) { return s(x); }";
+
+#[test]
+#[ignore = "needs clang: run tests/run"]
+fn any_object_is_dumped_as_a_text_that_asm_takes() {
+    for (number, args) in
+        [&["-g"][..], &["-g", "-mcpu=v1"], &["-g", "-mcpu=v4"], &["-g", "--target=bpfeb"]]
+            .into_iter()
+            .enumerate()
+    {
+        let object = compile(&format!("strange-{number}"), STRANGE, args);
+        let object = object.to_str().unwrap();
+        let text = run("dump", &[object]).stdout;
+        let again = format!("{object}.bpf");
+        std::fs::write(&again, &text).unwrap();
+        let endian = if args.len() > 1 && args[1].ends_with("eb") { "big" } else { "little" };
+        let asm = |format: &str| {
+            let ended = run("asm", &[&again, "--endian", endian, "--emit", format]);
+            assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{text}");
+            ended.stdout
+        };
+        // What refers to a map or a function is linked; all else is as in the object.
+        let slots = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let (ours, theirs) =
+            (slots(&asm("hex")), slots(&run("dump", &["-f", "hex", object]).stdout));
+        assert_eq!(ours.len(), theirs.len());
+        for (ours, theirs) in ours.iter().zip(&theirs).filter(|(ours, theirs)| ours != theirs) {
+            assert!(["18", "85"].contains(&&ours[..2]), "{ours} {theirs}");
+        }
+        for program in
+            ["a xdp", "d ; section", "f lsm.s file_open", "i usdt /lib/x.so:p:n", "j kprobe"]
+        {
+            assert!(text.contains(&format!("\n.program {program}")), "{program}: {text}");
+        }
+    }
+}
+
 /// Members in another order than the kernel has them, and one that it does not have.
 const CALLS: &str = "
     struct task_struct { int tgid; struct task_struct *real_parent; } CORE;

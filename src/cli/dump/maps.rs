@@ -1,7 +1,7 @@
 //! The maps of a dump, wherever they are from.
 
+use super::word::word;
 use crate::btf::ObjectMap;
-use crate::elf::clean;
 use crate::sys::object::MapInfo;
 use crate::sys::{MapSpec, MapType};
 use crate::view::dump::MapRow;
@@ -39,14 +39,14 @@ pub fn of_loaded(map: &MapInfo, name: String) -> MapRow {
 /// A map that an object defines.
 pub fn of_object(map: &ObjectMap<'_>) -> MapRow {
     let &ObjectMap { name, key_size, value_size, max_entries, flags, .. } = map;
-    let (name, map_type) = (clean(name.as_bytes()), map_type(map.map_type));
+    let (name, map_type) = (word(name), map_type(map.map_type));
     MapRow { name, map_type, key_size, value_size, max_entries, flags, ..MapRow::default() }
 }
 
 /// The map that an object's section of variables becomes.
 pub fn of_variables((section, size, _): (&str, u64, &[u8])) -> MapRow {
     MapRow {
-        name: clean(section.as_bytes()),
+        name: word(section),
         map_type: MapType::Array.name().to_owned(),
         key_size: 4,
         value_size: size as u32,

@@ -7,6 +7,7 @@ mod kernel;
 mod maps;
 mod object;
 mod tool;
+mod word;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};

@@ -1,9 +1,10 @@
 //! An ELF object: its functions, one after the other.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use super::maps;
+use super::word::word;
 use crate::btf::Btf;
 use crate::elf::{ElfError, Linker, Notes, Object, ObjectFunction, Reference, clean};
 use crate::error::Error;
@@ -18,6 +19,7 @@ pub struct ObjectDump<'a> {
     maps: Rc<[MapRow]>,
     notes: Notes<'a>,
     btf: Option<Btf<'a>>,
+    externs: BTreeSet<String>,
 }
 
 impl<'a> ObjectDump<'a> {
@@ -34,31 +36,55 @@ impl<'a> ObjectDump<'a> {
         let maps = maps.chain(object.variables().map(maps::of_variables)).collect();
         let license = object.license().map(|license| clean(license.as_bytes()));
         let notes = Notes::new(&object, btf.as_ref());
-        Ok(ObjectDump { object, license, maps, notes, btf })
+        let mut externs = BTreeSet::new();
+        for function in object.functions() {
+            for slot in 0..function.bytes.len() / 8 {
+                if let Some(Reference::Extern(name)) = object.reference(&function, slot) {
+                    externs.insert(word(name));
+                }
+            }
+        }
+        Ok(ObjectDump { object, license, maps, notes, btf, externs })
     }
 
-    /// Its functions: each program followed by those it calls, as in a text. Those that no program calls
-    /// come first.
-    pub fn list(&self) -> Vec<ObjectFunction<'a>> {
+    /// Its functions: each program followed by those it calls, as in a text, and whether one is there to be
+    /// called. Those that no program calls come first.
+    pub fn list(&self) -> Vec<(ObjectFunction<'a>, bool)> {
         let functions = self.object.functions();
         let mut linker = Linker::new(&self.object, &self.notes, &functions, std::iter::empty());
         let (called, programs): (Vec<usize>, Vec<usize>) =
             (0..functions.len()).partition(|index| is_called(&functions[*index]));
         let reached = programs.into_iter().map(|program| linker.reached(program));
+        let of_program = |reached: Vec<usize>| {
+            reached.into_iter().enumerate().map(|(place, index)| (index, place > 0))
+        };
         // Beyond what can be true they stay in their order.
-        let Ok(reached) = reached.collect::<Result<Vec<_>, _>>() else { return functions };
-        let reached = reached.concat();
-        let is_reached: HashSet<_> = reached.iter().copied().collect();
-        let alone = called.into_iter().filter(|index| !is_reached.contains(index));
-        alone.chain(reached).map(|index| functions[index]).collect()
+        let Ok(reached) = reached.collect::<Result<Vec<_>, _>>() else {
+            return functions.into_iter().map(|it| (it, is_called(&it))).collect();
+        };
+        let reached: Vec<_> = reached.into_iter().flat_map(of_program).collect();
+        let mut is_shown: HashSet<_> = reached.iter().map(|(index, _)| *index).collect();
+        // With all that they call, as if they were a program.
+        let mut alone = vec![];
+        for index in called.into_iter().filter(|index| !is_shown.contains(index)) {
+            alone.extend(linker.reached(index).unwrap_or(vec![index]));
+        }
+        is_shown.clear();
+        alone.retain(|index| is_shown.insert(*index));
+        let all = alone.into_iter().map(|index| (index, true)).chain(reached);
+        all.map(|(index, called)| (functions[index], called)).collect()
     }
 
     /// One of them; above the first stands what the object says for all.
     ///
     /// # Errors
     /// Its bytes are not whole slots.
-    pub fn shown(&mut self, function: &ObjectFunction<'a>, first: bool) -> Result<Dump, Error> {
-        let name = clean(function.name.as_bytes());
+    pub fn shown(
+        &mut self,
+        (function, called): &(ObjectFunction<'a>, bool),
+        first: bool,
+    ) -> Result<Dump, Error> {
+        let name = word(function.name);
         let bytes = function.bytes.to_vec();
         let mut shown = Dump::new(&name, bytes, self.object.endian)
             .map_err(|error| Error::usage(format!("{name}: {error}")))?;
@@ -80,20 +106,24 @@ impl<'a> ObjectDump<'a> {
             }
         }
         if first {
-            let license = self.license.as_ref().map(|license| format!(".license {license:?}"));
-            shown.directives.extend(license);
+            let license = self.license.as_ref().map(|it| it.replace('"', "'"));
+            shown.directives.extend(license.map(|license| format!(".license \"{license}\"")));
+            shown.directives.extend(self.externs.iter().map(|name| format!(".extern {name}")));
         }
         (shown.maps, shown.shows_maps) = (self.maps.clone(), first);
         let section = clean(function.section.as_bytes());
-        if is_called(function) {
+        if *called {
             shown.rows[0].label = Some(name);
         } else {
-            let kind = match kind(function.section) {
-                Some((kind, "")) => kind.to_string(),
-                Some((kind, place)) => format!("{kind} {}", clean(place.as_bytes())),
-                None => section.replacen('/', " ", 1),
-            };
-            shown.directives.push(format!(".program {name} {kind}"));
+            // A text would take more for a comment.
+            let kind = kind(function.section).filter(|_| !section.contains([';', '#']));
+            shown.directives.push(match kind {
+                Some((kind, "")) => format!(".program {name} {kind}"),
+                Some((kind, place)) => {
+                    format!(".program {name} {kind} {}", clean(place.as_bytes()))
+                }
+                None => format!(".program {name} ; section {section:?}"),
+            });
         }
         shown.origin = Origin::Object { section, license: self.license.clone() };
         Ok(shown)
@@ -102,7 +132,7 @@ impl<'a> ObjectDump<'a> {
 
 /// Shows by name what an instruction refers to.
 fn refer(row: &mut DumpRow, reference: Reference<'_>) {
-    let name = |name: &str| clean(name.as_bytes());
+    let name = word;
     let dst = match row.insn {
         Some(Insn::LoadImm64 { dst, .. }) => dst,
         Some(Insn::Call(_)) => {

@@ -112,6 +112,7 @@ pub enum Directive {
     Map(MapLine),
     Flags(Word, u32),
     Data(Word, Vec<u8>),
+    Extern(Word),
 }
 
 /// The directive in a line without its comment.
@@ -138,9 +139,17 @@ pub fn directive(text: &str, line: u32) -> Result<Directive, Box<Mistake>> {
             Ok(Directive::Flags(name, all))
         }
         ".data" => data(&mut tokens),
+        ".extern" => {
+            let word = tokens.word("the name of a function or variable of the kernel")?;
+            tokens.finish()?;
+            Ok(Directive::Extern(word))
+        }
         other => Err(Mistake::new(name.span, format!("`{other}` is not a directive"))
-            .meant(other, &mut [".program", ".license", ".map", ".flags", ".data"].into_iter())
-            .or_help("the directives are .program, .flags, .license, .map and .data")),
+            .meant(
+                other,
+                &mut [".program", ".license", ".map", ".flags", ".data", ".extern"].into_iter(),
+            )
+            .or_help("the directives are .program, .flags, .license, .map, .data and .extern")),
     }
 }
 
@@ -175,7 +184,7 @@ fn program(text: &str, line: u32) -> Result<ProgramLine, Box<Mistake>> {
 fn map(tokens: &mut Tokens) -> Result<MapLine, Box<Mistake>> {
     let mut map = MapLine {
         name: tokens.word("a map's name")?,
-        map_type: tokens.word("a map's type, such as hash or array")?,
+        map_type: map_type(tokens)?,
         ..MapLine::default()
     };
     let mut has_entries = false;
@@ -218,6 +227,16 @@ fn map(tokens: &mut Tokens) -> Result<MapLine, Box<Mistake>> {
         return Err(tokens.expected("`entries` and a number"));
     }
     Ok(map)
+}
+
+/// A map's type: its name, or the number of one that has none.
+fn map_type(tokens: &mut Tokens) -> Result<Word, Box<Mistake>> {
+    let Token::Number(number) = tokens.peek() else {
+        return tokens.word("a map's type, such as hash or array");
+    };
+    let word = Word { text: number.to_owned(), span: tokens.span() };
+    tokens.next();
+    Ok(word)
 }
 
 /// A flag's name or a number of several.

@@ -51,6 +51,9 @@ pub struct Source {
     pub license: Option<String>,
     /// The maps; programs refer to them by their place here.
     pub maps: Vec<MapLine>,
+    /// The functions and variables of the kernel's that programs refer to, which nobody has linked: what
+    /// refers to them is as in an object.
+    pub externs: Vec<String>,
     /// The programs, at least one.
     pub programs: Vec<NamedProgram>,
     /// Fields whose offset is needed, each with its program and instruction.
@@ -87,6 +90,7 @@ pub fn parse(file: &str, text: &str) -> Result<Source, Mistakes> {
         text: Arc::new(Text::new(file, text)),
         license: None,
         maps: vec![],
+        externs: vec![],
         restated: None,
         done: vec![],
         open: Open::default(),
@@ -148,6 +152,7 @@ struct TextParser {
     text: Arc<Text>,
     license: Option<Word>,
     maps: Vec<MapLine>,
+    externs: Vec<String>,
     /// The last map that was defined again, whose content is then given again too.
     restated: Option<usize>,
     done: Vec<Open>,
@@ -232,6 +237,13 @@ impl TextParser {
                         .help("after the .program line, or at the beginning"));
                 }
                 self.open.flags |= flags;
+            }
+            Directive::Extern(name) => {
+                if self.externs.len() == MAPS {
+                    let what = format!("more than {MAPS} names of the kernel's");
+                    return Err(Mistake::new(name.span, what));
+                }
+                self.externs.push(name.text);
             }
             Directive::Data(name, bytes) => {
                 let index = self.map(&name.text).ok_or_else(|| self.no_map(&name))? as usize;
@@ -343,9 +355,9 @@ impl TextParser {
             let span = TextSpan { line: 1, ..TextSpan::default() };
             self.mistakes.push(*Mistake::new(span, "the text has no instructions"));
         }
-        let TextParser { text, maps, mistakes, .. } = self;
+        let TextParser { text, maps, externs, mistakes, .. } = self;
         if mistakes.is_empty() {
-            return Ok(Source { license, maps, programs, fields, text });
+            return Ok(Source { license, maps, externs, programs, fields, text });
         }
         Err(shown(&text, mistakes))
     }
@@ -375,6 +387,14 @@ impl TextParser {
                 }
                 None => return Err(self.no_map(&word)),
             },
+            (_, Need::Extern(word)) if self.externs.contains(&word.text) => insn,
+            (_, Need::Extern(word)) => return Err(no_extern(&word)),
+            // As an object has it before it is linked.
+            (Insn::Call(_), Need::Callee(word))
+                if self.externs.contains(&word.text) && !open.labels.contains_key(&word.text) =>
+            {
+                Insn::Call(Callee::Local { offset: -1 })
+            }
             (Insn::Call(_), Need::Callee(word)) if !open.labels.contains_key(&word.text) => {
                 match Helper::by_name(&format!("bpf_{}", word.text)) {
                     Some(helper) => Insn::Call(Callee::Helper(helper.id as i32)),
@@ -406,6 +426,11 @@ impl TextParser {
             .meant(&word.text, &mut names)
             .or_help(&format!("define it: .map {} array key 4 value 8 entries 1", word.text))
     }
+}
+
+fn no_extern(word: &Word) -> Box<Mistake> {
+    let what = format!("`{}` is not declared", word.text);
+    Mistake::new(word.span, what).help(format!("declare it: .extern {}", word.text))
 }
 
 /// The mistakes in the order of the text.

@@ -26,6 +26,8 @@ pub enum Need {
     Map(Word),
     /// A map, or a function of the program.
     Symbol(Word),
+    /// A variable of the kernel.
+    Extern(Word),
     /// A field of a struct.
     Field(NamedField),
 }
@@ -271,7 +273,7 @@ impl StatementParser<'_, '_> {
                     return self.fetch(dst);
                 }
                 match name {
-                    "map" | "func" | "btf" => self.pseudo(dst),
+                    "map" | "func" | "btf" | "extern" => self.pseudo(dst),
                     "load_acquire" => {
                         self.tokens.next();
                         self.tokens.expect("(")?;
@@ -346,7 +348,7 @@ impl StatementParser<'_, '_> {
         Ok(Insn::Alu { width, op: Alu::Mov, dst: reg, src })
     }
 
-    /// `map[hist]`, `map[hist][0]+8`, `map[fd:3]`, `map[idx:0]`, `func[pc+3]`, `btf[7]`.
+    /// `map[hist]`, `map[hist][0]+8`, `map[fd:3]`, `map[idx:0]`, `func[pc+3]`, `btf[7]`, `extern[jiffies]`.
     fn pseudo(&mut self, dst: NamedReg) -> Result<Insn> {
         self.wide_only(dst)?;
         let kind = self.tokens.next();
@@ -357,6 +359,11 @@ impl StatementParser<'_, '_> {
                 let (distance, span) = self.target()?;
                 self.tokens.expect("]")?;
                 Imm64::Func { offset: fit(distance, span, "an address")? }
+            }
+            Token::Name("extern") => {
+                self.need = Need::Extern(self.tokens.word("a variable of the kernel")?);
+                self.tokens.expect("]")?;
+                Imm64::Value(0)
             }
             _ => {
                 let (id, span) = self.tokens.number("a BTF id")?;
