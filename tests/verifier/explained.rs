@@ -125,6 +125,18 @@ fn each(log: &str, line: impl Fn(&str) -> String) -> String {
     log.lines().map(|text| line(text) + "\n").collect()
 }
 
+/// Each line broken where a terminal's last column is; but not the kernel's own report, which has columns.
+fn wrapped(log: &str, width: usize) -> String {
+    if log.contains("Verification failed:") {
+        return log.to_owned();
+    }
+    each(log, |line| {
+        let chars: Vec<char> = line.chars().collect();
+        let rows = chars.chunks(width).map(|row| row.iter().collect::<String>());
+        rows.collect::<Vec<_>>().join("\n")
+    })
+}
+
 const WRAPPINGS: &[Wrapping] = &[
     ("alone", str::to_owned),
     ("libbpf", |log| {
@@ -223,6 +235,8 @@ const WRAPPINGS: &[Wrapping] = &[
     ("coloured", |log| each(log, |line| format!("\x1b[31m{line}\x1b[0m"))),
     ("without trailing spaces", |log| each(log, |line| line.trim_end().to_owned())),
     ("in a container", |log| each(log, |line| format!("agent-1  | {line}"))),
+    ("a terminal of 80 columns", |log| wrapped(log, 80)),
+    ("a terminal of 132 columns", |log| wrapped(log, 132)),
     ("after a prompt", |log| {
         format!(
             "$ sudo ./load\nbpf: Failed to load program: Permission denied\n{log}\nTraceback (most recent call last):\n  File \"a.py\", line 3\n"

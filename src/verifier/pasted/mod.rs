@@ -6,6 +6,7 @@ mod lines;
 mod quoted;
 mod split;
 mod starts;
+mod wrapped;
 
 use std::borrow::Cow;
 
@@ -21,7 +22,7 @@ pub use split::FoundLog;
 /// assert_eq!(found_logs(line)[0].log, "0: R1=ctx() R10=fp0\n0: (95) exit\nR0 !read_ok\n");
 /// ```
 pub fn found_logs(text: &str) -> Vec<FoundLog> {
-    let text = lines::without_prefixes(&quoted::unquoted(text));
+    let text = lines::without_prefixes(&wrapped::joined(&quoted::unquoted(text)));
     let mut found = vec![];
     for one in recordings(&text) {
         // A text without marks is one recording, whatever is in it.
@@ -31,6 +32,14 @@ pub fn found_logs(text: &str) -> Vec<FoundLog> {
             let (program, attach) = (program.clone().or(log.program), attach.clone());
             found.push(FoundLog { program, attach, log: log.text });
         }
+    }
+    if found.is_empty() {
+        let unmarked = split::logs(&text, false).into_iter();
+        found.extend(unmarked.map(|log| FoundLog {
+            program: log.program,
+            attach: None,
+            log: log.text,
+        }));
     }
     if found.is_empty() {
         found.extend(split::message(&text).map(|log| FoundLog {
