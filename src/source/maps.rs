@@ -17,7 +17,6 @@ use crate::sys::{MapSpec, MapType, MapTypes, cpu, ring};
 pub fn of(
     object: &Object<'_>,
     defined: &[DefinedMap<'_>],
-    btf: Option<&mut Btf<'_>>,
     own: Option<&Arc<[u8]>>,
 ) -> Result<Vec<MapSpec>, Error> {
     let has_types = object.section(".BTF").is_some();
@@ -31,7 +30,8 @@ pub fn of(
         maps.push(spec);
     }
     let sections: Vec<_> = object.variables().collect();
-    let found = btf.and_then(|btf| {
+    let found = own.and_then(|own| {
+        let mut btf = Btf::parse(own).ok()?;
         let wanted: Vec<_> = sections.iter().map(|it| (TypeKind::Datasec, it.0)).collect();
         let ids = btf.find_all(&wanted).ok()?.into_iter().map(|it| Some(it?.0));
         Some(ids.map(|id| Some((id?, btf.has_global_variables(id?).ok()?))).collect())
@@ -152,12 +152,8 @@ fn of_definition(
 }
 
 /// The map of the kernel's configuration, if the object asks for any of it.
-pub fn of_config(
-    content: &[u8],
-    btf: Option<&mut Btf<'_>>,
-    own: Option<&Arc<[u8]>>,
-) -> Option<MapSpec> {
-    let id = btf.and_then(|btf| btf.find_id(TypeKind::Datasec, CONFIG).ok()?);
+pub fn of_config(content: &[u8], own: Option<&Arc<[u8]>>) -> Option<MapSpec> {
+    let id = own.and_then(|own| Btf::parse(own).ok()?.find_id(TypeKind::Datasec, CONFIG).ok()?);
     let section = (CONFIG, content.len() as u64, content);
     let map = variables(section, own.zip(id.map(|id| (id, true))));
     (!content.is_empty()).then_some(map)

@@ -55,8 +55,8 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     let own = btf.as_ref().and_then(|btf| btf.loadable(&layout).ok());
     let own: Option<Arc<[u8]>> = own.map(Arc::from);
     let defined = object.maps(btf.as_mut()).map_err(wrong)?;
-    let mut maps = maps::of(&object, &defined, btf.as_mut(), own.as_ref())?;
-    maps.extend(maps::of_config(&externs.config, btf.as_mut(), own.as_ref()));
+    let mut maps = maps::of(&object, &defined, own.as_ref())?;
+    maps.extend(maps::of_config(&externs.config, own.as_ref()));
     let notes = Notes::new(&object, btf.as_ref());
     let functions = object.functions();
     let sections = object.variables().map(|(section, ..)| section);

@@ -609,3 +609,58 @@ fn what_only_the_kernel_has_is_linked() {
         (&config("extern char CONFIG_NR_CPUS[4] __kconfig;", "1"), true),
     ]);
 }
+
+/// Types that only newer kernels know: a float, tags, an enum of 64 bits, a list of the program's own.
+const NEWER: &str = "
+    #define PRIVATE(name) SEC(\".bss.\" #name) __hidden __attribute__((aligned(8)))
+    struct item { struct bpf_list_node link; long value; };
+    PRIVATE(A) struct bpf_spin_lock lock;
+    PRIVATE(A) struct bpf_list_head head
+        __attribute__((btf_decl_tag(\"contains:item:link\")));
+    extern void *bpf_obj_new_impl(u64 type, void *meta) __ksym;
+    extern int bpf_list_push_front_impl(struct bpf_list_head *, struct bpf_list_node *, void *, u64)
+        __ksym;
+    enum wide { WIDE = 0x123456789abll };
+    float number = 1.5;
+    enum wide wide = WIDE;
+    struct v { struct task_struct __attribute__((btf_type_tag(\"kptr\"))) *task; } v;
+    SEC(\"tc\") int f(void *ctx)
+    {
+        struct item *node = bpf_obj_new_impl(bpf_core_type_id_local(struct item), 0);
+        if (!node)
+            return 0;
+        bpf_spin_lock(&lock);
+        bpf_list_push_front_impl(&head, &node->link, 0, 0);
+        bpf_spin_unlock(&lock);
+        return wide == WIDE;
+    }";
+
+#[test]
+#[ignore = "needs root, bpf(2) and clang: run tests/run"]
+fn types_of_the_programs_own_are_the_maps_types() {
+    use rawbpf::btf::{Btf, for_older_kernels};
+    use rawbpf::host::KernelTypes;
+    use rawbpf::sys::LoadedBtf;
+
+    let object = compile("newer", NEWER);
+    let ended = verify(&object, &[]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    // An older kernel gets types that say no more than it knows, with the same ids.
+    let bytes = std::fs::read(&object).unwrap();
+    let read = rawbpf::source::read("newer", &bytes, &KernelTypes::running()).unwrap();
+    let blob = &read.programs[0].program.types().unwrap().btf;
+    let older = for_older_kernels(blob).unwrap();
+    let mut kinds = [blob, &older[..]].map(|blob| {
+        let mut btf = Btf::parse(blob).unwrap();
+        let kinds = (1..).map_while(|id| Some(btf.by_id(id).ok()?.kind() as u32));
+        kinds.collect::<Vec<_>>()
+    });
+    // BTF_KIND_DATASEC is 15.
+    let newest = kinds.each_ref().map(|kinds| *kinds.iter().max().unwrap());
+    assert_eq!(newest, [19, 15]);
+    kinds[1].truncate(kinds[0].len());
+    let same = kinds[0].iter().zip(&kinds[1]).filter(|(one, _)| **one <= 15);
+    assert!({ same }.all(|(one, other)| one == other));
+    LoadedBtf::load(blob).unwrap();
+    LoadedBtf::load(&older).unwrap();
+}
