@@ -171,13 +171,13 @@ impl<'o, 'a> Linker<'o, 'a> {
             }
             self.add(function, &starts, relocate, &mut linked)?;
         }
-        let Linked { insns, lines, written, labels, functions, raw_lines } = linked;
+        let Linked { insns, lines, written, labels, functions, raw_lines, missing } = linked;
         // The program's own function must have a type, or none of them has.
         let types = self.btf.clone().filter(|_| functions.first().is_some_and(|[at, _]| *at == 0));
         let types = types.map(|btf| Box::new(ObjectTypes { btf, functions, lines: raw_lines }));
         let (lines, license) = (Arc::from(lines), self.license.clone());
         let program = Program::linked(insns, lines, written, labels, license, types);
-        Ok(program.with_modules(self.modules.clone()))
+        Ok(program.with_modules(self.modules.clone()).with_missing(missing))
     }
 
     /// Adds a function's instructions.
@@ -190,7 +190,8 @@ impl<'o, 'a> Linker<'o, 'a> {
     ) -> Result<(), LinkError> {
         let name = || identifier(function.name);
         let start = starts[function.name];
-        let bytes = self.relocated(function, relocate)?;
+        let missing = &mut linked.missing;
+        let bytes = self.relocated(function, relocate, &mut |at| missing.push(start + at))?;
         linked.lines.push(ObjectLine::default());
         linked.functions.extend(self.notes.function(function).map(|id| [start as u32, id]));
         let wrong = |error| LinkError::Instruction(name(), error);
@@ -279,11 +280,12 @@ impl<'o, 'a> Linker<'o, 'a> {
         })
     }
 
-    /// A function's bytes with this kernel's numbers in them.
+    /// A function's bytes with this kernel's numbers in them. `is_missing` gets the slots that have none.
     fn relocated(
         &self,
         function: &ObjectFunction<'a>,
         relocate: &mut dyn FnMut(&Relocation<'a>) -> Relocated,
+        is_missing: &mut dyn FnMut(usize),
     ) -> Result<Vec<u8>, LinkError> {
         let endian = self.object.endian;
         let mut bytes = function.bytes.to_vec();
@@ -295,6 +297,9 @@ impl<'o, 'a> Linker<'o, 'a> {
             let slots = bytes.as_chunks_mut::<8>().0;
             let mut slot = Slot::from_bytes(slots[at], endian);
             let is_wide = slot.code == 0x18;
+            if value.is_none() {
+                is_missing(at);
+            }
             let is_access = matches!(slot.code & 7, 1..=3);
             match (value.filter(|_| resizable || !is_access), slot.code & 7) {
                 (Some(value), 0) if is_wide && at + 1 < slots.len() => {
@@ -349,4 +354,5 @@ struct Linked {
     labels: Vec<(usize, String)>,
     functions: Vec<[u32; 2]>,
     raw_lines: Vec<[u32; 4]>,
+    missing: Vec<usize>,
 }

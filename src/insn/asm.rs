@@ -533,6 +533,7 @@ impl Asm {
                     license: None,
                     types: None,
                     modules: vec![],
+                    missing: vec![],
                 })
             }
         }

@@ -116,6 +116,8 @@ pub struct Program {
     pub(super) types: Option<Box<ObjectTypes>>,
     /// The kernel's modules that instructions refer to by their place here, from 1.
     pub(super) modules: Vec<String>,
+    /// The slots of calls in place of what this kernel does not have.
+    pub(super) missing: Vec<usize>,
 }
 
 /// An object's BTF, and what a program's instructions have to do with it.
@@ -146,7 +148,16 @@ impl Program {
         assert_eq!(insns.len(), written.len(), "a line for each instruction");
         let notes = labels.into_iter().map(|(at, name)| (at, Note::Label(name))).collect();
         let written = Written::Object(lines, written);
-        Program { insns, written, unresolved: vec![], notes, license, types, modules: vec![] }
+        Program {
+            insns,
+            written,
+            unresolved: vec![],
+            notes,
+            license,
+            types,
+            modules: vec![],
+            missing: vec![],
+        }
     }
 
     /// The instructions.
@@ -192,6 +203,16 @@ impl Program {
     /// text has some, and one of an object the names of its functions.
     pub fn notes(&self) -> &[(usize, Note)] {
         &self.notes
+    }
+
+    /// The program, which at these slots has calls in place of what this kernel does not have.
+    pub fn with_missing(self, missing: Vec<usize>) -> Program {
+        Program { missing, ..self }
+    }
+
+    /// The slots of calls in place of what this kernel does not have, in the order of the instructions.
+    pub fn missing(&self) -> &[usize] {
+        &self.missing
     }
 
     /// The program, whose instructions refer to these modules of the kernel by their place, from 1.

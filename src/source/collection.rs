@@ -18,8 +18,8 @@ pub struct Collection {
     pub programs: Vec<ProgramSpec>,
     /// The maps, in the order in which the programs refer to them.
     pub maps: Vec<MapSpec>,
-    /// What an object's programs ask of the kernel's types and those do not have.
-    pub missing: Vec<String>,
+    /// What an object's programs ask of the kernel's types and those do not have, by slot of a program.
+    pub missing: Vec<(usize, String)>,
     /// What a loader would do otherwise than it is done here, a sentence each.
     pub notes: Vec<String>,
     /// The programs that could not be made, by name, and why.
@@ -41,16 +41,27 @@ impl Collection {
     /// An error of loading one of the programs; if the verifier refused it because it reached what the
     /// kernel's types do not have, the error says so.
     pub fn explained(&self, error: Error) -> Error {
-        let reached = error.refused.as_ref().is_some_and(|it| it.log.contains(elf::MISSING_CALL));
-        if !reached || self.missing.is_empty() {
+        let reached = error.refused.as_ref().and_then(|it| reached(&it.log));
+        let missing = self.missing.iter().filter(|(slot, _)| Some(*slot) == reached);
+        let mut missing: Vec<_> = missing.map(|(_, asked)| asked.as_str()).collect();
+        missing.dedup();
+        if missing.is_empty() {
             return error;
         }
-        let missing = self.missing.join(", ");
+        // Of several programs the same slot may need different things.
+        let missing = missing.join(" or ");
         let what = error.without_cause();
         let what = format!("{what}, which uses what this kernel's types do not have, {missing}");
         Error { what, failure: Failure::Lacking, ..error }
             .hint("reach it only where bpf_core_field_exists() says that it is there")
     }
+}
+
+/// The slot of the instruction that needs what the kernel does not have, if the log ends there.
+fn reached(log: &str) -> Option<usize> {
+    let (before, _) = log.split_once(elf::MISSING_CALL)?;
+    let call = before.lines().rfind(|line| line.contains(": (85) call "))?;
+    call.split(':').next()?.trim().parse().ok()
 }
 
 /// A program, and what is to be done with it.

@@ -63,6 +63,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     let names = defined.iter().map(|map| map.definition.name).chain(sections).chain([CONFIG]);
     let mut linker = Linker::new(&object, &notes, &functions, names).with_btf(own);
     linker = linker.with_externs(externs.by_name, externs.modules);
+    let mut missing = vec![];
     let (mut programs, mut left_out, mut free) = (vec![], vec![], None::<String>);
     for (index, function) in functions.iter().enumerate().filter(|(_, it)| !is_called(it)) {
         let name = identifier(function.name);
@@ -73,6 +74,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
                 format!("libbpf 1.0 and later do not know the section {section:?}")
             });
         }
+        let before = kernel.missing.len();
         let linked = linker.link(index, &mut |it| kernel.relocate(btf.as_mut(), it));
         let place = place.to_owned();
         let options = LoadOptions::default();
@@ -83,7 +85,12 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
             kernel.broken.take().unwrap_or(error)
         };
         match linked.map_err(failed) {
-            Ok(program) => programs.push(ProgramSpec { name, kind, place, options, program }),
+            Ok(program) => {
+                let asked = kernel.missing.drain(before..);
+                let slots = program.missing().iter();
+                missing.extend(slots.copied().zip(asked));
+                programs.push(ProgramSpec { name, kind, place, options, program });
+            }
             Err(error) => left_out.push((name, error)),
         }
     }
@@ -96,7 +103,6 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     maps::refer(&mut maps, &defined, &programs);
     let mut notes = maps::notes(&defined);
     notes.extend(free);
-    let missing = kernel.missing;
     Ok(Collection { license, programs, maps, missing, notes, left_out })
 }
 

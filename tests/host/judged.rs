@@ -496,10 +496,19 @@ fn a_missing_field_is_blamed_only_where_it_is_reached() {
         )
     };
     judged("reached", &[(&program("0"), true), (&program("*(volatile int *)0x1234"), false)]);
-    let object = compile("blamed", &program("BPF_CORE_READ(r, rq_disk) != 0"));
+    // Of two that are missing, one is not reached.
+    let object = compile(
+        "blamed",
+        &format!(
+            "struct bio___x {{ void *nosuch; }} __attribute__((preserve_access_index));
+            {}",
+            program("BPF_CORE_READ((struct bio___x *)r, nosuch) != 0")
+        ),
+    );
     let ended = verify(&object, &[]);
     assert_eq!(ended.code, Some(77), "{}", ended.stderr);
-    assert!(ended.stderr.contains("struct request___x::rq_disk"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("struct bio___x::nosuch"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("rq_disk (0:0)"), "{}", ended.stderr);
     assert!(!bpftool_loads(&object));
 }
 

@@ -345,6 +345,7 @@ impl TextParser {
                     license: license.as_deref().and_then(|text| CString::new(text).ok()),
                     types: None,
                     modules: vec![],
+                    missing: vec![],
                 },
             });
         }
