@@ -342,7 +342,7 @@ fn what_is_counted_can_be_read_in_a_probe() {
 #[test]
 #[ignore = "needs root"]
 fn a_map_that_is_cleared_again_and_again_never_fills_up() {
-    let text = "config = { max_map_keys = 8; } begin { @n = 0; } interval:ms:5 {
+    let text = "config = { max_map_keys = 16; } begin { @n = 0; } interval:ms:20 {
         @n++; @c[@n] = count(); print(@c); clear(@c); if (@n == 40) { exit(); } }";
     let all: Vec<_> = (1..=40).map(|n| format!("@c[{n}]: 1")).collect();
     assert_eq!(printed(text), all.join("\n"));
@@ -351,7 +351,7 @@ fn a_map_that_is_cleared_again_and_again_never_fills_up() {
 #[test]
 #[ignore = "needs root"]
 fn an_element_that_is_deleted_begins_at_zero_again() {
-    let text = "begin { @n = 0; } interval:ms:5 { @n++; @c[1] = count(); @c[1] = count();
+    let text = "begin { @n = 0; } interval:ms:200 { @n++; @c[1] = count(); @c[1] = count();
         if (@n > 1) { delete(@c, 1); } @c[1] = count(); print(@c); clear(@c); if (@n == 3) { exit(); } }";
     assert_eq!(printed(text), "@c[1]: 3\n@c[1]: 1\n@c[1]: 1");
 }
@@ -415,4 +415,21 @@ fn settings_of_the_environment_win() {
         "{}",
         err(&wrong)
     );
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_refusal_by_the_verifier_has_the_line_of_the_script() {
+    let text = "begin {\n  $n = 0;\n  for $i : 0..100000 {\n    for $j : 0..100000 { $n += $i; }\n  }\n  exit();\n}\n";
+    let file = script("refused", text);
+    let output = trace(&[&file]);
+    assert_eq!(output.status.code(), Some(1));
+    let begin = format!("trace: {file}:3: the verifier refused the raw_tracepoint program: ");
+    let begin_inner = format!("trace: {file}:4: the verifier refused the raw_tracepoint program: ");
+    assert!(
+        err(&output).starts_with(&begin) || err(&output).starts_with(&begin_inner),
+        "{}",
+        err(&output)
+    );
+    assert!(err(&trace(&["-v", &file])).contains(&format!("{file}:3: for $i : 0..100000")));
 }

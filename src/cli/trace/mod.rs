@@ -98,9 +98,22 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let mut printer = Printer::new(&script.name, options)?;
     let output = options.output_file().is_none().then(|| stdout.as_fd());
     let ends = Ends { stop: signal.as_fd(), output, child, dry_run: options.dry_run };
-    match run_script(&checked, &lowered, host.cpus(), ends, &mut printer)? {
+    let ran = run_script(&checked, &lowered, host.cpus(), ends, &mut printer);
+    match ran.map_err(|error| placed(&script.name, error))? {
         0 => Ok(()),
         code => Err(Stop::Code(code)),
+    }
+}
+
+/// A refusal by the verifier, with the line of the script that led to it.
+fn placed(script: &str, error: Error) -> Error {
+    let line = error.refused.as_ref().and_then(|refused| {
+        let at = refused.diagnose()?.at?;
+        Some(refused.source(at)?.line)
+    });
+    match line {
+        Some(line) => error.prefix(format_args!("{script}:{line}")),
+        None => error,
     }
 }
 
