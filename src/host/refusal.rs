@@ -571,6 +571,17 @@ pub(super) mod tests {
         assert!(error.hint.unwrap().contains("free -m"));
     }
 
+    /// 5.10 has no message for it, and its other reason for the same error is a size.
+    #[test]
+    fn a_key_that_is_too_long_for_an_old_kernel_is_said_to_be_that() {
+        let error = SysError { call: "bpf(BPF_MAP_CREATE)", errno: Errno::E2BIG };
+        let long = MapSpec::new("m", crate::sys::MapType::Hash, 513, 8, 10);
+        let refused = map_of(&long, &error);
+        says(&refused, "its keys have 513 bytes, and a kernel before Linux 5.11", "shorter key");
+        let refused = map_of(&MapSpec { key_size: 512, ..long }, &error);
+        says(&refused, "more than it can count", "smaller");
+    }
+
     /// Each error number of each call has a sentence of its own with something to type.
     #[test]
     fn no_error_number_is_the_message() {

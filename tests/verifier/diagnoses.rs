@@ -261,6 +261,55 @@ fn a_program_of_c_is_changed_in_c() {
     );
 }
 
+/// What an old kernel refuses in words about something else.
+#[test]
+fn what_a_kernel_lacks_is_named_and_not_what_it_stumbles_over() {
+    let said = |text: &str, message: &str| {
+        let source = rawbpf::insn::parse("old", text).unwrap();
+        let code = Code::of(source.programs[0].program.insns());
+        let log = format!("{message}\nprocessed 0 insns (limit 1000000)\n");
+        let diagnosis = diagnose(&code, &log).unwrap();
+        assert_eq!(diagnosis.class, "helper-not-allowed");
+        (diagnosis.at, diagnosis.sentence, diagnosis.remedy)
+    };
+    let callback = "r1 = 4\nr2 = func[turn]\nr3 = 0\nr4 = 0\ncall bpf_loop\nr0 = 0\nexit\n\
+                    turn:\nr0 = 0\nexit\n";
+    let message = "number of funcs in func_info doesn't match number of subprogs";
+    let (at, sentence, remedy) = said(callback, message);
+    assert_eq!(at, Some(1));
+    assert!(
+        sentence.starts_with("bpf_loop at 5 is a helper that this kernel does not have"),
+        "{sentence}"
+    );
+    assert!(remedy.ends_with("Linux 5.17 or later"), "{remedy}");
+    let kfunc = "call kernel-function#77\nr0 = 0\nexit\n";
+    let (at, sentence, _) = said(kfunc, "BPF_CALL uses reserved fields");
+    assert_eq!(at, Some(0));
+    assert!(sentence.contains("Linux 5.13 is the first"), "{sentence}");
+    let gone = "r0 = 0\ncall kernel-function#0\nexit\n";
+    let message = "invalid kernel function call not eliminated in verifier pass";
+    let (at, sentence, remedy) = said(gone, message);
+    assert_eq!(at, Some(1));
+    assert!(sentence.contains("does not have"), "{sentence}");
+    assert!(remedy.contains("bpf_ksym_exists"), "{remedy}");
+}
+
+/// The same registers are the process's in a uprobe, and the kernel's in a kprobe.
+#[test]
+fn a_pointer_of_a_process_is_read_as_one() {
+    let all = recorded();
+    let wanted = |one: &&Recorded| one.kernel == "6.18" && one.name == "deref_kernel_ptr_scalar";
+    let one = all.iter().find(wanted).unwrap();
+    let log = one.logs.iter().find(|(level, _)| *level == 2).unwrap().1.clone();
+    let remedy = |kind: &str| {
+        let program = Verification::of_log(Code::from_bytes(&one.insns), log.clone());
+        Verification { kind: kind.into(), ..program }.diagnose().unwrap().remedy
+    };
+    assert!(remedy("uprobe").contains("in the process, read with bpf_probe_read_user"));
+    assert!(!remedy("uprobe").contains("bpf_probe_read_kernel"));
+    assert!(remedy("kprobe").contains("of the kernel, read with bpf_probe_read_kernel"));
+}
+
 /// Two limits that programs meet in the same way.
 #[test]
 fn too_many_branches_are_not_too_many_instructions() {

@@ -15,6 +15,14 @@ impl<'a> Case<'a, '_> {
         history: &History<'a>,
         lines: &[SourceLine],
     ) -> String {
+        // Whoever leaves while something is held is refused for that.
+        let index = self.index.unwrap_or(self.path.steps.len());
+        let states = self.path.steps[..index].iter().rev().filter_map(|step| step.after);
+        let held = states.take(1).any(|state| state.references().is_some());
+        let remedy = match held && remedy.contains("goto L") {
+            true => &format!("{remedy}; what is held must be released there too"),
+            false => remedy,
+        };
         let found = at.and_then(|at| self.c_change(at, remedy, history, lines));
         match found {
             Some((line, change)) => {
@@ -58,8 +66,8 @@ impl<'a> Case<'a, '_> {
                 }
                 let line = line(at)?;
                 let change = match pointer(&line.text) {
-                    Some(name) => {
-                        format!("before it, `if ((void *)({name} + 1) > data_end) {leave}`")
+                    Some((name, count)) => {
+                        format!("before it, `if ((void *)({name} + {count}) > data_end) {leave}`")
                     }
                     None => format!(
                         "before it, compare the pointer plus what is read with data_end, as in \
@@ -67,6 +75,29 @@ impl<'a> Case<'a, '_> {
                     ),
                 };
                 Some((line, change))
+            }
+            "not-a-pointer" if remedy.contains("bpf_probe_read_") => {
+                let line = line(at)?;
+                let field = field(&line.text)?;
+                let read = match remedy.contains("bpf_probe_read_kernel") {
+                    true => "bpf_probe_read_kernel",
+                    false => "bpf_probe_read_user",
+                };
+                let change = format!(
+                    "in place of {field}, a variable x of its type, and before it `{read}(&x, sizeof(x), \
+                     &{field});`"
+                );
+                Some((line, change))
+            }
+            "reference" => {
+                let taken = self.slot("i")?;
+                let name = assigned(&line(taken)?.text)?;
+                let release = match self.helper(taken)?.name {
+                    "bpf_ringbuf_reserve" => format!("bpf_ringbuf_discard({name}, 0)"),
+                    sock if sock.starts_with("bpf_sk") => format!("bpf_sk_release({name})"),
+                    _ => return None,
+                };
+                Some((line(at)?, format!("on the path to it, `{release};`")))
             }
             "stack-uninit" => {
                 let line = line(at)?;
@@ -169,11 +200,32 @@ fn assigned(line: &str) -> Option<&str> {
     plain(left.rsplit([' ', '*', '(', '\t']).find(|word| !word.is_empty())?)
 }
 
-/// The pointer whose field a line reads.
-fn pointer(line: &str) -> Option<&str> {
-    let (before, _) = line.split_once("->")?;
-    let begin = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    plain(&before[begin.map_or(0, |at| at + 1)..])
+fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// The name at the end of a text.
+fn last_name(text: &str) -> Option<&str> {
+    let begin = text.rfind(|c| !is_of_name(c));
+    plain(&text[begin.map_or(0, |at| at + 1)..])
+}
+
+/// The pointer by which a line reads, and how many of what it points to.
+fn pointer(line: &str) -> Option<(&str, u32)> {
+    if let Some((before, _)) = line.split_once("->") {
+        return Some((last_name(before)?, 1));
+    }
+    let (before, rest) = line.split_once('[')?;
+    let index: u32 = rest.split_once(']')?.0.trim().parse().ok()?;
+    Some((last_name(before)?, index.checked_add(1)?))
+}
+
+/// The field that a line reads by a pointer: `t->pid`.
+fn field(line: &str) -> Option<&str> {
+    let (before, after) = line.split_once("->")?;
+    let begin = before.len() - last_name(before)?.len();
+    let length = after.find(|c| !is_of_name(c)).unwrap_or(after.len());
+    (length > 0).then(|| &line[begin..before.len() + 2 + length])
 }
 
 /// The index that a line uses.
@@ -219,8 +271,11 @@ mod tests {
         assert_eq!(assigned("if (a == b)"), None);
         assert_eq!(assigned("bpf_map_lookup_elem(&m, &key);"), None);
         assert_eq!(assigned("if (!(v = bpf_map_lookup_elem(&m, &key)))"), Some("v"));
-        assert_eq!(pointer("if (tcp->dest == 80)"), Some("tcp"));
-        assert_eq!(pointer("x = data[3];"), None);
+        assert_eq!(pointer("if (tcp->dest == 80)"), Some(("tcp", 1)));
+        assert_eq!(pointer("if (ports[1] == 80)"), Some(("ports", 2)));
+        assert_eq!(pointer("x = data[i];"), None);
+        assert_eq!(field("return t->pid == 1;"), Some("t->pid"));
+        assert_eq!(field("return a - b;"), None);
         assert_eq!(index("v->slots[i] += 1;"), Some("i"));
         assert_eq!(index("v->slots[i + 1] += 1;"), Some("i + 1"));
         assert_eq!(index("v->slots[f(i)] += 1;"), None);

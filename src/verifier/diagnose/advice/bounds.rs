@@ -276,7 +276,8 @@ impl<'a> Case<'a, '_> {
             let (base, offset, size) = accessed(self.code.insn(slot)?)?;
             (base == sum).then_some(offset + size)
         });
-        let end = value.number("vs").or(value.number("sz")).filter(|size| *size > 0)?;
+        let stack = value.known.filter(|_| value.type_ == "fp").and_then(i64::checked_neg);
+        let end = stack.or(value.number("vs")).or(value.number("sz")).filter(|size| *size > 0)?;
         let moved =
             value.number("off").unwrap_or(0).checked_add(value.number("imm").unwrap_or(0))?;
         end.checked_sub(used.unwrap_or(1).max(1))?.checked_sub(moved).filter(|last| *last >= 0)
