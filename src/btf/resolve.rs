@@ -177,7 +177,7 @@ impl<'a> Btf<'a> {
         let first = Step { type_id: root, index: numbers[0], is_member: false };
         let mut way = Way { steps: vec![first], bits: 0 };
         if numbers[0] > 0 {
-            way.bits = u64::from(numbers[0]) * u64::from(self.size_of(root)?) * 8;
+            way.bits = self.elements(root, numbers[0])?;
         }
         let mut id = root;
         for &index in &numbers[1..] {
@@ -185,7 +185,7 @@ impl<'a> Btf<'a> {
             if let Some((element, _)) = record.array() {
                 let (element, _) = self.behind_modifiers(element)?;
                 way.steps.push(Step { type_id: element, index, is_member: false });
-                way.bits += u64::from(index) * u64::from(self.size_of(element)?) * 8;
+                way.bits += self.elements(element, index)?;
                 id = element;
                 continue;
             }
@@ -198,6 +198,12 @@ impl<'a> Btf<'a> {
             id = member.type_id;
         }
         Ok(way)
+    }
+
+    /// The bits of so many elements of a type.
+    fn elements(&mut self, id: u32, count: u32) -> Result<u64, BtfError> {
+        let bytes = self.size_of(id)?.checked_mul(count).ok_or(BtfError::SizeOverflow(id))?;
+        Ok(u64::from(bytes) * 8)
     }
 
     /// A number of the field at the end of a way; of its offset, also the size and type of the whole field.
@@ -243,7 +249,7 @@ impl<'a> Btf<'a> {
             "lshift_u64" if self.order == super::record::Order::Little => {
                 64u64.wrapping_sub(way.bits + bits - offset * 8)
             }
-            "lshift_u64" => 64u64.wrapping_sub(size * 8) + (way.bits - offset * 8),
+            "lshift_u64" => 64u64.wrapping_sub(size * 8).wrapping_add(way.bits - offset * 8),
             "rshift_u64" => 64u64.wrapping_sub(bits),
             _ => return Err(BtfError::Relocation(kind.to_owned())),
         };
@@ -333,7 +339,7 @@ impl Pair<'_, '_, '_> {
             }
             way.steps.push(Step { type_id: id, ..*step });
             if step.index > 0 {
-                way.bits += u64::from(step.index) * u64::from(self.kernel.size_of(id)?) * 8;
+                way.bits += self.kernel.elements(id, step.index)?;
             }
         }
         Ok(Some(way))

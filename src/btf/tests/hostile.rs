@@ -1,7 +1,7 @@
 //! Whatever the bytes: an answer, soon, in little memory.
 
 use super::{Blob, every_kind};
-use crate::btf::{Btf, BtfError, TypeKind};
+use crate::btf::{Btf, BtfError, Layout, Relocation, TypeKind, for_older_kernels};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,24 @@ fn ask_everything(blob: &[u8]) {
             let _ = record.name();
             for member in record.members() {
                 let _ = member.name();
+            }
+        }
+    }
+    let layout = Layout { hidden: ["it"].into(), ..Layout::default() };
+    let _ = btf.loadable(&layout);
+    let _ = for_older_kernels(blob);
+    for it in btf.externs().unwrap_or_default() {
+        let _ = (btf.config_type(it.type_id), btf.find_extern(&it, &mut btf.clone()));
+    }
+    let mut kernel = btf.clone();
+    for type_id in 0..20 {
+        for (access, kind) in [(&b"0"[..], 2), (b"0:1", 0), (b"1:0:3", 1), (b"4294967295:1", 0)] {
+            for kind in [kind, type_id % 13] {
+                let relocation = Relocation { type_id, access, kind };
+                let found = btf.candidates(&relocation, &mut kernel).unwrap_or_default();
+                for candidates in [found, vec![type_id], vec![17]] {
+                    let _ = btf.resolve(&relocation, &mut kernel, &candidates);
+                }
             }
         }
     }

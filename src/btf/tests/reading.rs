@@ -1,7 +1,7 @@
 //! The right answers to well-formed blobs.
 
 use super::{Blob, every_kind};
-use crate::btf::{Btf, BtfError, FieldInfo, TraceArgs, TypeKind};
+use crate::btf::{Btf, BtfError, FieldInfo, Relocation, TraceArgs, TypeKind};
 
 /// `struct s { int a; };` by hand, in little-endian order.
 const LITTLE: &[u8] = &[
@@ -236,6 +236,35 @@ fn split(base: &[u8], big: bool) -> Vec<u8> {
     b.words(&[own + 18, kind(TypeKind::Func), 29]); // 30: do_more
     b.words(&[known, kind(TypeKind::Struct), 16]); // 31: another struct last
     b.finish()
+}
+
+/// An object's types: its own struct, with a member in another place.
+#[test]
+fn relocations_are_resolved_by_the_types_of_a_module() {
+    for big in [false, true] {
+        let mut b = Blob::new(big);
+        let int = b.int("int", 4);
+        let members = [("nosuch", int, 0), ("end", int, 32)];
+        let record = b.compound(TypeKind::Struct, "module_struct___mine", 8, &members);
+        let object = b.finish();
+        let base = every_kind(big);
+        let module = split(&base, big);
+        let mut object = Btf::parse(&object).unwrap();
+        let mut kernel = Btf::parse_split(&module, Btf::parse(&base).unwrap()).unwrap();
+        let relocation = |access, kind| Relocation { type_id: record, access, kind };
+        let found = object.candidates(&relocation(b"0:1", 0), &mut kernel).unwrap();
+        assert_eq!(found, [27]);
+        let mut resolve = |access, kind| {
+            object.resolve(&relocation(access, kind), &mut kernel, &found).unwrap().value
+        };
+        assert_eq!(resolve(b"0:1", 0), Some(0));
+        assert_eq!(resolve(b"2:1", 0), Some(16));
+        assert_eq!(resolve(b"0:1", 1), Some(4));
+        assert_eq!([resolve(b"0:1", 2), resolve(b"0:0", 2)], [Some(1), Some(0)]);
+        assert_eq!(resolve(b"0:0", 0), None);
+        assert_eq!([resolve(b"0", 6), resolve(b"0", 7)], [Some(record.into()), Some(27)]);
+        assert_eq!([resolve(b"0", 8), resolve(b"0", 9)], [Some(1), Some(8)]);
+    }
 }
 
 #[test]
