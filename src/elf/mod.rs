@@ -19,6 +19,7 @@ mod maps;
 mod notes;
 mod places;
 mod read;
+mod struct_ops;
 pub mod write;
 
 pub use excerpt::{ExcerptError, excerpt};

@@ -107,7 +107,11 @@ impl<'a> Object<'a> {
         let tables = self.file.sections.iter().filter(|it| it.header.sh_type == SHT_REL);
         for table in tables.map(|table| &table.header) {
             let target = table.sh_info as usize;
-            let of_map = self.file.sections.get(target).is_some_and(|it| it.name == ".maps");
+            let of_map = self
+                .file
+                .sections
+                .get(target)
+                .is_some_and(|it| it.name == ".maps" || is_struct_ops(it.name));
             let code = self.code(target).unwrap_or_default();
             if code.is_empty() && !of_map {
                 continue;
@@ -251,7 +255,7 @@ impl<'a> Object<'a> {
     }
 
     /// The function or variable that begins there.
-    fn named(&self, section: usize, value: u64, kind: u8) -> Option<&'a str> {
+    pub(super) fn named(&self, section: usize, value: u64, kind: u8) -> Option<&'a str> {
         let mut here = self.places.at(section, value).map(|symbol| &self.symbols[symbol]);
         here.find(|symbol| symbol.kind == kind).map(|symbol| symbol.name)
     }
@@ -283,6 +287,11 @@ impl<'a> Object<'a> {
 fn is_maps(file: &File<'_>, section: usize) -> bool {
     let name = file.sections.get(section).map_or("", |section| section.name);
     matches!(name, ".maps" | "maps") || name.starts_with("maps/")
+}
+
+/// The sections of structs whose members are programs.
+pub(super) fn is_struct_ops(section: &str) -> bool {
+    matches!(section.trim_start_matches('?'), ".struct_ops" | ".struct_ops.link")
 }
 
 fn is_data(name: &str) -> bool {

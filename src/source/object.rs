@@ -1,5 +1,6 @@
 //! Programs from an ELF object, as clang makes it: what libbpf would make of its sections.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::collection::{Collection, LoadOptions, ProgramKind, ProgramSpec};
@@ -10,6 +11,7 @@ use crate::elf::{CONFIG, ElfError, LinkError, Linker, Notes, Object, ObjectFunct
 use crate::error::Error;
 use crate::host::{KernelTypes, Section};
 use crate::insn::Endian;
+use crate::sys::ProgramType;
 
 /// What a section's name says of its programs, and where they are attached. `None` where it is none that
 /// libbpf knows or knew.
@@ -64,6 +66,8 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     let mut linker = Linker::new(&object, &notes, &functions, names).with_btf(own);
     linker = linker.with_externs(externs.by_name, externs.modules);
     let mut missing = vec![];
+    let struct_ops: HashMap<_, _> =
+        btf.as_mut().map(|btf| object.struct_ops(btf)).unwrap_or_default().into_iter().collect();
     let (mut programs, mut left_out, mut free) = (vec![], vec![], None::<String>);
     for (index, function) in functions.iter().enumerate().filter(|(_, it)| !is_called(it)) {
         let name = identifier(function.name);
@@ -76,7 +80,13 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
         }
         let before = kernel.missing.len();
         let linked = linker.link(index, &mut |it| kernel.relocate(btf.as_mut(), it));
-        let place = place.to_owned();
+        let place = match kind {
+            // What follows the section's name means nothing.
+            ProgramKind::Section(Section { program_type: ProgramType::StructOps, .. }) => {
+                struct_ops.get(function.name).cloned().unwrap_or_default()
+            }
+            _ => place.to_owned(),
+        };
         let options = LoadOptions::default();
         let failed = |error: LinkError| {
             let lacks = matches!(error, LinkError::Extern(..));

@@ -36,11 +36,16 @@ const PLACED: [&str; 19] = [
 
 /// Compiles one program in a section of this name.
 fn compile(folder: &Folder, section: &str) -> String {
+    let program = format!("SEC(\"{section}\") int p(void *ctx) {{ return 1; }}\n");
+    compile_text(folder, &program)
+}
+
+fn compile_text(folder: &Folder, programs: &str) -> String {
     let source = folder.file("p.c");
     let object = folder.file("p.o");
     let text = format!(
-        "char LICENSE[] __attribute__((section(\"license\"))) = \"GPL\";\n\
-         __attribute__((section(\"{section}\"), used)) int p(void *ctx) {{ return 1; }}\n"
+        "#define SEC(name) __attribute__((section(name), used))\n\
+         char LICENSE[] SEC(\"license\") = \"GPL\";\n{programs}"
     );
     std::fs::write(&source, text).unwrap();
     let clang = Command::new("clang-19")
@@ -145,6 +150,40 @@ fn a_free_name_of_a_section_is_judged_by_its_type() {
     let ended = verify(&[&object]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("do not know the section \"classifier_ingress\""));
+}
+
+/// Two members of a struct that the kernel calls, and a program that no struct refers to.
+const STRUCT_OPS: &str = "
+    struct tcp_congestion_ops {
+        unsigned (*ssthresh)(void *);
+        unsigned (*undo_cwnd)(void *);
+        char name[16];
+    };
+    SEC(\"struct_ops/what_follows_means_nothing\") unsigned threshold(void **ctx) { return !!ctx[0]; }
+    SEC(\"struct_ops\") unsigned undo(void *ctx) { return 2; }
+    SEC(\".struct_ops\") struct tcp_congestion_ops ours =
+        { (void *)threshold, (void *)undo, \"rawbpf_test\" };
+";
+
+#[test]
+#[ignore = "needs root, bpf(2), bpftool and clang: run tests/run"]
+fn a_member_of_struct_ops_is_found_by_the_struct_that_refers_to_it() {
+    let folder = Folder::new("members");
+    let object = compile_text(&folder, STRUCT_OPS);
+    let ended = verify(&[&object]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    for program in [
+        "threshold struct_ops tcp_congestion_ops.ssthresh",
+        "undo struct_ops tcp_congestion_ops.undo_cwnd",
+    ] {
+        assert!(ended.stdout.contains(&format!(".program {program}\n")), "{}", ended.stdout);
+    }
+    assert_eq!(load(&object).unwrap(), number_after(&ended.stdout, "accepted: processed "));
+    let more = "SEC(\"struct_ops\") int lost(void *ctx) { return 0; }";
+    let object = compile_text(&folder, &format!("{STRUCT_OPS}{more}"));
+    let ended = verify(&[&object]);
+    assert_eq!(ended.code, Some(77), "{}", ended.stderr);
+    assert!(ended.stderr.contains("lost: the kernel must know"), "{}", ended.stderr);
 }
 
 const SEVERAL: &str = "\
