@@ -579,7 +579,7 @@ pub(super) mod tests {
         let refused = map_of(&long, &error);
         says(&refused, "its keys have 513 bytes, and a kernel before Linux 5.11", "shorter key");
         let refused = map_of(&MapSpec { key_size: 512, ..long }, &error);
-        says(&refused, "more than it can count", "smaller");
+        assert!(refused.what.contains("more than it can count"), "{refused}");
     }
 
     /// Each error number of each call has a sentence of its own with something to type.
