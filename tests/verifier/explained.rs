@@ -388,6 +388,25 @@ fn what_libbpf_could_not_resolve_is_explained_at_its_instruction() {
     }
 }
 
+/// A pager cuts lines at its width: they are not the beginning of what follows.
+#[test]
+fn a_message_after_a_line_that_is_cut_is_found() {
+    let lines = [
+        "2149: (b7) r2 = 47",
+        "2150: (73) *(u8 *)(r1 +4095) = r2",
+        " R0=inv(id=45,smin_value=-4095,smax_value=4095) R1_w=map_value(id=0,off=0,ks=4,vs=8192,smin_value=-4095) R2_w=inv4>",
+        "R1 unbounded memory access, make sure to bounds check any such access",
+    ];
+    let cut = |line: &str| format!("Apr 01 10:41:53 host sysmon[1049]: {line}\n");
+    let text = lines
+        .map(cut)
+        .concat()
+        .replace("2149: (b7) r2 = 47", &format!(" R0=inv(id=0) {}>", "x".repeat(100)));
+    let explained = explain(&text);
+    let why = explained[0].program.diagnose().unwrap();
+    assert_eq!((why.at, why.class), (Some(2150), "range"));
+}
+
 /// Comments of the source may look like lines of a log.
 #[test]
 fn a_source_line_is_not_a_line_of_the_log() {
