@@ -61,6 +61,17 @@ impl TracedHost {
 impl Host for TracedHost {
     fn expand(&self, event: Event) -> Result<Vec<Event>, String> {
         Ok(match event {
+            // One that is there needs no search among thousands.
+            Event::Tracepoint(category, name)
+                if !is_pattern(&category)
+                    && !is_pattern(&name)
+                    && self
+                        .tracefs
+                        .as_ref()
+                        .is_some_and(|tracefs| tracefs.has_event(&category, &name)) =>
+            {
+                vec![Event::Tracepoint(category, name)]
+            }
             Event::Tracepoint(category, name) => self
                 .tracepoints(&category, &name)
                 .map_err(|error| error.what)?
