@@ -300,6 +300,13 @@ fn maps_are_made_as_the_object_describes_them() {
     let ended = verify(&object, &["--map-entries", "n=7"]);
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("its maps: m"), "{}", ended.stderr);
+    // What a loader would share is not, and a line says so.
+    let pinned =
+        no_entries.replace("__type(key", "__uint(max_entries, 3); __uint(pinning, 1); __type(key");
+    let ended = verify(&compile("pinned", &pinned), &[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("map m: a loader would share it"), "{}", ended.stderr);
+    assert!(!Path::new("/sys/fs/bpf/m").exists());
     // The elements are there when a program runs.
     for (name, program, returned) in
         [("tail", TAIL, "f returned 2"), ("nested", NESTED, "f returned 2")]
