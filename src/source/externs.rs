@@ -36,15 +36,13 @@ pub fn of<'a>(
     let weak = object.weak_symbols();
     let configuration = Configuration::of(&externs);
     let addresses = addresses(btf, &externs);
-    for it in &externs {
+    for (index, it) in externs.iter().enumerate() {
         let weak = weak.contains(it.name);
         let answer = if it.is_config {
-            found.configured(it, btf, kernel, &configuration, weak)
+            found.configured(it, btf, kernel, (&configuration, index), weak)
         } else if !it.is_function && btf.is_void(it.type_id).unwrap_or(false) {
-            addresses.get(it.name).map_or_else(
-                || Err("this kernel has no such symbol".to_owned()),
-                |address| Ok(Extern::Address(*address)),
-            )
+            let missing = || "this kernel has no such symbol".to_owned();
+            addresses[index].map(Extern::Address).ok_or_else(missing)
         } else {
             found.typed(it, btf, kernel)
         };
@@ -58,16 +56,16 @@ pub fn of<'a>(
     found
 }
 
-/// The addresses of symbols without a type.
-fn addresses<'a>(btf: &mut Btf<'_>, externs: &[ObjectExtern<'a>]) -> HashMap<&'a str, u64> {
-    let untyped = externs.iter().filter(|it| !it.is_function && !it.is_config);
-    let untyped = untyped.filter(|it| btf.is_void(it.type_id).unwrap_or(false));
-    let wanted: HashMap<&str, &'a str> = untyped.map(|it| (it.name, it.name)).collect();
-    let mut found = HashMap::new();
+/// The addresses of symbols without a type, by extern.
+fn addresses(btf: &mut Btf<'_>, externs: &[ObjectExtern<'_>]) -> Vec<Option<u64>> {
+    let untyped = externs.iter().enumerate().filter(|(_, it)| !it.is_function && !it.is_config);
+    let untyped = untyped.filter(|(_, it)| btf.is_void(it.type_id).unwrap_or(false));
+    let wanted: HashMap<&str, usize> = untyped.map(|(index, it)| (it.name, index)).collect();
+    let mut found = vec![None; externs.len()];
     if !wanted.is_empty() {
         let _ = kallsyms::for_each(|symbol| {
-            if let Some(name) = wanted.get(symbol.name) {
-                found.entry(*name).or_insert(symbol.address);
+            if let Some(index) = wanted.get(symbol.name) {
+                found[*index].get_or_insert(symbol.address);
             }
             std::ops::ControlFlow::<()>::Continue(())
         });
@@ -77,22 +75,26 @@ fn addresses<'a>(btf: &mut Btf<'_>, externs: &[ObjectExtern<'a>]) -> HashMap<&'a
 
 /// The values of the kernel's configuration that an object asks for.
 struct Configuration {
-    values: HashMap<String, String>,
+    /// By extern.
+    values: Vec<Option<String>>,
     /// Why there are none.
     missing: Option<String>,
 }
 
 impl Configuration {
     fn of(externs: &[ObjectExtern<'_>]) -> Configuration {
-        let asked = externs.iter().filter(|it| it.is_config && it.name.starts_with("CONFIG_"));
-        let asked: HashMap<&str, ()> = asked.map(|it| (it.name, ())).collect();
-        let (mut values, mut missing) = (HashMap::new(), None);
+        let asked = externs.iter().enumerate();
+        let asked = asked.filter(|(_, it)| it.is_config && it.name.starts_with("CONFIG_"));
+        let asked: HashMap<&str, usize> = asked.map(|(index, it)| (it.name, index)).collect();
+        let (mut values, mut missing) = (vec![None; externs.len()], None);
         if !asked.is_empty() {
             match config::kernel_config() {
                 Ok(text) => {
-                    let lines = text.lines().filter_map(|line| line.trim().split_once('='));
-                    let lines = lines.filter(|(name, _)| asked.contains_key(name));
-                    values = lines.map(|(name, value)| (name.into(), value.into())).collect();
+                    for (name, value) in text.lines().filter_map(|it| it.trim().split_once('=')) {
+                        if let Some(index) = asked.get(name) {
+                            values[*index] = Some(value.to_owned());
+                        }
+                    }
                 }
                 Err(error) => missing = Some(error.what),
             }
@@ -145,7 +147,7 @@ impl<'a> Externs<'a> {
         wanted: &ObjectExtern<'a>,
         btf: &mut Btf<'_>,
         kernel: &mut Relocator<'_>,
-        configuration: &Configuration,
+        (configuration, index): (&Configuration, usize),
         weak: bool,
     ) -> Result<Extern, String> {
         let name = wanted.name;
@@ -164,7 +166,7 @@ impl<'a> Externs<'a> {
                 Some(u32::from(config::has_syscall_wrapper()).to_string())
             }
             "LINUX_HAS_BPF_COOKIE" => Some(u32::from(has_cookie(kernel)).to_string()),
-            _ => configuration.values.get(name).cloned(),
+            _ => configuration.values[index].clone(),
         };
         let Some(value) = value else {
             return match (&configuration.missing, weak) {

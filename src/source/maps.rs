@@ -46,18 +46,17 @@ pub fn of(
 /// Fills in what elements refer to from the beginning: maps by their place among `maps`, programs by theirs
 /// among `programs`.
 pub fn refer(maps: &mut [MapSpec], defined: &[DefinedMap<'_>], programs: &[ProgramSpec]) {
-    let by_name = |name: (usize, &DefinedMap<'_>)| (identifier(name.1.definition.name), name.0);
-    let map_places: HashMap<_, _> = defined.iter().enumerate().map(by_name).collect();
-    let programs = programs.iter().enumerate().map(|(place, it)| (it.name.as_str(), place));
-    let programs: HashMap<_, _> = programs.collect();
+    let places = defined.iter().map(|it| it.definition.name).zip(0..);
+    let places: HashMap<&str, usize> = places.collect();
+    let programs: HashMap<&str, usize> =
+        programs.iter().map(|it| it.name.as_str()).zip(0..).collect();
     for (map, defined) in maps.iter_mut().zip(defined) {
         let place = |name: &str| match map.map_type.holds_maps() {
-            true => map_places.get(name).copied(),
-            false => programs.get(name).copied(),
+            true => places.get(name).copied(),
+            false => programs.get(identifier(name).as_str()).copied(),
         };
         let slots = defined.slots.iter();
-        let slots = slots.filter_map(|(key, it)| Some((*key, place(&identifier(it))? as u32)));
-        map.slots = slots.collect();
+        map.slots = slots.filter_map(|(key, it)| Some((*key, place(it)? as u32))).collect();
     }
 }
 
