@@ -179,6 +179,9 @@ fn a_member_of_struct_ops_is_found_by_the_struct_that_refers_to_it() {
         assert!(ended.stdout.contains(&format!(".program {program}\n")), "{}", ended.stdout);
     }
     assert_eq!(load(&object).unwrap(), number_after(&ended.stdout, "accepted: processed "));
+    let text = folder.file("dumped.bpf");
+    std::fs::write(&text, tool::run("dump", &[&object]).stdout).unwrap();
+    assert_eq!(verify(&[&text]).code, Some(0), "a dump says the same");
     let more = "SEC(\"struct_ops\") int lost(void *ctx) { return 0; }";
     let object = compile_text(&folder, &format!("{STRUCT_OPS}{more}"));
     let ended = verify(&[&object]);

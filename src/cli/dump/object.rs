@@ -1,6 +1,6 @@
 //! An ELF object: its functions, one after the other.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::maps;
@@ -20,6 +20,8 @@ pub struct ObjectDump<'a> {
     notes: Notes<'a>,
     btf: Option<Btf<'a>>,
     externs: BTreeSet<String>,
+    /// What the programs of struct_ops are, by name.
+    members: HashMap<&'a str, String>,
 }
 
 impl<'a> ObjectDump<'a> {
@@ -44,7 +46,9 @@ impl<'a> ObjectDump<'a> {
                 }
             }
         }
-        Ok(ObjectDump { object, license, maps, notes, btf, externs })
+        let members = btf.as_mut().map(|btf| object.struct_ops(btf)).unwrap_or_default();
+        let members = members.into_iter().collect();
+        Ok(ObjectDump { object, license, maps, notes, btf, externs, members })
     }
 
     /// Its functions: each program followed by those it calls, as in a text, and whether one is there to be
@@ -117,6 +121,8 @@ impl<'a> ObjectDump<'a> {
         } else {
             // A text would take more for a comment.
             let kind = kind(function.section).filter(|_| !section.contains([';', '#']));
+            let member = self.members.get(function.name).map(String::as_str);
+            let kind = kind.map(|(kind, place)| (kind, member.unwrap_or(place)));
             shown.directives.push(match kind {
                 Some((kind, "")) => format!(".program {name} {kind}"),
                 Some((kind, place)) => {
