@@ -44,6 +44,8 @@ fn discard_unwinding(out: &Path) {
     println!("cargo::rustc-link-arg-bin=rawbpf=-Wl,-T,{}", script.display());
     // Code and constants may share a page: no holes between them in the file.
     println!("cargo::rustc-link-arg-bin=rawbpf=-Wl,-z,noseparate-code");
+    // The command has a function of its own in place of one of the unwinder's, which stands in one object with others.
+    println!("cargo::rustc-link-arg-bin=rawbpf=-Wl,--allow-multiple-definition");
 }
 
 /// `.cargo/config.toml` asks for a static file, but `cargo install` from elsewhere than a folder does not
