@@ -172,7 +172,10 @@ impl Tool for Bioheat {
                 )
             },
             match self.by_record.get() {
-                true => records::open(session.map(STARTS.map)?)?,
+                true => {
+                    let open = records::open(session.map(STARTS.map)?)?;
+                    Lost::some(LostKind::Open, open, records::OPEN)
+                }
                 false => None,
             },
             some(

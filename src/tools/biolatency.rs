@@ -333,7 +333,8 @@ impl Tool for Biolatency {
         let missed = self.missed.read(session.map(MISSED)?)?;
         let mut lost = self.lost(&missed.interval);
         if self.by_record.get() {
-            lost.extend(records::open(session.map(STARTS)?)?);
+            let open = records::open(session.map(STARTS)?)?;
+            lost.extend(Lost::some(LostKind::Open, open, records::OPEN));
         }
         Ok((vec![table], lost))
     }

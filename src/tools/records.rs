@@ -5,7 +5,6 @@ use crate::aggregate::{Places, counters::unreadable};
 use crate::error::Error;
 use crate::host::{KernelTypes, RecordPlace, Tracepoint};
 use crate::programs::record::TRACEPOINTS;
-use crate::sample::{Lost, LostKind};
 use crate::sys::Map;
 use crate::sys::map::Entries;
 
@@ -35,12 +34,14 @@ pub(super) fn no_submitter(attach: Choice) -> Error {
 pub(super) const AMBIGUOUS: &str = "requests were not measured: a tracepoint's record does not tell them from \
     others at the same place of the disk at the same time";
 
-/// What is under way at the end of an interval, by the hash of starts. Before Linux 6.7 the kernel does not count the
-/// records that a program misses, so that a start which stays is all that shows a missed end.
-pub(super) fn open(starts: &Map) -> Result<Option<Lost>, Error> {
+/// How many requests are under way, by the hash of starts. Before Linux 6.7 the kernel does not count the records
+/// that a program misses, so that a start which stays is all that shows a missed end.
+pub(super) fn open(starts: &Map) -> Result<u64, Error> {
     let mut entries = Entries::new();
     starts.read_all(&mut entries).map_err(|error| unreadable(&error))?;
-    let sentence =
-        "requests still open: not finished, or the CPU ran another program when they ended";
-    Ok(Lost::some(LostKind::Open, Places::open(&entries), sentence))
+    Ok(Places::open(&entries))
 }
+
+/// The words for these.
+pub(super) const OPEN: &str =
+    "requests still open: not finished, or the CPU ran another program when they ended";

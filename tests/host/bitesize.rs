@@ -292,7 +292,7 @@ fn the_time_stands_above_unless_there_is_one_table() {
     assert_eq!(first.len(), "Sun Nov  1 14:03:59 2026".len());
     assert_eq!(
         tool::run("bitesize", &["-p", "1", "-c", "nobody", "0.05", "1"]).stdout,
-        "\n(no requests)\n"
+        "\n(no requests of those that were asked for)\n"
     );
 }
 

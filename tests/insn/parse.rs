@@ -281,7 +281,12 @@ fn each_mistake_is_underlined_and_has_a_suggestion() {
         (".license GPL\nexit", "GPL", "between quotes", ""),
         (".license \"GPL\"\n.license \"MIT\"\nexit", "\"MIT\"", "was \"GPL\"", "one licence"),
         (".prog x\nexit", ".prog", "not a directive", "`.program`"),
-        (".type xdp\nexit", ".type", "not a directive", ".program, .license and .map"),
+        (
+            ".type xdp\nexit",
+            ".type",
+            "not a directive",
+            ".program, .flags, .license, .map, .data and .extern",
+        ),
         (".program\nexit", ".program", "needs a name", "NAME"),
         (".program x xdp\n.program y xdp\nexit", "x", "no instructions", ""),
         ("r0 = 0; exit", ";", "begins a comment", "a line"),
