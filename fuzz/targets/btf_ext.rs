@@ -15,6 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut kernel = Btf::parse(types).unwrap();
     for relocation in ext.relocations(&btf).iter().flatten() {
         look(btf.describe(&relocation.what));
-        look(btf.resolve(&relocation.what, &mut kernel));
+        let found = btf.candidates(&relocation.what, &mut kernel);
+        look(found.and_then(|found| btf.resolve(&relocation.what, &mut kernel, &found)));
     }
 });
