@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Error};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 /// What a guest left behind.
@@ -83,6 +84,7 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
     copy_all(&scripts.join("tools"), &files.join("guest/tools"))?;
     let lessons = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/lessons");
     copy_all(&lessons, &files.join("guest/lessons"))?;
+    compile_all(&scripts.join("objects"), &files.join("guest/objects"))?;
     let mut cases = String::new();
     for case in kernel.cases {
         cases += &format!("{} {}\n", case.name, case.guest);
@@ -90,6 +92,26 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
     fs::write(files.join("guest/cases"), cases)?;
 
     machine::write_initramfs(base, &files, &work.join("initramfs"))
+}
+
+/// Compiles the programs of a folder to objects in one that is made for them.
+fn compile_all(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for file in fs::read_dir(from)? {
+        let source = file?.path();
+        if source.extension().is_some_and(|extension| extension == "c") {
+            let object = to.join(source.with_extension("o").file_name().unwrap());
+            let clang = Command::new("clang-19")
+                .args(["-O2", "-g", "--target=bpf", "-mcpu=v3"])
+                .arg("-I/usr/include/x86_64-linux-gnu")
+                .args([Path::new("-c"), &source, Path::new("-o"), &object])
+                .status()?;
+            if !clang.success() {
+                return Err(io::Error::other(format!("{}: clang-19 failed", source.display())));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Copies the files of a folder to one that is made for them.

@@ -186,6 +186,7 @@ macro_rules! everywhere {
             trace_examples: "trace_examples" => trace::examples;
             verify_tools: "verify_tools" => verify::accepted;
             verify_branches: "verify_branches" => verify::branches;
+            verify_objects: "verify_objects" => verify::objects;
             verify_against: "verify_against" => verify::against;
             verify_costs_of_tools: "verify_costs_of_tools" => costs::of_tools;
             verify_costs_of_lessons: "verify_costs_of_lessons" => costs::of_lessons;

@@ -49,6 +49,31 @@ pub fn branches(outcome: &Outcome) {
     assert_eq!(lines.last().unwrap()["verdict"], "accepted");
 }
 
+/// Each object is accepted, refused, or needs what this kernel does not have. A helper that it does not have is
+/// a refusal by the verifier.
+pub fn objects(outcome: &Outcome) {
+    assert!(outcome.stderr.is_empty(), "{}", outcome.stderr);
+    let release = outcome.stdout.lines().next().unwrap();
+    let since = |without: &[&str], status| match without.iter().any(|it| release.starts_with(it)) {
+        true => status,
+        false => "0",
+    };
+    for (object, status) in [
+        ("constant", "0"),
+        ("core", "0"),
+        ("elsewhere", "1"),
+        ("global", "1"),
+        ("kfunc", since(&["5.10.", "6.1."], "77")),
+        ("lock", "0"),
+        ("maps", "0"),
+        ("missing", "77"),
+        ("static", "0"),
+        ("timer", since(&["5.10."], "1")),
+    ] {
+        assert_eq!(outcome.told(&format!("{object} ")), status, "{object}: {}", outcome.stdout);
+    }
+}
+
 /// Beside the log of a kernel that does not know that an array has a value at each constant index, as
 /// those from 6.18 on do.
 pub fn against(outcome: &Outcome) {

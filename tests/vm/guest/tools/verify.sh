@@ -75,6 +75,17 @@ verify_costs_of_lessons() {
     done
 }
 
+# verify_objects: the exit status of each object that clang made, and what was reported.
+verify_objects() {
+    uname -r
+    for file in /guest/objects/*.o; do
+        name=${file##*/}
+        rawbpf verify "$file" >/tmp/walk 2>/tmp/said && status=0 || status=$?
+        echo "${name%.o} $status"
+        tail -n 4 /tmp/walk /tmp/said
+    done
+}
+
 # verify_against: a program that needs no check since Linux 6.18, beside what 6.12 says of it.
 verify_against() {
     uname -r
