@@ -25,6 +25,8 @@ pub struct DefinedMap<'a> {
     pub pinned: bool,
     /// Whether it is defined by numbers in a section `maps`, which libbpf 1.0 and later do not load.
     pub legacy: bool,
+    /// Whether libbpf refuses its definition for a field that it does not know, or sizes that differ.
+    pub refused: bool,
     /// Of a map of maps: a map like those that it holds.
     pub inner: Option<Box<DefinedMap<'a>>>,
     /// What its elements refer to from the beginning, by key: maps or programs, by name.
@@ -108,6 +110,8 @@ fn from_type<'a>(btf: &mut Btf<'a>, id: u32, outer: bool) -> Result<DefinedMap<'
         let pointer = btf.behind_modifiers(member.type_id)?.1;
         if let (b"values", true, Some((element, _))) = (name, outer, pointer.array()) {
             map.values = Some(member.bit_offset / 8);
+            // Only these types hold maps or programs.
+            map.refused |= !matches!(map.definition.map_type, 3 | 12 | 13);
             map.definition.value_size = 4;
             let element = btf.behind_modifiers(element)?.1;
             if OF_MAPS.contains(&map.definition.map_type) && element.kind() == TypeKind::Ptr {
@@ -122,13 +126,17 @@ fn from_type<'a>(btf: &mut Btf<'a>, id: u32, outer: bool) -> Result<DefinedMap<'
         };
         let number = match (target, pointer.enumerator(0)) {
             (0, Some((_, value))) => value,
-            (0, None) => continue,
+            (0, None) => {
+                map.refused = true;
+                continue;
+            }
             (target, _) => {
                 let array = btf.behind_modifiers(target).ok().and_then(|it| it.1.array());
                 array.map_or(0, |(_, count)| count.into())
             }
         };
         let definition = &mut map.definition;
+        let before = (definition.key_size, definition.value_size);
         match name {
             b"type" => definition.map_type = number as u32,
             b"key_size" => definition.key_size = number as u32,
@@ -137,15 +145,21 @@ fn from_type<'a>(btf: &mut Btf<'a>, id: u32, outer: bool) -> Result<DefinedMap<'
             b"map_flags" => definition.flags = number as u32,
             b"numa_node" => map.numa_node = number as u32,
             b"map_extra" => map.extra = number,
-            b"pinning" => map.pinned = number != 0,
+            b"pinning" => {
+                map.pinned = number != 0;
+                map.refused |= !outer;
+            }
             b"key" => {
                 (definition.key_size, definition.key_type) = (btf.size_of(target)?, target);
             }
             b"value" => {
                 (definition.value_size, definition.value_type) = (btf.size_of(target)?, target);
             }
-            _ => {}
+            _ => map.refused = true,
         }
+        let differs = |before, now| before != 0 && before != now;
+        let ObjectMap { key_size, value_size, .. } = map.definition;
+        map.refused |= differs(before.0, key_size) || differs(before.1, value_size);
     }
     Ok(map)
 }

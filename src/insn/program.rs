@@ -264,6 +264,17 @@ impl Program {
         })
     }
 
+    /// Whether an instruction refers to the map of this place.
+    pub fn uses_map(&self, place: usize) -> bool {
+        self.insns.iter().any(|insn| match *insn {
+            Insn::LoadImm64 {
+                value: Imm64::MapIndex(index) | Imm64::MapIndexValue { index, .. },
+                ..
+            } => usize::try_from(index) == Ok(place),
+            _ => false,
+        })
+    }
+
     /// The instructions with file descriptors in place of the maps' indices; `None` if an index has none.
     pub fn with_map_fds(&self, fds: &[i32]) -> Option<Vec<Insn>> {
         let fd = |index: i32| fds.get(usize::try_from(index).ok()?).copied();

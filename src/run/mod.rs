@@ -36,7 +36,7 @@ pub use load::{
 };
 pub use plan::{Group, Plan};
 pub use session::{
-    AttachedProgram, LeftOutProgram, Progress, Session, SkippedKind, create,
-    plan_without_attaching, unwatched,
+    AttachedProgram, LeftOutProgram, Progress, RefusedMaps, Session, SkippedKind, create,
+    create_each, plan_without_attaching, unwatched,
 };
 pub use types::fill;

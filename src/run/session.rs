@@ -231,13 +231,32 @@ impl Session {
 /// # Errors
 /// The kernel refuses one, and why.
 pub fn create(maps: &[MapSpec]) -> Result<Vec<Map>, Error> {
-    let mut made: Vec<Map> = vec![];
-    for spec in maps {
-        let failed = |error| refusal::map_of(spec, &error);
-        made.push(types::create(spec, &made).map_err(failed)?);
+    let (made, failed) = create_each(maps)?;
+    failed.into_iter().next().map_or(Ok(made), |(_, error)| Err(error))
+}
+
+/// The places of maps that cannot be made, and why.
+pub type RefusedMaps = Vec<(usize, Error)>;
+
+/// Makes each of these maps that can be made. Arrays stand in for the others.
+///
+/// # Errors
+/// The kernel refuses even those arrays.
+pub fn create_each(maps: &[MapSpec]) -> Result<(Vec<Map>, RefusedMaps), Error> {
+    let (mut made, mut failed) = (vec![], vec![]);
+    for (place, spec) in maps.iter().enumerate() {
+        let map = match types::create(spec, &made) {
+            Ok(map) => map,
+            Err(error) => {
+                let error = refusal::map_of(spec, &error);
+                failed.push((place, error.clone()));
+                Map::create(&MapSpec::stand_in(&spec.name)).map_err(|_| error)?
+            }
+        };
+        made.push(map);
     }
-    types::nest(&made)?;
-    Ok(made)
+    failed.extend(types::nest(&made));
+    Ok((made, failed))
 }
 
 /// The maps, and for each group the plans of the first kind that can be made on this host and need

@@ -22,14 +22,12 @@ pub fn create(spec: &MapSpec, made: &[Map]) -> Result<Map, SysError> {
     Map::create_typed(spec, inner.as_ref(), btf)
 }
 
-/// Puts maps into the maps of maps that begin with them.
-///
-/// # Errors
-/// The kernel refuses one, and why.
-pub fn nest(maps: &[Map]) -> Result<(), Error> {
+/// Puts maps into the maps of maps that begin with them. Returns the places of those whose elements the
+/// kernel refuses, and why.
+pub fn nest(maps: &[Map]) -> Vec<(usize, Error)> {
     let held: Vec<_> = maps.iter().map(Map::as_fd).collect();
-    let outer = maps.iter().filter(|map| map.spec().map_type.holds_maps());
-    { outer }.try_for_each(|map| put(map, &held))
+    let outer = maps.iter().enumerate().filter(|(_, map)| map.spec().map_type.holds_maps());
+    outer.filter_map(|(place, map)| Some((place, put(map, &held).err()?))).collect()
 }
 
 /// Puts programs, in the order in which they are defined, into the arrays of programs that begin with them.

@@ -24,18 +24,20 @@ pub struct Collection {
     pub notes: Vec<String>,
     /// The programs that could not be made, by name, and why.
     pub left_out: Vec<(String, Error)>,
+    /// The maps that could not be made of what the source says, by their place, and why. Others stand in for
+    /// them.
+    pub left_out_maps: Vec<(usize, Error)>,
 }
 
 impl Collection {
-    /// All of it, if all of its programs could be made.
+    /// All of it, if all of its programs and maps could be made.
     ///
     /// # Errors
     /// Why the first one could not.
     pub fn whole(self) -> Result<Collection, Error> {
-        match self.left_out.into_iter().next() {
-            Some((_, error)) => Err(error),
-            None => Ok(Collection { left_out: vec![], ..self }),
-        }
+        let maps = self.left_out_maps.iter().map(|(_, error)| error);
+        let mut errors = maps.chain(self.left_out.iter().map(|(_, error)| error)).cloned();
+        errors.next().map_or(Ok(self), Err)
     }
 
     /// An error of loading one of the programs; if the verifier refused it because it reached what the

@@ -10,24 +10,19 @@ use crate::error::Error;
 use crate::sys::{MapSpec, MapType, MapTypes, cpu, ring};
 
 /// The maps that the object defines, then those that its sections of variables become. `own` is its BTF, to
-/// be loaded.
-///
-/// # Errors
-/// A map has no type, or one that is not known.
+/// be loaded. Also the places of those that have no type or one that is not known, for which arrays stand in.
 pub fn of(
     object: &Object<'_>,
     defined: &[DefinedMap<'_>],
     own: Option<&Arc<[u8]>>,
-) -> Result<Vec<MapSpec>, Error> {
+) -> (Vec<MapSpec>, Vec<(usize, Error)>) {
     let has_types = object.section(".BTF").is_some();
-    let mut maps = vec![];
-    for map in defined {
-        let mut spec = of_definition(map, own, has_types)?;
-        if let Some(inner) = &map.inner {
-            let inner = of_definition(inner, own, has_types)?;
-            spec.inner = Some(Box::new(MapSpec { name: format!("{}.inner", spec.name), ..inner }));
-        }
-        maps.push(spec);
+    let (mut maps, mut left_out) = (vec![], vec![]);
+    for (place, map) in defined.iter().enumerate() {
+        maps.push(with_inner(map, own, has_types).unwrap_or_else(|error| {
+            left_out.push((place, error));
+            MapSpec::stand_in(&identifier(map.definition.name))
+        }));
     }
     let sections: Vec<_> = object.variables().collect();
     let found = own.and_then(|own| {
@@ -40,7 +35,7 @@ pub fn of(
     for (section, described) in sections.into_iter().zip(described) {
         maps.push(variables(section, own.zip(described)));
     }
-    Ok(maps)
+    (maps, left_out)
 }
 
 /// Fills in what elements refer to from the beginning: maps by their place among `maps`, programs by theirs
@@ -73,6 +68,10 @@ pub fn notes(defined: &[DefinedMap<'_>]) -> Vec<String> {
         }
     };
     note(|it| it.legacy, "libbpf 1.0 and later load no maps of a section \"maps\"");
+    note(
+        |it| it.refused,
+        "libbpf refuses a field of its definition: an unknown one, or a second size",
+    );
     note(is_valued_ring, "libbpf does not load a ring buffer with the type of a value");
     note(|it| it.pinned, "a loader would share it in /sys/fs/bpf; here each run makes its own");
     notes
@@ -98,7 +97,21 @@ fn ring_size(wanted: u32) -> u32 {
     }
 }
 
-/// A map that the object defines.
+/// A map that the object defines, with one like those that it holds.
+fn with_inner(
+    defined: &DefinedMap<'_>,
+    own: Option<&Arc<[u8]>>,
+    has_types: bool,
+) -> Result<MapSpec, Error> {
+    let mut spec = of_definition(defined, own, has_types)?;
+    if let Some(inner) = &defined.inner {
+        let inner = of_definition(inner, own, has_types)?;
+        spec.inner = Some(Box::new(MapSpec { name: format!("{}.inner", spec.name), ..inner }));
+    }
+    Ok(spec)
+}
+
+/// A map that the object defines, by itself.
 fn of_definition(
     defined: &DefinedMap<'_>,
     own: Option<&Arc<[u8]>>,
@@ -114,10 +127,7 @@ fn of_definition(
         });
     }
     let Some(map_type) = MapType::from_raw(map.map_type) else {
-        return Err(Error::usage(format!(
-            "the map {name} is of the type {}, which is not known here",
-            map.map_type
-        )));
+        return Err(unknown_type(&name, map.map_type));
     };
     let mut spec = MapSpec {
         flags: map.flags,
@@ -148,6 +158,11 @@ fn of_definition(
         _ => {}
     }
     Ok(spec)
+}
+
+/// A map of a type that is newer than this program.
+pub fn unknown_type(name: &str, map_type: u32) -> Error {
+    Error::usage(format!("the map {name} is of the type {map_type}, which is not known here"))
 }
 
 /// The map of the kernel's configuration, if the object asks for any of it.

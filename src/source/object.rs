@@ -57,7 +57,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     let own = btf.as_ref().and_then(|btf| btf.loadable(&layout).ok());
     let own: Option<Arc<[u8]>> = own.map(Arc::from);
     let defined = object.maps(btf.as_mut()).map_err(wrong)?;
-    let mut maps = maps::of(&object, &defined, own.as_ref())?;
+    let (mut maps, left_out_maps) = maps::of(&object, &defined, own.as_ref());
     maps.extend(maps::of_config(&externs.config, own.as_ref()));
     let notes = Notes::new(&object, btf.as_ref());
     let functions = object.functions();
@@ -113,7 +113,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     maps::refer(&mut maps, &defined, &programs);
     let mut notes = maps::notes(&defined);
     notes.extend(free);
-    Ok(Collection { license, programs, maps, missing, notes, left_out })
+    Ok(Collection { license, programs, maps, missing, notes, left_out, left_out_maps })
 }
 
 /// Whether a function is only there to be called.

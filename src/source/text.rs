@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::collection::{Collection, LoadOptions, ProgramKind, ProgramSpec, SourceError};
 use super::kind::{self, NamedKind, NoKind};
+use super::maps::unknown_type;
 use crate::btf;
 use crate::btf::{Btf, BtfError, TypeKind, identifier};
 use crate::error::Error;
@@ -28,7 +29,7 @@ pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection,
     let maps = maps(&source)?;
     let kinds = source.programs.iter().map(|program| kind(&source, &program.line));
     let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
-    let notes = notes(&source);
+    let (notes, left_out_maps) = (notes(&source), unknown_maps(&source));
     let Source { license, programs, .. } = source;
     let programs = programs.into_iter().zip(kinds);
     let programs = programs.map(|(NamedProgram { line, flags, program }, kind)| {
@@ -39,7 +40,7 @@ pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection,
     });
     let programs = programs.collect();
     let (missing, left_out) = (vec![], vec![]);
-    Ok(Collection { license, programs, maps, missing, notes, left_out })
+    Ok(Collection { license, programs, maps, missing, notes, left_out, left_out_maps })
 }
 
 /// What a program without a name is called, in a file of this name.
@@ -52,27 +53,30 @@ fn called(file: &str) -> String {
 fn notes(source: &Source) -> Vec<String> {
     let externs = (!source.externs.is_empty())
         .then(|| format!("{}: what .extern declares is not linked", source.externs.join(", ")));
-    let is_number = |map: &&MapLine| map.map_type.text.parse::<u32>().is_ok();
-    let untyped = source.maps.iter().filter(is_number);
-    let untyped = untyped.map(|map| {
-        let MapLine { name, map_type, .. } = map;
-        format!(
-            "map {}: the type {} is not known, an array stands for it",
-            name.text, map_type.text
-        )
+    externs.into_iter().collect()
+}
+
+/// The number of a map's type: that of its name, or the number itself, as a dump has it.
+fn type_number(word: &Word) -> Option<u32> {
+    kind::number(&word.text, MapType::NAMES).or_else(|| word.text.parse().ok())
+}
+
+/// The maps of types that are not known here.
+fn unknown_maps(source: &Source) -> Vec<(usize, Error)> {
+    let unknown = source.maps.iter().enumerate().filter_map(|(place, map)| {
+        let number = type_number(&map.map_type).filter(|it| MapType::from_raw(*it).is_none())?;
+        Some((place, unknown_type(&map.name.text, number)))
     });
-    externs.into_iter().chain(untyped).collect()
+    unknown.collect()
 }
 
 fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
     let mut maps: Vec<MapSpec> = vec![];
     for map in &source.maps {
-        let map_type = kind::number(&map.map_type.text, MapType::NAMES).and_then(MapType::from_raw);
-        // The number of a type that nobody knows here, as a dump has it.
-        let unknown = map.map_type.text.parse::<u32>().is_ok();
-        let map_type = map_type.or(unknown.then_some(MapType::Array));
-        let map_type =
-            map_type.ok_or_else(|| no_such(source, &map.map_type, "map type", MapType::NAMES))?;
+        let number = type_number(&map.map_type);
+        let number =
+            number.ok_or_else(|| no_such(source, &map.map_type, "map type", MapType::NAMES))?;
+        let map_type = MapType::from_raw(number).unwrap_or(MapType::Array);
         let name = &map.name.text;
         let mut content = map.content.clone();
         if !content.is_empty() {

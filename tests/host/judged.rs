@@ -351,6 +351,28 @@ fn what_libbpf_does_not_load_is_judged_and_said() {
             "and 1 more: libbpf 1.0 and later load no maps",
         ),
         (valued, 0, "map m: libbpf does not load a ring buffer with the type of a value"),
+        (
+            map!(
+                "m",
+                "__uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 9); __type(key, int); __type(value, long);
+                __uint(colour, 3);"
+            )
+            .to_owned()
+                + COUNT,
+            0,
+            "map m: libbpf refuses a field of its definition",
+        ),
+        (
+            map!(
+                "m",
+                "__uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 9); __type(key, int);
+                __uint(value_size, 4); __type(value, long);"
+            )
+            .to_owned()
+                + COUNT,
+            0,
+            "map m: libbpf refuses a field of its definition",
+        ),
     ]
     .into_iter()
     .enumerate()
@@ -373,6 +395,60 @@ fn what_libbpf_does_not_load_is_judged_and_said() {
             assert_eq!(ended.code, Some(code), "{program}: {}{}", ended.stdout, ended.stderr);
         }
     }
+}
+
+/// The programs that use another map have their verdict.
+#[test]
+#[ignore = "needs root, bpf(2), clang and bpftool: run tests/run"]
+fn a_map_that_cannot_be_made_stops_only_the_programs_that_use_it() {
+    let file = |accepted: &str, maps: &[(&str, &str)]| {
+        let mut file = String::new();
+        for (map, members) in maps {
+            file += &format!(
+                "struct {{ {members} __type(key, int); __type(value, int); }} {map} SEC(\".maps\");
+                SEC(\"xdp\") int of_{map}(void *ctx)
+                {{
+                    int key = 0, *value = bpf_map_lookup_elem(&{map}, &key);
+                    return value ? *value : 0;
+                }}\n"
+            );
+        }
+        file + &format!("SEC(\"xdp\") int last(void *ctx) {{ return {accepted}; }}")
+    };
+    const WHOLE: &str = "__uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 9);";
+    let maps = [
+        ("unknown", "__uint(type, 999); __uint(max_entries, 1);"),
+        ("empty", "__uint(type, BPF_MAP_TYPE_HASH);"),
+        ("whole", WHOLE),
+    ];
+    let object = compile("maps-left-out", &file("0", &maps));
+    let ended = verify(&object, &["--json"]);
+    assert_eq!(ended.code, Some(77), "{}{}", ended.stdout, ended.stderr);
+    let verdicts = ended.stdout.lines().filter(|line| line.contains("\"type\":\"verdict\""));
+    let accepted = verdicts.filter(|line| line.contains("\"verdict\":\"accepted\""));
+    assert_eq!(accepted.count(), 2, "{}", ended.stdout);
+    assert!(
+        ended.stderr.contains("of_unknown: the map unknown is of the type 999"),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("of_empty: the kernel refuses map empty"), "{}", ended.stderr);
+    // A text of it is judged alike.
+    let text = object.with_extension("bpf");
+    std::fs::write(&text, run("dump", &[object.to_str().unwrap()]).stdout).unwrap();
+    let ended = verify(&text, &[]);
+    assert_eq!(ended.code, Some(77), "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(ended.stdout.matches("accepted: ").count(), 2, "{}", ended.stdout);
+    // A refusal matters more, and a map that nobody uses is a note.
+    let refused = compile("maps-and-refused", &file("*(volatile int *)0x1234", &maps));
+    assert_eq!(verify(&refused, &[]).code, Some(1));
+    let unused = verify(&object, &["--program", "of_whole"]);
+    assert_eq!(unused.code, Some(0), "{}", unused.stderr);
+    assert!(
+        unused.stderr.contains("note: a map that no program uses cannot be made"),
+        "{}",
+        unused.stderr
+    );
 }
 
 /// Makes the symbol of this name one without a type, and the object one of no machine.

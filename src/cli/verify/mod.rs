@@ -19,6 +19,7 @@ use super::select::Select;
 use super::stop::Stop;
 use crate::error::Error;
 use crate::host::KernelTypes;
+use crate::insn::Program;
 use crate::run;
 use crate::source::{Loading, ProgramSpec, resolved};
 use crate::tools::Tool;
@@ -113,13 +114,20 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     }
     let mut collection = options.select.from(read_any(Path::new(file), &types)?)?;
     options.maps.apply(Path::new(file), &mut collection)?;
-    let maps = run::create(&collection.maps)?;
+    let (maps, refused) = run::create_each(&collection.maps)?;
+    let mut broken = std::mem::take(&mut collection.left_out_maps);
+    broken.extend(refused);
+    for (place, error) in &broken {
+        if !collection.programs.iter().any(|spec| spec.program.uses_map(*place)) {
+            say!("note: a map that no program uses cannot be made: {}", error.what);
+        }
+    }
     let mut shown = Shown::new(&shown_name(Path::new(file)), &options.show)?;
     let count = collection.programs.len() + collection.left_out.len();
     shown.several = count > 1;
     for spec in &collection.programs {
         let named = |error: Error| error.prefix_if_several(&spec.name, count);
-        match loading(spec, &types) {
+        match with_maps(&spec.program, &broken).and_then(|()| loading(spec, &types)) {
             Err(error) => shown.unjudged(&spec.name, named(error))?,
             Ok(loading) => {
                 let verdict = run::verify_as(
@@ -138,6 +146,18 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         shown.unjudged(name, error.clone().prefix_if_several(name, count))?;
     }
     shown.end()
+}
+
+/// All maps of the program could be made.
+///
+/// # Errors
+/// Why the first of the others could not.
+fn with_maps(program: &Program, broken: &[(usize, Error)]) -> Result<(), Error> {
+    match broken.iter().find(|(place, _)| program.uses_map(*place)) {
+        // The detail is the kernel's error, by which a program would count as refused.
+        Some((_, error)) => Err(Error { detail: None, ..error.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// What a program is loaded as.
