@@ -224,7 +224,12 @@ fn the_failure_is_reached_by_its_key_and_its_history_marks_what_the_diagnosis_te
         let marked: BTreeSet<u32> = seen["past"].as_array().unwrap().iter().map(at).collect();
         // That a call took away what a pointer led to is the diagnosis' own conclusion.
         let told = why.history.iter().filter(|told| !told.what.contains("is invalid from here on"));
-        assert_eq!(marked, told.map(|told| told.at).collect(), "{name}: {:?}", why.history);
+        let told: BTreeSet<u32> = told.map(|told| told.at).collect();
+        // A copy that was compared in place of the value has a past of its own, which is marked when it is picked.
+        match why.sentence.contains("was compared at") {
+            true => assert!(marked.is_subset(&told), "{name}: {:?}", why.history),
+            false => assert_eq!(marked, told, "{name}: {:?}", why.history),
+        }
         compared += usize::from(!marked.is_empty());
     }
     assert!(compared > 80, "{compared}");
