@@ -1,5 +1,6 @@
 //! The builder: one method for each instruction.
 
+use std::ops::Range;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -557,12 +558,29 @@ impl Asm {
                 open.push(at + 1);
             }
         }
+        self.keep(&reached);
+    }
+
+    /// How many instructions there are.
+    #[allow(clippy::len_without_is_empty)] // Nobody asks.
+    pub fn len(&self) -> usize {
+        self.insns.len()
+    }
+
+    /// Leaves out these instructions.
+    pub fn leave_out(&mut self, instructions: Range<usize>) {
+        let kept: Vec<_> = (0..self.insns.len()).map(|at| !instructions.contains(&at)).collect();
+        self.keep(&kept);
+    }
+
+    /// Leaves out the instructions that are not kept.
+    fn keep(&mut self, kept: &[bool]) {
         // Where each instruction is then; one that is left out, where the next one is.
-        let mut moved = vec![0; reached.len() + 1];
-        for (at, reached) in reached.iter().enumerate() {
-            moved[at + 1] = moved[at] + usize::from(*reached);
+        let mut moved = vec![0; kept.len() + 1];
+        for (at, kept) in kept.iter().enumerate() {
+            moved[at + 1] = moved[at] + usize::from(*kept);
         }
-        let keep = |at: usize| reached[at];
+        let keep = |at: usize| kept[at];
         let mut at = 0;
         self.insns.retain(|_| (keep(at), at += 1).0);
         at = 0;

@@ -235,6 +235,11 @@ impl Program {
         self.license.as_deref()
     }
 
+    /// This program under another licence.
+    pub fn with_license(self, license: CString) -> Program {
+        Program { license: Some(license), ..self }
+    }
+
     /// The program's functions: the first slot of each, and its label if it has one. The first is the program
     /// itself; the others are called, or referred to by address.
     pub fn functions(&self) -> impl Iterator<Item = (usize, Option<&str>)> {

@@ -262,6 +262,9 @@ fn the_verifiers_walk_and_the_bytecode_have_the_lines_of_the_script() {
     let listing = trace(&["--dump-insns", &file]);
     let listing = out(&listing);
     assert!(listing.contains("@switches[comm] = @ "), "{listing}");
+    let licensed = "config = { license = \"GPL v2\" } begin { exit(); }";
+    let licensed = out(&trace(&["--dump-insns", "-e", licensed]));
+    assert!(licensed.contains(".license \"GPL v2\""), "{licensed}");
     let dump =
         Command::new(RAWBPF).args(["dump", "-f", "linum", "trace", "--", &file]).output().unwrap();
     assert_eq!(out(&dump), listing);

@@ -39,6 +39,15 @@ pub struct Types {
     pub variables: Vec<Type>,
     /// The maps, in the order of their first use.
     pub maps: Vec<MapUse>,
+    /// Each map's index, by its name.
+    indices: HashMap<String, usize>,
+}
+
+impl Types {
+    /// The index of a map that the script uses.
+    pub fn index(&self, map: &str) -> usize {
+        self.indices.get(map).copied().unwrap_or_default()
+    }
 }
 
 /// So often a script is gone through. Each round carries a type over one assignment at least, and no script
@@ -59,9 +68,12 @@ pub(super) fn infer(
         cursor,
         host,
         settings,
-        types: Types { variables: vec![Type::Unknown; variables], maps: vec![] },
+        types: Types {
+            variables: vec![Type::Unknown; variables],
+            maps: vec![],
+            indices: HashMap::new(),
+        },
         declared: vec![None; variables],
-        indices: HashMap::new(),
         events: vec![],
         loops: 0,
         changed: false,
@@ -107,8 +119,6 @@ struct Infer<'a> {
     types: Types,
     /// The types that variables were declared with.
     declared: Vec<Option<Type>>,
-    /// The maps by name.
-    indices: HashMap<String, usize>,
     /// The events of the probe that is gone through.
     events: Vec<Event>,
     /// The loops around a statement.
@@ -127,7 +137,7 @@ impl Infer<'_> {
             let mistake = self.cursor.mistake(declaration.kind.span, what);
             return Err(mistake.help(format!("the kinds are {}", kinds.join(", "))));
         }
-        if self.indices.contains_key(&declaration.map.text) {
+        if self.types.indices.contains_key(&declaration.map.text) {
             let what = format!("`@{}` is declared already", declaration.map.text);
             return Err(self.cursor.mistake(declaration.span, what));
         }
@@ -148,12 +158,12 @@ impl Infer<'_> {
 
     /// The index of a map, which is made at its first use.
     fn map(&mut self, name: &Name) -> usize {
-        if let Some(index) = self.indices.get(&name.text) {
+        if let Some(index) = self.types.indices.get(&name.text) {
             return *index;
         }
         self.changed = true;
         let index = self.types.maps.len();
-        self.indices.insert(name.text.clone(), index);
+        self.types.indices.insert(name.text.clone(), index);
         self.types.maps.push(MapUse {
             name: name.text.clone(),
             keyed: None,

@@ -4,9 +4,9 @@ use super::{Lower, MapRef};
 use crate::insn::Cond::{self, Eq, Ge, Gt, Le, Lt, Sge, Sle, Slt};
 use crate::insn::helper::GET_SMP_PROCESSOR_ID;
 use crate::insn::{r0, r1, r2, r3, r8, u64_at};
-use crate::script::ast::{Argument, Expr, Span};
+use crate::script::ast::{Argument, Expr, ExprKind, Span};
 use crate::script::cursor::Read;
-use crate::script::types::{Aggregate, Type};
+use crate::script::types::{Aggregate, Int, Type};
 
 impl Lower<'_> {
     /// `@m[key] = count()`
@@ -25,8 +25,10 @@ impl Lower<'_> {
             Some((key, of)) => Some(self.key(of, key)?),
             None => None,
         };
+        let mut short = false;
         if let Some(Argument::Value(value)) = arguments.first() {
             self.scalar(value)?;
+            short = is_short(value);
         }
         match key {
             Some(key) => self.lookup_or_insert(map, key, &full),
@@ -51,7 +53,7 @@ impl Lower<'_> {
                 self.own_part();
                 self.extreme(less, signed);
             }
-            Aggregate::Histogram(bits) => self.histogram(bits),
+            Aggregate::Histogram(bits) => self.histogram(bits, short),
             Aggregate::Linear { low, high, step } => self.linear(low, high, step),
         }
         match key {
@@ -114,28 +116,39 @@ impl Lower<'_> {
     }
 
     /// Counts r8 in its range: each power of two has 2^`bits` of them. The first range is that of the
-    /// negative numbers; a number of 64 bits without a sign is negative from 2^63 on, as in bpftrace.
-    fn histogram(&mut self, bits: u8) {
-        let bits = i32::from(bits);
-        let (counted, small, known) = (self.a.label(), self.a.label(), self.a.label());
+    /// negative numbers; a number of 64 bits without a sign is negative from 2^63 on, as in bpftrace. `short`
+    /// says that the high half of r8 is 0.
+    fn histogram(&mut self, bits: u8, short: bool) {
+        let (counted, known) = (self.a.label(), self.a.label());
         // r3 is the range's number.
-        self.a.mov(r3, 0);
-        self.a.jump_if(r8, Slt, 0, &counted);
-        self.a.jump_if(r8, Lt, 1 << bits, &small);
-        self.a.mov(r1, r8);
-        self.a.log2_u64(r3, r1, r2);
-        self.a.sub(r3, bits);
-        self.a.mov(r1, r8);
-        self.a.rsh(r1, r3);
-        self.a.lsh(r3, bits);
-        self.a.add(r3, r1);
-        self.a.goto(&known);
-        self.a.place(small);
+        if !short {
+            self.a.mov(r3, 0);
+            self.a.jump_if(r8, Slt, 0, &counted);
+        }
+        let bits = i32::from(bits);
+        // Small numbers have a range each.
         self.a.mov(r3, r8);
+        self.a.jump_if(r8, Lt, 1 << bits, &known);
+        self.a.mov(r1, r8);
+        match short {
+            true => self.a.log2(r3, r1, r2),
+            false => self.a.log2_u64(r3, r1, r2),
+        }
+        match bits {
+            0 => self.a.add(r3, 1),
+            _ => {
+                self.a.sub(r3, bits);
+                self.a.rsh(r8, r3);
+                self.a.lsh(r3, bits);
+                self.a.add(r3, r8);
+            }
+        }
         self.a.place(known);
         self.a.add(r3, 1);
         let most = Aggregate::Histogram(bits as u8).words() as i32 - 1;
-        self.bound_range(most);
+        if bits > 0 {
+            self.bound_range(most);
+        }
         self.a.place(counted);
         self.add_one();
     }
@@ -177,6 +190,12 @@ impl Lower<'_> {
         self.a.mov(r1, 1);
         self.a.lock_add(u64_at(r0 + 0), r1);
     }
+}
+
+/// Whether the high half of a value's register is 0: it was loaded so, or cut to it.
+fn is_short(value: &Expr) -> bool {
+    matches!(value.kind, ExprKind::Field { .. } | ExprKind::Cast(..))
+        && matches!(value.of, Type::Int(Int { bytes: 1..=4, signed: false, .. }))
 }
 
 /// When a number does not take the place of another one.

@@ -100,6 +100,15 @@ impl Lower<'_> {
         Ok(spot)
     }
 
+    /// Where an element of a tuple is.
+    pub(super) fn element_of(&mut self, tuple: &Expr, index: u64) -> Read<Spot> {
+        let Type::Tuple(all) = &tuple.of else {
+            return self.mistake(tuple.span, "this has no elements");
+        };
+        let before = all.iter().take(index as usize).map(Type::words).sum();
+        Ok(self.spot_of(tuple)?.after(before))
+    }
+
     fn tuple(&mut self, expr: &Expr, of: &Type, all: &[Type], spot: Spot) -> Read<()> {
         let mut word = 0;
         match &expr.kind {
@@ -176,13 +185,8 @@ impl Lower<'_> {
                 Ok(())
             }
             ExprKind::Element(object, index) => {
-                let Type::Tuple(all) = &object.of else {
-                    return self.mistake(expr.span, "this element cannot be read");
-                };
-                let index = usize::try_from(*index).unwrap_or_default();
-                let before = all[..index].iter().map(Type::words).sum();
                 let mark = self.mark();
-                let from = self.spot_of(object)?.after(before);
+                let from = self.element_of(object, *index)?;
                 self.copy(from, expr.of.words(), spot);
                 self.zero(
                     spot.after(expr.of.words()),

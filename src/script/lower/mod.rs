@@ -30,6 +30,7 @@ mod scalar;
 mod spot;
 mod statement;
 
+use std::ffi::CString;
 use std::sync::Arc;
 
 use super::ast::{Expr, ExprKind, Name, Probe, Span};
@@ -113,6 +114,7 @@ pub fn lower(checked: &Checked, file: &str, text: &str, host: &dyn Host) -> Read
     let source = Arc::new(Text::new(file, text));
     let mut lowered =
         Lowered { maps: maps(checked, host.cpus() as usize), programs: vec![], actions: vec![] };
+    let license = CString::new(&*checked.settings.license).unwrap_or_default();
     let lines: Vec<usize> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
     for (index, CheckedProbe { events, probe, variables }) in checked.probes.iter().enumerate() {
         // Where events differ in what the program reads, each has a program of its own.
@@ -121,38 +123,25 @@ pub fn lower(checked: &Checked, file: &str, text: &str, host: &dyn Host) -> Read
             false => vec![events.as_slice()],
         };
         for events in groups {
-            let scratch = MapRef(lowered.maps.len() as u16);
-            let mut attempt = |with_scratch: bool| -> Read<(Program, i32)> {
-                let mut lower = Lower {
-                    a: Asm::with_text(&source),
-                    checked,
-                    cursor: &cursor,
-                    lines: &lines,
-                    host,
-                    events,
-                    actions: &mut lowered.actions,
-                    variables: vec![],
-                    first_variable: variables.start,
-                    stack_used: 0,
-                    scratch: with_scratch.then_some(scratch),
-                    scratch_used: 0,
-                    scratch_most: 0,
-                    loops: vec![],
-                    callback: None,
-                };
-                let known = lower.actions.len();
-                let program = lower.program(probe, variables.clone())?;
-                let most = lower.scratch_most;
-                if most > 0 && !with_scratch {
-                    lower.actions.truncate(known);
-                }
-                Ok((program, most))
+            let mut lower = Lower {
+                a: Asm::with_text(&source),
+                checked,
+                cursor: &cursor,
+                lines: &lines,
+                host,
+                events,
+                actions: &mut lowered.actions,
+                variables: vec![],
+                first_variable: variables.start,
+                stack_used: 0,
+                scratch: MapRef(lowered.maps.len() as u16),
+                scratch_used: 0,
+                scratch_most: 0,
+                loops: vec![],
+                callback: None,
             };
-            // Most one-liners need no scratch value, and so no lookup of it.
-            let (program, most) = match attempt(false)? {
-                (_, most) if most > 0 => attempt(true)?,
-                without => without,
-            };
+            let program = lower.program(probe, variables.clone())?.with_license(license.clone());
+            let most = lower.scratch_most;
             if most > 0 {
                 lowered.maps.push(MapPlan {
                     name: "scratch".into(),
@@ -232,8 +221,8 @@ struct Lower<'a> {
     first_variable: usize,
     /// The bytes of the stack in use.
     stack_used: i32,
-    /// The map of the scratch value; none in a first attempt that hopes to do without.
-    scratch: Option<MapRef>,
+    /// The map of the scratch value, if it is used.
+    scratch: MapRef,
     /// The bytes of the scratch value in use now, and at most.
     scratch_used: i32,
     scratch_most: i32,
@@ -262,9 +251,8 @@ impl Lower<'_> {
 
     /// A map, and what it holds.
     fn map(&self, name: &Name) -> (MapRef, &'_ MapUse) {
-        let maps = &self.checked.types.maps;
-        let index = maps.iter().position(|map| map.name == name.text).unwrap_or_default();
-        (MapRef(FIRST + index as u16), &maps[index])
+        let index = self.checked.types.index(&name.text);
+        (MapRef(FIRST + index as u16), &self.checked.types.maps[index])
     }
 }
 

@@ -53,14 +53,9 @@ impl Lower<'_> {
                 Ok(())
             }
             ExprKind::Element(object, index) => {
-                let Type::Tuple(all) = &object.of else {
-                    return self.mistake(expr.span, "this element cannot be read");
-                };
-                let index = usize::try_from(*index).unwrap_or_default();
-                let before = all[..index].iter().map(Type::words).sum();
                 let mark = self.mark();
-                let spot = self.spot_of(object)?;
-                self.a.load(r8, u64_at(spot.word(before)));
+                let spot = self.element_of(object, *index)?;
+                self.a.load(r8, u64_at(spot.word(0)));
                 self.release(mark);
                 Ok(())
             }

@@ -28,12 +28,13 @@ impl Lower<'_> {
         let out = self.a.label();
         self.at(probe.span);
         self.a.mov(r6, r1);
-        if let Some(scratch) = self.scratch {
-            self.stack_used += 8;
-            let index = fp + -self.stack_used;
-            self.a.lookup_first(scratch, index, &out);
-            self.a.mov(r7, r0);
-        }
+        let setup = self.a.len();
+        let mark = self.mark();
+        let index = self.spot(1);
+        self.a.lookup_first(self.scratch, index.at(0), &out);
+        self.a.mov(r7, r0);
+        self.release(mark);
+        let setup = setup..self.a.len();
         let everywhere =
             |event: &Event| matches!(event, Event::Begin | Event::End | Event::Interval(_));
         if let Some(process) = self.host.only_process()
@@ -73,6 +74,10 @@ impl Lower<'_> {
                     self.scratch_most
                 ),
             );
+        }
+        if self.scratch_most == 0 {
+            // Most one-liners need no scratch value.
+            self.a.leave_out(setup);
         }
         self.a.drop_unreachable();
         std::mem::take(&mut self.a).finish().or_else(|error| {
