@@ -194,9 +194,9 @@ impl Session {
     pub fn needs(&self) -> Needs {
         /// More than any capability's number.
         const NONE: u32 = 64;
-        let Some((prog, _)) = self.programs.first() else { return Needs::default() };
+        let Some(map) = self.maps.first() else { return Needs::default() };
         let may = |capability| {
-            let info = || sys::object::prog_info(prog.as_fd());
+            let info = || sys::object::map_info(map.as_fd());
             capability::with_only(capability, info).is_ok_and(|info| info.is_ok())
         };
         let capability =

@@ -141,6 +141,16 @@ impl Type {
         }
     }
 
+    /// Whether its values have stacks in them.
+    pub fn has_stack(&self) -> bool {
+        match self {
+            Type::Stack(..) => true,
+            Type::Tuple(all) => all.iter().any(Type::has_stack),
+            Type::Record(all) => all.iter().any(|(_, of)| of.has_stack()),
+            _ => false,
+        }
+    }
+
     /// This type with less room for strings and stacks, so that a value takes at most so many words.
     pub(super) fn within(&self, most: usize) -> Type {
         let mut of = self.clone();

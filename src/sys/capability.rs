@@ -5,6 +5,9 @@ use super::{Errno, SysError};
 /// The number of CAP_BPF.
 pub const BPF: u32 = 39;
 
+/// CAP_SYSLOG.
+pub const SYSLOG: u32 = 34;
+
 /// The number of CAP_SYS_ADMIN.
 pub const SYS_ADMIN: u32 = 21;
 

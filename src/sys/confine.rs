@@ -134,6 +134,7 @@ mod filter {
         BpfCommand::MapDeleteElem as u32,
         BpfCommand::MapGetNextKey as u32,
         BpfCommand::ObjGetInfoByFd as u32,
+        BpfCommand::ProgTestRun as u32,
         BpfCommand::MapLookupAndDeleteElem as u32,
         BpfCommand::MapLookupBatch as u32,
         BpfCommand::MapLookupAndDeleteBatch as u32,

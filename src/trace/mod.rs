@@ -20,18 +20,20 @@ use crate::host::{Attach, AttachKind, KernelTypes, Kprobe, RawTp, Tracepoint};
 use crate::order::PutInOrder;
 use crate::run::{Event as Wait, Events, Group, Plan, Session, create, load_alone, unwatched};
 use crate::sample::{Attached as Place, Datum, ScriptMap};
-use crate::script::Checked;
 use crate::script::contents::{self, Known};
 use crate::script::lower::{
     ACTIONS, Action, EVENTS, FIRST, LOST, Lowered, MapKind, MapPlan, ProbeProgram, Warning,
 };
 use crate::script::probes::Event;
 use crate::script::types::Type;
+use crate::script::{Checked, MapUse};
+use crate::sys::capability;
 use crate::sys::child::WaitingChild;
+use crate::sys::confine::{self, Needs};
 use crate::sys::link::At;
 use crate::sys::map::{MapSpec, MapType};
 use crate::sys::prog::TestRun;
-use crate::sys::{Link, Memory, PerfEvent, Prog, ProgramType, Ring, clock};
+use crate::sys::{Link, Memory, PerfEvent, Prog, ProgramType, Ring, SysError, clock};
 
 /// Where a script's output goes.
 pub trait Output {
@@ -50,6 +52,8 @@ pub trait Output {
     fn last(&mut self);
     /// Something went wrong while the script ran.
     fn warning(&mut self, warning: &Warning);
+    /// Privileges are kept, against the caller's wish: the kernel refused to drop them.
+    fn unconfined(&mut self, why: &SysError);
     /// So many events did not fit.
     fn lost(&mut self, events: u64);
     /// Whether a terminal shows it: what steers one is then taken out of strings.
@@ -83,6 +87,9 @@ pub struct Ends<'a> {
     pub child: Option<WaitingChild>,
     /// Whether it ends at once.
     pub dry_run: bool,
+    /// Whether privileges are kept. Otherwise the calling thread gives up, once all is attached and for
+    /// good, what the run does not need any more.
+    pub keep_privileges: bool,
 }
 
 /// How long a wait is at most: rings wake us up.
@@ -158,12 +165,19 @@ pub fn run(
         place: attached.place.clone(),
     });
     let places = places.collect();
+    if !ends.keep_privileges {
+        let needs = session.needs() | own_needs(checked, lowered);
+        let dropped = confine::capabilities(needs).and_then(|()| confine::system_calls(needs));
+        if let Err(error) = dropped {
+            out.unconfined(&error);
+        }
+    }
     out.attached(Attached { probes, memory: session.memory(), places })?;
 
     let all = std::mem::take(&mut session.maps);
     let mut run = Run::new(checked, lowered, &all, out.on_terminal())?;
     out.flush()?;
-    let Ends { stop, output, child, dry_run } = ends;
+    let Ends { stop, output, child, dry_run, .. } = ends;
     if dry_run {
         return Ok(0);
     }
@@ -203,6 +217,19 @@ pub fn run(
     run.finish(out)?;
     out.flush()?;
     Ok(run.exit.unwrap_or(0) as u8)
+}
+
+/// What the rest of a run needs besides its maps: the kernel shows the addresses of its functions to those
+/// who may read its log.
+fn own_needs(checked: &Checked, lowered: &Lowered) -> Needs {
+    let printed = lowered.actions.iter().any(|action| match action {
+        Action::Printf(_, types) => types.iter().any(Type::has_stack),
+        Action::Print(of) => of.has_stack(),
+        _ => false,
+    });
+    let held = |map: &MapUse| map.key.has_stack() || map.value.has_stack();
+    let stacks = printed || checked.types.maps.iter().any(held);
+    Needs { capabilities: u64::from(stacks) << capability::SYSLOG, ..Needs::default() }
 }
 
 /// Runs a program once, by itself.
@@ -438,7 +465,7 @@ impl<'a> Run<'a> {
     }
 
     fn index(&self, map: &str) -> usize {
-        self.checked.types.maps.iter().position(|held| held.name == *map).unwrap_or_default()
+        self.checked.types.index(map)
     }
 
     fn decode(&self, of: &Type, words: &[u64]) -> Datum {

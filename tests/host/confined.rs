@@ -90,6 +90,31 @@ fn a_text_that_is_attached_runs_without_capabilities_too() {
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
+fn a_script_keeps_what_its_asynchronous_work_needs() {
+    tool::with_tracefs();
+    const SCRIPT: &str = "tracepoint:syscalls:sys_enter_getpid { @n[tid] = count(); } \
+        interval:ms:100 { @turns++; clear(@n); time(\"%H\\n\"); } end { printf(\"end\\n\"); }";
+    let running = Tool::start("trace", &["-e", SCRIPT]);
+    is_confined(running.id(), "trace");
+    std::thread::sleep(Duration::from_millis(500));
+    let ended = running.end(SIGINT);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("end\n") && ended.stdout.contains("@turns: "),
+        "{}",
+        ended.stdout
+    );
+    // The names of the kernel's functions take a capability.
+    const STACKS: &str = "tracepoint:syscalls:sys_enter_openat { @[kstack(1)] = count(); }";
+    let ended = tool::run("trace", &["-q", "-c", "/bin/true", "-e", STACKS]);
+    assert!(ended.stdout.contains("syscall"), "{}", ended.stdout);
+    let running = Tool::start("trace", &["--keep-privileges", "-e", SCRIPT]);
+    assert_eq!(status(running.id(), "CapEff"), status(std::process::id(), "CapEff"));
+    assert_eq!(running.end(SIGINT).code, Some(0));
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
 fn who_asks_for_it_keeps_all() {
     let running = Tool::start("bitehist", &["--keep-privileges", "60"]);
     let process = running.id();

@@ -64,7 +64,7 @@ impl Tool {
             .unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
-        while !said.contains("Tracing ") {
+        while !["Tracing ", "Attached "].iter().any(|word| said.contains(word)) {
             let read = stderr.read_line(&mut said).unwrap();
             assert!(read > 0, "{args:?} ended early: {said}");
         }

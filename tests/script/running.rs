@@ -14,6 +14,7 @@ use rawbpf::script::check;
 use rawbpf::script::host::{Field, Namespace, OnlyProcess};
 use rawbpf::script::lower::{Warning, WarningKind, lower};
 use rawbpf::script::probes::Event;
+use rawbpf::sys::SysError;
 use rawbpf::sys::child::WaitingChild;
 use rawbpf::trace::{Attached, Ends, Output, TracedHost, run};
 use rawbpf::view::script::{json, text};
@@ -70,6 +71,9 @@ impl Output for Printed {
     fn flush(&mut self) -> Result<(), Error> {
         Ok(())
     }
+    fn unconfined(&mut self, why: &SysError) {
+        self.errors += &format!("privileges kept: {why}\n");
+    }
     fn lost(&mut self, events: u64) {
         self.errors += &format!("lost {events}\n");
     }
@@ -109,7 +113,8 @@ fn printed(case: &Case) -> Result<(Printed, u8), String> {
         drop(other);
     });
     let mut out = Printed::default();
-    let ends = Ends { stop: stop.as_fd(), output: None, child, dry_run: false };
+    let ends =
+        Ends { stop: stop.as_fd(), output: None, child, dry_run: false, keep_privileges: true };
     let code = run(&checked, &lowered, host.cpus(), ends, &mut out).map_err(|error| {
         let refused = error.refused.as_ref().map(|refused| format!("\n{}", refused.log));
         format!("{error}{}", refused.unwrap_or_default())
@@ -228,7 +233,13 @@ fn keys_that_a_kernel_does_not_take_are_cut_with_a_warning() {
     assert!(lowered.maps.iter().all(|map| map.key <= 512));
     let (stop, _other) = UnixStream::pair().unwrap();
     let mut out = Printed::default();
-    let ends = Ends { stop: stop.as_fd(), output: None, child: Some(child), dry_run: false };
+    let ends = Ends {
+        stop: stop.as_fd(),
+        output: None,
+        child: Some(child),
+        dry_run: false,
+        keep_privileges: true,
+    };
     run(&checked, &lowered, host.cpus(), ends, &mut out).unwrap();
     let text = String::from_utf8(out.text).unwrap();
     for begin in

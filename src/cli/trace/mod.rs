@@ -97,7 +97,13 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let stdout = io::stdout();
     let mut printer = Printer::new(&script.name, options)?;
     let output = options.output_file().is_none().then(|| stdout.as_fd());
-    let ends = Ends { stop: signal.as_fd(), output, child, dry_run: options.dry_run };
+    let ends = Ends {
+        stop: signal.as_fd(),
+        output,
+        child,
+        dry_run: options.dry_run,
+        keep_privileges: options.keep_privileges,
+    };
     let ran = run_script(&checked, &lowered, host.cpus(), ends, &mut printer);
     match ran.map_err(|error| placed(&script.name, error))? {
         0 => Ok(()),

@@ -78,6 +78,11 @@ pub struct Options {
     #[arg(short, long)]
     pub verbose: bool,
 
+    /// Keep all privileges. Without this option, the capabilities and system calls that are not needed any
+    /// more are given up once all probes are attached
+    #[arg(long)]
+    pub keep_privileges: bool,
+
     /// If the verifier refuses a program, write its whole log to FILE; - for stdout
     #[arg(long, value_name = "FILE")]
     pub verifier_log: Option<PathBuf>,

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::export::script as lines;
 use crate::sample::{Datum, ScriptMap};
 use crate::script::lower::{Warning, WarningKind};
+use crate::sys::SysError;
 use crate::tools::{describe, now};
 use crate::trace::{Attached, Output};
 use crate::view::dump::Format;
@@ -139,6 +140,12 @@ impl Output for Printer<'_> {
                     lines::warning(&text, self.script, [*line, *column, *end])
                 });
             }
+        }
+    }
+
+    fn unconfined(&mut self, why: &SysError) {
+        if self.options.verbose {
+            say!("trace: privileges cannot be dropped: {why}");
         }
     }
 
