@@ -15,6 +15,7 @@ use common::{LoopDisk, RAWBPF, Result, Running, info, median, text};
 
 const ROUNDS: usize = 21;
 const EVENTS: u32 = 5000;
+const TURNS: usize = 15;
 
 /// A one-liner; its text shows when it is attached.
 const ONE_LINER: &str =
@@ -75,7 +76,8 @@ fn translates() -> Result<()> {
     Ok(())
 }
 
-/// Nanoseconds of an event above an empty program's, all on the same events.
+/// Nanoseconds of an event above an empty program's. Each tool runs alone, since one that runs after another
+/// finds its helpers in the cache; they take turns, so that they share what else the host does.
 fn events() -> Result<()> {
     let _statistics = object::enable_stats().map_err(text)?;
     let disk = LoopDisk::new();
@@ -83,45 +85,45 @@ fn events() -> Result<()> {
         let text = format!(
             "tracepoint:block:block_rq_issue {{ {text} }} begin {{ printf(\"Tracing\\n\"); }}"
         );
-        Running::start(&[*RAWBPF, "trace", "-e", &text])
+        ["trace", "-e", &text].map(str::to_owned).to_vec()
     };
+    let bitehist = ["bitehist", "--attach", "tracepoint", "3600"].map(str::to_owned).to_vec();
     let tools = [
-        ("empty program", script("")),
-        ("@ = hist(args.bytes)", script("@ = hist(args.bytes);")),
-        (
-            "bitehist tracepoint",
-            Running::start(&[*RAWBPF, "bitehist", "--attach", "tracepoint", "3600"]),
-        ),
-        ("@[comm] = count()", script("@[comm] = count();")),
-        ("libbpf-tools' bitesize", Running::start(&["/usr/sbin/bitesize"])),
+        ("empty program", *RAWBPF, script("")),
+        ("@ = hist(args.bytes)", *RAWBPF, script("@ = hist(args.bytes);")),
+        ("bitehist tracepoint", *RAWBPF, bitehist),
+        ("@[comm] = count()", *RAWBPF, script("@[comm] = count();")),
+        ("libbpf-tools' bitesize", "/usr/sbin/bitesize", vec![]),
     ];
-    let mut measured = vec![];
-    for (name, tool) in &tools {
-        match tool {
-            Ok(tool) => measured.push((*name, last(tool)?)),
-            Err(why) => println!("{name:<24} skipped: {why}"),
+    let mut costs = vec![vec![]; tools.len()];
+    for _ in 0..TURNS {
+        for ((name, program, args), costs) in tools.iter().zip(&mut costs) {
+            let command: Vec<_> =
+                [*program].into_iter().chain(args.iter().map(String::as_str)).collect();
+            match Running::start(&command).and_then(|tool| cost(&tool, &disk)) {
+                Ok(cost) => costs.push(cost),
+                Err(why) => println!("{name:<24} skipped: {why}"),
+            }
         }
     }
-    disk.read(4, EVENTS);
-    let mut rounds = vec![vec![]; measured.len()];
-    for _ in 0..ROUNDS {
-        let infos = || measured.iter().map(|(_, id)| info(*id)).collect::<Result<Vec<_>>>();
-        let before = infos()?;
-        disk.read(4, EVENTS);
-        for ((before, after), round) in before.iter().zip(&infos()?).zip(&mut rounds) {
-            let runs = (after.run_count - before.run_count) as f64;
-            round.push((after.run_time_ns - before.run_time_ns) as f64 / runs);
-        }
-    }
-    let empty = rounds[0].clone();
-    for ((name, _), round) in measured.iter().zip(&rounds) {
-        let above = round.iter().zip(&empty).map(|(cost, empty)| cost - empty);
-        println!("{name:<24} {:>6.1} ns an event above the empty program", median(above));
+    let measured = tools.iter().zip(costs).filter(|(_, costs)| !costs.is_empty());
+    let mut empty = None;
+    for ((name, ..), costs) in measured {
+        let cost = median(costs);
+        let above = cost - *empty.get_or_insert(cost);
+        println!("{name:<24} {cost:>6.1} ns an event, {above:>6.1} ns above the empty program");
     }
     Ok(())
 }
 
-/// The program of a tool that runs at events: the one that was loaded last.
-fn last(tool: &Running) -> Result<u32> {
-    tool.programs.iter().max().copied().ok_or_else(|| "it has no program".into())
+/// Nanoseconds that an event of the disk costs the tool.
+fn cost(tool: &Running, disk: &LoopDisk) -> Result<f64> {
+    // The program that was loaded last is the one that runs at events.
+    let program = *tool.programs.iter().max().ok_or("it has no program")?;
+    disk.read(4, EVENTS);
+    let before = info(program)?;
+    disk.read(4, EVENTS);
+    let after = info(program)?;
+    let runs = (after.run_count - before.run_count) as f64;
+    Ok((after.run_time_ns - before.run_time_ns) as f64 / runs)
 }
