@@ -1,10 +1,14 @@
 //! What an object uses and does not define: functions and variables of the kernel, and its configuration.
 
+use std::fmt;
+
 use super::compatible::{Pair, essential};
 use super::{Btf, BtfError, TypeKind};
 
 /// The largest number that is read; no true object comes close.
 const EXTERNS: usize = 1 << 14;
+/// The largest text of the configuration, in bytes.
+const TEXT: u32 = 4096;
 
 /// A name that an object does not define.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +38,38 @@ pub enum ConfigType {
     Text(u32),
 }
 
+impl fmt::Display for ConfigType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigType::Bool => f.write_str("bool"),
+            ConfigType::Tristate => f.write_str("tristate"),
+            ConfigType::Char => f.write_str("char"),
+            ConfigType::Number(size, true) => write!(f, "s{}", 8 * size),
+            ConfigType::Number(size, false) => write!(f, "u{}", 8 * size),
+            ConfigType::Text(size) => write!(f, "text{size}"),
+        }
+    }
+}
+
 impl ConfigType {
+    /// The type of this name, as a text has it: `bool`, `tristate`, `char`, `u16` to `s64`, or `text` and the
+    /// number of bytes.
+    pub fn named(name: &str) -> Option<ConfigType> {
+        Some(match name {
+            "bool" => ConfigType::Bool,
+            "tristate" => ConfigType::Tristate,
+            "char" => ConfigType::Char,
+            "u16" | "u32" | "u64" | "s16" | "s32" | "s64" => {
+                let bits: u32 = name[1..].parse().ok()?;
+                ConfigType::Number(bits / 8, name.starts_with('s'))
+            }
+            _ => {
+                let size = name.strip_prefix("text")?.parse().ok()?;
+                ConfigType::Text(Some(size).filter(|size| (1..=TEXT).contains(size))?)
+            }
+        })
+    }
+
     /// Its size in bytes.
     pub fn size(self) -> u32 {
         match self {
@@ -87,7 +122,7 @@ impl<'a> Btf<'a> {
             }
             TypeKind::Array => {
                 let (element, count) = record.array().unwrap_or_default();
-                let is_text = self.config_type_of_element(element)? && (1..=4096).contains(&count);
+                let is_text = self.config_type_of_element(element)? && (1..=TEXT).contains(&count);
                 is_text.then_some(ConfigType::Text(count))
             }
             _ => None,
@@ -97,6 +132,18 @@ impl<'a> Btf<'a> {
     fn config_type_of_element(&mut self, id: u32) -> Result<bool, BtfError> {
         let record = self.behind_modifiers(id)?.1;
         Ok(record.kind() == TypeKind::Int && record.size_or_type() == 1 && !record.is_bool())
+    }
+
+    /// The function or variable of this name, without what follows three underscores: its id, and whether it
+    /// is a function.
+    ///
+    /// # Errors
+    /// A record is malformed.
+    pub fn find_symbol(&mut self, name: &str) -> Result<Option<(u32, bool)>, BtfError> {
+        let name = essential(name);
+        let found = self.find_all(&[(TypeKind::Func, name), (TypeKind::Var, name)])?;
+        let mut found = found.into_iter().zip([true, false]);
+        Ok(found.find_map(|(it, is_function)| Some((it?.0, is_function))))
     }
 
     /// The function or variable of `kernel` that an object's extern means: its id, and whether its type is

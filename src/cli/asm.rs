@@ -79,7 +79,8 @@ Each line is an instruction, as the verifier or llvm-objdump prints it. The text
   .map conf array key 4 value 8 entries 1 flags rdonly_prog frozen   constants, and
   .data conf 2a 00 \"text\"        its first element, in bytes
   .map m hash key 4 value 32 entries 9 lock 0 timer 8   offsets of a bpf_spin_lock, a bpf_timer
-  .extern NAME  a function or variable of the kernel, left as in an object: call NAME, extern[NAME]
+  .extern NAME  a function or variable of the kernel: call NAME, extern[NAME]; linked by verify and run
+  .extern CONFIG_HZ u32   its configuration, by type; .extern NAME address   a symbol without a type
   .map outer array_of_maps key 4 value 4 entries 2 inner hist
   ; comment   # comment   // comment";
 

@@ -67,6 +67,34 @@ pub enum Extern {
     Unknown(String),
 }
 
+impl Extern {
+    /// The instruction that refers to it; `None` if it cannot. `config` is the place of the map of the
+    /// configuration.
+    pub fn linked(&self, insn: Insn, config: Option<usize>) -> Option<Insn> {
+        Some(match (insn, self) {
+            (Insn::Call(_), Extern::Typed { id, module, is_function: true }) => {
+                Insn::Call(Callee::Kfunc { id: *id as i32, fd_index: *module as i16 })
+            }
+            (Insn::Call(_), Extern::Missing) => Insn::Call(Callee::Helper(MISSING_FUNCTION)),
+            (Insn::LoadImm64 { dst, .. }, found) => {
+                let value = match *found {
+                    Extern::Config(offset) => {
+                        Imm64::MapIndexValue { index: config? as i32, offset }
+                    }
+                    Extern::Address(address) => Imm64::Value(address),
+                    Extern::Typed { id, module, .. } => {
+                        Imm64::BtfId { id: id as i32, module_fd: module.into() }
+                    }
+                    Extern::Missing => Imm64::Value(0),
+                    Extern::Unknown(_) => return None,
+                };
+                Insn::LoadImm64 { dst, value }
+            }
+            _ => return None,
+        })
+    }
+}
+
 /// A call of a helper that no kernel has, where a function is missing that may be missing.
 const MISSING_FUNCTION: i32 = 2_002_000_000;
 
@@ -212,8 +240,10 @@ impl<'o, 'a> Linker<'o, 'a> {
             let insn = match (insn, reference) {
                 (insn, None) => insn,
                 (insn, Some(Reference::Extern(extern_))) => {
-                    self.linked_extern(insn, extern_).ok_or_else(|| {
-                        let why = match self.externs.get(extern_) {
+                    let found = self.externs.get(extern_);
+                    let config = self.maps.get(CONFIG).copied();
+                    found.and_then(|found| found.linked(insn, config)).ok_or_else(|| {
+                        let why = match found {
                             Some(Extern::Unknown(why)) => why,
                             _ => "it has no types that say what it is",
                         };
@@ -251,33 +281,6 @@ impl<'o, 'a> Linker<'o, 'a> {
             linked.written.push(linked.lines.len() as u32 - 1);
         }
         Ok(())
-    }
-
-    /// An instruction that refers to what the object does not define; `None` if there is nothing to refer to.
-    fn linked_extern(&self, insn: Insn, name: &str) -> Option<Insn> {
-        let found = self.externs.get(name)?;
-        Some(match (insn, found) {
-            (Insn::Call(_), Extern::Typed { id, module, is_function: true }) => {
-                Insn::Call(Callee::Kfunc { id: *id as i32, fd_index: *module as i16 })
-            }
-            (Insn::Call(_), Extern::Missing) => Insn::Call(Callee::Helper(MISSING_FUNCTION)),
-            (Insn::LoadImm64 { dst, .. }, found) => {
-                let value = match *found {
-                    Extern::Config(offset) => {
-                        let index = *self.maps.get(CONFIG)? as i32;
-                        Imm64::MapIndexValue { index, offset }
-                    }
-                    Extern::Address(address) => Imm64::Value(address),
-                    Extern::Typed { id, module, .. } => {
-                        Imm64::BtfId { id: id as i32, module_fd: module.into() }
-                    }
-                    Extern::Missing => Imm64::Value(0),
-                    Extern::Unknown(_) => return None,
-                };
-                Insn::LoadImm64 { dst, value }
-            }
-            _ => return None,
-        })
     }
 
     /// A function's bytes with this kernel's numbers in them. `is_missing` gets the slots that have none.

@@ -269,6 +269,14 @@ impl Program {
         })
     }
 
+    /// Puts instructions in the place of others of as many slots. They refer to these modules of the kernel.
+    pub fn link(&mut self, replaced: &[(usize, Insn)], modules: &[String]) {
+        for (index, insn) in replaced {
+            self.insns[*index] = *insn;
+        }
+        self.modules = modules.to_vec();
+    }
+
     /// Whether an instruction refers to the map of this place.
     pub fn uses_map(&self, place: usize) -> bool {
         self.insns.iter().any(|insn| match *insn {

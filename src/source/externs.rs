@@ -6,6 +6,7 @@ use super::relocate::Relocator;
 use crate::btf::{Btf, ConfigType, ObjectExtern, TypeKind};
 use crate::elf::{Extern, Object, clean};
 use crate::host::config;
+use crate::insn::parse::ExternLine;
 use crate::sys::kallsyms;
 
 /// The answers to an object's externs.
@@ -21,6 +22,22 @@ pub struct Externs<'a> {
     pub modules: Vec<String>,
 }
 
+/// A name that is to be looked up.
+struct Wanted<'a> {
+    name: &'a str,
+    sort: Sort,
+    weak: bool,
+}
+
+enum Sort {
+    /// A value of the configuration, if it can be of such a type.
+    Config(Option<ConfigType>),
+    /// A symbol without a type.
+    Address,
+    /// A function or variable that the kernel's types describe.
+    Typed,
+}
+
 /// Looks up what an object does not define.
 pub fn of<'a>(
     object: &Object<'a>,
@@ -30,41 +47,50 @@ pub fn of<'a>(
     let mut found = Externs::default();
     let Some(btf) = btf else { return found };
     let externs = btf.externs().unwrap_or_default();
-    if externs.is_empty() {
-        return found;
-    }
     let weak = object.weak_symbols();
-    let configuration = Configuration::of(&externs);
-    let addresses = addresses(btf, &externs);
-    for (index, it) in externs.iter().enumerate() {
-        let weak = weak.contains(it.name);
-        let answer = if it.is_config {
-            found.configured(it, btf, kernel, (&configuration, index), weak)
+    let wanted = externs.iter().map(|it| {
+        let sort = if it.is_config {
+            Sort::Config(btf.config_type(it.type_id).ok().flatten())
         } else if !it.is_function && btf.is_void(it.type_id).unwrap_or(false) {
-            let missing = || "this kernel has no such symbol".to_owned();
-            addresses[index].map(Extern::Address).ok_or_else(missing)
+            Sort::Address
         } else {
-            found.typed(it, btf, kernel)
+            Sort::Typed
         };
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(_) if weak => Extern::Missing,
-            Err(why) => Extern::Unknown(why),
+        Wanted { name: it.name, sort, weak: weak.contains(it.name) }
+    });
+    let wanted: Vec<_> = wanted.collect();
+    found.look_up(&wanted, kernel, &mut |found, index, kernel| {
+        found.typed(&externs[index], btf, kernel)
+    });
+    found
+}
+
+/// Looks up what a text declares. What its lines say of no type is described by the kernel's types.
+pub fn of_text<'a>(lines: &'a [ExternLine], kernel: &mut Relocator<'_>) -> Externs<'a> {
+    let mut found = Externs::default();
+    let wanted = lines.iter().map(|line| {
+        let sort = match line.kind.text.as_str() {
+            "" => Sort::Typed,
+            "address" => Sort::Address,
+            config => Sort::Config(ConfigType::named(config)),
         };
-        found.by_name.insert(it.name, answer);
-    }
+        Wanted { name: &line.name.text, sort, weak: line.weak }
+    });
+    let wanted: Vec<_> = wanted.collect();
+    found.look_up(&wanted, kernel, &mut |found, index, kernel| {
+        found.named(&lines[index].name.text, kernel)
+    });
     found
 }
 
 /// The addresses of symbols without a type, by extern.
-fn addresses(btf: &mut Btf<'_>, externs: &[ObjectExtern<'_>]) -> Vec<Option<u64>> {
-    let untyped = externs.iter().enumerate().filter(|(_, it)| !it.is_function && !it.is_config);
-    let untyped = untyped.filter(|(_, it)| btf.is_void(it.type_id).unwrap_or(false));
-    let wanted: HashMap<&str, usize> = untyped.map(|(index, it)| (it.name, index)).collect();
-    let mut found = vec![None; externs.len()];
-    if !wanted.is_empty() {
+fn addresses(wanted: &[Wanted<'_>]) -> Vec<Option<u64>> {
+    let untyped = wanted.iter().enumerate().filter(|(_, it)| matches!(it.sort, Sort::Address));
+    let untyped: HashMap<&str, usize> = untyped.map(|(index, it)| (it.name, index)).collect();
+    let mut found = vec![None; wanted.len()];
+    if !untyped.is_empty() {
         let _ = kallsyms::for_each(|symbol| {
-            if let Some(index) = wanted.get(symbol.name) {
+            if let Some(index) = untyped.get(symbol.name) {
                 found[*index].get_or_insert(symbol.address);
             }
             std::ops::ControlFlow::<()>::Continue(())
@@ -82,11 +108,11 @@ struct Configuration {
 }
 
 impl Configuration {
-    fn of(externs: &[ObjectExtern<'_>]) -> Configuration {
-        let asked = externs.iter().enumerate();
-        let asked = asked.filter(|(_, it)| it.is_config && it.name.starts_with("CONFIG_"));
+    fn of(wanted: &[Wanted<'_>]) -> Configuration {
+        let asked = wanted.iter().enumerate().filter(|(_, it)| matches!(it.sort, Sort::Config(_)));
+        let asked = asked.filter(|(_, it)| it.name.starts_with("CONFIG_"));
         let asked: HashMap<&str, usize> = asked.map(|(index, it)| (it.name, index)).collect();
-        let (mut values, mut missing) = (vec![None; externs.len()], None);
+        let (mut values, mut missing) = (vec![None; wanted.len()], None);
         if !asked.is_empty() {
             match config::kernel_config() {
                 Ok(text) => {
@@ -104,6 +130,44 @@ impl Configuration {
 }
 
 impl<'a> Externs<'a> {
+    /// Looks up all of them; `typed` finds what the kernel's types describe, by its place.
+    fn look_up(
+        &mut self,
+        wanted: &[Wanted<'a>],
+        kernel: &mut Relocator<'_>,
+        typed: &mut dyn FnMut(&mut Self, usize, &mut Relocator<'_>) -> Result<Extern, String>,
+    ) {
+        let (configuration, addresses) = (Configuration::of(wanted), addresses(wanted));
+        for (index, it) in wanted.iter().enumerate() {
+            let answer = match it.sort {
+                Sort::Config(kind) => self.configured(it, kind, kernel, (&configuration, index)),
+                Sort::Address => {
+                    let missing = || "this kernel has no such symbol".to_owned();
+                    addresses[index].map(Extern::Address).ok_or_else(missing)
+                }
+                Sort::Typed => typed(self, index, kernel),
+            };
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(_) if it.weak => Extern::Missing,
+                Err(why) => Extern::Unknown(why),
+            };
+            self.by_name.insert(it.name, answer);
+        }
+    }
+
+    /// A function or variable that the kernel's types have by this name, whatever its type.
+    fn named(&mut self, name: &str, kernel: &mut Relocator<'_>) -> Result<Extern, String> {
+        let mut found = None;
+        kernel.each(&mut |module, types| {
+            found = types.find_symbol(name).ok().flatten().map(|it| (module, it));
+            found.is_some()
+        })?;
+        let (module, (id, is_function)) =
+            found.ok_or("this kernel's types have no such function or variable")?;
+        Ok(Extern::Typed { id, module: self.place_of(module, kernel), is_function })
+    }
+
     /// A function or variable that the kernel's types describe.
     fn typed(
         &mut self,
@@ -123,19 +187,18 @@ impl<'a> Externs<'a> {
                 Err(format!("this kernel's {what} of that name is of another type"))
             }
             Some((module, (id, true))) => {
-                let module = match kernel.modules.get(usize::from(module).wrapping_sub(1)) {
-                    None => 0,
-                    Some(name) => self.place_of_module(name),
-                };
+                let module = self.place_of(module, kernel);
                 Ok(Extern::Typed { id, module, is_function: wanted.is_function })
             }
         }
     }
 
-    fn place_of_module(&mut self, name: &str) -> u16 {
+    /// The place among the modules here of one of the relocator's; 0 for the kernel itself.
+    fn place_of(&mut self, module: u16, kernel: &Relocator<'_>) -> u16 {
+        let Some(name) = kernel.modules.get(usize::from(module).wrapping_sub(1)) else { return 0 };
         let known = self.modules.iter().position(|it| it == name);
         let place = known.unwrap_or_else(|| {
-            self.modules.push(name.to_owned());
+            self.modules.push(name.clone());
             self.modules.len() - 1
         });
         place as u16 + 1
@@ -144,14 +207,11 @@ impl<'a> Externs<'a> {
     /// Gives a variable of the configuration a place, and its value.
     fn configured(
         &mut self,
-        wanted: &ObjectExtern<'a>,
-        btf: &mut Btf<'_>,
+        &Wanted { name, weak, .. }: &Wanted<'a>,
+        kind: Option<ConfigType>,
         kernel: &mut Relocator<'_>,
         (configuration, index): (&Configuration, usize),
-        weak: bool,
     ) -> Result<Extern, String> {
-        let name = wanted.name;
-        let kind = btf.config_type(wanted.type_id).ok().flatten();
         let kind = kind.ok_or("the configuration has no value of such a type")?;
         let align = match kind {
             ConfigType::Text(_) => 1,

@@ -34,14 +34,14 @@ pub use collection::{
     Collection, LoadOptions, Loading, ProgramKind, ProgramSpec, SourceError, resolved,
 };
 
-/// Reads what a file of this name holds: a text, as [`text::read`] does, or an ELF object.
+/// Reads what a file of this name holds: a text, as [`text::read_linked`] does, or an ELF object.
 ///
 /// # Errors
 /// It is neither, or something in it is wrong, not known or missing.
 pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection, SourceError> {
     match bytes.starts_with(b"\x7fELF") {
         true => Ok(object::read(bytes, types).map_err(|error| error.prefix(file))?),
-        false => text::read(file, bytes, types),
+        false => text::read_linked(file, bytes, types),
     }
 }
 

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use super::collection::{Collection, LoadOptions, ProgramKind, ProgramSpec, SourceError};
+use super::externs;
 use super::kind::{self, NamedKind, NoKind};
-use super::maps::unknown_type;
+use super::maps::{of_config, unknown_type};
+use super::relocate::Relocator;
 use crate::btf;
 use crate::btf::{Btf, BtfError, TypeKind, identifier};
+use crate::elf::Extern;
 use crate::error::Error;
 use crate::host::KernelTypes;
 use crate::insn::Source;
@@ -20,26 +23,91 @@ use crate::sys::{MapSpec, MapType, MapTypes, ProgramType};
 /// # Errors
 /// It is no text, or is wrong.
 pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection, SourceError> {
+    let source = source(file, bytes, types)?;
+    let maps = maps(&source)?;
+    collection(file, source, maps, vec![])
+}
+
+/// As [`read`], with what `.extern` declares linked to what this kernel has, so that the programs can be loaded.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_linked(
+    file: &str,
+    bytes: &[u8],
+    types: &KernelTypes,
+) -> Result<Collection, SourceError> {
+    let mut source = source(file, bytes, types)?;
+    let mut maps = maps(&source)?;
+    let lines = std::mem::take(&mut source.externs);
+    // Ids must be the running kernel's, even if a file provides the offsets.
+    let running = KernelTypes::running();
+    let externs = externs::of_text(&lines, &mut Relocator::new(&running));
+    let config = maps.len();
+    maps.extend(of_config(&externs.config, None));
+    let mut broken = vec![];
+    for (index, NamedProgram { line, externs: refers, program, .. }) in
+        source.programs.iter_mut().enumerate()
+    {
+        let mut replaced = vec![];
+        for (at, place) in refers {
+            let name = lines[*place].name.text.as_str();
+            match externs.by_name[name].linked(program.insns()[*at], Some(config)) {
+                Some(insn) => replaced.push((*at, insn)),
+                None => {
+                    let why = match &externs.by_name[name] {
+                        Extern::Unknown(why) => why,
+                        _ => "it is no function",
+                    };
+                    let what = format!(
+                        "{}: it refers to {name}, which is not here: {why}",
+                        line.name.text
+                    );
+                    broken.push((index, Error::lacking(what)));
+                    break;
+                }
+            }
+        }
+        program.link(&replaced, &externs.modules);
+    }
+    collection(file, source, maps, broken)
+}
+
+/// The content of a text, with the offsets of its fields if they are known.
+fn source(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Source, SourceError> {
     let text = std::str::from_utf8(bytes).map_err(|_| {
         Error::usage(format!("{file}: this is not text"))
             .hint(format!("to see what is in an object or in bytes: rawbpf dump {file}"))
     })?;
     let mut source = parse(file, text)?;
     resolve(&mut source, types)?;
-    let maps = maps(&source)?;
+    Ok(source)
+}
+
+/// What a text defines, but for the programs at these places, which cannot be made.
+fn collection(
+    file: &str,
+    source: Source,
+    maps: Vec<MapSpec>,
+    broken: Vec<(usize, Error)>,
+) -> Result<Collection, SourceError> {
     let kinds = source.programs.iter().map(|program| kind(&source, &program.line));
     let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
-    let (notes, left_out_maps) = (notes(&source), unknown_maps(&source));
+    let left_out_maps = unknown_maps(&source);
     let Source { license, programs, .. } = source;
     let programs = programs.into_iter().zip(kinds);
-    let programs = programs.map(|(NamedProgram { line, flags, program }, kind)| {
+    let programs = programs.map(|(NamedProgram { line, flags, program, .. }, kind)| {
         let NamedKind { kind, place, options } = kind;
         let options = LoadOptions { flags, ..options };
         let name = if line.name.text.is_empty() { called(file) } else { line.name.text };
         ProgramSpec { name, kind, place, options, program }
     });
-    let programs = programs.collect();
-    let (missing, left_out) = (vec![], vec![]);
+    let mut programs: Vec<ProgramSpec> = programs.collect();
+    let (missing, notes) = (vec![], vec![]);
+    let mut left_out = vec![];
+    for (place, error) in broken.into_iter().rev() {
+        left_out.insert(0, (programs.remove(place).name, error));
+    }
     Ok(Collection { license, programs, maps, missing, notes, left_out, left_out_maps })
 }
 
@@ -47,13 +115,6 @@ pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection,
 fn called(file: &str) -> String {
     let stem = Path::new(file).file_stem().filter(|_| !file.starts_with('<'));
     identifier(&stem.map_or("program".into(), |stem| stem.to_string_lossy()))
-}
-
-/// What of the text is not as it says.
-fn notes(source: &Source) -> Vec<String> {
-    let externs = (!source.externs.is_empty())
-        .then(|| format!("{}: what .extern declares is not linked", source.externs.join(", ")));
-    externs.into_iter().collect()
 }
 
 /// The number of a map's type: that of its name, or the number itself, as a dump has it.

@@ -9,6 +9,7 @@ use crate::btf::Btf;
 use crate::elf::{ElfError, Linker, Notes, Object, ObjectFunction, Reference, clean};
 use crate::error::Error;
 use crate::insn::Insn;
+use crate::insn::parse::{ExternLine, Word};
 use crate::source::object::{is_called, kind};
 use crate::view::dump::{Dump, DumpLine, DumpRow, MapRow, Origin};
 
@@ -42,10 +43,11 @@ impl<'a> ObjectDump<'a> {
         for function in object.functions() {
             for slot in 0..function.bytes.len() / 8 {
                 if let Some(Reference::Extern(name)) = object.reference(&function, slot) {
-                    externs.insert(word(name));
+                    externs.insert(name);
                 }
             }
         }
+        let externs = lines(&object, btf.as_mut(), externs);
         let members = btf.as_mut().map(|btf| object.struct_ops(btf)).unwrap_or_default();
         let members = members.into_iter().collect();
         Ok(ObjectDump { object, license, maps, notes, btf, externs, members })
@@ -112,7 +114,7 @@ impl<'a> ObjectDump<'a> {
         if first {
             let license = self.license.as_ref().map(|it| it.replace('"', "'"));
             shown.directives.extend(license.map(|license| format!(".license \"{license}\"")));
-            shown.directives.extend(self.externs.iter().map(|name| format!(".extern {name}")));
+            shown.directives.extend(self.externs.iter().cloned());
         }
         (shown.maps, shown.shows_maps) = (self.maps.clone(), first);
         let section = clean(function.section.as_bytes());
@@ -134,6 +136,34 @@ impl<'a> ObjectDump<'a> {
         shown.origin = Origin::Object { section, license: self.license.clone() };
         Ok(shown)
     }
+}
+
+/// The lines that declare what an object refers to and does not define.
+fn lines(
+    object: &Object<'_>,
+    btf: Option<&mut Btf<'_>>,
+    externs: BTreeSet<&str>,
+) -> BTreeSet<String> {
+    let weak = object.weak_symbols();
+    let mut kinds = HashMap::new();
+    if let Some(btf) = btf {
+        for it in btf.externs().unwrap_or_default() {
+            let kind = match btf.config_type(it.type_id).ok().flatten() {
+                Some(kind) if it.is_config => kind.to_string(),
+                _ if !it.is_function && btf.is_void(it.type_id).unwrap_or(false) => {
+                    "address".into()
+                }
+                _ => continue,
+            };
+            kinds.insert(it.name, kind);
+        }
+    }
+    let lines = externs.into_iter().map(|name| {
+        let text = |text: String| Word { text, ..Word::default() };
+        let kind = text(kinds.remove(name).unwrap_or_default());
+        ExternLine { name: text(word(name)), kind, weak: weak.contains(name) }.to_string()
+    });
+    lines.collect()
 }
 
 /// Shows by name what an instruction refers to.

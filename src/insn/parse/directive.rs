@@ -16,6 +16,27 @@ pub struct ProgramLine {
     pub place: Word,
 }
 
+/// `.extern bpf_rcu_read_lock`, `.extern CONFIG_HZ u32 weak`
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ExternLine {
+    /// The name of what only the kernel has.
+    pub name: Word,
+    /// The type of a value of the kernel's configuration, or `address` for a symbol without a type; empty for
+    /// a function or variable that the kernel's types describe.
+    pub kind: Word,
+    /// Whether it may be missing.
+    pub weak: bool,
+}
+
+impl fmt::Display for ExternLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ExternLine { name, kind, weak } = self;
+        let words = [name.text.as_str(), &kind.text, if *weak { "weak" } else { "" }];
+        f.write_str(".extern")?;
+        words.into_iter().filter(|it| !it.is_empty()).try_for_each(|it| write!(f, " {it}"))
+    }
+}
+
 /// The names of the flags that a program is loaded with, by their bits.
 const PROGRAM_FLAGS: [&str; 8] = [
     "strict_alignment",
@@ -112,7 +133,7 @@ pub enum Directive {
     Map(MapLine),
     Flags(Word, u32),
     Data(Word, Vec<u8>),
-    Extern(Word),
+    Extern(ExternLine),
 }
 
 /// The directive in a line without its comment.
@@ -140,9 +161,17 @@ pub fn directive(text: &str, line: u32) -> Result<Directive, Box<Mistake>> {
         }
         ".data" => data(&mut tokens),
         ".extern" => {
-            let word = tokens.word("the name of a function or variable of the kernel")?;
-            tokens.finish()?;
-            Ok(Directive::Extern(word))
+            let name = tokens.word("the name of a function or variable of the kernel")?;
+            let mut line = ExternLine { name, ..ExternLine::default() };
+            while tokens.peek() != Token::End {
+                let word = tokens.word("a type, `address` or `weak`")?;
+                match word.text.as_str() {
+                    "weak" => line.weak = true,
+                    _ if line.kind.text.is_empty() => line.kind = word,
+                    _ => return Err(Mistake::new(word.span, "one type is enough")),
+                }
+            }
+            Ok(Directive::Extern(line))
         }
         other => Err(Mistake::new(name.span, format!("`{other}` is not a directive"))
             .meant(

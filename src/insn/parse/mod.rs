@@ -34,7 +34,7 @@ use std::ffi::CString;
 use std::sync::Arc;
 
 use directive::{Directive, directive};
-pub use directive::{MapLine, ProgramLine};
+pub use directive::{ExternLine, MapLine, ProgramLine};
 use mistake::SHOWN;
 pub use mistake::{Mistake, Mistakes, TextSpan, Word, like};
 use statement::{Need, Statement, no_helper, statement};
@@ -53,7 +53,7 @@ pub struct Source {
     pub maps: Vec<MapLine>,
     /// The functions and variables of the kernel's that programs refer to, which nobody has linked: what
     /// refers to them is as in an object.
-    pub externs: Vec<String>,
+    pub externs: Vec<ExternLine>,
     /// The programs, at least one.
     pub programs: Vec<NamedProgram>,
     /// Fields whose offset is needed, each with its program and instruction.
@@ -68,6 +68,8 @@ pub struct NamedProgram {
     pub line: ProgramLine,
     /// The flags of its `.flags` lines, by the kernel's numbers.
     pub flags: u32,
+    /// The instructions that refer to an extern, each with its place among those of the text.
+    pub externs: Vec<(usize, usize)>,
     /// The program. Until [`Source::resolve`] is called, it has fields by name.
     pub program: Program,
 }
@@ -139,6 +141,7 @@ struct Open {
     /// For each label the instruction after it, and the label's place in the text.
     placed: Vec<(usize, TextSpan)>,
     needs: Vec<(usize, Need)>,
+    externs: Vec<(usize, usize)>,
 }
 
 impl Open {
@@ -152,7 +155,7 @@ struct TextParser {
     text: Arc<Text>,
     license: Option<Word>,
     maps: Vec<MapLine>,
-    externs: Vec<String>,
+    externs: Vec<ExternLine>,
     /// The last map that was defined again, whose content is then given again too.
     restated: Option<usize>,
     done: Vec<Open>,
@@ -238,12 +241,12 @@ impl TextParser {
                 }
                 self.open.flags |= flags;
             }
-            Directive::Extern(name) => {
+            Directive::Extern(line) => {
                 if self.externs.len() == MAPS {
                     let what = format!("more than {MAPS} names of the kernel's");
-                    return Err(Mistake::new(name.span, what));
+                    return Err(Mistake::new(line.name.span, what));
                 }
-                self.externs.push(name.text);
+                self.externs.push(line);
             }
             Directive::Data(name, bytes) => {
                 let index = self.map(&name.text).ok_or_else(|| self.no_map(&name))? as usize;
@@ -337,6 +340,7 @@ impl TextParser {
             programs.push(NamedProgram {
                 line: open.line,
                 flags: open.flags,
+                externs: open.externs,
                 program: Program {
                     insns: open.insns,
                     written: Written::Text(self.text.clone(), open.places),
@@ -388,12 +392,18 @@ impl TextParser {
                 }
                 None => return Err(self.no_map(&word)),
             },
-            (_, Need::Extern(word)) if self.externs.contains(&word.text) => insn,
-            (_, Need::Extern(word)) => return Err(no_extern(&word)),
+            (_, Need::Extern(word)) => match self.extern_(&word) {
+                Some(place) => {
+                    open.externs.push((at, place));
+                    insn
+                }
+                None => return Err(no_extern(&word)),
+            },
             // As an object has it before it is linked.
             (Insn::Call(_), Need::Callee(word))
-                if self.externs.contains(&word.text) && !open.labels.contains_key(&word.text) =>
+                if self.extern_(&word).is_some() && !open.labels.contains_key(&word.text) =>
             {
+                open.externs.extend(self.extern_(&word).map(|place| (at, place)));
                 Insn::Call(Callee::Local { offset: -1 })
             }
             (Insn::Call(_), Need::Callee(word)) if !open.labels.contains_key(&word.text) => {
@@ -415,6 +425,10 @@ impl TextParser {
             (insn, _) => insn,
         };
         Ok(())
+    }
+
+    fn extern_(&self, word: &Word) -> Option<usize> {
+        self.externs.iter().position(|line| line.name.text == word.text)
     }
 
     fn map(&self, name: &str) -> Option<i32> {
