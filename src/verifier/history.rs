@@ -261,8 +261,8 @@ pub fn history<'a>(code: &Code, steps: &[PathStep<'a>], index: usize, register: 
         slots.extend(effect.from_stack.filter(|slot| !slots.contains(slot)));
         found.add(steps, at, step.at, did);
     }
-    found.from_start =
-        (0..10).filter(|number| frame == 0 && registers >> number & 1 == 1).collect();
+    let to_start = frame == 0 && index <= FARTHEST;
+    found.from_start = (0..10).filter(|number| to_start && registers >> number & 1 == 1).collect();
     found.events.reverse();
     found
 }

@@ -355,6 +355,71 @@ fn a_summary_in_a_line_is_explained() {
     }
 }
 
+/// After the summary, people paste the log's beginning, without the reason.
+#[test]
+fn a_summary_counts_where_the_log_after_it_is_cut() {
+    let summary = "Verifier error: program p: load program: permission denied: invalid access to packet, off=0 \
+                   size=4, R4(id=0,off=0,r=0): R4 offset is outside of the packet (200 line(s) omitted)\n";
+    let log = "Verifier log: load program: permission denied:\n\t0: R1=ctx() R10=fp0\n\
+               \t; int p(struct __ctx_buff *ctx) @ host.c:1247\n\
+               \t0: (bf) r6 = r1                       ; R1=ctx() R6_w=ctx()\n";
+    let explained = explain(&format!("{summary}{log}"));
+    assert_eq!(explained.len(), 1);
+    assert_eq!(explained[0].program.diagnose().unwrap().class, "packet-bounds");
+    // Without a summary, what is there is said.
+    assert!(explain(log).iter().all(|one| one.program.diagnose().is_none()));
+}
+
+/// What old kernels know less of is said to be theirs.
+#[test]
+fn what_was_checked_but_does_not_count_is_named() {
+    for (log, sentence, remedy) in [
+        (
+            "7: (85) call 1\n8: (bf) r7 = r0\n9: (15) if r0 == 0x0 goto pc+2\n \
+             R0=map_value(ks=4,vs=8) R6=ctx R7=map_value_or_null(ks=4,vs=8) R10=fp\n\
+             10: (79) r1 = *(u64 *)(r7 +0)\nR7 invalid mem access 'map_value_or_null'\n",
+            "r7 may be NULL at 10: r0 was compared with NULL at 9, but this kernel does not carry that over to r7, \
+             though r7 is a copy of r0",
+            "use r0 in place of r7 in instruction 10; or insert before instruction 10: `if r7 == 0 goto L`, where L \
+             does not use r7",
+        ),
+        (
+            "0: R1=ctx() R10=fp0\n\
+             0: (79) r2 = *(u64 *)(r1 +8)          ; R1=ctx() R2_w=trusted_ptr_or_null_bpf_map(id=1)\n\
+             1: (15) if r2 == 0x0 goto pc+2        ; R2_w=trusted_ptr_bpf_map()\n\
+             2: (79) r2 = *(u64 *)(r1 +8)          ; R1=ctx() R2_w=trusted_ptr_or_null_bpf_map(id=2)\n\
+             3: (61) r2 = *(u32 *)(r2 +92)\nR2 invalid mem access 'trusted_ptr_or_null_'\n",
+            "r2 may be NULL at 3: what instruction 2 loads can be NULL; what 0 loaded from the same place was \
+             checked at 1, but each load counts for itself",
+            "insert after instruction 2: `if r2 == 0 goto L`, where L does not use r2",
+        ),
+        (
+            "7: R1=mem_or_null(id=2,sz=8) R10=fp0\n; return p->a + p->b; @ g.c:3\n7: (61) r2 = *(u32 *)(r1 +0)\n\
+             R1 invalid mem access 'mem_or_null'\n",
+            "r1 may be NULL at 7: it is argument 1 of a global function, which is verified for any caller, and \
+             nothing has checked it",
+            "g.c:3: before it, `if (!p) return 0;`; in instructions: insert before instruction 7: `if r1 == 0 goto \
+             L`, where L does not use r1; or make the function static, which is verified with its callers",
+        ),
+        (
+            "; err = bpf_skb_load_bytes(skb, 54, buf, n); @ a.c:7\n194: (bc) w4 = w9\n\
+             195: (85) call bpf_skb_load_bytes#26\n R0=map_value(id=0,off=0,ks=4,vs=1024,imm=0) R3_w=map_value(id=0,\
+             off=0,ks=4,vs=1024,imm=0) R4_w=inv(id=0,umax_value=1023,var_off=(0x0; 0x3ff)) R10=fp0\n\
+             invalid access to map value, value_size=1024 off=0 size=0\n\
+             R3 min value is outside of the allowed memory range\n",
+            "r4, the length that bpf_skb_load_bytes at 195 is given, may be 0, which it does not accept",
+            "a.c:7: before it, `if (!(n)) return 0;`; in instructions: insert before instruction 195: `if r4 == 0 \
+             goto L`, where L does not use r4",
+        ),
+    ] {
+        let global = log.starts_with("7: R1=mem");
+        let begin = if global { "Validating g() func#1...\n" } else { "" };
+        let explained = explain(&format!("{begin}{log}"));
+        let why = explained[0].program.diagnose().unwrap();
+        assert_eq!((why.sentence.as_str(), why.remedy.as_str()), (sentence, remedy));
+    }
+}
+
 /// What libbpf writes into the log itself, in the place of an instruction.
 #[test]
 fn what_libbpf_could_not_resolve_is_explained_at_its_instruction() {

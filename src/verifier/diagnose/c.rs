@@ -51,11 +51,22 @@ impl<'a> Case<'a, '_> {
             _ => "return 0;",
         };
         match self.class() {
+            "null-not-checked" if remedy.starts_with("use r") => None,
+            "null-not-checked" if self.argument_of_global(history).is_some() => {
+                let line = line(at)?;
+                let (name, _) = pointer(&line.text)?;
+                Some((line, format!("before it, `if (!{name}) return 0;`")))
+            }
             "null-not-checked" => {
-                let made = self.path.steps[history.origin()?.step].at;
+                let step = history.origin()?.step;
+                let made = self.path.steps[step].at;
                 let line = line(made)?;
-                let change = match assigned(&line.text) {
+                let change = match assigned(&line.text, self.helper(made).map(|helper| helper.name))
+                {
                     Some(name) => format!("after it, `if (!{name}) {leave}`"),
+                    None if self.checked_before(step).is_some() => format!(
+                        "load the pointer once, into a variable: compare that with NULL (`{leave}`), and use it"
+                    ),
                     None => format!("compare the result with NULL: if it is NULL, `{leave}`"),
                 };
                 Some((line, change))
@@ -91,8 +102,9 @@ impl<'a> Case<'a, '_> {
             }
             "reference" => {
                 let taken = self.slot("i")?;
-                let name = assigned(&line(taken)?.text)?;
-                let release = match self.helper(taken)?.name {
+                let helper = self.helper(taken)?.name;
+                let name = assigned(&line(taken)?.text, Some(helper))?;
+                let release = match helper {
                     "bpf_ringbuf_reserve" => format!("bpf_ringbuf_discard({name}, 0)"),
                     sock if sock.starts_with("bpf_sk") => format!("bpf_sk_release({name})"),
                     _ => return None,
@@ -107,6 +119,11 @@ impl<'a> Case<'a, '_> {
                      sizeof({what}));`"
                 );
                 Some((line, change))
+            }
+            "object-bounds" if self.is_empty_length(at) => {
+                let (line, length) = (line(at)?, self.register? + 1);
+                let name = argument(&line.text, self.helper(at)?.name, length)?;
+                Some((line, format!("before it, `if (!({name})) {leave}`")))
             }
             "object-bounds" | "range" | "stack-bounds" => {
                 let bound = Bound::of(remedy)?;
@@ -190,14 +207,27 @@ fn plain(text: &str) -> Option<&str> {
     (begins && text.len() <= 40 && text.chars().all(fits)).then_some(text)
 }
 
-/// The variable that a line gives a value to.
-fn assigned(line: &str) -> Option<&str> {
-    let (left, right) = line.split_once('=')?;
-    if right.starts_with('=') || left.ends_with(['!', '<', '>', '+', '-', '|', '&']) {
+/// The variable that a line gives a value to: that of a call of this function, if the line has one.
+fn assigned<'s>(line: &'s str, callee: Option<&str>) -> Option<&'s str> {
+    let (left, right) = match callee.and_then(|callee| line.find(callee)) {
+        // Other variables of the line get other values.
+        Some(call) => {
+            let (left, between) = line[..call].rsplit_once('=')?;
+            let cast = between.trim();
+            let is_cast = cast.starts_with('(') && cast.ends_with(')');
+            if !cast.is_empty() && !is_cast {
+                return None;
+            }
+            (left, "")
+        }
+        None if line.matches(';').count() > 1 => return None,
+        None => line.split_once('=')?,
+    };
+    if right.starts_with('=') || left.ends_with(['!', '<', '>', '=', '+', '-', '|', '&']) {
         return None;
     }
     // A condition may have an assignment in it.
-    plain(left.rsplit([' ', '*', '(', '\t']).find(|word| !word.is_empty())?)
+    plain(left.rsplit([' ', '*', '(', '\t', ',', ';', '{']).find(|word| !word.is_empty())?)
 }
 
 fn is_of_name(c: char) -> bool {
@@ -266,11 +296,21 @@ mod tests {
 
     #[test]
     fn names_are_found_in_lines_of_c() {
-        assert_eq!(assigned("\tstruct value *v = bpf_map_lookup_elem(&m, &key);"), Some("v"));
-        assert_eq!(assigned("e = bpf_ringbuf_reserve(&rb, sizeof(*e), 0);"), Some("e"));
-        assert_eq!(assigned("if (a == b)"), None);
-        assert_eq!(assigned("bpf_map_lookup_elem(&m, &key);"), None);
-        assert_eq!(assigned("if (!(v = bpf_map_lookup_elem(&m, &key)))"), Some("v"));
+        let lookup = |line| assigned(line, Some("bpf_map_lookup_elem"));
+        assert_eq!(lookup("\tstruct value *v = bpf_map_lookup_elem(&m, &key);"), Some("v"));
+        assert_eq!(lookup("__u32 k = 1, *v = bpf_map_lookup_elem(&m, &k);"), Some("v"));
+        assert_eq!(
+            lookup("__u32 k=1; __u64 *v=(__u64 *)bpf_map_lookup_elem(&m, &k); *v+=1;"),
+            Some("v")
+        );
+        assert_eq!(lookup("int k = 0; use(bpf_map_lookup_elem(&m, &k));"), None);
+        assert_eq!(lookup("if (!(v = bpf_map_lookup_elem(&m, &key)))"), Some("v"));
+        assert_eq!(lookup("if (a == bpf_map_lookup_elem(&m, &key))"), None);
+        assert_eq!(lookup("v = lookup(&m, &key);"), Some("v"));
+        assert_eq!(lookup("int k = 0; v = lookup(&m, &k);"), None);
+        assert_eq!(assigned("e = bpf_ringbuf_reserve(&rb, sizeof(*e), 0);", None), Some("e"));
+        assert_eq!(assigned("if (a == b)", None), None);
+        assert_eq!(lookup("bpf_map_lookup_elem(&m, &key);"), None);
         assert_eq!(pointer("if (tcp->dest == 80)"), Some(("tcp", 1)));
         assert_eq!(pointer("if (ports[1] == 80)"), Some(("ports", 2)));
         assert_eq!(pointer("x = data[i];"), None);

@@ -118,7 +118,7 @@ pub(super) fn diagnose_of_kind<'a>(
     });
     let told = case.told(&case.with_copy(history));
     let class = case.class();
-    let demand = case.demand(class, &sentence);
+    let demand = case.demand(class, at, &sentence);
     Some(Diagnosis {
         class,
         sentence,
@@ -292,7 +292,7 @@ impl<'a> Case<'a, '_> {
         }
     }
 
-    fn demand(&self, class: &str, sentence: &str) -> String {
+    fn demand(&self, class: &str, at: Option<u32>, sentence: &str) -> String {
         let demand = match (class, &self.known) {
             _ if self.foreign().is_some() => String::new(),
             ("ctx-access", Some(known)) if known.field("size").is_some() => {
@@ -300,6 +300,9 @@ impl<'a> Case<'a, '_> {
             }
             ("null-not-checked", _) if self.class_known() == "argument" => {
                 "the call does not accept NULL here".into()
+            }
+            ("object-bounds", _) if at.is_some_and(|at| self.is_empty_length(at)) => {
+                "the call needs a length of at least 1".into()
             }
             ("stack-uninit", _) => "bytes of the stack must be written before they are read".into(),
             (_, Some(known)) => known.explanation(),

@@ -61,7 +61,9 @@ fn others(lines: &str, before: Option<&str>, after: Option<&str>, out: &mut Stri
         if let Some((head, rest)) = introduced(line) {
             out.push_str(head);
             out.push('\n');
-            push(rest, out);
+            if !omitting(rest, out) {
+                push(rest, out);
+            }
             continue;
         }
         let prefixes = [before, after].into_iter().flatten();
@@ -71,17 +73,23 @@ fn others(lines: &str, before: Option<&str>, after: Option<&str>, out: &mut Stri
             push(&own_part(prefix, &line[length..]), out);
             continue;
         }
-        if let Some(omitted) = line.trim_end().rfind(" (").filter(|at| is_omission(&line[at + 1..]))
-        {
-            let said = after_errno(&line[..omitted]);
-            let head = line[..omitted].strip_suffix(said).unwrap_or_default();
-            for part in [head, "\n", &line[omitted + 1..], "\n", said, "\n\n"] {
-                out.push_str(part);
-            }
-        } else if !(named && same && is_of_another(line)) {
+        let foreign = named && same && is_of_another(line);
+        if !omitting(line, out) && !foreign {
             push(line, out);
         }
     }
+}
+
+/// Adds the message of a line that ends in the number of lines that were left out; whether it is one.
+fn omitting(line: &str, out: &mut String) -> bool {
+    let omitted = line.trim_end().rfind(" (").filter(|at| is_omission(&line[at + 1..]));
+    let Some(omitted) = omitted else { return false };
+    let said = after_errno(&line[..omitted]);
+    let head = line[..omitted].strip_suffix(said).unwrap_or_default();
+    for part in [head, "\n", &line[omitted + 1..], "\n", said, "\n\n"] {
+        out.push_str(part);
+    }
+    true
 }
 
 /// Whether a line without the prefix of the lines around it is of another program in the same transcript.

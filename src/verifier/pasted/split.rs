@@ -109,6 +109,8 @@ pub(super) fn logs(text: &str, marked: bool) -> Vec<SplitLog> {
     let mut gap = false;
     // Whether an instruction of the log was seen.
     let mut walked = false;
+    // Whether what is open is the last lines alone, which cilium/ebpf prints before the log.
+    let mut summary = false;
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let begins = at;
@@ -130,6 +132,7 @@ pub(super) fn logs(text: &str, marked: bool) -> Vec<SplitLog> {
                     splitter.open = Some(splitter.run);
                     splitter.tail = Tail { end: at, ..Tail::default() };
                     splitter.tail.report = kind == Kind::Report;
+                    summary = is_omission(line);
                 }
                 Kind::Between | Kind::Message => {}
                 Kind::Other if run_holds => {}
@@ -144,10 +147,14 @@ pub(super) fn logs(text: &str, marked: bool) -> Vec<SplitLog> {
             if kind != Kind::End {
                 continue;
             }
-        } else if kind == Kind::Log && splitter.tail.known && walked && begins_anew(line) {
+        } else if kind == Kind::Log
+            && splitter.tail.known
+            && (walked || summary)
+            && begins_anew(line)
+        {
             splitter.close(splitter.tail.end);
             splitter.open = Some(begins);
-            walked = false;
+            (walked, summary) = (false, false);
             splitter.tail = Tail { end: at, ..Tail::default() };
             continue;
         }
@@ -306,6 +313,9 @@ pub(super) fn message(text: &str) -> Option<String> {
 pub(super) fn without_repetitions(found: Vec<FoundLog>) -> Vec<FoundLog> {
     let mut kept: Vec<FoundLog> = vec![];
     for mut one in found {
+        if kept.last().is_some_and(|last| is_cut(last, &one)) {
+            continue;
+        }
         let Some(last) = kept.last_mut().filter(|last| is_repeated(last, &one)) else {
             kept.push(one);
             continue;
@@ -317,6 +327,14 @@ pub(super) fn without_repetitions(found: Vec<FoundLog>) -> Vec<FoundLog> {
         last.program = name;
     }
     kept
+}
+
+/// Whether the second is only the beginning of a log whose reason the first one gives, as a summary before it.
+fn is_cut(summary: &FoundLog, log: &FoundLog) -> bool {
+    let reason = |log: &str| end(log).1.is_some();
+    let insns = events(&summary.log).filter(|event| matches!(event, LogEvent::Insn { .. })).take(2);
+    let ends = log.log.lines().any(|line| line.starts_with("processed "));
+    insns.count() < 2 && log.program.is_none() && reason(&summary.log) && !reason(&log.log) && !ends
 }
 
 /// Whether two logs are of one refusal: they end in the same instruction and the same message.

@@ -2,7 +2,7 @@
 
 use super::moves::Move;
 use super::{Advice, accessed};
-use crate::insn::{Insn, Operand, Reg};
+use crate::insn::{Callee, Insn, Operand, Reg};
 use crate::verifier::diagnose::Case;
 use crate::verifier::diagnose::words::{at_least, at_most, bytes, leave_above, words};
 use crate::verifier::history::{Did, History};
@@ -37,6 +37,18 @@ impl<'a> Case<'a, '_> {
         value: Option<KnownValue<'a>>,
         history: &History<'a>,
     ) -> Option<Advice> {
+        if self.is_empty_length(at) {
+            let length = register + 1;
+            return Some((
+                format!(
+                    "r{length}, the length that {} at {at} is given, may be 0, which it does not accept",
+                    self.callee(at)
+                ),
+                format!(
+                    "insert before instruction {at}: `if r{length} == 0 goto L`, where L does not use r{length}"
+                ),
+            ));
+        }
         if let (Some(object_size), Some(off), Some(size)) =
             (self.size("vs"), self.number("off"), self.size("size"))
         {
@@ -68,6 +80,16 @@ impl<'a> Case<'a, '_> {
             insn if !value.is_scalar() => self.far_pointer(at, register, value, insn, history),
             _ => None,
         }
+    }
+
+    /// Whether a call is refused because its length may be 0, which older kernels call an access of 0 bytes.
+    pub(in super::super) fn is_empty_length(&self, at: u32) -> bool {
+        let within = self
+            .number("off")
+            .zip(self.size("vs"))
+            .is_some_and(|(off, vs)| (0..=vs).contains(&off));
+        let calls = matches!(self.code.insn(at), Some(Insn::Call(Callee::Helper(_))));
+        calls && within && self.number("size") == Some(0)
     }
 
     /// A known access outside of an object.

@@ -2,11 +2,14 @@
 
 use super::Advice;
 use crate::insn::listing::Names;
-use crate::insn::{Alu, Insn, Operand, Width};
+use crate::insn::{Alu, Cond, Insn, Operand, Width};
 use crate::verifier::diagnose::Case;
 use crate::verifier::diagnose::words::words;
 use crate::verifier::history::{self, Did, History, HistoryEvent};
 use crate::verifier::log::KnownValue;
+
+/// The largest number of steps in which a comparison is looked for.
+const NEAR: usize = 512;
 
 impl<'a> Case<'a, '_> {
     pub(super) fn uninit(&self, at: u32, register: u8, history: &History) -> Option<Advice> {
@@ -130,6 +133,21 @@ impl<'a> Case<'a, '_> {
     }
 
     pub(super) fn null(&self, at: u32, register: u8, history: &History) -> Option<Advice> {
+        if let Some(checked) = self.checked_copy(at, register) {
+            return Some(checked);
+        }
+        if let Some(argument) = self.argument_of_global(history) {
+            return Some((
+                format!(
+                    "r{register} may be NULL at {at}: it is argument {argument} of a global function, which is \
+                     verified for any caller, and nothing has checked it"
+                ),
+                format!(
+                    "insert before instruction {at}: `if r{register} == 0 goto L`, where L does not use \
+                     r{register}; or make the function static, which is verified with its callers"
+                ),
+            ));
+        }
         let made = history.origin()?;
         let from = self.path.steps[made.step].at;
         let (why, remedy) = match (made.did, self.code.insn(from)?) {
@@ -162,8 +180,97 @@ impl<'a> Case<'a, '_> {
             ),
         };
         Some((
-            format!("r{register} may be NULL at {at}: {why}, and nothing has checked it"),
+            match self.checked_before(made.step) {
+                Some((load, branch)) => format!(
+                    "r{register} may be NULL at {at}: {why}; what {load} loaded from the same place was checked \
+                     at {branch}, but each load counts for itself"
+                ),
+                None => {
+                    format!("r{register} may be NULL at {at}: {why}, and nothing has checked it")
+                }
+            },
             remedy,
+        ))
+    }
+
+    /// The argument of a global function that a pointer comes from: only those may be NULL from the start.
+    pub(in super::super) fn argument_of_global(&self, history: &History) -> Option<u8> {
+        match history.from_start[..] {
+            [argument @ 1..=5] if !self.path.missing.head => Some(argument),
+            _ => None,
+        }
+    }
+
+    /// An earlier load of the same field of the context, whose result was compared with NULL: the slots of the
+    /// load and of the comparison.
+    pub(in super::super) fn checked_before(&self, made: usize) -> Option<(u32, u32)> {
+        let steps = &self.path.steps;
+        let of_context = |index: usize| {
+            let Some(Insn::Load { dst, base, offset, .. }) = self.code.insn(steps[index].at) else {
+                return None;
+            };
+            let value = history::before(self.code, steps, index, base.number())?;
+            (value.type_ == "ctx").then_some((dst.number(), offset))
+        };
+        let (_, field) = of_context(made)?;
+        (made.saturating_sub(NEAR)..made).rev().find_map(|index| {
+            let (loaded, offset) = of_context(index)?;
+            let checked = self.compared_with_null(index, loaded).filter(|_| offset == field)?;
+            (checked < made).then_some((steps[index].at, steps[checked].at))
+        })
+    }
+
+    /// The step after `from` that compares this register with 0 and goes on where it is not 0.
+    fn compared_with_null(&self, from: usize, register: u8) -> Option<usize> {
+        let steps = &self.path.steps;
+        for (index, pair) in steps.windows(2).enumerate().skip(from + 1).take(NEAR) {
+            match self.code.insn(pair[0].at)? {
+                Insn::JumpIf { cond, dst, src: Operand::Imm(0), .. }
+                    if dst.number() == register && matches!(cond, Cond::Eq | Cond::Ne) =>
+                {
+                    let taken = self.code.target(pair[0].at) == Some(pair[1].at);
+                    return (taken == (cond == Cond::Ne)).then_some(index);
+                }
+                insn if history::writes(insn, register) => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Advice where a register that this one is a copy of, or its copy, was compared with NULL: kernels before 4.10
+    /// do not carry that over.
+    fn checked_copy(&self, at: u32, register: u8) -> Option<Advice> {
+        let copy = self.compared_copy(register, self.index)?;
+        let (checked, compared) = (copy.checked, copy.compared);
+        if self.compared_with_null(compared - 1, checked)? != compared || compared >= self.index? {
+            return None;
+        }
+        let mut after = self.path.steps[compared + 1..self.index?].iter();
+        let gone = after.any(|step| {
+            self.code.insn(step.at).is_none_or(|insn| {
+                history::writes(insn, checked) || checked < 6 && matches!(insn, Insn::Call(_))
+            })
+        });
+        let compare = format!(
+            "insert before instruction {at}: `if r{register} == 0 goto L`, where L does not use r{register}"
+        );
+        Some((
+            format!(
+                "r{register} may be NULL at {at}: r{checked} was compared with NULL at {}, but this kernel does not \
+                 carry that over to r{register}, though {}",
+                self.path.steps[compared].at,
+                match copy.copy() == register {
+                    true => format!("r{register} is a copy of r{checked}"),
+                    false => format!("r{checked} is a copy of r{register}"),
+                }
+            ),
+            match gone {
+                true => compare,
+                false => format!(
+                    "use r{checked} in place of r{register} in instruction {at}; or {compare}"
+                ),
+            },
         ))
     }
 
