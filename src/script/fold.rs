@@ -4,6 +4,7 @@ use super::ast::{
     Argument, Binary, Block, Expr, ExprKind, Iterated, Place, Probe, StatementKind, Unary,
 };
 use super::cursor::{Cursor, Read};
+use super::literal::number;
 
 /// Puts constants in the place of all expressions that have one value.
 pub(super) fn fold(
@@ -142,16 +143,29 @@ impl Fold<'_> {
         Ok(match &expr.kind {
             ExprKind::Parameter(number) => {
                 let text = self.parameter(*number);
-                Some(match (text, text.parse()) {
-                    ("", _) => ExprKind::Int(0),
-                    (_, Ok(number)) if fits(number) => ExprKind::Int(number),
-                    _ => ExprKind::Text(text.as_bytes().to_vec()),
+                Some(match parameter_number(text) {
+                    _ if text.is_empty() => ExprKind::Int(0),
+                    Some(number) => ExprKind::Int(number),
+                    None => ExprKind::Text(text.as_bytes().to_vec()),
                 })
             }
             ExprKind::ParameterCount => Some(ExprKind::Int(self.parameters.len() as i128)),
+            ExprKind::Unary(Unary::Negate, operand) => match operand.kind {
+                ExprKind::Int(number) if fits(-number) => Some(ExprKind::Int(-number)),
+                ExprKind::Int(_) => {
+                    let what = format!("the lowest number is {}", i64::MIN);
+                    return Err(self.cursor.mistake(expr.span, what));
+                }
+                _ => None,
+            },
             ExprKind::Unary(operator, operand) => unary(*operator, &operand.kind),
             ExprKind::Binary(operator, left, right) => match (&left.kind, &right.kind) {
-                (ExprKind::Int(left), ExprKind::Int(right)) => of_numbers(*operator, *left, *right),
+                (ExprKind::Int(left), ExprKind::Int(right)) => {
+                    match of_numbers(*operator, *left, *right) {
+                        Ok(known) => known,
+                        Err(what) => return Err(self.cursor.mistake(expr.span, what)),
+                    }
+                }
                 (ExprKind::Text(left), ExprKind::Text(right)) => match operator {
                     Binary::Equal => Some(ExprKind::Bool(left == right)),
                     Binary::NotEqual => Some(ExprKind::Bool(left != right)),
@@ -169,37 +183,67 @@ fn fits(number: i128) -> bool {
     (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&number)
 }
 
+/// The number that a parameter is, in any form that a script may write it in.
+fn parameter_number(text: &str) -> Option<i128> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let mut cursor = Cursor::new(digits);
+    let number = match digits.as_bytes().first()?.is_ascii_digit() {
+        true => i128::from(number(&mut cursor).ok()?),
+        false => return None,
+    };
+    let number = if text.starts_with('-') { -number } else { number };
+    (cursor.rest().is_empty() && fits(number)).then_some(number)
+}
+
 fn unary(operator: Unary, operand: &ExprKind) -> Option<ExprKind> {
     match (operator, operand) {
-        (Unary::Negate, ExprKind::Int(number)) if fits(-number) => Some(ExprKind::Int(-number)),
+        // A number that is written out has 64 bits here.
+        (Unary::Invert, ExprKind::Int(number)) => Some(ExprKind::Int((!(*number as u64)).into())),
         (Unary::Not, ExprKind::Int(number)) => Some(ExprKind::Bool(*number == 0)),
         (Unary::Not, ExprKind::Bool(flag)) => Some(ExprKind::Bool(!flag)),
         _ => None,
     }
 }
 
-/// What comes of two numbers; nothing where it would not fit 64 bits, or has no value.
-fn of_numbers(operator: Binary, left: i128, right: i128) -> Option<ExprKind> {
+/// What comes of two numbers; nothing if only the run shows it.
+///
+/// # Errors
+/// It has no value, or not one of 64 bits: what is wrong.
+fn of_numbers(operator: Binary, left: i128, right: i128) -> Result<Option<ExprKind>, String> {
+    let signed = left < 0 || right < 0;
+    if signed && left.max(right) > i64::MAX.into() {
+        return Err("no type of 64 bits has both of these numbers".into());
+    }
+    let flag = |flag| Ok(Some(ExprKind::Bool(flag)));
     let shift = u32::try_from(right).ok().filter(|shift| *shift < 64);
     let number = match operator {
-        Binary::Or => return Some(ExprKind::Bool(left != 0 || right != 0)),
-        Binary::And => return Some(ExprKind::Bool(left != 0 && right != 0)),
-        Binary::Equal => return Some(ExprKind::Bool(left == right)),
-        Binary::NotEqual => return Some(ExprKind::Bool(left != right)),
-        Binary::Less => return Some(ExprKind::Bool(left < right)),
-        Binary::Greater => return Some(ExprKind::Bool(left > right)),
-        Binary::AtMost => return Some(ExprKind::Bool(left <= right)),
-        Binary::AtLeast => return Some(ExprKind::Bool(left >= right)),
-        Binary::BitOr => Some(left | right),
-        Binary::BitXor => Some(left ^ right),
-        Binary::BitAnd => Some(left & right),
-        Binary::ShiftLeft => shift.and_then(|shift| left.checked_shl(shift)),
-        Binary::ShiftRight => shift.filter(|_| left >= 0).map(|shift| left >> shift),
-        Binary::Add => left.checked_add(right),
-        Binary::Subtract => left.checked_sub(right),
-        Binary::Multiply => left.checked_mul(right),
-        Binary::Divide => left.checked_div(right),
-        Binary::Remainder => left.checked_rem(right),
+        Binary::Or => return flag(left != 0 || right != 0),
+        Binary::And => return flag(left != 0 && right != 0),
+        Binary::Equal => return flag(left == right),
+        Binary::NotEqual => return flag(left != right),
+        Binary::Less => return flag(left < right),
+        Binary::Greater => return flag(left > right),
+        Binary::AtMost => return flag(left <= right),
+        Binary::AtLeast => return flag(left >= right),
+        Binary::Divide | Binary::Remainder if right == 0 => {
+            return Err("this is a division by zero".into());
+        }
+        Binary::ShiftLeft | Binary::ShiftRight if shift.is_none() => return Ok(None),
+        Binary::BitOr => left | right,
+        Binary::BitXor => left ^ right,
+        Binary::BitAnd => left & right,
+        // What is shifted out is lost.
+        Binary::ShiftLeft if left < 0 => ((left as i64) << right).into(),
+        Binary::ShiftLeft => ((left as u64) << right).into(),
+        Binary::ShiftRight => left >> right,
+        Binary::Add => left + right,
+        Binary::Subtract => left - right,
+        Binary::Multiply => left.saturating_mul(right),
+        Binary::Divide => left / right,
+        Binary::Remainder => left % right,
     };
-    number.filter(|number| fits(*number)).map(ExprKind::Int)
+    match fits(number) {
+        true => Ok(Some(ExprKind::Int(number))),
+        false => Err("the result has more than 64 bits".into()),
+    }
 }

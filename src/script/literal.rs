@@ -43,17 +43,22 @@ pub(super) fn number(cursor: &mut Cursor) -> Read<u64> {
     let too_large =
         |cursor: &Cursor| cursor.mistake(whole, format!("the largest number is {}", u64::MAX));
 
+    // What is multiplied by a power of ten may be a duration, too: `1e3ms`.
+    let mut power = Some(1);
+    let mut suffix = suffix;
+    let mut suffix_at = suffix_at;
     if let Some(exponent) = suffix.strip_prefix(['e', 'E']).filter(|_| radix == 10) {
-        let valid = !exponent.is_empty() && exponent.bytes().all(|byte| byte.is_ascii_digit());
-        let (Some(coefficient @ 1..=9), true) = (digits.parse::<u64>().ok(), valid) else {
+        let length = exponent.bytes().take_while(u8::is_ascii_digit).count();
+        let (exponent, rest) = exponent.split_at(length);
+        let (Some(1..=9), [b'1'..=b'9', ..]) = (digits.parse::<u64>().ok(), exponent.as_bytes())
+        else {
             let mistake = cursor.mistake(whole, "this is not a number");
             return Err(mistake
                 .help("with an exponent it is a digit from 1 to 9, an `e`, and digits: `1e6`"));
         };
-        let power = exponent.parse().ok().and_then(|exponent| 10_u64.checked_pow(exponent));
-        return power
-            .and_then(|power| power.checked_mul(coefficient))
-            .ok_or_else(|| too_large(cursor));
+        power = exponent.parse().ok().and_then(|exponent| 10_u64.checked_pow(exponent));
+        suffix = rest;
+        suffix_at.start = cursor.end - rest.len();
     }
     if digits.ends_with('_') {
         let last = Span { start: suffix_at.start - 1, end: suffix_at.start };
@@ -73,8 +78,13 @@ pub(super) fn number(cursor: &mut Cursor) -> Read<u64> {
     if digits.is_empty() && radix == 16 {
         return Err(cursor.mistake(whole, "hexadecimal digits are missing"));
     }
+    let value =
+        power.and_then(|power| value.checked_mul(power)).ok_or_else(|| too_large(cursor))?;
     if suffix.is_empty() {
         return Ok(value);
+    }
+    if radix == 16 {
+        return Err(cursor.mistake(suffix_at, "a hexadecimal number has no unit"));
     }
     if let Some((_, factor)) = DURATIONS.iter().find(|(name, _)| *name == suffix) {
         return value.checked_mul(*factor).ok_or_else(|| too_large(cursor));
@@ -85,7 +95,15 @@ pub(super) fn number(cursor: &mut Cursor) -> Read<u64> {
             Err(cursor.mistake(whole, format!("with `{suffix}` the largest number is {limit}")))
         }
         None => {
-            let mistake = cursor.mistake(suffix_at, format!("no unit is called `{suffix}`"));
+            let known = DURATIONS.iter().chain(&LIMITS).map(|(name, _)| *name);
+            let known = known.filter(|name| suffix.starts_with(name)).map(str::len).max();
+            // Behind the part of it that is a unit; bpftrace takes no part of `UL` for one.
+            suffix_at.start += known.unwrap_or_default();
+            let at = match suffix.starts_with(['U', 'L']) {
+                true => whole,
+                false => suffix_at,
+            };
+            let mistake = cursor.mistake(at, format!("no unit is called `{suffix}`"));
             Err(mistake
                 .help("units are ns, us, ms, s, m, h, d; C's u, ul, ull, l, ll are known too"))
         }
@@ -136,7 +154,16 @@ fn escape(cursor: &mut Cursor) -> Read<u8> {
     cursor.at += length;
     cursor.end = cursor.at;
     u8::try_from(value).map_err(|_| {
-        let mistake = cursor.mistake(cursor.since(start), "there is no such escape in a string");
+        let at = match rest.as_bytes() {
+            [_, b'0'..=b'7', ..] => start,
+            [_, b'x', ..] => start + 2,
+            _ => start + 1,
+        };
+        let at = Span {
+            start: at,
+            end: at + cursor.text[at..].chars().next().map_or(0, char::len_utf8),
+        };
+        let mistake = cursor.mistake(at, "there is no such escape in a string");
         mistake.help("escapes are \\n \\t \\r \\\" \\\\, a byte in octal up to \\377, or \\xff")
     })
 }

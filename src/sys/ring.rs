@@ -53,6 +53,8 @@ impl<'a> Ring<'a> {
 
     /// Shows all records that are there, in their order, and gives their room back.
     pub fn read(&mut self, mut each: impl FnMut(&[u8])) {
+        // What is written meanwhile waits for the next read, or a fast writer would keep this one for ever.
+        let mut end = None;
         loop {
             // SAFETY: both are the first 8 bytes of pages that are mapped as long as `self` lives; the
             // kernel writes the one by atomic stores, and reads the other.
@@ -63,7 +65,7 @@ impl<'a> Ring<'a> {
                 )
             };
             let at = read.load(Ordering::Relaxed);
-            if at >= written.load(Ordering::Acquire) {
+            if at >= *end.get_or_insert_with(|| written.load(Ordering::Acquire)) {
                 return;
             }
             let offset = self.page + (at & self.mask) as usize;

@@ -92,10 +92,12 @@ impl<'a> TracedMap<'a> {
         }
         if rows.is_empty() && whole && !self.keyed() {
             let value = match self.aggregate() {
-                Some(aggregate) => contents::zero(aggregate),
-                None => decode(&self.held.value, &vec![0; self.held.value.words()]),
+                // A histogram of nothing has no rows.
+                Some(Aggregate::Histogram(_) | Aggregate::Linear { .. }) => None,
+                Some(aggregate) => Some(contents::zero(aggregate)),
+                None => Some(decode(&self.held.value, &vec![0; self.held.value.words()])),
             };
-            rows.push((None, value));
+            rows.extend(value.map(|value| (None, value)));
         }
         Ok(ScriptMap { name: self.held.name.clone(), kind: contents::kind(self.held), rows })
     }
@@ -144,9 +146,9 @@ impl<'a> TracedMap<'a> {
         if !just_printed {
             self.last = self.read_kernel()?;
         }
+        self.zeroed = self.last.keys().cloned().collect();
         match self.aggregate() {
             _ if self.remembers() => {
-                self.zeroed = self.last.keys().cloned().collect();
                 self.base = std::mem::take(&mut self.last);
             }
             aggregate => {

@@ -144,7 +144,7 @@ fn a_variable_holds_all_that_is_assigned_to_it() {
     assert_eq!(type_of("$x = \"ab\"; $x = \"abcd\";"), "string[5]");
     assert_eq!(type_of("$x = (1, \"a\"); $x = (300, \"abc\");"), "(int16, string[4])");
     assert_eq!(type_of("$x = 1; $x++;"), "int64");
-    assert_eq!(type_of("$x = ~2;"), "uint8");
+    assert_eq!(type_of("$x = ~2;"), "uint64");
     assert_eq!(type_of("let $x: uint8 = 3; $x += 7;"), "uint8");
     assert_eq!(type_of("$x = 1 + 1;"), "int8");
     assert_eq!(type_of("$x = 5 > 3;"), "bool");

@@ -64,8 +64,14 @@ impl Output for Printed {
     }
     fn warning(&mut self, warning: &Warning) {
         self.errors += &format!("{warning:?}\n");
-        if warning.what == WarningKind::MapFull {
-            self.json += &json::helper_error("FILE", warning.line, warning.column);
+        match warning.what {
+            WarningKind::MapFull => {
+                self.json += &json::helper_error("FILE", warning.line, warning.column);
+            }
+            WarningKind::DivisionByZero => {
+                self.json += &json::division_by_zero("FILE", warning.line, warning.column);
+            }
+            WarningKind::LoopTooLong(_) => {}
         }
     }
     fn flush(&mut self) -> Result<(), Error> {

@@ -131,7 +131,12 @@ impl Output for Printer<'_> {
             Form::Json => {
                 let json = match what {
                     WarningKind::MapFull => json::helper_error(self.script, *line, *column),
-                    _ => json::runtime_error(&text, self.script, *line, *column),
+                    WarningKind::DivisionByZero => {
+                        json::division_by_zero(self.script, *line, *column)
+                    }
+                    WarningKind::LoopTooLong(_) => {
+                        json::runtime_error(&text, self.script, *line, *column)
+                    }
                 };
                 self.pending.extend(json.bytes());
             }

@@ -142,7 +142,13 @@ impl Infer<'_> {
             "printf" => self.printf(arguments, span),
             "print" => self.print(arguments, span),
             "clear" | "zero" => self.whole_map(&function, &arguments[0]).map(|_| Type::Nothing),
-            "len" => self.whole_map(&function, &arguments[0]).map(|_| Type::INT64),
+            "len" => {
+                let index = self.whole_map(&function, &arguments[0])?;
+                match self.types.maps[index].keyed {
+                    Some(false) if self.last => self.mistake(span, "len() takes a map with keys"),
+                    _ => Ok(Type::INT64),
+                }
+            }
             "delete" | "has_key" => self.element(&function, arguments, span),
             "sizeof" => {
                 let size = match &mut arguments[0] {
@@ -248,9 +254,15 @@ impl Infer<'_> {
             return self.mistake(span, what);
         }
         for (conversion, argument) in format.conversions().zip(arguments) {
+            if let Argument::Value(value) = &*argument {
+                self.has_single_value(value, span)?;
+            }
             let of = self.argument(argument)?;
             let fits = match &of {
-                Type::Unknown | Type::Int(_) | Type::Bool | Type::Pointer => true,
+                Type::Unknown => true,
+                Type::Int(_) | Type::Bool | Type::Pointer => {
+                    conversion.kind == "s" || conversion.is_numeric()
+                }
                 Type::Aggregate(_) | Type::Nothing => false,
                 _ => conversion.kind == "s",
             };
@@ -280,8 +292,26 @@ impl Infer<'_> {
         if !rest.is_empty() {
             return self.mistake(span, "only a whole map is printed with more arguments");
         }
+        if let Argument::Value(value) = &first[0] {
+            self.has_single_value(value, span)?;
+        }
         self.argument(&mut first[0])?;
         Ok(Type::Nothing)
+    }
+
+    /// A histogram or statistics are no single value: the mistake is that of who asks for one.
+    pub(super) fn has_single_value(&mut self, value: &Expr, span: Span) -> Read<()> {
+        if let ExprKind::Place(Place::Map(map, _)) = &value.kind {
+            let index = self.map(map);
+            if let Type::Aggregate(
+                of @ (Aggregate::Histogram(_) | Aggregate::Linear { .. } | Aggregate::Stats(_)),
+            ) = self.types.maps[index].value
+            {
+                let what = format!("{}() has no single value; print the whole map", of.function());
+                return self.mistake(span, what);
+            }
+        }
+        Ok(())
     }
 
     /// The map that is given as a whole.
@@ -329,13 +359,23 @@ impl Infer<'_> {
     fn text(&mut self, arguments: &mut [Argument], span: Span) -> Read<Type> {
         let of = self.argument(&mut arguments[0])?;
         let most = self.settings.max_strlen as usize;
-        let size = match self.constants(&mut arguments[1..])?.as_deref() {
+        let known = self.constants(&mut arguments[1..])?;
+        if let Some(Argument::Value(length)) = arguments.get(1)
+            && constant(length).is_some_and(|length| length < 0)
+        {
+            return self.mistake(span, "the length of a string is not negative");
+        }
+        let size = match known.as_deref() {
             Some([]) => most,
             Some([length]) => usize::try_from(*length).unwrap_or(most).saturating_add(1).min(most),
             // A length that is known at run time only.
             _ => most,
         };
         match of {
+            Type::Text(_) if arguments.len() > 1 && known.is_none() => self.mistake(
+                span,
+                "how many bytes str() takes of a string must be known before the run",
+            ),
             Type::Text(room) => Ok(Type::Text(room.min(size))),
             Type::Unknown | Type::Int(_) | Type::Pointer => Ok(Type::Text(size)),
             of => self.mistake(span, format!("str() takes an address, and this is {of}")),
@@ -400,6 +440,12 @@ fn linear(constants: &[u64]) -> Result<Aggregate, String> {
     if low >= high {
         return Err(format!(
             "the lowest number of lhist(), {low}, must be less than the highest, {high}"
+        ));
+    }
+    if step > high - low {
+        return Err(format!(
+            "the ranges of lhist() are {step} wide, and all of them together {}",
+            high - low
         ));
     }
     let ranges = (high - low) / step;

@@ -57,7 +57,19 @@ impl Infer<'_> {
         let span = expr.span;
         match &mut expr.kind {
             ExprKind::Int(number) => Ok(Type::of_number(*number)),
-            ExprKind::Text(text) => Ok(Type::Text(text.len() + 1)),
+            ExprKind::Text(text) => {
+                let most = self.settings.max_strlen as usize;
+                match text.len() < most {
+                    true => Ok(Type::Text(text.len() + 1)),
+                    false => self.mistake(
+                        span,
+                        format!(
+                            "this string has {} bytes; max_strlen is {most}, with its end",
+                            text.len()
+                        ),
+                    ),
+                }
+            }
             ExprKind::Bool(_) => Ok(Type::Bool),
             ExprKind::Place(place) => self.read(place),
             ExprKind::Name(_) => self.builtin(expr),
@@ -106,6 +118,7 @@ impl Infer<'_> {
                 self.mistake(span, "a block with a value is not supported")
             }
             ExprKind::Cast(of, value) => {
+                self.has_single_value(value, span)?;
                 let from = self.value(value)?;
                 let of = of.clone();
                 self.cast(&of, &from, span)

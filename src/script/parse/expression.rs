@@ -299,6 +299,9 @@ impl Parser<'_> {
             if !self.cursor.eat(",")? {
                 break;
             }
+            if self.cursor.next_is(b')')? {
+                return Err(self.cursor.expected("an argument"));
+            }
         }
         self.cursor.expect(")")?;
         Ok(ExprKind::Call { name, arguments })

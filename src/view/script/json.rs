@@ -35,6 +35,12 @@ pub fn helper_error(file: &str, line: u32, column: u32) -> String {
     )
 }
 
+/// A line for a division by zero at a place of a script, in bpftrace's own words.
+pub fn division_by_zero(file: &str, line: u32, column: u32) -> String {
+    let what = "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result.";
+    runtime_error(what, file, line, column)
+}
+
 /// A line for what else went wrong at a place of a script.
 pub fn runtime_error(what: &str, file: &str, line: u32, column: u32) -> String {
     let [what, file] = [what, file].map(|text| string(text.as_bytes()));

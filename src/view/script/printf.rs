@@ -110,17 +110,17 @@ impl Conversion {
     fn parse(text: &[u8]) -> Result<(Conversion, usize), String> {
         let mut conversion = Conversion::default();
         let mut at = 0;
-        while let Some(flag) = text.get(at) {
-            match flag {
-                b'-' => conversion.left = true,
-                b'+' => conversion.plus = true,
-                b'#' => conversion.prefix = true,
-                b'0' => conversion.zeros = true,
-                b' ' => {}
-                _ => break,
-            }
-            at += 1;
-        }
+        // bpftrace knows the flags in this order alone.
+        let mut flag = |flag| {
+            let given = text.get(at) == Some(&flag);
+            at += usize::from(given);
+            given
+        };
+        conversion.left = flag(b'-');
+        conversion.plus = flag(b'+');
+        flag(b' ');
+        conversion.prefix = flag(b'#');
+        conversion.zeros = flag(b'0');
         let digits = |at: usize| text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         let width = digits(at);
         if width > 0 {
@@ -192,7 +192,8 @@ impl Conversion {
         };
         let unsigned = number as u64 & (u64::MAX >> (64 - bits));
         let signed = (unsigned << (64 - bits)).cast_signed() >> (64 - bits);
-        let prefix = |prefix| if self.prefix { prefix } else { "" };
+        // As C++ streams do, zero has no prefix.
+        let prefix = |prefix| if self.prefix && unsigned != 0 { prefix } else { "" };
         match kind {
             "d" | "i" if self.plus && signed >= 0 => format!("+{signed}"),
             "d" | "i" => signed.to_string(),
@@ -200,6 +201,7 @@ impl Conversion {
             "x" => format!("{}{unsigned:x}", prefix("0x")),
             "X" => format!("{}{unsigned:X}", prefix("0X")),
             "o" => format!("{}{unsigned:o}", prefix("0")),
+            "p" if number == 0 => "0".into(),
             // An address is whole, whatever was written before the `p`.
             _ => format!("0x{:x}", number as u64),
         }
