@@ -4,7 +4,7 @@ use super::ast::Span;
 use super::cursor::{Cursor, Read, continues_name};
 
 /// What follows a number and multiplies it: durations in nanoseconds.
-const DURATIONS: [(&str, u64); 7] = [
+pub(super) const DURATIONS: [(&str, u64); 7] = [
     ("ns", 1),
     ("us", 1_000),
     ("ms", 1_000_000),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::ast::{AttachPoint, Probe};
 use super::cursor::{Cursor, Read};
+use super::literal::DURATIONS;
 
 /// Where a probe runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -182,22 +183,23 @@ fn period(parts: &[&str]) -> Result<u64, String> {
         [both] => {
             let digits = both.bytes().take_while(u8::is_ascii_digit).count();
             let (number, unit) = both.split_at(digits);
-            (if unit.is_empty() { "s" } else { unit }, number)
+            (if unit.is_empty() { "ns" } else { unit }, number)
         }
         _ => return Err("a period is missing".into()),
     };
     let Some(number) = whole(number).filter(|number| *number > 0) else {
         return Err(format!("`{number}` is not a number of {unit}"));
     };
-    let factor = match unit {
-        "ns" => 1,
-        "us" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "hz" => return Ok((1_000_000_000 / number).max(1)),
+    let nanoseconds = match (unit, DURATIONS.iter().find(|(name, _)| *name == unit)) {
+        ("hz", _) => Some(1_000_000_000 / number),
+        (_, Some((_, factor))) => number.checked_mul(*factor),
         _ => return Err(format!("there is no unit `{unit}`")),
     };
-    number.checked_mul(factor).ok_or_else(|| "this period is too long".into())
+    match nanoseconds {
+        None => Err("this period is too long".into()),
+        Some(0..1000) => Err("this period is shorter than a microsecond".into()),
+        Some(nanoseconds) => Ok(nanoseconds),
+    }
 }
 
 /// The events of a probe, one for each of its attach points.

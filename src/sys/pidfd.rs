@@ -1,6 +1,6 @@
 //! Processes by descriptor, which stays that process's when its number is used again.
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::Path;
 
 use super::{Errno, SysError, file};
@@ -8,6 +8,13 @@ use super::{Errno, SysError, file};
 /// A process. Requires Linux 5.3.
 #[derive(Debug)]
 pub struct PidFd(OwnedFd);
+
+/// Readable once the process has ended.
+impl AsFd for PidFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 impl PidFd {
     /// The process of this number in the PID namespace of this process. ESRCH if there is none; EINVAL or

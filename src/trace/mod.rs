@@ -32,6 +32,7 @@ use crate::sys::child::WaitingChild;
 use crate::sys::confine::{self, Needs};
 use crate::sys::link::At;
 use crate::sys::map::{MapSpec, MapType};
+use crate::sys::pidfd::PidFd;
 use crate::sys::prog::TestRun;
 use crate::sys::{Link, Memory, PerfEvent, Prog, ProgramType, Ring, SysError, clock};
 
@@ -85,6 +86,8 @@ pub struct Ends<'a> {
     pub output: Option<BorrowedFd<'a>>,
     /// A process that is started once all is attached: the run ends with it.
     pub child: Option<WaitingChild>,
+    /// A process that the run ends with.
+    pub process: Option<PidFd>,
     /// Whether it ends at once.
     pub dry_run: bool,
     /// Whether privileges are kept. Otherwise the calling thread gives up, once all is attached and for
@@ -177,7 +180,7 @@ pub fn run(
     let all = std::mem::take(&mut session.maps);
     let mut run = Run::new(checked, lowered, &all, out.on_terminal())?;
     out.flush()?;
-    let Ends { stop, output, child, dry_run, .. } = ends;
+    let Ends { stop, output, child, process, dry_run, .. } = ends;
     if dry_run {
         return Ok(0);
     }
@@ -191,7 +194,10 @@ pub fn run(
     let [ring, actions] = [EVENTS, ACTIONS].map(|map| &all[usize::from(map.0)]);
     events.watch(ring);
     events.watch(actions);
-    let ended = child.as_ref().map(|child| events.watch(child));
+    let ended = [
+        child.as_ref().map(|child| events.watch(child)),
+        process.as_ref().map(|process| events.watch(process)),
+    ];
     loop {
         run.drain(out)?;
         out.flush()?;
@@ -199,7 +205,7 @@ pub fn run(
             break;
         }
         match events.wait() {
-            Ok(Wait::Readable(source)) if Some(source) == ended => break,
+            Ok(Wait::Readable(source)) if ended.contains(&Some(source)) => break,
             Ok(Wait::Unread) => return Ok(0),
             Ok(Wait::Last) => break,
             Ok(_) => {}
@@ -455,7 +461,8 @@ impl<'a> Run<'a> {
             }
             Action::TimeFormat(_) => {}
             Action::Exit => {
-                if self.exit.is_none() {
+                // What the end probes say counts.
+                if self.exit.is_none() || self.ending {
                     self.exit = Some(record.words.first().copied().unwrap_or_default());
                 }
             }

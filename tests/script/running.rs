@@ -119,8 +119,14 @@ fn printed(case: &Case) -> Result<(Printed, u8), String> {
         drop(other);
     });
     let mut out = Printed::default();
-    let ends =
-        Ends { stop: stop.as_fd(), output: None, child, dry_run: false, keep_privileges: true };
+    let ends = Ends {
+        stop: stop.as_fd(),
+        output: None,
+        child,
+        process: None,
+        dry_run: false,
+        keep_privileges: true,
+    };
     let code = run(&checked, &lowered, host.cpus(), ends, &mut out).map_err(|error| {
         let refused = error.refused.as_ref().map(|refused| format!("\n{}", refused.log));
         format!("{error}{}", refused.unwrap_or_default())
@@ -243,6 +249,7 @@ fn keys_that_a_kernel_does_not_take_are_cut_with_a_warning() {
         stop: stop.as_fd(),
         output: None,
         child: Some(child),
+        process: None,
         dry_run: false,
         keep_privileges: true,
     };

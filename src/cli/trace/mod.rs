@@ -29,6 +29,7 @@ use crate::script::lower::{Lowered, ProbeProgram, lower};
 use crate::script::{Checked, Host, check, outline};
 use crate::sys::Errno;
 use crate::sys::child::WaitingChild;
+use crate::sys::pidfd::PidFd;
 use crate::sys::signal::StopSignal;
 use crate::trace::{Ends, TracedHost, attach, run as run_script, run_alone, spec};
 use crate::view::dump::Format;
@@ -97,10 +98,13 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let stdout = io::stdout();
     let mut printer = Printer::new(&script.name, options)?;
     let output = options.output_file().is_none().then(|| stdout.as_fd());
+    // Without pidfd_open, a run does not end with the process.
+    let process = options.pid.and_then(|pid| PidFd::open(pid).ok());
     let ends = Ends {
         stop: signal.as_fd(),
         output,
         child,
+        process,
         dry_run: options.dry_run,
         keep_privileges: options.keep_privileges,
     };

@@ -148,9 +148,12 @@ impl<'a> Case<'a, '_> {
         line: &'s SourceLine,
     ) -> Option<(&'s SourceLine, String)> {
         let Bound { before, register, last } = bound;
+        let is_name =
+            |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let (name, last) = match self.helper(before) {
             Some(helper) => (argument(&line.text, helper.name, register), last),
-            None => (index(&line.text), last >> self.shifted(before, register)),
+            // An index such as `n - 1` may be folded into the address: the number in the register is n then.
+            None => (index(&line.text).filter(is_name), last >> self.shifted(before, register)),
         };
         let Some(name) = name else {
             let change = format!(
@@ -160,7 +163,7 @@ impl<'a> Case<'a, '_> {
             );
             return Some((line, change));
         };
-        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let is_name = is_name(&name);
         let value = if is_name { name.to_owned() } else { format!("({name})") };
         let compare = format!("`if ((__u64){value} > {last}) {leave}`");
         let mask = is_name && last > 0 && (last as u64 + 1).is_power_of_two();
