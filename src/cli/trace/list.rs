@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::cli::stop::Stop;
 use crate::cli::streams::Stdout;
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::host::names;
 use crate::script::Checked;
 use crate::script::probes::{Event, TYPES};
@@ -24,13 +24,20 @@ pub fn patterns(patterns: &[String], arguments: bool) -> Result<(), Stop> {
         for pattern in pattern.split(',') {
             let (of, rest) = pattern.split_once(':').unwrap_or(("*", pattern));
             let types = types(of, pattern)?;
-            let mut found = false;
+            let (mut found, mut unread) = (false, None);
             for of in &types {
-                found |= list(of, rest, arguments, &mut out)?;
+                match list(of, rest, arguments, &mut out) {
+                    Ok(some) => found |= some,
+                    Err(Stop::Error(error)) if error.failure == Failure::Lacking => {
+                        unread.get_or_insert(error);
+                    }
+                    Err(stop) => return Err(stop),
+                }
             }
             if !found {
                 out.flush()?;
-                return Err(Error::failed(format!("no probe matches {pattern}")).into());
+                let nothing = || Error::failed(format!("no probe matches {pattern}"));
+                return Err(unread.unwrap_or_else(nothing).into());
             }
         }
     }
@@ -76,7 +83,7 @@ fn list(of: &str, pattern: &str, arguments: bool, out: &mut Stdout) -> Result<bo
         "tracepoint" | "rawtracepoint" => {
             // A raw tracepoint has no category; where the tracepoint is in the kernel, a module stands for it.
             let category = if of == "tracepoint" { before } else { "*" };
-            for (category, name) in names::tracepoints(&[(category, name)]).unwrap_or_default() {
+            for (category, name) in none_is_fine(names::tracepoints(&[(category, name)]))? {
                 match of {
                     "tracepoint" => {
                         writeln!(out, "tracepoint:{category}:{name}")?;
@@ -95,7 +102,7 @@ fn list(of: &str, pattern: &str, arguments: bool, out: &mut Stdout) -> Result<bo
         }
         _ => {
             let with_module = if pattern.contains(':') { pattern } else { name };
-            let found = names::functions(&[with_module]).unwrap_or_default();
+            let found = none_is_fine(names::functions(&[with_module]))?;
             let exact = names::is_exact(with_module);
             // A function that is named exactly comes back unasked.
             let found = found.into_iter().filter(|found| !exact || has_function(&found.name));
@@ -110,8 +117,17 @@ fn list(of: &str, pattern: &str, arguments: bool, out: &mut Stdout) -> Result<bo
     Ok(!lines.is_empty())
 }
 
+/// What was found, also if that is nothing; not if this host does not say.
+fn none_is_fine<T>(found: Result<Vec<T>, Error>) -> Result<Vec<T>, Error> {
+    match found {
+        Err(error) if error.failure != Failure::Lacking => Ok(vec![]),
+        found => found,
+    }
+}
+
 fn has_function(name: &str) -> bool {
-    let pattern = format!("[{}]{}", &name[..1], &name[1..]);
+    let Some(first) = name.chars().next() else { return false };
+    let pattern = format!("[{first}]{}", &name[first.len_utf8()..]);
     names::functions(&[&pattern]).is_ok_and(|found| !found.is_empty())
 }
 

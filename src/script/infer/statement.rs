@@ -65,7 +65,7 @@ impl Infer<'_> {
             StatementKind::Unroll { count, block } => {
                 self.value(count)?;
                 match constant(count) {
-                    Some(1..=100) => self.in_loop(block),
+                    Some(1..=100) => self.block(block),
                     Some(_) => self.mistake(span, "a block is unrolled from 1 to 100 times"),
                     None => self.mistake(
                         span,

@@ -222,19 +222,8 @@ impl Lower<'_> {
 
     fn unroll(&mut self, count: &Expr, block: &Block) -> Read<()> {
         let ExprKind::Int(count) = count.kind else { return Ok(()) };
-        let end = self.a.label();
-        self.loops.push(Loop { next: self.a.label(), end });
         for _ in 0..count {
-            let next = self.a.label();
-            if let Some(turn) = self.loops.last_mut() {
-                let before = std::mem::replace(&mut turn.next, next);
-                self.a.place(before);
-            }
             self.block(block)?;
-        }
-        if let Some(Loop { next, end }) = self.loops.pop() {
-            self.a.place(next);
-            self.a.place(end);
         }
         Ok(())
     }
