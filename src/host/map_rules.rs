@@ -121,7 +121,7 @@ pub(super) fn broken(spec: &MapSpec) -> Option<(String, String)> {
         ),
         ArrayOfMaps | HashOfMaps => rule(
             "it needs an existing map as the template of the maps that it holds".into(),
-            "a text cannot name a template: use Map::create_of_maps of the crate",
+            "name one that is above it in the text: inner MAP",
         ),
         StructOps => rule(
             "its value is a struct of the kernel, whose id is missing".into(),
