@@ -91,6 +91,17 @@ fn a_signal_ends_a_script_as_if_it_had_ended_itself() {
     }
 }
 
+/// Events that come faster than they are read do not keep the reader from seeing that the script has ended.
+#[test]
+#[ignore = "needs root"]
+fn a_script_ends_under_a_flood_of_events() {
+    let output = Command::new("timeout")
+        .args(["--signal=KILL", "60", RAWBPF, "trace", "-e", "profile:us:1 { exit(); }"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+}
+
 #[test]
 #[ignore = "needs root"]
 fn a_script_ends_when_nobody_reads_it() {

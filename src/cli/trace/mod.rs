@@ -176,9 +176,10 @@ fn verify(script: &Script, pid: Option<u32>, show: &Show) -> Result<(), Stop> {
 
 fn read(file: &str, parameters: Vec<String>) -> Result<Script, Stop> {
     let bytes = input::bytes(Path::new(file))?;
+    let name = input::shown(Path::new(file));
     let text = String::from_utf8(bytes)
-        .map_err(|_| Error::usage(format!("{file}: this is not UTF-8 text")))?;
-    Ok(Script { name: input::shown(Path::new(file)), text, parameters })
+        .map_err(|_| Error::usage(format!("{name}: this is not UTF-8 text")))?;
+    Ok(Script { name, text, parameters })
 }
 
 impl Options {
