@@ -128,12 +128,8 @@ impl UserFunction {
         pid: Option<u32>,
     ) -> Result<Vec<UserFunction>, Error> {
         let mut found = look_up(file, text, pid, false)?;
-        let check = match at {
-            At::Entry => UserFunction::check,
-            At::Return => UserFunction::check_return,
-        };
-        let first = found.first().map(check);
-        found.retain(|function| check(function).is_ok());
+        let first = found.first().map(|function| function.check_at(at));
+        found.retain(|function| function.check_at(at).is_ok());
         match (found.is_empty(), first) {
             (true, Some(Err(error))) => Err(error),
             _ => Ok(found),
@@ -171,6 +167,17 @@ impl UserFunction {
                 "{self} begins with an instruction of AVX that the kernel would take for another under a \
                  probe, which would damage the programs that run it"
             ))),
+        }
+    }
+
+    /// Whether the entry or the return of the function can be probed.
+    ///
+    /// # Errors
+    /// It cannot, and why.
+    pub fn check_at(&self, at: At) -> Result<(), Error> {
+        match at {
+            At::Entry => self.check(),
+            At::Return => self.check_return(),
         }
     }
 
@@ -374,7 +381,7 @@ impl Finder<'_> {
 
     fn function(&self, symbol: &CodeSymbol<'_>) -> Result<UserFunction, Error> {
         let shown = symbol.shown();
-        let skipped = self.code.probed_after(symbol.address)?;
+        let (skipped, misread) = self.code.probed_after(symbol.address)?;
         let offset = self.offset(&shown, symbol.address)? + skipped;
         let entry = match self.code.go {
             _ if symbol.address == self.code.entry => Entry::Uncalled,
@@ -393,7 +400,6 @@ impl Finder<'_> {
         };
         let entry = if returns.is_some() { Entry::Called } else { entry };
         let (path, pid) = (self.path.to_owned(), self.pid);
-        let misread = self.code.is_misread(symbol.address.saturating_add(skipped))?;
         Ok(UserFunction { path, symbol: shown, offset, pid, entry, misread, returns })
     }
 

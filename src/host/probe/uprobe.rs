@@ -62,15 +62,12 @@ impl Probe for Uprobe {
 
     fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
         let function = &self.function;
-        function.check()?;
-        if self.at == At::Return {
-            function.check_return()?;
-            if function.is_at_return() {
-                return Err(Error::usage(format!(
-                    "{function} may be left by an exception, which would end the program at a uretprobe"
-                ))
-                .hint("uretprobe.multi is placed at its return instructions instead"));
-            }
+        function.check_at(self.at)?;
+        if self.at == At::Return && function.is_at_return() {
+            return Err(Error::usage(format!(
+                "{function} may be left by an exception, which would end the program at a uretprobe"
+            ))
+            .hint("uretprobe.multi is placed at its return instructions instead"));
         }
         let path = c_string(&function.path.to_string_lossy())?;
         let event = PerfEvent::uprobe(&path, function.offset, self.at, function.pid);

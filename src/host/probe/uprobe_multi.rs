@@ -124,11 +124,7 @@ impl Probe for UprobeMulti {
     }
 
     fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
-        let check = match self.at {
-            At::Entry => UserFunction::check,
-            At::Return => UserFunction::check_return,
-        };
-        self.functions.iter().try_for_each(check)?;
+        self.functions.iter().try_for_each(|function| function.check_at(self.at))?;
         let prog = load()?;
         let link = self.link(&prog)?;
         Ok(Attachment { place: self.place(), prog, link })

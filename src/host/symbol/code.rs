@@ -85,19 +85,21 @@ impl Code {
         Ok(bytes)
     }
 
-    /// How many bytes after its beginning a function is probed: where arguments and stack pointer are still
-    /// the same, it is run once in a call, and a probe costs little.
+    /// How many bytes after its beginning a function is probed, where arguments and stack pointer are still
+    /// the same, it is run once in a call, and a probe costs little; and whether the place is misread, see
+    /// [`instructions::is_misread`].
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn probed_after(&self, address: u64) -> Result<u64, Error> {
+    pub fn probed_after(&self, address: u64) -> Result<(u64, bool), Error> {
         if self.machine != EM_X86_64 {
-            return Ok(0);
+            return Ok((0, false));
         }
-        let start = self.read(address, 32)?;
+        let start = self.read(address, 48)?;
         let after =
             if self.go.is_some() { after_stack_check(&start) } else { after_endbr64(&start) };
-        Ok(after.unwrap_or(0) as u64)
+        let after = after.unwrap_or(0);
+        Ok((after as u64, instructions::is_misread(start.get(after..).unwrap_or_default())))
     }
 
     /// Whether a breakpoint at this address would make a process go wrong, see [`instructions::is_misread`].
