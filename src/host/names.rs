@@ -41,6 +41,13 @@ pub fn is_exact(text: &str) -> bool {
     !text.contains(['*', '?', '['])
 }
 
+/// A pattern that this name alone matches: patterns find only what there is, but a name that is exact comes back
+/// unasked. None for no name.
+pub fn as_pattern(name: &str) -> Option<String> {
+    let first = name.chars().next()?;
+    Some(format!("[{first}]{}", &name[first.len_utf8()..]))
+}
+
 /// Whether `first:name` stands for functions of a module, and not for tracepoints.
 pub fn is_of_module(first: &str, name: &str) -> bool {
     let tracefs = Tracefs::find();

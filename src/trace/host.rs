@@ -63,8 +63,8 @@ impl Host for TracedHost {
         Ok(match event {
             // One that is there needs no search among thousands.
             Event::Tracepoint(category, name)
-                if !is_pattern(&category)
-                    && !is_pattern(&name)
+                if names::is_exact(&category)
+                    && names::is_exact(&name)
                     && self
                         .tracefs
                         .as_ref()
@@ -78,7 +78,7 @@ impl Host for TracedHost {
                 .into_iter()
                 .map(|(category, name)| Event::Tracepoint(category, name))
                 .collect(),
-            Event::Kprobe { module, function, offset } if is_pattern(&function) => {
+            Event::Kprobe { module, function, offset } if !names::is_exact(&function) => {
                 let found = names::functions(&[&function]).map_err(|error| error.what)?;
                 found
                     .into_iter()
@@ -89,7 +89,7 @@ impl Host for TracedHost {
                     })
                     .collect()
             }
-            Event::Kretprobe { module, function } if is_pattern(&function) => {
+            Event::Kretprobe { module, function } if !names::is_exact(&function) => {
                 let found = names::functions(&[&function]).map_err(|error| error.what)?;
                 found
                     .into_iter()
@@ -159,9 +159,7 @@ impl Host for TracedHost {
 
     fn missing(&self, event: &Event) -> Option<String> {
         let function = event.function()?;
-        let (first, rest) = function.split_at_checked(1)?;
-        // A pattern finds only what there is.
-        let found = names::functions(&[&format!("[{first}]{rest}")]);
+        let found = names::functions(&[&names::as_pattern(function)?]);
         found.is_err().then(|| format!("this kernel has no function {function}"))
     }
 
@@ -199,10 +197,6 @@ pub(super) fn boot_time() -> Result<Duration, Error> {
     let time = clock_gettime(ClockId::CLOCK_BOOTTIME);
     let time = time.map_err(|error| Error::failed(format!("the clock cannot be read: {error}")))?;
     Ok(Duration::from(time))
-}
-
-fn is_pattern(name: &str) -> bool {
-    name.contains(['*', '?', '['])
 }
 
 /// What a field of a record holds.

@@ -6,6 +6,7 @@ use crate::cli::stop::Stop;
 use crate::cli::streams::Stdout;
 use crate::error::{Error, Failure};
 use crate::host::names;
+use crate::order::PutInOrder;
 use crate::script::Checked;
 use crate::script::probes::{Event, TYPES};
 use crate::sys::Tracefs;
@@ -78,38 +79,35 @@ fn types(word: &str, pattern: &str) -> Result<Vec<&'static str>, Error> {
 /// Prints the probes of a type that match; whether there are any.
 fn list(of: &str, pattern: &str, arguments: bool, out: &mut Stdout) -> Result<bool, Stop> {
     let (before, name) = pattern.split_once(':').unwrap_or(("*", pattern));
-    let mut lines: Vec<String> = vec![];
-    match of {
-        "tracepoint" | "rawtracepoint" => {
-            // A raw tracepoint has no category; where the tracepoint is in the kernel, a module stands for it.
-            let category = if of == "tracepoint" { before } else { "*" };
-            for (category, name) in none_is_fine(names::tracepoints(&[(category, name)]))? {
-                match of {
-                    "tracepoint" => {
-                        writeln!(out, "tracepoint:{category}:{name}")?;
-                        if arguments {
-                            fields(&category, &name, out)?;
-                        }
-                        lines.push(String::new());
-                    }
-                    _ if category == "syscalls" => {}
-                    _ => lines.push(format!("rawtracepoint:{name}")),
+    let mut lines: Vec<String> = match of {
+        "tracepoint" => {
+            let found = none_is_fine(names::tracepoints(&[(before, name)]))?;
+            for (category, name) in &found {
+                writeln!(out, "tracepoint:{category}:{name}")?;
+                if arguments {
+                    fields(category, name, out)?;
                 }
             }
-            if of == "tracepoint" {
-                return Ok(!lines.is_empty());
-            }
+            return Ok(!found.is_empty());
+        }
+        // It has no category; where the tracepoint is in the kernel, a module stands for it.
+        "rawtracepoint" => {
+            let found = none_is_fine(names::tracepoints(&[("*", name)]))?.into_iter();
+            let found = found.filter(|(category, _)| category != "syscalls");
+            found.map(|(_, name)| format!("rawtracepoint:{name}")).collect()
         }
         _ => {
             let with_module = if pattern.contains(':') { pattern } else { name };
-            let found = none_is_fine(names::functions(&[with_module]))?;
-            let exact = names::is_exact(with_module);
-            // A function that is named exactly comes back unasked.
-            let found = found.into_iter().filter(|found| !exact || has_function(&found.name));
-            lines.extend(found.map(|found| format!("{of}:{}", found.name)));
+            let asked = match names::is_exact(with_module) {
+                true => names::as_pattern(with_module),
+                false => Some(with_module.to_owned()),
+            };
+            let Some(asked) = asked else { return Ok(false) };
+            let found = none_is_fine(names::functions(&[&asked]))?;
+            found.into_iter().map(|found| format!("{of}:{}", found.name)).collect()
         }
-    }
-    lines.sort();
+    };
+    lines.order();
     lines.dedup();
     for line in &lines {
         writeln!(out, "{line}")?;
@@ -123,12 +121,6 @@ fn none_is_fine<T>(found: Result<Vec<T>, Error>) -> Result<Vec<T>, Error> {
         Err(error) if error.failure != Failure::Lacking => Ok(vec![]),
         found => found,
     }
-}
-
-fn has_function(name: &str) -> bool {
-    let Some(first) = name.chars().next() else { return false };
-    let pattern = format!("[{first}]{}", &name[first.len_utf8()..]);
-    names::functions(&[&pattern]).is_ok_and(|found| !found.is_empty())
 }
 
 /// Prints the fields of a tracepoint's record.
