@@ -71,7 +71,7 @@ pub(super) fn read_at(path: &Path, offset: u64, bytes: &mut [u8]) -> Result<usiz
 ///
 /// # Errors
 /// It cannot be read.
-pub(super) fn is_elf(path: &Path) -> Result<bool, Error> {
+pub fn is_elf(path: &Path) -> Result<bool, Error> {
     let (file, _) = open(path)?;
     let mut start = [0; 4];
     match file.read_exact_at(&mut start, 0) {

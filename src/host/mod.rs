@@ -31,6 +31,7 @@ pub use cgroups::{Cgroup, Cgroups};
 pub use disk::{Disk, DiskNames};
 pub use disks::{DiskTraffic, Disks, some_lack_numbers};
 pub use expression::{Expression, ExpressionError};
+pub use file::is_elf;
 pub use operations::Operations;
 pub(crate) use probe::Attachment;
 pub use probe::silent;

@@ -4,10 +4,10 @@ use std::os::fd::AsFd;
 
 use super::probe::AttachKind;
 use super::refusal;
-use super::types::KernelTypes;
+use super::types::{KernelTypes, loaded_btf_of_module};
 use crate::btf::{Btf, TypeKind};
 use crate::error::Error;
-use crate::sys::{AttachType, Load, LoadedBtf, ProgramType, kallsyms, object};
+use crate::sys::{AttachType, Load, LoadedBtf, ProgramType, kallsyms};
 
 /// A row for each name: `+` after it where a slash and more may follow, the numbers of the program type
 /// and of the attach type, and letters: `s` sleepable, `f` packets in fragments, `b` attached by a BTF id,
@@ -179,7 +179,7 @@ impl Section {
                 let function = types.function(place)?;
                 let id = function.running_id(place, types)?;
                 let id = id.ok_or_else(|| refusal::no_ids(name))?;
-                let module = function.module.as_deref().map(module_btf).transpose()?;
+                let module = function.module.as_deref().map(loaded_btf_of_module).transpose()?;
                 return Ok(Target { id, module, ..Target::default() });
             }
         };
@@ -194,7 +194,7 @@ impl Section {
         let module = modules.into_iter().flatten().next().ok_or_else(none)?;
         let mut btf = types.btf_of_module(&module)?.ok_or_else(none)?;
         let id = id(&mut btf, kind, &wanted, types)?.ok_or_else(none)?;
-        Ok(Target { id, module: Some(module_btf(&module)?), ..Target::default() })
+        Ok(Target { id, module: Some(loaded_btf_of_module(&module)?), ..Target::default() })
     }
 
     /// The load of a program that is attached to this target.
@@ -233,11 +233,6 @@ fn member(place: &str, types: &KernelTypes) -> Result<Target, Error> {
     let index = members.position(|it| it.name().is_ok_and(|name| name == member.as_bytes()));
     let member = index.ok_or_else(none)? as u32;
     Ok(Target { id, member, module: None })
-}
-
-fn module_btf(module: &str) -> Result<LoadedBtf, Error> {
-    let btf = object::btf_of_module(module).map_err(|error| refusal::module_btf(module, &error))?;
-    btf.ok_or_else(|| refusal::no_btf_of_module(module))
 }
 
 #[cfg(test)]

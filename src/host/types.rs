@@ -9,7 +9,7 @@ use crate::elf::File;
 use crate::error::Error;
 use crate::order::PutInOrder;
 use crate::sys::file::{FileBytes, kernel_btf};
-use crate::sys::{self, Errno, kallsyms};
+use crate::sys::{self, Errno, LoadedBtf, kallsyms, object};
 
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 
@@ -231,4 +231,13 @@ fn section(bytes: &[u8]) -> Result<&[u8], Error> {
         .map_err(|error| Error::usage(format!("--btf: a broken ELF object: {error}")))?;
     let lacks = || Error::usage("--btf: an ELF object without a .BTF section");
     elf.section(".BTF").ok_or_else(lacks)
+}
+
+/// The BTF of a module, as the kernel has it.
+///
+/// # Errors
+/// The kernel does not hand it out, or it has none.
+pub(super) fn loaded_btf_of_module(module: &str) -> Result<LoadedBtf, Error> {
+    let btf = object::btf_of_module(module).map_err(|error| refusal::module_btf(module, &error))?;
+    btf.ok_or_else(|| refusal::no_btf_of_module(module))
 }

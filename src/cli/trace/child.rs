@@ -2,12 +2,12 @@
 
 use std::env;
 use std::ffi::CString;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::host;
 use crate::sys::child::WaitingChild;
 
 /// A process that will run a command: the path or name of an executable, and its arguments.
@@ -34,10 +34,6 @@ fn executable(name: &str) -> Option<PathBuf> {
 }
 
 fn is_elf(path: &Path) -> bool {
-    let executable =
-        fs::metadata(path).is_ok_and(|of| of.is_file() && of.permissions().mode() & 0o111 != 0);
-    let mut start = [0; 4];
-    executable
-        && File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
-        && start == *b"\x7fELF"
+    fs::metadata(path).is_ok_and(|of| of.permissions().mode() & 0o111 != 0)
+        && host::is_elf(path).unwrap_or(false)
 }

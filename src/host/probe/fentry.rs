@@ -10,7 +10,7 @@ use super::kprobe::several;
 use super::silent::ftrace_off;
 use crate::error::Error;
 use crate::host::refusal;
-use crate::host::types::{KernelTypes, TypedFunction};
+use crate::host::types::{KernelTypes, TypedFunction, loaded_btf_of_module};
 use crate::insn::{Asm, Endian, encode, r0};
 use crate::sys::link::{self, At};
 use crate::sys::{
@@ -100,11 +100,7 @@ impl Fentry {
 impl Module {
     fn open(&self) -> Result<BorrowedFd<'_>, Error> {
         if self.btf.get().is_none() {
-            let name = &self.name;
-            let btf =
-                object::btf_of_module(name).map_err(|error| refusal::module_btf(name, &error))?;
-            let btf = btf.ok_or_else(|| refusal::no_btf_of_module(name))?;
-            let _ = self.btf.set(Rc::new(btf));
+            let _ = self.btf.set(Rc::new(loaded_btf_of_module(&self.name)?));
         }
         let btf = self.btf.get().ok_or_else(|| refusal::no_btf_of_module(&self.name))?;
         Ok(btf.as_fd())
