@@ -322,26 +322,28 @@ impl<'a> Case<'a, '_> {
                 _ => buffer.number("sz")?.checked_sub(off).filter(|room| *room > 0),
             }
         });
-        let one = history.events.iter().rev().find_map(|event| match event.did {
-            Did::Compared { .. } => Some(self.path.steps[event.step].at),
-            _ => None,
-        });
-        let one_side = match (one, self.compared_copy(register, self.index)) {
-            (Some(at), _) => format!(" (the comparison at {at} bounds it on one side only)"),
-            (None, Some(copy)) => copy.text(),
-            (None, None) => String::new(),
-        };
+        let one_side = self.bounded_halfway(register, history);
         (
             format!(
                 "r{register}, the length that {} at {at} is given, is {}{one_side}",
                 self.callee(at),
                 words(value)
             ),
-            match room {
-                Some(room) => at_most(at, register, room),
-                None => format!("bound r{register} before instruction {at}, as an unsigned number"),
-            },
+            bound(at, register, room),
         )
+    }
+
+    /// What was compared, and yet did not bound a number: itself, or a copy.
+    fn bounded_halfway(&self, register: u8, history: &History<'a>) -> String {
+        let compared = history.events.iter().rev().find(|e| matches!(e.did, Did::Compared { .. }));
+        match (compared, self.compared_copy(register, self.index)) {
+            (Some(event), _) => {
+                let at = self.path.steps[event.step].at;
+                format!(" (the comparison at {at} bounds it on one side only)")
+            }
+            (None, Some(copy)) => copy.text(),
+            (None, None) => String::new(),
+        }
     }
 
     /// A number without bounds that is added to a pointer.
@@ -353,24 +355,13 @@ impl<'a> Case<'a, '_> {
         last: Option<i64>,
         history: &History<'a>,
     ) -> Advice {
-        let checked = history.events.iter().rev().find(|e| matches!(e.did, Did::Compared { .. }));
-        let checked = match (checked, self.compared_copy(register, self.index)) {
-            (Some(event), _) => {
-                let at = self.path.steps[event.step].at;
-                format!(" (the comparison at {at} bounds it on one side only)")
-            }
-            (None, Some(copy)) => copy.text(),
-            (None, None) => String::new(),
-        };
+        let checked = self.bounded_halfway(register, history);
         (
             format!(
                 "r{register}, which instruction {at} adds to a pointer, is {}{checked}",
                 words(value)
             ),
-            match last {
-                Some(last) => at_most(at, register, last),
-                None => format!("bound r{register} before instruction {at}, as an unsigned number"),
-            },
+            bound(at, register, last),
         )
     }
 
@@ -441,5 +432,13 @@ impl<'a> Case<'a, '_> {
     pub(super) fn of_a_copy(&self, moved: &Move) -> String {
         let copy = moved.number.and_then(|number| self.compared_copy(number, Some(moved.step)));
         copy.map_or(String::new(), |copy| copy.text())
+    }
+}
+
+/// To bound a number before an instruction, by the highest that is possible if that is known.
+fn bound(at: u32, register: u8, highest: Option<i64>) -> String {
+    match highest {
+        Some(highest) => at_most(at, register, highest),
+        None => format!("bound r{register} before instruction {at}, as an unsigned number"),
     }
 }
