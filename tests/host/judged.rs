@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use super::program::bpf_object;
 use super::tool::{Ended, run};
 
 const HEAD: &str = "\
@@ -32,17 +33,8 @@ fn folder() -> &'static Path {
 
 /// An object of this C.
 fn compile(name: &str, program: &str) -> PathBuf {
-    let (source, object) = (format!("{name}.c"), folder().join(format!("{name}.o")));
-    std::fs::write(folder().join(&source), format!("{HEAD}{program}")).unwrap();
-    let clang = Command::new("clang-19")
-        .current_dir(folder())
-        .args(["-O2", "-g", "--target=bpf", "-D__TARGET_ARCH_x86", "-I."])
-        .args(["-c", &source, "-o"])
-        .arg(&object)
-        .output()
-        .unwrap();
-    assert!(clang.status.success(), "{clang:?}");
-    object
+    let args = ["-g", "-D__TARGET_ARCH_x86", "-I."];
+    bpf_object(folder(), name, &format!("{HEAD}{program}"), &args)
 }
 
 /// Whether bpftool loads the object.

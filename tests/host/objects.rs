@@ -1,11 +1,11 @@
 //! run: objects that clang makes of C, on this host's kernel.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::lines::interval;
+use super::program::bpf_object;
 use super::tool::{Ended, Tool, run};
 
 /// What stands above each program.
@@ -28,19 +28,9 @@ char LICENSE[] SEC(\"license\") = \"GPL\";
 ";
 
 fn compile(name: &str, program: &str, args: &[&str]) -> PathBuf {
+    let args = [&["-mcpu=v3", "-Wno-unknown-attributes"], args].concat();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (source, object) = (format!("{name}.c"), folder.join(format!("{name}.o")));
-    std::fs::write(folder.join(&source), format!("{HEAD}{program}")).unwrap();
-    let clang = Command::new("clang-19")
-        .current_dir(folder)
-        .args(["-O2", "--target=bpf", "-mcpu=v3", "-Wno-unknown-attributes"])
-        .args(args)
-        .args(["-c", &source, "-o"])
-        .arg(&object)
-        .output()
-        .unwrap();
-    assert!(clang.status.success(), "{clang:?}");
-    object
+    bpf_object(folder, name, &format!("{HEAD}{program}"), &args)
 }
 
 fn run_object(object: &Path, args: &[&str]) -> Ended {

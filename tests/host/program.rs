@@ -44,6 +44,23 @@ impl Drop for Folder {
     }
 }
 
+/// Compiles `NAME.c` of this text in a folder, with `args`, to the object `NAME.o` for BPF, whose path it returns.
+#[track_caller]
+pub fn bpf_object(folder: &Path, name: &str, text: &str, args: &[&str]) -> PathBuf {
+    let (source, object) = (format!("{name}.c"), folder.join(format!("{name}.o")));
+    std::fs::write(folder.join(&source), text).unwrap();
+    let clang = Command::new("clang-19")
+        .current_dir(folder)
+        .args(["-O2", "--target=bpf"])
+        .args(args)
+        .args(["-c", &source, "-o"])
+        .arg(&object)
+        .output()
+        .unwrap();
+    assert!(clang.status.success(), "{clang:?}");
+    object
+}
+
 /// A process that does its work each time that it gets a byte, and says when it is done.
 pub struct Worker(Child);
 

@@ -9,6 +9,7 @@ use rawbpf::sys::{Load, prog};
 use serde_json::Value;
 
 use super::folder::Folder;
+use super::program::bpf_object;
 use super::tool::{self, Ended};
 
 /// Names with a place that this kernel has.
@@ -41,19 +42,12 @@ fn compile(folder: &Folder, section: &str) -> String {
 }
 
 fn compile_text(folder: &Folder, programs: &str) -> String {
-    let source = folder.file("p.c");
-    let object = folder.file("p.o");
     let text = format!(
         "#define SEC(name) __attribute__((section(name), used))\n\
          char LICENSE[] SEC(\"license\") = \"GPL\";\n{programs}"
     );
-    std::fs::write(&source, text).unwrap();
-    let clang = Command::new("clang-19")
-        .args(["-O2", "-g", "--target=bpf", "-c", &source, "-o", &object])
-        .output()
-        .unwrap();
-    assert!(clang.status.success(), "{clang:?}");
-    object
+    let object = bpf_object(&folder.0, "p", &text, &["-g"]);
+    object.to_str().unwrap().to_owned()
 }
 
 fn verify(args: &[&str]) -> Ended {
