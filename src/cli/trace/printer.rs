@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::export::script as lines;
 use crate::sample::{Datum, ScriptMap};
 use crate::script::lower::{Warning, WarningKind};
-use crate::sys::SysError;
+use crate::sys::{SysError, io_text};
 use crate::tools::{describe, now};
 use crate::trace::{Attached, Output};
 use crate::view::dump::Format;
@@ -32,7 +32,11 @@ impl<'a> Printer<'a> {
     pub fn new(script: &'a str, options: &'a Options) -> Result<Printer<'a>, Error> {
         let writer: Box<dyn Write> = match options.output_file() {
             Some(path) => Box::new(File::create(path).map_err(|error| {
-                Error::usage(format!("{}: it cannot be written: {error}", path.display()))
+                Error::usage(format!(
+                    "{}: it cannot be written: {}",
+                    path.display(),
+                    io_text(&error)
+                ))
             })?),
             None => Box::new(Stdout::of(Format::Raw)),
         };
@@ -175,7 +179,7 @@ impl Output for Printer<'_> {
         self.pending.clear();
         match written {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Error::failed(format!("the output could not be written: {error}")))
+                Err(Error::failed(format!("the output could not be written: {}", io_text(&error))))
             }
             _ => Ok(()),
         }
