@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::quoted::unescaped;
-use super::starts::{is_omission, is_start, starts};
+use super::starts::{INTRODUCTIONS, is_omission, is_start, starts};
 use crate::verifier::causes;
 use crate::verifier::log::State;
 
@@ -97,10 +97,6 @@ fn is_of_another(line: &str) -> bool {
     let is_mark = line.contains("-- END ") || line.contains("-- BEGIN ");
     !is_mark && !line.trim().is_empty() && causes::find(line).is_none()
 }
-
-/// The introductions after which a log begins in the same line.
-const INTRODUCTIONS: [&str; 4] =
-    ["erifier output: ", "erifier log: ", "erifier error: ", "rror log: "];
 
 /// A line's introduction of a log, and the log's first line.
 fn introduced(line: &str) -> Option<(&str, &str)> {

@@ -1,6 +1,6 @@
 //! Where logs begin and end in a text whose lines are the kernel's.
 
-use super::starts::{is_omission, is_start};
+use super::starts::{INTRODUCTIONS, is_omission, is_start};
 use crate::verifier::causes;
 use crate::verifier::log::{LogEvent, State, events, missing};
 use crate::verifier::path::Code;
@@ -178,15 +178,10 @@ pub(super) fn logs(text: &str, marked: bool) -> Vec<SplitLog> {
 
 /// Whether a line of a loader introduces a log.
 fn introduces(line: &str) -> bool {
-    let introductions = [
-        "erifier output:",
-        "erifier log:",
-        "erifier error:",
-        "rror log:",
-        "-- BEGIN ",
-        " omitted)",
-    ];
-    introductions.iter().any(|intro| line.contains(intro))
+    // The log may begin in the next line.
+    INTRODUCTIONS.iter().any(|intro| line.contains(intro.trim_end()))
+        || line.contains("-- BEGIN ")
+        || line.contains(" omitted)")
 }
 
 /// Whether a program's walk begins with this line.

@@ -1,5 +1,9 @@
 //! Lines that can only be of a verifier's log, wherever they begin.
 
+/// The introductions after which a log begins, in the same line.
+pub(super) const INTRODUCTIONS: [&str; 4] =
+    ["erifier output: ", "erifier log: ", "erifier error: ", "rror log: "];
+
 /// Where a line of the log begins in a line of text, if it is one that cannot be anything else: an instruction, a
 /// state at an instruction, the totals, a remark of tracing back.
 pub(super) fn starts(line: &str) -> Option<usize> {

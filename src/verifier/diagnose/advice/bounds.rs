@@ -114,11 +114,7 @@ impl<'a> Case<'a, '_> {
         let reach = format!("which reaches byte {reached} of {object} of {has}");
         let uses = format!("{} from byte {off} on", bytes(size));
         let moves = self.moves_of(history);
-        let variable = moves.iter().filter(|one| one.is_variable());
-        let farthest = match off < 0 {
-            true => variable.min_by_key(|one| one.range().0),
-            false => variable.max_by_key(|one| one.range().1),
-        };
+        let farthest = farthest(&moves, off < 0);
         if let Some(Move {
             at: slot, number: Some(number), value: Some(value), subtracted, ..
         }) = farthest
@@ -384,12 +380,7 @@ impl<'a> Case<'a, '_> {
         };
         let moves = self.moves_of(history);
         let negative = self.path.messages.iter().any(|line| line.contains("min value"));
-        let variable = moves.iter().filter(|one| one.is_variable());
-        let found = match negative {
-            true => variable.min_by_key(|one| one.range().0),
-            false => variable.max_by_key(|one| one.range().1),
-        };
-        let moved = found?;
+        let moved = farthest(&moves, negative)?;
         let (Some(number), slot) = (moved.number, moved.at) else { return None };
         let is = moved.value.map_or("any number".into(), words);
         let object = value.number("vs").or(value.number("sz")).filter(|size| *size > 0);
@@ -415,8 +406,7 @@ impl<'a> Case<'a, '_> {
                 "remove instruction {slot}: an access of {} fits only at offset 0; or use a larger object",
                 bytes(size)
             ),
-            Some(last) => at_most(slot, number, last),
-            None => format!("bound r{number} before instruction {slot}, as an unsigned number"),
+            last => bound(slot, number, last),
         };
         Some((
             format!(
@@ -432,6 +422,15 @@ impl<'a> Case<'a, '_> {
     pub(super) fn of_a_copy(&self, moved: &Move) -> String {
         let copy = moved.number.and_then(|number| self.compared_copy(number, Some(moved.step)));
         copy.map_or(String::new(), |copy| copy.text())
+    }
+}
+
+/// Of the numbers that are not known, the one that moves the pointer farthest down, or up.
+fn farthest<'m, 'a>(moves: &'m [Move<'a>], down: bool) -> Option<&'m Move<'a>> {
+    let variable = moves.iter().filter(|one| one.is_variable());
+    match down {
+        true => variable.min_by_key(|one| one.range().0),
+        false => variable.max_by_key(|one| one.range().1),
     }
 }
 
