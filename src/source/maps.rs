@@ -147,9 +147,7 @@ fn of_definition(
         // As libbpf fills in what is left out, and other loaders too.
         MapType::PerfEventArray => {
             (spec.key_size, spec.value_size) = (4, 4);
-            if spec.max_entries == 0 {
-                spec.max_entries = cpu::possible().map_or(1, |cpus| cpus as u32);
-            }
+            spec.max_entries = entries(map_type, spec.max_entries);
         }
         _ if is_ring(map_type) => {
             (spec.key_size, spec.value_size) = (0, 0);
@@ -158,6 +156,14 @@ fn of_definition(
         _ => {}
     }
     Ok(spec)
+}
+
+/// The number of elements of a map: of an array of perf events without one, one for each CPU.
+pub fn entries(map_type: MapType, wanted: u32) -> u32 {
+    match (map_type, wanted) {
+        (MapType::PerfEventArray, 0) => cpu::possible().map_or(1, |cpus| cpus as u32),
+        _ => wanted,
+    }
 }
 
 /// A map of a type that is newer than this program.

@@ -23,7 +23,7 @@ mod collection;
 mod externs;
 pub mod hex;
 pub mod kind;
-mod maps;
+pub(crate) mod maps;
 pub mod object;
 mod relocate;
 pub mod text;

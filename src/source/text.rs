@@ -5,7 +5,7 @@ use std::path::Path;
 use super::collection::{Collection, LoadOptions, ProgramKind, ProgramSpec, SourceError};
 use super::externs;
 use super::kind::{self, NamedKind, NoKind};
-use super::maps::{of_config, unknown_type};
+use super::maps::{entries, of_config, unknown_type};
 use super::relocate::Relocator;
 use crate::btf;
 use crate::btf::{Btf, BtfError, TypeKind, identifier};
@@ -150,13 +150,14 @@ fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
         }
         let inner = map.inner.as_ref().map(|inner| &inner.text);
         let inner = inner.and_then(|inner| maps.iter().find(|map| map.name == *inner));
+        let max_entries = entries(map_type, map.max_entries);
         maps.push(MapSpec {
             flags: map.flags,
             types: types(map),
             inner: inner.cloned().map(Box::new),
             content,
             frozen: map.frozen,
-            ..MapSpec::new(name, map_type, map.key_size, map.value_size, map.max_entries)
+            ..MapSpec::new(name, map_type, map.key_size, map.value_size, max_entries)
         });
     }
     Ok(maps)

@@ -30,7 +30,13 @@ fn an_object_is_shown_by_name_with_its_source() {
 #[test]
 fn the_same_source_reads_the_same_in_big_endian() {
     let (little, big) = (objects().join("all.o"), objects().join("all-big.o"));
-    assert_eq!(dumped(&big, &[]), dumped(&little, &[]));
+    // The content of variables has the object's byte order.
+    let code = |object: &Path| {
+        let lines = dumped(object, &[]);
+        let lines = lines.lines().filter(|line| !line.starts_with(".data "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(code(&big), code(&little));
     assert_ne!(dumped(&big, &["-f", "hex"]), dumped(&little, &["-f", "hex"]));
 }
 

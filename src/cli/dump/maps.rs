@@ -1,7 +1,13 @@
 //! The maps of a dump, wherever they are from.
 
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
 use super::word::word;
 use crate::btf::ObjectMap;
+use crate::elf::{DefinedMap, Object};
+use crate::source;
 use crate::sys::object::MapInfo;
 use crate::sys::{MapSpec, MapType};
 use crate::view::dump::MapRow;
@@ -36,23 +42,41 @@ pub fn of_loaded(map: &MapInfo, name: String) -> MapRow {
     MapRow { id, name, map_type, key_size, value_size, max_entries, flags, ..MapRow::default() }
 }
 
-/// A map that an object defines.
-pub fn of_object(map: &ObjectMap<'_>) -> MapRow {
+/// The maps of an object, as a loader makes them, each after those that it is made like.
+pub fn of_object(
+    object: &Object<'_>,
+    defined: &[DefinedMap<'_>],
+    own: Option<&Arc<[u8]>>,
+) -> Rc<[MapRow]> {
+    let (specs, left_out) = source::maps::of(object, defined, own);
+    let left_out: HashSet<usize> = left_out.into_iter().map(|(place, _)| place).collect();
+    let names = defined.iter().map(|map| map.definition.name);
+    let names = names.chain(object.variables().map(|(section, ..)| section));
+    let mut rows = vec![];
+    for (place, (spec, name)) in specs.iter().zip(names).enumerate() {
+        let map = defined.get(place).map(|map| &map.definition);
+        let mut row = match map {
+            Some(map) if left_out.contains(&place) => unknown(map),
+            _ => MapRow { name: word(name), ..of_spec(spec) },
+        };
+        // As many as the host has CPUs.
+        if let Some(map) = map.filter(|_| spec.map_type == MapType::PerfEventArray) {
+            row.max_entries = map.max_entries;
+        }
+        if let (Some(inner), Some(shown)) = (&spec.inner, &mut row.inner) {
+            *shown = format!("{}.inner", row.name);
+            rows.push(MapRow { name: shown.clone(), ..of_spec(inner) });
+        }
+        rows.push(row);
+    }
+    rows.into()
+}
+
+/// A map of a type that is not known here.
+fn unknown(map: &ObjectMap<'_>) -> MapRow {
     let &ObjectMap { name, key_size, value_size, max_entries, flags, .. } = map;
     let (name, map_type) = (word(name), map_type(map.map_type));
     MapRow { name, map_type, key_size, value_size, max_entries, flags, ..MapRow::default() }
-}
-
-/// The map that an object's section of variables becomes.
-pub fn of_variables((section, size, _): (&str, u64, &[u8])) -> MapRow {
-    MapRow {
-        name: word(section),
-        map_type: MapType::Array.name().to_owned(),
-        key_size: 4,
-        value_size: size as u32,
-        max_entries: 1,
-        ..MapRow::default()
-    }
 }
 
 /// The name of a map's type, or its number where it is newer than this program.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::maps;
 use super::word::word;
@@ -34,9 +35,9 @@ impl<'a> ObjectDump<'a> {
         let wrong = |error: ElfError| Error::usage(error.to_string());
         let object = Object::parse(bytes).map_err(wrong)?;
         let mut btf = object.section(".BTF").and_then(|bytes| Btf::parse(bytes).ok());
-        let maps = object.maps(btf.as_mut()).map_err(wrong)?;
-        let maps = maps.iter().map(|map| maps::of_object(&map.definition));
-        let maps = maps.chain(object.variables().map(maps::of_variables)).collect();
+        let defined = object.maps(btf.as_mut()).map_err(wrong)?;
+        let own = btf.as_ref().and_then(|btf| btf.loadable(&object.layout()).ok()).map(Arc::from);
+        let maps = maps::of_object(&object, &defined, own.as_ref());
         let license = object.license().map(|license| clean(license.as_bytes()));
         let notes = Notes::new(&object, btf.as_ref());
         let mut externs = BTreeSet::new();

@@ -119,7 +119,9 @@ impl fmt::Display for MapLine {
         if self.frozen {
             f.write_str(" frozen")?;
         }
-        self.content.chunks(32).try_for_each(|bytes| {
+        // What follows is zeros.
+        let end = self.content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        self.content[..end].chunks(32).try_for_each(|bytes| {
             write!(f, "\n.data {}", name.text)?;
             bytes.iter().try_for_each(|byte| write!(f, " {byte:02x}"))
         })
