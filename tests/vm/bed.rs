@@ -2,6 +2,7 @@
 
 use crate::boot::{Boot, boot};
 use crate::lines;
+use crate::machine::Machine;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, Once, OnceLock, PoisonError};
@@ -69,14 +70,27 @@ impl Outcome {
 pub struct Kernel {
     /// As in the file `kernels`.
     pub name: &'static str,
-    module: &'static str,
+    /// What its tests are called.
+    pub module: &'static str,
+    /// What it is booted on.
+    pub machine: Machine<'static>,
     pub cases: &'static [Case],
     boot: OnceLock<Boot>,
 }
 
 impl Kernel {
-    pub const fn new(name: &'static str, module: &'static str, cases: &'static [Case]) -> Self {
-        Kernel { name, module, cases, boot: OnceLock::new() }
+    pub const fn new(
+        name: &'static str,
+        module: &'static str,
+        machine: Machine<'static>,
+        cases: &'static [Case],
+    ) -> Self {
+        Kernel { name, module, machine, cases, boot: OnceLock::new() }
+    }
+
+    /// What its release begins with.
+    fn version(&self) -> &str {
+        self.name.rsplit('-').next().unwrap()
     }
 
     /// What the test harness calls a case on this kernel.
@@ -103,7 +117,7 @@ impl Kernel {
         let boot = self.boot(all);
         let release = boot.release.as_deref().unwrap_or_default();
         assert_eq!(release, boot.expected_release, "{}", boot.ending);
-        assert!(release.starts_with(&format!("{}.", self.name)), "{release}");
+        assert!(release.starts_with(&format!("{}.", self.version())), "{release}");
         let expected: BTreeSet<&str> = self.cases.iter().map(|case| case.name).collect();
         let reported: BTreeSet<&str> = boot.outcomes.keys().map(String::as_str).collect();
         let missing: Vec<_> = expected.difference(&reported).collect();

@@ -21,9 +21,10 @@ pub fn mixed_by_kprobe(outcome: &Outcome) {
     assert!(outcome.stderr.contains("attached by kprobe "), "-v names another kind or none");
 }
 
-/// Those requests on each of three disks.
-pub fn mixed_thrice(outcome: &Outcome) {
-    let expected = MIXED.map(|(min, max, count)| (min, max, 3 * count));
+/// Those requests on each disk.
+pub fn mixed_on_each(outcome: &Outcome) {
+    let disks = outcome.told("disks ").split(' ').count() as u64;
+    let expected = MIXED.map(|(min, max, count)| (min, max, disks * count));
     assert_eq!(histograms(outcome), [expected]);
 }
 

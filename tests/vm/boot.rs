@@ -1,7 +1,7 @@
 //! One run of a guest: what goes in, QEMU, and what comes out.
 
 use crate::bed::{Kernel, Outcome};
-use crate::machine::{self, Machine};
+use crate::machine::{self, Machine, X86_64};
 use std::collections::BTreeMap;
 use std::io::{self, Error};
 use std::os::unix::fs::PermissionsExt;
@@ -37,19 +37,31 @@ fn try_boot(kernel: &Kernel) -> io::Result<Boot> {
     let cached = machine::cache()?.join("kernels").join(kernel.name);
     let expected_release = fs::read_to_string(cached.join("release"))
         .map_err(|_| Error::other(format!("no kernel in {}: run tests/run", cached.display())))?;
-    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm").join(kernel.name);
+    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm").join(kernel.module);
     let mut boot = run(kernel, &cached, &work)?;
-    if boot.release.is_none() {
+    for _ in 0..2 {
         // An emulated machine that does not come up says nothing about the tool.
-        boot = run(kernel, &cached, &work)?;
+        if boot.release.is_none() {
+            boot = run(kernel, &cached, &work)?;
+        }
     }
     boot.expected_release = expected_release.trim().to_owned();
     Ok(boot)
 }
 
-/// The tool to test: the one `tests/run` built for release, or else the one built with the tests.
-fn tool() -> PathBuf {
-    env::var_os("RAWBPF_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_rawbpf").into()).into()
+/// The tool to test, and these tests, which have symbols and a function that is called there. On a machine like
+/// this host the tool is the one that `tests/run` built for release, or else the one built with the tests; for the
+/// others `tests/run` put both into a folder.
+fn programs(machine: &Machine<'_>) -> io::Result<[PathBuf; 2]> {
+    if machine.target == X86_64.target {
+        let tool = env::var_os("RAWBPF_TEST_BINARY");
+        let tool = tool.unwrap_or_else(|| env!("CARGO_BIN_EXE_rawbpf").into());
+        return Ok([tool.into(), env::current_exe()?]);
+    }
+    let folder = env::var_os("RAWBPF_TEST_PROGRAMS")
+        .ok_or_else(|| Error::other("RAWBPF_TEST_PROGRAMS is not set: run tests/run"))?;
+    let folder = Path::new(&folder).join(machine.target);
+    Ok(["rawbpf", "vm-tests"].map(|name| folder.join(name)))
 }
 
 fn run(kernel: &Kernel, cached: &Path, work: &Path) -> io::Result<Boot> {
@@ -58,7 +70,7 @@ fn run(kernel: &Kernel, cached: &Path, work: &Path) -> io::Result<Boot> {
     }
     fs::create_dir_all(work)?;
     write_initramfs(kernel, &cached.join("base.cpio.gz"), work)?;
-    let how_it_ended = machine::run(&cached.join("vmlinuz"), work, &Machine::default())?;
+    let how_it_ended = machine::run(&cached.join("vmlinuz"), work, &kernel.machine)?;
     read_results(work, &how_it_ended)
 }
 
@@ -67,9 +79,9 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
     let files = work.join("files");
     fs::create_dir_all(files.join("guest"))?;
     fs::create_dir_all(files.join("bin"))?;
-    fs::copy(tool(), files.join("bin/rawbpf"))?;
-    // It has symbols and a function that is called there.
-    fs::copy(env::current_exe()?, files.join("bin/vm-tests"))?;
+    let [tool, tests] = programs(&kernel.machine)?;
+    fs::copy(tool, files.join("bin/rawbpf"))?;
+    fs::copy(tests, files.join("bin/vm-tests"))?;
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vm/guest");
     fs::copy(scripts.join("init.sh"), files.join("init"))?;
     fs::set_permissions(files.join("init"), PermissionsExt::from_mode(0o755))?;
@@ -90,6 +102,9 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
         cases += &format!("{} {}\n", case.name, case.guest);
     }
     fs::write(files.join("guest/cases"), cases)?;
+    let Machine { nvme, prepare, .. } = kernel.machine;
+    let machine = format!("nvme={nvme}\nprepare() {{ true; {prepare}\n}}\n");
+    fs::write(files.join("guest/machine"), machine)?;
 
     machine::write_initramfs(base, &files, &work.join("initramfs"))
 }

@@ -9,23 +9,45 @@ use std::{env, fs, thread};
 /// How long a guest may take from power on to power off; ordinary is a tenth of it.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// What of a machine differs.
+/// How long until its first word; ordinary is a tenth of it.
+const UNTIL_UP: Duration = Duration::from_secs(60);
+
+/// A computer that QEMU emulates. It is emulation throughout, so that the tests are the same on every host.
+#[derive(Clone, Copy)]
 pub struct Machine<'a> {
-    /// QEMU's options for its processors and its clock.
+    /// The target of Rust for what runs there.
+    pub target: &'a str,
+    /// The end of the name of QEMU's command.
+    pub qemu: &'a str,
+    /// QEMU's options for the board.
+    pub board: &'a [&'a str],
+    /// QEMU's options for the processors and the clock.
     pub processors: &'a [&'a str],
+    /// Where the kernel prints.
+    pub console: &'a str,
+    /// What virtio devices are on: pci or ccw.
+    pub bus: &'a str,
+    /// Whether it has NVMe disks.
+    pub nvme: bool,
     /// More for the kernel's command line.
     pub append: &'a str,
+    /// What the guest's shell does before the first case.
+    pub prepare: &'a str,
 }
 
-impl Default for Machine<'_> {
-    /// Two processors. It is emulation throughout, so that the tests are the same on every machine.
-    /// What is switched off is broken in the emulators of some distributions (cx16, several threads)
-    /// or by a busy host (the timer check).
-    fn default() -> Self {
-        let processors = &["-cpu", "max,la57=off,cx16=off", "-smp", "2"];
-        Machine { processors, append: "no_timer_check" }
-    }
-}
+/// What is switched off is broken in the emulators of some distributions (cx16, several threads) or by a
+/// busy host (the timer check).
+pub const X86_64: Machine<'static> = Machine {
+    target: "x86_64-unknown-linux-musl",
+    qemu: "x86_64",
+    board: &["-accel", "tcg,thread=single", "-machine", "q35"],
+    processors: &["-cpu", "max,la57=off,cx16=off", "-smp", "2"],
+    console: "ttyS0",
+    bus: "pci",
+    nvme: true,
+    append: "no_timer_check",
+    prepare: "",
+};
 
 /// Where `tests/run` keeps the kernels.
 pub fn cache() -> io::Result<PathBuf> {
@@ -56,31 +78,40 @@ pub fn write_initramfs(base: &Path, files: &Path, into: &Path) -> io::Result<()>
 /// Runs the guest that has its initramfs in the folder `work` to its end or to the limit, and says
 /// which it was.
 pub fn run(vmlinuz: &Path, work: &Path, machine: &Machine<'_>) -> io::Result<String> {
-    for disk in ["virtio.img", "nvme.img", "paths.img"] {
-        fs::File::create(work.join(disk))?.set_len(64 << 20)?;
+    let nvme: &[&str] = if machine.nvme { &["nvme", "paths"] } else { &[] };
+    let mut drives = vec![];
+    for disk in ["virtio"].iter().chain(nvme) {
+        fs::File::create(work.join(format!("{disk}.img")))?.set_len(64 << 20)?;
+        let drive = format!("if=none,id={disk},format=raw,cache=unsafe,file={disk}.img");
+        drives.extend(["-drive".to_owned(), drive]);
     }
+    let nvme: &[&str] = match machine.nvme {
+        true => &[
+            "nvme,drive=nvme,serial=nvme",
+            // A disk that may have several paths: its requests go to a hidden disk.
+            "nvme-subsys,id=paths",
+            "nvme,serial=paths,subsys=paths,id=path",
+            "nvme-ns,drive=paths,bus=path,shared=on",
+        ],
+        false => &[],
+    };
     // QEMU ends with the thread that waits for it.
     let mut qemu = Command::new("setpriv")
-        .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
-        .args(["-accel", "tcg,thread=single", "-machine", "q35", "-m", "1024"])
+        .args(["--pdeathsig", "KILL", &format!("qemu-system-{}", machine.qemu)])
+        .args(machine.board)
+        .args(["-m", "1024"])
         .args(machine.processors)
         .args(["-nodefaults", "-no-user-config", "-no-reboot"])
         .args(["-display", "none", "-serial", "file:console"])
         .arg("-kernel")
         .arg(vmlinuz)
         .args(["-initrd", "initramfs", "-append"])
-        .arg(format!("console=ttyS0 panic=-1 loglevel=4 {}", machine.append))
-        .args(["-drive", "if=none,id=virtio,format=raw,cache=unsafe,file=virtio.img"])
-        .args(["-device", "virtio-blk-pci,drive=virtio"])
-        .args(["-drive", "if=none,id=nvme,format=raw,cache=unsafe,file=nvme.img"])
-        .args(["-device", "nvme,drive=nvme,serial=nvme"])
-        // A disk that may have several paths: its requests go to a hidden disk.
-        .args(["-drive", "if=none,id=paths,format=raw,cache=unsafe,file=paths.img"])
-        .args(["-device", "nvme-subsys,id=paths"])
-        .args(["-device", "nvme,serial=paths,subsys=paths,id=path"])
-        .args(["-device", "nvme-ns,drive=paths,bus=path,shared=on"])
+        .arg(format!("console={} panic=-1 loglevel=4 {}", machine.console, machine.append))
+        .args(drives)
+        .args(["-device", &format!("virtio-blk-{},drive=virtio", machine.bus)])
+        .args(nvme.iter().flat_map(|device| ["-device", device]))
         .args(["-chardev", "file,id=results,path=results.tar"])
-        .args(["-device", "virtio-serial-pci"])
+        .args(["-device", &format!("virtio-serial-{}", machine.bus)])
         .args(["-device", "virtserialport,chardev=results,name=results"])
         .current_dir(work)
         .stdin(Stdio::null())
@@ -95,10 +126,13 @@ pub fn run(vmlinuz: &Path, work: &Path, machine: &Machine<'_>) -> io::Result<Str
                 false => fs::read_to_string(work.join("qemu.err"))?,
             });
         }
-        if start.elapsed() > LIMIT {
+        // The first that a guest sends is its release.
+        let is_up = fs::metadata(work.join("results.tar")).is_ok_and(|results| results.len() > 0);
+        let limit = if is_up { LIMIT } else { UNTIL_UP };
+        if start.elapsed() > limit {
             qemu.kill()?;
             qemu.wait()?;
-            return Ok(format!("killed after {} s", LIMIT.as_secs()));
+            return Ok(format!("killed after {} s", limit.as_secs()));
         }
         thread::sleep(Duration::from_millis(50));
     }

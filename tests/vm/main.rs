@@ -32,16 +32,17 @@ mod verify;
 mod whose;
 
 use bed::{Case, Kernel};
+use machine::X86_64;
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// A module with the tests of one kernel: `kernel! { MODULE "NAME" ROW... }`, rows as in `cases.rs`.
+/// A module with the tests of one kernel: `kernel! { MODULE "NAME" (MACHINE) ROW... }`, rows as in `cases.rs`.
 macro_rules! kernel {
-    ($module:ident $name:literal $($case:ident: $guest:literal => $check:path;)*) => {
+    ($module:ident $name:literal ($machine:expr) $($case:ident: $guest:literal => $check:path;)*) => {
         mod $module {
             use super::*;
 
-            pub static KERNEL: Kernel = Kernel::new($name, stringify!($module), &[$(Case {
+            pub static KERNEL: Kernel = Kernel::new($name, stringify!($module), $machine, &[$(Case {
                 name: stringify!($case),
                 guest: $guest,
                 check: $check,
@@ -64,11 +65,11 @@ macro_rules! kernel {
     };
 }
 
-everywhere!(kernel vm_5_10 "5.10");
-everywhere!(with_types_of_modules kernel vm_6_1 "6.1");
-everywhere!(with_kprobe_multi with_types_of_modules kernel vm_6_12 "6.12");
-everywhere!(with_kprobe_multi with_types_of_modules kernel vm_6_18 "6.18");
-everywhere!(with_kprobe_multi with_types_of_modules kernel vm_7 "7");
+everywhere!(with_nvme with_fentry with_costs kernel vm_5_10 "5.10" (X86_64));
+everywhere!(with_nvme with_fentry with_costs with_types_of_modules kernel vm_6_1 "6.1" (X86_64));
+everywhere!(with_nvme with_fentry with_costs with_kprobe_multi with_types_of_modules kernel vm_6_12 "6.12" (X86_64));
+everywhere!(with_nvme with_fentry with_costs with_kprobe_multi with_types_of_modules kernel vm_6_18 "6.18" (X86_64));
+everywhere!(with_nvme with_fentry with_costs with_kprobe_multi with_types_of_modules kernel vm_7 "7" (X86_64));
 
 static KERNELS: [&Kernel; 5] =
     [&vm_5_10::KERNEL, &vm_6_1::KERNEL, &vm_6_12::KERNEL, &vm_6_18::KERNEL, &vm_7::KERNEL];
@@ -81,7 +82,9 @@ fn every_kernel_that_is_fetched_is_tested() {
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    assert_eq!(fetched, KERNELS.map(|kernel| kernel.name));
+    let mut tested = KERNELS.map(|kernel| kernel.name).to_vec();
+    tested.dedup();
+    assert_eq!(fetched, tested);
 }
 
 /// Rows and kernels that vanish take their tests with them: what must be there is said again here.

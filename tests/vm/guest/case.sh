@@ -53,6 +53,14 @@ mixed_io() {
     direct_read 67 64k "$1"
 }
 
+# mixed_io_on_each: the same on each disk. Tells which these are.
+mixed_io_on_each() {
+    disks="nullb0 vda"
+    [ ! -e /dev/nvme0n1 ] || disks="nullb0 nvme0n1 vda"
+    for disk in $disks; do mixed_io "$disk"; done
+    echo "disks $disks"
+}
+
 # other_io DISK: requests of yet another size on a disk that is not this one.
 other_io() {
     case $1 in vda) direct_write 31 32k nullb0 ;; *) direct_write 31 32k vda ;; esac

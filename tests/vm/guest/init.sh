@@ -10,6 +10,8 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
+# What the machine has, and what it wants done.
+. /guest/machine
 while read -r module; do
     # The two NVMe disks have the same names each time if their driver finds them one after the other.
     case $module in nvme) echo 0 >/sys/bus/pci/drivers_autoprobe ;; esac
@@ -18,13 +20,15 @@ while read -r module; do
     # shellcheck disable=SC2086 # the parameters are several words
     insmod "/mod/$module.ko" $parameters || echo "insmod $module failed"
 done </mod/order
-for device in /sys/bus/pci/devices/*; do
-    case $(cat "$device/class") in 0x0108*) echo "${device##*/}" >/sys/bus/pci/drivers_probe ;; esac
-done
-echo 1 >/sys/bus/pci/drivers_autoprobe
-while [ ! -e /sys/block/nvme0n1 ] || [ ! -e /sys/block/nvme1n1 ]; do usleep 20000; done
+if $nvme; then
+    for device in /sys/bus/pci/devices/*; do
+        case $(cat "$device/class") in 0x0108*) echo "${device##*/}" >/sys/bus/pci/drivers_probe ;; esac
+    done
+    echo 1 >/sys/bus/pci/drivers_autoprobe
+    while [ ! -e /sys/block/nvme0n1 ] || [ ! -e /sys/block/nvme1n1 ]; do usleep 20000; done
+fi
 # A request made is a request counted: none may be merged with its neighbour.
-for disk in vda nullb0 nvme0n1 nvme1c1n1; do echo 2 >/sys/block/$disk/queue/nomerges; done
+for queue in /sys/block/*/queue; do echo 2 >"$queue/nomerges"; done
 mount -t debugfs debug /sys/kernel/debug
 mount -t tracefs trace /sys/kernel/tracing
 
@@ -37,6 +41,7 @@ send() { tar -c "$@" >&8; }
 
 uname -r >release
 send release
+prepare
 sh /guest/case.sh in_kernel >/tmp/in_kernel_at_boot
 while read -r name command; do
     mkdir "$name"

@@ -21,9 +21,9 @@ argdist_at_tracepoint() {
 # kernel says it is.
 argdist_queue() {
     start argdist "$1" 'arg0->q->nr_requests' --attach "$2" --json -v --linear 0,4000,1 3600
-    direct_write 61 4k nvme0n1
+    direct_write 61 4k vda
     stop
-    echo "nr_requests $(cat /sys/block/nvme0n1/queue/nr_requests)"
+    echo "nr_requests $(cat /sys/block/vda/queue/nr_requests)"
 }
 
 # argdist_reads KIND VALUE [OPTION...]: what one process reads, 1009 times 4099 bytes.

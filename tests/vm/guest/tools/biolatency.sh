@@ -54,12 +54,12 @@ biolatency_requeued_tracepoint() {
     stop
 }
 
-# biolatency_without_types: on a kernel without BTF, requests of three disks, and 53 flushes of one.
+# biolatency_without_types: on a kernel without BTF, requests of each disk, and 53 flushes of one.
 biolatency_without_types() {
     mkdir -p /tmp/empty
     mount --bind /tmp/empty /sys/kernel/btf
     start biolatency -D --json $once
-    for disk in vda nullb0 nvme0n1; do mixed_io $disk; done
+    mixed_io_on_each
     stop
     start biolatency -d vda --json $once
     for _ in $(seq 53); do
@@ -105,10 +105,10 @@ one_each() {
     wait $pids $!
 }
 
-# biolatency_by_disk: as many requests on each of three disks, in a histogram each.
+# biolatency_by_disk: as many requests on each disk, in a histogram each.
 biolatency_by_disk() {
     start biolatency -D --json $once
-    for disk in vda nullb0 nvme0n1; do mixed_io $disk; done
+    mixed_io_on_each
     stop
 }
 

@@ -15,7 +15,7 @@ bitehist_mixed() {
 # bitehist_all_disks: mixed I/O on every disk.
 bitehist_all_disks() {
     start bitehist --json $once
-    for disk in vda nullb0 nvme0n1; do mixed_io $disk; done
+    mixed_io_on_each
     stop
 }
 
