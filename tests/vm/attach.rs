@@ -68,9 +68,11 @@ pub fn calls(outcome: &Outcome) {
     assert!(kinds.iter().any(|kind| outcome.stderr.contains(kind)), "{}", outcome.stderr);
 }
 
-/// Every call of those that sleep at the same time is timed, by the kind that funclatency takes by itself.
+/// Every call of those that sleep at the same time is timed, by the kind that funclatency takes by itself, or told:
+/// a program that can be preempted misses what happens on its CPU meanwhile.
 pub fn crowd(outcome: &Outcome) {
     let line = outcome.interval();
     let timed: u64 = rows(&line).iter().map(lines::count).sum();
-    assert!(timed >= 80, "{line}");
+    let missed = lines::lost(&line, "missed_events");
+    assert!(timed + missed >= 80 && missed <= 20, "{line}");
 }

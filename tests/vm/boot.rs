@@ -1,6 +1,6 @@
 //! One run of a guest: what goes in, QEMU, and what comes out.
 
-use crate::bed::{Kernel, Outcome};
+use crate::bed::{Case, Kernel, Outcome};
 use crate::machine::{self, Machine, X86_64};
 use std::collections::BTreeMap;
 use std::io::{self, Error};
@@ -22,9 +22,10 @@ pub struct Boot {
     pub ending: String,
 }
 
-/// Boots the kernel and runs its cases. That it could not is told in the boot's `ending`.
-pub fn boot(kernel: &Kernel) -> Boot {
-    try_boot(kernel).unwrap_or_else(|error| Boot {
+/// Boots the kernel and runs these of its cases, in a folder of that name. That it could not is told in the boot's
+/// `ending`.
+pub fn boot(kernel: &Kernel, cases: &[Case], folder: &str) -> Boot {
+    try_boot(kernel, cases, folder).unwrap_or_else(|error| Boot {
         expected_release: String::new(),
         release: None,
         outcomes: BTreeMap::new(),
@@ -33,16 +34,16 @@ pub fn boot(kernel: &Kernel) -> Boot {
     })
 }
 
-fn try_boot(kernel: &Kernel) -> io::Result<Boot> {
+fn try_boot(kernel: &Kernel, cases: &[Case], folder: &str) -> io::Result<Boot> {
     let cached = machine::cache()?.join("kernels").join(kernel.name);
     let expected_release = fs::read_to_string(cached.join("release"))
         .map_err(|_| Error::other(format!("no kernel in {}: run tests/run", cached.display())))?;
-    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm").join(kernel.module);
-    let mut boot = run(kernel, &cached, &work)?;
+    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm").join(folder);
+    let mut boot = run(kernel, cases, &cached, &work)?;
     for _ in 0..2 {
         // An emulated machine that does not come up says nothing about the tool.
         if boot.release.is_none() {
-            boot = run(kernel, &cached, &work)?;
+            boot = run(kernel, cases, &cached, &work)?;
         }
     }
     boot.expected_release = expected_release.trim().to_owned();
@@ -64,18 +65,18 @@ fn programs(machine: &Machine<'_>) -> io::Result<[PathBuf; 2]> {
     Ok(["rawbpf", "vm-tests"].map(|name| folder.join(name)))
 }
 
-fn run(kernel: &Kernel, cached: &Path, work: &Path) -> io::Result<Boot> {
+fn run(kernel: &Kernel, cases: &[Case], cached: &Path, work: &Path) -> io::Result<Boot> {
     if work.exists() {
         fs::remove_dir_all(work)?;
     }
     fs::create_dir_all(work)?;
-    write_initramfs(kernel, &cached.join("base.cpio.gz"), work)?;
+    write_initramfs(kernel, cases, &cached.join("base.cpio.gz"), work)?;
     let how_it_ended = machine::run(&cached.join("vmlinuz"), work, &kernel.machine)?;
     read_results(work, &how_it_ended)
 }
 
 /// The kernel's own initramfs with the tool, the guest's scripts and the list of cases behind it.
-fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> {
+fn write_initramfs(kernel: &Kernel, cases: &[Case], base: &Path, work: &Path) -> io::Result<()> {
     let files = work.join("files");
     fs::create_dir_all(files.join("guest"))?;
     fs::create_dir_all(files.join("bin"))?;
@@ -86,9 +87,9 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
     fs::copy(scripts.join("init.sh"), files.join("init"))?;
     fs::set_permissions(files.join("init"), PermissionsExt::from_mode(0o755))?;
     fs::copy(scripts.join("case.sh"), files.join("guest/case.sh"))?;
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/script");
+    let of_scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/script");
     for name in ["run.cases", "deviations.txt"] {
-        fs::copy(cases.join(name), files.join("guest").join(name))?;
+        fs::copy(of_scripts.join(name), files.join("guest").join(name))?;
     }
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/scripts");
     copy_all(&examples, &files.join("guest/scripts"))?;
@@ -97,11 +98,8 @@ fn write_initramfs(kernel: &Kernel, base: &Path, work: &Path) -> io::Result<()> 
     let lessons = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/lessons");
     copy_all(&lessons, &files.join("guest/lessons"))?;
     compile_all(&scripts.join("objects"), &files.join("guest/objects"))?;
-    let mut cases = String::new();
-    for case in kernel.cases {
-        cases += &format!("{} {}\n", case.name, case.guest);
-    }
-    fs::write(files.join("guest/cases"), cases)?;
+    let list: String = cases.iter().map(|case| format!("{} {}\n", case.name, case.guest)).collect();
+    fs::write(files.join("guest/cases"), list)?;
     let Machine { nvme, prepare, .. } = kernel.machine;
     let machine = format!("nvme={nvme}\nprepare() {{ true; {prepare}\n}}\n");
     fs::write(files.join("guest/machine"), machine)?;
