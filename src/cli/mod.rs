@@ -19,6 +19,7 @@ mod distribution;
 mod doctor;
 mod dump;
 mod explain;
+mod export;
 mod funccount;
 mod funclatency;
 mod input;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use super::export::ExportOptions;
 use super::schedule::{OUTPUT, Schedule};
 use crate::error::Error;
 use crate::host::{AttachKind, Cgroup, Cgroups, Disks, Process};
@@ -30,6 +31,9 @@ pub struct TraceOptions {
     /// Print a line of JSON per interval
     #[arg(long, help_heading = OUTPUT)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub export: ExportOptions,
 
     /// Read the kernel's types from FILE (BTF, or an ELF object with BTF), not from /sys/kernel/btf
     #[arg(long, value_name = "FILE", help_heading = ATTACHING)]

@@ -109,6 +109,24 @@ impl OutputFile {
         }
     }
 
+    /// Writes the whole file, which can be done again and again: whoever reads it sees the old content or the
+    /// new one. Whether either is still there after a power cut is left to the file system.
+    ///
+    /// # Errors
+    /// It cannot be written; an old file then still has its content.
+    pub fn replace(&self, bytes: &[u8]) -> Result<(), Error> {
+        let replaced = match &self.place {
+            Place::Stdout => io::stdout().lock().write_all(bytes),
+            Place::Here(file) => reserve(file, bytes.len()).and_then(|()| write_here(file, bytes)),
+            Place::Folder { folder, name, old } => folder.try_clone().and_then(|folder| {
+                let mut beside = Beside::create(folder, name.clone(), old.as_ref())?;
+                beside.file.write_all(bytes)?;
+                beside.finish(false)
+            }),
+        };
+        replaced.map_err(|error| unwritable(&self.path, &error))
+    }
+
     /// Begins to write the file.
     ///
     /// # Errors
@@ -248,6 +266,16 @@ fn reserve(file: &File, length: usize) -> io::Result<()> {
         // Not every file system can do that.
         _ => Ok(()),
     }
+}
+
+/// Writes a pipe, a device, or a file where it is.
+fn write_here(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+    if file.metadata()?.is_file() {
+        file.rewind()?;
+        file.write_all(bytes)?;
+        return file.set_len(bytes.len() as u64);
+    }
+    file.write_all(bytes)
 }
 
 /// Cuts off what an old file has more than was written.

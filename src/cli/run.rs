@@ -135,6 +135,10 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let kinds: Vec<_> = text.programs.iter().map(|spec| spec.kind).collect();
     let tests: Vec<_> = kinds.iter().filter_map(test).collect();
     if tests.len() == programs.len() {
+        if options.trace.export.is_any() {
+            let what = "the programs of this file are run once: nothing is exported";
+            return Err(Error::usage(what).hint("--json prints what they return").into());
+        }
         let schedule = &options.trace.schedule;
         if schedule.duration.is_some() || schedule.summary {
             let what =

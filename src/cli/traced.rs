@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow::{Break, Continue};
 
 use super::dump::{Dumped, dump};
+use super::export::Exporter;
 use super::options::TraceOptions;
 use super::report::{self, Bar};
 use super::stop::Stop;
@@ -11,6 +12,7 @@ use super::streams::Stdout;
 use super::verify::{self, Show};
 use crate::error::Error;
 use crate::export::json;
+use crate::export::metrics::Metrics;
 use crate::host::{KernelTypes, clock, refusal};
 use crate::insn::Endian;
 use crate::run::{Event, Events, Progress};
@@ -80,6 +82,7 @@ impl TracedTool {
         let TracedTool { tool, options, mut output } = self;
         let mut out = Stdout::styled(output.has_colors());
         let name = tool.name();
+        let mut exporter = options.export.open(name)?;
         let signal =
             StopSignal::new().map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;
         let mut bar = Bar::new(name);
@@ -93,15 +96,20 @@ impl TracedTool {
         let events = options.schedule.begin();
         report::attached(name, &options, running.session());
         running.tool().notes().iter().for_each(|note| say!("{name}: {note}"));
+        let needs = exporter.as_ref().map(Exporter::needs).unwrap_or_default();
         if !options.keep_privileges
-            && let Err(error) = running.drop_privileges(output.needs())
+            && let Err(error) = running.drop_privileges(output.needs() | needs)
             && options.verbose
         {
             say!("{name}: {error}");
         }
+        if let Some(exporter) = &mut exporter {
+            exporter.begin(Metrics::new(running.run()));
+        }
         report::tracing(&running.tool().what(), &options, &mut out)?;
+        let events = events.until(&signal);
         let printed =
-            print_all(&mut running, events.until(&signal), &options, &mut *output, &mut out);
+            print_all(&mut running, events, &options, &mut *output, &mut out, exporter.as_mut());
         output.finish()?;
         printed?;
         report::missed(name, running.session());
@@ -139,6 +147,7 @@ fn print_all(
     options: &TraceOptions,
     output: &mut dyn Output,
     out: &mut dyn Write,
+    mut exporter: Option<&mut Exporter>,
 ) -> Result<(), Stop> {
     if options.json {
         let mut run = running.run();
@@ -155,6 +164,9 @@ fn print_all(
         }
         let sample = running.sample()?;
         output.keep(&sample);
+        if let Some(exporter) = &mut exporter {
+            exporter.update(|metrics| metrics.add(&sample));
+        }
         if options.json {
             writeln!(out, "{}", json::sample(&sample))?;
         } else {

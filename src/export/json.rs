@@ -106,8 +106,9 @@ fn table(table: &Table) -> Json {
         "unit": table.unit.name(),
         "rows": rows.collect::<Vec<_>>(),
     });
-    if table.rest.rows > 0 {
-        fields["rest"] = json!({"rows": table.rest.rows, "count": table.rest.count});
+    if !table.rest.is_empty() {
+        let count: u64 = table.rest.iter().map(|row| row.value.count()).sum();
+        fields["rest"] = json!({"rows": table.rest.len(), "count": count});
     }
     fields
 }

@@ -3,7 +3,11 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`json`] | a line of JSON for a run, and one for each sample |
+//! | [`metrics`] | what a run counted since its start, by labels and in base units |
+//! | [`prometheus`] | metrics in Prometheus' text formats |
 //! | [`script`] | a line of JSON for each thing that a script prints |
 
 pub mod json;
+pub mod metrics;
+pub mod prometheus;
 pub mod script;

@@ -5,6 +5,7 @@
 
 mod data;
 mod datum;
+mod family;
 mod histogram;
 mod lost;
 mod run;
@@ -17,6 +18,7 @@ use std::time::{Duration, SystemTime};
 
 pub use data::Data;
 pub use datum::{Datum, HistogramRange, ScriptMap, ScriptMapKind, StackForm, StackFrame};
+pub use family::{BaseUnit, Family, FamilyKind, Point, Series};
 pub use histogram::{Bucket, Histogram};
 pub use lost::{Lost, LostKind};
 pub use run::{Attached, LeftOut, Run, Setting, Skipped};
@@ -74,6 +76,8 @@ impl Span {
 pub struct Table {
     /// A word for the counted values: `size`, `latency`, `calls`.
     pub name: Cow<'static, str>,
+    /// What has these values, as it stands in the names of metrics: `block_io`, `function`.
+    pub subject: &'static str,
     /// A sentence about the counted values.
     pub help: Cow<'static, str>,
     /// The unit of the values; those of histograms are in its base (see [`Unit::in_base`]).
@@ -83,17 +87,8 @@ pub struct Table {
     /// The rows, in the order in which they are shown. Rows with labels are missing if they counted
     /// nothing in the interval; a single row without labels is always there.
     pub rows: Vec<Row>,
-    /// Rows that an option left out.
-    pub rest: Rest,
-}
-
-/// Rows that are not shown, because an option asks for the greatest only.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Rest {
-    /// The number of rows.
-    pub rows: u64,
-    /// The sum of their counts.
-    pub count: u64,
+    /// Rows that are not shown, because an option asks for the greatest only.
+    pub rest: Vec<Row>,
 }
 
 /// A label that distinguishes rows.
@@ -242,13 +237,10 @@ impl Table {
         self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.value.count()))
     }
 
-    /// Keeps the last `top` rows, which are the greatest, and sums up the others in [`Table::rest`].
+    /// Keeps the last `top` rows, which are the greatest, and moves the others to [`Table::rest`].
     pub fn keep_last(&mut self, top: Option<u32>) {
         let hidden = self.rows.len().saturating_sub(top.map_or(usize::MAX, |top| top as usize));
-        for row in self.rows.drain(..hidden) {
-            self.rest.rows += 1;
-            self.rest.count += row.value.count();
-        }
+        self.rest.extend(self.rows.drain(..hidden));
     }
 
     /// The heading above the values for people: the unit, or the values' name if they have none.
@@ -272,19 +264,20 @@ mod tests {
         };
         Table {
             name: "calls".into(),
+            subject: "function",
             help: "calls".into(),
             unit: Unit::Count,
             labels: vec![LabelName::new("pid", "PID")],
             rows: counts.iter().map(row).collect(),
-            rest: Rest::default(),
+            rest: vec![],
         }
     }
 
     #[test]
-    fn rows_beyond_the_greatest_are_summed_up() {
+    fn rows_beyond_the_greatest_are_set_apart() {
         let mut table = counts(&[1, 2, 3, 4]);
         table.keep_last(Some(2));
-        assert_eq!(table.rest, Rest { rows: 2, count: 3 });
+        assert_eq!(table.rest, counts(&[1, 2]).rows);
         assert_eq!(table.rows, counts(&[3, 4]).rows);
         table.keep_last(None);
         assert_eq!(table.rows.len(), 2);

@@ -142,6 +142,11 @@ fn histogram(aggregate: Aggregate, counts: &[u64]) -> Datum {
     Datum::Histogram((first..=last).map(range).collect())
 }
 
+/// The highest number of each range that has one, of a histogram with this number of ranges.
+pub fn ends(aggregate: Aggregate, ranges: usize) -> std::sync::Arc<[i128]> {
+    (0..ranges).filter_map(|index| bounds(aggregate, index, ranges).1).collect()
+}
+
 /// The lowest and the highest number of a range.
 fn bounds(aggregate: Aggregate, index: usize, ranges: usize) -> (Option<i128>, Option<i128>) {
     match aggregate {

@@ -20,7 +20,7 @@ use crate::programs::argdist::{
 };
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
-    Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value,
+    Bucket, LabelName, LabelValue, Lost, LostKind, Row, Setting, Table, Unit, Value,
 };
 use crate::sys::MapSpec;
 
@@ -215,6 +215,7 @@ impl Argdist {
         };
         let mut table = Table {
             name: self.options.value.last().into(),
+            subject: "argument",
             help: format!("How often each value of {} was found", self.what()).into(),
             unit: Unit::Count,
             labels: vec![LabelName {
@@ -222,7 +223,7 @@ impl Argdist {
                 heading: self.options.value.last().to_uppercase().into(),
             }],
             rows: counts.into_iter().map(row).collect(),
-            rest: Rest::default(),
+            rest: vec![],
         };
         table.keep_last(self.options.top);
         let sentence =
@@ -237,11 +238,12 @@ impl Argdist {
             |measured: &Measured| distribution::row(vec![], &self.buckets, Unit::Number, measured);
         Ok(Table {
             name: self.options.value.last().into(),
+            subject: "argument",
             help: format!("Values of {}", self.what()).into(),
             unit: Unit::Number,
             labels: vec![],
             rows: measured.iter().map(row).collect(),
-            rest: Rest::default(),
+            rest: vec![],
         })
     }
 }

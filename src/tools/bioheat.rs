@@ -14,7 +14,7 @@ use crate::programs::bioheat::{
 };
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Bucket, Histogram, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
+use crate::sample::{Bucket, Histogram, Lost, LostKind, Row, Setting, Table, Unit, Value};
 use crate::sys::MapSpec;
 
 /// What is measured.
@@ -145,11 +145,12 @@ impl Tool for Bioheat {
         };
         let table = Table {
             name: "latency".into(),
+            subject: "block_io",
             help: "Time from a request's issue to the driver to its completion".into(),
             unit: Unit::Nanoseconds,
             labels: vec![],
             rows: vec![row],
-            rest: Rest::default(),
+            rest: vec![],
         };
         let some = |kind, word: u32, sentence: &str| {
             Lost::some(kind, counted.interval[word as usize], sentence)

@@ -18,9 +18,7 @@ use crate::programs::biolatency::{
 use crate::programs::submitter::{Key, Submitters};
 use crate::programs::{disk_names, request};
 use crate::run::{Group, Plan, Session};
-use crate::sample::{
-    Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Setting, Table, Unit, merge,
-};
+use crate::sample::{Bucket, LabelName, LabelValue, Lost, LostKind, Setting, Table, Unit, merge};
 use crate::sys::MapSpec;
 
 /// What is measured, and how.
@@ -320,6 +318,7 @@ impl Tool for Biolatency {
         rows.order_by(|one, other| one.labels.cmp(&other.labels));
         let table = Table {
             name: "latency".into(),
+            subject: "block_io",
             help: match self.options.queued {
                 true => "Time from a request's insertion into the queue to its completion",
                 false => "Time from a request's issue to the driver to its completion",
@@ -328,7 +327,7 @@ impl Tool for Biolatency {
             unit,
             labels: self.labels(),
             rows,
-            rest: Rest::default(),
+            rest: vec![],
         };
         let missed = self.missed.read(session.map(MISSED)?)?;
         let mut lost = self.lost(&missed.interval);

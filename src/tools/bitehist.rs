@@ -9,7 +9,7 @@ use crate::programs::bitehist::{self as program, BUCKETS, HIST, SUBMITTED};
 use crate::programs::request;
 use crate::programs::submitter::Submitters;
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Histogram, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value};
+use crate::sample::{Histogram, Lost, LostKind, Row, Setting, Table, Unit, Value};
 use crate::sys::MapSpec;
 
 /// What is counted, and how.
@@ -100,11 +100,12 @@ impl Tool for Bitehist {
         };
         let table = Table {
             name: "size".into(),
+            subject: "block_io",
             help: "Sizes of block I/O requests, when they are issued to the driver".into(),
             unit,
             labels: vec![],
             rows: vec![row],
-            rest: Rest::default(),
+            rest: vec![],
         };
         let unreadable = counted.interval[program::UNREADABLE as usize];
         let lost = Lost::some(

@@ -16,7 +16,7 @@ use crate::programs::request;
 use crate::programs::submitter::{FLAGS, Key, Submitters};
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
-    Histogram, LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value, merge,
+    Histogram, LabelName, LabelValue, Lost, LostKind, Row, Setting, Table, Unit, Value, merge,
 };
 use crate::sys::MapSpec;
 
@@ -209,11 +209,12 @@ impl Tool for Bitesize {
         });
         let mut table = Table {
             name: "size".into(),
-            help: "Sizes of block I/O requests, by who asked for them".into(),
+            subject: "block_io",
+            help: "Sizes of block I/O requests, when they are issued to the driver".into(),
             unit,
             labels: self.labels(),
             rows,
-            rest: Rest::default(),
+            rest: vec![],
         };
         table.keep_last(self.options.top);
         let lost = self.lost.read(session.map(LOST)?)?.interval;

@@ -14,9 +14,7 @@ use crate::host::{
 use crate::order::PutInOrder;
 use crate::programs::funccount::{self as program, By, COUNTS, Counted, FULL, PlaceNumber};
 use crate::run::{Group, Plan, Session};
-use crate::sample::{
-    LabelName, LabelValue, Lost, LostKind, Rest, Row, Setting, Table, Unit, Value,
-};
+use crate::sample::{LabelName, LabelValue, Lost, LostKind, Row, Setting, Table, Unit, Value};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
 use crate::sys::map::Update;
@@ -497,11 +495,12 @@ impl Tool for Funccount {
         };
         let mut table = Table {
             name: "calls".into(),
+            subject: "function",
             help: "Calls of functions and hits of tracepoints".into(),
             unit: Unit::Count,
             labels: vec![self.label()],
             rows: counts.into_iter().map(row).collect(),
-            rest: Rest::default(),
+            rest: vec![],
         };
         table.keep_last(self.options.top);
         let lost = lost.map(|lost| lost.option("--max-keys"));

@@ -17,7 +17,7 @@ use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
 };
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Bucket, LabelName, LabelValue, Lost, LostKind, Rest, Setting, Table, Unit};
+use crate::sample::{Bucket, LabelName, LabelValue, Lost, LostKind, Setting, Table, Unit};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
 use crate::sys::map::Entries;
@@ -264,6 +264,7 @@ impl Tool for Funclatency {
         rows.order_by_key(|row| (Reverse(row.value.count()), row.labels.clone()));
         let table = Table {
             name: "latency".into(),
+            subject: "function",
             help: "Time from the function's entry to its return".into(),
             unit,
             labels: match self.options.by_pid {
@@ -271,7 +272,7 @@ impl Tool for Funclatency {
                 false => vec![],
             },
             rows,
-            rest: Rest::default(),
+            rest: vec![],
         };
         let missed = self.missed.read(session.map(MISSED)?)?;
         let open = self.open(session)?;

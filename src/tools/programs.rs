@@ -3,7 +3,7 @@
 use super::Tool;
 use crate::error::Error;
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Data, LabelName, LabelValue, Lost, Rest, Row, Setting, Table, Unit, Value};
+use crate::sample::{Data, LabelName, LabelValue, Lost, Row, Setting, Table, Unit, Value};
 use crate::sys::map::Entries;
 use crate::sys::{Map, MapSpec, MapType};
 
@@ -77,11 +77,12 @@ pub fn elements(maps: &[Map]) -> Result<Vec<Table>, Error> {
         };
         Ok(Table {
             name: map.spec().name.clone().into(),
+            subject: "map",
             help: map_type.name().into(),
             unit: Unit::Data,
             labels: vec![LabelName::new("key", "KEY")],
             rows: elements.into_iter().map(row).collect(),
-            rest: Rest::default(),
+            rest: vec![],
         })
     });
     maps.collect()

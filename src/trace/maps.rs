@@ -4,6 +4,7 @@
 //! A clear remembers what was read last, and later reads are the difference to that.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::error::Error;
 use crate::sample::ScriptMap;
@@ -26,11 +27,33 @@ pub(super) struct TracedMap<'a> {
     base: HashMap<Vec<u8>, Values>,
     /// Keys that were set to zero, and have counted nothing since.
     zeroed: Vec<Vec<u8>>,
+    /// What keys had counted that were removed to make room.
+    gone: HashMap<Vec<u8>, Values>,
 }
 
 impl<'a> TracedMap<'a> {
     pub fn new(held: &'a MapUse, map: &'a Map) -> TracedMap<'a> {
-        TracedMap { held, map, last: HashMap::new(), base: HashMap::new(), zeroed: vec![] }
+        let [last, base, gone] = [(); 3].map(|()| HashMap::new());
+        TracedMap { held, map, last, base, zeroed: vec![], gone }
+    }
+
+    /// What the script says of it.
+    pub fn held(&self) -> &'a MapUse {
+        self.held
+    }
+
+    /// What was counted for each key since the start of the run, also before a clear, unless elements are
+    /// removed by one.
+    pub fn since_start(&self) -> Result<HashMap<Vec<u8>, Values>, Error> {
+        let mut all = self.read_kernel()?;
+        for (key, gone) in &self.gone {
+            let Some(values) = all.get_mut(key) else { continue };
+            for (words, gone) in values.iter_mut().zip(gone) {
+                let words = words.iter_mut().zip(gone);
+                words.for_each(|(word, gone)| *word = word.wrapping_add(*gone));
+            }
+        }
+        Ok(all)
     }
 
     fn aggregate(&self) -> Option<Aggregate> {
@@ -174,9 +197,19 @@ impl<'a> TracedMap<'a> {
         }
         let idle = |(key, values): &(&Vec<u8>, &Values)| self.base.get(*key) == Some(values);
         let idle: Vec<_> = self.last.iter().filter(idle).map(|(key, _)| key.clone()).collect();
+        if self.gone.len() > 2 * self.map.spec().max_entries as usize {
+            self.gone.clear();
+        }
         for key in idle {
             self.map.delete(&key).map_err(|error| unreadable(&error))?;
-            self.last.remove(&key);
+            let Some(last) = self.last.remove(&key) else { continue };
+            match self.gone.entry(key) {
+                Entry::Vacant(place) => _ = place.insert(last),
+                Entry::Occupied(mut place) => {
+                    let all = place.get_mut().iter_mut().flatten().zip(last.iter().flatten());
+                    all.for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
+                }
+            }
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 mod functions;
 mod host;
 mod maps;
+mod totals;
 
 use std::cell::OnceCell;
 use std::ffi::CString;
@@ -14,12 +15,13 @@ use functions::Functions;
 pub use host::TracedHost;
 use host::boot_time;
 use maps::TracedMap;
+pub use totals::kind as metric_kind;
 
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, KernelTypes, Kprobe, RawTp, Tracepoint};
 use crate::order::PutInOrder;
 use crate::run::{Event as Wait, Events, Group, Plan, Session, create, load_alone, unwatched};
-use crate::sample::{Attached as Place, Datum, ScriptMap};
+use crate::sample::{Attached as Place, Datum, Family, ScriptMap};
 use crate::script::contents::{self, Known};
 use crate::script::lower::{
     ACTIONS, Action, EVENTS, FIRST, LOST, Lowered, MapKind, MapPlan, ProbeProgram, Warning,
@@ -57,6 +59,16 @@ pub trait Output {
     fn unconfined(&mut self, why: &SysError);
     /// So many events did not fit.
     fn lost(&mut self, events: u64);
+    /// Whether [`Output::totals`] is wanted.
+    fn exports(&self) -> bool {
+        false
+    }
+    /// What was counted since the start, once a second and at the end.
+    fn totals(&mut self, _: Totals) {}
+    /// What it needs once privileges are dropped.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
     /// Whether a terminal shows it: what steers one is then taken out of strings.
     fn on_terminal(&self) -> bool {
         false
@@ -66,6 +78,16 @@ pub trait Output {
     /// # Errors
     /// It cannot be written.
     fn flush(&mut self) -> Result<(), Error>;
+}
+
+/// What was counted since the start of a run.
+pub struct Totals {
+    /// The maps that are metrics: see [`metric_kind`]. Their names are those of the maps.
+    pub maps: Vec<Family>,
+    /// Events that did not fit into the ring buffers.
+    pub lost: u64,
+    /// Events that came while another program of their kind was running, as far as the kernel counts them.
+    pub missed: u64,
 }
 
 /// What is attached.
@@ -169,7 +191,7 @@ pub fn run(
     });
     let places = places.collect();
     if !ends.keep_privileges {
-        let needs = session.needs() | own_needs(checked, lowered);
+        let needs = session.needs() | own_needs(checked, lowered) | out.needs();
         let dropped = confine::capabilities(needs).and_then(|()| confine::system_calls(needs));
         if let Err(error) = dropped {
             out.unconfined(&error);
@@ -208,11 +230,13 @@ pub fn run(
             Ok(Wait::Readable(source)) if ended.contains(&Some(source)) => break,
             Ok(Wait::Unread) => return Ok(0),
             Ok(Wait::Last) => break,
+            Ok(Wait::Interval) if out.exports() => out.totals(run.totals(session.missed())?),
             Ok(_) => {}
             Err(error) => return Err(Error::failed(format!("waiting failed: {error}"))),
         }
     }
     drop(links);
+    let missed = session.missed();
     drop(session);
     run.drain(out)?;
     run.ending = true;
@@ -220,6 +244,9 @@ pub fn run(
         test_run(prog)?;
     }
     run.drain(out)?;
+    if out.exports() {
+        out.totals(run.totals(missed)?);
+    }
     run.finish(out)?;
     out.flush()?;
     Ok(run.exit.unwrap_or(0) as u8)
@@ -493,15 +520,26 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// How many events did not fit into the rings.
+    fn lost(&self) -> u64 {
+        let mut counts = [0; 16];
+        let read = self.lost.lookup(&[0; 4], &mut counts).unwrap_or(false);
+        if read { contents::words(&counts).iter().sum() } else { 0 }
+    }
+
+    /// What was counted since the start, by programs that missed this number of events.
+    fn totals(&self, missed: u64) -> Result<Totals, Error> {
+        let maps = self.maps.iter().map(|map| totals::family(map, &self.facts));
+        let maps = maps.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        Ok(Totals { maps, lost: self.lost(), missed })
+    }
+
     /// Reports what was lost, and prints all maps.
     fn finish(&mut self, out: &mut dyn Output) -> Result<(), Error> {
-        let mut counts = [0; 16];
-        if self.lost.lookup(&[0; 4], &mut counts).unwrap_or(false) {
-            let lost: u64 = contents::words(&counts).iter().sum();
-            if lost > self.reported {
-                out.lost(lost - self.reported);
-                self.reported = lost;
-            }
+        let lost = self.lost();
+        if lost > self.reported {
+            out.lost(lost - self.reported);
+            self.reported = lost;
         }
         out.last();
         if !self.checked.settings.print_maps_on_exit {

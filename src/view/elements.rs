@@ -30,7 +30,7 @@ impl fmt::Display for Elements<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Data, LabelName, LabelValue, Rest, Row, Unit};
+    use crate::sample::{Data, LabelName, LabelValue, Row, Unit};
 
     fn map(name: &'static str, kind: &'static str, elements: &[(u64, u64)]) -> Table {
         let number = |number| Data::Numbers(vec![number]);
@@ -40,11 +40,12 @@ mod tests {
         };
         Table {
             name: name.into(),
+            subject: "function",
             help: kind.into(),
             unit: Unit::Number,
             labels: vec![LabelName::new("key", "KEY")],
             rows: elements.iter().map(row).collect(),
-            rest: Rest::default(),
+            rest: vec![],
         }
     }
 

@@ -14,8 +14,9 @@ impl fmt::Display for Frequencies<'_> {
         if rows.is_empty() {
             return Ok(());
         }
-        if rest.rows > 0 {
-            writeln!(f, "({} more, counted {} times)", rest.rows, rest.count)?;
+        if !rest.is_empty() {
+            let count: u64 = rest.iter().map(|row| row.value.count()).sum();
+            writeln!(f, "({} more, counted {count} times)", rest.len())?;
         }
         let headings: Vec<_> = labels.iter().map(|label| &*label.heading).collect();
         writeln!(f, "{:<36} {:>8}", headings.join(" "), "COUNT")?;
@@ -34,7 +35,7 @@ impl fmt::Display for Frequencies<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{LabelName, LabelValue, Rest, Unit};
+    use crate::sample::{LabelName, LabelValue, Unit};
 
     fn table(counts: &[(&str, u64)]) -> Table {
         let row = |(name, count): &(&str, u64)| Row {
@@ -44,11 +45,12 @@ mod tests {
         };
         Table {
             name: "calls".into(),
+            subject: "function",
             help: "Calls".into(),
             unit: Unit::Count,
             labels: vec![LabelName::new("function", "FUNC")],
             rows: counts.iter().map(row).collect(),
-            rest: Rest::default(),
+            rest: vec![],
         }
     }
 

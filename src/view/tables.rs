@@ -114,7 +114,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::sample::{Bucket, LabelName, LabelValue, Lost, Rest, Span, Time};
+    use crate::sample::{Bucket, LabelName, LabelValue, Lost, Span, Time};
 
     fn sample(labels: &[(&'static str, &str)], rows: usize) -> Sample {
         let buckets = [Bucket { low: 0, high: Some(1) }, Bucket { low: 2, high: None }];
@@ -126,11 +126,12 @@ mod tests {
         };
         let table = Table {
             name: "size".into(),
+            subject: "function",
             help: "Sizes".into(),
             unit: Unit::Kibibytes,
             labels: labels.iter().map(|(heading, _)| LabelName::new("", heading)).collect(),
             rows: vec![row; rows],
-            rest: Rest::default(),
+            rest: vec![],
         };
         let time = Time { wall: SystemTime::UNIX_EPOCH, monotonic: Duration::ZERO };
         Sample::new(Span { start: time, end: time }, vec![table], vec![])

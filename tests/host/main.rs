@@ -14,6 +14,7 @@ mod disks;
 mod distributions;
 mod doctor;
 mod dump;
+mod export;
 mod files;
 mod folder;
 mod funccount;

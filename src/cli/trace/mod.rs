@@ -31,7 +31,7 @@ use crate::sys::Errno;
 use crate::sys::child::WaitingChild;
 use crate::sys::pidfd::PidFd;
 use crate::sys::signal::StopSignal;
-use crate::trace::{Ends, TracedHost, attach, run as run_script, run_alone, spec};
+use crate::trace::{Ends, TracedHost, attach, metric_kind, run as run_script, run_alone, spec};
 use crate::view::dump::Format;
 
 /// A script and what follows it.
@@ -92,6 +92,13 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let Ready { checked, lowered } = script.ready(&host)?;
     if !options.no_warnings {
         checked.warnings.iter().for_each(|warning| say!("trace: warning: {warning}"));
+    }
+    if options.export.is_any() {
+        for map in &checked.types.maps {
+            if let Err(why) = metric_kind(map) {
+                say!("trace: @{} is not exported: {why}", map.name);
+            }
+        }
     }
     let signal =
         StopSignal::new().map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::export::ExportOptions;
 use crate::cli::options::whole;
 use crate::view::dump::Format;
 
@@ -49,6 +50,9 @@ pub struct Options {
     /// Write the output to FILE instead of stdout
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub export: ExportOptions,
 
     /// Do not report runtime errors, such as a full map
     #[arg(long)]

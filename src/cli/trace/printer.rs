@@ -4,14 +4,17 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use super::options::{Form, Options};
+use crate::cli::export::Exporter;
 use crate::cli::streams::Stdout;
 use crate::error::Error;
+use crate::export::metrics::Metrics;
 use crate::export::script as lines;
-use crate::sample::{Datum, ScriptMap};
+use crate::sample::{Datum, LostKind, ScriptMap};
 use crate::script::lower::{Warning, WarningKind};
+use crate::sys::confine::Needs;
 use crate::sys::{SysError, io_text};
 use crate::tools::{describe, now};
-use crate::trace::{Attached, Output};
+use crate::trace::{Attached, Output, Totals};
 use crate::view::dump::Format;
 use crate::view::script::{json, text};
 
@@ -22,14 +25,18 @@ pub struct Printer<'a> {
     options: &'a Options,
     pending: Vec<u8>,
     writer: Box<dyn Write>,
+    exporter: Option<Exporter>,
+    /// Elements that did not fit into a map.
+    beyond: u64,
 }
 
 impl<'a> Printer<'a> {
     /// For the script of this name.
     ///
     /// # Errors
-    /// The output's file cannot be made.
+    /// The output's file cannot be made, nor that of an export.
     pub fn new(script: &'a str, options: &'a Options) -> Result<Printer<'a>, Error> {
+        let exporter = options.export.open("trace")?;
         let writer: Box<dyn Write> = match options.output_file() {
             Some(path) => Box::new(File::create(path).map_err(|error| {
                 Error::usage(format!(
@@ -40,7 +47,8 @@ impl<'a> Printer<'a> {
             })?),
             None => Box::new(Stdout::of(Format::Raw)),
         };
-        Ok(Printer { script, form: options.form(), options, pending: vec![], writer })
+        let (form, pending) = (options.form(), vec![]);
+        Ok(Printer { script, form, options, pending, writer, exporter, beyond: 0 })
     }
 
     fn put(
@@ -73,17 +81,18 @@ impl Output for Printer<'_> {
         if self.options.verbose {
             say!("trace: kernel memory of the maps: at most {memory}");
         }
+        let options = vec![
+            ("script", self.script.to_owned().into()),
+            ("pid", self.options.pid.into()),
+            ("command", self.options.command.clone().into()),
+        ];
+        let mut run = describe("trace", now()?, options);
+        run.attached = places;
+        if let Some(exporter) = &mut self.exporter {
+            exporter.begin(Metrics::new(run.clone()));
+        }
         match self.form {
-            Form::Lines => {
-                let options = vec![
-                    ("script", self.script.to_owned().into()),
-                    ("pid", self.options.pid.into()),
-                    ("command", self.options.command.clone().into()),
-                ];
-                let mut run = describe("trace", now()?, options);
-                run.attached = places;
-                self.put_first(crate::export::json::run(&run));
-            }
+            Form::Lines => self.put_first(crate::export::json::run(&run)),
             _ if self.options.quiet => {}
             Form::Text => say!("Attached {probes} probe{}", if probes == 1 { "" } else { "s" }),
             Form::Json => self.put_first(json::attached(probes)),
@@ -116,7 +125,28 @@ impl Output for Printer<'_> {
         }
     }
 
+    fn exports(&self) -> bool {
+        self.exporter.is_some()
+    }
+
+    fn totals(&mut self, Totals { maps, lost, missed }: Totals) {
+        let beyond = self.beyond;
+        if let Some(exporter) = &mut self.exporter {
+            exporter.update(|metrics| {
+                metrics.add_maps(maps);
+                metrics.set_lost(LostKind::BeyondMaxKeys.name(), beyond);
+                metrics.set_lost(LostKind::MissedEvents.name(), missed);
+                metrics.set_lost("unread", lost);
+            });
+        }
+    }
+
+    fn needs(&self) -> Needs {
+        self.exporter.as_ref().map(Exporter::needs).unwrap_or_default()
+    }
+
     fn warning(&mut self, warning: &Warning) {
+        self.beyond += u64::from(matches!(warning.what, WarningKind::MapFull));
         if self.options.no_warnings {
             return;
         }

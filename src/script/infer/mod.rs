@@ -8,7 +8,7 @@ mod statement;
 
 use std::collections::HashMap;
 
-use super::ast::{Expr, MapDeclaration, Name, Place, Probe, Span};
+use super::ast::{Argument, Expr, ExprKind, MapDeclaration, Name, Place, Probe, Span};
 use super::cursor::{Cursor, Read};
 use super::host::Host;
 use super::probes::Event;
@@ -24,6 +24,8 @@ pub struct MapUse {
     pub keyed: Option<bool>,
     /// The type of its keys.
     pub key: Type,
+    /// A word for each part of its keys, as its first use calls them: `comm` and `pid` of `@[comm, pid]`.
+    pub key_names: Vec<String>,
     /// The type of its values.
     pub value: Type,
     /// Whether the script deletes elements of it.
@@ -168,6 +170,7 @@ impl Infer<'_> {
             name: name.text.clone(),
             keyed: None,
             key: Type::Unknown,
+            key_names: vec![],
             value: Type::Unknown,
             deleted: false,
             declared: None,
@@ -188,6 +191,10 @@ impl Infer<'_> {
             return self.mistake(span, what);
         }
         if let Some(key) = key {
+            let names = &mut self.types.maps[index].key_names;
+            if names.is_empty() {
+                *names = key_names(key);
+            }
             let of = self.value(key)?;
             self.join_key(index, &of, span)?;
         }
@@ -301,5 +308,35 @@ impl Type {
             Type::Tuple(all) => Type::Tuple(all.into_iter().map(Type::read).collect()),
             of => of,
         }
+    }
+}
+
+/// A word for each part of a key, none of them twice.
+fn key_names(key: &Expr) -> Vec<String> {
+    let parts = match &key.kind {
+        ExprKind::Tuple(all) => &all[..],
+        _ => std::slice::from_ref(key),
+    };
+    let mut names: Vec<String> = vec![];
+    for (number, part) in (1..).zip(parts) {
+        let fallback = || if parts.len() > 1 { format!("key{number}") } else { "key".to_owned() };
+        let name = named(part).filter(|name| !names.iter().any(|other| other == name));
+        names.push(name.map_or_else(fallback, str::to_owned));
+    }
+    names
+}
+
+/// The last word of an expression that names a value.
+fn named(key: &Expr) -> Option<&str> {
+    match &key.kind {
+        ExprKind::Name(name) => Some(name),
+        ExprKind::Field { field, .. } => Some(&field.text),
+        ExprKind::Place(Place::Variable(variable)) => Some(&variable.name.text),
+        ExprKind::Cast(_, of) => named(of),
+        ExprKind::Call { name, arguments } if name.text == "str" => match arguments.first()? {
+            Argument::Value(of) => named(of),
+            Argument::Type(_) => None,
+        },
+        _ => None,
     }
 }

@@ -1,0 +1,257 @@
+//! What a run counted since its start, from all its samples: what Prometheus and OTLP receivers are given.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::order::PutInOrder;
+use crate::sample::{
+    BaseUnit, Bucket, Data, Family, FamilyKind, Histogram, LostKind, Point, Row, Run, Sample,
+    Series, Table, Unit, Value,
+};
+
+/// The largest number of label combinations that a metric keeps. Beyond it, the half whose values have not
+/// changed for the longest time is left out, until it changes again.
+pub const MOST_SERIES: usize = 10_000;
+
+/// The metrics of a run.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// The run.
+    pub run: Run,
+    /// Labels that each value has besides its own: what tells this run from others of one process.
+    pub labels: Vec<(&'static str, String)>,
+    /// The metrics, in the order in which they were seen first.
+    pub families: Vec<Family>,
+    samples: u64,
+}
+
+impl Metrics {
+    /// What a run has before its first sample.
+    pub fn new(run: Run) -> Metrics {
+        let mut kinds = BTreeMap::<&str, i128>::new();
+        for attached in &run.attached {
+            *kinds.entry(&attached.kind).or_default() += 1;
+        }
+        let tool = || run.tool.to_owned();
+        let build = family("build_info", BUILD, FamilyKind::Gauge, &["version", "tool", "kernel"]);
+        let attached = family("attached_programs", ATTACHED, FamilyKind::Gauge, &["kind", "tool"]);
+        let lost = family("lost_events", LOST, FamilyKind::Counter, &["reason", "tool"]);
+        let open = family("open_events", OPEN, FamilyKind::Gauge, &["tool"]);
+        let mut families = vec![build, attached, lost, open];
+        families[0].put(vec![env!("CARGO_PKG_VERSION").into(), tool(), run.kernel.clone()], 1);
+        for (kind, count) in &kinds {
+            families[1].put(vec![(*kind).to_owned(), tool()], *count);
+        }
+        // A count that is there from the start can be compared with what it becomes.
+        for kind in LostKind::ALL.iter().filter(|kind| **kind != LostKind::Open) {
+            families[2].put(vec![kind.name().into(), tool()], 0);
+        }
+        families[3].put(vec![tool()], 0);
+        Metrics { run, labels: vec![], families, samples: 0 }
+    }
+
+    /// Takes in the sample of one more interval.
+    pub fn add(&mut self, sample: &Sample) {
+        let lost = sample.lost.iter();
+        let open = lost.clone().filter(|lost| lost.what == LostKind::Open);
+        let open = open.fold(0, |open, lost| open + lost.count);
+        let tool = self.run.tool.to_owned();
+        self.families[3].put(vec![tool], open.into());
+        for lost in lost.filter(|lost| lost.what != LostKind::Open) {
+            let labels = [lost.what.name().to_owned(), self.run.tool.to_owned()];
+            let before = match self.families[2].series.get(&labels[..]) {
+                Some(Series { point: Point::Number(number), .. }) => *number,
+                _ => 0,
+            };
+            self.families[2].put(labels.into(), before.saturating_add(lost.count.into()));
+        }
+        self.add_families(sample.tables.iter().filter_map(of_table));
+    }
+
+    /// Sets how many events since the start were not counted for this reason.
+    pub fn set_lost(&mut self, reason: &str, total: u64) {
+        let labels = vec![reason.to_owned(), self.run.tool.to_owned()];
+        self.families[2].put(labels, total.into());
+    }
+
+    /// Takes in the maps of a script, by their own names.
+    pub fn add_maps(&mut self, maps: Vec<Family>) {
+        self.add_families(maps.into_iter().map(|map| Family {
+            name: metric_name(&["script", &map.name], map.kind, map.unit),
+            labels: map.labels.iter().map(|name| label_name(name)).collect(),
+            ..map
+        }));
+    }
+
+    /// Takes in the metrics of one more interval. Values that are missing stay as they were, except gauges.
+    pub fn add_families(&mut self, families: impl Iterator<Item = Family>) {
+        self.samples += 1;
+        for new in families {
+            let same = |old: &&mut Family| {
+                old.name == new.name && old.kind == new.kind && old.labels == new.labels
+            };
+            match self.families.iter_mut().find(same) {
+                Some(old) => old.renew(new, self.samples),
+                None => {
+                    self.families.push(Family { series: BTreeMap::new(), ..new.clone() });
+                    if let Some(last) = self.families.last_mut() {
+                        last.renew(new, self.samples);
+                    }
+                }
+            }
+        }
+    }
+}
+
+const BUILD: &str = "The version of rawbpf, and the kernel that it runs on";
+const ATTACHED: &str = "Programs that are attached, by attach kind";
+const LOST: &str = "Events that were not counted, or not as they should be";
+const OPEN: &str =
+    "Requests or calls that had not ended when the counters were read, where that is known";
+
+/// A metric of rawbpf's own.
+fn family(name: &str, help: &str, kind: FamilyKind, labels: &[&str]) -> Family {
+    Family {
+        name: format!("rawbpf_{name}"),
+        help: help.into(),
+        kind,
+        unit: BaseUnit::None,
+        labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+        series: BTreeMap::new(),
+    }
+}
+
+impl Family {
+    fn put(&mut self, labels: Vec<String>, number: i128) {
+        self.series.insert(labels, Series { point: Point::Number(number), changed: 0 });
+    }
+
+    /// Takes over the values of a later sample.
+    fn renew(&mut self, new: Family, sample: u64) {
+        if self.kind == FamilyKind::Gauge {
+            self.series.clear();
+        }
+        for (labels, Series { point, .. }) in new.series {
+            match self.series.get_mut(&labels) {
+                Some(series) if series.point == point => {}
+                Some(series) => *series = Series { point, changed: sample },
+                None => _ = self.series.insert(labels, Series { point, changed: sample }),
+            }
+        }
+        if self.series.len() > MOST_SERIES {
+            let mut changed: Vec<_> = self.series.values().map(|series| series.changed).collect();
+            changed.order_by_key(|changed| *changed);
+            let (oldest, mut left) = (changed[changed.len() - MOST_SERIES / 2], MOST_SERIES / 2);
+            self.series.retain(|_, series| {
+                let stays = series.changed >= oldest && left > 0;
+                left -= usize::from(stays);
+                stays
+            });
+        }
+    }
+}
+
+/// The metric of a table; None if its values are no numbers.
+fn of_table(table: &Table) -> Option<Family> {
+    let unit = match table.unit {
+        Unit::Count | Unit::Number | Unit::Data => BaseUnit::None,
+        Unit::Bytes | Unit::Kibibytes => BaseUnit::Bytes,
+        Unit::Nanoseconds | Unit::Microseconds | Unit::Milliseconds => BaseUnit::Seconds,
+    };
+    let mut rows = table.rest.iter().chain(&table.rows).peekable();
+    let kind = match rows.peek().map(|row| &row.total)? {
+        Value::Count(_) => FamilyKind::Counter,
+        Value::Histogram(_) => FamilyKind::Histogram,
+        Value::Gauge(_) | Value::Data(_) => FamilyKind::Gauge,
+    };
+    let mut known = None;
+    let series = rows.filter_map(|row| {
+        let labels = row.labels.iter().map(ToString::to_string).collect();
+        Some((labels, Series { point: point(row, table.unit, &mut known)?, changed: 0 }))
+    });
+    let series: BTreeMap<_, _> = series.collect();
+    (!series.is_empty()).then(|| Family {
+        name: metric_name(&[table.subject, &table.name], kind, unit),
+        help: table.help.clone().into_owned(),
+        kind,
+        unit,
+        labels: table.labels.iter().map(|label| label_name(&label.name)).collect(),
+        series,
+    })
+}
+
+/// Buckets, and the greatest value of each but the last.
+type Bounds = (Arc<[Bucket]>, Arc<[i128]>);
+
+/// The value since the start. `known` has the bounds of the row before, which are those of all rows.
+fn point(row: &Row, unit: Unit, known: &mut Option<Bounds>) -> Option<Point> {
+    Some(match &row.total {
+        Value::Count(count) => Point::Number((*count).into()),
+        Value::Gauge(gauge) => Point::Number((*gauge).into()),
+        Value::Data(Data::Numbers(numbers)) => match numbers[..] {
+            [number] => Point::Number(number.into()),
+            _ => return None,
+        },
+        Value::Data(_) => return None,
+        Value::Histogram(histogram) => {
+            let bounds = match known {
+                Some((buckets, bounds)) if Arc::ptr_eq(buckets, &histogram.buckets) => {
+                    bounds.clone()
+                }
+                _ => {
+                    let bounds = bounds(histogram, unit);
+                    *known = Some((histogram.buckets.clone(), bounds.clone()));
+                    bounds
+                }
+            };
+            let mut counts: Vec<_> = histogram.rows().map(|(_, count)| count).collect();
+            counts.resize(bounds.len() + 1, 0);
+            Point::Histogram { bounds, counts, sum: histogram.sum.map(i128::from) }
+        }
+    })
+}
+
+/// The greatest value of each bucket that has an end, in base units: a bucket up to 3 microseconds, which are
+/// rounded down, ends at 3999 nanoseconds.
+fn bounds(histogram: &Histogram, unit: Unit) -> Arc<[i128]> {
+    let ends = histogram.rows().filter_map(|(bucket, _)| bucket.high);
+    ends.map(|high| (i128::from(high) + 1) * i128::from(unit.in_base()) - 1).collect()
+}
+
+/// A metric's name: `rawbpf_block_io_latency_seconds`.
+pub fn metric_name(words: &[&str], kind: FamilyKind, unit: BaseUnit) -> String {
+    let unit = match unit {
+        BaseUnit::None => "",
+        BaseUnit::Bytes => "bytes",
+        BaseUnit::Seconds => "seconds",
+    };
+    let mut name = String::from("rawbpf");
+    for word in words.iter().chain((!unit.is_empty()).then_some(&unit)) {
+        name.push('_');
+        name.extend(word.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }));
+    }
+    // These endings are those of a metric's parts.
+    let reserved = ["_bucket", "_count", "_sum", "_total", "_info", "_created"];
+    if kind != FamilyKind::Counter && reserved.iter().any(|ending| name.ends_with(ending))
+        || name.ends_with("_total")
+    {
+        name.push_str("_value");
+    }
+    name
+}
+
+/// A label's name: letters, digits and `_`, and none that means something else to Prometheus.
+pub fn label_name(name: &str) -> String {
+    let mut clean: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    match &*clean {
+        // As others name it, so that their metrics can be joined with these.
+        "disk" => return "device".into(),
+        "le" | "quantile" | "run" | "tool" | "job" | "instance" | "" => clean.push_str("_key"),
+        _ => {}
+    }
+    match clean.starts_with(|c: char| c.is_ascii_digit()) || clean.starts_with("__") {
+        true => format!("key_{clean}"),
+        false => clean,
+    }
+}
