@@ -173,8 +173,13 @@ impl<'a> Type<'a> {
     }
 
     /// The word at a byte offset that the record's kind guarantees.
-    fn word(&self, offset: usize) -> u32 {
+    pub(super) fn word(&self, offset: usize) -> u32 {
         self.order.u32(&self.bytes[offset..])
+    }
+
+    /// The name whose place stands at a byte offset that the record's kind guarantees.
+    pub(super) fn text(&self, offset: usize) -> &'a [u8] {
+        self.strings.get(self.word(offset)).unwrap_or_default()
     }
 
     /// The kind of the type.

@@ -18,8 +18,18 @@ pub(super) const KINDS: [&str; 13] = [
     "enumval_value",
     "type_matches",
 ];
-const TYPES: [u32; 5] = [6, 7, 8, 9, 12];
-const VALUES: [u32; 2] = [10, 11];
+pub(super) const TYPES: [u32; 5] = [6, 7, 8, 9, 12];
+pub(super) const VALUES: [u32; 2] = [10, 11];
+
+/// The name of a kind of relocation.
+pub fn relocation_kind(kind: u32) -> Option<&'static str> {
+    KINDS.get(kind as usize).copied()
+}
+
+/// The kind of relocation of this name.
+pub fn relocation_number(name: &str) -> Option<u32> {
+    KINDS.iter().position(|kind| *kind == name).map(|kind| kind as u32)
+}
 
 /// The number of steps that libbpf accepts.
 pub(super) const STEPS: usize = 64;

@@ -85,7 +85,7 @@ impl ProgramBtf {
 #[derive(Default)]
 pub(super) struct Types {
     words: Vec<u32>,
-    count: u32,
+    pub count: u32,
     pub strings: StringSection,
 }
 
@@ -174,7 +174,7 @@ pub(super) const PTR_KIND: u32 = 2 << 24;
 const STRUCT_KIND: u32 = 4 << 24;
 const FUNC_KIND: u32 = 12 << 24;
 /// The linkages of a function: known only in its program, or global.
-const STATIC: u32 = 0;
+pub(super) const STATIC: u32 = 0;
 pub(super) const GLOBAL: u32 = 1;
 const FUNC_PROTO_KIND: u32 = 13 << 24;
 /// The word after an int: BTF_INT_SIGNED and the number of bits.

@@ -129,7 +129,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         ProgramKind::Type(program_type) => Some(program_type),
         ProgramKind::Section(section) => Some(section.program_type),
         ProgramKind::Attached("raw_tp") if once => Some(ProgramType::RawTracepoint),
-        ProgramKind::Attached(_) | ProgramKind::Unknown => None,
+        _ => None,
     };
     text.programs.iter().try_for_each(can_run)?;
     let kinds: Vec<_> = text.programs.iter().map(|spec| spec.kind).collect();
@@ -182,9 +182,13 @@ fn can_run(spec: &ProgramSpec) -> Result<(), Error> {
             return Err(Error::usage(what).hint("rawbpf verify loads it with them"));
         }
         ProgramKind::Attached(_) => false,
-        ProgramKind::Unknown => {
-            let what =
-                format!("{name}: the section {place:?} does not say what kind of program it is");
+        ProgramKind::Function | ProgramKind::Unknown => {
+            let what = match place.as_str() {
+                "" => format!("{name}: nothing says what kind of program it is"),
+                _ => {
+                    format!("{name}: the section {place:?} does not say what kind of program it is")
+                }
+            };
             return Err(Error::usage(what).hint("say it: --type TYPE; libbpf's names of sections are xdp, kprobe/FUNCTION, tracepoint/CATEGORY/NAME, ..."));
         }
     };

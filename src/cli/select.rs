@@ -8,7 +8,7 @@ use crate::source::kind::{self, NamedKind};
 use crate::source::{Collection, ProgramKind};
 
 /// Which programs of a file are meant, and what they are.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct Select {
     /// Only the program of this name
     #[arg(long, value_name = "NAME")]
@@ -27,38 +27,69 @@ impl Select {
         self.program.is_none() && self.kind.is_none()
     }
 
+    /// Nothing may be selected of this.
+    ///
+    /// # Errors
+    /// Something is.
+    pub fn none_of(&self, what: &str) -> Result<(), Error> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let what =
+            format!("--program and --type choose among the programs of an object, not of {what}");
+        Err(Error::usage(what))
+    }
+
+    /// The program among these that is meant; `None` for all of them.
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn program(&self, names: &[&str]) -> Result<Option<&str>, Error> {
+        let Some(wanted) = self.program.as_deref().filter(|it| !names.contains(it)) else {
+            return Ok(self.program.as_deref());
+        };
+        let what = format!("it has no program {wanted}");
+        Err(Error::usage(what).hint(match like(wanted, &mut names.iter().copied()) {
+            Some(likely) => format!("did you mean {likely}?"),
+            None => format!("each of them: {}", names.join(", ")),
+        }))
+    }
+
+    /// What a program is of which that is not known, or the one that is chosen.
+    ///
+    /// # Errors
+    /// There is no such type.
+    pub fn kind(&self) -> Result<Option<NamedKind>, Error> {
+        let Some(word) = &self.kind else { return Ok(None) };
+        let (word, place) = word.split_once(' ').unwrap_or((word, ""));
+        Ok(Some(kind::parse(word, place.trim_start())?))
+    }
+
+    /// Whether [`Select::kind`] is said of a program whose kind may be known.
+    pub fn is_about(&self, is_known: bool) -> bool {
+        self.kind.is_some() && (!is_known || self.program.is_some())
+    }
+
     /// The collection with these programs alone.
     ///
     /// # Errors
     /// It has no such program, or there is no such type.
     pub fn from(&self, mut collection: Collection) -> Result<Collection, Error> {
-        if let Some(wanted) = &self.program {
-            let programs = &collection.programs;
-            let left_out = collection.left_out.iter().map(|(name, _)| name.as_str());
-            let names: Vec<_> =
-                programs.iter().map(|spec| spec.name.as_str()).chain(left_out).collect();
-            if !names.contains(&&**wanted) {
-                let what = format!("it has no program {wanted}");
-                return Err(Error::usage(what).hint(
-                    match like(wanted, &mut names.iter().copied()) {
-                        Some(likely) => format!("did you mean {likely}?"),
-                        None => format!("each of them: {}", names.join(", ")),
-                    },
-                ));
-            }
-            let kept = names.iter().position(|name| name == wanted);
+        let left_out = collection.left_out.iter().map(|(name, _)| name.as_str());
+        let programs = collection.programs.iter().map(|spec| spec.name.as_str());
+        let names: Vec<_> = programs.chain(left_out).collect();
+        if let Some(wanted) = self.program(&names)? {
+            let kept = names.iter().position(|name| *name == wanted);
             for map in collection.maps.iter_mut().filter(|map| !map.map_type.holds_maps()) {
                 map.slots.retain(|(_, program)| Some(*program as usize) == kept);
                 map.slots.iter_mut().for_each(|(_, program)| *program = 0);
             }
-            collection.programs.retain(|spec| spec.name == *wanted);
+            collection.programs.retain(|spec| spec.name == wanted);
             collection.left_out.retain(|(name, _)| name == wanted);
         }
-        if let Some(word) = &self.kind {
-            let (word, place) = word.split_once(' ').unwrap_or((word, ""));
-            let NamedKind { kind, place, options } = kind::parse(word, place.trim_start())?;
+        if let Some(NamedKind { kind, place, options }) = self.kind()? {
             for spec in &mut collection.programs {
-                if spec.kind == ProgramKind::Unknown || self.program.is_some() {
+                if self.is_about(spec.kind != ProgramKind::Unknown) {
                     spec.kind = kind;
                     spec.place.clone_from(&place);
                     spec.options.attach_type = options.attach_type;

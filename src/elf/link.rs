@@ -8,7 +8,9 @@ use std::sync::Arc;
 use super::{Notes, Object, ObjectFunction, Reference, clean};
 use crate::btf::{Relocation, Resolved, identifier};
 use crate::insn::instruction::{Callee, Imm64};
-use crate::insn::{DecodeError, Insn, ObjectLine, ObjectTypes, Program, Slot, instructions};
+use crate::insn::{
+    DecodeError, Endian, Insn, ObjectLine, ObjectTypes, Program, Slot, instructions,
+};
 
 /// The section of the kernel's configuration.
 pub const CONFIG: &str = ".kconfig";
@@ -295,48 +297,60 @@ impl<'o, 'a> Linker<'o, 'a> {
         for at in 0..bytes.len() / 8 {
             let Some(relocation) = self.notes.relocation(function, at) else { continue };
             let wrong = |why: String| LinkError::Relocation(identifier(function.name), at, why);
-            let Resolved { value, sizes: (ours, theirs), resizable } =
-                relocate(relocation).map_err(wrong)?;
-            let slots = bytes.as_chunks_mut::<8>().0;
-            let mut slot = Slot::from_bytes(slots[at], endian);
-            let is_wide = slot.code == 0x18;
-            if value.is_none() {
+            let resolved = relocate(relocation).map_err(wrong)?;
+            if resolved.value.is_none() {
                 is_missing(at);
             }
-            let is_access = matches!(slot.code & 7, 1..=3);
-            match (value.filter(|_| resizable || !is_access), slot.code & 7) {
-                (Some(value), 0) if is_wide && at + 1 < slots.len() => {
-                    slot.imm = value as i32;
-                    let high = (value >> 32) as i32;
-                    let next = Slot { imm: high, ..Slot::from_bytes(slots[at + 1], endian) };
-                    slots[at + 1] = next.to_bytes(endian);
-                }
-                (Some(value), 1..=3) => {
-                    let offset = i16::try_from(value);
-                    slot.off = offset.map_err(|_| {
-                        wrong(format!("the offset {value} does not fit the instruction"))
-                    })?;
-                    if ours != theirs {
-                        slot.code = resized(slot.code, ours, theirs).ok_or_else(|| {
-                            wrong(format!(
-                                "the field has {theirs} bytes in this kernel, not {ours}"
-                            ))
-                        })?;
-                    }
-                }
-                (Some(value), 4 | 7) => slot.imm = value as i32,
-                (Some(_), _) => return Err(wrong("it has no place for a number".into())),
-                (None, _) => {
-                    slot = Slot { code: 0x85, imm: MISSING, ..Slot::default() };
-                    if is_wide && at + 1 < slots.len() {
-                        slots[at + 1] = slot.to_bytes(endian);
-                    }
-                }
-            }
-            slots[at] = slot.to_bytes(endian);
+            let slots = bytes.as_chunks_mut::<8>().0;
+            relocate_slot(slots, at, endian, resolved).map_err(wrong)?;
         }
         Ok(bytes)
     }
+}
+
+/// Puts the number of a relocation into the instruction at a slot. Where there is no number, a call takes the place
+/// of the instruction that no kernel accepts.
+///
+/// # Errors
+/// The number does not fit, and why.
+pub fn relocate_slot(
+    slots: &mut [[u8; 8]],
+    at: usize,
+    endian: Endian,
+    resolved: Resolved,
+) -> Result<(), String> {
+    let Resolved { value, sizes: (ours, theirs), resizable } = resolved;
+    let mut slot = Slot::from_bytes(slots[at], endian);
+    let is_wide = slot.code == 0x18;
+    let is_access = matches!(slot.code & 7, 1..=3);
+    match (value.filter(|_| resizable || !is_access), slot.code & 7) {
+        (Some(value), 0) if is_wide && at + 1 < slots.len() => {
+            slot.imm = value as i32;
+            let high = (value >> 32) as i32;
+            let next = Slot { imm: high, ..Slot::from_bytes(slots[at + 1], endian) };
+            slots[at + 1] = next.to_bytes(endian);
+        }
+        (Some(value), 1..=3) => {
+            let offset = i16::try_from(value);
+            slot.off =
+                offset.map_err(|_| format!("the offset {value} does not fit the instruction"))?;
+            if ours != theirs {
+                slot.code = resized(slot.code, ours, theirs).ok_or_else(|| {
+                    format!("the field has {theirs} bytes in this kernel, not {ours}")
+                })?;
+            }
+        }
+        (Some(value), 4 | 7) => slot.imm = value as i32,
+        (Some(_), _) => return Err("it has no place for a number".into()),
+        (None, _) => {
+            slot = Slot { code: 0x85, imm: MISSING, ..Slot::default() };
+            if is_wide && at + 1 < slots.len() {
+                slots[at + 1] = slot.to_bytes(endian);
+            }
+        }
+    }
+    slots[at] = slot.to_bytes(endian);
+    Ok(())
 }
 
 /// The load or store of a size as one of another size; `None` if it has another, or there is none of that.

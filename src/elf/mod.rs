@@ -24,7 +24,7 @@ pub mod write;
 
 pub use excerpt::{ExcerptError, excerpt};
 pub use file::{ElfError, File, Section, Symbol};
-pub use link::{CONFIG, Extern, LinkError, Linker, MISSING_CALL, Relocated};
+pub use link::{CONFIG, Extern, LinkError, Linker, MISSING_CALL, Relocated, relocate_slot};
 pub use maps::DefinedMap;
 pub use notes::Notes;
 pub use places::Places;

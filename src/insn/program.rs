@@ -66,6 +66,19 @@ pub(super) enum Written {
     Object(Arc<[ObjectLine]>, Vec<u32>),
 }
 
+impl Written {
+    /// Says of so many more instructions that they are written where one is.
+    fn repeat(&mut self, index: usize, more: usize) {
+        match self {
+            Written::Rust(lines, _) => drop(lines.splice(index..index, vec![lines[index]; more])),
+            Written::Text(_, places) => {
+                drop(places.splice(index..index, vec![places[index]; more]))
+            }
+            Written::Object(_, lines) => drop(lines.splice(index..index, vec![lines[index]; more])),
+        }
+    }
+}
+
 /// A line of an object's source.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[allow(missing_docs)] // As of [`Line`].
@@ -210,6 +223,11 @@ impl Program {
         Program { missing, ..self }
     }
 
+    /// Says at which slots it has calls in place of what this kernel does not have.
+    pub fn set_missing(&mut self, missing: Vec<usize>) {
+        self.missing = missing;
+    }
+
     /// The slots of calls in place of what this kernel does not have, in the order of the instructions.
     pub fn missing(&self) -> &[usize] {
         &self.missing
@@ -275,6 +293,21 @@ impl Program {
             self.insns[*index] = *insn;
         }
         self.modules = modules.to_vec();
+    }
+
+    /// Puts instructions in the place of one of as many slots.
+    pub fn replace(&mut self, index: usize, with: &[Insn]) {
+        self.insns.splice(index..=index, with.iter().copied());
+        let more = with.len() - 1;
+        self.written.repeat(index, more);
+        let notes = self.notes.iter_mut().map(|(at, _)| at);
+        let after = notes.chain(self.unresolved.iter_mut().map(|(at, _)| at));
+        after.filter(|at| **at > index).for_each(|at| *at += more);
+    }
+
+    /// Gives the program types of its own.
+    pub fn set_types(&mut self, types: ObjectTypes) {
+        self.types = Some(Box::new(types));
     }
 
     /// Whether an instruction refers to the map of this place.

@@ -100,6 +100,8 @@ pub enum ProgramKind {
     Type(ProgramType),
     /// What a section of libbpf's says beyond the type.
     Section(Section),
+    /// It is no program, but a function that none calls, which is not judged by itself.
+    Function,
     /// The source does not say it. The place is the name of its section.
     Unknown,
 }
@@ -125,7 +127,7 @@ impl ProgramKind {
             ProgramKind::Type(program_type) => Section::of_type(program_type).name,
             ProgramKind::Attached(name) => name,
             ProgramKind::Section(section) => section.name,
-            ProgramKind::Unknown => return None,
+            ProgramKind::Function | ProgramKind::Unknown => return None,
         };
         let word = AttachKind::word_of_section(name)?;
         AttachKind::ALL.iter().copied().find(|kind| kind.facts().words.contains(&word))
@@ -140,7 +142,7 @@ impl ProgramKind {
             ProgramKind::Attached(word) => Section::find(word).map(|(section, _)| section),
             ProgramKind::Section(section) => Some(section),
             ProgramKind::Type(program_type) => Some(Section::of_type(program_type)),
-            ProgramKind::Unknown => None,
+            ProgramKind::Function | ProgramKind::Unknown => None,
         };
         section.ok_or_else(|| {
             Error::lacking("nothing says what kind of program it is").hint("say it: --type TYPE")
@@ -194,7 +196,8 @@ impl fmt::Display for ProgramKind {
             ProgramKind::Attached(kind) => f.write_str(kind),
             ProgramKind::Type(program_type) => program_type.fmt(f),
             ProgramKind::Section(section) => f.write_str(section.name),
-            ProgramKind::Unknown => Ok(()),
+            ProgramKind::Function => f.write_str("function"),
+            ProgramKind::Unknown => f.write_str("unknown"),
         }
     }
 }

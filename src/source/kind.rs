@@ -54,11 +54,17 @@ impl From<NoKind> for Error {
 
 /// Reads what a program is: the name of a section of libbpf's, of which the part after the first slash may
 /// stand apart as the place (`fentry do_exit`); or a type and perhaps an attach type
-/// (`cgroup_sock_addr connect4`).
+/// (`cgroup_sock_addr connect4`). `unknown` is said of a program of which nobody knows it, and `function` of what is
+/// no program.
 ///
 /// # Errors
 /// It is neither.
 pub fn parse(kind: &str, place: &str) -> Result<NamedKind, NoKind> {
+    match (kind, place) {
+        ("unknown", "") => return Ok(NamedKind::of(ProgramKind::Unknown)),
+        ("function", "") => return Ok(NamedKind::of(ProgramKind::Function)),
+        _ => {}
+    }
     let section = if place.is_empty() { kind.to_owned() } else { format!("{kind}/{place}") };
     if let Some((kind, place)) = ProgramKind::of_section(&section) {
         return Ok(NamedKind { place: place.to_owned(), ..NamedKind::of(kind) });

@@ -168,6 +168,9 @@ pub fn entries(map_type: MapType, wanted: u32) -> u32 {
 
 /// A map of a type that is newer than this program.
 pub fn unknown_type(name: &str, map_type: u32) -> Error {
+    if map_type == 0 {
+        return Error::usage(format!("the map {name} has no type"));
+    }
     Error::usage(format!("the map {name} is of the type {map_type}, which is not known here"))
 }
 

@@ -23,6 +23,7 @@ mod collection;
 mod externs;
 pub mod hex;
 pub mod kind;
+mod linked;
 pub(crate) mod maps;
 pub mod object;
 mod relocate;

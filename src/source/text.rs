@@ -1,10 +1,12 @@
 //! Programs from a text, in which the kernel's names are looked up.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::collection::{Collection, LoadOptions, ProgramKind, ProgramSpec, SourceError};
 use super::externs;
 use super::kind::{self, NamedKind, NoKind};
+use super::linked;
 use super::maps::{entries, of_config, unknown_type};
 use super::relocate::Relocator;
 use crate::btf;
@@ -23,8 +25,9 @@ use crate::sys::{MapSpec, MapType, MapTypes, ProgramType};
 /// # Errors
 /// It is no text, or is wrong.
 pub fn read(file: &str, bytes: &[u8], types: &KernelTypes) -> Result<Collection, SourceError> {
-    let source = source(file, bytes, types)?;
-    let maps = maps(&source)?;
+    let mut source = source(file, bytes, types)?;
+    let own = linked::types(&mut source)?;
+    let maps = maps(&source, own.as_ref())?;
     collection(file, source, maps, vec![])
 }
 
@@ -38,13 +41,11 @@ pub fn read_linked(
     types: &KernelTypes,
 ) -> Result<Collection, SourceError> {
     let mut source = source(file, bytes, types)?;
-    let mut maps = maps(&source)?;
     let lines = std::mem::take(&mut source.externs);
     // Ids must be the running kernel's, even if a file provides the offsets.
     let running = KernelTypes::running();
     let externs = externs::of_text(&lines, &mut Relocator::new(&running));
-    let config = maps.len();
-    maps.extend(of_config(&externs.config, None));
+    let config = source.maps.len();
     let mut broken = vec![];
     for (index, NamedProgram { line, externs: refers, program, .. }) in
         source.programs.iter_mut().enumerate()
@@ -70,7 +71,39 @@ pub fn read_linked(
         }
         program.link(&replaced, &externs.modules);
     }
-    collection(file, source, maps, broken)
+    let own = linked::types(&mut source)?;
+    let mut maps = maps(&source, own.as_ref())?;
+    maps.extend(of_config(&externs.config, None));
+    let missing = relocate(&mut source, own.as_ref(), types, &mut broken);
+    let mut collection = collection(file, source, maps, broken)?;
+    collection.programs.retain(|spec| spec.kind != ProgramKind::Function);
+    Ok(Collection { missing, ..collection })
+}
+
+/// Gives the programs the numbers of the kernel's types. Returns what these do not have, by slot of a program;
+/// `broken` has the programs that cannot be made, and gets more.
+fn relocate(
+    source: &mut Source,
+    own: Option<&Arc<[u8]>>,
+    types: &KernelTypes,
+    broken: &mut Vec<(usize, Error)>,
+) -> Vec<(usize, String)> {
+    let mut missing = vec![];
+    let Some(mut own) = own.and_then(|own| Btf::parse(own).ok()) else { return missing };
+    let mut kernel = Relocator::new(types);
+    for (index, NamedProgram { line, relocations, program, .. }) in
+        source.programs.iter_mut().enumerate()
+    {
+        if let Err(error) = linked::relocate(program, relocations, &mut own, &mut kernel) {
+            broken.push((index, error.prefix(&line.name.text)));
+        }
+        let asked = std::mem::take(&mut kernel.missing);
+        missing.extend(program.missing().iter().copied().zip(asked.into_iter().rev()));
+    }
+    // Each program once.
+    broken.sort_by_key(|(index, _)| *index);
+    broken.dedup_by_key(|(index, _)| *index);
+    missing
 }
 
 /// The content of a text, with the offsets of its fields if they are known.
@@ -106,7 +139,10 @@ fn collection(
     let (missing, notes) = (vec![], vec![]);
     let mut left_out = vec![];
     for (place, error) in broken.into_iter().rev() {
-        left_out.insert(0, (programs.remove(place).name, error));
+        let spec = programs.remove(place);
+        if spec.kind != ProgramKind::Function {
+            left_out.insert(0, (spec.name, error));
+        }
     }
     Ok(Collection { license, programs, maps, missing, notes, left_out, left_out_maps })
 }
@@ -131,7 +167,7 @@ fn unknown_maps(source: &Source) -> Vec<(usize, Error)> {
     unknown.collect()
 }
 
-fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
+fn maps(source: &Source, own: Option<&Arc<[u8]>>) -> Result<Vec<MapSpec>, Mistakes> {
     let mut maps: Vec<MapSpec> = vec![];
     for map in &source.maps {
         let number = type_number(&map.map_type);
@@ -153,7 +189,7 @@ fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
         let max_entries = entries(map_type, map.max_entries);
         maps.push(MapSpec {
             flags: map.flags,
-            types: types(map),
+            types: types(map, map_type, own),
             inner: inner.cloned().map(Box::new),
             content,
             frozen: map.frozen,
@@ -163,13 +199,18 @@ fn maps(source: &Source) -> Result<Vec<MapSpec>, Mistakes> {
     Ok(maps)
 }
 
-/// The types of a map in whose values there is a lock or a timer.
-fn types(map: &MapLine) -> Option<MapTypes> {
+/// The types of a map: those that the text gives it, or some in whose values there is a lock or a timer.
+fn types(map: &MapLine, map_type: MapType, own: Option<&Arc<[u8]>>) -> Option<MapTypes> {
+    if let (Some([key, value]), Some(btf)) = (map.types, own) {
+        return Some(MapTypes { btf: btf.clone(), key, value, lock: None, timer: None });
+    }
     let fields = [("bpf_spin_lock", 4, map.lock), ("bpf_timer", 16, map.timer)];
     let fields = fields.into_iter().filter_map(|(name, size, at)| Some((name, size, at?)));
     let mut fields: Vec<_> = fields.collect();
     fields.sort_by_key(|(.., at)| *at);
-    fields.first()?;
+    if fields.is_empty() && !map_type.is_local_storage() {
+        return None;
+    }
     let (btf, key, value) = btf::special(map.key_size, map.value_size, &fields);
     Some(MapTypes { btf: btf.into(), key, value, lock: map.lock, timer: map.timer })
 }

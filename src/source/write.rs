@@ -13,6 +13,7 @@ use crate::sys::{MapSpec, prog};
 /// # Errors
 /// An offset in a program is not known, or an object cannot say something of a program or a map.
 pub fn object(collection: &Collection, endian: Endian) -> Result<Vec<u8>, Error> {
+    let has_types = |map: &MapSpec| map.types.is_some() && !map.map_type.is_local_storage();
     let sections = collection.programs.iter().map(|spec| {
         resolved(&spec.program)?;
         section(spec).ok_or_else(|| {
@@ -22,11 +23,11 @@ pub fn object(collection: &Collection, endian: Endian) -> Result<Vec<u8>, Error>
     });
     let sections = sections.collect::<Result<Vec<_>, Error>>()?;
     let is_more = |map: &&MapSpec| {
-        map.needs_types() || map.frozen || map.inner.is_some() || !map.content.is_empty()
+        has_types(map) || map.frozen || map.inner.is_some() || !map.content.is_empty()
     };
     if let Some(map) = collection.maps.iter().find(is_more) {
-        let has = match map.needs_types() {
-            true => "a lock or a timer",
+        let has = match has_types(map) {
+            true => "types",
             false => "content or maps",
         };
         let what = format!("map {} has {has}, which rawbpf cannot write to an object", map.name);
@@ -67,7 +68,7 @@ fn section(spec: &ProgramSpec) -> Option<String> {
         ProgramKind::Attached(name) => Section::find(name)?.0,
         ProgramKind::Section(section) => section,
         ProgramKind::Type(program_type) => Section::of_type(program_type),
-        ProgramKind::Unknown => return None,
+        ProgramKind::Function | ProgramKind::Unknown => return None,
     };
     let attach_type = attach_type.or(wanted.attach_type);
     let same = |row: &Section| {

@@ -61,6 +61,12 @@ impl MapType {
         matches!(self, MapType::ArrayOfMaps | MapType::HashOfMaps)
     }
 
+    /// Whether the kernel makes such a map only with the types of its key and value.
+    pub const fn is_local_storage(self) -> bool {
+        use MapType::{CgrpStorage, InodeStorage, SkStorage, TaskStorage};
+        matches!(self, SkStorage | InodeStorage | TaskStorage | CgrpStorage)
+    }
+
     /// Whether an element has one value for each possible CPU.
     pub const fn is_per_cpu(self) -> bool {
         matches!(

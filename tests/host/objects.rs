@@ -143,7 +143,7 @@ fn any_object_is_dumped_as_a_text_that_asm_takes() {
             assert!(["18", "85"].contains(&&ours[..2]), "{ours} {theirs}");
         }
         for program in
-            ["a xdp", "d ; section", "f lsm.s file_open", "i usdt /lib/x.so:p:n", "j kprobe"]
+            ["a xdp", "d unknown ; section", "f lsm.s file_open", "i usdt /lib/x.so:p:n", "j kprobe"]
         {
             assert!(text.contains(&format!("\n.program {program}")), "{program}: {text}");
         }

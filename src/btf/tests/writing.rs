@@ -1,6 +1,6 @@
 //! BTF of our own programs.
 
-use crate::btf::{Btf, BtfFunction, BtfLine, ProgramBtf, TypeKind};
+use crate::btf::{Btf, BtfFunction, BtfLine, ProgramBtf, TextTypes, TypeKind, written};
 
 fn words(bytes: &[u8]) -> Vec<u32> {
     bytes.chunks(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap())).collect()
@@ -93,4 +93,52 @@ fn names_become_identifiers_and_strings_end_at_a_zero() {
     let written = ProgramBtf::new(&[odd], &[line]);
     let strings = b"\0int\0_\0_2bite_hist__\0tool.rs\0a\0";
     assert!(written.btf.ends_with(strings));
+}
+
+#[test]
+fn types_of_a_text_have_their_ids_and_are_written_as_they_were() {
+    let lines = [
+        r#"2 int "int" 4 0x1000020"#,
+        r#"3 ptr "" 7"#,
+        r#"4 array "" 0 2 2 5"#,
+        r#"7 struct flag "node" 32  "a" 2 0  "" 4 32"#,
+        r#"8 enum "e" 4  "A" 1  "B" 7"#,
+        r#"9 func_proto "" 2  "x" 3"#,
+        r#"10 func "f" 9 1"#,
+        r#"11 var "v" 7 1"#,
+        r#"12 datasec ".bss" 32 11 0 32"#,
+        r#"13 decl_tag "contains:node:a" 11 -1"#,
+        r#"14 type_tag "kptr" 7"#,
+        r#"15 enum64 "big" 8  "C" 1 2"#,
+        r#"16 fwd flag "u" 0"#,
+    ];
+    let mut types = TextTypes::default();
+    lines.iter().for_each(|line| types.add(line).unwrap());
+    let blob = types.blob();
+    let mut btf = Btf::parse(&blob).unwrap();
+    for line in lines {
+        let id = line.split(' ').next().unwrap().parse().unwrap();
+        let record = btf.by_id(id).unwrap();
+        assert_eq!(written::line(id, &record, &|_| true, None), line);
+    }
+    // What no line says is nothing.
+    assert_eq!(btf.by_id(5).unwrap().kind(), TypeKind::Const);
+}
+
+#[test]
+fn lines_that_are_no_types_say_why() {
+    for (line, why) in [
+        ("", "a number is missing at the end"),
+        ("0 int \"int\" 4 32", "the id 0 is not between the one before and 131072"),
+        ("999999 int \"int\" 4 32", "the id 999999 is not"),
+        ("1 integer \"int\" 4 32", "`integer` is no kind: int, ptr, array"),
+        ("1 int int 4 32", "expected a name between quotes, found `int 4 32`"),
+        ("1 int \"int\" 4", "a number is missing at the end"),
+        ("1 int \"int\" 4 32 5", "`5` is one word too many"),
+        ("1 struct \"s\" 4 \"a\" 1 x", "`x` is no number of 32 bits"),
+        ("1 struct \"s\" 4 \"a", "expected a name between quotes, found `\"a`"),
+    ] {
+        let wrong = TextTypes::default().add(line).unwrap_err();
+        assert!(wrong.contains(why), "{line}: {wrong}");
+    }
 }

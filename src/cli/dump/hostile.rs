@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::object::ObjectDump;
+use crate::cli::select::Select;
 use crate::elf::Object;
 use crate::host::KernelTypes;
 use crate::insn::Endian;
@@ -48,8 +49,8 @@ fn print(shown: &Dump, out: &mut Counted) {
 fn dump(object: &[u8]) {
     let (start, mut out) = (Instant::now(), Counted(0));
     if let Ok(mut functions) = ObjectDump::new(object) {
-        for (index, function) in functions.list().iter().enumerate() {
-            if let Ok(shown) = functions.shown(function, index == 0) {
+        for (index, function) in functions.list(&Select::default()).unwrap().iter().enumerate() {
+            if let Ok(shown) = functions.shown(function, index == 0, &Select::default()) {
                 print(&shown, &mut out);
             }
         }

@@ -152,6 +152,7 @@ fn shown(info: &ProgInfo, program: &Prog, code: &ProgCode) -> Result<Dump, Error
             insn: insn.insn.ok(),
             text,
             note: None,
+            directives: vec![],
             label,
             source: source.clone(),
             before: String::new(),

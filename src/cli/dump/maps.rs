@@ -29,6 +29,7 @@ pub fn of_spec(map: &MapSpec) -> MapRow {
         flags,
         lock,
         timer,
+        types: None,
         frozen,
         inner,
         content,
@@ -42,32 +43,39 @@ pub fn of_loaded(map: &MapInfo, name: String) -> MapRow {
     MapRow { id, name, map_type, key_size, value_size, max_entries, flags, ..MapRow::default() }
 }
 
-/// The maps of an object, as a loader makes them, each after those that it is made like.
+/// The maps of an object, as a loader makes them, each after those that it is made like. `own` is its BTF, and
+/// `matters` says of the type of a value whether it does.
 pub fn of_object(
     object: &Object<'_>,
     defined: &[DefinedMap<'_>],
     own: Option<&Arc<[u8]>>,
+    matters: &mut dyn FnMut(u32, u32) -> bool,
 ) -> Rc<[MapRow]> {
     let (specs, left_out) = source::maps::of(object, defined, own);
     let left_out: HashSet<usize> = left_out.into_iter().map(|(place, _)| place).collect();
     let names = defined.iter().map(|map| map.definition.name);
     let names = names.chain(object.variables().map(|(section, ..)| section));
+    let mut row = |spec: &MapSpec, name: String| {
+        let types = spec.types.as_ref().filter(|types| matters(types.key, types.value));
+        MapRow { name, types: types.map(|types| [types.key, types.value]), ..of_spec(spec) }
+    };
     let mut rows = vec![];
     for (place, (spec, name)) in specs.iter().zip(names).enumerate() {
         let map = defined.get(place).map(|map| &map.definition);
-        let mut row = match map {
-            Some(map) if left_out.contains(&place) => unknown(map),
-            _ => MapRow { name: word(name), ..of_spec(spec) },
-        };
+        if let Some(map) = map.filter(|_| left_out.contains(&place)) {
+            rows.push(unknown(map));
+            continue;
+        }
+        let mut outer = row(spec, word(name));
         // As many as the host has CPUs.
         if let Some(map) = map.filter(|_| spec.map_type == MapType::PerfEventArray) {
-            row.max_entries = map.max_entries;
+            outer.max_entries = map.max_entries;
         }
-        if let (Some(inner), Some(shown)) = (&spec.inner, &mut row.inner) {
-            *shown = format!("{}.inner", row.name);
-            rows.push(MapRow { name: shown.clone(), ..of_spec(inner) });
+        if let (Some(inner), Some(shown)) = (&spec.inner, &mut outer.inner) {
+            *shown = format!("{}.inner", outer.name);
+            rows.push(row(inner, shown.clone()));
         }
-        rows.push(row);
+        rows.push(outer);
     }
     rows.into()
 }

@@ -7,6 +7,7 @@ mod kernel;
 mod maps;
 mod object;
 mod tool;
+mod types;
 mod word;
 
 use std::ffi::{OsStr, OsString};
@@ -16,6 +17,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::input::up_to;
+use super::select::Select;
 use super::stop::Stop;
 use super::streams::Stdout;
 use crate::elf::clean;
@@ -40,6 +42,9 @@ pub struct Options {
     #[command(flatten)]
     loaded: Loaded,
 
+    #[command(flatten)]
+    select: Select,
+
     /// listing, opcodes, linum, hex, c, json, raw, visual (the control flow graph, drawn) or dot
     /// [default: linum; listing for a tool]
     #[arg(short, long, value_name = "FORMAT", hide_possible_values = true)]
@@ -59,6 +64,7 @@ const EXAMPLES: &str = "\
 Examples:
   printf 0400000001000000 | rawbpf dump -    hexadecimal text or raw bytes
   rawbpf dump program.o                      an object made by clang, with its source
+  rawbpf dump program.o --program drop       one program of it, and the functions that it calls
   rawbpf dump program.bin --format c         raw bytes as a C array
   sudo rawbpf dump --name bitehist           a loaded program, as the kernel rewrote it
   rawbpf dump bitehist -- --attach tp_btf    a tool's programs, as its --dump-insns prints them";
@@ -77,7 +83,7 @@ const DUMP_BYTES_MAX: u64 = 32 << 20;
 impl Options {
     /// The tool that the arguments name, with its own arguments, and the format.
     pub fn of_tool(&self, is_tool: fn(&OsStr) -> bool) -> Option<(&[OsString], Format)> {
-        is_tool(self.what.first()?)
+        (is_tool(self.what.first()?) && self.select.is_empty())
             .then(|| (&self.what[..], self.format.unwrap_or(Format::Listing)))
     }
 }
@@ -85,6 +91,7 @@ impl Options {
 pub fn run(options: &Options) -> Result<(), Stop> {
     let mut out = Stdout::of(options.format.unwrap_or(Format::Linum));
     if options.what.is_empty() {
+        options.select.none_of("a loaded program")?;
         kernel::dump(&mut out, &options.loaded, options.format)?;
         return Ok(out.flush()?);
     }
@@ -104,12 +111,14 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let mut wrong = vec![];
     if input.starts_with(b"\x7fELF") {
         let mut functions = ObjectDump::new(&input).map_err(named)?;
-        for (index, function) in functions.list().iter().enumerate() {
-            let shown = functions.shown(function, index == 0).map_err(named)?;
+        let list = functions.list(&options.select).map_err(named)?;
+        for (index, function) in list.iter().enumerate() {
+            let shown = functions.shown(function, index == 0, &options.select).map_err(named)?;
             shown.print(&mut out, format)?;
             wrong.extend(shown.wrong);
         }
     } else {
+        options.select.none_of("raw bytes").map_err(named)?;
         let shown = hex::read(input).and_then(|bytes| of_bytes(path, bytes, options));
         let shown = shown.map_err(named)?;
         shown.print(&mut out, format)?;

@@ -5,12 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::maps;
+use super::types::{self, Said};
 use super::word::word;
-use crate::btf::Btf;
+use crate::btf::{Btf, Needed, identifier};
+use crate::cli::select::Select;
 use crate::elf::{ElfError, Linker, Notes, Object, ObjectFunction, Reference, clean};
 use crate::error::Error;
 use crate::insn::Insn;
 use crate::insn::parse::{ExternLine, Word};
+use crate::source::kind::NamedKind;
 use crate::source::object::{is_called, kind};
 use crate::view::dump::{Dump, DumpLine, DumpRow, MapRow, Origin};
 
@@ -24,6 +27,7 @@ pub struct ObjectDump<'a> {
     externs: BTreeSet<String>,
     /// What the programs of struct_ops are, by name.
     members: HashMap<&'a str, String>,
+    types: Said,
 }
 
 impl<'a> ObjectDump<'a> {
@@ -37,9 +41,16 @@ impl<'a> ObjectDump<'a> {
         let mut btf = object.section(".BTF").and_then(|bytes| Btf::parse(bytes).ok());
         let defined = object.maps(btf.as_mut()).map_err(wrong)?;
         let own = btf.as_ref().and_then(|btf| btf.loadable(&object.layout()).ok()).map(Arc::from);
-        let maps = maps::of_object(&object, &defined, own.as_ref());
         let license = object.license().map(|license| clean(license.as_bytes()));
         let notes = Notes::new(&object, btf.as_ref());
+        let mut own_types = own.as_ref().and_then(|own| Btf::parse(own).ok());
+        let mut needed = own_types.as_mut().and_then(|own| Needed::of(own).ok());
+        let maps = maps::of_object(&object, &defined, own.as_ref(), &mut |key, value| {
+            let Some(needed) = &mut needed else { return false };
+            needed.value(value).unwrap_or(false) && needed.name(key).is_ok()
+        });
+        let types = needed.and_then(|needed| types::said(needed, &object, &notes).ok());
+        let types = types.unwrap_or_default();
         let mut externs = BTreeSet::new();
         for function in object.functions() {
             for slot in 0..function.bytes.len() / 8 {
@@ -51,12 +62,30 @@ impl<'a> ObjectDump<'a> {
         let externs = lines(&object, btf.as_mut(), externs);
         let members = btf.as_mut().map(|btf| object.struct_ops(btf)).unwrap_or_default();
         let members = members.into_iter().collect();
-        Ok(ObjectDump { object, license, maps, notes, btf, externs, members })
+        Ok(ObjectDump { object, license, maps, notes, btf, externs, members, types })
     }
 
-    /// Its functions: each program followed by those it calls, as in a text, and whether one is there to be
-    /// called. Those that no program calls come first.
-    pub fn list(&self) -> Vec<(ObjectFunction<'a>, bool)> {
+    /// The functions that are selected: each program followed by those it calls, as in a text, and whether one is
+    /// there to be called. Those that no program calls come first.
+    ///
+    /// # Errors
+    /// The object has no such program, or there is no such type.
+    pub fn list(&self, select: &Select) -> Result<Vec<(ObjectFunction<'a>, bool)>, Error> {
+        let mut list = self.all();
+        let programs = list.iter().filter(|(_, called)| !called);
+        let names: Vec<_> = programs.map(|(it, _)| identifier(it.name)).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        if let Some(chosen) = select.program(&names)? {
+            let mut is_chosen = false;
+            list.retain(|(function, called)| {
+                is_chosen = if *called { is_chosen } else { identifier(function.name) == chosen };
+                is_chosen
+            });
+        }
+        Ok(list)
+    }
+
+    fn all(&self) -> Vec<(ObjectFunction<'a>, bool)> {
         let functions = self.object.functions();
         let mut linker = Linker::new(&self.object, &self.notes, &functions, std::iter::empty());
         let (called, programs): (Vec<usize>, Vec<usize>) =
@@ -90,6 +119,7 @@ impl<'a> ObjectDump<'a> {
         &mut self,
         (function, called): &(ObjectFunction<'a>, bool),
         first: bool,
+        select: &Select,
     ) -> Result<Dump, Error> {
         let name = word(function.name);
         let bytes = function.bytes.to_vec();
@@ -111,27 +141,38 @@ impl<'a> ObjectDump<'a> {
                 let described = described.unwrap_or_else(|error| error.to_string());
                 row.note = Some(format!("CO-RE {}", clean(described.as_bytes())));
             }
+            row.directives.extend(self.types.above(function, row.slot).cloned());
         }
         if first {
             let license = self.license.as_ref().map(|it| it.replace('"', "'"));
             shown.directives.extend(license.map(|license| format!(".license \"{license}\"")));
             shown.directives.extend(self.externs.iter().cloned());
+            shown.directives.extend(self.types.lines.iter().map(|line| format!(".type {line}")));
         }
         (shown.maps, shown.shows_maps) = (self.maps.clone(), first);
         let section = clean(function.section.as_bytes());
         if *called {
+            // No program calls it.
+            shown.directives.extend(first.then(|| format!(".program {name} function")));
             shown.rows[0].label = Some(name);
         } else {
             // A text would take more for a comment.
             let kind = kind(function.section).filter(|_| !section.contains([';', '#']));
             let member = self.members.get(function.name).map(String::as_str);
             let kind = kind.map(|(kind, place)| (kind, member.unwrap_or(place)));
+            let said = select.kind()?.filter(|_| select.is_about(kind.is_some()));
+            let kind = match &said {
+                Some(NamedKind { kind, place, options }) => {
+                    Some((*kind, options.attach_type.map_or(&**place, |it| it.name())))
+                }
+                None => kind,
+            };
             shown.directives.push(match kind {
                 Some((kind, "")) => format!(".program {name} {kind}"),
                 Some((kind, place)) => {
                     format!(".program {name} {kind} {}", clean(place.as_bytes()))
                 }
-                None => format!(".program {name} ; section {section:?}"),
+                None => format!(".program {name} unknown ; section {section:?}"),
             });
         }
         shown.origin = Origin::Object { section, license: self.license.clone() };

@@ -86,7 +86,17 @@ fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Dump {
         let source = line.text.unwrap_or_default().to_owned();
         let source = DumpLine { file: line.file.to_owned(), line: line.line, text: source };
         let source = Some(Rc::new(source)).filter(|source| source.line > 0);
-        DumpRow { slot, insn: Some(*insn), text, note: None, label: None, source, before, behind }
+        DumpRow {
+            slot,
+            insn: Some(*insn),
+            text,
+            note: None,
+            directives: vec![],
+            label: None,
+            source,
+            before,
+            behind,
+        }
     });
     let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
     let (kind, place) = (word(&dumped.kind), word(&dumped.place));

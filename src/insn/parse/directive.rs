@@ -37,6 +37,17 @@ impl fmt::Display for ExternLine {
     }
 }
 
+/// `.core byte_off 3 0:5`: the next instruction depends on the kernel's types.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CoreLine {
+    /// What it depends on: a word of libbpf's, such as `byte_off`.
+    pub kind: Word,
+    /// The id of one of the text's types.
+    pub type_id: u32,
+    /// The way from there: numbers of members and elements.
+    pub access: Word,
+}
+
 /// The names of the flags that a program is loaded with, by their bits.
 const PROGRAM_FLAGS: [&str; 8] = [
     "strict_alignment",
@@ -81,6 +92,8 @@ pub struct MapLine {
     pub lock: Option<u32>,
     /// The offset of a timer in a value, if there is one.
     pub timer: Option<u32>,
+    /// The ids of the key's and the value's type among those of the text, if it says them; 0 for none.
+    pub types: Option<[u32; 2]>,
     /// Whether nobody may change the map once it has its content.
     pub frozen: bool,
     /// Of a map of maps: the map, defined before, that those in it are like.
@@ -115,6 +128,7 @@ impl fmt::Display for MapLine {
         }
         self.lock.map_or(Ok(()), |offset| write!(f, " lock {offset}"))?;
         self.timer.map_or(Ok(()), |offset| write!(f, " timer {offset}"))?;
+        self.types.map_or(Ok(()), |[key, value]| write!(f, " types {key} {value}"))?;
         self.inner.as_ref().map_or(Ok(()), |inner| write!(f, " inner {}", inner.text))?;
         if self.frozen {
             f.write_str(" frozen")?;
@@ -128,6 +142,9 @@ impl fmt::Display for MapLine {
     }
 }
 
+const DIRECTIVES: [&str; 9] =
+    [".program", ".flags", ".license", ".map", ".data", ".extern", ".type", ".func", ".core"];
+
 /// A directive.
 pub enum Directive {
     Program(ProgramLine),
@@ -136,6 +153,11 @@ pub enum Directive {
     Flags(Word, u32),
     Data(Word, Vec<u8>),
     Extern(ExternLine),
+    /// What follows `.type`.
+    Type(Word),
+    /// The id of the type of the function that begins next.
+    Function(u32),
+    Core(CoreLine),
 }
 
 /// The directive in a line without its comment.
@@ -175,12 +197,29 @@ pub fn directive(text: &str, line: u32) -> Result<Directive, Box<Mistake>> {
             }
             Ok(Directive::Extern(line))
         }
+        ".type" => {
+            let start = tokens.span().start;
+            let rest = text[start..].trim_end();
+            let span = TextSpan { line, start, end: start + rest.len() };
+            Ok(Directive::Type(Word { text: rest.to_owned(), span }))
+        }
+        ".func" => {
+            let id = id(&mut tokens)?;
+            tokens.finish()?;
+            Ok(Directive::Function(id))
+        }
+        ".core" => {
+            let kind = tokens.word("what depends on the kernel's types, such as byte_off")?;
+            let type_id = id(&mut tokens)?;
+            let start = tokens.span().start;
+            let rest = text[start..].trim_end();
+            let span = TextSpan { line, start, end: start + rest.len() };
+            let access = Word { text: rest.to_owned(), span };
+            Ok(Directive::Core(CoreLine { kind, type_id, access }))
+        }
         other => Err(Mistake::new(name.span, format!("`{other}` is not a directive"))
-            .meant(
-                other,
-                &mut [".program", ".license", ".map", ".flags", ".data", ".extern"].into_iter(),
-            )
-            .or_help("the directives are .program, .flags, .license, .map, .data and .extern")),
+            .meant(other, &mut DIRECTIVES.into_iter())
+            .or_help(&format!("the directives are {}", DIRECTIVES.join(", ")))),
     }
 }
 
@@ -234,6 +273,10 @@ fn map(tokens: &mut Tokens) -> Result<MapLine, Box<Mistake>> {
                 map.flags |= flags(tokens, &MAP_FLAGS)?;
                 continue;
             }
+            "types" => {
+                map.types = Some([id(tokens)?, id(tokens)?]);
+                continue;
+            }
             "inner" => {
                 map.inner = Some(tokens.word("a map that is defined before")?);
                 continue;
@@ -243,11 +286,12 @@ fn map(tokens: &mut Tokens) -> Result<MapLine, Box<Mistake>> {
                 continue;
             }
             other => {
-                let names =
-                    ["key", "value", "entries", "flags", "lock", "timer", "inner", "frozen"];
+                let names = [
+                    "key", "value", "entries", "flags", "lock", "timer", "types", "inner", "frozen",
+                ];
                 return Err(Mistake::new(property.span, format!("a map has no `{other}`"))
                     .meant(other, &mut names.into_iter())
-                    .or_help("a map has key, value (in bytes), entries, flags, lock and timer (the offset of a bpf_spin_lock or bpf_timer), inner and a map's name, and frozen"));
+                    .or_help("a map has key, value (in bytes), entries, flags, lock and timer (the offset of a bpf_spin_lock or bpf_timer), types (the ids of the key's and the value's .type), inner and a map's name, and frozen"));
             }
         };
         let (value, span) = tokens.number("a number")?;
@@ -258,6 +302,12 @@ fn map(tokens: &mut Tokens) -> Result<MapLine, Box<Mistake>> {
         return Err(tokens.expected("`entries` and a number"));
     }
     Ok(map)
+}
+
+/// The id of a type.
+fn id(tokens: &mut Tokens) -> Result<u32, Box<Mistake>> {
+    let (value, span) = tokens.number("the id of a type")?;
+    u32::try_from(value).map_err(|_| Mistake::new(span, format!("{value} does not fit 32 bits")))
 }
 
 /// A map's type: its name, or the number of one that has none.

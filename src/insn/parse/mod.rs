@@ -33,8 +33,8 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::sync::Arc;
 
+pub use directive::{CoreLine, ExternLine, MapLine, ProgramLine};
 use directive::{Directive, directive};
-pub use directive::{ExternLine, MapLine, ProgramLine};
 use mistake::SHOWN;
 pub use mistake::{Mistake, Mistakes, TextSpan, Word, like};
 use statement::{Need, Statement, no_helper, statement};
@@ -54,6 +54,8 @@ pub struct Source {
     /// The functions and variables of the kernel's that programs refer to, which nobody has linked: what
     /// refers to them is as in an object.
     pub externs: Vec<ExternLine>,
+    /// The `.type` lines, after that word.
+    pub types: Vec<Word>,
     /// The programs, at least one.
     pub programs: Vec<NamedProgram>,
     /// Fields whose offset is needed, each with its program and instruction.
@@ -70,6 +72,10 @@ pub struct NamedProgram {
     pub flags: u32,
     /// The instructions that refer to an extern, each with its place among those of the text.
     pub externs: Vec<(usize, usize)>,
+    /// The functions whose type is given, by their first instruction, and its id.
+    pub functions: Vec<(usize, u32)>,
+    /// The instructions that depend on the kernel's types, in order: they are as the text has them.
+    pub relocations: Vec<(usize, CoreLine)>,
     /// The program. Until [`Source::resolve`] is called, it has fields by name.
     pub program: Program,
 }
@@ -83,6 +89,9 @@ const FIELDS: usize = 1000;
 /// The largest number of maps in a text. The kernel's limit is 64 for one program.
 const MAPS: usize = 1000;
 
+/// The largest number of types in a text.
+const TYPES: usize = 1 << 16;
+
 /// Reads a text; `file` is its name.
 ///
 /// # Errors
@@ -93,6 +102,7 @@ pub fn parse(file: &str, text: &str) -> Result<Source, Mistakes> {
         license: None,
         maps: vec![],
         externs: vec![],
+        types: vec![],
         restated: None,
         done: vec![],
         open: Open::default(),
@@ -142,6 +152,8 @@ struct Open {
     placed: Vec<(usize, TextSpan)>,
     needs: Vec<(usize, Need)>,
     externs: Vec<(usize, usize)>,
+    functions: Vec<(usize, u32)>,
+    relocations: Vec<(usize, CoreLine)>,
 }
 
 impl Open {
@@ -156,6 +168,7 @@ struct TextParser {
     license: Option<Word>,
     maps: Vec<MapLine>,
     externs: Vec<ExternLine>,
+    types: Vec<Word>,
     /// The last map that was defined again, whose content is then given again too.
     restated: Option<usize>,
     done: Vec<Open>,
@@ -248,6 +261,14 @@ impl TextParser {
                 }
                 self.externs.push(line);
             }
+            Directive::Type(line) => {
+                if self.types.len() == TYPES {
+                    return Err(Mistake::new(line.span, format!("more than {TYPES} types")));
+                }
+                self.types.push(line);
+            }
+            Directive::Function(id) => self.open.functions.push((self.open.insns.len(), id)),
+            Directive::Core(line) => self.open.relocations.push((self.open.insns.len(), line)),
             Directive::Data(name, bytes) => {
                 let index = self.map(&name.text).ok_or_else(|| self.no_map(&name))? as usize;
                 let map = &mut self.maps[index];
@@ -304,13 +325,25 @@ impl TextParser {
     /// Ends the program that is being read.
     fn close(&mut self) {
         let open = std::mem::take(&mut self.open);
-        if !open.insns.is_empty() {
+        let end = open.insns.len();
+        if end > 0 {
+            let late = open.relocations.last().filter(|(at, _)| *at == end);
+            if let Some((_, line)) = late {
+                self.mistakes.push(*Mistake::new(line.kind.span, "no instruction follows"));
+            }
             self.done.push(open);
             return;
         }
         // Comments above the first program are its own.
         match open.line.name.text.is_empty() && open.labels.is_empty() {
-            true => (self.open.notes, self.open.flags) = (open.notes, open.flags),
+            true => {
+                self.open = Open {
+                    notes: open.notes,
+                    flags: open.flags,
+                    functions: open.functions,
+                    ..Open::default()
+                }
+            }
             false => {
                 let span = open.placed.first().map_or(open.line.name.span, |(_, span)| *span);
                 self.mistakes.push(*Mistake::new(span, "the program has no instructions"));
@@ -341,6 +374,8 @@ impl TextParser {
                 line: open.line,
                 flags: open.flags,
                 externs: open.externs,
+                functions: open.functions,
+                relocations: open.relocations,
                 program: Program {
                     insns: open.insns,
                     written: Written::Text(self.text.clone(), open.places),
@@ -360,9 +395,9 @@ impl TextParser {
             let span = TextSpan { line: 1, ..TextSpan::default() };
             self.mistakes.push(*Mistake::new(span, "the text has no instructions"));
         }
-        let TextParser { text, maps, externs, mistakes, .. } = self;
+        let TextParser { text, maps, externs, types, mistakes, .. } = self;
         if mistakes.is_empty() {
-            return Ok(Source { license, maps, externs, programs, fields, text });
+            return Ok(Source { license, maps, externs, types, programs, fields, text });
         }
         Err(shown(&text, mistakes))
     }

@@ -131,6 +131,7 @@ impl Dump {
                 insn: insn.ok(),
                 text,
                 note,
+                directives: vec![],
                 label: None,
                 source: None,
                 before: String::new(),
@@ -181,6 +182,9 @@ impl Dump {
         }
         let mut shown = None;
         for row in &self.rows {
+            for directive in &row.directives {
+                writeln!(out, "{directive}")?;
+            }
             if let Some(label) = &row.label {
                 writeln!(out, "{label}:")?;
             }

@@ -17,6 +17,8 @@ pub struct DumpRow {
     pub text: String,
     /// A note about it, shown after a semicolon.
     pub note: Option<String>,
+    /// Directives that are printed above it.
+    pub directives: Vec<String>,
     /// The function that begins here.
     pub label: Option<String>,
     /// The line of source that it was made from.
@@ -55,6 +57,8 @@ pub struct MapRow {
     pub lock: Option<u32>,
     /// The offset of a timer in a value, if there is one.
     pub timer: Option<u32>,
+    /// The ids of the key's and the value's type among those that are printed, if they matter.
+    pub types: Option<[u32; 2]>,
     /// Whether nobody may change it.
     pub frozen: bool,
     /// Of a map of maps: the name of a map that those in it are like.
@@ -76,6 +80,7 @@ impl fmt::Display for MapRow {
             flags: self.flags,
             lock: self.lock,
             timer: self.timer,
+            types: self.types,
             frozen: self.frozen,
             inner: self.inner.as_deref().map(word),
             content: self.content.clone(),
