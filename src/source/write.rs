@@ -27,6 +27,7 @@ pub fn object(collection: &Collection, endian: Endian) -> Result<Vec<u8>, Error>
     };
     if let Some(map) = collection.maps.iter().find(is_more) {
         let has = match has_types(map) {
+            true if map.needs_types() => "a lock or a timer",
             true => "types",
             false => "content or maps",
         };

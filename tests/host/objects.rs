@@ -142,9 +142,13 @@ fn any_object_is_dumped_as_a_text_that_asm_takes() {
         for (ours, theirs) in ours.iter().zip(&theirs).filter(|(ours, theirs)| ours != theirs) {
             assert!(["18", "85"].contains(&&ours[..2]), "{ours} {theirs}");
         }
-        for program in
-            ["a xdp", "d unknown ; section", "f lsm.s file_open", "i usdt /lib/x.so:p:n", "j kprobe"]
-        {
+        for program in [
+            "a xdp",
+            "d unknown ; section",
+            "f lsm.s file_open",
+            "i usdt /lib/x.so:p:n",
+            "j kprobe",
+        ] {
             assert!(text.contains(&format!("\n.program {program}")), "{program}: {text}");
         }
     }
