@@ -282,10 +282,10 @@ fn each_mistake_is_underlined_and_has_a_suggestion() {
         (".license \"GPL\"\n.license \"MIT\"\nexit", "\"MIT\"", "was \"GPL\"", "one licence"),
         (".prog x\nexit", ".prog", "not a directive", "`.program`"),
         (
-            ".type xdp\nexit",
-            ".type",
+            ".section xdp\nexit",
+            ".section",
             "not a directive",
-            ".program, .flags, .license, .map, .data and .extern",
+            ".program, .flags, .license, .map, .data, .extern, .type",
         ),
         (".program\nexit", ".program", "needs a name", "NAME"),
         (".program x xdp\n.program y xdp\nexit", "x", "no instructions", ""),
