@@ -50,6 +50,7 @@
 //! | [`export`] | samples for other programs |
 //! | [`programs`] | the tools' programs |
 //! | [`lessons`] | the course: refused programs, their solutions and the results of these |
+//! | `net` | what leaves a run by sockets; only with the feature `cli` |
 //! | `cli` | the command line |
 //! | [`plain`] | foreign text made safe to print; pure |
 //! | [`error`] | failures that say what to do next |
@@ -85,6 +86,8 @@ pub mod cli;
 pub mod export;
 #[cfg(target_os = "linux")]
 pub mod host;
+#[cfg(all(target_os = "linux", feature = "cli"))]
+pub mod net;
 #[cfg(target_os = "linux")]
 pub mod programs;
 #[cfg(target_os = "linux")]

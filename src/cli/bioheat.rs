@@ -270,8 +270,7 @@ impl Output for HeatMap {
 
     fn needs(&self) -> Needs {
         let to = self.svg.as_ref().map(|svg| &svg.file).filter(|file| !file.is_stdout());
-        let needs = |file: &OutputFile| Needs { capabilities: file.capabilities(), files: true };
-        to.map_or(Needs::default(), needs)
+        to.map_or(Needs::default(), OutputFile::needs)
     }
 
     fn finish(&mut self) -> Result<(), Stop> {

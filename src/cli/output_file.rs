@@ -16,6 +16,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use super::stop::Stop;
 use crate::error::Error;
 use crate::plain;
+use crate::sys::confine::Needs;
 use crate::sys::{Errno, capability, io_text};
 
 /// A file for output. It is written beside its place and then renamed, so that a failure leaves what was
@@ -67,7 +68,7 @@ impl OutputFile {
     /// The capabilities without which [`OutputFile::write`] may fail, a bit for each number. Of system calls
     /// it uses openat, write, fchown, fchmod, fallocate, ftruncate, fdatasync, fstat, renameat, unlinkat
     /// and close.
-    pub fn capabilities(&self) -> u64 {
+    fn capabilities(&self) -> u64 {
         const CHOWN: u64 = 1 << 0;
         const DAC_OVERRIDE: u64 = 1 << 1;
         const FOWNER: u64 = 1 << 3;
@@ -83,6 +84,11 @@ impl OutputFile {
             Some(old) if owner != Some(old.uid()) => override_folder | CHOWN | FOWNER,
             _ => override_folder,
         }
+    }
+
+    /// What it takes to write it once privileges are dropped.
+    pub fn needs(&self) -> Needs {
+        Needs { capabilities: self.capabilities(), files: true, ..Needs::default() }
     }
 
     /// Writes the whole file.

@@ -156,9 +156,18 @@ fn print_all(
         out.flush()?;
     }
     let stdout = io::stdout();
+    let exported = exporter.as_ref().map(|exporter| exporter.descriptors()).transpose();
+    let exported = exported.map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;
     let mut events = events.while_read(&stdout);
+    for descriptor in exported.iter().flatten() {
+        events.watch(descriptor);
+    }
     loop {
         let event = events.wait().map_err(|error| Error::failed(error.to_string()))?;
+        if let (Event::Readable(_), Some(exporter)) = (event, &mut exporter) {
+            exporter.ready()?;
+            continue;
+        }
         if event == Event::Unread {
             return Ok(());
         }

@@ -141,11 +141,14 @@ impl Family {
         if self.series.len() > MOST_SERIES {
             let mut changed: Vec<_> = self.series.values().map(|series| series.changed).collect();
             changed.order_by_key(|changed| *changed);
-            let (oldest, mut left) = (changed[changed.len() - MOST_SERIES / 2], MOST_SERIES / 2);
+            let kept = &changed[changed.len() - MOST_SERIES / 2..];
+            let oldest = kept[0];
+            // Of those that changed in the same sample, some stay.
+            let mut left = kept.iter().filter(|changed| **changed == oldest).count();
             self.series.retain(|_, series| {
-                let stays = series.changed >= oldest && left > 0;
-                left -= usize::from(stays);
-                stays
+                let is_oldest = series.changed == oldest && left > 0;
+                left -= usize::from(is_oldest);
+                series.changed > oldest || is_oldest
             });
         }
     }

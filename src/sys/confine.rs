@@ -12,14 +12,19 @@ pub struct Needs {
     pub capabilities: u64,
     /// Whether it makes, replaces or removes files.
     pub files: bool,
+    /// Whether it accepts connections at a socket that listens already, and answers.
+    pub listens: bool,
 }
 
 impl BitOr for Needs {
     type Output = Needs;
 
     fn bitor(self, other: Needs) -> Needs {
-        let capabilities = self.capabilities | other.capabilities;
-        Needs { capabilities, files: self.files | other.files }
+        Needs {
+            capabilities: self.capabilities | other.capabilities,
+            files: self.files | other.files,
+            listens: self.listens | other.listens,
+        }
     }
 }
 
@@ -34,8 +39,8 @@ pub fn capabilities(needs: Needs) -> Result<(), SysError> {
 }
 
 /// Forbids the calling thread all system calls but those that a run needs which has attached its programs:
-/// to read maps, wait, print, and read files; to write files where that is needed; to make a child process
-/// and to end. All others, and those of another machine's numbers, fail with EPERM.
+/// to read maps, wait, print, and read files; to write files and to answer at sockets where that is needed; to
+/// make a child process and to end. All others, and those of another machine's numbers, fail with EPERM.
 ///
 /// It needs [`capabilities`] before it, or CAP_SYS_ADMIN.
 ///
@@ -43,7 +48,7 @@ pub fn capabilities(needs: Needs) -> Result<(), SysError> {
 /// This kernel has no seccomp filters, or the numbers of its calls are not known here (ENOSYS).
 pub fn system_calls(needs: Needs) -> Result<(), SysError> {
     let unknown = SysError { call: "seccomp()", errno: Errno::ENOSYS };
-    let mut code = filter::code(needs.files).ok_or(unknown)?;
+    let mut code = filter::code(needs).ok_or(unknown)?;
     let length = u16::try_from(code.len()).map_err(|_| unknown)?;
     let program = libc::sock_fprog { len: length, filter: code.as_mut_ptr() };
     // No slower code for fear of what a filter's process might guess: it runs our own code only.
@@ -82,6 +87,7 @@ mod filter {
     };
 
     use super::super::call::BpfCommand;
+    use super::Needs;
 
     /// `AUDIT_ARCH_*`: the machine whose numbers the calls below have.
     const MACHINE: u32 = if cfg!(target_arch = "x86_64") {
@@ -145,7 +151,7 @@ mod filter {
     /// `BPF_LINK_DETACH`.
     const LINK_DETACH: u32 = 34;
 
-    /// The commands of ioctl(2) that a terminal or a probe gets.
+    /// The commands of ioctl(2) that a terminal, a probe or a socket gets.
     const CONTROLS: &[u32] = &[
         libc::TCGETS as u32,
         libc::TCSETS as u32,
@@ -153,6 +159,7 @@ mod filter {
         libc::TCSETSF as u32,
         libc::TIOCGWINSZ as u32,
         PERF_DISABLE,
+        libc::FIONBIO as u32,
     ];
 
     /// Calls of every machine.
@@ -263,6 +270,21 @@ mod filter {
         libc::SYS_splice,
         libc::SYS_unlinkat,
     ];
+    /// To accept connections and to answer.
+    const LISTEN_CALLS: &[c_long] = &[
+        libc::SYS_accept4,
+        libc::SYS_epoll_ctl,
+        libc::SYS_epoll_pwait,
+        libc::SYS_recvfrom,
+        libc::SYS_sendto,
+        libc::SYS_shutdown,
+        libc::SYS_timerfd_settime,
+    ];
+    #[cfg(any(target_arch = "x86_64", target_arch = "s390x"))]
+    const WAIT_CALLS: &[c_long] = &[libc::SYS_epoll_wait];
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "s390x")))]
+    const WAIT_CALLS: &[c_long] = &[];
+
     #[cfg(not(target_arch = "riscv64"))]
     const RENAME: &[c_long] = &[libc::SYS_renameat];
     #[cfg(target_arch = "riscv64")]
@@ -312,13 +334,16 @@ mod filter {
 
     /// The program. It is short and looks for a number by bisection, since the kernel compiles it and tries
     /// each number once, which together take longer than all else.
-    pub fn code(files: bool) -> Option<Vec<sock_filter>> {
+    pub fn code(needs: Needs) -> Option<Vec<sock_filter>> {
         let mut rules: Vec<(c_long, Rule)> = vec![];
         for (number, argument) in OPEN {
-            rules.push((*number, if files { Any } else { Without(*argument, WRITING) }));
+            rules.push((*number, if needs.files { Any } else { Without(*argument, WRITING) }));
         }
         rules.extend(CALLS.iter().chain(OLDER_CALLS).copied());
-        if files {
+        if needs.listens {
+            rules.extend(LISTEN_CALLS.iter().chain(WAIT_CALLS).map(|number| (*number, Any)));
+        }
+        if needs.files {
             rules.extend(FILE_CALLS.iter().chain(RENAME).map(|number| (*number, Any)));
         }
         // The flags of clone3 are in memory. C libraries call clone then.
@@ -449,19 +474,21 @@ mod filter {
 
         #[test]
         fn each_number_has_its_answer() {
-            for files in [false, true] {
-                let code = code(files).unwrap();
-                assert!(code.len() < 200, "{}", code.len());
+            for (files, listens) in [(false, false), (true, false), (false, true), (true, true)] {
+                let needs = Needs { files, listens, ..Needs::default() };
+                let code = code(needs).unwrap();
+                assert!(code.len() < 220, "{}", code.len());
                 let all = || CALLS.iter().chain(OLDER_CALLS);
                 for number in 0..1000 {
                     let is = |listed: &c_long| *listed == c_long::from(number);
                     let rule = all().find(|(listed, _)| is(listed)).map(|(_, rule)| rule);
                     let opens = OPEN.iter().any(|(listed, _)| is(listed));
                     let writes = files && FILE_CALLS.iter().chain(RENAME).any(is);
+                    let answers = listens && LISTEN_CALLS.iter().chain(WAIT_CALLS).any(is);
                     let expected = match rule {
                         Some(OneOf(..)) => DENIED,
                         Some(_) => libc::SECCOMP_RET_ALLOW,
-                        None if opens || writes => libc::SECCOMP_RET_ALLOW,
+                        None if opens || writes || answers => libc::SECCOMP_RET_ALLOW,
                         None if is(&libc::SYS_clone3) => {
                             libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32
                         }
@@ -477,7 +504,8 @@ mod filter {
 
         #[test]
         fn arguments_decide() {
-            let [reads, writes] = [false, true].map(|files| code(files).unwrap());
+            let [reads, writes] =
+                [false, true].map(|files| code(Needs { files, ..Needs::default() }).unwrap());
             let with = |index: usize, value| {
                 let mut arguments = NOTHING;
                 arguments[index] = value;
@@ -509,7 +537,7 @@ mod filter {
 )))]
 mod filter {
     /// The numbers of system calls are not known here.
-    pub fn code(_: bool) -> Option<Vec<libc::sock_filter>> {
+    pub fn code(_: super::Needs) -> Option<Vec<libc::sock_filter>> {
         None
     }
 }

@@ -8,7 +8,8 @@ mod totals;
 
 use std::cell::OnceCell;
 use std::ffi::CString;
-use std::os::fd::BorrowedFd;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use functions::Functions;
@@ -18,7 +19,7 @@ use maps::TracedMap;
 pub use totals::kind as metric_kind;
 
 use crate::error::Error;
-use crate::host::{Attach, AttachKind, KernelTypes, Kprobe, RawTp, Tracepoint};
+use crate::host::{Attach, AttachKind, KernelTypes, Kprobe, RawTp, Tracepoint, refusal};
 use crate::order::PutInOrder;
 use crate::run::{Event as Wait, Events, Group, Plan, Session, create, load_alone, unwatched};
 use crate::sample::{Attached as Place, Datum, Family, ScriptMap};
@@ -36,7 +37,7 @@ use crate::sys::link::At;
 use crate::sys::map::{MapSpec, MapType};
 use crate::sys::pidfd::PidFd;
 use crate::sys::prog::TestRun;
-use crate::sys::{Link, Memory, PerfEvent, Prog, ProgramType, Ring, SysError, clock};
+use crate::sys::{Errno, Link, Memory, PerfEvent, Prog, ProgramType, Ring, SysError, clock};
 
 /// Where a script's output goes.
 pub trait Output {
@@ -62,6 +63,21 @@ pub trait Output {
     /// Whether [`Output::totals`] is wanted.
     fn exports(&self) -> bool {
         false
+    }
+    /// What is to be watched beside the script's own events: [`Output::readable`] is called once one of
+    /// these is readable.
+    ///
+    /// # Errors
+    /// Out of file descriptors.
+    fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
+        Ok(vec![])
+    }
+    /// One of [`Output::descriptors`] is readable.
+    ///
+    /// # Errors
+    /// It ends the run.
+    fn readable(&mut self) -> Result<(), Error> {
+        Ok(())
     }
     /// What was counted since the start, once a second and at the end.
     fn totals(&mut self, _: Totals) {}
@@ -220,6 +236,9 @@ pub fn run(
         child.as_ref().map(|child| events.watch(child)),
         process.as_ref().map(|process| events.watch(process)),
     ];
+    let exported = out.descriptors();
+    let exported = exported.map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;
+    let exported: Vec<_> = exported.iter().map(|exported| events.watch(exported)).collect();
     loop {
         run.drain(out)?;
         out.flush()?;
@@ -228,6 +247,7 @@ pub fn run(
         }
         match events.wait() {
             Ok(Wait::Readable(source)) if ended.contains(&Some(source)) => break,
+            Ok(Wait::Readable(source)) if exported.contains(&source) => out.readable()?,
             Ok(Wait::Unread) => return Ok(0),
             Ok(Wait::Last) => break,
             Ok(Wait::Interval) if out.exports() => out.totals(run.totals(session.missed())?),

@@ -1,8 +1,10 @@
 //! Counts for monitoring systems.
 
 use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::disk::LoopDisk;
 use crate::tool::{self, Tool};
@@ -122,4 +124,187 @@ fn a_file_that_cannot_be_written_is_refused_before_anything_is_attached() {
         let ended = tool::run("bitehist", &["--prom-file", file, "1", "1"]);
         assert!(ended.code != Some(0) && ended.stderr.contains(why), "{}", ended.stderr);
     }
+}
+
+/// Where a tool serves its metrics, from what it said.
+pub fn address(said: &str) -> String {
+    let (_, rest) = said.split_once("metrics are at http://").expect(said);
+    rest.split("/metrics").next().unwrap().to_owned()
+}
+
+/// What a server answers to these bytes.
+fn answer(address: &str, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.write_all(request).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// The page that a tool serves.
+pub fn scrape(address: &str) -> String {
+    let answer = answer(address, b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
+    body.to_owned()
+}
+
+/// A tool that serves its metrics at a port that is free.
+fn serving(name: &str, args: &[&str]) -> (Tool, String) {
+    let tool = Tool::start(name, &[&["--listen", "0"], args].concat());
+    let address = address(tool.said());
+    (tool, address)
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn the_page_is_what_the_file_is_and_nothing_else_is_served() {
+    let (disk, file) = (LoopDisk::new(), prom_file());
+    let args = ["-d", disk.name(), "--prom-file", &file, "0.1"];
+    let (tool, address) = serving("biolatency", &args);
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    disk.read(4, 321);
+    let same = tool::eventually(Duration::from_secs(10), || {
+        let page = scrape(&address);
+        let count = value(&page, "rawbpf_block_io_latency_seconds_count");
+        count == Some(321.0) && page == fs::read_to_string(&file).unwrap()
+    });
+    assert!(same, "{}", scrape(&address));
+    for (request, status) in [
+        ("GET /metrics?x=1 HTTP/1.0\r\n\r\n", "200"),
+        ("HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n", "200"),
+        ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "404"),
+        ("GET /metrics/../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", "404"),
+        ("POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "405"),
+        ("DELETE /metrics HTTP/1.1\r\n\r\n", "405"),
+        ("GET /metrics HTTP/2.0\r\n\r\n", "400"),
+        ("GET /metrics\r\n\r\n", "400"),
+        ("\0\0\0\0\r\n\r\n", "400"),
+        ("GET  /metrics HTTP/1.1\r\n\r\n", "400"),
+    ] {
+        let answer = answer(&address, request.as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+        assert!(answer.contains("Connection: close\r\n"), "{answer}");
+        if request.starts_with("HEAD") {
+            assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+        }
+    }
+    let long = format!("GET /metrics HTTP/1.1\r\nX: {}", "x".repeat(9000));
+    assert!(answer(&address, long.as_bytes()).starts_with("HTTP/1.1 431 "));
+    let open =
+        "GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text; version=1.0.0\r\n\r\n";
+    let open = answer(&address, open.as_bytes());
+    assert!(open.contains("Content-Type: application/openmetrics-text; "), "{open}");
+    assert!(open.ends_with("# EOF\n"), "{open}");
+    assert_eq!(tool.stop().code, Some(0));
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn hostile_clients_cost_no_count_and_keep_nobody_from_the_page() {
+    let disk = LoopDisk::new();
+    let (tool, address) = serving("biolatency", &["-d", disk.name(), "--json", "0.5"]);
+    let begin = Instant::now();
+    // Each opens, says half of a request or nothing, and waits.
+    let waiting: Vec<_> = (0..200)
+        .map(|number| {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            let _ = stream.write_all(&b"GET /metr"[..number % 10]);
+            stream
+        })
+        .collect();
+    disk.read(4, 500);
+    assert!(scrape(&address).contains("rawbpf_build_info"));
+    for number in 0..10_000 {
+        let address = address.parse().unwrap();
+        let stream = TcpStream::connect_timeout(&address, Duration::from_millis(500));
+        let Ok(mut stream) = stream else { continue };
+        match number % 4 {
+            0 => _ = stream.write_all(b"GET /metrics HTTP/1.1\r\n"),
+            1 => _ = stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n"),
+            2 => _ = stream.shutdown(Shutdown::Write),
+            _ => {}
+        }
+        if number % 1000 == 0 {
+            disk.read(4, 50);
+        }
+    }
+    assert!(scrape(&address).contains("rawbpf_build_info"));
+    drop(waiting);
+    let counted = tool::eventually(Duration::from_secs(10), || {
+        value(&scrape(&address), "rawbpf_block_io_latency_seconds_count") == Some(1000.0)
+    });
+    assert!(counted, "{}", scrape(&address));
+    let took = begin.elapsed();
+    let ended = tool.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let (intervals, expected) = (ended.stdout.lines().count() as u128, took.as_millis() / 500);
+    assert!(intervals >= expected * 9 / 10, "{intervals} of {expected} intervals");
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn who_does_not_read_or_ask_is_let_go_and_costs_little() {
+    tool::with_tracefs();
+    let script = "tracepoint:syscalls:sys_enter_getpgid { @a[args.pid] = hist(args.pid); }";
+    let (tool, address) = serving("trace", &["-e", script]);
+    for pid in 1..2000 {
+        let _ = nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(pid)));
+    }
+    let big = tool::eventually(Duration::from_secs(10), || scrape(&address).len() > 4 << 20);
+    assert!(big, "{}", scrape(&address).len());
+    // They ask for much and read nothing.
+    let deaf: Vec<_> = (0..40)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    let mut silent = TcpStream::connect(&address).unwrap();
+    silent.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert!(scrape(&address).ends_with('\n'));
+    let closed = match silent.read(&mut [0; 9]) {
+        Ok(read) => read == 0,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    };
+    assert!(closed, "nobody waits for a client longer than ten seconds");
+    let status = fs::read_to_string(format!("/proc/{}/status", tool.id())).unwrap();
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", tool.id())).unwrap().count();
+    assert!(descriptors < 80, "{descriptors} descriptors: {status}");
+    drop(deaf);
+    assert_eq!(tool.stop().code, Some(0));
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn an_address_that_is_taken_or_no_address_is_refused_before_anything_is_attached() {
+    let (tool, address) = serving("bitehist", &["60"]);
+    let ended = tool::run("bitehist", &["--listen", &address, "1", "1"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("in use") && ended.stderr.contains("another port"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(tool.stop().code, Some(0));
+    for wrong in ["host:9435", "65536", ":9435", "192.0.2.1:9435"] {
+        let ended = tool::run("bitehist", &["--listen", wrong, "1", "1"]);
+        let expected = if wrong.starts_with("192") { 1 } else { 2 };
+        assert_eq!(ended.code, Some(expected), "{wrong}: {}", ended.stderr);
+        assert!(ended.stderr.contains("address"), "{wrong}: {}", ended.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn a_tool_that_serves_keeps_no_capability_and_cannot_connect() {
+    let (tool, address) = serving("biolatency", &["60"]);
+    let status = fs::read_to_string(format!("/proc/{}/status", tool.id())).unwrap();
+    assert!(status.contains("CapEff:\t0000000000000000\n"), "{status}");
+    assert!(status.contains("Seccomp:\t2\n"), "{status}");
+    assert!(scrape(&address).contains("rawbpf_attached_programs"));
+    assert_eq!(tool.stop().code, Some(0));
 }

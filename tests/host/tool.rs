@@ -75,6 +75,11 @@ impl Tool {
         self.child.id()
     }
 
+    /// What it said on stderr until its probes were live.
+    pub fn said(&self) -> &str {
+        &self.said
+    }
+
     pub fn close_stdout(&mut self) {
         drop(self.child.stdout.take());
     }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::OwnedFd;
 
 use super::options::{Form, Options};
 use crate::cli::export::Exporter;
@@ -127,6 +128,14 @@ impl Output for Printer<'_> {
 
     fn exports(&self) -> bool {
         self.exporter.is_some()
+    }
+
+    fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
+        self.exporter.as_ref().map_or(Ok(vec![]), Exporter::descriptors)
+    }
+
+    fn readable(&mut self) -> Result<(), Error> {
+        self.exporter.as_mut().map_or(Ok(()), Exporter::ready)
     }
 
     fn totals(&mut self, Totals { maps, lost, missed }: Totals) {

@@ -1,0 +1,8 @@
+//! What leaves a run by sockets, without a thread: each part has one descriptor that is readable when there
+//! is something to do, and never waits itself.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`server`] | a page for whoever asks for it by HTTP |
+
+pub mod server;
