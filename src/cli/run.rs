@@ -94,6 +94,10 @@ impl Options {
         let text = self.select.from(input::read_any(&self.file, types)?)?.whole();
         let mut text = text.map_err(|error| error.prefix(input::shown(&self.file)))?;
         self.maps.apply(&self.file, &mut text)?;
+        if text.programs.is_empty() {
+            let what = format!("{}: no program is chosen", input::shown(&self.file));
+            return Err(Error::usage(what).hint("choose one: --program NAME").into());
+        }
         Ok(text)
     }
 

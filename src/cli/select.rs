@@ -5,7 +5,7 @@ use clap::Args;
 use crate::error::Error;
 use crate::insn::parse::like;
 use crate::source::kind::{self, NamedKind};
-use crate::source::{Collection, ProgramKind};
+use crate::source::{Collection, ProgramKind, ProgramSpec};
 
 /// Which programs of a file are meant, and what they are.
 #[derive(Args, Debug, Default)]
@@ -70,7 +70,7 @@ impl Select {
         self.kind.is_some() && (!is_known || self.program.is_some())
     }
 
-    /// The collection with these programs alone.
+    /// The collection with these programs alone; without a name, with those that libbpf loads by itself.
     ///
     /// # Errors
     /// It has no such program, or there is no such type.
@@ -79,13 +79,22 @@ impl Select {
         let programs = collection.programs.iter().map(|spec| spec.name.as_str());
         let names: Vec<_> = programs.chain(left_out).collect();
         if let Some(wanted) = self.program(&names)? {
-            let kept = names.iter().position(|name| *name == wanted);
-            for map in collection.maps.iter_mut().filter(|map| !map.map_type.holds_maps()) {
-                map.slots.retain(|(_, program)| Some(*program as usize) == kept);
-                map.slots.iter_mut().for_each(|(_, program)| *program = 0);
-            }
-            collection.programs.retain(|spec| spec.name == wanted);
+            keep(&mut collection, &|spec| spec.name == wanted);
             collection.left_out.retain(|(name, _)| name == wanted);
+        } else {
+            let optional = collection.programs.iter().filter(|spec| spec.optional);
+            let names = optional.map(|spec| spec.name.as_str());
+            let names: Vec<_> =
+                names.chain(collection.left_out_optional.iter().map(String::as_str)).collect();
+            if !names.is_empty() {
+                collection.notes.push(format!(
+                    "libbpf does not load {} by itself: the section begins with \"?\"; --program NAME chooses it",
+                    names.join(", ")
+                ));
+                keep(&mut collection, &|spec| !spec.optional);
+                let optional = std::mem::take(&mut collection.left_out_optional);
+                collection.left_out.retain(|(name, _)| !optional.contains(name));
+            }
         }
         if let Some(NamedKind { kind, place, options }) = self.kind()? {
             for spec in &mut collection.programs {
@@ -98,4 +107,24 @@ impl Select {
         }
         Ok(collection)
     }
+}
+
+/// Leaves out the other programs, also where maps hold them.
+fn keep(collection: &mut Collection, is_kept: &dyn Fn(&ProgramSpec) -> bool) {
+    let programs = &collection.programs;
+    let mut next = 0u32;
+    let places: Vec<_> = programs
+        .iter()
+        .map(|spec| {
+            let place = is_kept(spec).then_some(next);
+            next += u32::from(place.is_some());
+            place
+        })
+        .collect();
+    for map in collection.maps.iter_mut().filter(|map| !map.map_type.holds_maps()) {
+        let slots = map.slots.iter();
+        let kept = slots.filter_map(|(key, it)| Some((*key, (*places.get(*it as usize)?)?)));
+        map.slots = kept.collect();
+    }
+    collection.programs.retain(is_kept);
 }

@@ -7,7 +7,9 @@ use super::refusal;
 use super::types::{KernelTypes, loaded_btf_of_module};
 use crate::btf::{Btf, TypeKind};
 use crate::error::Error;
-use crate::sys::{AttachType, Load, LoadedBtf, ProgramType, kallsyms};
+use crate::sys::code::code;
+use crate::sys::object::{ObjectKind, ids};
+use crate::sys::{AttachType, Load, LoadedBtf, Prog, ProgramType, kallsyms, object};
 
 /// A row for each name: `+` after it where a slash and more may follow, the numbers of the program type
 /// and of the attach type, and letters: `s` sleepable, `f` packets in fragments, `b` attached by a BTF id,
@@ -76,6 +78,8 @@ pub struct Target {
     id: u32,
     member: u32,
     module: Option<LoadedBtf>,
+    /// The program whose function it is.
+    program: Option<Prog>,
 }
 
 impl Section {
@@ -157,9 +161,7 @@ impl Section {
             return Ok(Target::default());
         }
         if self.program_type == ProgramType::Ext {
-            return Err(Error::lacking(
-                "freplace replaces a function of another program, which must be loaded before it",
-            ));
+            return replaced(place);
         }
         if place.is_empty() {
             let what = format!("the kernel must know what this {name} program will be attached to");
@@ -194,7 +196,8 @@ impl Section {
         let module = modules.into_iter().flatten().next().ok_or_else(none)?;
         let mut btf = types.btf_of_module(&module)?.ok_or_else(none)?;
         let id = id(&mut btf, kind, &wanted, types)?.ok_or_else(none)?;
-        Ok(Target { id, module: Some(loaded_btf_of_module(&module)?), ..Target::default() })
+        let module = Some(loaded_btf_of_module(&module)?);
+        Ok(Target { id, module, ..Target::default() })
     }
 
     /// The load of a program that is attached to this target.
@@ -203,7 +206,11 @@ impl Section {
             expected_attach_type: self.attach_type,
             member: target.member,
             attach_btf_id: target.id,
-            attach_btf: target.module.as_ref().map(LoadedBtf::as_fd),
+            attach_btf: target
+                .module
+                .as_ref()
+                .map(LoadedBtf::as_fd)
+                .or(target.program.as_ref().map(Prog::as_fd)),
             flags: self.flags,
             ..Load::new(self.program_type)
         }
@@ -226,13 +233,58 @@ fn member(place: &str, types: &KernelTypes) -> Result<Target, Error> {
     let (of, member) = place.split_once('.').ok_or_else(|| {
         Error::usage(format!("{place}: struct_ops programs are for STRUCT.MEMBER"))
     })?;
+    let index_in = |btf: &mut Btf<'_>| {
+        let found = btf.find_all(&[(TypeKind::Struct, of)]).map_err(|error| types.error(&error))?;
+        Ok::<_, Error>(found[0].map(|(id, record)| {
+            let mut members = record.members();
+            let is_it = |name: Result<&[u8], _>| name.is_ok_and(|name| name == member.as_bytes());
+            (id, members.position(|it| is_it(it.name())))
+        }))
+    };
     let mut btf = types.btf()?.ok_or_else(|| refusal::no_ids("struct_ops"))?;
-    let found = btf.find_all(&[(TypeKind::Struct, of)]).map_err(|error| types.error(&error))?;
-    let (id, record) = found[0].ok_or_else(none)?;
-    let mut members = record.members();
-    let index = members.position(|it| it.name().is_ok_and(|name| name == member.as_bytes()));
-    let member = index.ok_or_else(none)? as u32;
-    Ok(Target { id, member, module: None })
+    if let Some((id, index)) = index_in(&mut btf)? {
+        let member = index.ok_or_else(none)? as u32;
+        return Ok(Target { id, member, ..Target::default() });
+    }
+    // Modules have such structs too (Linux 6.9).
+    for module in types.modules() {
+        let Some(mut btf) = types.btf_of_module(&module)? else { continue };
+        if let Some((id, Some(index))) = index_in(&mut btf)? {
+            let module = Some(loaded_btf_of_module(&module)?);
+            return Ok(Target { id, member: index as u32, module, ..Target::default() });
+        }
+    }
+    Err(none())
+}
+
+/// A function of this name in a loaded program, which another program can replace.
+fn replaced(place: &str) -> Result<Target, Error> {
+    if place.is_empty() {
+        let what = "the kernel must know which function this freplace program replaces";
+        return Err(Error::lacking(what).hint("its section says it: freplace/FUNCTION"));
+    }
+    let programs = ids(ObjectKind::Prog).map_while(Result::ok);
+    for prog in programs.filter_map(|id| Prog::from_id(id).ok()) {
+        if let Some(id) = function_of(&prog, place) {
+            return Ok(Target { id, program: Some(prog), ..Target::default() });
+        }
+    }
+    let what = format!(
+        "freplace replaces a function of another program, and none that is loaded here has a function {place}"
+    );
+    Err(Error::lacking(what)
+        .hint("load that program first; seeing it needs CAP_SYS_ADMIN and its BTF"))
+}
+
+/// The id of a program's function of this name in its BTF.
+fn function_of(prog: &Prog, name: &str) -> Option<u32> {
+    let info = object::prog_info(prog.as_fd()).ok().filter(|info| info.btf_id != 0)?;
+    let bytes = object::btf_bytes(&LoadedBtf::from_id(info.btf_id).ok()?).ok()?;
+    let mut btf = Btf::parse(&bytes).ok()?;
+    let functions = code(prog).ok()?.functions.into_iter().map(|function| function.type_id);
+    { functions }.find(|id| {
+        btf.by_id(*id).is_ok_and(|record| record.name().is_ok_and(|it| it == name.as_bytes()))
+    })
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub struct Collection {
     pub notes: Vec<String>,
     /// The programs that could not be made, by name, and why.
     pub left_out: Vec<(String, Error)>,
+    /// The names of those among them that libbpf loads only if somebody asks for them.
+    pub left_out_optional: Vec<String>,
     /// The maps that could not be made of what the source says, by their place, and why. Others stand in for
     /// them.
     pub left_out_maps: Vec<(usize, Error)>,
@@ -75,6 +77,8 @@ pub struct ProgramSpec {
     pub kind: ProgramKind,
     /// Where it is attached; empty for one that is not.
     pub place: String,
+    /// Whether libbpf loads it only if somebody asks for it: its section begins with a question mark.
+    pub optional: bool,
     /// What the source says of its load besides.
     pub options: LoadOptions,
     /// Its instructions.
@@ -150,6 +154,9 @@ impl ProgramKind {
     }
 }
 
+/// The largest number of sections that an error names.
+const NAMES: usize = 8;
+
 impl ProgramSpec {
     /// What the program is loaded as, and what the kernel must know by an id that it will be attached to.
     ///
@@ -161,9 +168,14 @@ impl ProgramSpec {
             let what = format!("the kernel must know what this {} program attaches to", self.kind);
             let names = Section::all().filter(|row| row.program_type == section.program_type);
             let names: Vec<_> = names.map(|row| row.name).collect();
+            let shown = &names[..names.len().min(NAMES)];
+            let more = match names.len() - shown.len() {
+                0 => String::new(),
+                more => format!(" or one of {more} more that libbpf knows"),
+            };
             return Err(Error::lacking(what).hint(format!(
-                "its section, .program line or --type says it: {}",
-                names.join(", ")
+                "its section, .program line or --type says it: {}{more}",
+                shown.join(", ")
             )));
         }
         let target = section.target(&self.place, types)?;

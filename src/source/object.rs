@@ -69,6 +69,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     let struct_ops: HashMap<_, _> =
         btf.as_mut().map(|btf| object.struct_ops(btf)).unwrap_or_default().into_iter().collect();
     let (mut programs, mut left_out, mut free) = (vec![], vec![], None::<String>);
+    let mut left_out_optional = vec![];
     for (index, function) in functions.iter().enumerate().filter(|(_, it)| !is_called(it)) {
         let name = identifier(function.name);
         let section = function.section;
@@ -87,6 +88,7 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
             }
             _ => place.to_owned(),
         };
+        let optional = section.starts_with('?');
         let options = LoadOptions::default();
         let failed = |error: LinkError| {
             let lacks = matches!(error, LinkError::Extern(..));
@@ -99,9 +101,12 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
                 let asked = kernel.missing.drain(before..);
                 let slots = program.missing().iter();
                 missing.extend(slots.copied().zip(asked));
-                programs.push(ProgramSpec { name, kind, place, options, program });
+                programs.push(ProgramSpec { name, kind, place, optional, options, program });
             }
-            Err(error) => left_out.push((name, error)),
+            Err(error) => {
+                left_out_optional.extend(optional.then(|| name.clone()));
+                left_out.push((name, error));
+            }
         }
     }
     if programs.is_empty() && left_out.is_empty() {
@@ -113,7 +118,16 @@ pub fn read(bytes: &[u8], types: &KernelTypes) -> Result<Collection, Error> {
     maps::refer(&mut maps, &defined, &programs);
     let mut notes = maps::notes(&defined);
     notes.extend(free);
-    Ok(Collection { license, programs, maps, missing, notes, left_out, left_out_maps })
+    Ok(Collection {
+        license,
+        programs,
+        maps,
+        missing,
+        notes,
+        left_out,
+        left_out_optional,
+        left_out_maps,
+    })
 }
 
 /// Whether a function is only there to be called.

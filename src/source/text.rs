@@ -132,19 +132,30 @@ fn collection(
     let programs = programs.map(|(NamedProgram { line, flags, program, .. }, kind)| {
         let NamedKind { kind, place, options } = kind;
         let options = LoadOptions { flags, ..options };
+        let optional = line.kind.text.starts_with('?');
         let name = if line.name.text.is_empty() { called(file) } else { line.name.text };
-        ProgramSpec { name, kind, place, options, program }
+        ProgramSpec { name, kind, place, optional, options, program }
     });
     let mut programs: Vec<ProgramSpec> = programs.collect();
     let (missing, notes) = (vec![], vec![]);
-    let mut left_out = vec![];
+    let (mut left_out, mut left_out_optional) = (vec![], vec![]);
     for (place, error) in broken.into_iter().rev() {
         let spec = programs.remove(place);
         if spec.kind != ProgramKind::Function {
+            left_out_optional.extend(spec.optional.then(|| spec.name.clone()));
             left_out.insert(0, (spec.name, error));
         }
     }
-    Ok(Collection { license, programs, maps, missing, notes, left_out, left_out_maps })
+    Ok(Collection {
+        license,
+        programs,
+        maps,
+        missing,
+        notes,
+        left_out,
+        left_out_optional,
+        left_out_maps,
+    })
 }
 
 /// What a program without a name is called, in a file of this name.
@@ -220,7 +231,9 @@ fn kind(source: &Source, line: &ProgramLine) -> Result<NamedKind, Mistakes> {
     if line.kind.text.is_empty() {
         return Ok(NamedKind::of(ProgramKind::Type(ProgramType::SocketFilter)));
     }
-    kind::parse(&line.kind.text, &line.place.text).map_err(|NoKind { what, help, in_place }| {
+    // A question mark says that the program need not be loaded.
+    let word = line.kind.text.strip_prefix('?').unwrap_or(&line.kind.text);
+    kind::parse(word, &line.place.text).map_err(|NoKind { what, help, in_place }| {
         source.mistake(if in_place { &line.place } else { &line.kind }, what, help)
     })
 }

@@ -1,7 +1,7 @@
 //! verify: sections of objects, judged as libbpf's load judges them.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rawbpf::host::Section;
 use rawbpf::insn::{Asm, Endian, encode, r0};
@@ -324,5 +324,62 @@ fn a_text_says_what_an_object_says() {
         let ended = verify(&[&again]);
         assert_eq!(ended.code, Some(1), "{was}");
         assert!(ended.stderr.contains(why), "{is}: {}", ended.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and clang: run tests/run"]
+fn what_libbpf_does_not_load_by_itself_is_judged_only_if_it_is_chosen() {
+    let folder = Folder::new("optional");
+    let object = compile_text(
+        &folder,
+        "SEC(\"?xdp\") int bad(void *ctx) { return *(volatile int *)0x1234; }
+         SEC(\"xdp\") int good(void *ctx) { return 2; }",
+    );
+    let text = tool::run("dump", &[&object]).stdout;
+    assert!(text.contains(".program bad ?xdp\n") && text.contains(".program good xdp\n"), "{text}");
+    let file = format!("{object}.bpf");
+    std::fs::write(&file, text).unwrap();
+    for file in [&object, &file] {
+        let ended = verify(&[file]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stderr.contains("libbpf does not load bad by itself"), "{}", ended.stderr);
+        assert!(!ended.stdout.contains(".program bad"), "{}", ended.stdout);
+        assert_eq!(verify(&[file, "--program", "bad"]).code, Some(1));
+    }
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and clang: run tests/run"]
+fn a_program_that_replaces_a_function_needs_one_that_has_it() {
+    let folder = Folder::new("replaces");
+    let object = compile_text(
+        &folder,
+        "SEC(\"freplace/rawbpf_nobody\") int f(void *ctx) { return 2; }
+         SEC(\"freplace\") int g(void *ctx) { return 2; }",
+    );
+    let ended = verify(&[&object]);
+    assert_eq!(ended.code, Some(77), "{}", ended.stderr);
+    for says in [
+        "none that is loaded here has a function rawbpf_nobody; load that program first",
+        "g: the kernel must know which function this freplace program replaces",
+    ] {
+        assert!(ended.stderr.contains(says), "{}", ended.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn the_verdict_makes_the_exit_code_though_nobody_reads_the_walk() {
+    let folder = Folder::new("unread");
+    let file = folder.0.join("f.bpf");
+    let walk = "r0 = 0\n".repeat(5000);
+    for (end, code) in [("exit", 0), ("r0 = r7\nexit", 1)] {
+        std::fs::write(&file, format!("{walk}{end}\n")).unwrap();
+        let mut verify = Command::new(env!("CARGO_BIN_EXE_rawbpf"));
+        verify.arg("verify").arg(&file);
+        let mut verify = verify.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        drop(verify.stdout.take());
+        assert_eq!(verify.wait().unwrap().code(), Some(code));
     }
 }

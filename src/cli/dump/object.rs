@@ -167,10 +167,11 @@ impl<'a> ObjectDump<'a> {
                 }
                 None => kind,
             };
+            let mark = if section.starts_with('?') { "?" } else { "" };
             shown.directives.push(match kind {
-                Some((kind, "")) => format!(".program {name} {kind}"),
+                Some((kind, "")) => format!(".program {name} {mark}{kind}"),
                 Some((kind, place)) => {
-                    format!(".program {name} {kind} {}", clean(place.as_bytes()))
+                    format!(".program {name} {mark}{kind} {}", clean(place.as_bytes()))
                 }
                 None => format!(".program {name} unknown ; section {section:?}"),
             });

@@ -35,13 +35,14 @@ impl<'a> From<&'a Plan> for Dumped<'a> {
 
 impl<'a> From<&'a ProgramSpec> for Dumped<'a> {
     fn from(spec: &'a ProgramSpec) -> Dumped<'a> {
-        let ProgramSpec { name, kind, place, options, program } = spec;
+        let ProgramSpec { name, kind, place, optional, options, program } = spec;
         let place = match (kind, options.attach_type) {
             (ProgramKind::Unknown, _) => "",
             (ProgramKind::Type(_), Some(attach_type)) => attach_type.name(),
             _ => place,
         };
-        let (kind, place) = (kind.to_string(), place.to_owned());
+        let mark = if *optional { "?" } else { "" };
+        let (kind, place) = (format!("{mark}{kind}"), place.to_owned());
         Dumped { name, kind, place, flags: options.flags, program }
     }
 }

@@ -71,7 +71,8 @@ more than 20000 instructions are processed, only the totals are shown, or the pa
 Each program of a file has its own verdict. One that cannot be judged here is named with the reason, and \
 the exit code is 77 unless another is refused. A section's name, or the .program line of a text, says \
 what a program is, by all names that libbpf knows; what the program is attached to need not exist, \
-unless the kernel has to know it.
+unless the kernel has to know it. A program whose section begins with a question mark, SEC(\"?xdp\"), \
+is not loaded by libbpf itself, and is judged only with --program.
 
 --against prints the verdicts and totals side by side, then the values about which the kernels know \
 different things, and the paths that only one of them walks over. Different ways of printing are not \

@@ -73,6 +73,8 @@ pub struct Shown<'a> {
     stepped: Vec<Verified>,
     /// Whether an empty line goes before the next.
     more: bool,
+    /// Whether nobody reads the output any more. The verdicts still make the exit code.
+    unread: bool,
 }
 
 impl<'a> Shown<'a> {
@@ -108,6 +110,7 @@ impl<'a> Shown<'a> {
             unjudged,
             stepped,
             more,
+            unread: false,
         })
     }
 
@@ -127,6 +130,27 @@ impl<'a> Shown<'a> {
         let (name, kind) = (dumped.name.to_owned(), dumped.kind.clone());
         let (place, refused) = (dumped.place.clone(), error.is_some());
         let verified = Verified { name, kind, place, program, totals_only, refused };
+        self.write(|this| this.walk(verified))?;
+        if let Some(error) = error {
+            self.refuse(error);
+        }
+        Ok(())
+    }
+
+    /// Writes to the output, if there is somebody who reads it.
+    fn write(&mut self, write: impl FnOnce(&mut Self) -> Result<(), Stop>) -> Result<(), Stop> {
+        if self.unread {
+            return Ok(());
+        }
+        match write(self) {
+            Err(Stop::Quietly) => self.unread = true,
+            written => written?,
+        }
+        Ok(())
+    }
+
+    /// Shows how the verifier went over a program.
+    fn walk(&mut self, verified: Verified) -> Result<(), Stop> {
         if let Some(logs) = &mut self.logs {
             logs.write(&verified)?;
         }
@@ -149,11 +173,7 @@ impl<'a> Shown<'a> {
             }
             walk::text(&verified, self.show.all, &mut self.out)?;
         }
-        self.out.flush()?;
-        if let Some(error) = error {
-            self.refuse(error);
-        }
-        Ok(())
+        Ok(self.out.flush()?)
     }
 
     /// Keeps a refusal for the end, and prints the one before.
@@ -176,8 +196,10 @@ impl<'a> Shown<'a> {
         }
         if self.show.json {
             let line = json::unjudged(name, &error.what);
-            writeln!(self.out, "{line}")?;
-            self.out.flush()?;
+            self.write(|this| {
+                writeln!(this.out, "{line}")?;
+                Ok(this.out.flush()?)
+            })?;
         }
         let error = Error { failure: Failure::Lacking, ..error };
         if let Some(earlier) =
@@ -203,7 +225,7 @@ impl<'a> Shown<'a> {
         let refused = self.refused.or(self.against.unlike());
         match (&refused, written) {
             (Some(_), Err(Stop::Error(error))) => say!("verify: {}", error.what),
-            (Some(_), _) => {}
+            (Some(_), _) | (None, Err(Stop::Quietly)) => {}
             (None, written) => written?,
         }
         let last = match (refused, self.unjudged) {

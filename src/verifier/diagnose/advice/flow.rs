@@ -8,9 +8,9 @@ use crate::verifier::log::KnownValue;
 
 impl<'a> Case<'a, '_> {
     pub(super) fn complexity(&self) -> Option<Advice> {
-        if !self.first.starts_with("BPF program is too large") {
-            return None;
-        }
+        let number = self.first.strip_prefix("BPF program is too large. Processed ")?;
+        // It is the one after the last that the kernel goes over: 1000000, or 131072 before Linux 5.2.
+        let limit = number.split(' ').next()?.parse::<u64>().ok()?.checked_sub(1)?;
         // The instruction that jumps back most often.
         let mut turns = vec![0u32; self.code.slots().len()];
         for pair in self.path.steps.windows(2) {
@@ -30,7 +30,7 @@ impl<'a> Case<'a, '_> {
             return Some((
                 format!(
                     "too many paths: there is no loop, but the paths through the {branches} branches from \
-                     {at} on have more than 1000000 instructions together"
+                     {at} on have more than {limit} instructions together"
                 ),
                 "compute values that are used later by arithmetic (masks, shifts); or use the result of each \
                  branch before the next branch, and then set its register to a constant"
@@ -40,7 +40,7 @@ impl<'a> Case<'a, '_> {
         Some((
             format!(
                 "too many instructions: the loop from {to} to {at} has more iterations than fit into \
-                 1000000 instructions"
+                 {limit} instructions"
             ),
             format!(
                 "use a smaller bound at {at}, or bpf_loop (Linux 5.17), which is verified once, or fewer \
