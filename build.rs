@@ -55,11 +55,21 @@ fn warn_unless_static() {
     if features.split(',').any(|feature| feature == "crt-static") {
         return;
     }
-    let musl = env::var("TARGET").unwrap().replace("-gnu", "-musl");
+    let target = env::var("TARGET").unwrap();
+    let musl = target.replace("-gnu", "-musl");
+    let how = match musl != target && !target.starts_with("s390x") {
+        true => {
+            format!("rustup target add {musl}, and the same cargo command with --target {musl}")
+        }
+        // There is no such target for it, or it is this one, where a file need not be static.
+        false => format!(
+            "the same cargo command with --target {target} and with \
+            RUSTFLAGS=-Ctarget-feature=+crt-static in the environment"
+        ),
+    };
     println!(
         "cargo::warning=the command will not be static: it runs only where the C library is like this \
-        host's. For one that runs on any Linux host: rustup target add {musl}, \
-        and the same cargo command with --target {musl}"
+        host's. For one that runs on any Linux host: {how}"
     );
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::file;
 use crate::error::Error;
-use crate::sys;
+use crate::sys::{self, uname};
 
 /// The largest configuration; true ones have 300 KB.
 const LARGEST: usize = 16 << 20;
@@ -14,8 +14,8 @@ const LARGEST: usize = 16 << 20;
 /// # Errors
 /// This host does not have it.
 pub fn kernel_config() -> Result<String, Error> {
-    let release = text("/proc/sys/kernel/osrelease");
-    let places = [format!("/boot/config-{}", release.trim()), "/proc/config.gz".to_owned()];
+    let places =
+        [format!("/boot/config-{}", uname::kernel_release()), "/proc/config.gz".to_owned()];
     let found = places.iter().find_map(|place| file::read(Path::new(place)).ok());
     let text = found.and_then(|bytes| match bytes.starts_with(&[0x1f, 0x8b]) {
         true => unpacked(&bytes),
@@ -59,7 +59,7 @@ pub fn kernel_version() -> u32 {
     let debian = version.split_once("Debian ").map(|(_, version)| version.to_owned());
     let signature = text("/proc/version_signature");
     let ubuntu = signature.rsplit(' ').next().filter(|it| !it.is_empty()).map(str::to_owned);
-    let all = [ubuntu, debian, Some(text("/proc/sys/kernel/osrelease"))];
+    let all = [ubuntu, debian, Some(uname::kernel_release())];
     all.into_iter().flatten().find_map(|it| encoded(&it)).unwrap_or(0)
 }
 

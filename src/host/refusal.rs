@@ -196,13 +196,16 @@ pub fn no_sysfs() -> Option<Error> {
     })
 }
 
+/// That /proc is not mounted, if it is not.
+pub fn no_proc() -> Option<Error> {
+    (!Path::new("/proc/self").exists())
+        .then(|| Error::lacking("/proc is not mounted").hint("try: mount -t proc proc /proc"))
+}
+
 /// Why a file of the kernel's could not be read.
 pub fn file(error: &FileError) -> Error {
     let path = &error.path;
-    let proc = || {
-        (path.starts_with("/proc") && !Path::new("/proc/self").exists())
-            .then(|| Error::lacking("/proc is not mounted").hint("try: mount -t proc proc /proc"))
-    };
+    let proc = || path.starts_with("/proc").then(no_proc).flatten();
     let sys = || path.starts_with("/sys").then(no_sysfs).flatten();
     let tracefs = || {
         let denied = matches!(error.errno(), Errno::EPERM | Errno::EACCES);

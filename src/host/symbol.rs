@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use goblin::elf::section_header::SectionHeader;
 
 use super::process::check_mapped;
-use super::{file, names, registers};
+use super::{file, names, refusal, registers};
 use crate::elf::{ElfError, File};
 use crate::error::Error;
 use crate::sys::Tracefs;
@@ -73,7 +73,10 @@ impl UserFunction {
     /// # Errors
     /// The program cannot read its own file.
     pub fn own_entry() -> Result<UserFunction, Error> {
-        let unreadable = || Error::failed("this program cannot read its own file");
+        let unreadable = || {
+            let other = || Error::failed("this program cannot read its own file");
+            refusal::no_proc().unwrap_or_else(other)
+        };
         let path = Path::new("/proc/self/exe");
         let bytes = file::elf_parts(path, &|_, _| false).map_err(|_| unreadable())?;
         let elf = File::parse(&bytes).map_err(|_| unreadable())?;

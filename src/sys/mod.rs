@@ -27,6 +27,7 @@
 //! | [`tracefs`], [`kallsyms`] | the names of traceable functions and tracepoints |
 //! | [`trial`] | calls that change nothing, and show why others are refused |
 //! | `signal` | how a process is asked to end; only with the feature `cli` |
+//! | [`uname`] | the names of the host and its kernel |
 //! | [`mod@file`] | reading files the kernel writes for us |
 
 #![deny(clippy::undocumented_unsafe_blocks)]
@@ -59,6 +60,7 @@ pub mod ring;
 pub mod signal;
 pub mod tracefs;
 pub mod trial;
+pub mod uname;
 #[cfg(test)]
 mod wire;
 

@@ -1,7 +1,6 @@
 //! A tool while it is attached.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use nix::time::{ClockId, clock_gettime};
@@ -12,7 +11,7 @@ use crate::host::KernelTypes;
 use crate::run::{self, Progress, Session, unwatched};
 use crate::sample::{Attached, LeftOut, Lost, LostKind, Run, Sample, Setting, Skipped, Span, Time};
 use crate::sys::confine::{self, Needs};
-use crate::sys::file;
+use crate::sys::uname;
 
 /// A tool that is attached and counts. Dropping it detaches.
 #[must_use = "dropping it detaches"]
@@ -125,15 +124,11 @@ impl Running {
 
 /// A run on this host in which nothing is attached.
 pub fn describe(tool: &'static str, start: Time, options: Vec<(&'static str, Setting)>) -> Run {
-    let system = |name: &str| {
-        let text = file::read_text(&Path::new("/proc/sys/kernel").join(name));
-        text.map_or(String::new(), |text| text.trim().to_owned())
-    };
     Run {
         start,
         tool,
-        host: system("hostname"),
-        kernel: system("osrelease"),
+        host: uname::host_name(),
+        kernel: uname::kernel_release(),
         options,
         attached: vec![],
         skipped: vec![],

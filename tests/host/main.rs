@@ -23,6 +23,7 @@ mod judged;
 mod lesson;
 mod lines;
 mod list;
+mod minimal;
 mod namespaces;
 mod objects;
 mod program;

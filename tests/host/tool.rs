@@ -55,18 +55,17 @@ pub struct Tool {
 
 impl Tool {
     pub fn start(name: &str, args: &[&str]) -> Tool {
-        let mut child = Command::new(RAWBPF)
-            .arg(name)
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Tool::spawn(Command::new(RAWBPF).arg(name).args(args))
+    }
+
+    /// A command that becomes the tool.
+    pub fn spawn(command: &mut Command) -> Tool {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
         while !["Tracing ", "Attached "].iter().any(|word| said.contains(word)) {
             let read = stderr.read_line(&mut said).unwrap();
-            assert!(read > 0, "{args:?} ended early: {said}");
+            assert!(read > 0, "{command:?} ended early: {said}");
         }
         Tool { child, stderr, said }
     }

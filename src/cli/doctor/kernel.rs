@@ -2,14 +2,13 @@
 
 use std::env::consts::ARCH;
 use std::os::fd::AsFd;
-use std::path::Path;
 
 use super::check::{cannot_tell, check};
 use super::features::{load, nothing};
 use crate::btf::{BtfFunction, ProgramBtf};
 use crate::error::Error;
 use crate::host::{AttachKind, refusal, registers, silent};
-use crate::sys::{self, Errno, Map, MapSpec, MapType, ProgramType, Tracefs, file, object};
+use crate::sys::{self, Errno, Map, MapSpec, MapType, ProgramType, Tracefs, file, object, uname};
 use crate::view::checks::Check;
 
 pub fn checks() -> Vec<Check> {
@@ -26,10 +25,7 @@ pub fn checks() -> Vec<Check> {
 }
 
 fn release() -> Check {
-    match file::read_text(Path::new("/proc/sys/kernel/osrelease")) {
-        Ok(release) => check("release", Ok(format!("{} {ARCH}", release.trim()))),
-        Err(error) => cannot_tell("release", error.to_string()),
-    }
+    check("release", Ok(format!("{} {ARCH}", uname::kernel_release())))
 }
 
 fn registers() -> Check {

@@ -18,7 +18,7 @@ use super::streams::Stdout;
 use crate::error::Error;
 use crate::host::{KernelTypes, refusal};
 use crate::lessons::{LESSONS, Lesson, RECORDED};
-use crate::sys::file;
+use crate::sys::uname;
 use crate::verifier::verification::Verification;
 use program::LessonProgram;
 
@@ -150,14 +150,10 @@ fn verdict(lesson: &Lesson) -> Result<LessonVerdict, Stop> {
     Ok(match program.load(lesson, &maps).map_err(|error| (error.refused, error.what)) {
         Ok(_) => recorded("this kernel's verifier accepts the program".into()),
         Err((None, what)) => recorded(what.into()),
-        Err((Some(refused), _)) => {
-            let release = file::read_text(Path::new("/proc/sys/kernel/osrelease"));
-            let release = release.unwrap_or_default();
-            LessonVerdict {
-                heading: format!("The verdict of this kernel, Linux {}:", release.trim()),
-                refused: *refused,
-            }
-        }
+        Err((Some(refused), _)) => LessonVerdict {
+            heading: format!("The verdict of this kernel, Linux {}:", uname::kernel_release()),
+            refused: *refused,
+        },
     })
 }
 

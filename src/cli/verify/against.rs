@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::logs::release;
 use crate::cli::input::{bytes, shown};
 use crate::error::Error;
+use crate::sys::uname;
 use crate::verifier::draw::comparison;
 use crate::verifier::pair::Pair;
 use crate::verifier::recording::recordings;
@@ -51,7 +51,7 @@ impl<'a> Against<'a> {
         as_json: bool,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let kernel = release();
+        let kernel = uname::kernel_release();
         let pairs: Vec<_> =
             self.files.iter().map(|(path, text)| Pair::new(verified, shown(path), text)).collect();
         if as_json {

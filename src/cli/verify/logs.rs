@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cli::output_file::{BegunFile, OutputFile};
 use crate::cli::stop::Stop;
 use crate::error::Error;
-use crate::sys::file;
+use crate::sys::uname;
 use crate::verifier::recording;
 use crate::verifier::verified::Verified;
 
@@ -35,7 +35,8 @@ impl Logs {
     /// It could not be written.
     pub fn write(&mut self, verified: &Verified) -> Result<(), Stop> {
         let Verified { name, program, .. } = verified;
-        let head = recording::head(name, &verified.attach(), verified.verdict(), &release());
+        let head =
+            recording::head(name, &verified.attach(), verified.verdict(), &uname::kernel_release());
         let end = if program.log.ends_with('\n') || program.log.is_empty() { "" } else { "\n" };
         self.file.write_text(&[head.as_str(), program.log.as_str(), end].concat())
     }
@@ -47,10 +48,4 @@ impl Logs {
     pub fn finish(self) -> Result<(), Stop> {
         self.file.finish()
     }
-}
-
-/// The running kernel's release.
-pub fn release() -> String {
-    let release = file::read_text(Path::new("/proc/sys/kernel/osrelease"));
-    release.map_or_else(|_| "?".to_owned(), |release| release.trim().to_owned())
 }

@@ -1,8 +1,6 @@
 //! uprobe.multi and uretprobe.multi: one program at the entries or the returns of many functions of a file,
 //! by one link. Unlike a perf event, it does not need CAP_SYS_ADMIN.
 
-use std::path::Path;
-
 use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, c_string};
 use super::uprobe;
 use crate::error::Error;
@@ -10,7 +8,7 @@ use crate::host::symbol::UserFunction;
 use crate::host::types::KernelTypes;
 use crate::insn::helper::GET_ATTACH_COOKIE;
 use crate::sys::link::{self, At, UprobePlaces};
-use crate::sys::{AttachType, Errno, Link, Load, LoadError, Prog, ProgramType, SysError, file};
+use crate::sys::{AttachType, Errno, Link, Load, LoadError, Prog, ProgramType, SysError, uname};
 
 /// The entries or the returns of functions of one file. The program gets the cookie of the one it runs at.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -148,7 +146,7 @@ fn is_known() -> bool {
 
 /// The first two numbers of the kernel's version.
 fn release() -> Option<(u32, u32)> {
-    let release = file::read_text(Path::new("/proc/sys/kernel/osrelease")).ok()?;
+    let release = uname::kernel_release();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
