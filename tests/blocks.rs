@@ -82,7 +82,7 @@ fn log2_of(number: u64) -> u32 {
 
 /// The block's answers to all these numbers.
 #[track_caller]
-fn check_log2(bits: u32, block: impl Fn(&mut Asm)) {
+fn check_log2(bits: u32, expected: impl Fn(u64) -> u32, block: impl Fn(&mut Asm)) {
     let input_map = one(1);
     let mut a = Asm::new();
     input(&mut a, r7);
@@ -92,20 +92,28 @@ fn check_log2(bits: u32, block: impl Fn(&mut Asm)) {
     let prog = load(ProgramType::SocketFilter, a, &[&input_map]);
     for number in numbers(bits) {
         set(&input_map, &[number]);
-        assert_eq!(run(&prog), log2_of(number), "{number:#x}");
+        assert_eq!(run(&prog), expected(number), "{number:#x}");
     }
 }
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn log2_is_the_highest_bit_of_32() {
-    check_log2(32, |a| a.log2(r8, r7, r1));
+    check_log2(32, log2_of, |a| a.log2(r8, r7, r1));
 }
 
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn log2_u64_is_the_highest_bit_of_64() {
-    check_log2(64, |a| a.log2_u64(r8, r7, r1));
+    check_log2(64, log2_of, |a| a.log2_u64(r8, r7, r1));
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn bit_length_is_that_of_32_and_of_64() {
+    let length = |number: u64| 64 - number.leading_zeros();
+    check_log2(32, length, |a| a.bit_length(r8, r7, r1));
+    check_log2(64, length, |a| a.bit_length_u64(r8, r7, r1));
 }
 
 /// Names of every length, also without an end, with every sort of byte before and behind it.
@@ -392,6 +400,8 @@ fn every_block_of_the_instruction_set_writes_what_it_declares() {
     use blocks::clobbers as declared;
     clobbers([r9], declared::log2(r8, r7), |a, _| a.log2(r9, r8, r7));
     clobbers([r9], declared::log2(r8, r7), |a, _| a.log2_u64(r9, r8, r7));
+    clobbers([r9], declared::log2(r8, r7), |a, _| a.bit_length(r9, r8, r7));
+    clobbers([r9], declared::log2(r8, r7), |a, _| a.bit_length_u64(r9, r8, r7));
     for access in [Access::Typed, Access::Probe] {
         clobbers([r9], declared::read(access), |a, out| a.read(access, r9, u32_at(r6 + 4), out));
     }

@@ -567,6 +567,11 @@ impl Asm {
         self.insns.len()
     }
 
+    /// Whether one of these instructions reads a register.
+    pub fn reads(&self, instructions: Range<usize>, register: R) -> bool {
+        self.insns[instructions].iter().any(|insn| insn.reads().contains(register))
+    }
+
     /// Leaves out these instructions.
     pub fn leave_out(&mut self, instructions: Range<usize>) {
         let kept: Vec<_> = (0..self.insns.len()).map(|at| !instructions.contains(&at)).collect();

@@ -18,6 +18,11 @@ pub enum Access {
     Probe,
 }
 
+/// log2 of the numbers below 16, a hexadecimal digit each, and the bits that a digit needs.
+const LOG2: (u64, i32) = (0x3333_3333_2222_1100, 3);
+/// Their lengths in bits.
+const LENGTH: (u64, i32) = (0x4444_4444_3333_2210, 7);
+
 impl Asm {
     /// `dst = ` index of the highest set bit of `value`, or 0 for 0. The high half of `value` must be 0. Clobbers
     /// `value` and `scratch`. 23 slots and no branch, whose misprediction would cost more than all of them; the
@@ -25,13 +30,35 @@ impl Asm {
     #[track_caller]
     pub fn log2(&mut self, dst: R, value: R, scratch: R) {
         self.halve(dst, value, 16, 0xffff, 59);
-        self.log2_of_16_bits(dst, value, scratch);
+        self.add_bits_of_16(dst, value, scratch, LOG2);
+    }
+
+    /// `dst = ` how many bits `value` needs: 0 for 0, else one more than its [`Asm::log2`], at the same cost. The
+    /// verifier sees a result of at most 35.
+    #[track_caller]
+    pub fn bit_length(&mut self, dst: R, value: R, scratch: R) {
+        self.halve(dst, value, 16, 0xffff, 59);
+        self.add_bits_of_16(dst, value, scratch, LENGTH);
+    }
+
+    /// [`Asm::bit_length`] for all 64 bits. The verifier sees a result of at most 67.
+    #[track_caller]
+    pub fn bit_length_u64(&mut self, dst: R, value: R, scratch: R) {
+        self.halve_64_bits(dst, value, scratch);
+        self.add_bits_of_16(dst, value, scratch, LENGTH);
     }
 
     /// `dst = ` index of the highest set bit of `value`, for all its 64 bits: 29 slots, a result of at most 63.
     /// Otherwise like [`Asm::log2`].
     #[track_caller]
     pub fn log2_u64(&mut self, dst: R, value: R, scratch: R) {
+        self.halve_64_bits(dst, value, scratch);
+        self.add_bits_of_16(dst, value, scratch, LOG2);
+    }
+
+    /// `dst = ` by how many bits `value` must be shifted to be below 2^16, and shifts it.
+    #[track_caller]
+    fn halve_64_bits(&mut self, dst: R, value: R, scratch: R) {
         // Like the other steps, but their difference could overflow here. So the high half is tested: if it is
         // not 0, its negation is negative.
         self.mov(dst, value);
@@ -42,22 +69,22 @@ impl Asm {
         self.rsh(value, dst);
         self.halve(scratch, value, 16, 0xffff, 59);
         self.add(dst, scratch);
-        self.log2_of_16_bits(dst, value, scratch);
     }
 
-    /// `dst += ` log2 of `value`, which is below 2^16.
+    /// `dst += ` log2 or the length of `value`, which is below 2^16: `digits` says which.
     #[track_caller]
-    fn log2_of_16_bits(&mut self, dst: R, value: R, scratch: R) {
+    fn add_bits_of_16(&mut self, dst: R, value: R, scratch: R, digits: (u64, i32)) {
         // An addition joins these bits as an `or` would, and verifiers before 6.9 follow only an addition.
         self.halve(scratch, value, 8, 0xff, 60);
         self.add(dst, scratch);
         self.halve(scratch, value, 4, 0xf, 61);
         self.add(dst, scratch);
         // The result for the last four bits is a hexadecimal digit of a constant.
-        self.load_imm64(scratch, 0x3333_3333_2222_1100);
+        let (digits, mask) = digits;
+        self.load_imm64(scratch, digits);
         self.lsh(value, 2);
         self.rsh(scratch, value);
-        self.and(scratch, 3);
+        self.and(scratch, mask);
         self.add(dst, scratch);
     }
 
@@ -213,7 +240,7 @@ impl Asm {
 pub mod clobbers {
     use super::{Access, R, Regs};
 
-    /// [`Asm::log2`](super::Asm::log2) and [`Asm::log2_u64`](super::Asm::log2_u64).
+    /// [`Asm::log2`](super::Asm::log2) and [`Asm::bit_length`](super::Asm::bit_length), also of 64 bits.
     pub const fn log2(value: R, scratch: R) -> Regs {
         Regs::of([value, scratch])
     }

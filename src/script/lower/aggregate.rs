@@ -1,7 +1,7 @@
 //! What `count()`, `sum()`, `hist()` and their like do to a map's value.
 
 use super::{Lower, MapRef};
-use crate::insn::Cond::{self, Eq, Ge, Gt, Le, Lt, Sge, Sle, Slt};
+use crate::insn::Cond::{self, Eq, Ge, Le, Lt, Sge, Sle, Slt};
 use crate::insn::helper::GET_SMP_PROCESSOR_ID;
 use crate::insn::{r0, r1, r2, r3, r8, u64_at};
 use crate::script::ast::{Argument, Expr, ExprKind, Span};
@@ -119,12 +119,29 @@ impl Lower<'_> {
     /// negative numbers; a number of 64 bits without a sign is negative from 2^63 on, as in bpftrace. `short`
     /// says that the high half of r8 is 0.
     fn histogram(&mut self, bits: u8, short: bool) {
-        let (counted, known) = (self.a.label(), self.a.label());
-        // r3 is the range's number.
+        let counted = self.a.label();
+        // r3 is the number of the range after the first.
         if !short {
-            self.a.mov(r3, 0);
+            self.a.mov(r3, -1);
             self.a.jump_if(r8, Slt, 0, &counted);
         }
+        match (bits, short) {
+            // A number's range is that of its length in bits.
+            (0, true) => self.a.bit_length(r3, r8, r1),
+            (0, false) => {
+                self.a.bit_length_u64(r3, r8, r1);
+                self.bound_range(64);
+            }
+            _ => self.divided_range(bits, short),
+        }
+        self.a.place(counted);
+        self.add_one();
+    }
+
+    /// `r3 = ` the range of r8 where each power of two has 2^`bits` of them.
+    fn divided_range(&mut self, bits: u8, short: bool) {
+        let known = self.a.label();
+        let most = Aggregate::Histogram(bits).words() as i32 - 2;
         let bits = i32::from(bits);
         // Small numbers have a range each.
         self.a.mov(r3, r8);
@@ -134,48 +151,30 @@ impl Lower<'_> {
             true => self.a.log2(r3, r1, r2),
             false => self.a.log2_u64(r3, r1, r2),
         }
-        match bits {
-            0 => self.a.add(r3, 1),
-            _ => {
-                self.a.sub(r3, bits);
-                self.a.rsh(r8, r3);
-                self.a.lsh(r3, bits);
-                self.a.add(r3, r8);
-            }
-        }
+        self.a.sub(r3, bits);
+        self.a.rsh(r8, r3);
+        self.a.lsh(r3, bits);
+        self.a.add(r3, r8);
         self.a.place(known);
-        self.a.add(r3, 1);
-        let most = Aggregate::Histogram(bits as u8).words() as i32 - 1;
-        if bits > 0 {
-            self.bound_range(most);
-        }
-        self.a.place(counted);
-        self.add_one();
+        self.bound_range(most);
     }
 
     /// Counts r8 in its range of a fixed width; the first is that of all below, the last that of all above.
     fn linear(&mut self, low: u64, high: u64, step: u64) {
-        let most = ((high - low) / step) as i32 + 1;
-        let (counted, last, known) = (self.a.label(), self.a.label(), self.a.label());
-        self.a.mov(r3, 0);
+        let counted = self.a.label();
+        self.a.mov(r3, -1);
         self.constant(r1, low.into());
         self.a.jump_if(r8, Slt, r1, &counted);
         self.a.mov(r3, r8);
         self.a.sub(r3, r1);
         self.constant(r1, step.into());
         self.a.div(r3, r1);
-        self.a.jump_if(r3, Gt, most - 1, &last);
-        self.a.add(r3, 1);
-        self.a.goto(&known);
-        self.a.place(last);
-        self.a.mov(r3, most);
-        self.a.place(known);
-        self.bound_range(most);
+        self.bound_range(((high - low) / step) as i32);
         self.a.place(counted);
         self.add_one();
     }
 
-    /// Shows the verifier that the range's number in r3 is at most this.
+    /// Makes the range's number in r3 at most this, which the verifier sees.
     fn bound_range(&mut self, most: i32) {
         let within = self.a.label();
         self.a.jump_if(r3, Le, most, &within);
@@ -183,12 +182,12 @@ impl Lower<'_> {
         self.a.place(within);
     }
 
-    /// Adds one to the counter of range r3 at r0.
+    /// Adds one to the counter of the range that follows the first by r3, at r0.
     fn add_one(&mut self) {
         self.a.lsh(r3, 3);
         self.a.add(r0, r3);
         self.a.mov(r1, 1);
-        self.a.lock_add(u64_at(r0 + 0), r1);
+        self.a.lock_add(u64_at(r0 + 8), r1);
     }
 }
 

@@ -207,8 +207,7 @@ impl Lower<'_> {
             }
             ExprKind::Name(name) => match &**name {
                 "comm" => {
-                    self.comm(spot);
-                    self.zero(spot.after(2), words - 2);
+                    self.comm(spot, words);
                     Ok(())
                 }
                 "probe" => {
@@ -227,8 +226,7 @@ impl Lower<'_> {
                 }
             },
             ExprKind::Call { name, .. } if name.text == "comm" => {
-                self.comm(spot);
-                self.zero(spot.after(2), words - 2);
+                self.comm(spot, words);
                 Ok(())
             }
             ExprKind::Call { name, arguments } if name.text == "str" => {
@@ -306,15 +304,12 @@ impl Lower<'_> {
     }
 
     /// The thread's name, with zeros after it.
-    fn comm(&mut self, spot: Spot) {
+    fn comm(&mut self, spot: Spot, words: usize) {
+        // Some kernels (6.1) leave the bytes after a short name as they were.
+        self.zero(spot, words);
         self.a.load_address(r1, spot.at(0));
         self.a.mov(w2, 16);
         self.a.call(GET_CURRENT_COMM);
-        self.a.load(r1, u64_at(spot.word(0)));
-        self.a.load(r2, u64_at(spot.word(1)));
-        self.a.end_at_nul([r1, r2], [r3, r4]);
-        self.a.store(u64_at(spot.word(0)), r1);
-        self.a.store(u64_at(spot.word(1)), r2);
     }
 
     /// `str(address, length)`: what could not be read is empty.

@@ -28,13 +28,13 @@ impl Lower<'_> {
         let out = self.a.label();
         self.at(probe.span);
         self.a.mov(r6, r1);
-        let setup = self.a.len();
+        let context = self.a.len();
         let mark = self.mark();
         let index = self.spot(1);
         self.a.lookup_first(self.scratch, index.at(0), &out);
         self.a.mov(r7, r0);
         self.release(mark);
-        let setup = setup..self.a.len();
+        let setup = context..self.a.len();
         let everywhere =
             |event: &Event| matches!(event, Event::Begin | Event::End | Event::Interval(_));
         if let Some(process) = self.host.only_process()
@@ -78,6 +78,9 @@ impl Lower<'_> {
         if self.scratch_most == 0 {
             // Most one-liners need no scratch value.
             self.a.leave_out(setup);
+        }
+        if !self.a.reads(context..self.a.len(), r6) {
+            self.a.leave_out(0..context);
         }
         self.a.drop_unreachable();
         std::mem::take(&mut self.a).finish().or_else(|error| {
