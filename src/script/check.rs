@@ -44,7 +44,7 @@ pub struct CheckedProbe {
 /// # Errors
 /// Its first mistake, or what it uses that is not supported.
 pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked> {
-    let mut script = parse(text)?;
+    let mut script = parse(text, parameters)?;
     let cursor = Cursor::new(text);
     if let Some(definition) = script.definitions.first() {
         let what = format!("{} definitions are not supported", definition.keyword);

@@ -4,7 +4,7 @@ use super::ast::{
     Argument, Binary, Block, Expr, ExprKind, Iterated, Place, Probe, StatementKind, Unary,
 };
 use super::cursor::{Cursor, Read};
-use super::literal::number;
+use super::literal::{fits, signed_number};
 
 /// Puts constants in the place of all expressions that have one value.
 pub(super) fn fold(
@@ -143,7 +143,7 @@ impl Fold<'_> {
         Ok(match &expr.kind {
             ExprKind::Parameter(number) => {
                 let text = self.parameter(*number);
-                Some(match parameter_number(text) {
+                Some(match signed_number(text) {
                     _ if text.is_empty() => ExprKind::Int(0),
                     Some(number) => ExprKind::Int(number),
                     None => ExprKind::Text(text.as_bytes().to_vec()),
@@ -176,23 +176,6 @@ impl Fold<'_> {
             _ => None,
         })
     }
-}
-
-/// Whether a number can be one of 64 bits.
-fn fits(number: i128) -> bool {
-    (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&number)
-}
-
-/// The number that a parameter is, in any form that a script may write it in.
-fn parameter_number(text: &str) -> Option<i128> {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let mut cursor = Cursor::new(digits);
-    let number = match digits.as_bytes().first()?.is_ascii_digit() {
-        true => i128::from(number(&mut cursor).ok()?),
-        false => return None,
-    };
-    let number = if text.starts_with('-') { -number } else { number };
-    (cursor.rest().is_empty() && fits(number)).then_some(number)
 }
 
 fn unary(operator: Unary, operand: &ExprKind) -> Option<ExprKind> {

@@ -110,6 +110,23 @@ pub(super) fn number(cursor: &mut Cursor) -> Read<u64> {
     }
 }
 
+/// Whether a number can be one of 64 bits.
+pub(super) fn fits(number: i128) -> bool {
+    (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&number)
+}
+
+/// The number that a text is, with its sign, in any form that a script may write it in.
+pub(super) fn signed_number(text: &str) -> Option<i128> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let mut cursor = Cursor::new(digits);
+    let number = match digits.as_bytes().first()?.is_ascii_digit() {
+        true => i128::from(number(&mut cursor).ok()?),
+        false => return None,
+    };
+    let number = if text.starts_with('-') { -number } else { number };
+    (cursor.rest().is_empty() && fits(number)).then_some(number)
+}
+
 /// Reads a string; its first quote is next. A string is bytes, since an escape can stand for any.
 pub(super) fn string(cursor: &mut Cursor) -> Read<Vec<u8>> {
     cursor.at += 1;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::ast::{AttachPoint, Probe};
 use super::cursor::{Cursor, Read};
-use super::literal::DURATIONS;
+use super::literal::{DURATIONS, signed_number};
 
 /// Where a probe runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,10 +13,10 @@ pub enum Event {
     Begin,
     /// After everything is detached.
     End,
-    /// Each so many nanoseconds, on one CPU.
-    Interval(u64),
-    /// Each so many nanoseconds, on all CPUs.
-    Profile(u64),
+    /// Periodically, on one CPU.
+    Interval(Period),
+    /// Periodically, on all CPUs.
+    Profile(Period),
     /// A tracepoint: its category and its name, each of which may be a pattern.
     Tracepoint(String, String),
     /// A tracepoint without its record.
@@ -37,6 +37,25 @@ pub enum Event {
         /// The function, which may be a pattern.
         function: String,
     },
+}
+
+/// How often something happens, as it is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Period {
+    /// `s`, `ms`, `us`, or `hz` for times in a second.
+    pub unit: &'static str,
+    /// So many of them.
+    pub number: u64,
+}
+
+impl Period {
+    /// The period in nanoseconds; nothing if it is too long.
+    pub fn nanoseconds(self) -> Option<u64> {
+        match DURATIONS.iter().find(|(name, _)| *name == self.unit) {
+            Some((_, factor)) => self.number.checked_mul(*factor),
+            None => Some(1_000_000_000 / self.number.max(1)),
+        }
+    }
 }
 
 /// The probe types of bpftrace 0.27: the name, its short forms, and whether we have it.
@@ -150,12 +169,7 @@ impl fmt::Display for Event {
         match self {
             Event::Begin => f.write_str("begin"),
             Event::End => f.write_str("end"),
-            Event::Interval(nanoseconds) | Event::Profile(nanoseconds) => {
-                let (number, unit) = match nanoseconds {
-                    _ if nanoseconds % 1_000_000_000 == 0 => (nanoseconds / 1_000_000_000, "s"),
-                    _ if nanoseconds % 1_000_000 == 0 => (nanoseconds / 1_000_000, "ms"),
-                    _ => (nanoseconds / 1000, "us"),
-                };
+            Event::Interval(Period { unit, number }) | Event::Profile(Period { unit, number }) => {
                 write!(f, "{name}:{unit}:{number}")
             }
             Event::Tracepoint(category, event) => write!(f, "{name}:{category}:{event}"),
@@ -168,37 +182,33 @@ impl fmt::Display for Event {
     }
 }
 
-/// A whole number, in hexadecimal after 0x.
+/// A whole number, in any form that a script may write it in.
 fn whole(text: &str) -> Option<u64> {
-    match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    }
+    signed_number(text).and_then(|number| u64::try_from(number).ok())
 }
 
-/// The nanoseconds of `s:1`, `hz:10` or `100ms`.
-fn period(parts: &[&str]) -> Result<u64, String> {
-    let (unit, number) = match parts {
-        [unit, number] => (*unit, *number),
-        [both] => {
-            let digits = both.bytes().take_while(u8::is_ascii_digit).count();
-            let (number, unit) = both.split_at(digits);
-            (if unit.is_empty() { "ns" } else { unit }, number)
+/// The period of `s:1`, `hz:10` or `100ms`.
+fn period(parts: &[&str]) -> Result<Period, String> {
+    let period = match parts {
+        [unit, number] => {
+            let known = ["s", "ms", "us", "hz"].into_iter().find(|known| known == unit);
+            let Some(known) = known else { return Err(format!("there is no unit `{unit}`")) };
+            let Some(number) = whole(number).filter(|number| *number > 0) else {
+                return Err(format!("`{number}` is not a number of {unit}"));
+            };
+            Period { unit: known, number }
         }
+        // A duration is a number of nanoseconds.
+        [duration] => match whole(duration) {
+            Some(nanoseconds) => Period { unit: "us", number: nanoseconds / 1000 },
+            None => return Err(format!("`{duration}` is not a duration")),
+        },
         _ => return Err("a period is missing".into()),
     };
-    let Some(number) = whole(number).filter(|number| *number > 0) else {
-        return Err(format!("`{number}` is not a number of {unit}"));
-    };
-    let nanoseconds = match (unit, DURATIONS.iter().find(|(name, _)| *name == unit)) {
-        ("hz", _) => Some(1_000_000_000 / number),
-        (_, Some((_, factor))) => number.checked_mul(*factor),
-        _ => return Err(format!("there is no unit `{unit}`")),
-    };
-    match nanoseconds {
+    match period.nanoseconds() {
         None => Err("this period is too long".into()),
         Some(0..1000) => Err("this period is shorter than a microsecond".into()),
-        Some(nanoseconds) => Ok(nanoseconds),
+        Some(_) => Ok(period),
     }
 }
 

@@ -110,17 +110,35 @@ impl Type {
         })
     }
 
-    /// Its size in bytes in an event, a key or a value.
+    /// Its size in bytes, as `sizeof()` gives it: tuples are laid out like structs of C.
     pub fn size(&self) -> usize {
+        let struct_of = |all: &mut dyn Iterator<Item = &Type>| {
+            let mut most = 1;
+            let end = all.fold(0_usize, |end, of| {
+                most = most.max(of.alignment());
+                end.next_multiple_of(of.alignment()) + of.size()
+            });
+            end.next_multiple_of(most)
+        };
         match self {
             Type::Unknown | Type::Nothing => 0,
             Type::Int(int) => int.bytes.into(),
             Type::Bool => 1,
             Type::Text(size) => *size,
-            Type::Tuple(all) => all.iter().map(Type::size).sum(),
-            Type::Record(all) => all.iter().map(|(_, of)| of.size()).sum(),
+            Type::Tuple(all) => struct_of(&mut all.iter()),
+            Type::Record(all) => struct_of(&mut all.iter().map(|(_, of)| of)),
             Type::Pointer | Type::Timestamp | Type::Aggregate(_) => 8,
             Type::Stack(frames, _) => 8 * (1 + frames),
+        }
+    }
+
+    /// What its address in a struct of C is a multiple of.
+    fn alignment(&self) -> usize {
+        match self {
+            Type::Text(_) | Type::Unknown | Type::Nothing => 1,
+            Type::Tuple(all) => all.iter().map(Type::alignment).max().unwrap_or(1),
+            Type::Record(all) => all.iter().map(|(_, of)| of.alignment()).max().unwrap_or(1),
+            of => of.size().min(8),
         }
     }
 
@@ -230,7 +248,18 @@ impl Type {
         })
     }
 
-    /// Whether a value of `other` can be stored as this without loss.
+    /// Whether every number of `other` is one of this type.
+    pub fn includes(&self, other: &Type) -> bool {
+        match (self, other) {
+            (Type::Int(one), Type::Int(other)) => {
+                other.bytes <= one.bytes && one.signed == other.signed
+                    || one.signed && other.bytes < one.bytes
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether a value of `other` can be stored as this; `value` is it if it is known.
     pub fn holds(&self, other: &Type, value: Option<i128>) -> bool {
         match (self, other) {
             (Type::Int(int), Type::Int(_)) if value.is_some() => {
@@ -241,10 +270,8 @@ impl Type {
                 };
                 value.is_some_and(|value| (low..high).contains(&value))
             }
-            (Type::Int(one), Type::Int(other)) => {
-                other.bytes <= one.bytes && one.signed == other.signed
-                    || one.signed && other.bytes < one.bytes
-            }
+            // A number that is not known yet is cut.
+            (Type::Int(_), Type::Int(_)) => true,
             (Type::Text(one), Type::Text(other)) => other <= one,
             _ => self.join(other).as_ref() == Some(self),
         }

@@ -9,6 +9,7 @@ use nix::time::{ClockId, clock_gettime};
 use crate::error::Error;
 use crate::host::registers;
 use crate::host::{PidNamespace, Process, names, refusal};
+use crate::order::PutInOrder;
 use crate::script::Host;
 use crate::script::host::{Field, FieldForm, Namespace, OnlyProcess};
 use crate::script::probes::Event;
@@ -78,6 +79,15 @@ impl Host for TracedHost {
                 .into_iter()
                 .map(|(category, name)| Event::Tracepoint(category, name))
                 .collect(),
+            Event::RawTracepoint(name) if !names::is_exact(&name) => {
+                let found = self.tracepoints("*", &name).map_err(|error| error.what)?.into_iter();
+                // The system calls have no tracepoints of their own.
+                let found = found.filter(|(category, _)| category != "syscalls");
+                let mut found: Vec<_> = found.map(|(_, name)| name).collect();
+                found.order();
+                found.dedup();
+                found.into_iter().map(Event::RawTracepoint).collect()
+            }
             Event::Kprobe { module, function, offset } if !names::is_exact(&function) => {
                 let found = names::functions(&[&function]).map_err(|error| error.what)?;
                 found

@@ -104,6 +104,23 @@ fn a_script_ends_under_a_flood_of_events() {
 
 #[test]
 #[ignore = "needs root"]
+fn who_asks_for_the_end_again_and_again_loses_nothing() {
+    let output = trace(&["-e", "interval:us:1 { exit(); }"]);
+    assert_eq!(err(&output), "Attached 1 probe\n");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn raw_tracepoints_have_wildcards() {
+    let script = "rawtracepoint:sched_swi*, rt:sched_waki* { @[probe] = min(1); } \
+        interval:ms:50 { exit(); }";
+    let output = trace(&["-e", script]);
+    assert!(out(&output).contains("@[rawtracepoint:sched_switch]: 1\n"), "{}", err(&output));
+    assert_eq!(err(&output), "Attached 3 probes\n");
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_script_ends_when_nobody_reads_it() {
     let (mut child, _stderr) = started(&["-e", "interval:ms:10 { printf(\"x\\n\"); }"]);
     let mut stdout = BufReader::new(child.stdout.take().unwrap());

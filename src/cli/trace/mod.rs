@@ -82,7 +82,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let host = TracedHost::new(options.pid, child.as_ref().map_or(0, WaitingChild::pid))?;
     match options.debug {
         Some(Stage::Ast) => {
-            let parsed = crate::script::parse(&script.text);
+            let parsed = crate::script::parse(&script.text, &script.parameters);
             let parsed = parsed.map_err(|mistake| script.mistake(&mistake))?;
             return print(&outline::tree(&parsed));
         }

@@ -21,7 +21,7 @@ impl Infer<'_> {
             given => Err(counted(&name, least, most, given)),
         };
         let signed = |infer: &mut Self, arguments: &mut [Argument]| -> Read<bool> {
-            let of = infer.argument(&mut arguments[0])?;
+            let of = infer.number(&mut arguments[0], span)?;
             match of {
                 Type::Unknown => Ok(false),
                 of if of.is_int() => Ok(of.is_signed()),
@@ -80,6 +80,15 @@ impl Infer<'_> {
                 let span = of.span;
                 self.mistake(span, "a value is expected here, and this is a type")
             }
+        }
+    }
+
+    /// The type of an argument that may be a number, but not what a map counts.
+    fn number(&mut self, argument: &mut Argument, span: Span) -> Read<Type> {
+        let of = self.argument(argument)?;
+        match argument {
+            Argument::Value(value) => self.no_aggregate(value, span).map(|()| of),
+            Argument::Type(_) => Ok(of),
         }
     }
 
@@ -180,7 +189,7 @@ impl Infer<'_> {
                     }
                 }
                 match self.constants(&mut arguments[2..])?.as_deref() {
-                    Some([length]) if *length > 0 => Ok(Type::INT64),
+                    Some([_]) => Ok(Type::INT64),
                     _ => self.mistake(
                         span,
                         "how many bytes strncmp() compares must be known before the run",
@@ -188,8 +197,8 @@ impl Infer<'_> {
                 }
             }
             "strftime" => {
-                self.literal(&function, &arguments[0], span)?;
-                match self.argument(&mut arguments[1])? {
+                self.time_format(&function, &arguments[0], span)?;
+                match self.number(&mut arguments[1], span)? {
                     Type::Int(_) | Type::Unknown => Ok(Type::Timestamp),
                     of => self
                         .mistake(span, format!("strftime() takes nanoseconds, and this is {of}")),
@@ -197,15 +206,19 @@ impl Infer<'_> {
             }
             "time" => {
                 if let Some(format) = arguments.first() {
-                    self.literal(&function, format, span)?;
+                    self.time_format(&function, format, span)?;
                 }
                 Ok(Type::Nothing)
             }
-            "exit" => match arguments.first_mut().map(|code| self.argument(code)).transpose()? {
-                _ if self.loops > 0 => self.mistake(span, "exit() cannot be called in a loop"),
-                None | Some(Type::Int(_) | Type::Unknown) => Ok(Type::Nothing),
-                Some(of) => self.mistake(span, format!("exit() takes a number, and this is {of}")),
-            },
+            "exit" => {
+                match arguments.first_mut().map(|code| self.number(code, span)).transpose()? {
+                    _ if self.loops > 0 => self.mistake(span, "exit() cannot be called in a loop"),
+                    None | Some(Type::Int(_) | Type::Unknown) => Ok(Type::Nothing),
+                    Some(of) => {
+                        self.mistake(span, format!("exit() takes a number, and this is {of}"))
+                    }
+                }
+            }
             "nsecs" => self
                 .mode(arguments, &["monotonic", "boot", "tai", "sw_tai"], span)
                 .map(|_| Type::UINT64),
@@ -239,25 +252,41 @@ impl Infer<'_> {
         }
     }
 
+    /// A format of strftime(3), which is a string like any other.
+    fn time_format(&mut self, function: &str, format: &Argument, span: Span) -> Read<()> {
+        let length = self.literal(function, format, span)?.len();
+        let most = self.settings.max_strlen as usize;
+        match format {
+            Argument::Value(format) if length >= most => self.too_long(length, format.span),
+            _ => Ok(()),
+        }
+    }
+
     fn printf(&mut self, arguments: &mut [Argument], span: Span) -> Read<Type> {
         let (format, arguments) = arguments.split_at_mut(1);
         let format = match Format::parse(self.literal("printf", &format[0], span)?) {
             Ok(format) => format,
             Err(part) => {
-                return self.mistake(span, format!("`{part}` in this format is not supported"));
+                return self.mistake(span, format!("`{part}` in this format is too wide"));
             }
         };
         let expected = format.conversions().count();
         if expected != arguments.len() {
             let what =
                 format!("this format takes {expected} values, and {} are given", arguments.len());
-            return self.mistake(span, what);
+            let known = "what takes a value is %d %i %u %x %X %o %c %p %s; a % otherwise is text";
+            return Err(self.cursor.mistake(span, what).help(known));
         }
         for (conversion, argument) in format.conversions().zip(arguments) {
             if let Argument::Value(value) = &*argument {
                 self.has_single_value(value, span)?;
             }
             let of = self.argument(argument)?;
+            if let Argument::Value(value) = &*argument
+                && conversion.kind != "s"
+            {
+                self.no_aggregate(value, span)?;
+            }
             let fits = match &of {
                 Type::Unknown => true,
                 Type::Int(_) | Type::Bool | Type::Pointer => {
@@ -357,7 +386,7 @@ impl Infer<'_> {
 
     /// `str(address)`, `str(address, length)`
     fn text(&mut self, arguments: &mut [Argument], span: Span) -> Read<Type> {
-        let of = self.argument(&mut arguments[0])?;
+        let of = self.number(&mut arguments[0], span)?;
         let most = self.settings.max_strlen as usize;
         let known = self.constants(&mut arguments[1..])?;
         if let Some(Argument::Value(length)) = arguments.get(1)

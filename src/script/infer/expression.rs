@@ -3,7 +3,7 @@
 use super::Infer;
 use crate::script::ast::{Binary, Block, Expr, ExprKind, Place, Span, TypeName, Unary};
 use crate::script::cursor::Read;
-use crate::script::types::Type;
+use crate::script::types::{Int, Type};
 
 impl Infer<'_> {
     /// The type of an expression that must have a value.
@@ -22,7 +22,10 @@ impl Infer<'_> {
             ExprKind::If { arms, otherwise } => {
                 let mut first = Ok(());
                 for (condition, block) in arms {
-                    let condition = self.condition(condition);
+                    let end = condition.span.end;
+                    let before = &self.cursor.text[..condition.span.start];
+                    let start = before.rfind("if").unwrap_or(condition.span.start);
+                    let condition = self.condition(condition, Span { start, end });
                     let block = self.block(block);
                     first = first.and(condition).and(block);
                 }
@@ -33,7 +36,7 @@ impl Infer<'_> {
             }
             ExprKind::Block(block) => self.block(block),
             ExprKind::Choice(condition, Some(then), otherwise) => {
-                self.condition(condition)?;
+                self.condition(condition, expr.span)?;
                 self.effect(then)?;
                 self.effect(otherwise)
             }
@@ -44,12 +47,27 @@ impl Infer<'_> {
         }
     }
 
-    /// What must be true or false.
-    pub(super) fn condition(&mut self, expr: &mut Expr) -> Read<()> {
+    /// A string of so many bytes has no room.
+    pub(super) fn too_long<T>(&self, length: usize, span: Span) -> Read<T> {
+        let most = self.settings.max_strlen;
+        self.mistake(
+            span,
+            format!("this string has {length} bytes; max_strlen is {most}, with its end"),
+        )
+    }
+
+    /// What must be true or false; mistakes are those of `at`.
+    pub(super) fn condition(&mut self, expr: &mut Expr, at: Span) -> Read<()> {
+        self.truth(expr, at)?;
+        self.no_aggregate(expr, at)
+    }
+
+    /// The same, and what counts may stand there, too.
+    pub(super) fn truth(&mut self, expr: &mut Expr, at: Span) -> Read<()> {
         let of = self.value(expr)?;
         match of {
             Type::Unknown | Type::Int(_) | Type::Bool | Type::Pointer => Ok(()),
-            of => self.mistake(expr.span, format!("{of} is neither true nor false")),
+            of => self.mistake(at, format!("{of} is neither true nor false")),
         }
     }
 
@@ -61,13 +79,7 @@ impl Infer<'_> {
                 let most = self.settings.max_strlen as usize;
                 match text.len() < most {
                     true => Ok(Type::Text(text.len() + 1)),
-                    false => self.mistake(
-                        span,
-                        format!(
-                            "this string has {} bytes; max_strlen is {most}, with its end",
-                            text.len()
-                        ),
-                    ),
+                    false => self.too_long(text.len(), span),
                 }
             }
             ExprKind::Bool(_) => Ok(Type::Bool),
@@ -77,6 +89,7 @@ impl Infer<'_> {
             ExprKind::Unary(operator, operand) => {
                 let operator = *operator;
                 let of = self.value(operand)?;
+                self.no_aggregate(operand, span)?;
                 self.unary(operator, &of, span)
             }
             ExprKind::Step { place, up, .. } => {
@@ -86,8 +99,8 @@ impl Infer<'_> {
             ExprKind::Binary(operator, left, right) => {
                 let operator = *operator;
                 if matches!(operator, Binary::And | Binary::Or) {
-                    self.condition(left)?;
-                    self.condition(right)?;
+                    self.truth(left, span)?;
+                    self.truth(right, span)?;
                     return Ok(Type::Bool);
                 }
                 let [left, right] = [self.value(left)?, self.value(right)?];
@@ -96,11 +109,11 @@ impl Infer<'_> {
             ExprKind::Choice(condition, then, otherwise) => {
                 let first = match then {
                     Some(then) => {
-                        self.condition(condition)?;
+                        self.condition(condition, span)?;
                         self.value(then)?
                     }
                     None => {
-                        self.condition(condition)?;
+                        self.condition(condition, span)?;
                         condition.of.clone()
                     }
                 };
@@ -164,6 +177,7 @@ impl Infer<'_> {
     fn unary(&mut self, operator: Unary, of: &Type, span: Span) -> Read<Type> {
         match (operator, of) {
             (_, Type::Unknown) => Ok(Type::Unknown),
+            (Unary::Negate, Type::Int(Int { signed: false, .. })) => Ok(of.clone()),
             (Unary::Negate, Type::Int(_)) => Ok(Type::INT64),
             (Unary::Not, Type::Int(_) | Type::Bool | Type::Pointer) => Ok(Type::Bool),
             (Unary::Invert, Type::Int(int)) => Ok(Type::int(int.bytes, false)),
@@ -213,6 +227,7 @@ impl Infer<'_> {
                 Ok(Type::Bool)
             }
             (Type::Int(_) | Type::Bool, Type::Int(_) | Type::Bool) if compares => Ok(Type::Bool),
+            (Type::Bool, Type::Bool) if orders => Ok(Type::Bool),
             (Type::Text(_), Type::Text(_)) if compares => Ok(Type::Bool),
             (Type::Tuple(_), Type::Tuple(_)) if compares && left.join(right).is_some() => {
                 Ok(Type::Bool)

@@ -76,6 +76,7 @@ pub(super) fn infer(
             indices: HashMap::new(),
         },
         declared: vec![None; variables],
+        never: vec![],
         events: vec![],
         loops: 0,
         changed: false,
@@ -99,13 +100,10 @@ pub(super) fn infer(
             return Err(cursor.mistake(Span::default(), what));
         }
     }
-    // What has no type by now never gets a value: it is 0.
-    infer
-        .types
-        .variables
-        .iter_mut()
-        .filter(|of| **of == Type::Unknown)
-        .for_each(|of| *of = Type::INT64);
+    // What has no type by now never gets a value, and cannot be read.
+    let unknown = |of: &Type| *of == Type::Unknown;
+    infer.never = infer.types.variables.iter().map(unknown).collect();
+    infer.types.variables.iter_mut().filter(|of| unknown(of)).for_each(|of| *of = Type::INT64);
     infer.last = true;
     for (events, probe) in &mut probes {
         infer.events = events.to_vec();
@@ -121,6 +119,8 @@ struct Infer<'a> {
     types: Types,
     /// The types that variables were declared with.
     declared: Vec<Option<Type>>,
+    /// Which variables get no value, known in the last round.
+    never: Vec<bool>,
     /// The events of the probe that is gone through.
     events: Vec<Event>,
     /// The loops around a statement.
@@ -274,10 +274,30 @@ impl Infer<'_> {
         }
     }
 
+    /// What an expression counts, if it is an element of a map that counts: it is read as a number where it
+    /// is compared, computed with or cast, and nowhere else.
+    fn counts(&self, expr: &Expr) -> Option<Aggregate> {
+        let ExprKind::Place(Place::Map(map, _)) = &expr.kind else { return None };
+        match self.types.maps.get(*self.types.indices.get(&map.text)?)?.value {
+            Type::Aggregate(aggregate) => Some(aggregate),
+            _ => None,
+        }
+    }
+
+    /// Refuses what counts where a number is asked for.
+    fn no_aggregate(&self, expr: &Expr, span: Span) -> Read<()> {
+        let Some(aggregate) = self.counts(expr) else { return Ok(()) };
+        let what = format!("what {}() counts is no number here", aggregate.function());
+        Err(self.cursor.mistake(span, what).help("a cast makes one of it: `(int64)@m`"))
+    }
+
     /// The type that a place holds, as it is read.
     fn read(&mut self, place: &mut Place) -> Read<Type> {
         let span = place.span();
         let of = match place {
+            Place::Variable(variable) if self.last && self.never[variable.index] => {
+                return self.mistake(span, format!("`${}` never gets a value", variable.name.text));
+            }
             Place::Variable(variable) => self.types.variables[variable.index].clone(),
             Place::Map(name, key) => {
                 let index = self.use_map(name, key.as_deref_mut())?;

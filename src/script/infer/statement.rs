@@ -9,8 +9,12 @@ use crate::script::types::Type;
 
 impl Infer<'_> {
     pub(super) fn probe(&mut self, probe: &mut Probe) -> Read<()> {
-        let predicate =
-            probe.predicate.as_mut().map_or(Ok(()), |predicate| self.condition(predicate));
+        let predicate = probe.predicate.as_mut().map_or(Ok(()), |predicate| {
+            let text = &self.cursor.text[..predicate.span.start];
+            let start = text.rfind('/').unwrap_or(predicate.span.start);
+            let at = Span { start, end: predicate.span.end };
+            self.condition(predicate, at)
+        });
         let block = self.block(&mut probe.block);
         predicate.and(block)
     }
@@ -52,11 +56,11 @@ impl Infer<'_> {
             StatementKind::Discard(value) => self.value(value).map(|_| ()),
             StatementKind::Expr(value) => self.effect(value),
             StatementKind::For { variable, over, block } => {
-                self.iterated(variable.index, over)?;
+                self.iterated(variable.index, over, span)?;
                 self.in_loop(block)
             }
             StatementKind::While { condition, block } => {
-                self.condition(condition)?;
+                self.truth(condition, condition.span)?;
                 if self.last && constant(condition).is_some_and(|value| value != 0) {
                     return self.mistake(span, "this loop does not end");
                 }
@@ -77,7 +81,14 @@ impl Infer<'_> {
                 self.mistake(span, "only a loop can be left or continued")
             }
             StatementKind::Break | StatementKind::Continue | StatementKind::Return(None) => Ok(()),
-            StatementKind::Return(Some(value)) => self.value(value).map(|_| ()),
+            StatementKind::Return(Some(value)) => {
+                let of = self.value(value)?;
+                self.no_aggregate(value, span)?;
+                match of {
+                    Type::Unknown | Type::Int(_) => Ok(()),
+                    of => self.mistake(span, format!("a probe returns a number, and this is {of}")),
+                }
+            }
         }
     }
 
@@ -88,7 +99,7 @@ impl Infer<'_> {
         result
     }
 
-    fn iterated(&mut self, variable: usize, over: &mut Iterated) -> Read<()> {
+    fn iterated(&mut self, variable: usize, over: &mut Iterated, span: Span) -> Read<()> {
         match over {
             Iterated::Map(map) => {
                 let index = self.map(map);
@@ -103,12 +114,14 @@ impl Infer<'_> {
                 let (first, end) = &mut **range;
                 for bound in [first, end] {
                     let of = self.value(bound)?;
+                    self.no_aggregate(bound, span)?;
                     if !of.is_int() && of != Type::Unknown {
-                        return self
-                            .mistake(bound.span, format!("a range has numbers, and this is {of}"));
+                        let what = format!("a range has numbers, and one end of this is {of}");
+                        return self.mistake(span, what);
                     }
+                    self.join_variable(variable, &of, None, span)?;
                 }
-                self.join_variable(variable, &Type::INT64, None, Span::default())
+                Ok(())
             }
         }
     }

@@ -95,6 +95,11 @@ impl Lower<'_> {
 
     /// Writes a record. If there is no room for it, that is counted.
     fn record(&mut self, ring: MapRef, action: Action, values: &[&Expr]) -> Read<()> {
+        let counter = match (&action, ring) {
+            (Action::Exit, _) => 16,
+            (_, EVENTS) => 0,
+            _ => 8,
+        };
         let number = self.action_number(action);
         let mark = self.mark();
         let words: usize = values.iter().map(|value| value.of.words()).sum();
@@ -120,7 +125,7 @@ impl Lower<'_> {
         self.a.mov(r4, 0);
         self.a.call(RINGBUF_OUTPUT);
         self.a.jump_if(r0, Eq, 0, &missing);
-        self.a.load_map_value(r1, LOST, if ring == EVENTS { 0 } else { 8 });
+        self.a.load_map_value(r1, LOST, counter);
         self.a.mov(r2, 1);
         self.a.lock_add(u64_at(r1 + 0), r2);
         self.a.place(missing);

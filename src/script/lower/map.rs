@@ -10,6 +10,7 @@ use crate::insn::helper::{FOR_EACH_MAP_ELEM, MAP_UPDATE_ELEM};
 use crate::insn::{Label, r0, r1, r2, r3, r4, r8, u64_at};
 use crate::script::ast::{Argument, Binary, Expr, ExprKind, Name, Place, Span};
 use crate::script::cursor::Read;
+use crate::script::infer::MapUse;
 use crate::script::types::{Aggregate, Type};
 
 /// What the map's element is replaced with, whether it is there or not.
@@ -351,18 +352,13 @@ impl Lower<'_> {
             _ => return Ok(()),
         };
         let (map, held) = self.map(name);
-        let (key_type, words) = (held.key.clone(), held.value.words());
+        let held = held.clone();
         let Some(key) = key else {
-            // A map without keys: what it held is gone.
-            self.a.load_map_value(r1, map, 0);
-            self.a.load(r8, u64_at(r1 + 0));
-            for word in 0..=words {
-                self.a.store(u64_at(r1 + 8 * word as i32), 0);
-            }
+            self.forget(map, &held);
             return Ok(());
         };
         let mark = self.mark();
-        let key = self.key(&key_type, key)?;
+        let key = self.key(&held.key, key)?;
         match removes {
             true => {
                 self.a.delete(map, key.at(0));
@@ -383,6 +379,28 @@ impl Lower<'_> {
         }
         self.release(mark);
         Ok(())
+    }
+
+    /// What a map without keys holds is gone; `r8 = ` whether there was something.
+    fn forget(&mut self, map: MapRef, held: &MapUse) {
+        let words = match &held.value {
+            Type::Aggregate(of) if of.is_per_cpu() => self.host.cpus() as usize * of.words(),
+            Type::Aggregate(of) => of.words(),
+            // The first word says whether it was set.
+            of => 1 + of.words(),
+        };
+        let counts = matches!(held.value, Type::Aggregate(_));
+        self.a.load_map_value(r0, map, 0);
+        self.a.mov(r8, 0);
+        for word in 0..words {
+            let place = u64_at(r0 + 8 * word as i32);
+            if counts || word == 0 {
+                self.a.load(r1, place);
+                self.a.or(r8, r1);
+            }
+            self.a.store(place, 0);
+        }
+        self.as_bool();
     }
 
     /// `r8 = ` the number of a map's elements.

@@ -172,7 +172,12 @@ impl Lower<'_> {
     fn unary(&mut self, operator: Unary, operand: &Expr) -> Read<()> {
         self.scalar(operand)?;
         match operator {
-            Unary::Negate => self.a.neg(r8),
+            Unary::Negate => {
+                self.a.neg(r8);
+                if !operand.of.is_signed() {
+                    self.truncate(&operand.of);
+                }
+            }
             Unary::Not => {
                 self.as_bool();
                 self.a.xor(r8, 1);

@@ -220,7 +220,13 @@ impl Lower<'_> {
     fn assign_variable(&mut self, variable: &Variable, value: &Expr) -> Read<()> {
         let spot = self.variable(variable);
         let of = self.variable_type(variable);
-        self.store(value, &of, spot)
+        if matches!(value.kind, ExprKind::Int(_)) || of.includes(&value.of) {
+            return self.store(value, &of, spot);
+        }
+        self.scalar(value)?;
+        self.truncate(&of);
+        self.a.store(u64_at(spot.word(0)), r8);
+        Ok(())
     }
 
     fn unroll(&mut self, count: &Expr, block: &Block) -> Read<()> {

@@ -319,7 +319,7 @@ impl Parser<'_> {
         let mut arms = vec![];
         loop {
             self.cursor.operator()?;
-            let condition = self.expression()?;
+            let condition = self.deeper(Parser::unary)?;
             arms.push((condition, self.block_in_expression()?));
             if !self.cursor.eat_word("else")? {
                 return Ok(ExprKind::If { arms, otherwise: None });

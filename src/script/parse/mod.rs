@@ -16,23 +16,30 @@ use super::literal::{number, string};
 /// The largest script in bytes.
 const LARGEST: usize = 1 << 20;
 
-/// Reads a script.
+/// Reads a script; `parameters` follow it on the command line.
 ///
 /// # Errors
 /// Its first mistake: what follows one is seldom worth reading.
-pub fn parse(text: &str) -> Read<Script> {
+pub fn parse(text: &str, parameters: &[String]) -> Read<Script> {
     if text.len() > LARGEST {
         let cursor = Cursor::new("");
         return Err(cursor.mistake_here(format!("a script has at most {LARGEST} bytes")));
     }
     let Preprocessed { text, numbers } = preprocess(text)?;
-    let mut parser =
-        Parser { cursor: Cursor::new(&text), numbers, within_expression: 0, configured: false };
+    let mut parser = Parser {
+        cursor: Cursor::new(&text),
+        parameters,
+        numbers,
+        within_expression: 0,
+        configured: false,
+    };
     parser.script()
 }
 
 struct Parser<'a> {
     cursor: Cursor<'a>,
+    /// What follows the script on the command line: `$1` in a probe's name stands for the first.
+    parameters: &'a [String],
     /// The numbers that `#define` names.
     numbers: HashMap<String, u64>,
     /// Expressions around this statement.

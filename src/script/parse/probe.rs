@@ -47,13 +47,19 @@ impl Parser<'_> {
                     let quoted = string(&mut self.cursor)?;
                     parts[last].push_str(&String::from_utf8_lossy(&quoted));
                 }
+                b'$' if matches!(self.cursor.byte_after(1), b'1'..=b'9') => {
+                    let text = self.part_of_name();
+                    let mut more = text.split(':');
+                    parts[last].push_str(more.next().unwrap_or_default());
+                    parts.extend(more.map(str::to_owned));
+                }
                 b',' | b'{' => break,
                 b'/' if parts.len() == 1 => break,
                 byte if byte.is_ascii_whitespace() || self.cursor.rest().is_empty() => break,
                 _ => {
                     let rest = self.cursor.rest();
                     let length =
-                        rest.find(|c: char| c.is_ascii_whitespace() || ":\",{/".contains(c));
+                        rest.find(|c: char| c.is_ascii_whitespace() || ":\",{/$".contains(c));
                     // At least one character, which may be the slash of a path.
                     let first = rest.chars().next().map_or(0, char::len_utf8);
                     let length = length.unwrap_or(rest.len()).max(first);
@@ -71,5 +77,12 @@ impl Parser<'_> {
             }
             false => Ok(AttachPoint { parts, span: self.cursor.since(start) }),
         }
+    }
+    /// Reads `$1`, which is next: the parameter of this number, empty if there is none.
+    fn part_of_name(&mut self) -> String {
+        let digits = self.cursor.rest()[1..].bytes().take_while(u8::is_ascii_digit).count();
+        let number = self.cursor.rest()[1..=digits].parse::<usize>().ok();
+        self.cursor.at += 1 + digits;
+        number.and_then(|number| self.parameters.get(number - 1)).cloned().unwrap_or_default()
     }
 }

@@ -1,7 +1,7 @@
 //! Statements.
 
 use super::Parser;
-use super::types::type_name;
+use super::types::{is_cast, type_name};
 use crate::script::ast::{
     Binary, Block, Expr, ExprKind, Iterated, Place, Span, Statement, StatementKind,
 };
@@ -160,9 +160,9 @@ impl Parser<'_> {
         let parentheses = self.cursor.eat("(")?;
         let variable = self.variable()?;
         self.cursor.expect(":")?;
-        let first = self.primary()?;
+        let first = self.bound()?;
         let over = match (self.cursor.eat("..")?, first) {
-            (true, first) => Iterated::Range(Box::new((first, self.primary()?))),
+            (true, first) => Iterated::Range(Box::new((first, self.bound()?))),
             (false, Expr { kind: ExprKind::Place(Place::Map(map, None)), .. }) => {
                 Iterated::Map(map)
             }
@@ -175,6 +175,15 @@ impl Parser<'_> {
             self.cursor.expect(")")?;
         }
         Ok(StatementKind::For { variable, over, block: self.block()? })
+    }
+
+    /// One end of a range: an operand, or a cast of one.
+    fn bound(&mut self) -> Read<Expr> {
+        self.cursor.skip()?;
+        match self.cursor.byte() == b'(' && is_cast(&mut self.cursor) {
+            true => self.deeper(Parser::unary),
+            false => self.primary(),
+        }
     }
 
     /// The condition or count of a loop, and its block.

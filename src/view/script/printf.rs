@@ -32,7 +32,7 @@ pub struct Conversion {
     pub zeros: bool,
     /// The least number of characters.
     pub width: usize,
-    /// `hh`, `h`, `l`, `ll`, `j`, `z`, `t` or nothing.
+    /// `hh`, `h`, `l`, `ll`, `j`, `z`, `t`, `L` or nothing.
     pub length: String,
     /// `d`, `s`, `rx` and so on.
     pub kind: String,
@@ -42,30 +42,31 @@ pub struct Conversion {
 const WIDEST: usize = 4096;
 
 /// The conversions that are known.
-const KINDS: [&str; 13] = ["d", "i", "u", "x", "X", "o", "c", "p", "s", "r", "rx", "rh", "gr"];
+const KINDS: [&str; 14] = ["d", "i", "u", "x", "X", "o", "c", "p", "s", "r", "rx", "rh", "gr", "%"];
 
 impl Format {
     /// Splits a format.
     ///
+    /// A `%` that begins no conversion stands for itself.
+    ///
     /// # Errors
-    /// What follows a `%` is not known: the text of that part.
+    /// A field is too wide: the text of that part.
     pub fn parse(format: &[u8]) -> Result<Format, String> {
         let mut parts = vec![];
         let mut text = vec![];
         let mut rest = format;
         while let [first, after @ ..] = rest {
             match (first, after) {
-                (b'%', [b'%', after @ ..]) => {
-                    text.push(b'%');
-                    rest = after;
-                }
-                (b'%', _) => {
-                    let (conversion, length) = Conversion::parse(after)?;
+                (b'%', _) if let Some((conversion, length)) = Conversion::parse(after)? => {
+                    rest = &after[length..];
+                    if conversion.kind == "%" {
+                        text.push(b'%');
+                        continue;
+                    }
                     if !text.is_empty() {
                         parts.push(Part::Text(std::mem::take(&mut text)));
                     }
                     parts.push(Part::Argument(conversion));
-                    rest = &after[length..];
                 }
                 (byte, _) => {
                     text.push(*byte);
@@ -107,7 +108,7 @@ impl Format {
 
 impl Conversion {
     /// The conversion at the start of this text, which follows a `%`, and its length.
-    fn parse(text: &[u8]) -> Result<(Conversion, usize), String> {
+    fn parse(text: &[u8]) -> Result<Option<(Conversion, usize)>, String> {
         let mut conversion = Conversion::default();
         let mut at = 0;
         // bpftrace knows the flags in this order alone.
@@ -131,10 +132,10 @@ impl Conversion {
         }
         at += width;
         // A precision is read, and has no effect.
-        if text.get(at) == Some(&b'.') {
+        if text.get(at) == Some(&b'.') && digits(at + 1) > 0 {
             at += 1 + digits(at + 1);
         }
-        for length in ["hh", "h", "ll", "l", "j", "z", "t"] {
+        for length in ["hh", "h", "ll", "l", "j", "z", "t", "L"] {
             if text[at..].starts_with(length.as_bytes()) {
                 conversion.length = length.into();
                 at += length.len();
@@ -142,9 +143,9 @@ impl Conversion {
             }
         }
         let kind = KINDS.iter().rev().find(|kind| text[at..].starts_with(kind.as_bytes()));
-        let kind = kind.ok_or_else(|| shown(text, at + 1))?;
+        let Some(kind) = kind else { return Ok(None) };
         conversion.kind = (*kind).into();
-        Ok((conversion, at + kind.len()))
+        Ok(Some((conversion, at + kind.len())))
     }
 
     /// Whether it writes numbers alone.
@@ -187,7 +188,7 @@ impl Conversion {
         let bits = match &*self.length {
             "hh" => 8,
             "h" => 16,
-            "" => 32,
+            "" | "L" => 32,
             _ => 64,
         };
         let unsigned = number as u64 & (u64::MAX >> (64 - bits));
