@@ -8,9 +8,7 @@ use std::sync::Arc;
 use super::{Notes, Object, ObjectFunction, Reference, clean};
 use crate::btf::{Relocation, Resolved, identifier};
 use crate::insn::instruction::{Callee, Imm64};
-use crate::insn::{
-    DecodeError, Endian, Insn, ObjectLine, ObjectTypes, Program, Slot, instructions,
-};
+use crate::insn::{DecodeError, Endian, Insn, ObjectLine, ObjectTypes, Program, Slot, whole};
 
 /// The section of the kernel's configuration.
 pub const CONFIG: &str = ".kconfig";
@@ -225,8 +223,8 @@ impl<'o, 'a> Linker<'o, 'a> {
         linked.lines.push(ObjectLine::default());
         linked.functions.extend(self.notes.function(function).map(|id| [start as u32, id]));
         let wrong = |error| LinkError::Instruction(name(), error);
-        for (slot, insn) in instructions(&bytes, self.object.endian).map_err(wrong)? {
-            let insn = insn.map_err(wrong)?;
+        // What is no instruction is the kernel's to refuse.
+        for (slot, insn) in whole(&bytes, self.object.endian).map_err(wrong)? {
             let reference = match insn {
                 Insn::Call(Callee::Helper(MISSING)) => None,
                 _ => self.object.reference(function, slot),

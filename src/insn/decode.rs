@@ -67,6 +67,26 @@ pub fn instructions(
     walk(bytes, endian, false)
 }
 
+/// All of [`instructions`], with each slot that is none as [`Insn::Raw`].
+///
+/// # Errors
+/// The bytes are not whole slots.
+pub fn whole(
+    bytes: &[u8],
+    endian: Endian,
+) -> Result<impl Iterator<Item = (usize, Insn)>, DecodeError> {
+    let slots = bytes.as_chunks::<8>().0;
+    Ok(instructions(bytes, endian)?.flat_map(move |(at, insn)| {
+        let slot = |at: usize| slots.get(at).map(|bytes| Slot::from_bytes(*bytes, endian));
+        let wide = slot(at).is_some_and(|slot| slot.code == LD | IMM | DW);
+        // The second half of a load belongs to it.
+        let second = slot(at + 1).filter(|slot| wide && slot.code == 0 && insn.is_err());
+        let first = insn.ok().or(slot(at).map(Insn::Raw));
+        let second = second.map(|slot| (at + 1, Insn::Raw(slot)));
+        first.map(|insn| (at, insn)).into_iter().chain(second)
+    }))
+}
+
 /// [`instructions`], with or without the register that is the kernel's own.
 pub(super) fn walk(
     bytes: &[u8],

@@ -97,6 +97,7 @@ impl Insn {
                 Slot { code: JMP | CALL, dst: 0, src, off, imm }
             }
             Insn::Exit => Slot { code: JMP | EXIT, ..NONE },
+            Insn::Raw(slot) => slot,
         };
         (slot, None)
     }

@@ -1,7 +1,7 @@
 //! One instruction of any form.
 
 use super::reg::Reg;
-use super::slot::Endian;
+use super::slot::{Endian, Slot};
 
 /// Whether an operation works on the whole register or on its low half.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -274,6 +274,8 @@ pub enum Insn {
     Call(Callee),
     /// `exit`
     Exit,
+    /// `insn 0x8d dst 1 imm 5`: a slot that is no instruction, whatever a kernel says of it.
+    Raw(Slot),
 }
 
 impl Insn {

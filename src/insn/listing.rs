@@ -7,7 +7,7 @@ use std::fmt;
 use super::helper::Helper;
 use super::instruction::{Alu, Atomic, Callee, Cond, Imm64, Insn, LoadType, Operand, Size, Width};
 use super::reg::Reg;
-use super::slot::Endian;
+use super::slot::{Endian, Slot};
 
 /// Names for the numbers in an instruction.
 #[derive(Clone, Copy, Default)]
@@ -135,6 +135,13 @@ impl fmt::Display for InsnText<'_> {
                 write!(f, "call kernel-function#{id}[{fd_index}]")
             }
             Insn::Exit => write!(f, "exit"),
+            Insn::Raw(Slot { code, dst, src, off, imm }) => {
+                write!(f, "insn {code:#x}")?;
+                let fields =
+                    [("dst", dst.into()), ("src", src.into()), ("off", off.into()), ("imm", imm)];
+                let mut set = fields.iter().filter(|(_, value)| *value != 0i32);
+                set.try_for_each(|(name, value)| write!(f, " {name} {value}"))
+            }
         }
     }
 }

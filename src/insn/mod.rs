@@ -60,7 +60,7 @@ pub mod translated;
 
 pub use asm::{Asm, Here, Isa, Label, Target};
 pub use blocks::Access;
-pub use decode::{DecodeError, decode, instructions};
+pub use decode::{DecodeError, decode, instructions, whole};
 pub use encode::encode;
 pub use error::AsmError;
 pub use frame::{Frame, StackPlace};

@@ -188,6 +188,14 @@ impl Program {
         })
     }
 
+    /// The lines that the kernel accepts: those that are known, but none of what looks like the second half of a
+    /// load.
+    pub fn known_lines(&self) -> impl Iterator<Item = (usize, &Insn, Line<'_>)> {
+        self.lines().filter(|(_, insn, line)| {
+            line.line > 0 && !matches!(insn, Insn::Raw(slot) if slot.code == 0)
+        })
+    }
+
     fn line(&self, index: usize) -> Line<'_> {
         match &self.written {
             Written::Rust(lines, source) => {

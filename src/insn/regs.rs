@@ -122,7 +122,8 @@ impl Insn {
             Insn::LoadImm64 { .. }
             | Insn::Goto { .. }
             | Insn::Gotol { .. }
-            | Insn::MayGoto { .. } => Regs::NONE,
+            | Insn::MayGoto { .. }
+            | Insn::Raw(_) => Regs::NONE,
         }
     }
 
@@ -153,7 +154,8 @@ impl Insn {
             | Insn::Gotol { .. }
             | Insn::MayGoto { .. }
             | Insn::JumpIf { .. }
-            | Insn::Exit => Regs::NONE,
+            | Insn::Exit
+            | Insn::Raw(_) => Regs::NONE,
         }
     }
 }

@@ -220,8 +220,7 @@ pub fn program_btf(name: &str, program: &Program) -> ProgramBtf {
             slot: *slot as u32,
         })
         .collect();
-    let told = program.lines().filter(|(.., line)| line.line > 0);
-    let lines = told.map(|(slot, _, line)| btf::BtfLine {
+    let lines = program.known_lines().map(|(slot, _, line)| btf::BtfLine {
         slot: slot as u32,
         file: line.file,
         line: line.line,

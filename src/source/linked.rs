@@ -49,7 +49,7 @@ fn info(types: &mut TextTypes, named: &NamedProgram) -> (Vec<[u32; 2]>, Vec<[u32
         let slot = *slot as u32;
         (BtfFunction { name, parameters: &["ctx"], slot }, given(slot))
     });
-    let lines = program.lines().map(|(slot, _, line)| BtfLine {
+    let lines = program.known_lines().map(|(slot, _, line)| BtfLine {
         slot: slot as u32,
         file: line.file,
         line: line.line,

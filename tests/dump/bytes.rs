@@ -46,7 +46,7 @@ fn a_slot_that_holds_no_instruction_is_shown_among_the_others_and_told() {
     assert_eq!(ended.code, Some(1));
     assert_eq!(
         ended.stdout,
-        "0: (b7) r0 = 1\n1: (ff) <unknown> ; slot 1: unknown opcode 0xff\n2: (95) exit\n"
+        "0: (b7) r0 = 1\n1: (ff) insn 0xff ; slot 1: unknown opcode 0xff\n2: (95) exit\n"
     );
     assert!(
         ended.stderr.contains("standard input: slot 1: unknown opcode 0xff"),

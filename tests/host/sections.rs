@@ -383,3 +383,31 @@ fn the_verdict_makes_the_exit_code_though_nobody_reads_the_walk() {
         assert_eq!(verify.wait().unwrap().code(), Some(code));
     }
 }
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn what_is_no_instruction_is_the_kernels_to_refuse() {
+    let folder = Folder::new("raw");
+    let file = folder.0.join("f.bpf");
+    for (insn, says) in [
+        ("insn 0x8d dst 1", "this kernel has no instruction 0x8d"),
+        ("insn 0xbf src 11", "there are only the registers r0 to r10"),
+        (
+            "insn 0x7b dst 10 src 1 off -8 imm 3",
+            "a field that this instruction does not use is not 0",
+        ),
+        ("insn 0x18 dst 1\ninsn 0 dst 1", "not a complete instruction"),
+    ] {
+        let text = format!("r0 = 0\n{insn}\nexit\n");
+        std::fs::write(&file, &text).unwrap();
+        let ended = verify(&[file.to_str().unwrap()]);
+        assert_eq!(ended.code, Some(1), "{text}");
+        assert!(ended.stderr.contains(says), "{text}{}", ended.stderr);
+        // What is dumped of its bytes is the text again.
+        let bytes = tool::run("asm", &[file.to_str().unwrap(), "--emit", "hex"]).stdout;
+        std::fs::write(folder.0.join("f.hex"), &bytes).unwrap();
+        let listed = tool::run("dump", &[folder.0.join("f.hex").to_str().unwrap()]).stdout;
+        std::fs::write(&file, &listed).unwrap();
+        assert_eq!(tool::run("asm", &[file.to_str().unwrap(), "--emit", "hex"]).stdout, bytes);
+    }
+}

@@ -84,6 +84,7 @@ pub fn fill(form: Insn, operands: Operands) -> Insn {
         Insn::Call(Callee::Local { .. }) => Insn::Call(Callee::Local { offset: imm }),
         Insn::Call(Callee::Kfunc { .. }) => Insn::Call(Callee::Kfunc { id: imm, fd_index: offset }),
         Insn::Exit => Insn::Exit,
+        Insn::Raw(slot) => Insn::Raw(slot),
     }
 }
 

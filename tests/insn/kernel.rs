@@ -346,6 +346,7 @@ fn accepted_step(array: &OwnedFd) -> impl Strategy<Value = Step> + use<> {
                 Insn::Store { .. } | Insn::Atomic { .. } | Insn::StoreRelease { .. } => {
                     plain([fill(insn, Operands { dst: base, ..numbers })])
                 }
+                Insn::Raw(_) => unreachable!("it is no instruction"),
                 Insn::LoadPacket { .. } => then_wiped([Piece::Insn(filled)]),
                 Insn::LoadImm64 { .. } => {
                     let then =

@@ -124,7 +124,7 @@ pub fn spelling(insn: &Insn) -> String {
     let text = insn.to_string().replace(" pc", " ");
     match *insn {
         Insn::Alu { .. } | Insn::Movsx { .. } | Insn::Neg { .. } => text,
-        Insn::ToEndian { .. } | Insn::Bswap { .. } | Insn::Exit => text,
+        Insn::ToEndian { .. } | Insn::Bswap { .. } | Insn::Exit | Insn::Raw(_) => text,
         Insn::Goto { .. } | Insn::Gotol { .. } | Insn::MayGoto { .. } => text,
         Insn::JumpIf { src: Operand::Imm(_), .. } => {
             decimal_with(&text, |value| i64::from(value as i32))

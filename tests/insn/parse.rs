@@ -280,6 +280,9 @@ fn each_mistake_is_underlined_and_has_a_suggestion() {
         ),
         (".license GPL\nexit", "GPL", "between quotes", ""),
         (".license \"GPL\"\n.license \"MIT\"\nexit", "\"MIT\"", "was \"GPL\"", "one licence"),
+        ("insn 0x8d dst 16\nexit", "dst", "does not fit the 4 bits", ""),
+        ("insn 256\nexit", "256", "expected an opcode", ""),
+        ("insn 0x8d size 1\nexit", "size", "no field `size`", "insn CODE dst N"),
         (".prog x\nexit", ".prog", "not a directive", "`.program`"),
         (
             ".section xdp\nexit",
@@ -338,6 +341,26 @@ fn terminals_are_not_told_what_a_text_says() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn any_slots_are_listed_as_a_text_of_the_same_slots(
+        slots in prop::collection::vec(any::<[u8; 8]>(), 1..30),
+        wide in any::<bool>(),
+    ) {
+        let mut bytes = slots.concat();
+        if wide {
+            // The first half of a load, before whatever follows.
+            bytes[0] = 0x18;
+        }
+        for endian in [Endian::Little, Endian::Big] {
+            let listed: String = whole(&bytes, endian).unwrap()
+                .map(|(slot, insn)| format!("{}\n", listing::line(slot, &insn, listing::Names::default())))
+                .collect();
+            let source = parse("listing", &listed);
+            let source = source.map_err(|mistakes| TestCaseError::fail(mistakes.to_string()))?;
+            prop_assert_eq!(encode(source.programs[0].program.insns(), endian), bytes.clone(), "{}", listed);
+        }
+    }
 
     #[test]
     fn what_is_listed_is_read_as_the_same_program(

@@ -7,7 +7,7 @@ use super::token::{Token, Tokens};
 use crate::insn::helper::{self, Helper};
 use crate::insn::instruction::{Alu, Bits, Callee, Cond, Imm64, Insn, Operand, Size, Width};
 use crate::insn::reg::Reg;
-use crate::insn::slot::Endian;
+use crate::insn::slot::{Endian, Slot};
 
 /// An instruction, and what it refers to by name.
 pub struct Statement {
@@ -51,8 +51,8 @@ pub fn statement(tokens: &mut Tokens, wide: bool) -> Result<Statement> {
 }
 
 const EXPECTED: &str = "an instruction";
-const KEYWORDS: [&str; 9] =
-    ["lock", "if", "goto", "gotol", "may_goto", "call", "exit", "store_release", "r0"];
+const KEYWORDS: [&str; 10] =
+    ["lock", "if", "goto", "gotol", "may_goto", "call", "exit", "store_release", "insn", "r0"];
 const REGISTERS: &str = "the registers are r0 to r10, w0 to w10 their low halves, and fp is r10";
 
 struct StatementParser<'p, 'a> {
@@ -83,6 +83,7 @@ impl StatementParser<'_, '_> {
         self.tokens.next();
         match name {
             "exit" => Ok(Insn::Exit),
+            "insn" => self.raw(),
             "lock" => self.lock(),
             "if" => self.jump_if(),
             "goto" => {
@@ -114,6 +115,38 @@ impl StatementParser<'_, '_> {
                 Err(Mistake::new(start, what).meant(name, &mut KEYWORDS.into_iter()))
             }
         }
+    }
+
+    /// A slot by its fields: `0x8d dst 1 imm 5`.
+    fn raw(&mut self) -> Result<Insn> {
+        let mut slot = Slot { code: self.part("an opcode")?, ..Slot::default() };
+        while self.tokens.peek() != Token::End {
+            let name = self.tokens.word("dst, src, off or imm")?;
+            match name.text.as_str() {
+                field @ ("dst" | "src") => {
+                    let value: u8 = self.part("a number up to 15")?;
+                    if value > 15 {
+                        let what = format!("{value} does not fit the 4 bits of a register");
+                        return Err(Mistake::new(name.span, what));
+                    }
+                    *(if field == "dst" { &mut slot.dst } else { &mut slot.src }) = value;
+                }
+                "off" => slot.off = self.part("an offset")?,
+                "imm" => slot.imm = self.part("a number of 32 bits")?,
+                other => {
+                    return Err(Mistake::new(name.span, format!("a slot has no field `{other}`"))
+                        .help("insn CODE dst N src N off N imm N, each of which may be left out"));
+                }
+            }
+        }
+        Ok(Insn::Raw(slot))
+    }
+
+    /// The number of a field.
+    fn part<T: TryFrom<i128>>(&mut self, what: &str) -> Result<T> {
+        let (value, span) = self.tokens.number(what)?;
+        T::try_from(value)
+            .map_err(|_| Mistake::new(span, format!("{value} does not fit: expected {what}")))
     }
 
     /// A register, if the next name is one.

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::graph::{Dot, Drawing, Graph, Node};
 use crate::btf::identifier;
 use crate::insn::graph::{Successor, blocks};
-use crate::insn::{DecodeError, Endian, instructions};
+use crate::insn::{DecodeError, Endian, Insn, instructions, whole};
 pub use row::{DumpLine, DumpRow, MapRow};
 
 /// The format of a printed program; named as in bpftool where it has the format.
@@ -117,20 +117,16 @@ impl Dump {
         if bytes.len() > 8 * INSTRUCTIONS_MAX {
             return Err(DumpError::TooMany(bytes.len() / 8));
         }
-        let mut wrong = vec![];
-        let rows = instructions(&bytes, endian)?.map(|(slot, insn)| {
-            let (text, note) = match &insn {
-                Ok(insn) => (insn.to_string(), None),
-                Err(error) => {
-                    wrong.push(*error);
-                    ("<unknown>".into(), Some(error.to_string()))
-                }
-            };
+        let found = instructions(&bytes, endian)?;
+        let errors: Vec<_> = found.filter_map(|(at, insn)| Some((at, insn.err()?))).collect();
+        let mut next = errors.iter().peekable();
+        let rows = whole(&bytes, endian)?.map(|(slot, insn)| {
+            let error = next.next_if(|(at, _)| *at == slot);
             DumpRow {
                 slot,
-                insn: insn.ok(),
-                text,
-                note,
+                insn: Some(insn).filter(|insn| !matches!(insn, Insn::Raw(_))),
+                text: insn.to_string(),
+                note: error.map(|(_, error)| error.to_string()),
                 directives: vec![],
                 label: None,
                 source: None,
@@ -149,7 +145,7 @@ impl Dump {
             end: String::new(),
             bytes,
             endian,
-            wrong,
+            wrong: errors.into_iter().map(|(_, error)| error).collect(),
         })
     }
 
