@@ -1,20 +1,29 @@
 //! Where a run's numbers go beside the terminal: the options of that, and the doing.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::Args;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::output_file::OutputFile;
 use crate::error::Error;
 use crate::export::metrics::Metrics;
+use crate::export::otlp;
 use crate::export::prometheus::{Format, page};
+use crate::host::refusal;
+use crate::net::push::{Pusher, Target};
 use crate::net::server::{Page, Server};
 use crate::sys::confine::Needs;
-use crate::sys::io_text;
+use crate::sys::{Errno, io_text};
+use crate::tools::now;
+
+/// How long the end of a run waits for a receiver to take the last counts.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// The title, in the help, of options that send numbers elsewhere.
 const EXPORT: &str = "Export";
@@ -37,12 +46,24 @@ pub struct ExportOptions {
         help_heading = EXPORT
     )]
     pub listen: Option<SocketAddr>,
+
+    /// After each interval send the counts since the start to this OTLP receiver, such as an OpenTelemetry
+    /// Collector, as protobuf by HTTP; the port is 4318 if none is given, the path /v1/metrics. There is no
+    /// TLS in this program: send to an agent on this host, or to a proxy that encrypts. What the receiver
+    /// does not take is tried again, then given up and counted; the next request has it too
+    #[arg(
+        long,
+        value_name = "http://ADDR[:PORT]",
+        value_parser = target,
+        help_heading = EXPORT
+    )]
+    pub otlp: Option<Target>,
 }
 
 impl ExportOptions {
     /// Whether anything is exported.
     pub fn is_any(&self) -> bool {
-        self.prom_file.is_some() || self.listen.is_some()
+        self.prom_file.is_some() || self.listen.is_some() || self.otlp.is_some()
     }
 
     /// Opens what the options name; None if they name nothing. Called before anything is attached.
@@ -59,8 +80,9 @@ impl ExportOptions {
             return Err(Error::usage(what).hint("--json prints the counts on stdout"));
         }
         let server = self.listen.map(listen).transpose()?;
-        let pages = [None, None];
-        Ok(Some(Exporter { tool, runs: vec![], file, failed: false, server, pages }))
+        let pusher = self.otlp.clone().map(Pusher::new).transpose().map_err(no_descriptor)?;
+        let (runs, pages) = (vec![], [None, None]);
+        Ok(Some(Exporter { tool, runs, file, failed: false, server, pages, pusher, told: None }))
     }
 }
 
@@ -74,6 +96,34 @@ fn address(text: &str) -> Result<SocketAddr, String> {
          [::1]:9435; 0.0.0.0:9435 is all addresses of this host"
             .into()
     })
+}
+
+/// Where an OTLP receiver is.
+fn target(text: &str) -> Result<Target, String> {
+    let Some(rest) = text.strip_prefix("http://") else {
+        return Err(match text.starts_with("https://") {
+            true => "there is no TLS here: send to an agent on this host or to a proxy, by http://",
+            false => "it must begin with http://",
+        }
+        .into());
+    };
+    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let host = host.replace("localhost", "127.0.0.1");
+    let bare = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let address = bare.map(|ip| SocketAddr::new(ip, 4318)).or_else(|_| host.parse());
+    let address = address.map_err(|_| {
+        "it must be a numeric address, such as http://127.0.0.1:4318 or http://[::1]:4318: names are not \
+         looked up"
+    })?;
+    if path.chars().any(|c| c.is_ascii_control() || c == ' ') {
+        return Err("its path has characters that no path has".into());
+    }
+    let path = if path.len() < 2 { "/v1/metrics" } else { path };
+    Ok(Target { address, path: path.to_owned() })
+}
+
+fn no_descriptor(error: io::Error) -> Error {
+    refusal::descriptors(Errno::from(&error), &error)
 }
 
 fn listen(address: SocketAddr) -> Result<Server, Error> {
@@ -102,13 +152,17 @@ pub struct Exporter {
     server: Option<Server>,
     /// The page in both formats, once somebody has asked for it.
     pages: [Option<Arc<[u8]>>; 2],
+    pusher: Option<Pusher>,
+    /// What was said last of the receiver.
+    told: Option<String>,
 }
 
 impl Exporter {
     /// What it needs once privileges are dropped.
     pub fn needs(&self) -> Needs {
         let file = self.file.as_ref().map(OutputFile::needs).unwrap_or_default();
-        file | Needs { listens: self.server.is_some(), ..Needs::default() }
+        let (listens, connects) = (self.server.is_some(), self.pusher.is_some());
+        file | Needs { listens, connects, ..Needs::default() }
     }
 
     /// What is to be watched: [`Exporter::ready`] is called once one of these is readable.
@@ -116,8 +170,9 @@ impl Exporter {
     /// # Errors
     /// Out of file descriptors.
     pub fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
-        let server = self.server.iter().map(|server| server.as_fd().try_clone_to_owned());
-        server.collect()
+        let server = self.server.iter().map(Server::as_fd);
+        let all = server.chain(self.pusher.iter().map(Pusher::as_fd));
+        all.map(|descriptor| descriptor.try_clone_to_owned()).collect()
     }
 
     /// Does what its descriptors have become readable for.
@@ -125,6 +180,10 @@ impl Exporter {
     /// # Errors
     /// They cannot be waited for any more.
     pub fn ready(&mut self) -> Result<(), Error> {
+        if let Some(pusher) = &mut self.pusher {
+            pusher.go_on();
+            self.report();
+        }
         let Exporter { server: Some(server), runs, pages, .. } = self else { return Ok(()) };
         let mut give = |open: bool| {
             let format = if open { Format::OpenMetrics } else { Format::Text };
@@ -154,10 +213,51 @@ impl Exporter {
         self.publish();
     }
 
+    /// Reports, once each time, that the receiver does not take requests, and that it does again.
+    fn report(&mut self) {
+        let Some(pusher) = &self.pusher else { return };
+        match (&self.told, &pusher.failure) {
+            (None, Some(why)) => {
+                say!(
+                    "{}: the OTLP receiver does not take the counts: {why}; trying again",
+                    self.tool
+                );
+            }
+            (Some(_), None) => say!("{}: the OTLP receiver takes the counts again", self.tool),
+            _ => {}
+        }
+        self.told.clone_from(&pusher.failure);
+    }
+
+    /// Waits a while for the receiver to take the last counts.
+    pub fn finish(&mut self) {
+        let Some(pusher) = &mut self.pusher else { return };
+        let end = Instant::now() + LAST_WAIT;
+        while pusher.is_busy() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                say!("{}: the OTLP receiver has not taken the last counts", self.tool);
+                break;
+            }
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            let _ = poll(&mut [PollFd::new(pusher.as_fd(), PollFlags::POLLIN)], timeout);
+            pusher.go_on();
+        }
+        self.report();
+    }
+
     /// Hands out the metrics. What fails is reported once, and neither ends the run nor loses a count: the
     /// next interval has it too.
     fn publish(&mut self) {
         self.pages = [None, None];
+        if let (Some(pusher), Some(metrics)) = (&mut self.pusher, self.runs.first_mut()) {
+            metrics.set_pushes(pusher.pushes.accepted, pusher.pushes.dropped);
+            let instance = format!("{}/{}", metrics.run.host, std::process::id());
+            if let Ok(now) = now() {
+                pusher.push(otlp::request(self.runs.iter(), now, &instance));
+            }
+            self.report();
+        }
         let Some(file) = &self.file else { return };
         let replaced = file.replace(&page_bytes(&self.runs, Format::Text));
         let failed = replaced.is_err();

@@ -110,6 +110,9 @@ impl TracedTool {
         let events = events.until(&signal);
         let printed =
             print_all(&mut running, events, &options, &mut *output, &mut out, exporter.as_mut());
+        if let Some(exporter) = &mut exporter {
+            exporter.finish();
+        }
         output.finish()?;
         printed?;
         report::missed(name, running.session());

@@ -1,6 +1,7 @@
 //! What a run counted since its start, from all its samples: what Prometheus and OTLP receivers are given.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::order::PutInOrder;
@@ -74,6 +75,22 @@ impl Metrics {
         self.families[2].put(labels, total.into());
     }
 
+    /// Sets how many requests to an OTLP receiver it has accepted, and how many were given up.
+    pub fn set_pushes(&mut self, accepted: u64, dropped: u64) {
+        let pushes = family("otlp_pushes", PUSHES, FamilyKind::Counter, &["result", "tool"]);
+        let pushes = match self.families.iter().position(|family| family.name == pushes.name) {
+            Some(place) => &mut self.families[place],
+            None => {
+                self.families.push(pushes);
+                let last = self.families.len() - 1;
+                &mut self.families[last]
+            }
+        };
+        for (result, count) in [("accepted", accepted), ("dropped", dropped)] {
+            pushes.put(vec![result.into(), self.run.tool.into()], count.into());
+        }
+    }
+
     /// Takes in the maps of a script, by their own names.
     pub fn add_maps(&mut self, maps: Vec<Family>) {
         self.add_families(maps.into_iter().map(|map| Family {
@@ -103,9 +120,35 @@ impl Metrics {
     }
 }
 
+/// A metric's name, and each run that has it.
+pub type Group<'a> = (Cow<'a, str>, Vec<(&'a Metrics, &'a Family)>);
+
+/// The metrics of several runs: those of one name and kind together, each with its runs. Of two kinds with one
+/// name, the second gets the kind's name too.
+pub fn grouped<'a>(runs: impl Iterator<Item = &'a Metrics>) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = vec![];
+    let mut places = BTreeMap::<(&str, &str), usize>::new();
+    let mut names = BTreeSet::<&str>::new();
+    for run in runs {
+        for family in run.families.iter().filter(|family| !family.series.is_empty()) {
+            let place = *places.entry((&family.name, family.kind.name())).or_insert_with(|| {
+                let name = match names.insert(&family.name) {
+                    true => Cow::Borrowed(&*family.name),
+                    false => Cow::Owned(format!("{}_{}", family.name, family.kind.name())),
+                };
+                groups.push((name, vec![]));
+                groups.len() - 1
+            });
+            groups[place].1.push((run, family));
+        }
+    }
+    groups
+}
+
 const BUILD: &str = "The version of rawbpf, and the kernel that it runs on";
 const ATTACHED: &str = "Programs that are attached, by attach kind";
 const LOST: &str = "Events that were not counted, or not as they should be";
+const PUSHES: &str = "Requests to the OTLP receiver: those that it accepted, and those given up";
 const OPEN: &str =
     "Requests or calls that had not ended when the counters were read, where that is known";
 

@@ -1,10 +1,9 @@
 //! Metrics in Prometheus' text formats.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::metrics::Metrics;
+use super::metrics::{Metrics, grouped};
 use crate::sample::{BaseUnit, Family, FamilyKind, Point};
 
 /// The form of a page.
@@ -27,38 +26,20 @@ impl Format {
 }
 
 /// The metrics of one or more runs as a page. It has no time stamps: what reads it knows when it did.
-pub fn page<'a>(runs: impl Iterator<Item = &'a Metrics> + Clone, format: Format) -> String {
+pub fn page<'a>(runs: impl Iterator<Item = &'a Metrics>, format: Format) -> String {
     let mut page = String::new();
-    let all = runs.flat_map(|run| run.families.iter().map(move |family| (run, family)));
-    let mut written = BTreeSet::new();
-    for (_, first) in all.clone().filter(|(_, family)| !family.series.is_empty()) {
-        // All values of a name stand together.
-        if written.insert((&first.name, first.kind as u8)) {
-            let clash = written.iter().filter(|(name, _)| **name == first.name).count() > 1;
-            let name = match clash {
-                true => Cow::Owned(format!("{}_{}", first.name, kind(first.kind))),
-                false => Cow::Borrowed(&*first.name),
-            };
+    for (name, all) in grouped(runs) {
+        if let Some((_, first)) = all.first() {
             head(&mut page, &name, first, format);
-            let same = |family: &Family| family.name == first.name && family.kind == first.kind;
-            for (run, family) in all.clone().filter(|(_, family)| same(family)) {
-                values(&mut page, &name, family, &run.labels);
-            }
+        }
+        for (run, family) in all {
+            values(&mut page, &name, family, &run.labels);
         }
     }
     if format == Format::OpenMetrics {
         page.push_str("# EOF\n");
     }
     page
-}
-
-fn kind(kind: FamilyKind) -> &'static str {
-    match kind {
-        FamilyKind::Counter => "counter",
-        FamilyKind::Gauge => "gauge",
-        FamilyKind::Histogram => "histogram",
-        FamilyKind::Summary => "summary",
-    }
 }
 
 /// The suffix of a counter's values.
@@ -71,7 +52,7 @@ fn head(page: &mut String, name: &str, family: &Family, format: Format) {
     };
     let help = escaped(&family.help, format == Format::OpenMetrics);
     let _ = write!(page, "# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} ");
-    page.push_str(kind(family.kind));
+    page.push_str(family.kind.name());
     page.push('\n');
     let unit = match family.unit {
         BaseUnit::None => return,

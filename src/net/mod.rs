@@ -3,6 +3,8 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | [`push`] | requests by HTTP to one address |
 //! | [`server`] | a page for whoever asks for it by HTTP |
 
+pub mod push;
 pub mod server;

@@ -33,6 +33,18 @@ pub enum FamilyKind {
     Summary,
 }
 
+impl FamilyKind {
+    /// Its name in Prometheus: `counter`.
+    pub fn name(self) -> &'static str {
+        match self {
+            FamilyKind::Counter => "counter",
+            FamilyKind::Gauge => "gauge",
+            FamilyKind::Histogram => "histogram",
+            FamilyKind::Summary => "summary",
+        }
+    }
+}
+
 /// The unit of a metric's values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BaseUnit {

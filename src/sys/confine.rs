@@ -14,6 +14,8 @@ pub struct Needs {
     pub files: bool,
     /// Whether it accepts connections at a socket that listens already, and answers.
     pub listens: bool,
+    /// Whether it connects to other hosts.
+    pub connects: bool,
 }
 
 impl BitOr for Needs {
@@ -24,6 +26,7 @@ impl BitOr for Needs {
             capabilities: self.capabilities | other.capabilities,
             files: self.files | other.files,
             listens: self.listens | other.listens,
+            connects: self.connects | other.connects,
         }
     }
 }
@@ -270,15 +273,19 @@ mod filter {
         libc::SYS_splice,
         libc::SYS_unlinkat,
     ];
-    /// To accept connections and to answer.
-    const LISTEN_CALLS: &[c_long] = &[
-        libc::SYS_accept4,
+    /// To read and write at sockets.
+    const SOCKET_CALLS: &[c_long] = &[
         libc::SYS_epoll_ctl,
         libc::SYS_epoll_pwait,
         libc::SYS_recvfrom,
         libc::SYS_sendto,
         libc::SYS_shutdown,
         libc::SYS_timerfd_settime,
+    ];
+    /// To connect by TCP.
+    const CONNECT_CALLS: [(c_long, Rule); 2] = [
+        (libc::SYS_socket, OneOf(0, &[libc::AF_INET as u32, libc::AF_INET6 as u32])),
+        (libc::SYS_connect, Any),
     ];
     #[cfg(any(target_arch = "x86_64", target_arch = "s390x"))]
     const WAIT_CALLS: &[c_long] = &[libc::SYS_epoll_wait];
@@ -340,8 +347,14 @@ mod filter {
             rules.push((*number, if needs.files { Any } else { Without(*argument, WRITING) }));
         }
         rules.extend(CALLS.iter().chain(OLDER_CALLS).copied());
+        if needs.listens || needs.connects {
+            rules.extend(SOCKET_CALLS.iter().chain(WAIT_CALLS).map(|number| (*number, Any)));
+        }
         if needs.listens {
-            rules.extend(LISTEN_CALLS.iter().chain(WAIT_CALLS).map(|number| (*number, Any)));
+            rules.push((libc::SYS_accept4, Any));
+        }
+        if needs.connects {
+            rules.extend(CONNECT_CALLS);
         }
         if needs.files {
             rules.extend(FILE_CALLS.iter().chain(RENAME).map(|number| (*number, Any)));
@@ -474,17 +487,21 @@ mod filter {
 
         #[test]
         fn each_number_has_its_answer() {
-            for (files, listens) in [(false, false), (true, false), (false, true), (true, true)] {
-                let needs = Needs { files, listens, ..Needs::default() };
+            for bits in 0..8 {
+                let [files, listens, connects] = [1, 2, 4].map(|bit| bits & bit != 0);
+                let needs = Needs { files, listens, connects, ..Needs::default() };
                 let code = code(needs).unwrap();
-                assert!(code.len() < 220, "{}", code.len());
+                assert!(code.len() < 240, "{}", code.len());
                 let all = || CALLS.iter().chain(OLDER_CALLS);
                 for number in 0..1000 {
                     let is = |listed: &c_long| *listed == c_long::from(number);
                     let rule = all().find(|(listed, _)| is(listed)).map(|(_, rule)| rule);
                     let opens = OPEN.iter().any(|(listed, _)| is(listed));
                     let writes = files && FILE_CALLS.iter().chain(RENAME).any(is);
-                    let answers = listens && LISTEN_CALLS.iter().chain(WAIT_CALLS).any(is);
+                    let sockets = listens || connects;
+                    let answers = sockets && SOCKET_CALLS.iter().chain(WAIT_CALLS).any(is)
+                        || listens && is(&libc::SYS_accept4)
+                        || connects && is(&libc::SYS_connect);
                     let expected = match rule {
                         Some(OneOf(..)) => DENIED,
                         Some(_) => libc::SECCOMP_RET_ALLOW,

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::disk::LoopDisk;
@@ -307,4 +309,125 @@ fn a_tool_that_serves_keeps_no_capability_and_cannot_connect() {
     assert!(status.contains("Seccomp:\t2\n"), "{status}");
     assert!(scrape(&address).contains("rawbpf_attached_programs"));
     assert_eq!(tool.stop().code, Some(0));
+}
+
+/// A receiver that gives each request to `answer`, which says what to answer, if anything. The bodies that came.
+fn receiver(
+    answer: impl Fn(usize) -> Option<&'static str> + Send + 'static,
+) -> (String, mpsc::Receiver<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, bodies) = mpsc::channel();
+    thread::spawn(move || {
+        let mut silent = vec![];
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let Some(answer) = answer(number) else {
+                silent.push(stream);
+                continue;
+            };
+            let mut request = vec![];
+            let mut bytes = [0; 4096];
+            let body = loop {
+                let read = stream.read(&mut bytes).unwrap();
+                request.extend(&bytes[..read]);
+                let text = String::from_utf8_lossy(&request).into_owned();
+                let Some((head, _)) = text.split_once("\r\n\r\n") else { continue };
+                assert!(head.starts_with("POST /v1/metrics HTTP/1.1\r\n"), "{head}");
+                assert!(head.contains("Content-Type: application/x-protobuf\r\n"), "{head}");
+                let (_, length) = head.split_once("Content-Length: ").unwrap();
+                let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+                let at = request.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+                if request.len() == at + length {
+                    break request.split_off(at);
+                }
+            };
+            let _ = stream.write_all(answer.as_bytes());
+            if sender.send(body).is_err() {
+                break;
+            }
+        }
+    });
+    (url, bodies)
+}
+
+const ACCEPTED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn an_otlp_receiver_gets_each_interval_and_the_last_one() {
+    let disk = LoopDisk::new();
+    let (url, bodies) = receiver(|_| Some(ACCEPTED));
+    let tool = Tool::start("biolatency", &["-D", "-d", disk.name(), "--otlp", &url, "0.2"]);
+    disk.read(4, 300);
+    thread::sleep(Duration::from_millis(500));
+    disk.read(4, 1);
+    let ended = tool.stop();
+    assert_eq!((ended.code, ended.stderr.contains("OTLP")), (Some(0), false), "{}", ended.stderr);
+    let bodies: Vec<_> = bodies.try_iter().collect();
+    assert!(bodies.len() >= 3, "{}", bodies.len());
+    let has = |body: &[u8], part: &[u8]| body.windows(part.len()).any(|bytes| bytes == part);
+    let last = bodies.last().unwrap();
+    for part in ["rawbpf_block_io_latency_seconds", "service.name", "host.name", disk.name()] {
+        assert!(has(last, part.as_bytes()), "{part}");
+    }
+    // The count of the histogram: field 4, 64 bits.
+    let count = [&[0x21][..], &301_u64.to_le_bytes()].concat();
+    assert!(has(last, &count), "301 requests");
+}
+
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn a_receiver_that_is_gone_slow_or_mad_costs_no_count_and_no_interval() {
+    let disk = LoopDisk::new();
+    let gone = "http://127.0.0.1:9".to_owned();
+    let (slow, _slow) = receiver(|_| None);
+    let (mad, _mad) = receiver(|_| Some("\x01\x02 \r\n\r\nnonsense"));
+    let (busy, busy_bodies) = receiver(|number| match number {
+        0..2 => Some("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"),
+        _ => Some(ACCEPTED),
+    });
+    for (url, why) in [
+        (gone, "Connection refused"),
+        (slow, "not taken the last counts"),
+        (mad, "not HTTP"),
+        (busy, "it answers 503"),
+    ] {
+        let file = prom_file();
+        let args = ["-d", disk.name(), "--otlp", &url, "--prom-file", &file, "--json", "0.2", "20"];
+        let begin = Instant::now();
+        let tool = Tool::start("biolatency", &args);
+        disk.read(4, 123);
+        let ended = tool.wait();
+        let took = begin.elapsed();
+        assert_eq!(ended.code, Some(0), "{url}: {}", ended.stderr);
+        assert_eq!(ended.stdout.lines().count(), 21, "{url}");
+        assert!(took < Duration::from_millis(8500), "{url}: {took:?}");
+        assert!(ended.stderr.contains(why), "{url}: {}", ended.stderr);
+        assert!(ended.stderr.lines().count() < 6, "{url}: {}", ended.stderr);
+        let page = fs::read_to_string(&file).unwrap();
+        let count = value(&page, "rawbpf_block_io_latency_seconds_count");
+        assert_eq!(count, Some(123.0), "{url}: {page}");
+        let [accepted, dropped] = ["accepted", "dropped"].map(|result| {
+            let labels = format!("{{result=\"{result}\",tool=\"biolatency\"}}");
+            value(&page, &format!("rawbpf_otlp_pushes_total{labels}")).unwrap()
+        });
+        assert_eq!(accepted > 0.0, why.contains("503"), "{url}: {page}");
+        assert!(dropped > 0.0 && accepted + dropped <= 21.0, "{url}: {page}");
+    }
+    assert!(busy_bodies.try_iter().count() > 2);
+}
+
+#[test]
+fn a_receiver_that_cannot_be_one_is_refused() {
+    for (url, why) in [
+        ("https://127.0.0.1:4318", "no TLS"),
+        ("127.0.0.1:4318", "http://"),
+        ("http://collector:4318", "numeric address"),
+        ("http://127.0.0.1:4318/a b", "characters"),
+    ] {
+        let ended = tool::run("bitehist", &["--otlp", url, "1", "1"]);
+        assert_eq!(ended.code, Some(2), "{url}: {}", ended.stderr);
+        assert!(ended.stderr.contains(why), "{url}: {}", ended.stderr);
+    }
 }

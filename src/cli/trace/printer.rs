@@ -121,6 +121,9 @@ impl Output for Printer<'_> {
     }
 
     fn last(&mut self) {
+        if let Some(exporter) = &mut self.exporter {
+            exporter.finish();
+        }
         if self.form == Form::Text {
             self.pending.extend(b"\n\n");
         }
