@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::ast::Probe;
 use super::cursor::{Cursor, Read};
+use super::doubts::doubts;
 use super::fold::fold;
 use super::host::Host;
 use super::infer::{Types, infer};
@@ -11,6 +12,7 @@ use super::names::resolve;
 use super::parse::parse;
 use super::probes::{Event, events};
 use super::settings::{Missing, Settings};
+use crate::insn::parse::{Mistake, TextSpan};
 
 /// A script whose names and types are known.
 #[derive(Clone, PartialEq, Debug)]
@@ -21,8 +23,9 @@ pub struct Checked {
     pub probes: Vec<CheckedProbe>,
     /// The types of its variables and maps.
     pub types: Types,
-    /// What is otherwise here than the script says: probes that are missing, keys that are cut.
-    pub warnings: Vec<String>,
+    /// What may not be meant, and what is otherwise here than the script says: probes that are missing, keys
+    /// that are cut. A warning whose line is 0 has no place.
+    pub warnings: Vec<Mistake>,
 }
 
 /// Keys of so many bytes can be had everywhere.
@@ -71,7 +74,9 @@ pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked
                 Err(why) if settings.missing_probes == Missing::Error => {
                     return Err(cursor.mistake(point.span, why));
                 }
-                Err(why) if settings.missing_probes == Missing::Warn => warnings.push(why),
+                Err(why) if settings.missing_probes == Missing::Warn => {
+                    warnings.push(*cursor.mistake(point.span, why));
+                }
                 Err(_) => {}
             }
         }
@@ -103,10 +108,13 @@ pub fn check(text: &str, parameters: &[String], host: &dyn Host) -> Read<Checked
     let longest = if short { host.longest_key() } else { usize::MAX };
     for map in types.maps.iter_mut().filter(|map| 8 * map.key.words() > longest) {
         map.key = map.key.within(longest / 8);
-        warnings.push(format!(
+        let what = format!(
             "a key of this kernel's maps has at most {longest} bytes: those of @{} are cut, to {}",
             map.name, map.key
-        ));
+        );
+        warnings.push(*Mistake::new(TextSpan::default(), what));
     }
+    let written = probes.iter().map(|probe| &probe.probe);
+    warnings.extend(doubts(&cursor, &types, settings.max_strlen, written));
     Ok(Checked { settings, probes, types, warnings })
 }

@@ -211,7 +211,9 @@ fn of_numbers(operator: Binary, left: i128, right: i128) -> Result<Option<ExprKi
         Binary::Divide | Binary::Remainder if right == 0 => {
             return Err("this is a division by zero".into());
         }
-        Binary::ShiftLeft | Binary::ShiftRight if shift.is_none() => return Ok(None),
+        Binary::ShiftLeft | Binary::ShiftRight if shift.is_none() => {
+            return Err("a number of 64 bits is shifted by 0 to 63 of them".into());
+        }
         Binary::BitOr => left | right,
         Binary::BitXor => left ^ right,
         Binary::BitAnd => left & right,

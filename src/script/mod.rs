@@ -5,6 +5,7 @@ mod check;
 pub mod contents;
 mod cursor;
 mod define;
+mod doubts;
 mod fold;
 pub mod functions;
 pub mod host;

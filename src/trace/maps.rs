@@ -175,11 +175,12 @@ impl<'a> TracedMap<'a> {
                 self.base = std::mem::take(&mut self.last);
             }
             aggregate => {
-                for key in self.last.keys() {
+                for (key, before) in &self.last {
                     let mut value = vec![0; self.map.value_len()];
                     if aggregate.is_none() && !self.keyed() {
-                        // It stays set.
-                        value[..8].copy_from_slice(&1_u64.to_ne_bytes());
+                        // It stays set if it was.
+                        let set = before.first().and_then(|words| words.first()).copied();
+                        value[..8].copy_from_slice(&set.unwrap_or_default().to_ne_bytes());
                     }
                     self.map
                         .update(key, &value, Update::Any)

@@ -1,5 +1,7 @@
 //! Names and types, without a kernel.
 
+use std::collections::BTreeSet;
+
 use rawbpf::script::host::{Field, FieldForm, Namespace, OnlyProcess};
 use rawbpf::script::probes::Event;
 use rawbpf::script::{Checked, Host, check};
@@ -122,6 +124,48 @@ fn wrong_scripts_are_refused_at_their_places() {
                 }
             }
             (result, _) => wrong.push(format!("{}: {:?}", case.name, result.err())),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The places of the warnings that bpftrace gives before a script runs, from what it printed.
+fn warned_places(case: &Case) -> BTreeSet<String> {
+    let before_the_run = [
+        "Unnecessary cast",
+        "While loops",
+        "Return value discarded",
+        "Unreachable",
+        "Expression of type",
+        "signed operands",
+        "Variable ",
+        "print()'s",
+        "length param",
+    ];
+    let lines = case.section("stderr").lines().filter_map(|line| line.split_once(": WARNING: "));
+    let lines =
+        lines.filter(|(_, what)| before_the_run.iter().any(|known| what.starts_with(known)));
+    lines
+        .filter_map(|(place, _)| Some(place.split_once(':')?.1.split_once('-')?.0.into()))
+        .collect()
+}
+
+#[test]
+fn warnings_are_where_bpftrace_has_them() {
+    let mut wrong = vec![];
+    for case in cases::run().iter().filter(|case| case.field("stage") == "1") {
+        let Ok(checked) = checked(case) else { continue };
+        let places = checked.warnings.iter().map(|warning| {
+            let span = warning.span;
+            format!("{}:{}", span.line, span.start + 1)
+        });
+        let (ours, theirs) = (places.collect::<BTreeSet<_>>(), warned_places(case));
+        if ours != theirs {
+            wrong.push(format!(
+                "{}: {theirs:?}, here {ours:?}\n{}",
+                case.name,
+                case.section("script")
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

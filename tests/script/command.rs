@@ -393,7 +393,7 @@ fn a_map_that_is_cleared_again_and_again_never_fills_up() {
 #[ignore = "needs root"]
 fn an_element_that_is_deleted_begins_at_zero_again() {
     let text = "begin { @n = 0; } interval:ms:200 { @n++; @c[1] = count(); @c[1] = count();
-        if (@n > 1) { delete(@c, 1); } @c[1] = count(); print(@c); clear(@c); if (@n == 3) { exit(); } }";
+        if (@n > 1) { _ = delete(@c, 1); } @c[1] = count(); print(@c); clear(@c); if (@n == 3) { exit(); } }";
     assert_eq!(printed(text), "@c[1]: 3\n@c[1]: 1\n@c[1]: 1");
 }
 
@@ -425,7 +425,8 @@ fn too_many_probes_are_refused_and_missing_ones_may_be() {
         ])
     };
     assert_eq!(missing("error").status.code(), Some(1));
-    assert!(err(&missing("warn")).starts_with("trace: warning: "), "{}", err(&missing("warn")));
+    let warning = "-e:1:37-53: WARNING: ";
+    assert!(err(&missing("warn")).starts_with(warning), "{}", err(&missing("warn")));
     assert_eq!((err(&missing("ignore")).as_str(), missing("ignore").status.code()), ("", Some(0)));
 }
 
@@ -456,6 +457,31 @@ fn settings_of_the_environment_win() {
         "{}",
         err(&wrong)
     );
+}
+
+#[test]
+#[ignore = "needs root"]
+fn warnings_have_their_places_and_can_be_left_out() {
+    let text = "begin {\n  @x[1] = 1;\n  delete(@x, 1);\n  exit();\n}";
+    let file = script("warned", text);
+    let printed = err(&trace(&[&file]));
+    assert!(
+        printed.starts_with(&format!("{file}:3:3-16: WARNING: nobody uses this value")),
+        "{printed}"
+    );
+    assert_eq!(err(&trace(&["--no-warnings", &file])), "Attached 1 probe\n");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_loop_that_is_too_long_for_the_verifier_is_named_with_the_bound() {
+    let text = "begin {\n  @x = 1;\n  for $i : 0..1000000 { @s = sum($i); }\n}";
+    let file = script("long", text);
+    let output = trace(&[&file]);
+    let printed = err(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.starts_with(&format!("trace: {file}:3: ")), "{printed}");
+    assert!(printed.contains("1000000 instructions at most: give this loop fewer"), "{printed}");
 }
 
 #[test]

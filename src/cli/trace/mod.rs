@@ -91,7 +91,15 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     }
     let Ready { checked, lowered } = script.ready(&host)?;
     if !options.no_warnings {
-        checked.warnings.iter().for_each(|warning| say!("trace: warning: {warning}"));
+        for Mistake { span, what, .. } in &checked.warnings {
+            match span.line {
+                0 => say!("trace: warning: {what}"),
+                line => {
+                    let (file, start, end) = (&script.name, span.start + 1, span.end + 1);
+                    say!("{file}:{line}:{start}-{end}: WARNING: {what}");
+                }
+            }
+        }
     }
     if options.export.is_any() {
         for map in &checked.types.maps {
@@ -124,6 +132,13 @@ pub fn run(options: &Options) -> Result<(), Stop> {
 
 /// A refusal by the verifier, with the line of the script that led to it.
 fn placed(script: &str, error: Error) -> Error {
+    let error = match error.what.contains("too many instructions") {
+        true => error.hint(
+            "the verifier walks a loop turn by turn, over 1000000 instructions at most: give this loop fewer \
+             turns, or less to do in each",
+        ),
+        false => error,
+    };
     let line = error.refused.as_ref().and_then(|refused| {
         let at = refused.diagnose()?.at?;
         Some(refused.source(at)?.line)

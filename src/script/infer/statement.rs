@@ -61,7 +61,8 @@ impl Infer<'_> {
             }
             StatementKind::While { condition, block } => {
                 self.truth(condition, condition.span)?;
-                if self.last && constant(condition).is_some_and(|value| value != 0) {
+                let always = constant(condition).is_some_and(|value| value != 0);
+                if self.last && always && !can_be_left(block) {
                     return self.mistake(span, "this loop does not end");
                 }
                 self.in_loop(block)
@@ -209,6 +210,24 @@ impl Infer<'_> {
             None => self.mistake(name.span, "a variable of this type is not supported"),
         }
     }
+}
+
+/// Whether there is a `break` or a `return` in a loop's block, outside of loops in it.
+fn can_be_left(block: &Block) -> bool {
+    let within = |expr: &Expr| match &expr.kind {
+        ExprKind::If { arms, otherwise } => {
+            arms.iter().map(|(_, block)| block).chain(otherwise).any(can_be_left)
+        }
+        ExprKind::Block(block) => can_be_left(block),
+        _ => false,
+    };
+    block.value.as_deref().is_some_and(within)
+        || block.statements.iter().any(|statement| match &statement.kind {
+            StatementKind::Break | StatementKind::Return(_) => true,
+            StatementKind::Expr(value) => within(value),
+            StatementKind::Unroll { block, .. } => can_be_left(block),
+            _ => false,
+        })
 }
 
 /// The number that an expression is, if it is one.
