@@ -1,7 +1,7 @@
 //! Lines of source, and the instructions that they became.
 
 /// A line of source.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SourceLine {
     /// The slot of the first instruction that it wrote.
     pub slot: u32,

@@ -775,3 +775,75 @@ fn types_of_the_programs_own_are_the_maps_types() {
     LoadedBtf::load(blob).unwrap();
     LoadedBtf::load(&older).unwrap();
 }
+
+#[test]
+#[ignore = "needs root, bpf(2), clang and bpftool: run tests/run"]
+fn the_change_in_c_names_what_the_source_names() {
+    const RING: &str = "struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } rb SEC(\".maps\");
+        struct task_struct *bpf_task_from_pid(s32 pid) __ksym;
+        struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 4); __type(key, u64); __type(value, u64); }
+            m SEC(\".maps\");\n";
+    for (number, (program, change)) in [
+        (
+            "SEC(\"xdp\") int f(struct xdp_md *ctx)
+            {
+                void *stop = (void *)(long)ctx->data_end;
+                struct ethhdr *eth = (void *)(long)ctx->data;
+                return eth->h_proto ? 1 : stop != 0;
+            }",
+            "`if ((void *)(eth + 1) > stop) return XDP_PASS;`",
+        ),
+        (
+            "SEC(\"tp_btf/sched_switch\") int f(void *ctx)
+            {
+                struct task_struct *task = bpf_task_from_pid(1);
+                if (!task)
+                    return 0;
+                return task->pid;
+            }",
+            "`bpf_task_release(task);`",
+        ),
+        (
+            "SEC(\"tc\") int f(void *ctx)
+            {
+                struct bpf_dynptr d;
+                bpf_ringbuf_reserve_dynptr(&rb, 16, 0, &d);
+                return 0;
+            }",
+            "`bpf_ringbuf_discard_dynptr(&d, 0);`",
+        ),
+        (
+            "SEC(\"tc\") int f(struct __sk_buff *ctx)
+            {
+                void *data = (void *)(long)ctx->data;
+                if (data + 64 > (void *)(long)ctx->data_end)
+                    return 0;
+                return bpf_perf_event_output(ctx, &rb, 0, data, 16);
+            }",
+            "change: copy the bytes to the stack first",
+        ),
+        (
+            "SEC(\"xdp\") int f(void *ctx) { u32 key = 1; return !!bpf_map_lookup_elem(&m, &key); }",
+            "make key as large as what the call uses, 8 bytes",
+        ),
+        (
+            "SEC(\"tc\") int f(void *ctx)
+            {
+                char comm[16];
+                int i = 0;
+                bpf_get_current_comm(comm, 16);
+                while (comm[i])
+                    i++;
+                return i;
+            }",
+            "leave the loop after 16 passes",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let object = compile(&format!("named-{number}"), &format!("{RING}{program}"));
+        let ended = verify(&object, &[]);
+        assert!(ended.code == Some(1) && ended.stderr.contains(change), "{program}: {}", ended.stderr);
+    }
+}

@@ -3,6 +3,7 @@
 use super::Case;
 use super::words::Bound;
 use crate::insn::{Alu, Callee, Insn, Operand};
+use crate::verifier::diagnose::advice::released_by;
 use crate::verifier::history::{self, History};
 use crate::verifier::source_line::SourceLine;
 
@@ -71,18 +72,20 @@ impl<'a> Case<'a, '_> {
                 };
                 Some((line, change))
             }
-            "packet-bounds" if !remedy.starts_with("move ") => {
+            // Not where a helper takes no packet at all.
+            "packet-bounds" if remedy.contains("goto L") || remedy.contains("data_end") => {
+                let end = end_of_packet(lines);
                 if let Some(bound) = Bound::of(remedy) {
                     return self.c_bound(bound, leave, line(bound.before)?);
                 }
                 let line = line(at)?;
                 let change = match pointer(&line.text) {
                     Some((name, count)) => {
-                        format!("before it, `if ((void *)({name} + {count}) > data_end) {leave}`")
+                        format!("before it, `if ((void *)({name} + {count}) > {end}) {leave}`")
                     }
                     None => format!(
-                        "before it, compare the pointer plus what is read with data_end, as in \
-                         `if ((void *)(p + 1) > data_end) {leave}`"
+                        "before it, compare the pointer plus what is read with {end}, as in \
+                         `if ((void *)(p + 1) > {end}) {leave}`"
                     ),
                 };
                 Some((line, change))
@@ -102,12 +105,18 @@ impl<'a> Case<'a, '_> {
             }
             "reference" => {
                 let taken = self.slot("i")?;
-                let helper = self.helper(taken)?.name;
-                let name = assigned(&line(taken)?.text, Some(helper))?;
+                let helper = self.helper(taken).map(|it| it.name).or(self.kfunc(taken))?;
+                // What C calls by a macro.
+                let called = helper.trim_end_matches("_impl");
+                let text = &line(taken)?.text;
                 let release = match helper {
-                    "bpf_ringbuf_reserve" => format!("bpf_ringbuf_discard({name}, 0)"),
-                    sock if sock.starts_with("bpf_sk") => format!("bpf_sk_release({name})"),
-                    _ => return None,
+                    "bpf_ringbuf_reserve" => {
+                        format!("bpf_ringbuf_discard({}, 0)", assigned(text, Some(called))?)
+                    }
+                    "bpf_ringbuf_reserve_dynptr" => {
+                        format!("bpf_ringbuf_discard_dynptr(&{}, 0)", addressed(text)?)
+                    }
+                    _ => format!("{}({})", released_by(helper)?, assigned(text, Some(called))?),
                 };
                 Some((line(at)?, format!("on the path to it, `{release};`")))
             }
@@ -124,6 +133,15 @@ impl<'a> Case<'a, '_> {
                 let (line, length) = (line(at)?, self.register? + 1);
                 let name = argument(&line.text, self.helper(at)?.name, length)?;
                 Some((line, format!("before it, `if (!({name})) {leave}`")))
+            }
+            "stack-bounds" if self.helper(at).is_some() && Bound::of(remedy).is_none() => {
+                let (line, size) = (line(at)?, self.size("size")?);
+                let what = addressed(&line.text)?;
+                let change = format!(
+                    "make {what} as large as what the call uses, {size} bytes: for a key or a value, the type \
+                     that the map has"
+                );
+                Some((line, change))
             }
             "object-bounds" | "range" | "stack-bounds" => {
                 let bound = Bound::of(remedy)?;
@@ -243,10 +261,26 @@ fn last_name(text: &str) -> Option<&str> {
     plain(&text[begin.map_or(0, |at| at + 1)..])
 }
 
+/// What the source calls the end of the packet.
+fn end_of_packet(lines: &[SourceLine]) -> &str {
+    let names = lines.iter().filter_map(|line| {
+        let (before, _) = line.text.split_once("->data_end")?;
+        let (before, _) = before.rsplit_once('=')?;
+        last_name(before.trim_end())
+    });
+    { names }.next().unwrap_or("data_end")
+}
+
 /// The pointer by which a line reads, and how many of what it points to.
 fn pointer(line: &str) -> Option<(&str, u32)> {
-    if let Some((before, _)) = line.split_once("->") {
-        return Some((last_name(before)?, 1));
+    // The context's own fields lead to the packet.
+    let mut reads = line.match_indices("->").filter(|(at, _)| {
+        let after = &line[at + 2..];
+        let end = after.find(|c| !is_of_name(c)).unwrap_or(after.len());
+        !matches!(&after[..end], "data" | "data_end" | "data_meta")
+    });
+    if let Some((at, _)) = reads.next() {
+        return Some((last_name(&line[..at])?, 1));
     }
     let (before, rest) = line.split_once('[')?;
     let index: u32 = rest.split_once(']')?.0.trim().parse().ok()?;
@@ -317,6 +351,13 @@ mod tests {
         assert_eq!(pointer("if (tcp->dest == 80)"), Some(("tcp", 1)));
         assert_eq!(pointer("if (ports[1] == 80)"), Some(("ports", 2)));
         assert_eq!(pointer("x = data[i];"), None);
+        assert_eq!(
+            pointer("void *end = (void *)(long)ctx->data_end; x = eth->h;"),
+            Some(("eth", 1))
+        );
+        let line = |text: &str| SourceLine { text: text.to_owned(), ..SourceLine::default() };
+        let lines = ["x = 1;", "\tvoid *stop = (void *)(long)ctx->data_end;"].map(line);
+        assert_eq!((end_of_packet(&lines), end_of_packet(&lines[..1])), ("stop", "data_end"));
         assert_eq!(field("return t->pid == 1;"), Some("t->pid"));
         assert_eq!(field("return a - b;"), None);
         assert_eq!(index("v->slots[i] += 1;"), Some("i"));

@@ -102,7 +102,7 @@ pub(super) fn diagnose_of_kind<'a>(
     let first = *said.first()?;
     // The reason is there, even if somebody has left out the totals.
     path.missing.tail &= known.as_ref().is_none_or(KnownMessage::is_remark);
-    let mut case = Case { code, path: &path, kind, first, known, index: None, register: None };
+    let mut case = Case { code, path: &path, log, kind, first, known, index: None, register: None };
     let at = case.place();
     case.register = case.register();
     let history = match (case.index, case.register) {
@@ -165,6 +165,7 @@ fn said<'a>(path: &Path<'a>) -> (Vec<&'a str>, Option<KnownMessage<'a>>) {
 struct Case<'a, 'c> {
     code: &'c Code,
     path: &'c Path<'a>,
+    log: &'a str,
     /// How the program is attached, or its type; empty if not known.
     kind: &'c str,
     /// The message.
@@ -275,7 +276,15 @@ impl<'a> Case<'a, '_> {
     }
 
     fn callee(&self, at: u32) -> String {
-        callee(self.code, at)
+        self.kfunc(at).map_or_else(|| callee(self.code, at), str::to_owned)
+    }
+
+    /// The name that the log has for the function of the kernel that is called at a slot.
+    fn kfunc(&self, at: u32) -> Option<&'a str> {
+        let Insn::Call(Callee::Kfunc { .. }) = self.code.insn(at)? else { return None };
+        let call = format!("{at}: (85) call ");
+        let name = self.log.lines().find_map(|line| line.strip_prefix(&call)?.split('#').next())?;
+        Some(name).filter(|name| name.starts_with("bpf_") || !name.contains(['-', ' ']))
     }
 
     /// The class; a read of the stack inside of the frame is one of bytes never written.

@@ -84,11 +84,22 @@ impl<'a> Case<'a, '_> {
     pub(super) fn reference(&self, at: Option<u32>) -> Option<Advice> {
         let taken = self.slot("i").filter(|at| self.code.insn(*at).is_some())?;
         let by = self.callee(taken);
-        let back = match self.helper(taken).map(|helper| helper.name) {
-            Some("bpf_ringbuf_reserve") => "bpf_ringbuf_submit or bpf_ringbuf_discard",
-            Some(name) if name.contains("sk") => "bpf_sk_release",
-            _ => "the function that releases it",
+        let name = self.helper(taken).map(|helper| helper.name).or(self.kfunc(taken));
+        let back = match name {
+            Some("bpf_ringbuf_reserve") => "bpf_ringbuf_submit or bpf_ringbuf_discard".into(),
+            Some(name) => {
+                released_by(name).unwrap_or_else(|| "the function that releases it".into())
+            }
+            None => "the function that releases it".into(),
         };
+        if by.ends_with("_dynptr") {
+            return Some((
+                format!("the program ends while it still holds what {by} at {taken} reserved"),
+                format!(
+                    "call {back} on every path from {taken} to the end, also where {by} failed"
+                ),
+            ));
+        }
         let end = at.map_or(String::new(), |at| format!(" at {at}"));
         Some((
             format!("the program ends{end} while it still holds what {by} at {taken} returned"),
@@ -218,4 +229,29 @@ impl<'a> Case<'a, '_> {
             format!("insert before instruction {at}: `r{register} += {by}`"),
         ))
     }
+}
+
+/// The function that releases what a helper or a function of the kernel returned.
+pub(in super::super) fn released_by(name: &str) -> Option<String> {
+    let of = [
+        ("bpf_ringbuf_reserve_dynptr", "bpf_ringbuf_discard_dynptr"),
+        ("bpf_sk", "bpf_sk_release"),
+        ("cgroup", "bpf_cgroup_release"),
+        ("bpf_task_", "bpf_task_release"),
+        ("bpf_cpumask_", "bpf_cpumask_release"),
+        ("bpf_percpu_obj_new", "bpf_percpu_obj_drop"),
+        ("bpf_obj_new", "bpf_obj_drop"),
+        ("bpf_refcount_acquire", "bpf_obj_drop"),
+        ("bpf_list_pop_", "bpf_obj_drop"),
+        ("bpf_rbtree_remove", "bpf_obj_drop"),
+        ("bpf_get_task_exe_file", "bpf_put_file"),
+        ("bpf_lookup_", "bpf_key_put"),
+        ("bpf_crypto_ctx_", "bpf_crypto_ctx_release"),
+        ("ct_lookup", "bpf_ct_release"),
+    ];
+    // An iterator by its kind.
+    if let Some(begin) = name.strip_suffix("_new").filter(|name| name.starts_with("bpf_iter_")) {
+        return Some(format!("{begin}_destroy"));
+    }
+    of.iter().find(|(part, _)| name.contains(part)).map(|(_, release)| (*release).to_owned())
 }

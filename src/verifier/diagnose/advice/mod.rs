@@ -9,6 +9,8 @@ mod packet;
 mod register;
 mod stack;
 
+pub(super) use call::released_by;
+
 use super::Case;
 use crate::insn::{Insn, Reg, Width};
 use crate::verifier::history::History;

@@ -88,7 +88,14 @@ impl<'a> Case<'a, '_> {
                             None => lower,
                         }
                     }
-                    _ => format!("{lower}{}", offset(-lowest)),
+                    _ => match self.passes(at?) {
+                        0 => format!("{lower}{}", offset(-lowest)),
+                        passes => format!(
+                            "leave the loop after {passes} passes: compare what it counts with that before \
+                             instruction {}",
+                            at?
+                        ),
+                    },
                 },
             )
         } else {
@@ -101,6 +108,12 @@ impl<'a> Case<'a, '_> {
             false => "uses",
         };
         Some((format!("{what} {uses} {} at r10{off:+}: {wrong}", bytes(size)), remedy))
+    }
+
+    /// How often the walk has passed an instruction before it was refused there.
+    fn passes(&self, at: u32) -> usize {
+        let steps = &self.path.steps[..self.index.unwrap_or(0)];
+        steps.iter().filter(|step| step.at == at).count()
     }
 
     /// How to write these bytes of the stack before anything reads them.
