@@ -39,9 +39,6 @@ pub const fn submitted(with_key: bool, disk_names: bool) -> MapRef {
     MapRef(5 + with_key as u16 + disk_names as u16)
 }
 
-/// How latencies are counted together.
-pub const BUCKETS: Buckets = Buckets::Log2;
-
 /// Words of the counters of what is not in the picture.
 pub mod missed {
     pub use crate::aggregate::starts::{REISSUED, TOO_MANY, UNMATCHED};
@@ -59,7 +56,7 @@ pub fn maps(options: &Options<'_>) -> Vec<MapSpec> {
     maps.push(counters::map("missed", missed::WORDS));
     let key_size = 8 * options.key_words() as u32;
     let keys = options.with_key().then_some((key_size, options.max_keys));
-    maps.append(&mut Distributions::maps("latencies", &BUCKETS, keys));
+    maps.append(&mut Distributions::maps("latencies", &options.buckets(), keys));
     maps.extend(options.disk_names.then(disk_names::map));
     maps.extend(options.submitters.iter().flat_map(Submitters::maps));
     maps
@@ -103,6 +100,11 @@ impl Options<'_> {
     /// Whether there are several distributions.
     fn with_key(&self) -> bool {
         self.by_disk || self.by_flags || self.by_submitter()
+    }
+
+    /// How latencies are counted together.
+    pub fn buckets(&self) -> Buckets {
+        Buckets::LOG2.by_key(self.with_key())
     }
 
     /// The words of a key: disk and flags, and the submitter's key.
@@ -183,7 +185,7 @@ pub fn completed_by_record(place: &RecordPlace, options: Options<'_>) -> Result<
     } else {
         a.lookup_first(LATENCIES, key, &out);
     }
-    distribution::add(&mut a, r9, options.unit, &BUCKETS, EPOCH);
+    distribution::add(&mut a, r9, options.unit, &options.buckets(), EPOCH);
     let done = a.place(out);
     a.mov(w0, 0);
     a.exit();
@@ -295,7 +297,7 @@ pub fn completed(
     } else {
         a.lookup_first(LATENCIES, key, &out);
     }
-    distribution::add(&mut a, r9, options.unit, &BUCKETS, EPOCH);
+    distribution::add(&mut a, r9, options.unit, &options.buckets(), EPOCH);
     let done = a.place(out);
     a.mov(w0, 0);
     a.exit();

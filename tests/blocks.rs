@@ -116,6 +116,26 @@ fn bit_length_is_that_of_32_and_of_64() {
     check_log2(64, length, |a| a.bit_length_u64(r8, r7, r1));
 }
 
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn log_linear_is_the_place_of_the_highest_bits() {
+    for bits in 2..=4 {
+        let input_map = one(1);
+        let mut a = Asm::new();
+        input(&mut a, r7);
+        a.log_linear(r8, r7, bits, [r1, r2]);
+        a.mov(r0, r8);
+        a.exit();
+        let prog = load(ProgramType::SocketFilter, a, &[&input_map]);
+        for number in numbers(64) {
+            let shift = (64 - number.leading_zeros()).saturating_sub(bits as u32 + 1);
+            let expected = (u64::from(shift) << bits) + (number >> shift);
+            set(&input_map, &[number]);
+            assert_eq!(u64::from(run(&prog)), expected, "{bits}: {number:#x}");
+        }
+    }
+}
+
 /// Names of every length, also without an end, with every sort of byte before and behind it.
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
@@ -405,6 +425,9 @@ fn every_block_of_the_instruction_set_writes_what_it_declares() {
     for access in [Access::Typed, Access::Probe] {
         clobbers([r9], declared::read(access), |a, out| a.read(access, r9, u32_at(r6 + 4), out));
     }
+    clobbers([r9], declared::log_linear(r8, [r7, r6]), |a, _| {
+        a.log_linear(r9, r8, 4, [r7, r6]);
+    });
     clobbers([r9, r8], declared::end_at_nul([r7, r6]), |a, _| a.end_at_nul([r9, r8], [r7, r6]));
     let (key, value) = (fp - 8, fp - 16);
     clobbers([r0], declared::OF_MAPS, |a, _| a.lookup(KEYED, key));
@@ -423,8 +446,10 @@ fn every_block_that_counts_writes_what_it_declares() {
         lookup_or_insert(a, KEYED, fp - 8, ZEROS, full);
     });
     let linear = Buckets::Linear { min: 1, step: 2, steps: 3 };
-    for buckets in [Buckets::Log2, linear, Buckets::Custom(vec![1, 2])] {
-        clobbers([r9], buckets.clobbers(r8, r7), |a, _| buckets.find(a, r9, r8, r7));
+    for buckets in [Buckets::LOG2, linear, Buckets::Custom(vec![1, 2])] {
+        clobbers([r9], buckets.clobbers(r8, [r7, r6]), |a, _| {
+            buckets.find(a, r9, r8, [r7, r6]);
+        });
         for unit in [1, 1000] {
             let declared = distribution::clobbers(r9, unit, &buckets);
             clobbers([], declared, |a, _| distribution::add(a, r9, unit, &buckets, ZEROS));

@@ -7,8 +7,12 @@ use crate::insn::{Asm, R, Regs};
 /// How values are put into buckets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Buckets {
-    /// By powers of two: the first has 0 and 1.
-    Log2,
+    /// By powers of two, each of which has `1 << bits` buckets of one width. Shown as the powers of two; percentiles
+    /// are of the buckets.
+    Log2 {
+        /// From 2 to 4.
+        bits: u32,
+    },
     /// Of one width, between one for what is below and one for what is above.
     Linear {
         /// Where the first of them begins.
@@ -23,6 +27,12 @@ pub enum Buckets {
 }
 
 impl Buckets {
+    /// By powers of two, for a distribution that is the only one: a bucket is at most 6.25 % wider than its lowest
+    /// value.
+    pub const LOG2: Buckets = Buckets::Log2 { bits: 4 };
+    /// By powers of two, where there are many distributions: a bucket is at most 12.5 % wider than its lowest value.
+    pub const LOG2_BY_KEY: Buckets = Buckets::Log2 { bits: 3 };
+
     /// The largest number of steps: a map's per-CPU value has at most 32 KiB.
     pub const STEPS_MAX: u16 = 4000;
     /// The largest number of bounds: the program compares with one after the other.
@@ -35,7 +45,7 @@ impl Buckets {
     /// They cannot, and why.
     pub fn check(&self) -> Result<(), Error> {
         let fits = match self {
-            Buckets::Log2 => true,
+            Buckets::Log2 { bits } => (2..=4).contains(bits),
             Buckets::Linear { min, step, steps } => {
                 let end = step.checked_mul((*steps).into()).and_then(|all| all.checked_add(*min));
                 *step > 0 && (1..=Buckets::STEPS_MAX).contains(steps) && end.is_some()
@@ -53,11 +63,29 @@ impl Buckets {
 }
 
 impl Buckets {
-    /// How many there are.
+    /// These, or coarser ones if there is a distribution for each of many keys.
+    #[must_use]
+    pub fn by_key(self, by_key: bool) -> Buckets {
+        match self {
+            Buckets::Log2 { .. } if by_key => Buckets::LOG2_BY_KEY,
+            buckets => buckets,
+        }
+    }
+
+    /// The part of the unit, as a power of two, in which values are counted by powers of two: fractions of a unit
+    /// have buckets too, as far as it is a whole number of nanoseconds.
+    pub fn fraction(&self, unit: u64) -> u32 {
+        match self {
+            Buckets::Log2 { bits } => unit.trailing_zeros().min(*bits),
+            _ => 0,
+        }
+    }
+
+    /// How many there are, as the verifier sees it: the last ones by powers of two have no values.
     #[allow(clippy::len_without_is_empty)] // There is always one.
     pub fn len(&self) -> usize {
         match self {
-            Buckets::Log2 => 64,
+            Buckets::Log2 { bits } => 64 << bits,
             Buckets::Linear { steps, .. } => usize::from(*steps) + 2,
             Buckets::Custom(bounds) => bounds.len() + 1,
         }
@@ -66,7 +94,11 @@ impl Buckets {
     /// The lowest and the highest value of a bucket; `None` for no end.
     pub fn range(&self, index: usize) -> (u64, Option<u64>) {
         let start = |index: usize| match self {
-            Buckets::Log2 => 1u64.checked_shl(index as u32),
+            Buckets::Log2 { bits } => {
+                let shift = (index >> bits).saturating_sub(1);
+                let start = (index - (shift << bits)) as u128;
+                u64::try_from(start << shift).ok()
+            }
             Buckets::Linear { min, step, .. } => Some(min + step * (index as u64 - 1)),
             Buckets::Custom(bounds) => bounds.get(index - 1).copied(),
         };
@@ -78,22 +110,23 @@ impl Buckets {
 
 impl Buckets {
     /// `dst = ` index of the bucket that `value` is in, below [`Buckets::len`] as the verifier sees it.
-    /// Clobbers `value` and `scratch`.
+    /// Clobbers `value` and the scratch registers.
     #[track_caller]
-    pub fn find(&self, a: &mut Asm, dst: R, value: R, scratch: R) {
+    pub fn find(&self, a: &mut Asm, dst: R, value: R, scratch: [R; 2]) {
         match self {
-            Buckets::Log2 => a.log2_u64(dst, value, scratch),
+            Buckets::Log2 { bits } => a.log_linear(dst, value, *bits as i32, scratch),
             Buckets::Linear { min, step, steps } => {
-                linear(a, dst, value, scratch, *min, *step, *steps);
+                linear(a, dst, value, scratch[0], *min, *step, *steps);
             }
-            Buckets::Custom(bounds) => custom(a, dst, value, scratch, bounds),
+            Buckets::Custom(bounds) => custom(a, dst, value, scratch[0], bounds),
         }
     }
 
     /// The registers that [`Buckets::find`] overwrites beside `dst`.
-    pub const fn clobbers(&self, value: R, scratch: R) -> Regs {
+    pub const fn clobbers(&self, value: R, [scratch, more]: [R; 2]) -> Regs {
         match self {
-            Buckets::Log2 | Buckets::Linear { .. } => Regs::of([value, scratch]),
+            Buckets::Log2 { .. } => Regs::of([value, scratch, more]),
+            Buckets::Linear { .. } => Regs::of([value, scratch]),
             Buckets::Custom(_) => Regs::of([scratch]),
         }
     }
@@ -162,8 +195,20 @@ mod tests {
         assert_eq!(ranges(&linear), [(0, Some(9)), (10, Some(14)), (15, Some(19)), (20, None)]);
         let custom = Buckets::Custom(vec![1, 100]);
         assert_eq!(ranges(&custom), [(0, Some(0)), (1, Some(99)), (100, None)]);
-        let log2 = ranges(&Buckets::Log2);
-        assert_eq!(log2[..3], [(0, Some(1)), (2, Some(3)), (4, Some(7))]);
-        assert_eq!(log2[63], (1 << 63, None));
+        let log2 = ranges(&Buckets::LOG2);
+        assert_eq!([log2[0], log2[31]], [(0, Some(0)), (31, Some(31))]);
+        assert_eq!(
+            [log2[32], log2[33], log2[48]],
+            [(32, Some(33)), (34, Some(35)), (64, Some(67))]
+        );
+        assert_eq!(log2[975], (31 << 59, None));
+        assert_eq!(ranges(&Buckets::LOG2_BY_KEY)[495], (15 << 60, None));
+        for buckets in [Buckets::LOG2, Buckets::LOG2_BY_KEY, Buckets::Log2 { bits: 2 }] {
+            let mut next = 0;
+            for (low, high) in ranges(&buckets).into_iter().take_while(|(_, high)| high.is_some()) {
+                assert_eq!(low, next, "{buckets:?}");
+                next = high.unwrap() + 1;
+            }
+        }
     }
 }

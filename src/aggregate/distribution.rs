@@ -28,7 +28,8 @@ fn size(buckets: &Buckets) -> u32 {
     8 * (counters(buckets) + 2 * EXTREMES) as u32
 }
 
-/// Adds `value` to the distribution that r0 points to, its bucket being that of `value / unit`. The
+/// Adds `value` to the distribution that r0 points to, its bucket being that of `value / unit`, or of so many
+/// [fractions](Buckets::fraction) of it. The
 /// distribution is this CPU's own: its smallest and greatest value are kept without atomic operations,
 /// which kernels before 5.12 do not have for them. `epoch` is one of [`Distributions::maps`]. Clobbers
 /// `value` and r0 to r3.
@@ -62,10 +63,11 @@ pub fn add(a: &mut Asm, value: R, unit: i32, buckets: &Buckets, epoch: MapRef) {
     a.place(done);
     // On one CPU, yet atomic: an interrupt may bring the next value in between.
     a.lock_add(u64_at(r0 + sum), value);
-    if unit != 1 {
-        a.div(value, unit);
+    let part = unit >> buckets.fraction(unit as u64);
+    if part != 1 {
+        a.div(value, part);
     }
-    buckets.find(a, r1, value, r2);
+    buckets.find(a, r1, value, [r2, r3]);
     a.lsh(r1, 3);
     a.add(r0, r1);
     a.mov(r2, 1);
@@ -75,7 +77,7 @@ pub fn add(a: &mut Asm, value: R, unit: i32, buckets: &Buckets, epoch: MapRef) {
 /// The registers that [`add`] overwrites.
 pub const fn clobbers(value: R, unit: i32, buckets: &Buckets) -> Regs {
     let divided = if unit == 1 { Regs::NONE } else { Regs::of([value]) };
-    Regs::of([r0, r1, r2, r3]).or(divided).or(buckets.clobbers(value, r2))
+    Regs::of([r0, r1, r2, r3]).or(divided).or(buckets.clobbers(value, [r2, r3]))
 }
 
 /// What was measured during an interval.
@@ -96,6 +98,8 @@ pub struct Distributions {
     /// How many words of a value are counters.
     len: usize,
     epoch: u64,
+    /// The first bucket whose values have no bound.
+    open: usize,
     /// No value since the start was above it.
     greatest: u64,
 }
@@ -104,7 +108,9 @@ impl Distributions {
     /// Distributions over these buckets.
     pub fn new(buckets: &Buckets) -> Distributions {
         let len = counters(buckets);
-        Distributions { counters: KeyedCounters::first(len), len, epoch: 0, greatest: 0 }
+        let has_no_end = |index: &usize| buckets.range(*index).1.is_none();
+        let open = (0..buckets.len()).find(has_no_end).unwrap_or(buckets.len());
+        Distributions { counters: KeyedCounters::first(len), len, epoch: 0, open, greatest: 0 }
     }
 
     /// The maps: the distributions, the epoch and, with `keys`, an empty distribution that a new key
@@ -166,10 +172,10 @@ impl Distributions {
         }
         for Measured { interval, .. } in &all {
             // Of an interval that ended just then, only the last bucket has values of any size.
-            let greatest = match (interval.extremes, interval.counts.last()) {
-                (Some((_, greatest)), _) => greatest,
-                (None, Some(1..)) => u64::MAX,
-                (None, _) => 0,
+            let greatest = match interval.extremes {
+                Some((_, greatest)) => greatest,
+                None if interval.counts[self.open..].iter().any(|count| *count > 0) => u64::MAX,
+                None => 0,
             };
             self.greatest = self.greatest.max(greatest);
         }

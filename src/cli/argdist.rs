@@ -57,7 +57,7 @@ pub struct Options {
 const USAGE: &str = "rawbpf argdist [OPTIONS] FUNCTION ARG|FIELD [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Kernel memory of its maps: 32 bytes, and 568 bytes for each CPU. With a counter
+Kernel memory of its maps: 32 bytes, and 9 KiB for each CPU. With a counter
 for each string or number it is at most 2097 KiB, and 184 bytes for each CPU.
 
 Examples:
@@ -92,6 +92,7 @@ impl Options {
             buckets: (!self.each).then(|| self.distribution.buckets()),
             top: self.top,
             max_keys: self.max_keys,
+            percentiles: self.distribution.percentiles(),
         })?;
         let output =
             Box::new(TablePrinter::new(Titles::Named, true).counting("values").above_lowest_used());

@@ -4,6 +4,22 @@ use clap::Args;
 
 use super::options::whole;
 use crate::aggregate::Buckets;
+use crate::sample::{Percent, Percentiles, USUAL_PERCENTILES};
+
+/// The percentiles below a histogram.
+#[derive(Args)]
+pub struct PercentileOptions {
+    /// Percentiles to print, such as 50,90,99,99.9
+    #[arg(long, value_name = "P,...", value_parser = percentiles)]
+    percentiles: Option<Percentiles>,
+}
+
+impl PercentileOptions {
+    /// Those that the option asks for, or the usual ones.
+    pub fn percentiles(&self) -> Percentiles {
+        self.percentiles.clone().unwrap_or(USUAL_PERCENTILES)
+    }
+}
 
 /// Which process, and which buckets.
 #[derive(Args)]
@@ -19,17 +35,34 @@ pub struct DistributionOptions {
     /// Buckets that begin at these values, such as --custom 100,1000,50000
     #[arg(long, value_name = "BOUND,...", value_parser = custom)]
     custom: Option<Buckets>,
+
+    #[command(flatten)]
+    percentiles: PercentileOptions,
 }
 
 impl DistributionOptions {
     /// The buckets that the options ask for; powers of two by default.
     pub fn buckets(&self) -> Buckets {
-        self.linear.as_ref().or(self.custom.as_ref()).unwrap_or(&Buckets::Log2).clone()
+        self.linear.as_ref().or(self.custom.as_ref()).unwrap_or(&Buckets::LOG2).clone()
+    }
+
+    /// The percentiles to print.
+    pub fn percentiles(&self) -> Percentiles {
+        self.percentiles.percentiles()
     }
 
     /// Whether the buckets are powers of two.
     pub fn is_log2(&self) -> bool {
         self.linear.is_none() && self.custom.is_none()
+    }
+}
+
+fn percentiles(text: &str) -> Result<Percentiles, String> {
+    let all = text.split(',').map(|part| part.trim().parse::<Percent>());
+    let all = all.collect::<Result<Vec<_>, _>>()?;
+    match all.is_sorted_by(|one, next| one < next) {
+        true => Ok(all.into()),
+        false => Err("percentiles must be in rising order".into()),
     }
 }
 

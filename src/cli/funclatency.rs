@@ -49,8 +49,8 @@ pub struct Options {
 const USAGE: &str = "rawbpf funclatency [OPTIONS] FUNCTION [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Kernel memory of its maps: 977 KiB, and 568 bytes for each CPU. With --by pid it is \
-1057 KiB, and 568 KiB for each CPU. --max-keys changes that. A pattern takes 80 KiB more.
+Kernel memory of its maps: 977 KiB, and 9 KiB for each CPU. With --by pid it is \
+1061 KiB, and 4152 KiB for each CPU. --max-keys changes that. A pattern takes 80 KiB more.
 
 Examples:
   rawbpf funclatency do_nanosleep 1 3             a kernel function, three tables
@@ -105,6 +105,7 @@ impl Options {
             unit: self.unit.unit(),
             by_pid: self.by.is_some(),
             max_keys: self.max_keys,
+            percentiles: self.distribution.percentiles(),
         })?;
         let mut output = TablePrinter::new(Titles::Named, true).counting("calls");
         if !self.distribution.is_log2() {

@@ -5,10 +5,9 @@ use serde_json::{Map, Value as Json, json};
 use crate::host::clock::rfc3339;
 use crate::plain;
 use crate::sample::{
-    Attached, Bucket, Data, Histogram, LabelValue, LeftOut, Lost, Row, Run, Sample, Setting,
-    Skipped, Table, Time, Unit, Value,
+    Attached, Bucket, Data, Histogram, LabelValue, LeftOut, Lost, Percentile, Row, Run, Sample,
+    Setting, Skipped, Table, Time, Unit, Value,
 };
-use crate::view::summary::PERCENTILES;
 
 /// The first line: `{"type":"run", ...}`.
 pub fn run(run: &Run) -> String {
@@ -179,10 +178,12 @@ fn histogram(unit: Unit, histogram: &Histogram) -> Map<String, Json> {
         fields.insert("max".into(), in_unit(unit, max));
     }
     if count > 0 {
-        for percent in PERCENTILES {
-            let last = histogram.percentile(percent).and_then(|bucket| bucket.high);
-            let end = last.and_then(|last| last.checked_add(1));
-            fields.insert(format!("p{percent}_below"), end.into());
+        for percent in histogram.percentiles.iter() {
+            let end = match histogram.percentile(*percent, unit) {
+                Some(Percentile::Below(end)) => in_unit(unit, end),
+                _ => Json::Null,
+            };
+            fields.insert(format!("p{percent}_below"), end);
         }
     }
     let buckets = histogram.used().into_iter().map(|(Bucket { low, high }, count)| match high {

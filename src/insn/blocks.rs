@@ -8,6 +8,7 @@ use super::mem::{Addr, Loadable, Mem, Offset, Storable, u32_at};
 use super::program::MapRef;
 use super::reg::{R, r0, r1, r2, r3, r4, w2};
 use super::regs::Regs;
+use super::slot::Endian;
 
 /// How a program may read through a pointer into the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +70,46 @@ impl Asm {
         self.rsh(value, dst);
         self.halve(scratch, value, 16, 0xffff, 59);
         self.add(dst, scratch);
+    }
+
+    /// `dst = ` index of the bucket of `value` where each power of two has `1 << bits` buckets of one width: `value`
+    /// itself below `2 << bits`, else what its highest `bits + 1` bits and their place make. `bits` is at least 2.
+    /// Clobbers `value` and `scratch`. 31 slots and no branch; the verifier sees a result below `64 << bits`.
+    #[track_caller]
+    pub fn log_linear(&mut self, dst: R, value: R, bits: i32, [scratch, more]: [R; 2]) {
+        // Whole bytes first. With its bytes turned round, the highest byte that is not 0 is the lowest; a number
+        // and its negation differ in all bits above their lowest one; the lowest bits of the bytes there are
+        // counted by a multiplication.
+        self.mov(more, value);
+        self.rsh(more, bits);
+        match Endian::HOST {
+            Endian::Little => self.to_be64(more),
+            Endian::Big => self.to_le64(more),
+        }
+        self.mov(dst, more);
+        self.neg(dst);
+        self.xor(dst, more);
+        self.load_imm64(scratch, 0x0101_0101_0101_0101);
+        self.and(dst, scratch);
+        self.mul(dst, scratch);
+        self.rsh(dst, 53);
+        self.and(dst, 56);
+        self.rsh(value, dst);
+        // Then four bits, then those of a hexadecimal digit of a constant.
+        self.halve(scratch, value, 4, (16 << bits) - 1, 61);
+        self.add(dst, scratch);
+        self.mov(more, value);
+        self.rsh(more, bits - 2);
+        self.and(more, 60);
+        self.load_imm64(scratch, 0x3333_3333_2222_1100);
+        self.rsh(scratch, more);
+        self.and(scratch, 3);
+        self.rsh(value, scratch);
+        self.add(dst, scratch);
+        self.lsh(dst, bits);
+        self.add(dst, value);
+        // For the verifier alone.
+        self.and(dst, (64 << bits) - 1);
     }
 
     /// `dst += ` log2 or the length of `value`, which is below 2^16: `digits` says which.
@@ -243,6 +284,11 @@ pub mod clobbers {
     /// [`Asm::log2`](super::Asm::log2) and [`Asm::bit_length`](super::Asm::bit_length), also of 64 bits.
     pub const fn log2(value: R, scratch: R) -> Regs {
         Regs::of([value, scratch])
+    }
+
+    /// [`Asm::log_linear`](super::Asm::log_linear).
+    pub const fn log_linear(value: R, [scratch, more]: [R; 2]) -> Regs {
+        Regs::of([value, scratch, more])
     }
 
     /// [`Asm::read`](super::Asm::read).

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Unit;
+use super::{Percent, Percentile, Percentiles, USUAL_PERCENTILES, Unit};
 
 /// A range of values that are counted together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,6 +12,17 @@ pub struct Bucket {
     /// The highest value; None for no end. Values are rounded down to the unit: in microseconds, 1999
     /// nanoseconds are 1.
     pub high: Option<u64>,
+}
+
+/// The same values counted in narrower buckets, of which percentiles are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FineCounts {
+    /// The lowest value of each bucket, in the base of the table's unit. The bucket before ends there.
+    pub lows: Arc<[u64]>,
+    /// The count of each.
+    pub counts: Vec<u64>,
+    /// The number of buckets, all of one width, from a power of two to the next.
+    pub steps: u32,
 }
 
 /// Counts by bucket, with the sum and the extremes of the values.
@@ -27,6 +38,10 @@ pub struct Histogram {
     /// The smallest and the greatest value, in the unit's base. None if they are not measured, or if the
     /// interval ended just then.
     pub extremes: Option<(u64, u64)>,
+    /// The same values in narrower buckets, if they are counted so.
+    pub fine: Option<FineCounts>,
+    /// The percentiles to show.
+    pub percentiles: Percentiles,
 }
 
 impl Histogram {
@@ -36,7 +51,8 @@ impl Histogram {
     /// If there is not one count for each bucket.
     pub fn new(buckets: Arc<[Bucket]>, counts: Vec<u64>) -> Histogram {
         assert_eq!(buckets.len(), counts.len(), "a count for each bucket");
-        Histogram { buckets, counts, sum: None, extremes: None }
+        let percentiles = USUAL_PERCENTILES;
+        Histogram { buckets, counts, sum: None, extremes: None, fine: None, percentiles }
     }
 
     /// Adds the sum and the extremes of the values, in the base of `unit`.
@@ -60,7 +76,10 @@ impl Histogram {
 
     /// Adds the values of another histogram over the same buckets.
     pub fn add(&mut self, other: &Histogram) {
-        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+        let fine = self.fine.iter_mut().flat_map(|fine| &mut fine.counts);
+        let more = other.fine.iter().flat_map(|fine| &fine.counts);
+        let counts = self.counts.iter_mut().zip(&other.counts);
+        for (count, more) in counts.chain(fine.zip(more)) {
             *count = count.saturating_add(*more);
         }
         self.sum = self.sum.zip(other.sum).and_then(|(one, other)| one.checked_add(other));
@@ -83,16 +102,27 @@ impl Histogram {
         }
     }
 
-    /// The first bucket up to whose end at least this share of all values lies; None without values.
-    pub fn percentile(&self, percent: u64) -> Option<Bucket> {
-        let all: u128 = self.counts.iter().map(|count| u128::from(*count)).sum();
-        let rank = (all * u128::from(percent)).div_ceil(100);
+    /// Where the percentile lies: the first bucket up to whose end at least this share of all values lies, among
+    /// the narrowest that there are. None without values. `unit` is the table's.
+    pub fn percentile(&self, percent: Percent, unit: Unit) -> Option<Percentile> {
+        let counts = self.fine.as_ref().map_or(&self.counts, |fine| &fine.counts);
+        let all: u128 = counts.iter().map(|count| u128::from(*count)).sum();
+        let rank = percent.rank(all);
         let mut below = 0;
-        let mut reached = self.rows().skip_while(|(_, count)| {
+        let reached = counts.iter().position(|count| {
             below += u128::from(*count);
-            below < rank
-        });
-        reached.next().map(|(bucket, _)| bucket).filter(|_| all > 0)
+            below >= rank.max(1)
+        })?;
+        let (low, next) = match &self.fine {
+            Some(fine) => (fine.lows[reached], fine.lows.get(reached + 1).copied()),
+            None => {
+                let Bucket { low, high } = self.buckets[reached];
+                let next = high.and_then(|high| high.checked_add(1));
+                let next = next.and_then(|next| next.checked_mul(unit.in_base()));
+                (low.saturating_mul(unit.in_base()), next)
+            }
+        };
+        Some(next.map_or(Percentile::AtLeast(low), Percentile::Below))
     }
 
     /// Each bucket with its count, except buckets that contain no whole number of the unit.
@@ -140,18 +170,39 @@ mod tests {
         Histogram::new(Arc::new(buckets), counts.to_vec())
     }
 
-    fn percentile(counts: &[u64], percent: u64) -> u64 {
-        histogram(counts).percentile(percent).unwrap().low
+    fn percentile(counts: &[u64], percent: &str) -> Percentile {
+        histogram(counts).percentile(percent.parse().unwrap(), Unit::Microseconds).unwrap()
     }
 
     #[test]
     fn percentiles_are_the_buckets_that_they_fall_into() {
-        assert_eq!([50, 90, 99].map(|p| percentile(&[50, 40, 10], p)), [0, 10, 20]);
-        assert_eq!([50, 90].map(|p| percentile(&[49, 41, 10], p)), [10, 10]);
-        assert_eq!(percentile(&[99, 1, 0], 99), 0);
-        assert_eq!([1, 50, 99].map(|p| percentile(&[0, 1, 0], p)), [10, 10, 10]);
-        assert_eq!(percentile(&[u64::MAX, u64::MAX, 1], 50), 10);
-        assert_eq!(histogram(&[0, 0, 0]).percentile(50), None);
+        use Percentile::{AtLeast, Below};
+        let [first, second, last] = [Below(10_000), Below(20_000), AtLeast(20_000)];
+        let of = |counts| ["50", "90", "99"].map(|percent| percentile(counts, percent));
+        assert_eq!(of(&[50, 40, 10]), [first, second, last]);
+        assert_eq!(of(&[49, 41, 10])[..2], [second, second]);
+        assert_eq!(of(&[99, 1, 0])[2], first);
+        assert_eq!(percentile(&[9999, 1, 0], "99.99"), first);
+        assert_eq!(percentile(&[0, 1, 0], "1"), second);
+        assert_eq!(percentile(&[u64::MAX, u64::MAX, 1], "50"), second);
+        assert_eq!(histogram(&[0, 0, 0]).percentile(USUAL_PERCENTILES[0], Unit::Number), None);
+    }
+
+    #[test]
+    fn percentiles_are_of_the_narrowest_buckets() {
+        let fine = |counts: &[u64]| FineCounts {
+            lows: [0, 5_000, 10_000, 12_500, 20_000].into(),
+            counts: counts.to_vec(),
+            steps: 2,
+        };
+        let mut one = Histogram { fine: Some(fine(&[1, 0, 3, 0, 1])), ..histogram(&[1, 3, 1]) };
+        let at = |histogram: &Histogram, percent: &str| {
+            histogram.percentile(percent.parse().unwrap(), Unit::Microseconds).unwrap()
+        };
+        assert_eq!(at(&one, "50"), Percentile::Below(12_500));
+        assert_eq!(at(&one, "99"), Percentile::AtLeast(20_000));
+        one.add(&Histogram { fine: Some(fine(&[9, 0, 0, 0, 0])), ..histogram(&[9, 0, 0]) });
+        assert_eq!(at(&one, "50"), Percentile::Below(5_000));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod datum;
 mod family;
 mod histogram;
 mod lost;
+mod percentile;
 mod run;
 mod unit;
 
@@ -19,8 +20,9 @@ use std::time::{Duration, SystemTime};
 pub use data::Data;
 pub use datum::{Datum, HistogramRange, ScriptMap, ScriptMapKind, StackForm, StackFrame};
 pub use family::{BaseUnit, Family, FamilyKind, Point, Series};
-pub use histogram::{Bucket, Histogram};
+pub use histogram::{Bucket, FineCounts, Histogram};
 pub use lost::{Lost, LostKind};
+pub use percentile::{Percent, Percentile, Percentiles, USUAL_PERCENTILES};
 pub use run::{Attached, LeftOut, Run, Setting, Skipped};
 pub use unit::Unit;
 

@@ -3,9 +3,9 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use super::{Choice, Tool, distribution};
+use super::distribution::{self, Shown};
+use super::{Choice, Tool};
 use crate::aggregate::Buckets;
 use crate::aggregate::{Counters, Distributions, KeyedCounters, Measured};
 use crate::error::Error;
@@ -20,7 +20,8 @@ use crate::programs::argdist::{
 };
 use crate::run::{Group, Plan, Session};
 use crate::sample::{
-    Bucket, LabelName, LabelValue, Lost, LostKind, Row, Setting, Table, Unit, Value,
+    LabelName, LabelValue, Lost, LostKind, Percentiles, Row, Setting, Table, USUAL_PERCENTILES,
+    Unit, Value,
 };
 use crate::sys::MapSpec;
 
@@ -43,14 +44,24 @@ pub struct Options {
     pub top: Option<u32>,
     /// For up to N values that are counted by themselves there is room in the kernel.
     pub max_keys: u32,
+    /// The percentiles to show.
+    pub percentiles: Percentiles,
 }
 
 impl Options {
     /// All values, by powers of two.
     pub fn new(function: &str, value: Expression) -> Options {
-        let (attach, buckets) = (Choice::Auto, Some(Buckets::Log2));
-        let (pid, top, max_keys) = (None, None, 10240);
-        Options { function: function.into(), value, attach, pid, buckets, top, max_keys }
+        let (attach, buckets) = (Choice::Auto, Some(Buckets::LOG2));
+        Options {
+            function: function.into(),
+            value,
+            attach,
+            pid: None,
+            buckets,
+            top: None,
+            max_keys: 10240,
+            percentiles: USUAL_PERCENTILES,
+        }
     }
 }
 
@@ -71,7 +82,7 @@ pub struct Argdist {
     kinds: Vec<AttachKind>,
     /// The value, as it is found by the first attach kind by which it can be found.
     found: OnceCell<(AttachKind, Vec<Attach>, TracedValue)>,
-    buckets: Arc<[Bucket]>,
+    shown: Shown,
     distributions: Distributions,
     each: KeyedCounters,
     counters: Counters,
@@ -84,7 +95,7 @@ impl Argdist {
     /// There is no such process or user function, or it cannot be attached in that way.
     pub fn new(options: Options) -> Result<Argdist, Error> {
         let process = options.pid.map(Process::find).transpose()?;
-        let buckets = options.buckets.clone().unwrap_or(Buckets::Log2);
+        let buckets = options.buckets.clone().unwrap_or(Buckets::LOG2);
         buckets.check()?;
         let in_file = UserFunction::split(&options.function, options.pid);
         let traced = match (in_file, Pattern::parse(&options.function)) {
@@ -117,8 +128,8 @@ impl Argdist {
             process,
             kinds,
             found: OnceCell::new(),
-            buckets: distribution::buckets(&buckets),
             distributions: Distributions::new(&buckets),
+            shown: Shown::new(buckets, Unit::Number, options.percentiles.clone()),
             each: KeyedCounters::default(),
             counters: Counters::default(),
             options,
@@ -163,7 +174,7 @@ impl Argdist {
             (Some(Content::Text(text)), _) => {
                 Counted::Each { key: program::key_of_text(text), max_keys }
             }
-            (Some(Content::Number(TracedNumber { names, .. })), Some(Buckets::Log2))
+            (Some(Content::Number(TracedNumber { names, .. })), Some(Buckets::Log2 { .. }))
                 if !names.is_empty() =>
             {
                 Counted::Each { key: 8, max_keys }
@@ -234,8 +245,7 @@ impl Argdist {
     /// A row with the distribution.
     fn distribution(&mut self, session: &Session) -> Result<Table, Error> {
         let measured = self.distributions.read(session.map(VALUES)?, session.map(EPOCH)?)?;
-        let row =
-            |measured: &Measured| distribution::row(vec![], &self.buckets, Unit::Number, measured);
+        let row = |measured: &Measured| self.shown.row(vec![], measured);
         Ok(Table {
             name: self.options.value.last().into(),
             subject: "argument",
@@ -297,7 +307,7 @@ impl Tool for Argdist {
             return Ok(());
         };
         let is_text = matches!(found.2.content, Content::Text(_));
-        if is_text && !matches!(self.options.buckets, None | Some(Buckets::Log2)) {
+        if is_text && !matches!(self.options.buckets, None | Some(Buckets::Log2 { .. })) {
             let value = &self.options.value;
             return Err(Error::usage(format!("{value} is a string, which has no buckets"))
                 .hint("leave out --linear and --custom: each string is counted by itself"));

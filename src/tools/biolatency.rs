@@ -1,10 +1,10 @@
 //! The distribution of block I/O latency.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::sync::Arc;
 
+use super::distribution::Shown;
 use super::whose::{self, SubmitterLabels, Whose};
-use super::{Choice, Tool, distribution, records};
+use super::{Choice, Tool, records};
 use crate::aggregate::Counters;
 use crate::aggregate::Distributions;
 use crate::error::Error;
@@ -18,7 +18,10 @@ use crate::programs::biolatency::{
 use crate::programs::submitter::{Key, Submitters};
 use crate::programs::{disk_names, request};
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Bucket, LabelName, LabelValue, Lost, LostKind, Setting, Table, Unit, merge};
+use crate::sample::{
+    LabelName, LabelValue, Lost, LostKind, Percentiles, Setting, Table, USUAL_PERCENTILES, Unit,
+    merge,
+};
 use crate::sys::MapSpec;
 
 /// What is measured, and how.
@@ -44,6 +47,8 @@ pub struct Options {
     pub max_keys: u32,
     /// Up to N requests are known between their start and their end, or more where slots are used.
     pub max_requests: u32,
+    /// The percentiles to show.
+    pub percentiles: Percentiles,
 }
 
 impl Default for Options {
@@ -59,6 +64,7 @@ impl Default for Options {
             by: None,
             max_keys: 256,
             max_requests: 32768,
+            percentiles: USUAL_PERCENTILES,
         }
     }
 }
@@ -69,7 +75,7 @@ pub struct Biolatency {
     disk_names: RefCell<DiskNames>,
     submitters: SubmitterLabels,
     latencies: Distributions,
-    buckets: Arc<[Bucket]>,
+    shown: Shown,
     missed: Counters,
     operations: OnceCell<Operations>,
     /// Whether the programs meet requests in tracepoints' records.
@@ -82,14 +88,16 @@ impl Biolatency {
     /// The tool, not attached yet.
     pub fn new(options: Options) -> Biolatency {
         let learns_names = options.by_disk && some_lack_numbers();
-        let submitters = Biolatency::asked(&options, learns_names);
+        let programs = Biolatency::programs(&options, learns_names);
+        let buckets = programs.buckets();
+        let percentiles = options.percentiles.clone();
         Biolatency {
+            submitters: SubmitterLabels::new(programs.submitters.as_ref()),
+            latencies: Distributions::new(&buckets),
+            shown: Shown::new(buckets, Biolatency::unit(&options), percentiles),
             learns_names,
             options,
             disk_names: RefCell::default(),
-            submitters: SubmitterLabels::new(submitters.as_ref()),
-            latencies: Distributions::new(&program::BUCKETS),
-            buckets: distribution::buckets(&program::BUCKETS),
             missed: Counters::default(),
             operations: OnceCell::new(),
             by_record: Cell::new(false),
@@ -104,16 +112,15 @@ impl Biolatency {
     }
 
     /// What the programs need to know of the options.
-    fn programs(&self) -> program::Options<'_> {
-        let options = &self.options;
+    fn programs(options: &Options, learns_names: bool) -> program::Options<'_> {
         program::Options {
             unit: Biolatency::unit(options).in_base() as i32,
             queued: options.queued,
             by_disk: options.by_disk,
             by_flags: options.by_flags,
             disks: options.disks.numbers(),
-            disk_names: self.learns_names,
-            submitters: Biolatency::asked(options, self.learns_names),
+            disk_names: learns_names,
+            submitters: Biolatency::asked(options, learns_names),
             max_requests: options.max_requests,
             max_keys: options.max_keys,
         }
@@ -236,8 +243,11 @@ impl Tool for Biolatency {
 
     fn maps(&self) -> Vec<MapSpec> {
         match self.by_record.get() {
-            true => program::record_maps(&self.programs()),
-            false => self.options.whose.fill(program::maps(&self.programs())),
+            true => program::record_maps(&Biolatency::programs(&self.options, self.learns_names)),
+            false => self
+                .options
+                .whose
+                .fill(program::maps(&Biolatency::programs(&self.options, self.learns_names))),
         }
     }
 
@@ -247,7 +257,7 @@ impl Tool for Biolatency {
             false => self.options.attach.kinds(&AttachKind::CHEAPEST),
         };
         let mut groups = vec![Group::new(kinds, |kind, types| {
-            let options = self.programs();
+            let options = Biolatency::programs(&self.options, self.learns_names);
             if kind == AttachKind::Tracepoint {
                 self.options.disks.in_records()?;
                 let [(issue, issued), (requeue, given_back), (complete, completed)] =
@@ -299,7 +309,6 @@ impl Tool for Biolatency {
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
         let measured = self.latencies.read(session.map(LATENCIES)?, session.map(EPOCH)?)?;
         self.submitters.look_up(measured.iter().map(|measured| program::key(&measured.key).2));
-        let unit = Biolatency::unit(&self.options);
         if self.learns_names && !self.by_record.get() {
             let (names, known) = (session.map(DISK_NAMES)?, self.disk_names.get_mut());
             for (dev, ..) in measured.iter().map(|measured| program::key(&measured.key)) {
@@ -312,7 +321,7 @@ impl Tool for Biolatency {
         }
         let rows = measured.iter().map(|measured| {
             let labels = self.label_values(&measured.key);
-            distribution::row(labels, &self.buckets, unit, measured)
+            self.shown.row(labels, measured)
         });
         let mut rows = merge(rows);
         rows.order_by(|one, other| one.labels.cmp(&other.labels));
@@ -324,7 +333,7 @@ impl Tool for Biolatency {
                 false => "Time from a request's issue to the driver to its completion",
             }
             .into(),
-            unit,
+            unit: Biolatency::unit(&self.options),
             labels: self.labels(),
             rows,
             rest: vec![],

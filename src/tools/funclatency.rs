@@ -2,9 +2,9 @@
 
 use std::cmp::Reverse;
 use std::path::Path;
-use std::sync::Arc;
 
-use super::{Choice, Tool, distribution};
+use super::distribution::{self, Shown};
+use super::{Choice, Tool};
 use crate::aggregate::Buckets;
 use crate::aggregate::{Counters, Distributions, counters::unreadable};
 use crate::error::Error;
@@ -17,7 +17,9 @@ use crate::programs::funclatency::{
     self as program, EPOCH, LATENCIES, MISSED, OPEN, STARTS, missed,
 };
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Bucket, LabelName, LabelValue, Lost, LostKind, Setting, Table, Unit};
+use crate::sample::{
+    LabelName, LabelValue, Lost, LostKind, Percentiles, Setting, Table, USUAL_PERCENTILES, Unit,
+};
 use crate::sys::MapSpec;
 use crate::sys::link::At;
 use crate::sys::map::Entries;
@@ -37,6 +39,8 @@ pub struct Options {
     pub buckets: Buckets,
     /// The unit of latencies: nanoseconds, microseconds or milliseconds.
     pub unit: Unit,
+    /// The percentiles to show.
+    pub percentiles: Percentiles,
     /// A histogram for each process.
     pub by_pid: bool,
     /// For up to N processes there are histograms in the kernel.
@@ -49,8 +53,9 @@ impl Default for Options {
             function: String::new(),
             attach: Choice::Auto,
             pid: None,
-            buckets: Buckets::Log2,
+            buckets: Buckets::LOG2,
             unit: Unit::Microseconds,
+            percentiles: USUAL_PERCENTILES,
             by_pid: false,
             max_keys: 1024,
         }
@@ -67,7 +72,7 @@ pub struct Funclatency {
     user: Vec<UserFunction>,
     kinds: Vec<AttachKind>,
     program: program::Options,
-    buckets: Arc<[Bucket]>,
+    shown: Shown,
     distributions: Distributions,
     missed: Counters,
     /// How many calls a kretprobe did not follow to their return, and no other counter has.
@@ -97,7 +102,7 @@ impl Funclatency {
         })?;
         let program = program::Options {
             unit: options.unit.in_base() as i32,
-            buckets: options.buckets.clone(),
+            buckets: options.buckets.clone().by_key(options.by_pid),
             process,
             namespace: if options.by_pid { PidNamespace::own() } else { None },
             by_pid: options.by_pid.then_some(options.max_keys),
@@ -106,9 +111,9 @@ impl Funclatency {
         Ok(Funclatency {
             user,
             kinds,
+            distributions: Distributions::new(&program.buckets),
+            shown: Shown::new(program.buckets.clone(), options.unit, options.percentiles.clone()),
             program,
-            buckets: distribution::buckets(&options.buckets),
-            distributions: Distributions::new(&options.buckets),
             missed: Counters::default(),
             unfollowed: 0,
             starts: Entries::new(),
@@ -257,7 +262,7 @@ impl Tool for Funclatency {
             let in_namespace = self.program.namespace.is_some();
             let pid = || LabelValue::process(pid(&measured.key), in_namespace);
             let pid = self.options.by_pid.then(pid);
-            distribution::row(pid.into_iter().collect(), &self.buckets, unit, measured)
+            self.shown.row(pid.into_iter().collect(), measured)
         });
         let mut rows: Vec<_> = rows.collect();
         // Who called most comes first.

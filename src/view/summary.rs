@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use crate::sample::{Bucket, Histogram, Unit};
-
-/// The percentiles that are shown.
-pub const PERCENTILES: [u64; 3] = [50, 90, 99];
+use crate::sample::{Histogram, Percentile, Unit};
 
 /// The summary of a histogram: two lines, or nothing if nothing was counted.
 #[derive(Clone, Copy, Debug)]
@@ -34,16 +31,22 @@ impl fmt::Display for Summary<'_> {
         if let Some((min, max)) = histogram.extremes {
             write!(f, ", min {}, max {}", in_unit(min), in_unit(max))?;
         }
-        let percentiles = PERCENTILES.map(|percent| match histogram.percentile(percent) {
-            // In a scaled unit, values between the bucket's last whole number and the next belong to it too.
-            Some(Bucket { high: Some(high), .. }) => match high.checked_add(1) {
-                Some(end) => format!("p{percent} < {end}"),
-                None => format!("p{percent} <= {high}"),
-            },
-            Some(Bucket { low, high: None }) => format!("p{percent} >= {low}"),
-            None => String::new(),
+        // Bounds of buckets have fractions only where the buckets do.
+        let bound = |value| trimmed(&in_unit(value));
+        let percentiles = histogram.percentiles.iter().map(|percent| {
+            match histogram.percentile(*percent, *unit) {
+                Some(Percentile::Below(end)) => format!("p{percent} < {}", bound(end)),
+                Some(Percentile::AtLeast(low)) => format!("p{percent} >= {}", bound(low)),
+                None => String::new(),
+            }
         });
-        write!(f, "\n     by bucket: {}\n", percentiles.join(", "))
+        // A bucket is as wide as this part of its lowest value, at most.
+        let high = histogram.fine.as_ref().map(|fine| {
+            let percent = Decimal { value: 100, of: fine.steps.into(), digits: 2 };
+            format!(", up to {} % high", trimmed(&percent))
+        });
+        let high = high.unwrap_or_default();
+        writeln!(f, "\n     by bucket{high}: {}", percentiles.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -64,9 +67,19 @@ impl fmt::Display for Decimal {
     }
 }
 
+/// Without zeros at the end.
+fn trimmed(decimal: &Decimal) -> String {
+    let text = decimal.to_string();
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::{Bucket, FineCounts};
 
     fn summary(counts: &[u64], extremes: (u64, u64)) -> String {
         let bucket = |(low, high)| Bucket { low, high };
@@ -83,6 +96,23 @@ mod tests {
             summary(&[50, 40, 10], (5_000, 21_500)),
             "     count 100, average 10.000, min 5.000, max 21.500\n\
              \x20    by bucket: p50 < 10, p90 < 20, p99 >= 20\n"
+        );
+    }
+
+    #[test]
+    fn percentiles_of_narrower_buckets_tell_how_wide_those_are() {
+        let buckets = [(0, Some(1)), (2, Some(3))].map(|(low, high)| Bucket { low, high });
+        let fine = FineCounts {
+            lows: [0, 125, 250, 1_000, 2_000, 2_250, 3_000].into(),
+            counts: vec![1, 0, 0, 0, 9, 0, 0],
+            steps: 8,
+        };
+        let percentiles = ["5", "99.9"].map(|percent| percent.parse().unwrap()).to_vec().into();
+        let histogram = Histogram::new(buckets.into(), vec![1, 9]);
+        let histogram = &Histogram { fine: Some(fine), percentiles, ..histogram };
+        assert_eq!(
+            Summary { unit: Unit::Microseconds, histogram }.to_string(),
+            "     count 10\n     by bucket, up to 12.5 % high: p5 < 0.125, p99.9 < 2.25\n"
         );
     }
 

@@ -41,7 +41,7 @@ fn each(key: u32) -> Options {
 #[test]
 fn a_field_behind_two_pointers() {
     let value = stored(ContextPlace::Word(112), &[0, 320], number(8, false));
-    check("argdist-pointers", &value, &options(Buckets::Log2));
+    check("argdist-pointers", &value, &options(Buckets::LOG2));
 }
 
 /// `arg0->signal->oom_score_adj` by tp_btf, of one process.
@@ -66,13 +66,13 @@ fn an_int_in_a_register() {
 fn a_pointer() {
     let pointer = Number { pointer: true, ..number(8, false) };
     let value = stored(ContextPlace::Word(8), &[], pointer);
-    check("argdist-pointer", &value, &options(Buckets::Log2));
+    check("argdist-pointer", &value, &options(Buckets::LOG2));
 }
 
 #[test]
 fn a_field_of_a_record() {
     let value = stored(ContextPlace::Field(28), &[], number(4, false));
-    check("argdist-field", &value, &options(Buckets::Log2));
+    check("argdist-field", &value, &options(Buckets::LOG2));
 }
 
 /// `(int)retval` of a user function, each by itself.
@@ -118,7 +118,7 @@ fn a_string_behind_a_pointer() {
 
 #[test]
 fn maps_are_called_as_their_handles() {
-    let maps = argdist::maps(&options(Buckets::Log2));
+    let maps = argdist::maps(&options(Buckets::LOG2));
     super::are_named(&maps, &super::handles![argdist: NOT_COUNTED, VALUES, EPOCH]);
     let maps = argdist::maps(&each(8));
     super::are_named(&maps, &super::handles![argdist: NOT_COUNTED, VALUES, ZEROS]);

@@ -27,7 +27,7 @@ fn options(buckets: Buckets) -> Options {
 
 #[test]
 fn probes() {
-    check("funclatency", STACK, &options(Buckets::Log2));
+    check("funclatency", STACK, &options(Buckets::LOG2));
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn trampoline_of_one_process_in_linear_nanoseconds() {
 #[test]
 fn in_a_namespace() {
     let (process, namespace) = (Some(INSIDE), Some(NAMESPACE));
-    let options = Options { process, namespace, by_pid: Some(64), ..options(Buckets::Log2) };
+    let options = Options { process, namespace, by_pid: Some(64), ..options(Buckets::LOG2) };
     check("funclatency-by-pid-namespace", STACK, &options);
 }
 
@@ -52,14 +52,14 @@ fn custom_by_pid() {
 
 #[test]
 fn several_functions() {
-    let options = Options { several: true, ..options(Buckets::Log2) };
+    let options = Options { several: true, ..options(Buckets::LOG2) };
     check("funclatency-several", STACK, &options);
 }
 
 #[test]
 fn maps_are_called_as_their_handles() {
     let one = super::handles![funclatency: STARTS, MISSED, LATENCIES, EPOCH];
-    super::are_named(&funclatency::maps(&options(Buckets::Log2)), &one);
-    let keyed = funclatency::maps(&Options { by_pid: Some(64), ..options(Buckets::Log2) });
+    super::are_named(&funclatency::maps(&options(Buckets::LOG2)), &one);
+    let keyed = funclatency::maps(&Options { by_pid: Some(64), ..options(Buckets::LOG2) });
     super::are_named(&keyed, &[&one[..], &super::handles![funclatency: ZEROS]].concat());
 }

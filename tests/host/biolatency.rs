@@ -270,7 +270,7 @@ fn what_finds_neither_slot_nor_place_is_counted_and_so_is_its_end() {
                 program.test_run(TestRun { ctx_in: &ctx, ..TestRun::default() }).unwrap();
             }
         };
-        let mut latencies = Distributions::new(&program::BUCKETS);
+        let mut latencies = Distributions::new(&options.buckets());
         let mut missed = Counters::default();
         let map = |map: MapRef| map.of(&maps).unwrap();
         let mut interval = || {

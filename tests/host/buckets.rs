@@ -1,7 +1,7 @@
 //! The blocks that find a value's bucket, run by the kernel, against a reference.
 
 use rawbpf::aggregate::{Buckets, counters::count};
-use rawbpf::insn::{Asm, Endian, MapRef, encode, r0, r6, r7, r8, u64_at};
+use rawbpf::insn::{Asm, Endian, MapRef, encode, r0, r5, r6, r7, r8, u64_at};
 use rawbpf::sys::map::Update;
 use rawbpf::sys::prog::TestRun;
 use rawbpf::sys::{Load, Map, MapSpec, MapType, Prog, ProgramType};
@@ -28,7 +28,7 @@ impl Finder {
         let mut a = Asm::new();
         a.load_map_value(r6, VALUE, 0);
         a.load(r7, u64_at(r6 + 0));
-        buckets.find(&mut a, r8, r7, r6);
+        buckets.find(&mut a, r8, r7, [r5, r6]);
         a.mov(r0, r8);
         count(&mut a, COUNTERS, r8);
         a.exit();
@@ -80,7 +80,9 @@ fn finds(buckets: &Buckets) {
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn log2_finds_every_value() {
-    finds(&Buckets::Log2);
+    for bits in 2..=4 {
+        finds(&Buckets::Log2 { bits });
+    }
 }
 
 #[test]
