@@ -100,9 +100,11 @@ fn log2(c: &mut Criterion) {
     let values = values();
     let mut group = c.benchmark_group(format!("log2 of {VALUES} values"));
     type Way = fn(&mut Asm);
-    let ways: [(&str, Way); 4] = [
+    let ways: [(&str, Way); 6] = [
         ("none", |_| ()),
         ("ours: two steps and a table in a constant", |a| a.log2(r8, r7, r1)),
+        ("ours: of 64 bits", |a| a.log2_u64(r8, r7, r1)),
+        ("ours: and 16 steps to a power of two", |a| a.log_linear(r8, r7, 4, [r1, r2])),
         ("branch-free", branch_free),
         ("jumps", cascade),
     ];

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::lines::{count, counted, interval, intervals, lost, row, row_of, rows};
 use crate::tool::{self, Ended, Tool};
@@ -93,6 +93,50 @@ fn a_function_called_so_often_for_so_long_is_shown_so() {
     assert!(number("min") >= 5000.0 && number("min") < 16384.0, "{line}");
     assert!(number("average") > number("min") && number("average") < number("max"), "{line}");
     assert!(number("p50_below") <= 16384.0, "{line}");
+}
+
+/// Sleeps, and says for how many nanoseconds it did.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rawbpf_test_timed_sleep(microseconds: u64) -> u64 {
+    let start = Instant::now();
+    thread::sleep(Duration::from_micros(microseconds));
+    start.elapsed().as_nanos() as u64
+}
+
+/// What lies between the probes is longer than what the function times itself, and shorter than what its caller
+/// does: so are the order statistics, of which no bound may be off by more than it says.
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn percentiles_are_as_near_to_the_exact_ones_as_they_say() {
+    const PERCENTS: [f64; 6] = [1.0, 50.0, 90.0, 99.0, 99.9, 99.99];
+    let _alone = alone();
+    let asked = PERCENTS.map(|percent| percent.to_string()).join(",");
+    for (by, error) in [(&[][..], 1.0625), (&["--by", "pid"], 1.125)] {
+        let options = [by, &["--percentiles", &asked]].concat();
+        let tool = traced("rawbpf_test_timed_sleep", &options);
+        let (mut inside, mut outside): (Vec<u64>, Vec<u64>) = (0..1000_u64)
+            .map(|call| {
+                let start = Instant::now();
+                // Most are short, some long.
+                let inside =
+                    rawbpf_test_timed_sleep(20 + (call * call * call * 7919) % 97 * (call % 41));
+                (inside, start.elapsed().as_nanos() as u64)
+            })
+            .unzip();
+        inside.sort_unstable();
+        outside.sort_unstable();
+        let line = line(&tool.stop());
+        complete(&line);
+        let row = rows(&line)[0].clone();
+        assert_eq!(count(&row), 1000, "{line}");
+        for percent in PERCENTS {
+            let rank = (percent * 10.0).ceil() as usize - 1;
+            let below = row[format!("p{percent}_below")].as_f64().unwrap() * 1000.0;
+            let (least, most) = (inside[rank] as f64, outside[rank] as f64 * error);
+            assert!(least < below && below <= most, "p{percent}: {least} {below} {most}");
+        }
+    }
 }
 
 #[test]
