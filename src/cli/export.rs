@@ -200,6 +200,26 @@ impl Exporter {
     pub fn begin(&mut self, metrics: Metrics) {
         self.runs.push(metrics);
         self.publish();
+        self.announce();
+    }
+
+    /// One run more.
+    pub fn add_run(&mut self, metrics: Metrics) {
+        self.runs.push(metrics);
+    }
+
+    /// The runs. After a change, [`Exporter::renew`] makes it show.
+    pub fn runs(&mut self) -> &mut [Metrics] {
+        &mut self.runs
+    }
+
+    /// Whoever asks for the page from now on gets the metrics as they are now.
+    pub fn renew(&mut self) {
+        self.pages = [None, None];
+    }
+
+    /// Says where the page is.
+    pub fn announce(&self) {
         if let Some(server) = &self.server {
             say!("{}: metrics are at http://{}/metrics", self.tool, server.address());
         }
@@ -248,8 +268,8 @@ impl Exporter {
 
     /// Hands out the metrics. What fails is reported once, and neither ends the run nor loses a count: the
     /// next interval has it too.
-    fn publish(&mut self) {
-        self.pages = [None, None];
+    pub fn publish(&mut self) {
+        self.renew();
         if let (Some(pusher), Some(metrics)) = (&mut self.pusher, self.runs.first_mut()) {
             metrics.set_pushes(pusher.pushes.accepted, pusher.pushes.dropped);
             let instance = format!("{}/{}", metrics.run.host, std::process::id());

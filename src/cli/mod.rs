@@ -31,6 +31,7 @@ mod report;
 mod run;
 mod schedule;
 mod select;
+mod serve;
 mod stop;
 mod streams;
 mod tables;
@@ -85,6 +86,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "funccount",
             "funclatency",
             "argdist",
+            "serve",
         ],
     ),
     ("Bytecode and the verifier", &["asm", "dump", "run", "verify", "explain", "lesson"]),
@@ -144,6 +146,7 @@ macro_rules! commands {
                     $(Command::$tool(options) => options.trace.reporting(),)*
                     Command::Run(options) => options.trace.reporting(),
                     Command::Trace(options) => options.reporting(),
+                    Command::Serve(_) => (false, None),
                     Command::Verify(_) => (true, None),
                     Command::Lesson(options) => (false, options.verifier_log.as_deref()),
                     Command::List(options) => (options.verbose, None),
@@ -152,6 +155,30 @@ macro_rules! commands {
                     | Command::Dump(_)
                     | Command::Explain(_)
                     | Command::Completions(_) => (false, None),
+                }
+            }
+
+            /// Whether `serve` can run it.
+            ///
+            /// # Errors
+            /// Why not.
+            fn served(&self) -> Result<(), &'static str> {
+                let (dumps, exports) = match self {
+                    $(Command::$tool(options) => {
+                        (options.trace.dump_insns.is_some(), options.trace.export.is_any())
+                    })*
+                    Command::Trace(options) => {
+                        options.served()?;
+                        (options.dump_insns.is_some(), options.export.is_any())
+                    }
+                    _ => return Err("only tools that trace, and scripts, can be served"),
+                };
+                match (dumps, exports) {
+                    (true, _) => Err("--dump-insns prints programs instead of running them"),
+                    (_, true) => {
+                        Err("--prom-file, --listen and --otlp are options of serve itself")
+                    }
+                    _ => Ok(()),
                 }
             }
 
@@ -177,6 +204,7 @@ commands! {
     }
     others {
         Trace trace,
+        Serve serve,
         Asm asm,
         Dump dump,
         Run run,
@@ -310,6 +338,16 @@ fn usage(mut error: clap::Error, more_after_dashes: bool, code: FailureCode) -> 
 }
 
 impl Command {
+    /// What its counts are called among those of others: the tool, or the file of the script without its ending.
+    fn run_name(&self) -> String {
+        let file = match self {
+            Command::Trace(options) if options.program.is_none() => options.words.first(),
+            _ => None,
+        };
+        let stem = file.and_then(|file| Path::new(file).file_stem());
+        stem.map_or(self.name().to_owned(), |stem| stem.to_string_lossy().into_owned())
+    }
+
     /// Shows a tool's programs.
     fn show(&self, show: &Inspection<'_>) -> Result<(), Stop> {
         match (self, show) {

@@ -54,6 +54,14 @@ pub trait Output {
     }
 }
 
+/// What a run that prints nothing reports.
+pub enum Counted {
+    /// It counts from now on.
+    Begun(Box<Metrics>),
+    /// An interval is over.
+    Sample(Sample),
+}
+
 /// A tool and the options of its run.
 pub struct TracedTool {
     /// The tool.
@@ -118,6 +126,37 @@ impl TracedTool {
         report::missed(name, running.session());
         running.leave();
         Ok(())
+    }
+
+    /// Runs the tool until its last interval or a signal, and prints nothing.
+    ///
+    /// # Errors
+    /// It could not be attached or read.
+    pub fn serve(self, signal: &StopSignal, report: &mut dyn FnMut(Counted)) -> Result<(), Stop> {
+        self.options.schedule.check()?;
+        let types = self.types()?;
+        let TracedTool { tool, options, .. } = self;
+        let name = tool.name();
+        let mut progress = |Progress { done, .. }| {
+            if done > 0 && signal.came() { Break(()) } else { Continue(()) }
+        };
+        let mut running = Running::start_with(tool, &types, &mut progress)?;
+        drop(types);
+        let mut events = options.schedule.begin().until(signal);
+        report::attached(name, &options, running.session());
+        if !options.keep_privileges
+            && let Err(error) = running.drop_privileges(Needs::default())
+        {
+            say!("{name}: {error}");
+        }
+        report(Counted::Begun(Box::new(Metrics::new(running.run()))));
+        loop {
+            let event = events.wait().map_err(|error| Error::failed(error.to_string()))?;
+            report(Counted::Sample(running.sample()?));
+            if event == Event::Last {
+                return Ok(());
+            }
+        }
     }
 
     /// Prints the tool's programs, those for the first attach kind, without loading them.

@@ -75,19 +75,30 @@ impl Metrics {
         self.families[2].put(labels, total.into());
     }
 
+    /// Sets whether the run goes on, for those that have several.
+    pub fn set_up(&mut self, up: bool) {
+        let labels = vec![self.run.tool.to_owned()];
+        self.own("run_up", UP, FamilyKind::Gauge, &["tool"]).put(labels, up.into());
+    }
+
+    /// A metric of rawbpf's own, made if it is not there yet.
+    fn own(&mut self, name: &str, help: &str, kind: FamilyKind, labels: &[&str]) -> &mut Family {
+        let new = family(name, help, kind, labels);
+        let place = self.families.iter().position(|family| family.name == new.name);
+        let place = place.unwrap_or_else(|| {
+            self.families.push(new);
+            self.families.len() - 1
+        });
+        &mut self.families[place]
+    }
+
     /// Sets how many requests to an OTLP receiver it has accepted, and how many were given up.
     pub fn set_pushes(&mut self, accepted: u64, dropped: u64) {
-        let pushes = family("otlp_pushes", PUSHES, FamilyKind::Counter, &["result", "tool"]);
-        let pushes = match self.families.iter().position(|family| family.name == pushes.name) {
-            Some(place) => &mut self.families[place],
-            None => {
-                self.families.push(pushes);
-                let last = self.families.len() - 1;
-                &mut self.families[last]
-            }
-        };
+        let tool = self.run.tool;
+        let labels = &["result", "tool"];
+        let pushes = self.own("otlp_pushes", PUSHES, FamilyKind::Counter, labels);
         for (result, count) in [("accepted", accepted), ("dropped", dropped)] {
-            pushes.put(vec![result.into(), self.run.tool.into()], count.into());
+            pushes.put(vec![result.into(), tool.into()], count.into());
         }
     }
 
@@ -148,6 +159,7 @@ pub fn grouped<'a>(runs: impl Iterator<Item = &'a Metrics>) -> Vec<Group<'a>> {
 const BUILD: &str = "The version of rawbpf, and the kernel that it runs on";
 const ATTACHED: &str = "Programs that are attached, by attach kind";
 const LOST: &str = "Events that were not counted, or not as they should be";
+const UP: &str = "Whether this run of several goes on: 0 if it failed or has ended";
 const PUSHES: &str = "Requests to the OTLP receiver: those that it accepted, and those given up";
 const OPEN: &str =
     "Requests or calls that had not ended when the counters were read, where that is known";

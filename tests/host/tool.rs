@@ -63,7 +63,7 @@ impl Tool {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
-        while !["Tracing ", "Attached "].iter().any(|word| said.contains(word)) {
+        while !["Tracing ", "Attached ", "serve: metrics "].iter().any(|word| said.contains(word)) {
             let read = stderr.read_line(&mut said).unwrap();
             assert!(read > 0, "{command:?} ended early: {said}");
         }

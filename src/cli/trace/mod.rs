@@ -7,7 +7,7 @@ mod options;
 mod printer;
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 pub use bpftrace::{NAME as BPFTRACE, failure_code, translated};
@@ -31,7 +31,9 @@ use crate::sys::Errno;
 use crate::sys::child::WaitingChild;
 use crate::sys::pidfd::PidFd;
 use crate::sys::signal::StopSignal;
-use crate::trace::{Ends, TracedHost, attach, metric_kind, run as run_script, run_alone, spec};
+use crate::trace::{
+    Ends, Output, TracedHost, attach, metric_kind, run as run_script, run_alone, spec,
+};
 use crate::view::dump::Format;
 
 /// A script and what follows it.
@@ -102,11 +104,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         }
     }
     if options.export.is_any() {
-        for map in &checked.types.maps {
-            if let Err(why) = metric_kind(map) {
-                say!("trace: @{} is not exported: {why}", map.name);
-            }
-        }
+        say_left_out(&checked);
     }
     let signal =
         StopSignal::new().map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;
@@ -127,6 +125,32 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     match ran.map_err(|error| placed(&script.name, error))? {
         0 => Ok(()),
         code => Err(Stop::Code(code)),
+    }
+}
+
+/// Runs a script until it ends or `stop` becomes readable. Its exit code.
+///
+/// # Errors
+/// The script is wrong, or cannot be run here.
+pub fn serve(options: &Options, stop: BorrowedFd<'_>, out: &mut dyn Output) -> Result<u8, Stop> {
+    let script = options.script()?;
+    let host = TracedHost::new(options.pid, 0)?;
+    let Ready { checked, lowered } = script.ready(&host)?;
+    say_left_out(&checked);
+    let process = options.pid.and_then(|pid| PidFd::open(pid).ok());
+    let (output, child, dry_run) = (None, None, false);
+    let keep_privileges = options.keep_privileges;
+    let ends = Ends { stop, output, child, process, dry_run, keep_privileges };
+    let ran = run_script(&checked, &lowered, host.cpus(), ends, out);
+    Ok(ran.map_err(|error| placed(&script.name, error))?)
+}
+
+/// Reports which maps are no metrics.
+fn say_left_out(checked: &Checked) {
+    for map in &checked.types.maps {
+        if let Err(why) = metric_kind(map) {
+            say!("trace: @{} is not exported: {why}", map.name);
+        }
     }
 }
 

@@ -144,6 +144,24 @@ impl Options {
         (self.verbose, self.verifier_log.as_deref())
     }
 
+    /// Whether `rawbpf serve` can run it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn served(&self) -> Result<(), &'static str> {
+        let prints = self.list || self.debug.is_some() || self.dry_run || self.output.is_some();
+        match (prints, &self.command) {
+            (true, _) => Err("--list, -d, -o and --dry-run are not for a script that is served"),
+            (_, Some(_)) => {
+                Err("-c is not for a script that is served: start the command yourself")
+            }
+            _ if self.program.is_none() && self.words.first().is_none_or(|file| file == "-") => {
+                Err("a script is missing: its file, or -e 'PROGRAM'")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the first word is a file, and no pattern.
     pub fn names_a_file(&self) -> bool {
         self.words.first().is_some_and(|word| Path::new(word).is_file())

@@ -1,5 +1,8 @@
 //! Counts for monitoring systems.
 
+mod receivers;
+mod served;
+
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
