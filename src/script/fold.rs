@@ -159,6 +159,20 @@ impl Fold<'_> {
                 _ => None,
             },
             ExprKind::Unary(operator, operand) => unary(*operator, &operand.kind),
+            ExprKind::Choice(condition, Some(then), otherwise) => {
+                let known = |expr: &Expr| match expr.kind {
+                    ExprKind::Int(_) | ExprKind::Bool(_) | ExprKind::Text(_) => {
+                        Some(expr.kind.clone())
+                    }
+                    _ => None,
+                };
+                let chosen = match condition.kind {
+                    ExprKind::Int(0) | ExprKind::Bool(false) => otherwise,
+                    ExprKind::Int(_) | ExprKind::Bool(true) => then,
+                    _ => return Ok(None),
+                };
+                known(then).and(known(otherwise)).and(known(chosen))
+            }
             ExprKind::Binary(operator, left, right) => match (&left.kind, &right.kind) {
                 (ExprKind::Int(left), ExprKind::Int(right)) => {
                     match of_numbers(*operator, *left, *right) {

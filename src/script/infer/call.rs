@@ -152,7 +152,12 @@ impl Infer<'_> {
             "print" => self.print(arguments, span),
             "clear" | "zero" => self.whole_map(&function, &arguments[0]).map(|_| Type::Nothing),
             "len" => {
-                let index = self.whole_map(&function, &arguments[0])?;
+                let Argument::Value(Expr { kind: ExprKind::Place(Place::Map(map, None)), .. }) =
+                    &arguments[0]
+                else {
+                    return self.mistake(span, "len() takes a map");
+                };
+                let index = self.map(map);
                 match self.types.maps[index].keyed {
                     Some(false) if self.last => self.mistake(span, "len() takes a map with keys"),
                     _ => Ok(Type::INT64),
