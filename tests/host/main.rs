@@ -31,6 +31,7 @@ mod refusals;
 mod run;
 mod samples;
 mod schema;
+mod scripts;
 mod sections;
 mod session;
 mod steering;
