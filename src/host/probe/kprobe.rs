@@ -19,6 +19,11 @@ pub struct Kprobe {
     at: At,
 }
 
+/// How many bytes ftrace keeps for itself at the entries of functions, on architectures whose kernel may not share
+/// them with kprobes. They do nothing else: behind them, the arguments are where they were. A probe among them
+/// would be lost as soon as ftrace writes there. Of a function that begins with a loop, each turn counts.
+const FOR_FTRACE: Option<u64> = if cfg!(target_arch = "riscv64") { Some(8) } else { None };
+
 impl Kprobe {
     /// The entry or the return of this function. `0xffffffff81234560` names one by its address.
     pub fn new(function: impl Into<String>, at: At) -> Kprobe {
@@ -35,35 +40,47 @@ impl Kprobe {
         u64::from_str_radix(function.strip_prefix("0x")?, 16).ok()
     }
 
-    /// A probe at the function of this name, or of a module's: `null_blk:null_queue_rq`. Some kernels find such
-    /// a name (before Linux 6.7), others only the address.
-    fn open_named(&self, function: &str) -> Result<Result<PerfEvent, SysError>, Error> {
-        let event = PerfEvent::kprobe(&c_string(function)?, 0, self.at);
+    /// A probe so many bytes after the start of the function of this name, or of a module's:
+    /// `null_blk:null_queue_rq`. Some kernels find such a name (before Linux 6.7), others only the address.
+    fn open_at(&self, function: &str, offset: u64) -> Result<Result<PerfEvent, SysError>, Error> {
+        if let Some(address) = Kprobe::address(function) {
+            return Ok(PerfEvent::kprobe_at(address.wrapping_add(offset), self.at));
+        }
+        let event = PerfEvent::kprobe(&c_string(function)?, offset, self.at);
         let of_module = function.split_once(':');
         if let (Some((module, name)), Err(SysError { errno: Errno::ENOENT, .. })) =
             (of_module, &event)
             && let Ok(Some(address)) = kallsyms::address_in_module(module, name)
         {
-            return Ok(PerfEvent::kprobe_at(address, self.at));
+            return Ok(PerfEvent::kprobe_at(address.wrapping_add(offset), self.at));
         }
         Ok(event)
+    }
+
+    /// A probe at the function's first instruction or, where the kernel keeps that for ftrace and has no probes
+    /// there (riscv64 from Linux 6.10 on), at the one behind it.
+    fn open_one(&self, function: &str) -> Result<Result<PerfEvent, SysError>, Error> {
+        let event = self.open_at(function, 0)?;
+        match (&event, FOR_FTRACE, self.at) {
+            (Err(SysError { errno: Errno::EINVAL, .. }), Some(bytes), At::Entry) => {
+                // The error of the entry itself says more.
+                Ok(self.open_at(function, bytes)?.or(event))
+            }
+            _ => Ok(event),
+        }
     }
 
     /// A probe at the first of the functions that the kernel can probe, and which one that is.
     fn open(&self) -> Result<(&str, PerfEvent), Error> {
         let mut first = None;
         for function in &self.functions {
-            let event = match Kprobe::address(function) {
-                Some(address) => PerfEvent::kprobe_at(address, self.at),
-                None => self.open_named(function)?,
-            };
-            match event {
+            match self.open_one(function)? {
                 Ok(event) => return Ok((function, event)),
                 Err(error) => first = first.or(Some((function, error))),
             }
         }
         let (function, error) = first.ok_or_else(|| Error::failed("no function to probe"))?;
-        Err(refused(function, &error))
+        Err(refused(function, self.at, &error))
     }
 }
 
@@ -116,16 +133,20 @@ impl Probe for Kprobe {
             // It follows only some calls at a time: twice as many as there are CPUs.
             At::Return => event.attach_by_link(&prog),
         };
-        let link = link.map_err(|error| refused(function, &error))?;
+        let link = link.map_err(|error| refused(function, self.at, &error))?;
         Ok(Attachment { place: function.to_owned(), prog, link })
     }
 }
 
-/// Why the kernel refused a probe at `function`.
-fn refused(function: &str, error: &SysError) -> Error {
+/// Why the kernel refused a probe at the entry or the return of `function`.
+fn refused(function: &str, at: At, error: &SysError) -> Error {
     let refused = match error.errno {
         Errno::ENOENT | Errno::ENODEV if error.call.starts_with("read") => no_kprobes(),
         Errno::ENOENT => refusal::no_function(function),
+        Errno::EINVAL if at == At::Return && FOR_FTRACE.is_some() => Error::lacking(format!(
+            "this kernel puts no kretprobe at {function}: ftrace has the function's entry for itself"
+        ))
+        .hint("use fexit where it works: rawbpf doctor"),
         Errno::EINVAL | Errno::EILSEQ => {
             Error::failed(format!("{function} cannot be probed: the kernel forbids it there"))
         }
@@ -188,14 +209,14 @@ mod tests {
     fn a_kernel_without_kprobes_is_named() {
         let _host = host([("/proc/self/status", ROOT)]);
         let pmu = SysError { call: "read(/sys/bus/..)", errno: Errno::ENOENT };
-        says(&refused("f", &pmu), "no kprobes", "rawbpf doctor");
+        says(&refused("f", At::Entry, &pmu), "no kprobes", "rawbpf doctor");
     }
 
     #[test]
     fn what_forbids_a_probe_is_named() {
         let lockdown = ("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
         let _host = host([("/proc/self/status", ROOT), lockdown]);
-        says(&refused("f", &perf(Errno::EPERM)), "locked down", "at boot");
+        says(&refused("f", At::Entry, &perf(Errno::EPERM)), "locked down", "at boot");
     }
 
     #[test]
@@ -204,10 +225,10 @@ mod tests {
             ("/sys/kernel/tracing/available_filter_functions", "vfs_read\nvfs_write [m]\nx\n"),
             ("/proc/kallsyms", "0 T vfs_read\n0 T vfs_write\n0 D vfs_writ\n"),
         ]);
-        let error = refused("vfs_wirte", &perf(Errno::ENOENT));
+        let error = refused("vfs_wirte", At::Entry, &perf(Errno::ENOENT));
         assert_eq!(error.what, "this kernel has no function vfs_wirte");
         assert_eq!(error.hint.as_deref(), Some("did you mean vfs_write?"));
-        let error = refused("something_else_altogether", &perf(Errno::ENOENT));
+        let error = refused("something_else_altogether", At::Entry, &perf(Errno::ENOENT));
         assert_eq!(error.hint, None);
     }
 
@@ -215,7 +236,7 @@ mod tests {
     fn of_several_functions_of_a_name_each_has_an_address_to_name_it_by() {
         let symbols = "ffffffff81000010 t twice\n0 d twice\nffffffffc0000000 t twice\t[mod]\n";
         let _host = host([("/proc/kallsyms", symbols)]);
-        let error = refused("twice", &perf(Errno::EADDRNOTAVAIL));
+        let error = refused("twice", At::Entry, &perf(Errno::EADDRNOTAVAIL));
         assert_eq!(error.what, "this kernel has several functions named twice");
         let hint = error.hint.unwrap();
         assert!(hint.contains("at 0xffffffff81000010, 0xffffffffc0000000 [mod]"), "{hint}");
@@ -225,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_function_that_must_not_be_probed_is_not_called_missing() {
-        let error = refused("blk_account_io_start", &perf(Errno::EINVAL));
+        let error = refused("blk_account_io_start", At::Entry, &perf(Errno::EINVAL));
         assert!(error.what.contains("cannot be probed"), "{error}");
     }
 
@@ -237,7 +258,7 @@ mod tests {
             (Errno::E2BIG, "as many programs as"),
         ] {
             let error = SysError { call: "ioctl(PERF_EVENT_IOC_SET_BPF)", errno };
-            let error = refused("sys_enter", &error);
+            let error = refused("sys_enter", At::Entry, &error);
             assert!(error.what.contains(said) && error.hint.is_some(), "{error}");
         }
     }
