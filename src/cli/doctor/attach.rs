@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::check::{Held, check};
+use super::check::{Held, check, since};
 use super::features::{load_for, nothing};
 use crate::error::Error;
 use crate::host::{Attach, AttachKind, KernelTypes, UserFunction, refusal};
@@ -23,7 +23,7 @@ pub fn checks(types: &KernelTypes, held: &mut Held) -> Vec<Check> {
         }
     }
     let link = perf_link().map(|link| held.push(Box::new(link)));
-    checks.push(row("link to a perf event", link, "needs Linux 5.15"));
+    checks.push(row("link to a perf event", link, &since(5, 15)));
     checks
 }
 

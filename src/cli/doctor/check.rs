@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use crate::error::Error;
+use crate::host::config::kernel_version;
 use crate::host::refusal;
 use crate::view::checks::{Check, CheckState};
 
@@ -40,4 +41,14 @@ fn elsewhere(hint: &str) -> Option<String> {
 pub fn cannot_tell(name: &str, why: impl Into<String>) -> Check {
     let found = why.into();
     Check { name: name.into(), state: CheckState::CannotTell, found, remedy: None, detail: None }
+}
+
+/// What is missing where something is that this version of Linux brought.
+pub fn since(major: u32, minor: u32) -> String {
+    match kernel_version() < major << 16 | minor << 8 {
+        true => format!("needs Linux {major}.{minor}"),
+        false => {
+            format!("Linux has it since {major}.{minor}, but not in every build and architecture")
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The helpers and instructions that programs may use, each tried by loading it.
 
-use super::check::check;
+use super::check::{check, since};
 use crate::error::Error;
 use crate::host::AttachKind;
 use crate::insn::helper::*;
@@ -74,8 +74,7 @@ pub fn helpers() -> Vec<Check> {
             }
             a.call(helper);
         });
-        let (major, minor) = helper.since;
-        let needs = format!("needs Linux {major}.{minor}");
+        let needs = since(helper.since.0.into(), helper.since.1.into());
         let name = helper.name.trim_start_matches("bpf_");
         refused_or_ok(name, ProgramType::Kprobe, &program, "this kernel does not have it", &needs)
     });
@@ -113,15 +112,15 @@ pub fn instructions() -> Vec<Check> {
         a.load_acquire(r1, u64_at(fp - 8));
     });
     [
-        ("bounded loops", loop_of_four, "needs Linux 5.3"),
-        ("atomics with fetch", fetch, "needs Linux 5.12"),
-        ("ISA v4", v4, "needs Linux 6.6"),
-        ("may_goto", may_goto, "needs Linux 6.9"),
-        ("load_acquire", load_acquire, "needs Linux 6.15"),
+        ("bounded loops", loop_of_four, since(5, 3)),
+        ("atomics with fetch", fetch, since(5, 12)),
+        ("ISA v4", v4, since(6, 6)),
+        ("may_goto", may_goto, since(6, 9)),
+        ("load_acquire", load_acquire, since(6, 15)),
     ]
     .map(|(name, program, needs)| {
         let missing = "the verifier refuses it";
-        refused_or_ok(name, ProgramType::SocketFilter, &program, missing, needs)
+        refused_or_ok(name, ProgramType::SocketFilter, &program, missing, &needs)
     })
     .into()
 }

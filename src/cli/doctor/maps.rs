@@ -1,6 +1,6 @@
 //! The types of maps, and the ways to read them, each tried on a small map.
 
-use super::check::check;
+use super::check::{check, since};
 use crate::error::Error;
 use crate::host::refusal;
 use crate::sys::map::{Batch, Update};
@@ -22,9 +22,9 @@ pub fn checks() -> Vec<Check> {
         check(kind.name(), made)
     });
     let reads = [
-        ("batches of hash", batch(MapType::Hash), "needs Linux 5.6"),
-        ("batches of percpu_array", batch(MapType::PercpuArray), "needs Linux 5.13"),
-        ("lookup_and_delete of hash", lookup_and_delete(), "needs Linux 5.14"),
+        ("batches of hash", batch(MapType::Hash), since(5, 6)),
+        ("batches of percpu_array", batch(MapType::PercpuArray), since(5, 13)),
+        ("lookup_and_delete of hash", lookup_and_delete(), since(5, 14)),
     ]
     .map(|(name, tried, needs)| {
         let tried = tried.map_err(|error| match make(MapType::Hash) {

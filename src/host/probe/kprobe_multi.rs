@@ -61,7 +61,7 @@ impl Probe for KprobeMulti {
     fn refused(error: &LoadError) -> Option<Error> {
         let cookie = format!("#{}\n", GET_ATTACH_COOKIE.id);
         let unknown = error.log.contains(&cookie) && error.log.contains("unknown");
-        unknown.then(|| Error::lacking("this kernel has no kprobe.multi (Linux 5.18)"))
+        unknown.then(missing)
     }
 
     fn parse(_: &str, place: &str, _: &KernelTypes) -> Result<KprobeMulti, Error> {
@@ -99,6 +99,11 @@ impl Probe for KprobeMulti {
     }
 }
 
+/// The error for a kernel that is too old for it, or whose architecture does not have it yet.
+fn missing() -> Error {
+    Error::lacking("this kernel has no kprobe.multi (CONFIG_FPROBE)")
+}
+
 /// Why the kernel refused a link to many functions. Each by itself may still be probed.
 fn refused(functions: &[KernelFunction], error: &SysError) -> Error {
     let refused = match (error.errno, functions) {
@@ -118,9 +123,7 @@ fn refused(functions: &[KernelFunction], error: &SysError) -> Error {
 fn refused_always(error: &SysError) -> Error {
     match error.errno {
         Errno::EPERM | Errno::EACCES => refusal::denied(error),
-        Errno::EINVAL | Errno::EOPNOTSUPP => {
-            Error::lacking("this kernel has no kprobe.multi (CONFIG_FPROBE)")
-        }
+        Errno::EINVAL | Errno::EOPNOTSUPP => missing(),
         _ => Error::lacking(format!("kprobe.multi is refused: {error}")),
     }
 }
@@ -148,7 +151,7 @@ mod tests {
         let error = LoadError { call, errno: Errno::EINVAL, log: log.into(), log_truncated: false };
         let own = <KprobeMulti as Probe>::refused(&error);
         let error = refusal::load(&"kprobe.multi", own, &error);
-        assert_eq!(error.what, "this kernel has no kprobe.multi (Linux 5.18)");
+        assert_eq!(error.what, "this kernel has no kprobe.multi (CONFIG_FPROBE)");
         assert_eq!(error.failure, Failure::Lacking);
         assert!(error.detail.unwrap().contains(log));
     }

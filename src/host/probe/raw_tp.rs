@@ -23,7 +23,7 @@ impl Probe for RawTp {
     const FACTS: Facts = Facts {
         words: &["raw_tp"],
         sections: &[("raw_tracepoint", "raw_tp"), ("raw_tp", "raw_tp")],
-        needs: "needs Linux 4.17",
+        needs: "needs CONFIG_BPF_EVENTS",
         privileges: PRIVILEGES,
         misses_since: Some((6, 1)),
         detaches_at_once: true,

@@ -25,7 +25,7 @@ impl Probe for TpBtf {
     const FACTS: Facts = Facts {
         words: &["tp_btf"],
         sections: &[("tp_btf", "tp_btf")],
-        needs: "needs Linux 5.5 with BTF",
+        needs: "needs the kernel's own BTF (CONFIG_DEBUG_INFO_BTF)",
         privileges: PRIVILEGES,
         misses_since: Some((6, 1)),
         detaches_at_once: true,
