@@ -8,6 +8,7 @@ use super::tables::TablePrinter;
 use super::traced::TracedTool;
 use crate::error::Error;
 use crate::host::Expression;
+use crate::host::registers::ARGUMENTS;
 use crate::tools::{Choice, argdist};
 use crate::view::tables::Titles;
 
@@ -22,10 +23,7 @@ pub struct Options {
     #[arg(value_name = "FUNCTION")]
     function: String,
 
-    /// arg0 to arg5 or an argument's name, retval, or a tracepoint's field. Pointers are followed with
-    /// -> and . as in C: 'arg0->q->nr_requests'. '(int)retval' converts a number as C does; 'str(arg0)'
-    /// is the string that a pointer leads to
-    #[arg(value_name = "ARG|FIELD")]
+    #[arg(value_name = "ARG|FIELD", help = value_help())]
     value: Expression,
 
     #[command(flatten)]
@@ -52,6 +50,15 @@ pub struct Options {
     #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
     #[arg(value_parser = attach_kind_anywhere(), help_heading = ATTACHING)]
     attach: Choice,
+}
+
+/// As long as the architecture's registers go.
+fn value_help() -> String {
+    format!(
+        "{ARGUMENTS} or an argument's name, retval, or a tracepoint's field. Pointers are followed with \
+         -> and . as in C: 'arg0->q->nr_requests'. '(int)retval' converts a number as C does; 'str(arg0)' \
+         is the string that a pointer leads to"
+    )
 }
 
 const USAGE: &str = "rawbpf argdist [OPTIONS] FUNCTION ARG|FIELD [INTERVAL [COUNT]]";

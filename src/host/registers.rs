@@ -20,7 +20,7 @@ pub struct Registers {
     pub popped: i32,
 }
 
-/// The architectures whose layout is known. The tests run on x86_64.
+/// The architectures whose layout is known. The tests run on each.
 pub const REGISTERS: [Registers; 4] = [
     Registers {
         arch: "x86_64",
@@ -58,7 +58,22 @@ pub const REGISTERS: [Registers; 4] = [
     },
 ];
 
+/// The arguments of a function that are in registers, as users name them.
+pub const ARGUMENTS: &str =
+    if cfg!(target_arch = "s390x") { "arg0 to arg4" } else { "arg0 to arg5" };
+
 /// This host's; None on an architecture nobody has checked.
 pub fn host() -> Option<&'static Registers> {
     REGISTERS.iter().find(|registers| registers.arch == std::env::consts::ARCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_arguments_is_their_number() {
+        let count = host().map_or(6, |registers| registers.arguments.len());
+        assert_eq!(ARGUMENTS, format!("arg0 to arg{}", count - 1));
+    }
 }

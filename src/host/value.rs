@@ -3,6 +3,7 @@
 
 use super::expression::{Expression, Form, Root, through};
 use super::probe::{Attach, AttachKind, Fentry, Kprobe, RawTp, TpBtf, Tracepoint};
+use super::registers::ARGUMENTS;
 use super::symbol::UserFunction;
 use super::types::{KernelTypes, TypedFunction};
 use super::{refusal, registers};
@@ -203,7 +204,7 @@ impl TracedValue {
     ) -> Result<TracedValue, Error> {
         if expression.needs_types() {
             return Err(Error::usage(format!(
-                "{expression}: only arg0 to arg5 and retval of a user function can be read"
+                "{expression}: only {ARGUMENTS} and retval of a user function can be read"
             )));
         }
         let arguments = match expression.at() {
@@ -346,10 +347,10 @@ impl<'a> Typed<'a> {
 
 /// The error for a function or tracepoint whose types are needed on a kernel without BTF.
 fn no_btf(name: &str, expression: &Expression) -> Error {
-    refusal::no_btf(&format!("{expression} of {name}")).hint(
-        "try: --btf FILE with this kernel's types; or arg0 to arg5 or retval of a function \
-         alone, with --attach kprobe",
-    )
+    refusal::no_btf(&format!("{expression} of {name}")).hint(format!(
+        "try: --btf FILE with this kernel's types; or {ARGUMENTS} or retval of a function \
+         alone, with --attach kprobe"
+    ))
 }
 
 /// Why a path could not be followed.

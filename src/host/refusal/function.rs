@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{MostLike, descriptors, similar};
 use crate::error::Error;
+use crate::host::registers::ARGUMENTS;
 use crate::sys::{Errno, SysError, file, kallsyms};
 
 /// The error for a function that this kernel does not have, or a module (`null_blk:null_queue_rq`), with a name
@@ -66,7 +67,9 @@ pub(in crate::host) fn no_types(function: &str, module: Option<&str>) -> Error {
         }
         None => Error::failed(format!("the kernel's BTF does not have {name}")),
     };
-    error.hint("try: --attach kprobe, of whose arguments arg0 to arg5 and retval need no types")
+    error.hint(format!(
+        "try: --attach kprobe, of whose arguments {ARGUMENTS} and retval need no types"
+    ))
 }
 
 /// The error for a module whose BTF the kernel does not hand out.
