@@ -52,7 +52,7 @@ download() {
     shift 2
     rm -rf "$folder.new"
     mkdir -p "$folder.new"
-    (cd "$folder.new" && apt_in "$suite" apt-get download "$@")
+    (cd "$folder.new" && apt_in "$suite" apt-get download "$@") || return
     rm -rf "$folder"
     mv "$folder.new" "$folder"
 }

@@ -11,3 +11,4 @@ mod parse;
 mod properties;
 mod registers;
 mod rfc9669;
+mod rows;

@@ -2,6 +2,8 @@
 
 use crate::bed::{Case, Kernel, Outcome};
 use crate::machine::{self, Machine, X86_64};
+use crate::{conformance, emitted};
+use rawbpf::insn::Endian;
 use std::collections::BTreeMap;
 use std::io::{self, Error};
 use std::os::unix::fs::PermissionsExt;
@@ -97,7 +99,9 @@ fn write_initramfs(kernel: &Kernel, cases: &[Case], base: &Path, work: &Path) ->
     copy_all(&scripts.join("tools"), &files.join("guest/tools"))?;
     let lessons = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/lessons");
     copy_all(&lessons, &files.join("guest/lessons"))?;
-    compile_all(&scripts.join("objects"), &files.join("guest/objects"))?;
+    compile_all(&scripts.join("objects"), &files.join("guest/objects"), kernel.machine.order)?;
+    emitted::write(&files.join("guest/emitted"), &scripts.join("emitted.bpf"))?;
+    conformance::write(&files.join("guest/rfc9669"), kernel.machine.order)?;
     let list: String = cases.iter().map(|case| format!("{} {}\n", case.name, case.guest)).collect();
     fs::write(files.join("guest/cases"), list)?;
     let Machine { nvme, prepare, .. } = kernel.machine;
@@ -107,15 +111,16 @@ fn write_initramfs(kernel: &Kernel, cases: &[Case], base: &Path, work: &Path) ->
     machine::write_initramfs(base, &files, &work.join("initramfs"))
 }
 
-/// Compiles the programs of a folder to objects in one that is made for them.
-fn compile_all(from: &Path, to: &Path) -> io::Result<()> {
+/// Compiles the programs of a folder to objects of this byte order, in one that is made for them.
+fn compile_all(from: &Path, to: &Path, order: Endian) -> io::Result<()> {
     fs::create_dir_all(to)?;
+    let target = if order == Endian::Big { "--target=bpfeb" } else { "--target=bpfel" };
     for file in fs::read_dir(from)? {
         let source = file?.path();
         if source.extension().is_some_and(|extension| extension == "c") {
             let object = to.join(source.with_extension("o").file_name().unwrap());
             let clang = Command::new("clang-19")
-                .args(["-O2", "-g", "--target=bpf", "-mcpu=v3"])
+                .args(["-O2", "-g", target, "-mcpu=v3"])
                 .arg("-I/usr/include/x86_64-linux-gnu")
                 .args([Path::new("-c"), &source, Path::new("-o"), &object])
                 .status()?;

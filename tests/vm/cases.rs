@@ -16,7 +16,6 @@ macro_rules! everywhere {
             argdist_raw_tp: "argdist_at_tracepoint raw_tp arg0->__data_len" => argdist::mixed;
             argdist_two_pointers_kprobe: "argdist_queue blk_mq_start_request kprobe" => argdist::queue;
             argdist_two_pointers_tp_btf: "argdist_queue block:block_rq_issue tp_btf" => argdist::queue;
-            argdist_result_kprobe: "argdist_reads kprobe retval --custom 4099,4100" => argdist::reads;
             argdist_argument_kprobe: "argdist_reads kprobe arg2 --custom 4099,4100" => argdist::reads;
             argdist_pointer_kprobe: "argdist_reads kprobe arg0" => argdist::as_many_reads;
             argdist_signed_tp_btf: "argdist_signed tp_btf" => argdist::signed;
@@ -76,7 +75,6 @@ macro_rules! everywhere {
             bitehist_tp_btf_leaves_nothing: "bitehist_killed tp_btf" => bitehist::left_nothing;
             bitehist_raw_tp_leaves_nothing: "bitehist_killed raw_tp" => bitehist::left_nothing;
             bitehist_tracepoint_leaves_nothing: "bitehist_killed tracepoint" => bitehist::left_nothing;
-            funclatency_kprobe: "funclatency_sleeps kprobe" => funclatency::sleeps;
             bitesize_kprobe_virtio: "bitesize_direct kprobe vda" => bitesize::direct;
             bitesize_tp_btf_virtio: "bitesize_direct tp_btf vda" => bitesize::direct;
             bitesize_raw_tp_virtio: "bitesize_direct raw_tp vda" => bitesize::direct;
@@ -92,10 +90,7 @@ macro_rules! everywhere {
             bitesize_filter_tp_btf_null_blk: "bitesize_filter tp_btf nullb0" => bitesize::filter;
             bitesize_filter_tracepoint_null_blk: "bitesize_filter tracepoint nullb0" => bitesize::filter;
             bitesize_picture: "bitesize_text" => bitesize::text;
-            funclatency_crowd_kprobe: "funclatency_crowd kprobe" => funclatency::crowd_or_missed;
-            funclatency_module_kprobe: "funclatency_module kprobe" => funclatency::of_module;
             funclatency_user: "funclatency_user" => funclatency::naps;
-            funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
             bioheat_kprobe_virtio: "bioheat_mixed kprobe vda" => bioheat::mixed;
             bioheat_tp_btf_virtio: "bioheat_mixed tp_btf vda" => bioheat::mixed;
             bioheat_raw_tp_virtio: "bioheat_mixed raw_tp vda" => bioheat::mixed;
@@ -106,7 +101,6 @@ macro_rules! everywhere {
             whose_biolatency_auto: "whose biolatency auto" => whose::one_of_several;
             whose_bioheat_raw_tp: "whose bioheat raw_tp" => whose::one_of_several;
             confined: "confined" => confined::all_tools;
-            duplicate: "duplicate" => confined::by_address;
             dump_loaded_kprobe: "dump_loaded kprobe" => dump::loaded;
             dump_loaded_tp_btf: "dump_loaded tp_btf" => dump::loaded;
             bioheat_timed_kprobe: "bioheat_timed kprobe" => bioheat::timed;
@@ -139,13 +133,11 @@ macro_rules! everywhere {
             refusal_none: "refusal_none" => refusal::none;
             trace_sizes: "trace_sizes vda" => trace::sizes;
             trace_intervals: "trace_intervals" => trace::intervals;
-            trace_latency: "trace_latency" => trace::latency;
             trace_stacks: "trace_stacks" => trace::stacks;
             trace_wildcard: "trace_wildcard" => trace::wildcard;
             trace_strings: "trace_strings" => trace::strings;
             trace_loops: "trace_loops" => trace::loops;
             trace_cases: "trace_cases" => trace::cases;
-            trace_examples: "trace_examples" => trace::examples;
             verify_tools: "verify_tools" => verify::accepted;
             verify_branches: "verify_branches" => verify::branches;
             verify_objects: "verify_objects" => verify::objects;
@@ -166,6 +158,8 @@ macro_rules! with_nvme {
             biolatency_parallel_tracepoint_nvme: "biolatency_parallel tracepoint nvme0n1" => biolatency::parallel_by_record;
             biolatency_flags_tp_btf_nvme: "biolatency_flags tp_btf nvme0n1" => biolatency::flags;
             biolatency_paths: "biolatency_paths" => biolatency::paths;
+            argdist_fentry_nvme: "argdist_sizes fentry nvme0n1 arg0->__data_len" => argdist::mixed;
+            bitehist_fentry_nvme: "bitehist_mixed fentry nvme0n1" => bitehist::mixed;
             bitehist_kprobe_nvme: "bitehist_mixed kprobe nvme0n1" => bitehist::mixed;
             bitehist_tp_btf_nvme: "bitehist_mixed tp_btf nvme0n1" => bitehist::mixed;
             bitehist_raw_tp_nvme: "bitehist_mixed raw_tp nvme0n1" => bitehist::mixed;
@@ -189,9 +183,9 @@ macro_rules! with_fentry {
             $($with)*
             argdist_fentry_virtio: "argdist_sizes fentry vda arg0->__data_len" => argdist::mixed;
             argdist_fentry_null_blk: "argdist_sizes fentry nullb0 arg0->__data_len" => argdist::mixed;
-            argdist_fentry_nvme: "argdist_sizes fentry nvme0n1 arg0->__data_len" => argdist::mixed;
             argdist_two_pointers_fentry: "argdist_queue blk_mq_start_request fentry" => argdist::queue;
             argdist_result_fentry: "argdist_reads fentry retval --custom 4099,4100" => argdist::reads;
+            argdist_beside_fentry: "argdist_beside_fentry" => argdist::reads;
             argdist_argument_by_name: "argdist_reads fentry count --custom 4099,4100" => argdist::reads;
             argdist_pointer_fentry: "argdist_reads fentry arg0" => argdist::as_many_reads;
             argdist_strings_fentry: "argdist_strings fentry" => argdist::zeros;
@@ -199,13 +193,86 @@ macro_rules! with_fentry {
             biolatency_timed_fentry: "biolatency_timed fentry" => biolatency::timed;
             bitehist_fentry_virtio: "bitehist_mixed fentry vda" => bitehist::mixed;
             bitehist_fentry_null_blk: "bitehist_mixed fentry nullb0" => bitehist::mixed;
-            bitehist_fentry_nvme: "bitehist_mixed fentry nvme0n1" => bitehist::mixed;
             bitehist_fentry_leaves_nothing: "bitehist_killed fentry" => bitehist::left_nothing;
             funclatency_fentry: "funclatency_sleeps fentry --custom 4096,8192,16384" => funclatency::sleeps;
             bitesize_fentry_virtio: "bitesize_direct fentry vda" => bitesize::direct;
             funclatency_crowd_fentry: "funclatency_crowd fentry" => funclatency::crowd;
             bioheat_fentry_virtio: "bioheat_mixed fentry vda" => bioheat::mixed;
             bioheat_timed_fentry: "bioheat_timed fentry" => bioheat::timed;
+        }
+    };
+}
+
+macro_rules! without_nvme {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            lacks_nvme: "lacks_nvme" => lacks::nvme;
+        }
+    };
+}
+
+macro_rules! without_fentry {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            lacks_fentry: "lacks_fentry" => lacks::fentry;
+        }
+    };
+}
+
+/// Where a kprobe can be put at the return of a function.
+macro_rules! with_kretprobe {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            argdist_result_kprobe: "argdist_reads kprobe retval --custom 4099,4100" => argdist::reads;
+            funclatency_kprobe: "funclatency_sleeps kprobe" => funclatency::sleeps;
+            funclatency_crowd_kprobe: "funclatency_crowd kprobe" => funclatency::crowd_or_missed;
+            funclatency_module_kprobe: "funclatency_module kprobe" => funclatency::of_module;
+            duplicate: "duplicate" => confined::by_address;
+            funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
+            trace_examples: "trace_examples" => trace::examples;
+            trace_latency: "trace_latency" => trace::latency;
+        }
+    };
+}
+
+macro_rules! without_kretprobe {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            lacks_kretprobe: "lacks_kretprobe" => lacks::kretprobe;
+        }
+    };
+}
+
+macro_rules! without_kprobe_multi {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            lacks_kprobe_multi: "lacks_kprobe_multi" => lacks::kprobe_multi;
+        }
+    };
+}
+
+/// Every instruction. The host of the tests has tried all of them on x86_64: here on a kernel of each architecture.
+macro_rules! with_little_endian {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            conformance: "conformance" => conformance::little;
+            emitted: "emitted" => emitted::either;
+        }
+    };
+}
+
+macro_rules! with_big_endian {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            conformance: "conformance" => conformance::big;
+            emitted: "emitted" => emitted::either;
         }
     };
 }

@@ -11,7 +11,8 @@ pub fn all_tools(outcome: &Outcome) {
     let held = if of_5 { "0000008000000000" } else { "0000000000000000" };
     // In the order of /proc/PID/status.
     let all: Vec<_> = outcome.stdout.lines().filter(|line| line.contains(" holds ")).collect();
-    assert_eq!(all.len(), 5, "{}", outcome.stdout);
+    let tools = if outcome.stdout.contains("-s390x\"") { 4 } else { 5 };
+    assert_eq!(all.len(), tools, "{}", outcome.stdout);
     for tool in all {
         assert!(tool.ends_with(&format!(" holds {held} {held} 2 ")), "{tool}");
     }
@@ -19,7 +20,7 @@ pub fn all_tools(outcome: &Outcome) {
         outcome.stdout.lines().filter(|line| line.starts_with("{\"type\":\"interval\""));
     let intervals: Vec<Value> = intervals.map(|line| serde_json::from_str(line).unwrap()).collect();
     let counts = intervals.iter().map(|line| rows(line).iter().map(count).sum::<u64>());
-    assert_eq!(counts.collect::<Vec<_>>(), [101; 5], "{}", outcome.stdout);
+    assert_eq!(counts.collect::<Vec<_>>(), vec![101; tools], "{}", outcome.stdout);
 }
 
 /// Linux 6.7 and later refuse the name; an address does on every kernel.

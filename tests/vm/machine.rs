@@ -1,5 +1,6 @@
 //! A guest: what it boots with, QEMU, and what it sends back.
 
+use rawbpf::insn::Endian;
 use std::io::{self, Error};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -23,6 +24,8 @@ pub struct Machine<'a> {
     pub board: &'a [&'a str],
     /// QEMU's options for the processors and the clock.
     pub processors: &'a [&'a str],
+    /// In which order it has a number's bytes.
+    pub order: Endian,
     /// Where the kernel prints.
     pub console: &'a str,
     /// What virtio devices are on: pci or ccw.
@@ -42,11 +45,47 @@ pub const X86_64: Machine<'static> = Machine {
     qemu: "x86_64",
     board: &["-accel", "tcg,thread=single", "-machine", "q35"],
     processors: &["-cpu", "max,la57=off,cx16=off", "-smp", "2"],
+    order: Endian::Little,
     console: "ttyS0",
     bus: "pci",
     nvme: true,
     append: "no_timer_check",
     prepare: "",
+};
+
+pub const ARM64: Machine<'static> = Machine {
+    target: "aarch64-unknown-linux-musl",
+    qemu: "aarch64",
+    board: &["-machine", "virt,gic-version=3"],
+    processors: &["-cpu", "cortex-a57", "-smp", "2"],
+    console: "ttyAMA0",
+    append: "",
+    ..X86_64
+};
+
+/// Its NVMe disks stand still in some emulators, which lose interrupts of theirs.
+pub const RISCV64: Machine<'static> = Machine {
+    target: "riscv64gc-unknown-linux-musl",
+    qemu: "riscv64",
+    board: &["-machine", "virt"],
+    processors: &["-cpu", "rv64", "-smp", "2"],
+    nvme: false,
+    append: "",
+    ..X86_64
+};
+
+/// The byte order is big-endian; it has no NVMe disks, and its kernel has no JIT in this emulator.
+pub const S390X: Machine<'static> = Machine {
+    target: "s390x-unknown-linux-musl",
+    qemu: "s390x",
+    board: &["-machine", "s390-ccw-virtio"],
+    processors: &["-smp", "2"],
+    order: Endian::Big,
+    console: "ttysclp0",
+    bus: "ccw",
+    nvme: false,
+    append: "",
+    ..X86_64
 };
 
 /// Where `tests/run` keeps the kernels.

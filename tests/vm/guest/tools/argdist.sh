@@ -36,6 +36,20 @@ argdist_reads() {
     stop
 }
 
+# argdist_beside_fentry: the same by a kprobe, while programs come to the function's trampoline and go.
+argdist_beside_fentry() {
+    held dd if=/dev/zero of=/dev/null bs=4099 count=1009 status=none
+    rawbpf argdist vfs_read count --attach fentry --json 3600 >/dev/null &
+    beside=$!
+    usleep 500000
+    start argdist vfs_read arg2 --attach kprobe -p "$held" --json -v --custom 4099,4100 3600
+    kill $beside
+    wait $beside
+    rawbpf argdist vfs_read count --attach fentry 0.01 1 >/dev/null
+    release
+    stop
+}
+
 # argdist_signed KIND: processes end whose score is above 0, 17, and below, 13.
 argdist_signed() {
     start argdist sched:sched_process_exit 'arg0->signal->oom_score_adj' --attach "$1" \

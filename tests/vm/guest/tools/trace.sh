@@ -60,7 +60,7 @@ trace_wildcard() {
 trace_strings() {
     for _ in 1 2 3; do
         rawbpf trace -c '/bin/busybox cat /etc/passwd /no/such/file' -e \
-            'tracepoint:syscalls:sys_enter_open, tracepoint:syscalls:sys_enter_openat /pid == cpid/ {
+            'tracepoint:syscalls:sys_enter_openat /pid == cpid/ {
                 printf("opened %s by %s\n", str(args.filename), comm); @[str(args.filename)] = count(); }' \
             >/tmp/opened || true
         if grep -q 'opened /etc/passwd by' /tmp/opened && grep -q 'opened /no/such/file by' /tmp/opened; then

@@ -1,0 +1,118 @@
+//! Every instruction of RFC 9669 in the guest: text to bytes, to the kernel, to what is then in r0. The guest's part
+//! is `guest/tools/conformance.sh`.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::{fs, io};
+
+use rawbpf::insn::Endian;
+use serde_json::Value;
+
+use crate::bed::Outcome;
+#[path = "../insn/rows.rs"]
+mod rows;
+use rows::{Case, ENDED};
+
+/// How many programs a text has.
+const TOGETHER: usize = 32;
+
+/// The programs that every kernel of these takes, in texts.
+fn texts(order: Endian) -> Vec<Vec<Case>> {
+    let mut texts = vec![];
+    let mut cases: Vec<_> = rows::cases(order)
+        .into_iter()
+        // Linux 6.15 and a JIT; a function that is called back needs a JIT too.
+        .filter(|case| {
+            !["load_acquire", "store_release", "func["].iter().any(|it| case.text.contains(it))
+        })
+        .collect();
+    while !cases.is_empty() {
+        let rest = cases.split_off(TOGETHER.min(cases.len()));
+        texts.push(cases);
+        cases = rest;
+    }
+    texts
+}
+
+/// Writes them for a guest of this byte order.
+pub fn write(folder: &Path, order: Endian) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    for (number, cases) in texts(order).iter().enumerate() {
+        fs::write(folder.join(format!("{number}.bpf")), text(cases, order))?;
+    }
+    Ok(())
+}
+
+/// The programs have their operands in one map, and put their results into another.
+fn text(cases: &[Case], order: Endian) -> String {
+    let bytes = |number: u64| {
+        let bytes = if order == Endian::Big { number.to_be_bytes() } else { number.to_le_bytes() };
+        bytes.map(|byte| format!("{byte:02x}")).join(" ")
+    };
+    let count = cases.len();
+    let operands: Vec<_> = cases.iter().flat_map(|case| [case.a, case.b]).map(bytes).collect();
+    let mut text = format!(
+        ".license \"GPL\"\n\
+        .map in array key 4 value {} entries 1\n.data in {}\n\
+        .map out array key 4 value {} entries 1\n.data out {}\n",
+        16 * count,
+        operands.join(" "),
+        8 * count,
+        vec![bytes(ENDED); count].join(" ")
+    );
+    for (number, case) in cases.iter().enumerate() {
+        let (program, functions) = case.text.split_once("---").unwrap_or((&case.text, ""));
+        write!(
+            text,
+            ".program row{number} socket_filter\n\
+            r6 = r1\nr8 = map[in][0]+{}\nr0 = *(u64 *)(r8 + 0)\nr1 = *(u64 *)(r8 + 8)\n{program}\n\
+            r8 = map[out][0]+{}\n*(u64 *)(r8 + 0) = r0\nr0 = 0\nexit\n{functions}\n",
+            16 * number,
+            8 * number
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// Each result is the expected one, on a guest of this byte order.
+fn are_right(outcome: &Outcome, order: Endian) {
+    let (mut wrong, mut count) = (vec![], 0);
+    for (number, cases) in texts(order).iter().enumerate() {
+        let line = outcome.told(&format!("text {number} "));
+        let line: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{number}: {error}: {line}"));
+        let tables = line["tables"].as_array().expect("tables");
+        let results = tables.iter().find(|table| table["name"] == "out").expect("the results");
+        let results = results["rows"][0]["value"].as_array().expect("numbers");
+        assert_eq!(results.len(), cases.len());
+        for (case, result) in cases.iter().zip(results) {
+            count += 1;
+            if *result != case.expected {
+                let Case { text, a, b, expected } = case;
+                wrong.push(format!("{text}\n  of {a:#x}, {b:#x}: {result}, not {expected}"));
+            }
+        }
+    }
+    assert!(count > 500, "{count}");
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+pub fn little(outcome: &Outcome) {
+    are_right(outcome, Endian::Little);
+}
+
+pub fn big(outcome: &Outcome) {
+    are_right(outcome, Endian::Big);
+}
+
+#[test]
+fn each_row_is_a_program_in_either_order() {
+    for order in [Endian::Little, Endian::Big] {
+        for cases in texts(order) {
+            let source = rawbpf::insn::parse("rows", &text(&cases, order));
+            let source = source.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+            assert_eq!(source.programs.len(), cases.len());
+        }
+    }
+}
