@@ -125,15 +125,19 @@ impl Probe for Fentry {
         if refusal::privilege().is_some() || refusal::reason(error).is_some() {
             return None;
         }
-        let missing = match error.errno {
-            Errno::EPERM => "this kernel refuses fentry programs: it has no trampolines for them",
+        let (missing, next) = match error.errno {
+            Errno::EPERM => (
+                "this kernel refuses fentry programs: it has no trampolines for them",
+                refusal::ANOTHER_KIND,
+            ),
             // What lacks is not memory then, but what would make the trampoline.
-            Errno::ENOMEM if !has_jit() => {
-                "fentry needs the JIT compiler for BPF (CONFIG_BPF_JIT), which this kernel does not use"
-            }
+            Errno::ENOMEM if !has_jit() => (
+                "fentry needs the JIT compiler for BPF (CONFIG_BPF_JIT), which this kernel does not use",
+                refusal::no_jit(),
+            ),
             _ => return None,
         };
-        Some(Error::lacking(missing).hint(refusal::ANOTHER_KIND))
+        Some(Error::lacking(missing).hint(next))
     }
 
     fn parse(word: &str, place: &str, types: &KernelTypes) -> Result<Fentry, Error> {
