@@ -101,8 +101,6 @@ macro_rules! everywhere {
             whose_biolatency_auto: "whose biolatency auto" => whose::one_of_several;
             whose_bioheat_raw_tp: "whose bioheat raw_tp" => whose::one_of_several;
             confined: "confined" => confined::all_tools;
-            dump_loaded_kprobe: "dump_loaded kprobe" => dump::loaded;
-            dump_loaded_tp_btf: "dump_loaded tp_btf" => dump::loaded;
             bioheat_timed_kprobe: "bioheat_timed kprobe" => bioheat::timed;
             bioheat_timed_tp_btf: "bioheat_timed tp_btf" => bioheat::timed;
             bioheat_timed_raw_tp: "bioheat_timed raw_tp" => bioheat::timed;
@@ -273,6 +271,26 @@ macro_rules! with_big_endian {
             $($with)*
             conformance: "conformance" => conformance::big;
             emitted: "emitted" => emitted::either;
+        }
+    };
+}
+
+/// Where programs are compiled.
+macro_rules! with_jit {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            dump_loaded_kprobe: "dump_loaded kprobe" => dump::loaded;
+            dump_loaded_tp_btf: "dump_loaded tp_btf" => dump::loaded;
+        }
+    };
+}
+
+macro_rules! without_jit {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            lacks_jit: "lacks_jit" => lacks::jit;
         }
     };
 }

@@ -37,6 +37,14 @@ pub fn kretprobe(outcome: &Outcome) {
     assert!(timed.starts_with("0 ") && timed.contains("attached by fexit "), "{timed}");
 }
 
+/// There is no machine code to list, and it is said why.
+pub fn jit(outcome: &Outcome) {
+    let [listed] = told(outcome);
+    let said = "is interpreted: it has no machine code";
+    assert!(listed.starts_with("77 ") && listed.contains(said), "{listed}");
+    assert!(listed.contains("net.core.bpf_jit_enable=1"), "{listed}");
+}
+
 /// A line for each command.
 #[track_caller]
 fn told<const COMMANDS: usize>(outcome: &Outcome) -> [&str; COMMANDS] {

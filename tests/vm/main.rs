@@ -69,25 +69,25 @@ macro_rules! kernel {
 }
 
 // A line for each kernel: what it has besides what all have, what it does not have, its name and its machine.
-everywhere!(with_nvme with_kretprobe with_fentry with_costs without_kprobe_multi
+everywhere!(with_nvme with_jit with_kretprobe with_fentry with_costs without_kprobe_multi
     kernel vm_5_10 "5.10" (X86_64));
-everywhere!(with_nvme with_kretprobe with_fentry with_costs without_kprobe_multi with_types_of_modules
+everywhere!(with_nvme with_jit with_kretprobe with_fentry with_costs without_kprobe_multi with_types_of_modules
     kernel vm_6_1 "6.1" (X86_64));
-everywhere!(with_nvme with_kretprobe with_fentry with_costs with_kprobe_multi with_types_of_modules
+everywhere!(with_nvme with_jit with_kretprobe with_fentry with_costs with_kprobe_multi with_types_of_modules
     kernel vm_6_12 "6.12" (X86_64));
-everywhere!(with_nvme with_kretprobe with_fentry with_costs with_kprobe_multi with_types_of_modules
+everywhere!(with_nvme with_jit with_kretprobe with_fentry with_costs with_kprobe_multi with_types_of_modules
     kernel vm_6_18 "6.18" (X86_64));
-everywhere!(with_nvme with_kretprobe with_fentry with_costs with_kprobe_multi with_types_of_modules
+everywhere!(with_nvme with_jit with_kretprobe with_fentry with_costs with_kprobe_multi with_types_of_modules
     kernel vm_7 "7" (X86_64));
-everywhere!(with_nvme with_kretprobe with_fentry without_kprobe_multi with_types_of_modules
+everywhere!(with_nvme with_jit with_kretprobe with_fentry without_kprobe_multi with_types_of_modules
     kernel arm64_6_12 "arm64-6.12" (ARM64));
-everywhere!(with_nvme with_kretprobe with_fentry with_kprobe_multi with_types_of_modules with_little_endian
+everywhere!(with_nvme with_jit with_kretprobe with_fentry with_kprobe_multi with_types_of_modules with_little_endian
     kernel arm64_7 "arm64-7" (ARM64));
-everywhere!(without_nvme without_kretprobe with_fentry without_kprobe_multi with_types_of_modules
+everywhere!(without_nvme without_jit without_kretprobe with_fentry without_kprobe_multi with_types_of_modules
     kernel riscv64_6_12 "riscv64-6.12" (RISCV64));
-everywhere!(without_nvme with_kretprobe with_fentry with_kprobe_multi with_types_of_modules with_little_endian
+everywhere!(without_nvme without_jit with_kretprobe with_fentry with_kprobe_multi with_types_of_modules with_little_endian
     kernel riscv64_7 "riscv64-7" (RISCV64));
-everywhere!(without_nvme with_kretprobe without_fentry with_big_endian
+everywhere!(without_nvme without_jit with_kretprobe without_fentry with_big_endian
     kernel s390x_6_12 "s390x-6.12" (S390X));
 
 static KERNELS: [&Kernel; 10] = [

@@ -33,3 +33,10 @@ lacks_kretprobe() {
     told trace -e 'kretprobe:vfs_read { exit(); }' 1
     told funclatency -v vfs_read 0.01 1
 }
+
+# lacks_jit: the machine code of a program that is loaded.
+lacks_jit() {
+    start bitehist 3600 >/dev/null
+    told dump --name bitehist --jit
+    stop
+}
