@@ -27,17 +27,13 @@ macro_rules! everywhere {
             argdist_module_named_untyped: "argdist_module_untyped null_blk:null_queue_rq" => argdist::untyped;
             argdist_module_misspelt: "argdist_module_misspelt" => argdist::meant_of_module;
             argdist_strings_kprobe: "argdist_strings kprobe" => argdist::zeros;
-            argdist_user_strings_kprobe: "argdist_user_strings kprobe" => argdist::opened;
             argdist_comms_of_record: "argdist_comms sched:sched_process_exit comm tracepoint" => argdist::comms;
             argdist_comms_tp_btf: "argdist_comms sched:sched_process_exit arg0->comm tp_btf" => argdist::comms;
             argdist_comms_raw_tp: "argdist_comms sched:sched_process_exit arg0->comm raw_tp" => argdist::comms;
             argdist_files_of_record: "argdist_comms sched:sched_process_exec filename tracepoint" => argdist::files;
-            attach_auto: "attach_auto" => attach::cheapest;
             attach_without_ftrace: "attach_silent /proc/sys/kernel/ftrace_enabled" => attach::without_ftrace;
-            attach_without_kprobes: "attach_silent /sys/kernel/debug/kprobes/enabled" => attach::without_kprobes;
             attach_many: "attach_many" => attach::shown_until_it_is_gone;
             attach_calls: "attach_calls" => attach::calls;
-            attach_crowd: "attach_crowd" => attach::crowd;
             biolatency_timed_kprobe: "biolatency_timed kprobe" => biolatency::timed;
             biolatency_timed_tp_btf: "biolatency_timed tp_btf" => biolatency::timed;
             biolatency_timed_raw_tp: "biolatency_timed raw_tp" => biolatency::timed;
@@ -187,6 +183,8 @@ macro_rules! with_fentry {
             argdist_argument_by_name: "argdist_reads fentry count --custom 4099,4100" => argdist::reads;
             argdist_pointer_fentry: "argdist_reads fentry arg0" => argdist::as_many_reads;
             argdist_strings_fentry: "argdist_strings fentry" => argdist::zeros;
+            // On s390x an address does not say whether it is the kernel's: str() takes it for one of the kernel's.
+            argdist_user_strings_kprobe: "argdist_user_strings kprobe" => argdist::opened;
             argdist_user_strings_fentry: "argdist_user_strings fentry" => argdist::opened;
             biolatency_timed_fentry: "biolatency_timed fentry" => biolatency::timed;
             bitehist_fentry_virtio: "bitehist_mixed fentry vda" => bitehist::mixed;
@@ -194,6 +192,9 @@ macro_rules! with_fentry {
             bitehist_fentry_leaves_nothing: "bitehist_killed fentry" => bitehist::left_nothing;
             funclatency_fentry: "funclatency_sleeps fentry --custom 4096,8192,16384" => funclatency::sleeps;
             bitesize_fentry_virtio: "bitesize_direct fentry vda" => bitesize::direct;
+            attach_auto: "attach_auto" => attach::cheapest;
+            attach_without_kprobes: "attach_silent /sys/kernel/debug/kprobes/enabled" => attach::without_kprobes;
+            attach_crowd: "attach_crowd" => attach::crowd;
             funclatency_crowd_fentry: "funclatency_crowd fentry" => funclatency::crowd;
             bioheat_fentry_virtio: "bioheat_mixed fentry vda" => bioheat::mixed;
             bioheat_timed_fentry: "bioheat_timed fentry" => bioheat::timed;

@@ -62,6 +62,12 @@ fn text(cases: &[Case], order: Endian) -> String {
     );
     for (number, case) in cases.iter().enumerate() {
         let (program, functions) = case.text.split_once("---").unwrap_or((&case.text, ""));
+        // Some look at the operands themselves.
+        let second = 16 * number + 8;
+        let mut program = program.replace("map[in][0]+8", &format!("map[in][0]+{second}"));
+        if program.contains("r1 = map[in]\n") {
+            program = program.replace("(r0 + 8)", &format!("(r0 + {second})"));
+        }
         write!(
             text,
             ".program row{number} socket_filter\n\
