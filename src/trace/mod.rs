@@ -133,6 +133,10 @@ pub struct Ends<'a> {
     pub keep_privileges: bool,
 }
 
+/// The kernel takes tens of milliseconds to let go of each tracepoint. Of more than these, a script without end
+/// probes prints what there is at its end, and leaves them to a child process.
+const WAITED_FOR: usize = 16;
+
 /// How long a wait is at most: rings wake us up.
 const WAIT: Duration = Duration::from_secs(1);
 
@@ -262,7 +266,10 @@ pub fn run(
     }
     drop(links);
     let missed = session.missed();
-    drop(session);
+    match end.is_empty() && session.attached.len() > WAITED_FOR {
+        true => session.leave(),
+        false => drop(session),
+    }
     run.drain(out)?;
     run.ending = true;
     for prog in &end {

@@ -111,6 +111,17 @@ fn who_asks_for_the_end_again_and_again_loses_nothing() {
 
 #[test]
 #[ignore = "needs root"]
+fn a_script_with_hundreds_of_probes_ends_at_once() {
+    let text = "tracepoint:syscalls:sys_enter_* { @ = count(); } interval:ms:50 { exit(); }";
+    let start = Instant::now();
+    let output = trace(&["-e", text]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(out(&output).contains("@: "), "{}", err(&output));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+#[ignore = "needs root"]
 fn raw_tracepoints_have_wildcards() {
     let script = "rawtracepoint:sched_swi*, rt:sched_waki* { @[probe] = min(1); } \
         interval:ms:50 { exit(); }";
