@@ -111,6 +111,17 @@ fn who_asks_for_the_end_again_and_again_loses_nothing() {
 
 #[test]
 #[ignore = "needs root"]
+fn loops_that_may_warn_in_each_turn_are_verified() {
+    let text = "begin { $i = 0; while ($i < 5) { @sq[$i] = $i * $i; $i++; } }";
+    let output = trace(&["-q", "--no-warnings", "-e", text]);
+    assert!(out(&output).ends_with("@sq[3]: 9\n@sq[4]: 16\n"), "{}", err(&output));
+    let text = "begin { $n = 7; for $i : 0..1000 { @[$i] = 700 / $n; @x[$i % $n] = $i; } }";
+    let output = trace(&["-q", "--no-warnings", "-e", text]);
+    assert!(out(&output).contains("@x[5]: 999\n"), "{} {}", out(&output), err(&output));
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_script_with_hundreds_of_probes_ends_at_once() {
     let text = "tracepoint:syscalls:sys_enter_* { @ = count(); } interval:ms:50 { exit(); }";
     let start = Instant::now();

@@ -179,11 +179,11 @@ impl Lower<'_> {
 
     /// Reports a full map unless r0 is 0.
     fn warn_unless_zero(&mut self, span: Span) -> Read<()> {
-        let stored = self.a.label();
-        self.a.jump_if(r0, Eq, 0, &stored);
-        self.warn(span, WarningKind::MapFull)?;
-        self.a.place(stored);
-        Ok(())
+        // In a loop, the verifier walks the way that goes straight on first. What is stored there must not be more
+        // than on the other way, or none of its states is one of those that it has seen.
+        let full = self.a.label();
+        self.a.jump_if(r0, Ne, 0, &full);
+        self.when_full(full, span)
     }
 
     /// Where the program goes on if the map is full: it reports that, and does no more of this statement.

@@ -3,7 +3,7 @@
 use super::Lower;
 use super::action::WarningKind;
 use super::condition::{condition, small};
-use crate::insn::Cond::{Eq, Ne};
+use crate::insn::Cond::Eq;
 use crate::insn::helper::{
     GET_CURRENT_PID_TGID, GET_CURRENT_UID_GID, GET_NS_CURRENT_PID_TGID, GET_PRANDOM_U32,
     GET_SMP_PROCESSOR_ID, KTIME_GET_BOOT_NS, KTIME_GET_NS, KTIME_GET_TAI_NS,
@@ -269,13 +269,14 @@ impl Lower<'_> {
         if let Some(number) = right {
             self.a.mov(r1, number);
         }
-        let (divide, done) = (self.a.label(), self.a.label());
-        self.a.jump_if(r1, Ne, 0, &divide);
+        // As for a map that is full, what is seldom is not the way that goes straight on.
+        let (zero, done) = (self.a.label(), self.a.label());
+        self.a.jump_if(r1, Eq, 0, &zero);
+        self.a.alu(operation, r8, r1);
+        self.a.goto(&done);
+        self.a.place(zero);
         self.warn(span, WarningKind::DivisionByZero)?;
         self.a.mov(r8, 1);
-        self.a.goto(&done);
-        self.a.place(divide);
-        self.a.alu(operation, r8, r1);
         self.a.place(done);
         Ok(())
     }
