@@ -58,6 +58,11 @@ pub struct ExportOptions {
         help_heading = EXPORT
     )]
     pub otlp: Option<Target>,
+
+    /// Export distributions in the narrow buckets that percentiles are of, 16 or 8 to a power of two, in place
+    /// of powers of two: up to 975 bounds each, among which those are
+    #[arg(long, help_heading = EXPORT)]
+    pub narrow_buckets: bool,
 }
 
 impl ExportOptions {
@@ -72,6 +77,10 @@ impl ExportOptions {
     /// The file cannot be written, or the address not be listened at.
     pub fn open(&self, tool: &'static str) -> Result<Option<Exporter>, Error> {
         if !self.is_any() {
+            if self.narrow_buckets {
+                return Err(Error::usage("--narrow-buckets: nothing is exported")
+                    .hint("with --prom-file, --listen or --otlp"));
+            }
             return Ok(None);
         }
         let file = self.prom_file.as_deref().map(OutputFile::open).transpose()?;
@@ -82,7 +91,17 @@ impl ExportOptions {
         let server = self.listen.map(listen).transpose()?;
         let pusher = self.otlp.clone().map(Pusher::new).transpose().map_err(no_descriptor)?;
         let (runs, pages) = (vec![], [None, None]);
-        Ok(Some(Exporter { tool, runs, file, failed: false, server, pages, pusher, told: None }))
+        Ok(Some(Exporter {
+            tool,
+            runs,
+            file,
+            failed: false,
+            narrow: self.narrow_buckets,
+            server,
+            pages,
+            pusher,
+            told: None,
+        }))
     }
 }
 
@@ -149,6 +168,7 @@ pub struct Exporter {
     file: Option<OutputFile>,
     /// Whether the file could not be written the last time.
     failed: bool,
+    narrow: bool,
     server: Option<Server>,
     /// The page in both formats, once somebody has asked for it.
     pages: [Option<Arc<[u8]>>; 2],
@@ -198,13 +218,14 @@ impl Exporter {
 
     /// Begins with the metrics of a run that counts from now on.
     pub fn begin(&mut self, metrics: Metrics) {
-        self.runs.push(metrics);
+        self.add_run(metrics);
         self.publish();
         self.announce();
     }
 
     /// One run more.
-    pub fn add_run(&mut self, metrics: Metrics) {
+    pub fn add_run(&mut self, mut metrics: Metrics) {
+        metrics.narrow = self.narrow;
         self.runs.push(metrics);
     }
 

@@ -23,6 +23,8 @@ pub struct Metrics {
     pub labels: Vec<(&'static str, String)>,
     /// The metrics, in the order in which they were seen first.
     pub families: Vec<Family>,
+    /// Whether histograms have the narrow buckets that percentiles are of, where values are counted so.
+    pub narrow: bool,
     samples: u64,
 }
 
@@ -48,7 +50,7 @@ impl Metrics {
             families[2].put(vec![kind.name().into(), tool()], 0);
         }
         families[3].put(vec![tool()], 0);
-        Metrics { run, labels: vec![], families, samples: 0 }
+        Metrics { run, labels: vec![], families, narrow: false, samples: 0 }
     }
 
     /// Takes in the sample of one more interval.
@@ -66,7 +68,8 @@ impl Metrics {
             };
             self.families[2].put(labels.into(), before.saturating_add(lost.count.into()));
         }
-        self.add_families(sample.tables.iter().filter_map(of_table));
+        let narrow = self.narrow;
+        self.add_families(sample.tables.iter().filter_map(|table| of_table(table, narrow)));
     }
 
     /// Sets how many events since the start were not counted for this reason.
@@ -210,7 +213,7 @@ impl Family {
 }
 
 /// The metric of a table; None if its values are no numbers.
-fn of_table(table: &Table) -> Option<Family> {
+fn of_table(table: &Table, narrow: bool) -> Option<Family> {
     let unit = match table.unit {
         Unit::Count | Unit::Number | Unit::Data => BaseUnit::None,
         Unit::Bytes | Unit::Kibibytes => BaseUnit::Bytes,
@@ -225,7 +228,7 @@ fn of_table(table: &Table) -> Option<Family> {
     let mut known = None;
     let series = rows.filter_map(|row| {
         let labels = row.labels.iter().map(ToString::to_string).collect();
-        Some((labels, Series { point: point(row, table.unit, &mut known)?, changed: 0 }))
+        Some((labels, Series { point: point(row, table.unit, narrow, &mut known)?, changed: 0 }))
     });
     let series: BTreeMap<_, _> = series.collect();
     (!series.is_empty()).then(|| Family {
@@ -242,7 +245,7 @@ fn of_table(table: &Table) -> Option<Family> {
 type Bounds = (Arc<[Bucket]>, Arc<[i128]>);
 
 /// The value since the start. `known` has the bounds of the row before, which are those of all rows.
-fn point(row: &Row, unit: Unit, known: &mut Option<Bounds>) -> Option<Point> {
+fn point(row: &Row, unit: Unit, narrow: bool, known: &mut Option<Bounds>) -> Option<Point> {
     Some(match &row.total {
         Value::Count(count) => Point::Number((*count).into()),
         Value::Gauge(gauge) => Point::Number((*gauge).into()),
@@ -257,12 +260,15 @@ fn point(row: &Row, unit: Unit, known: &mut Option<Bounds>) -> Option<Point> {
                     bounds.clone()
                 }
                 _ => {
-                    let bounds = bounds(histogram, unit);
+                    let bounds = bounds(histogram, unit, narrow);
                     *known = Some((histogram.buckets.clone(), bounds.clone()));
                     bounds
                 }
             };
-            let mut counts: Vec<_> = histogram.rows().map(|(_, count)| count).collect();
+            let mut counts: Vec<_> = match &histogram.fine {
+                Some(fine) if narrow => fine.counts.clone(),
+                _ => histogram.rows().map(|(_, count)| count).collect(),
+            };
             counts.resize(bounds.len() + 1, 0);
             Point::Histogram { bounds, counts, sum: histogram.sum.map(i128::from) }
         }
@@ -271,7 +277,10 @@ fn point(row: &Row, unit: Unit, known: &mut Option<Bounds>) -> Option<Point> {
 
 /// The greatest value of each bucket that has an end, in base units: a bucket up to 3 microseconds, which are
 /// rounded down, ends at 3999 nanoseconds.
-fn bounds(histogram: &Histogram, unit: Unit) -> Arc<[i128]> {
+fn bounds(histogram: &Histogram, unit: Unit, narrow: bool) -> Arc<[i128]> {
+    if let Some(fine) = histogram.fine.as_ref().filter(|_| narrow) {
+        return fine.lows.iter().skip(1).map(|low| i128::from(*low) - 1).collect();
+    }
     let ends = histogram.rows().filter_map(|(bucket, _)| bucket.high);
     ends.map(|high| (i128::from(high) + 1) * i128::from(unit.in_base()) - 1).collect()
 }

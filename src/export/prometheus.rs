@@ -221,6 +221,30 @@ mod tests {
     }
 
     #[test]
+    fn narrow_buckets_end_at_their_greatest_values_too() {
+        let mut metrics = metrics();
+        metrics.narrow = true;
+        let mut table = table("vda", [1, 2, 4], None);
+        let fine = FineCounts {
+            lows: [0, 1_000, 2_000, 2_500, 4_000].into(),
+            counts: vec![0, 1, 1, 1, 4],
+            steps: 4,
+        };
+        let Value::Histogram(histogram) = &mut table.rows[0].total else { unreachable!() };
+        histogram.fine = Some(fine);
+        metrics.add(&sample(vec![table]));
+        let text = text(&metrics);
+        let bounds =
+            ["0.000000999\"} 0", "0.000001999\"} 1", "0.000002499\"} 2", "0.000003999\"} 3"];
+        for bound in bounds.into_iter().chain(["+Inf\"} 7"]) {
+            assert!(
+                text.contains(&format!("_bucket{{device=\"vda\",le=\"{bound}\n")),
+                "{bound}: {text}"
+            );
+        }
+    }
+
+    #[test]
     fn what_counted_nothing_in_an_interval_stays() {
         let mut metrics = metrics();
         metrics.add(&sample(vec![table("vda", [1, 2, 4], None)]));
