@@ -387,3 +387,17 @@ fn the_source_lines_in_the_readme_are_true() {
         assert!(linum.lines().any(|known| known == line), "{line}\n{linum}");
     }
 }
+
+#[test]
+fn what_bcc_says_of_a_long_program_is_explained() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bcc.txt");
+    std::fs::write(
+        &path,
+        "bpf: Argument list too long. Program f too large (5000 insns), at most 4096 insns\n",
+    )
+    .unwrap();
+    let output = rawbpf(&["explain", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let says = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(says.contains("the program has 5000 instructions, more than the 4096"), "{says}");
+}

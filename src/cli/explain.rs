@@ -74,8 +74,16 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     let text = String::from_utf8(text)
         .unwrap_or_else(|other| String::from_utf8_lossy(other.as_bytes()).into_owned());
     let explained = explain(&text);
-    drop(text);
     if explained.is_empty() {
+        if let Some((has, most)) = too_long(&text) {
+            let what = format!(
+                "{name}: the program has {has} instructions, more than the {most} that the kernel accepts, and \
+                 did not come to the verifier"
+            );
+            return Err(Error::failed(what)
+                .hint("Linux 5.2 and later accept a million with CAP_BPF; else split it by tail calls")
+                .into());
+        }
         let hint = match is_object {
             true => format!("it is an object: to verify its programs here: rawbpf verify {name}"),
             false => LOOKS.to_owned(),
@@ -104,6 +112,14 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         text_of(one, explained.len() > 1, options, &mut out)?;
     }
     Ok(out.flush()?)
+}
+
+/// The numbers in what bcc says of a program that is too long: `Program f too large (5000 insns), at most 4096
+/// insns`.
+fn too_long(text: &str) -> Option<(u64, u64)> {
+    let (_, rest) = text.split_once(" too large (")?;
+    let (has, rest) = rest.split_once(" insns), at most ")?;
+    Some((has.parse().ok()?, rest.split_whitespace().next()?.parse().ok()?))
 }
 
 const LOOKS: &str = "\

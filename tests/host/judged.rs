@@ -847,3 +847,18 @@ fn the_change_in_c_names_what_the_source_names() {
         assert!(ended.code == Some(1) && ended.stderr.contains(change), "{program}: {}", ended.stderr);
     }
 }
+
+#[test]
+#[ignore = "needs root, bpf(2), clang and bpftool: run tests/run"]
+fn very_large_objects_are_judged_as_small_ones() {
+    let large = |end: &str| {
+        format!(
+            "SEC(\"xdp\") int f(void *ctx)
+            {{
+                asm volatile(\".rept 50100\\nr1 = 1\\n*(u64 *)(r10 - 8) = r1\\n.endr\" ::: \"r1\", \"memory\");
+                return {end};
+            }}"
+        )
+    };
+    judged("large", &[(&large("2"), true), (&large("*(volatile int *)0x1234"), false)]);
+}

@@ -521,3 +521,13 @@ proptest! {
         explanations(&parts.concat());
     }
 }
+
+#[test]
+fn a_message_after_the_longest_line_is_no_rest_of_it() {
+    // The longest line may have been broken by a terminal.
+    let log = "0: (b7) r1 = 0\n1: (71) r0 = *(u8 *)(r1 +0)\n \
+        R1=invP0 R2=inv(id=0,umax_value=4294967295) R10=fp0\n\
+        R1 invalid mem access 'inv'\nprocessed 4 insns (limit 131072), stack depth 0\n";
+    let found = explanations(log);
+    assert!(found.len() == 1 && found[0].contains("r1 is not a pointer at 1"), "{found:?}");
+}

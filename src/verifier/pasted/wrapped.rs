@@ -61,13 +61,14 @@ fn is_open(line: &str, next: &str, several: bool) -> bool {
     if line.starts_with("processed ") {
         return !line.contains(" mark_read ");
     }
+    let is_message = || causes::find(next.trim()).is_some();
     match state(line) {
-        Some(state) => State::begins(next) || State::parse(state).is_none(),
+        Some(state) => (State::begins(next) || State::parse(state).is_none()) && !is_message(),
         // A message, or a source line.
         // Lines with one prefix are lines of their own.
         None => {
             let same = line.get(..8) == next.get(..8);
-            several && !same && !is_start(line) && causes::find(next.trim()).is_none()
+            several && !same && !is_start(line) && !is_message()
         }
     }
 }
