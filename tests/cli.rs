@@ -1,6 +1,7 @@
 //! The command line without root and without help of the kernel.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::{Command, Output};
 
 fn rawbpf(args: &[&str]) -> Output {
