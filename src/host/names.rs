@@ -150,17 +150,18 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
         }
     }
     let of_modules = found.keys().any(|name| name.contains(':'));
-    if let Some(tracefs) = tracefs
-        && (of_modules || found.values().any(|function| function.count > 1))
-    {
+    if of_modules || found.values().any(|function| function.count > 1) {
         let plain = |name: &String| name.rsplit(':').next().map(str::to_owned);
         let plain: HashSet<_> = found.keys().filter_map(plain).collect();
         let mut places = vec![];
-        let _ = tracefs.function_places(|name, place| {
-            if place != 0 && plain.contains(name) {
-                places.push(place);
-            }
-            ControlFlow::<()>::Continue(())
+        // A host whose tracefs may not be read has no places, but still a module's function by its address.
+        let _ = tracefs.map(|tracefs| {
+            tracefs.function_places(|name, place| {
+                if place != 0 && plain.contains(name) {
+                    places.push(place);
+                }
+                ControlFlow::<()>::Continue(())
+            })
         });
         find_addresses(&mut found, places).map_err(|error| refusal::file(&error))?;
     }

@@ -120,7 +120,10 @@ impl Host for TracedHost {
             Some(tracefs) => tracefs.tracepoint_format(category, event).map_err(|error| {
                 format!("the format of tracepoint {category}:{event} cannot be read: {error}")
             }),
-            None => Err("tracefs is not mounted, which has the fields of tracepoints".into()),
+            None => Err(format!(
+                "the fields of tracepoints are in tracefs: {}",
+                refusal::no_tracefs().what
+            )),
         });
         let format = format.as_ref().map_err(String::clone)?;
         match format.field(name) {

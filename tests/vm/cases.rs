@@ -329,3 +329,100 @@ macro_rules! with_types_of_modules {
         }
     };
 }
+
+/// A few cases of each tool by a kind that any kernel has, besides the tables of the whole course.
+macro_rules! on_any_host {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            bitehist_auto_virtio: "bitehist_mixed auto vda" => bitehist::mixed;
+            bitehist_auto_null_blk: "bitehist_mixed auto nullb0" => bitehist::mixed;
+            bitehist_auto_nvme: "bitehist_mixed auto nvme0n1" => bitehist::mixed;
+            biolatency_timed_auto: "biolatency_timed auto" => biolatency::timed;
+            bioheat_auto_virtio: "bioheat_mixed auto vda" => bioheat::mixed;
+            funccount_two_functions: "funccount_by_function vfs_read vfs_write" => funccount::read_and_written;
+            funccount_module_function: "funccount_module null_blk:null_queue_rq" => funccount::of_module;
+            funclatency_user: "funclatency_user" => funclatency::naps;
+            argdist_user_argument: "argdist_user arg0" => argdist::naps;
+        }
+    };
+}
+
+/// Kprobes, records of tracepoints, and what needs tracefs.
+macro_rules! not_locked {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            bitehist_tracepoint_virtio: "bitehist_mixed tracepoint vda" => bitehist::mixed;
+            biolatency_parallel_tracepoint_virtio: "biolatency_parallel tracepoint vda" => biolatency::parallel_by_record;
+            funccount_pattern: "funccount_by_function vfs_*" => funccount::read_and_written;
+            funclatency_kprobe: "funclatency_sleeps kprobe" => funclatency::sleeps;
+            argdist_argument_kprobe: "argdist_reads kprobe arg2 --custom 4099,4100" => argdist::reads;
+            argdist_field: "argdist_at_tracepoint tracepoint bytes" => argdist::mixed;
+            trace_sizes: "trace_sizes vda" => trace::sizes;
+            trace_stacks: "trace_stacks" => trace::stacks;
+        }
+    };
+}
+
+/// What needs the types of the kernel, and no copies of its memory.
+macro_rules! with_types {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            bitehist_fentry_virtio: "bitehist_mixed fentry vda" => bitehist::mixed;
+            bitehist_tp_btf_virtio: "bitehist_mixed tp_btf vda" => bitehist::mixed;
+            bitesize_auto_virtio: "bitesize_direct auto vda" => bitesize::direct;
+            biolatency_timed_tp_btf: "biolatency_timed tp_btf" => biolatency::timed;
+            funclatency_fentry: "funclatency_sleeps fentry" => funclatency::sleeps;
+            argdist_argument_by_name: "argdist_reads fentry count --custom 4099,4100" => argdist::reads;
+        }
+    };
+}
+
+/// What needs the types of the kernel, and copies its memory.
+macro_rules! with_copies {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            bitehist_kprobe_virtio: "bitehist_mixed kprobe vda" => bitehist::mixed;
+            bitehist_raw_tp_virtio: "bitehist_mixed raw_tp vda" => bitehist::mixed;
+            biolatency_timed_kprobe: "biolatency_timed kprobe" => biolatency::timed;
+            argdist_fentry_virtio: "argdist_sizes fentry vda arg0->__data_len" => argdist::mixed;
+        }
+    };
+}
+
+macro_rules! without_types {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            bitesize_auto_virtio: "bitesize_direct auto vda" => bitesize::sum;
+            host_without_types: "host_without_types" => hosts::without_types;
+        }
+    };
+}
+
+macro_rules! locked {
+    ($then:ident $($with:tt)*) => {
+        $then! { $($with)* host_locked: "host_locked" => hosts::locked; }
+    };
+}
+
+macro_rules! interpreted {
+    ($then:ident $($with:tt)*) => {
+        $then! { $($with)* host_reports: "host_reports" => hosts::interpreted; }
+    };
+}
+
+/// A driver that is a module on most hosts: its functions and its types.
+macro_rules! with_ext4 {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            host_ext4: "host_ext4" => hosts::ext4;
+            host_ext4_fentry: "host_ext4_argument fentry ext4:ext4_file_read_iter" => hosts::ext4_argument;
+            host_ext4_kprobe: "host_ext4_argument kprobe ext4_file_read_iter" => hosts::ext4_argument;
+        }
+    };
+}

@@ -6,7 +6,7 @@ use crate::lines;
 use serde_json::Value;
 
 /// What was counted for a key in all intervals.
-fn count(outcome: &Outcome, label: &str, key: impl Into<Value>) -> u64 {
+pub fn count(outcome: &Outcome, label: &str, key: impl Into<Value>) -> u64 {
     let (lines, key) = (outcome.intervals(), key.into());
     let rows = lines.iter().flat_map(lines::rows).filter(|row| row["labels"][label] == key);
     rows.map(lines::count).sum()

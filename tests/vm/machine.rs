@@ -88,6 +88,18 @@ pub const S390X: Machine<'static> = Machine {
     ..X86_64
 };
 
+/// Its kernel has no description of its types.
+pub const WITHOUT_TYPES: Machine<'static> =
+    Machine { prepare: "mkdir /tmp/none; mount --bind /tmp/none /sys/kernel/btf", ..X86_64 };
+
+/// Its kernel lets nobody read its memory, not even root.
+pub const LOCKED: Machine<'static> =
+    Machine { append: "no_timer_check lockdown=confidentiality", ..X86_64 };
+
+/// Its kernel interprets programs.
+pub const INTERPRETED: Machine<'static> =
+    Machine { prepare: "echo 0 >/proc/sys/net/core/bpf_jit_enable", ..X86_64 };
+
 /// Where `tests/run` keeps the kernels.
 pub fn cache() -> io::Result<PathBuf> {
     if let Some(cache) = env::var_os("RAWBPF_TEST_CACHE") {

@@ -21,6 +21,7 @@ mod doctor;
 mod dump;
 mod emitted;
 mod funclatency;
+mod hosts;
 mod lacks;
 mod lesson;
 #[path = "../host/lines.rs"]
@@ -35,7 +36,7 @@ mod verify;
 mod whose;
 
 use bed::{Case, Kernel};
-use machine::{ARM64, RISCV64, S390X, X86_64};
+use machine::{ARM64, INTERPRETED, LOCKED, RISCV64, S390X, WITHOUT_TYPES, X86_64};
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -90,7 +91,16 @@ everywhere!(without_nvme without_jit with_kretprobe with_fentry with_kprobe_mult
 everywhere!(without_nvme without_jit with_kretprobe without_fentry with_big_endian
     kernel s390x_6_12 "s390x-6.12" (S390X));
 
-static KERNELS: [&Kernel; 10] = [
+// Hosts whose kernel was built or started in another way: a few cases each.
+on_any_host!(not_locked without_types kernel vm_5_10_without_types "5.10" (WITHOUT_TYPES));
+on_any_host!(not_locked without_types kernel vm_6_12_without_types "6.12" (WITHOUT_TYPES));
+on_any_host!(with_types locked kernel vm_6_12_locked "6.12" (LOCKED));
+on_any_host!(not_locked with_types with_copies interpreted kernel vm_6_12_interpreted "6.12" (INTERPRETED));
+on_any_host!(not_locked with_types with_copies kernel rt_6_12 "rt-6.12" (X86_64));
+on_any_host!(not_locked with_types with_copies with_ext4 kernel generic_6_12 "generic-6.12" (X86_64));
+
+/// The first ones run all cases.
+static KERNELS: [&Kernel; WHOLE + 6] = [
     &vm_5_10::KERNEL,
     &vm_6_1::KERNEL,
     &vm_6_12::KERNEL,
@@ -101,19 +111,25 @@ static KERNELS: [&Kernel; 10] = [
     &riscv64_6_12::KERNEL,
     &riscv64_7::KERNEL,
     &s390x_6_12::KERNEL,
+    &vm_5_10_without_types::KERNEL,
+    &vm_6_12_without_types::KERNEL,
+    &vm_6_12_locked::KERNEL,
+    &vm_6_12_interpreted::KERNEL,
+    &rt_6_12::KERNEL,
+    &generic_6_12::KERNEL,
 ];
+
+const WHOLE: usize = 10;
 
 /// A kernel that is fetched but not tested, or tested but never fetched, would go unnoticed.
 #[test]
 fn every_kernel_that_is_fetched_is_tested() {
-    let fetched: Vec<&str> = include_str!("kernels")
+    let fetched: BTreeSet<&str> = include_str!("kernels")
         .lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    let mut tested = KERNELS.map(|kernel| kernel.name).to_vec();
-    tested.dedup();
-    assert_eq!(fetched, tested);
+    assert_eq!(fetched, BTreeSet::from(KERNELS.map(|kernel| kernel.name)));
 }
 
 /// What a kernel or its machine does not have, by a part of the names of cases, and the case that shows it.
@@ -142,8 +158,9 @@ fn no_kernel_and_no_promise_is_missing() {
     let names = KERNELS.map(|kernel| kernel.name);
     assert_eq!(names[..5], ["5.10", "6.1", "6.12", "6.18", "7"]);
     let others = ["arm64-6.12", "arm64-7", "riscv64-6.12", "riscv64-7", "s390x-6.12"];
-    assert_eq!(names[5..], others);
-    for kernel in KERNELS {
+    assert_eq!(names[5..WHOLE], others);
+    assert_eq!(names[WHOLE..], ["5.10", "6.12", "6.12", "6.12", "rt-6.12", "generic-6.12"]);
+    for kernel in &KERNELS[..WHOLE] {
         for case in [
             "bitehist_auto_virtio",
             "bitehist_all_disks",
@@ -187,7 +204,7 @@ fn every_case_is_a_test() {
 /// functions its requests pass through.
 #[test]
 fn every_kind_of_probe_meets_every_disk() {
-    for kernel in KERNELS {
+    for kernel in &KERNELS[..WHOLE] {
         for kind in ["kprobe", "fentry", "tp_btf", "raw_tp", "tracepoint"] {
             for disk in ["virtio", "null_blk", "nvme"] {
                 let name = format!("bitehist_{kind}_{disk}");

@@ -14,7 +14,7 @@ type MadeTool = Result<Box<dyn Tool>, Error>;
 type Make = fn() -> MadeTool;
 
 /// Each tool with the options that need least, then what else it can do, which may work where that does not, or
-/// need more: `argdist tracepoints`, `bitehist -d`. All that begin with a tool's name make up its check.
+/// need more: `argdist fields of tracepoints`, `bitehist -d`. All that begin with a tool's name make up its check.
 const TOOLS: [(&str, Make); 13] = [
     ("bitehist", || Ok(Box::new(bitehist::Bitehist::new(bitehist::Options::default())))),
     ("bitesize", || Ok(Box::new(bitesize::Bitesize::new(bitesize::Options::default())))),
@@ -27,8 +27,8 @@ const TOOLS: [(&str, Make); 13] = [
         let options = funclatency::Options { function, ..funclatency::Options::default() };
         Ok(Box::new(funclatency::Funclatency::new(options)?))
     }),
-    ("argdist functions", || argdist("vfs_fallocate", "arg0")),
-    ("argdist tracepoints", || argdist(TRACEPOINT, "pid")),
+    ("argdist functions", || argdist("vfs_fallocate", "arg1")),
+    ("argdist fields of tracepoints", || argdist(TRACEPOINT, "pid")),
     ("bitehist -d", || {
         let options = bitehist::Options { disks: disks()?, ..Default::default() };
         Ok(Box::new(bitehist::Bitehist::new(options)))
