@@ -81,10 +81,11 @@ Each line is an instruction, as the verifier or llvm-objdump prints it. The text
   .map m hash key 4 value 32 entries 9 lock 0 timer 8   offsets of a bpf_spin_lock, a bpf_timer
   .extern NAME  a function or variable of the kernel: call NAME, extern[NAME]; linked by verify and run
   .extern CONFIG_HZ u32   its configuration, by type; .extern NAME address   a symbol without a type
-  .type 3 struct \"v\" 8 \"a\" 1 0   a type by its id: kind, name, size, then members, each with name, type, bit
-  .map m hash key 4 value 8 entries 9 types 1 3   the types of key and value, which may have kptrs, lists, trees
-  .func 7   the type of the function that begins next     .core byte_off 3 0:0   the next instruction has the
-            place of a field in the running kernel (CO-RE), for verify and run; dump writes all of these lines
+  .type 3 struct \"v\" 8 \"a\" 1 0   a type by its id: kind, name, size; of each member name, type, bit
+  .map m hash key 4 value 8 entries 9 types 1 3   the types of key and value: kptrs, lists, trees
+  .func 7                         the type of the function that begins next
+  .core byte_off 3 0:0            the next instruction has the place of a field in the running
+                                  kernel (CO-RE), for verify and run; dump writes all of these
   insn 0x8d dst 1 imm 5           any slot by its fields, also one that is no instruction
   .program NAME unknown   .program NAME function   of no known kind; a function that no program calls
   .map outer array_of_maps key 4 value 4 entries 2 inner hist

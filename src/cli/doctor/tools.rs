@@ -239,8 +239,9 @@ mod tests {
         let mut command = crate::cli::command();
         command.build();
         let traces = |tool: &&Command| tool.get_arguments().any(|arg| arg.get_id() == "interval");
-        // What `run` traces depends on the text.
-        let tools = command.get_subcommands().filter(|tool| tool.get_name() != "run");
+        // What `run` and `serve` trace depends on their files.
+        let by_file = |tool: &&Command| matches!(tool.get_name(), "run" | "serve");
+        let tools = command.get_subcommands().filter(|tool| !by_file(tool));
         for tool in tools.filter(traces) {
             let tried = |(name, _): &(&str, Make)| name.split(' ').next() == Some(tool.get_name());
             assert!(TOOLS.iter().any(tried), "{}", tool.get_name());
