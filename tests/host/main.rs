@@ -14,6 +14,7 @@ mod disks;
 mod distributions;
 mod doctor;
 mod dump;
+mod example_scripts;
 mod export;
 mod files;
 mod folder;
