@@ -233,6 +233,7 @@ macro_rules! with_kretprobe {
             funclatency_linear: "funclatency_sleeps kprobe --linear 0,65536,4096" => funclatency::sleeps;
             trace_examples: "trace_examples" => trace::examples;
             trace_latency: "trace_latency" => trace::latency;
+            trace_example_kprobes: "trace_example_kprobes" => trace::example_kprobes;
         }
     };
 }

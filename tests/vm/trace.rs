@@ -94,6 +94,46 @@ pub fn cases(outcome: &Outcome) {
     assert!(outcome.told("right ").parse::<u64>().unwrap() > 100, "{}", outcome.stdout);
 }
 
+/// The scripts at functions of the kernel: what they counted of what was done.
+pub fn example_kprobes(outcome: &Outcome) {
+    let part = |name: &str| {
+        let (_, rest) = outcome.stdout.split_once(&format!("== {name}\n")).expect(&outcome.stdout);
+        rest.split("\n== ").next().unwrap()
+    };
+    let rows = |text: &str| -> u64 {
+        let rows = text.lines().filter(|line| line.starts_with(['[', '(']) && line.contains('|'));
+        let counts = rows.map(|row| row.split('|').next().unwrap().split_whitespace().last());
+        counts.map(|count| count.unwrap().parse::<u64>().unwrap()).sum()
+    };
+    let ends = |text: &str, begin: &str| -> u64 {
+        let lines = text.lines().filter(|line| line.starts_with(begin));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    };
+    // 877 requests of mixed I/O, and what the guest itself does.
+    for name in ["block-latency-kprobe", "block-stacks"] {
+        let counted = rows(part(name));
+        assert!((877..900).contains(&counted), "{name}: {counted}: {}", part(name));
+    }
+    let lengths = part("read-lengths");
+    let row = lengths.lines().find(|line| line.starts_with("[1000, 1200)")).expect(lengths);
+    let counted: u64 = row.split_whitespace().nth(2).unwrap().parse().unwrap();
+    assert!((1009..1015).contains(&counted), "{lengths}");
+    let (_, times) = part("read-times").split_once("@ns[dd]:").expect(&outcome.stdout);
+    let counted = rows(times.split("@ns").next().unwrap());
+    assert!((1009..1020).contains(&counted), "{counted}: {times}");
+    for (name, begin) in [("vfs-calls", "@[vfs_write]:"), ("vfs-rates", "@[vfs_write]:")] {
+        let counted = ends(part(name), begin);
+        assert!((1009..1100).contains(&counted), "{name}: {counted}: {}", part(name));
+    }
+    // CAP_SYS_CHROOT is 18.
+    let capabilities = part("capabilities");
+    let asked = |line: &&str| line.contains(" chroot ") && line.ends_with(" 18");
+    assert_eq!(capabilities.lines().filter(asked).count(), 7, "{capabilities}");
+    // Half of 8192 pages have no room; of those read ahead, some are read again.
+    let pages = ends(part("swap-ins"), "@pages[cat,");
+    assert!((4096..3 * 8192).contains(&pages), "{pages}: {}", part("swap-ins"));
+}
+
 /// All example scripts.
 pub fn examples(outcome: &Outcome) {
     assert!(!outcome.stdout.contains("failed "), "{}\n{}", outcome.stdout, outcome.stderr);

@@ -30,9 +30,17 @@ impl Lower<'_> {
             self.scalar(value)?;
             short = is_short(value);
         }
+        // The first range is that before the second: -1. A pointer must not lead out of the value even on the way to
+        // its place, which Linux 7 refuses.
+        let at_second = matches!(aggregate, Aggregate::Histogram(_) | Aggregate::Linear { .. });
         match key {
-            Some(key) => self.lookup_or_insert(map, key, &full),
-            None => self.a.load_map_value(r0, map, 0),
+            Some(key) => {
+                self.lookup_or_insert(map, key, &full);
+                if at_second {
+                    self.a.add(r0, 8);
+                }
+            }
+            None => self.a.load_map_value(r0, map, if at_second { 8 } else { 0 }),
         }
         match aggregate {
             Aggregate::Count => {
@@ -120,7 +128,7 @@ impl Lower<'_> {
     /// says that the high half of r8 is 0.
     fn histogram(&mut self, bits: u8, short: bool) {
         let counted = self.a.label();
-        // r3 is the number of the range after the first.
+        // r3 is the number of the range after the second.
         if !short {
             self.a.mov(r3, -1);
             self.a.jump_if(r8, Slt, 0, &counted);
@@ -182,12 +190,12 @@ impl Lower<'_> {
         self.a.place(within);
     }
 
-    /// Adds one to the counter of the range that follows the first by r3, at r0.
+    /// Adds one to the counter of the range that follows the second, at r0, by r3.
     fn add_one(&mut self) {
         self.a.lsh(r3, 3);
         self.a.add(r0, r3);
         self.a.mov(r1, 1);
-        self.a.lock_add(u64_at(r0 + 8), r1);
+        self.a.lock_add(u64_at(r0 + 0), r1);
     }
 }
 

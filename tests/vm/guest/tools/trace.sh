@@ -2,9 +2,10 @@
 
 # script ARGUMENT...: run a script in the background until stop, and return once it is attached.
 script() {
+    live=$(grep -c '^Attached' "$CASE/stderr" || true)
     rawbpf trace "$@" &
     rawbpf=$!
-    until grep -q '^Attached' "$CASE/stderr"; do
+    while [ "$(grep -c '^Attached' "$CASE/stderr")" -eq "$live" ]; do
         kill -0 "$rawbpf" 2>/dev/null || ended
         usleep 20000
     done
@@ -107,6 +108,50 @@ trace_cases() {
         fi
     done </tmp/scripts/names
     echo "right $right"
+}
+
+# trace_example_kprobes: the scripts of the examples at functions of the kernel, while something happens whose true
+# answer is known.
+trace_example_kprobes() {
+    for name in block-latency-kprobe block-stacks; do
+        echo "== $name"
+        script "/guest/scripts/$name.bt"
+        mixed_io nullb0
+        stop
+    done
+    for name in read-lengths read-times vfs-calls vfs-rates capabilities; do
+        echo "== $name"
+        script "/guest/scripts/$name.bt"
+        dd if=/dev/zero of=/dev/null bs=1000 count=1009 status=none
+        for _ in 1 2 3 4 5 6 7; do chroot / true; done
+        # Until it is printed.
+        sleep 2
+        stop
+    done
+    # What does not fit the group's memory goes to the disk, and comes back when it is read.
+    echo "== swap-ins"
+    swap_pages
+}
+
+# swap_pages: reads a file of 32 MB in memory, of which 16 MB have room.
+swap_pages() {
+    if ! grep -q memory /tmp/groups/cgroup.controllers 2>/dev/null; then
+        mkdir -p /tmp/groups
+        mount -t cgroup2 groups /tmp/groups
+    fi
+    echo +memory >/tmp/groups/cgroup.subtree_control
+    mkdir -p /tmp/groups/small
+    mkswap /dev/vda >/dev/null
+    swapon /dev/vda
+    script /guest/scripts/swap-ins.bt
+    (
+        echo 16M >/tmp/groups/small/memory.max
+        sh -c 'echo $$ >/tmp/groups/small/cgroup.procs; dd if=/dev/zero of=/tmp/swapped bs=1M count=32 status=none
+            exec cat /tmp/swapped >/dev/null'
+    )
+    stop
+    rm /tmp/swapped
+    swapoff /dev/vda
 }
 
 # trace_examples: each script of the examples is attached.
