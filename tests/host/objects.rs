@@ -147,7 +147,7 @@ fn any_object_is_dumped_as_a_text_that_asm_takes() {
             "d unknown ; section",
             "f lsm.s file_open",
             "i usdt /lib/x.so:p:n",
-            "j kprobe",
+            "j ?kprobe",
         ] {
             assert!(text.contains(&format!("\n.program {program}")), "{program}: {text}");
         }
