@@ -472,6 +472,23 @@ fn a_message_after_a_line_that_is_cut_is_found() {
     assert_eq!((why.at, why.class), (Some(2150), "range"));
 }
 
+/// Linux 7.3 refuses it; Linux 6.18 accepts it.
+#[test]
+fn a_pointer_before_its_object_is_told() {
+    let text = "0: R1=ctx() R10=fp0\n\
+        0: (18) r0 = 0xffff88898318b928       ; R0=map_value(map=b,ks=4,vs=96)\n\
+        2: (b7) r3 = -8                       ; R3=-8\n\
+        3: (0f) r0 += r3\n\
+        4: R0=map_value(map=b,ks=4,vs=96,imm=-8) R3=-8\n\
+        4: (79) r1 = *(u64 *)(r0 +8)\n\
+        R0 unbounded memory access, make sure to bounds check any such access\n";
+    let explained = explain(text);
+    let why = explained[0].program.diagnose().unwrap();
+    assert_eq!((why.at, why.class), (Some(4), "range"));
+    assert!(why.sentence.starts_with("r0 points 8 bytes before the object"), "{}", why.sentence);
+    assert!(why.remedy.starts_with("add the offset 8 to the address"), "{}", why.remedy);
+}
+
 /// Comments of the source may look like lines of a log.
 #[test]
 fn a_source_line_is_not_a_line_of_the_log() {

@@ -378,6 +378,20 @@ impl<'a> Case<'a, '_> {
             }
             _ => return None,
         };
+        let before = value.number("imm").filter(|offset| *offset < 0);
+        if let Some(before) = before.filter(|_| self.first.contains("unbounded memory access")) {
+            return Some((
+                format!(
+                    "r{register} points {} before the object: from Linux 7 on, such a pointer is refused even where \
+                     the offset of the access leads back into it",
+                    bytes(before.checked_neg()?)
+                ),
+                format!(
+                    "add the offset {offset} to the address before what leads out of the object, and use offset 0 in \
+                     instruction {at}"
+                ),
+            ));
+        }
         let moves = self.moves_of(history);
         let negative = self.path.messages.iter().any(|line| line.contains("min value"));
         let moved = farthest(&moves, negative)?;
