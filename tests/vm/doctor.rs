@@ -18,10 +18,9 @@ const TABLE: [(&str, &str, [bool; 5]); 10] = [
 ];
 
 /// What lacks on another architecture: which one, the beginnings of releases, and the names.
-const ELSEWHERE: [(&str, &str, &[&str]); 4] = [
+const ELSEWHERE: [(&str, &str, &[&str]); 3] = [
     ("aarch64", "6.12.", &["kprobe.multi"]),
     ("riscv64", "6.12.", &["JIT", "kprobe.multi", "kretprobe"]),
-    ("riscv64", "7.", &["JIT"]),
     ("s390x", "6.12.", &["JIT", "fentry", "fexit"]),
 ];
 

@@ -36,7 +36,9 @@ mod verify;
 mod whose;
 
 use bed::{Case, Kernel};
-use machine::{ARM64, INTERPRETED, LOCKED, RISCV64, S390X, WITHOUT_TYPES, X86_64};
+use machine::{
+    ARM64, INTERPRETED, LOCKED, RISCV64, RISCV64_WITH_JIT, S390X, WITHOUT_TYPES, X86_64,
+};
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -86,8 +88,8 @@ everywhere!(with_nvme with_jit with_kretprobe with_fentry with_kprobe_multi with
     kernel arm64_7 "arm64-7" (ARM64));
 everywhere!(without_nvme without_jit without_kretprobe with_fentry without_kprobe_multi with_types_of_modules
     kernel riscv64_6_12 "riscv64-6.12" (RISCV64));
-everywhere!(without_nvme without_jit with_kretprobe with_fentry with_kprobe_multi with_types_of_modules with_little_endian
-    kernel riscv64_7 "riscv64-7" (RISCV64));
+everywhere!(without_nvme with_jit with_kretprobe with_fentry with_kprobe_multi with_types_of_modules with_little_endian
+    kernel riscv64_7 "riscv64-7" (RISCV64_WITH_JIT));
 everywhere!(without_nvme without_jit with_kretprobe without_fentry with_big_endian
     kernel s390x_6_12 "s390x-6.12" (S390X));
 
