@@ -12,7 +12,12 @@ pub const REASONS: [&[&str]; 30] = [
     &["misaligned stack access off"],
     &["invalid bpf_context access off=0 size=8"],
     &["dereference of modified ctx ptr R1 off=16 disallowed"],
-    &["R2 invalid mem access 'scalar'", "R2 invalid mem access 'inv'"],
+    // riscv64 looks at the alignment first.
+    &[
+        "R2 invalid mem access 'scalar'",
+        "R2 invalid mem access 'inv'",
+        "misaligned access off (0x0;",
+    ],
     &["R1 32-bit pointer arithmetic prohibited"],
     &["R1 type=ctx expected=map_ptr"],
     &[
