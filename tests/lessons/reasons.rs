@@ -34,7 +34,11 @@ pub const REASONS: [&[&str]; 30] = [
     &["R7 invalid mem access 'scalar'", "R7 invalid mem access 'inv'"],
     &["combined stack size of 2 calls is 6"],
     &["Unreleased reference id="],
-    &["R6 invalid mem access 'scalar'", "R6 invalid mem access 'inv'"],
+    &[
+        "R6 invalid mem access 'scalar'",
+        "R6 invalid mem access 'inv'",
+        "misaligned access off (0x0;",
+    ],
     &["function calls are not allowed while holding a lock"],
     &["At program exit the register R0 has"],
     &["R6 leaks addr into map"],
