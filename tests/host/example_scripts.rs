@@ -15,6 +15,7 @@ use nix::unistd::{Pid, fdatasync, getpgid};
 
 use crate::disk::LoopDisk;
 use crate::folder::Folder;
+use crate::scripts;
 use crate::tool::{self, Ended, Tool};
 
 /// How often each thing is done.
@@ -37,9 +38,7 @@ fn stop(tool: Tool) -> Ended {
 /// more files than can be printed.
 #[track_caller]
 fn printed(ended: &Ended, words: &[&str], times: usize) {
-    let lost =
-        ended.stderr.lines().find_map(|it| it.strip_prefix("Lost ")?.strip_suffix(" events"));
-    let lost = lost.map_or(0, |lost| lost.parse::<usize>().unwrap());
+    let lost = scripts::lost(&ended.stderr) as usize;
     let counted = lines(&ended.stdout, words);
     let Ended { stdout, stderr, .. } = ended;
     assert!(counted <= times && counted + lost >= times, "{counted}: {stdout}{stderr}");
@@ -66,10 +65,9 @@ fn rows(printed: &str, begin: &str) -> u64 {
         .sum()
 }
 
-/// The numbers at the ends of the lines that begin so.
+/// The sum of the numbers at the ends of the lines that begin so.
 fn numbers(printed: &str, begin: &str) -> u64 {
-    let lines = printed.lines().filter(|line| line.starts_with(begin));
-    lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    scripts::numbers(printed, begin).into_iter().sum()
 }
 
 /// A process that becomes the command once it is let go.

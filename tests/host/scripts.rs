@@ -24,13 +24,13 @@ fn ask(first: i32, times: i32) {
 }
 
 /// The numbers at the ends of the lines that begin like this.
-fn numbers(printed: &str, begin: &str) -> Vec<u64> {
+pub fn numbers(printed: &str, begin: &str) -> Vec<u64> {
     let lines = printed.lines().filter(|line| line.starts_with(begin));
     lines.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
 }
 
 /// How many events were told as lost.
-fn lost(told: &str) -> u64 {
+pub fn lost(told: &str) -> u64 {
     let line = told.lines().find_map(|line| line.strip_prefix("Lost ")?.strip_suffix(" events"));
     line.map_or(0, |number| number.parse().unwrap())
 }

@@ -72,14 +72,19 @@ impl Outcome {
         told.unwrap_or_else(|| panic!("no {begin}: {}", self.stdout)).trim()
     }
 
+    /// How many events the tool says that the kernel did not run its programs for.
+    pub fn missed(&self) -> u64 {
+        let said =
+            self.stderr.lines().find(|line| line.contains("events came while another probe's"));
+        said.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0)
+    }
+
     /// So many, but for those that the tool says the kernel did not run its programs for: one that is
     /// preempted on its way is not run again on that CPU until it is back, which in an emulated machine
     /// may take long. Of each event more than one program may miss its part.
     #[track_caller]
     pub fn counted_but_for_missed(&self, counted: u64, expected: u64) {
-        let said =
-            self.stderr.lines().find(|line| line.contains("events came while another probe's"));
-        let missed = said.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
+        let missed = self.missed();
         assert!(counted <= expected, "{counted} of {expected}");
         assert!(counted + missed >= expected, "{counted} of {expected}, {missed} missed");
         assert!(counted * 2 > expected, "{counted} of {expected}");
