@@ -8,3 +8,4 @@
 
 pub mod push;
 pub mod server;
+mod ticker;

@@ -11,9 +11,8 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockProtocol, SockType, SockaddrStorage, connect, socket,
 };
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
+use super::ticker::Ticker;
 use crate::sys::io_text;
 
 /// How long the receiver may take to accept a request.
@@ -48,8 +47,7 @@ pub struct Pusher {
     target: Target,
     epoll: Epoll,
     /// Ticks while a request is under way.
-    timer: TimerFd,
-    ticks: bool,
+    ticker: Ticker,
     current: Option<Request>,
     /// The request after the current one.
     next: Option<Vec<u8>>,
@@ -97,12 +95,11 @@ impl Pusher {
     /// Out of file descriptors.
     pub fn new(target: Target) -> io::Result<Pusher> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
-        epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+        let ticker = Ticker::new(Duration::from_millis(500))?;
+        epoll.add(&ticker, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
         let (current, next, failure) = (None, None, None);
         let pushes = Pushes::default();
-        Ok(Pusher { target, epoll, timer, ticks: false, current, next, pushes, failure })
+        Ok(Pusher { target, epoll, ticker, current, next, pushes, failure })
     }
 
     /// Sends a request that has all that the ones before had. If one is still under way, this one follows.
@@ -126,7 +123,7 @@ impl Pusher {
     pub fn go_on(&mut self) {
         let mut events = [EpollEvent::empty(); 2];
         let _ = self.epoll.wait(&mut events, EpollTimeout::ZERO);
-        let _ = self.timer.wait();
+        self.ticker.take();
         loop {
             let next = || self.next.take().map(|body| Request::new(&self.target, &body));
             let Some(mut request) = self.current.take().or_else(next) else { break };
@@ -213,18 +210,7 @@ impl Pusher {
 
     /// Lets the timer tick while a request is under way.
     fn keep_time(&mut self) -> io::Result<()> {
-        if self.is_busy() == self.ticks {
-            return Ok(());
-        }
-        self.ticks = self.is_busy();
-        match self.ticks {
-            true => {
-                let tick = Expiration::Interval(TimeSpec::new(0, 500_000_000));
-                self.timer.set(tick, TimerSetTimeFlags::empty())?;
-            }
-            false => self.timer.unset()?,
-        }
-        Ok(())
+        self.ticker.keep(self.is_busy())
     }
 }
 

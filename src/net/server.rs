@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+
+use super::ticker::Ticker;
 
 /// The largest number of connections at once. Another one takes the place of the oldest of those that have
 /// not asked yet.
@@ -43,8 +43,7 @@ pub struct Server {
     /// All that is waited for: the listener, the timer and the connections.
     epoll: Epoll,
     /// Ticks while a connection may run out of time, or while the listener rests.
-    timer: TimerFd,
-    ticks: bool,
+    ticker: Ticker,
     /// Whether new connections wait, since one could not be accepted.
     rests: bool,
     connections: [Option<Connection>; MOST],
@@ -80,13 +79,12 @@ impl Server {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        let ticker = Ticker::new(Duration::from_secs(1))?;
         epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-        epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
+        epoll.add(&ticker, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
         let address = listener.local_addr()?;
         let connections = [const { None }; MOST];
-        Ok(Server { address, listener, epoll, timer, ticks: false, rests: false, connections })
+        Ok(Server { address, listener, epoll, ticker, rests: false, connections })
     }
 
     /// Where it listens.
@@ -173,7 +171,7 @@ impl Server {
 
     /// Ends the connections whose time is over, and lets the listener try again.
     fn tick(&mut self) -> io::Result<()> {
-        let _ = self.timer.wait();
+        self.ticker.take();
         let now = Instant::now();
         for connection in &mut self.connections {
             if connection.as_ref().is_some_and(|connection| connection.until <= now) {
@@ -189,16 +187,7 @@ impl Server {
     /// Lets the timer tick once a second while somebody is connected.
     fn keep_time(&mut self) -> io::Result<()> {
         let needed = self.rests || self.connections.iter().any(Option::is_some);
-        if needed == self.ticks {
-            return Ok(());
-        }
-        self.ticks = needed;
-        let second = Expiration::Interval(TimeSpec::new(1, 0));
-        match needed {
-            true => self.timer.set(second, TimerSetTimeFlags::empty())?,
-            false => self.timer.unset()?,
-        }
-        Ok(())
+        self.ticker.keep(needed)
     }
 }
 
