@@ -106,8 +106,7 @@ fn table(table: &Table) -> Json {
         "rows": rows.collect::<Vec<_>>(),
     });
     if !table.rest.is_empty() {
-        let count: u64 = table.rest.iter().map(|row| row.value.count()).sum();
-        fields["rest"] = json!({"rows": table.rest.len(), "count": count});
+        fields["rest"] = json!({"rows": table.rest.len(), "count": table.rest_count()});
     }
     fields
 }

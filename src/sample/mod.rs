@@ -233,10 +233,20 @@ impl Value {
     }
 }
 
+/// The number of events in these rows.
+fn events(rows: &[Row]) -> u64 {
+    rows.iter().fold(0, |sum, row| sum.saturating_add(row.value.count()))
+}
+
 impl Table {
     /// The number of events in all rows.
     pub fn count(&self) -> u64 {
-        self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.value.count()))
+        events(&self.rows)
+    }
+
+    /// The number of events in the rows that an option left out.
+    pub fn rest_count(&self) -> u64 {
+        events(&self.rest)
     }
 
     /// Keeps the last `top` rows, which are the greatest, and moves the others to [`Table::rest`].

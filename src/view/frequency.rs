@@ -15,8 +15,7 @@ impl fmt::Display for Frequencies<'_> {
             return Ok(());
         }
         if !rest.is_empty() {
-            let count: u64 = rest.iter().map(|row| row.value.count()).sum();
-            writeln!(f, "({} more, counted {count} times)", rest.len())?;
+            writeln!(f, "({} more, counted {} times)", rest.len(), self.0.rest_count())?;
         }
         let headings: Vec<_> = labels.iter().map(|label| &*label.heading).collect();
         writeln!(f, "{:<36} {:>8}", headings.join(" "), "COUNT")?;
