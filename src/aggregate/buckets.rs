@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::insn::Cond::{Ge, Lt};
+use crate::insn::blocks::clobbers;
 use crate::insn::{Asm, R, Regs};
 
 /// How values are put into buckets.
@@ -125,7 +126,7 @@ impl Buckets {
     /// The registers that [`Buckets::find`] overwrites beside `dst`.
     pub const fn clobbers(&self, value: R, [scratch, more]: [R; 2]) -> Regs {
         match self {
-            Buckets::Log2 { .. } => Regs::of([value, scratch, more]),
+            Buckets::Log2 { .. } => clobbers::log_linear(value, [scratch, more]),
             Buckets::Linear { .. } => Regs::of([value, scratch]),
             Buckets::Custom(_) => Regs::of([scratch]),
         }

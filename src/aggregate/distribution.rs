@@ -29,10 +29,9 @@ fn size(buckets: &Buckets) -> u32 {
 }
 
 /// Adds `value` to the distribution that r0 points to, its bucket being that of `value / unit`, or of so many
-/// [fractions](Buckets::fraction) of it. The
-/// distribution is this CPU's own: its smallest and greatest value are kept without atomic operations,
-/// which kernels before 5.12 do not have for them. `epoch` is one of [`Distributions::maps`]. Clobbers
-/// `value` and r0 to r3.
+/// [fractions](Buckets::fraction) of it. The distribution is this CPU's own: its smallest and greatest value are
+/// kept without atomic operations, which kernels before 5.12 do not have for them. `epoch` is one of
+/// [`Distributions::maps`]. Clobbers `value` and r0 to r3.
 #[track_caller]
 pub fn add(a: &mut Asm, value: R, unit: i32, buckets: &Buckets, epoch: MapRef) {
     let (first, not_less, done) = (a.label(), a.label(), a.label());
