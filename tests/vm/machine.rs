@@ -13,6 +13,10 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// How long until its first word; ordinary is a tenth of it.
 const UNTIL_UP: Duration = Duration::from_secs(60);
 
+/// An emulated NVMe disk may lose an interrupt, which its driver finds out after 30 s unless it is told to look
+/// sooner.
+const NVME_TIMEOUT: &str = "nvme_core.io_timeout=5";
+
 /// A computer that QEMU emulates. It is emulation throughout, so that the tests are the same on every host.
 #[derive(Clone, Copy)]
 pub struct Machine<'a> {
@@ -157,7 +161,10 @@ pub fn run(vmlinuz: &Path, work: &Path, machine: &Machine<'_>) -> io::Result<Str
         .arg("-kernel")
         .arg(vmlinuz)
         .args(["-initrd", "initramfs", "-append"])
-        .arg(format!("console={} panic=-1 loglevel=4 {}", machine.console, machine.append))
+        .arg(format!(
+            "console={} panic=-1 loglevel=4 {NVME_TIMEOUT} {}",
+            machine.console, machine.append
+        ))
         .args(drives)
         .args(["-device", &format!("virtio-blk-{},drive=virtio", machine.bus)])
         .args(nvme.iter().flat_map(|device| ["-device", device]))
