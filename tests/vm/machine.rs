@@ -60,7 +60,8 @@ pub const X86_64: Machine<'static> = Machine {
 pub const ARM64: Machine<'static> = Machine {
     target: "aarch64-unknown-linux-musl",
     qemu: "aarch64",
-    board: &["-machine", "virt,gic-version=3"],
+    // Each processor on a thread of its own, two guests would take turns on the host's two.
+    board: &["-accel", "tcg,thread=single", "-machine", "virt,gic-version=3"],
     processors: &["-cpu", "cortex-a57", "-smp", "2"],
     console: "ttyAMA0",
     append: "",
