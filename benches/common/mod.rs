@@ -8,7 +8,6 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, channel};
@@ -36,10 +35,16 @@ pub type Result<T> = std::result::Result<T, String>;
 pub static RAWBPF: LazyLock<&str> = LazyLock::new(|| {
     let own = env!("CARGO_BIN_EXE_rawbpf");
     let musl = own.replace("-linux-gnu/", "-linux-musl/");
-    let target = Path::new(&musl).components().nth_back(2).unwrap();
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--release", "--bin", "rawbpf", "--target"])
-        .arg(target)
+    let built = Command::new("./cross")
+        .args([
+            std::env::consts::ARCH,
+            "build",
+            "--quiet",
+            "--locked",
+            "--release",
+            "--bin",
+            "rawbpf",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status();
     if built.is_ok_and(|status| status.success()) {
