@@ -48,6 +48,7 @@
 //! | [`trace`] | runs scripts |
 //! | [`view`] | samples as text and pictures; pure |
 //! | [`export`] | samples for other programs |
+//! | [`record`] | samples in a file, and back; pure |
 //! | [`programs`] | the tools' programs |
 //! | [`lessons`] | the course: refused programs, their solutions and the results of these |
 //! | `net` | what leaves a run by sockets; only with the feature `cli` |
@@ -71,6 +72,7 @@ pub mod insn;
 pub mod lessons;
 mod order;
 pub mod plain;
+pub mod record;
 pub mod sample;
 pub mod script;
 mod texts;

@@ -86,6 +86,11 @@ printed. Values that could not be read are counted beside the table. -p filters 
 in an interrupt that can be any process.";
 
 impl Options {
+    /// How it prints.
+    pub fn printer(&self) -> TablePrinter {
+        TablePrinter::new(Titles::Named, true).counting("values").above_lowest_used()
+    }
+
     /// The tool that these options ask for.
     ///
     /// # Errors
@@ -101,8 +106,7 @@ impl Options {
             max_keys: self.max_keys,
             percentiles: self.distribution.percentiles(),
         })?;
-        let output =
-            Box::new(TablePrinter::new(Titles::Named, true).counting("values").above_lowest_used());
+        let output = Box::new(self.printer());
         Ok(TracedTool { tool: Box::new(tool), options: self.trace.clone(), output })
     }
 }

@@ -16,7 +16,7 @@ use crate::aggregate::heat;
 use crate::error::Error;
 use crate::sample::{Lost, LostKind, Run, Sample};
 use crate::sys::confine::Needs;
-use crate::tools::{self, bioheat};
+use crate::tools::bioheat;
 use crate::view::color::{Background, Palette};
 use crate::view::heatmap::{HeatRow, Layout};
 use crate::view::scale::Scale;
@@ -93,7 +93,28 @@ Examples:
   rawbpf bioheat --svg heat.svg 0.2 100  a picture of twenty seconds
   rawbpf bioheat -d nvme0n1 --stats -T   one disk, with the time of day, p50, p99 and maximum";
 
+/// The time of a row, if none is asked for.
+const INTERVAL: Duration = Duration::from_secs(2);
+
 impl Options {
+    /// How it prints.
+    pub fn printer(&self) -> HeatMap {
+        HeatMap {
+            interval: self.trace.schedule.interval.unwrap_or(INTERVAL),
+            scale: self.scale(),
+            timestamp: self.trace.timestamp,
+            stats: self.stats,
+            palette: self.palette(),
+            about: String::new(),
+            start: None,
+            row: HeatRow::default(),
+            lost: vec![],
+            layout: None,
+            below_banner: 0,
+            svg: None,
+        }
+    }
+
     /// The tool that these options ask for.
     ///
     /// # Errors
@@ -104,31 +125,14 @@ impl Options {
             return Err(Error::usage(what).hint("try: rawbpf biolatency --summary"));
         }
         let mut trace = self.trace.clone();
-        let interval = *trace.schedule.interval.get_or_insert(Duration::from_secs(2));
+        let interval = *trace.schedule.interval.get_or_insert(INTERVAL);
         let tool = bioheat::Bioheat::new(bioheat::Options {
             disks: self.block.disks()?,
             whose: self.block.whose()?,
             attach: self.block.attach,
         });
-        let run = tools::describe("bioheat", tools::now()?, vec![]);
-        let start = report::moment(run.start.wall);
-        let day = format!("{}, {}", start.day_and_year(), start.time(0));
-        let svg =
-            self.svg.as_deref().map(|path| Svg::open(path, self, interval, &run)).transpose()?;
-        let output = HeatMap {
-            interval,
-            scale: self.scale(),
-            timestamp: self.trace.timestamp,
-            stats: self.stats,
-            palette: self.palette(),
-            about: format!("{}, Linux {}, {day} {}", run.host, run.kernel, start.zone()),
-            start: None,
-            row: HeatRow::default(),
-            lost: vec![],
-            layout: None,
-            below_banner: 0,
-            svg,
-        };
+        let svg = self.svg.as_deref().map(|path| Svg::open(path, self, interval)).transpose()?;
+        let output = HeatMap { svg, ..self.printer() };
         Ok(TracedTool { tool: Box::new(tool), options: trace, output: Box::new(output) })
     }
 
@@ -170,7 +174,7 @@ struct Svg {
 
 impl Svg {
     /// Finds out at once whether the file can be written, since an error at the end would come too late.
-    fn open(path: &Path, options: &Options, interval: Duration, run: &Run) -> Result<Svg, Error> {
+    fn open(path: &Path, options: &Options, interval: Duration) -> Result<Svg, Error> {
         check_name(path)?;
         let file = OutputFile::open(path)?;
         if file.is_stdout() && options.trace.json {
@@ -181,13 +185,7 @@ impl Svg {
             [] => "all disks".to_owned(),
             some => some.join(", "),
         };
-        let about = About {
-            title: format!("Block I/O latency of {disk}"),
-            host: run.host.clone(),
-            kernel: run.kernel.clone(),
-            start: report::moment(run.start.wall),
-            notes: vec![],
-        };
+        let about = About { title: format!("Block I/O latency of {disk}"), ..About::default() };
         let picture = Picture::new(about, options.scale(), interval);
         Ok(Svg { file, picture })
     }
@@ -196,7 +194,7 @@ impl Svg {
 const ROWS_PER_BANNER: usize = 20;
 
 /// Prints a row for each sample, and writes the picture at the end.
-struct HeatMap {
+pub struct HeatMap {
     interval: Duration,
     scale: Scale,
     timestamp: bool,
@@ -229,21 +227,27 @@ impl HeatMap {
 }
 
 impl Output for HeatMap {
+    fn begin(&mut self, run: &Run) {
+        let start = report::moment(run.start.wall);
+        let day = format!("{}, {}", start.day_and_year(), start.time(0));
+        self.about = format!("{}, Linux {}, {day} {}", run.host, run.kernel, start.zone());
+        if let Some(Svg { picture, .. }) = &mut self.svg {
+            picture.about.host.clone_from(&run.host);
+            picture.about.kernel.clone_from(&run.kernel);
+            picture.about.start = start;
+        }
+    }
+
     fn keep(&mut self, sample: &Sample) {
         let start = *self.start.get_or_insert(sample.span.start.monotonic);
-        self.row = HeatRow::of(sample, start, self.interval);
+        self.row = HeatRow::of(sample, self.scale, start, self.interval);
         if let Some(svg) = &mut self.svg {
             if sample.span.start.monotonic == start {
                 svg.picture.about.start = report::moment(sample.span.start.wall);
             }
             svg.picture.push(self.row.clone());
         }
-        for lost in &sample.lost {
-            match self.lost.iter_mut().find(|sum| sum.what == lost.what) {
-                Some(sum) => sum.count += lost.count,
-                None => self.lost.push(lost.clone()),
-            }
-        }
+        Lost::add_up(&mut self.lost, &sample.lost);
     }
 
     fn print(&mut self, _: &Sample, time: Option<&str>, out: &mut dyn Write) -> io::Result<()> {

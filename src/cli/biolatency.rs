@@ -78,6 +78,11 @@ Examples:
   rawbpf biolatency -Q -d nvme0n1    one disk, including the time that requests waited for it";
 
 impl Options {
+    /// How it prints.
+    pub fn printer(&self) -> TablePrinter {
+        TablePrinter::new(Titles::Assigned, true).counting(self.block.requests())
+    }
+
     /// The tool that these options ask for.
     ///
     /// # Errors
@@ -85,7 +90,7 @@ impl Options {
     pub fn traced(&self) -> Result<TracedTool, Error> {
         check_submitter(self.by)?;
         let (disks, whose) = (self.block.disks()?, self.block.whose()?);
-        let output = TablePrinter::new(Titles::Assigned, true).counting_requests(&disks, &whose);
+        let output = self.printer().naming_others(&disks, &whose);
         let tool = biolatency::Biolatency::new(biolatency::Options {
             disks,
             whose,

@@ -37,13 +37,18 @@ Examples:
   rawbpf bitehist --dump-insns       the bytecode; needs no privilege";
 
 impl Options {
+    /// How it prints.
+    pub fn printer(&self) -> TablePrinter {
+        TablePrinter::new(Titles::Named, false).counting(self.block.requests())
+    }
+
     /// The tool that these options ask for.
     ///
     /// # Errors
     /// There is no such disk, process or control group.
     pub fn traced(&self) -> Result<TracedTool, Error> {
         let (disks, whose) = (self.block.disks()?, self.block.whose()?);
-        let output = TablePrinter::new(Titles::Named, false).counting_requests(&disks, &whose);
+        let output = self.printer().naming_others(&disks, &whose);
         let tool = bitehist::Bitehist::new(bitehist::Options {
             disks,
             whose,

@@ -68,6 +68,14 @@ Examples:
   rawbpf bitesize -d nvme0n1 -c postgres 10 1";
 
 impl Options {
+    /// How it prints.
+    pub fn printer(&self) -> TablePrinter {
+        // Each of several tables has its time, as in the tool of 2015.
+        let head = if self.trace.schedule.is_one_table() { Head::Nothing } else { Head::Date };
+        let output = TablePrinter::new(Titles::Indented, false).above_lowest_used().below(head);
+        output.counting(self.block.requests())
+    }
+
     /// The tool that these options ask for.
     ///
     /// # Errors
@@ -75,10 +83,7 @@ impl Options {
     pub fn traced(&self) -> Result<TracedTool, Error> {
         check_submitter(Some(self.by))?;
         let (disks, whose) = (self.block.disks()?, self.block.whose()?);
-        // Each of several tables has its time, as in the tool of 2015.
-        let head = if self.trace.schedule.is_one_table() { Head::Nothing } else { Head::Date };
-        let output = TablePrinter::new(Titles::Indented, false).above_lowest_used().below(head);
-        let output = output.counting_requests(&disks, &whose);
+        let output = self.printer().naming_others(&disks, &whose);
         let tool = bitesize::Bitesize::new(bitesize::Options {
             disks,
             whose,

@@ -86,6 +86,11 @@ C++ or Rust with or without parameters (Foo::bar, 'Foo::bar(int)'), an address a
 a place in a function (work+0x10). Separate debug files are found by build id and .gnu_debuglink.";
 
 impl Options {
+    /// How it prints.
+    pub fn printer(&self) -> TablePrinter {
+        TablePrinter::new(Titles::Named, false).counting("calls")
+    }
+
     /// The tool that these options ask for.
     ///
     /// # Errors
@@ -100,8 +105,7 @@ impl Options {
             top: self.top,
             max_keys: self.max_keys,
         })?;
-        let output = Box::new(TablePrinter::new(Titles::Named, false).counting("calls"));
-        Ok(TracedTool { tool: Box::new(tool), options, output })
+        Ok(TracedTool { tool: Box::new(tool), options, output: Box::new(self.printer()) })
     }
 }
 

@@ -92,6 +92,12 @@ impl UnitOption {
 }
 
 impl Options {
+    /// How it prints.
+    pub fn printer(&self) -> TablePrinter {
+        let output = TablePrinter::new(Titles::Named, true).counting("calls");
+        if self.distribution.is_log2() { output } else { output.above_lowest_used() }
+    }
+
     /// The tool that these options ask for.
     ///
     /// # Errors
@@ -107,14 +113,10 @@ impl Options {
             max_keys: self.max_keys,
             percentiles: self.distribution.percentiles(),
         })?;
-        let mut output = TablePrinter::new(Titles::Named, true).counting("calls");
-        if !self.distribution.is_log2() {
-            output = output.above_lowest_used();
-        }
         Ok(TracedTool {
             tool: Box::new(tool),
             options: self.trace.clone(),
-            output: Box::new(output),
+            output: Box::new(self.printer()),
         })
     }
 }

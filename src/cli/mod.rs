@@ -27,6 +27,9 @@ mod lesson;
 mod list;
 mod options;
 mod output_file;
+mod record;
+mod recording;
+mod replay;
 mod report;
 mod run;
 mod schedule;
@@ -40,6 +43,7 @@ mod time;
 mod trace;
 mod traced;
 mod verify;
+mod when;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Write};
@@ -53,9 +57,10 @@ use crate::error::{Error, Failure};
 use crate::sys::signal::survive_file_limit;
 use crate::view::dump::Format;
 pub use completions::{Shell, script};
+use recording::Recording;
 use stop::Stop;
 use streams::Stdout;
-use traced::TracedTool;
+use traced::{Output, TracedTool};
 
 /// eBPF tracing from one small static binary: no compiler, no libraries, no kernel headers.
 #[derive(Parser)]
@@ -87,6 +92,8 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "funclatency",
             "argdist",
             "serve",
+            "record",
+            "replay",
         ],
     ),
     ("Bytecode and the verifier", &["asm", "dump", "run", "verify", "explain", "lesson"]),
@@ -146,7 +153,7 @@ macro_rules! commands {
                     $(Command::$tool(options) => options.trace.reporting(),)*
                     Command::Run(options) => options.trace.reporting(),
                     Command::Trace(options) => options.reporting(),
-                    Command::Serve(_) => (false, None),
+                    Command::Serve(_) | Command::Record(_) | Command::Replay(_) => (false, None),
                     Command::Verify(_) => (true, None),
                     Command::Lesson(options) => (false, options.verifier_log.as_deref()),
                     Command::List(options) => (options.verbose, None),
@@ -155,6 +162,22 @@ macro_rules! commands {
                     | Command::Dump(_)
                     | Command::Explain(_)
                     | Command::Completions(_) => (false, None),
+                }
+            }
+
+            /// Whether `record` can run it.
+            ///
+            /// # Errors
+            /// Why not.
+            fn recorded(&self) -> Result<(), &'static str> {
+                let shows = match self {
+                    $(Command::$tool(options) => options.trace.dump_insns.is_some(),)*
+                    Command::Trace(options) => options.only_shows(),
+                    _ => return Err("only tools that trace, and scripts, can be recorded"),
+                };
+                match shows {
+                    true => Err("nothing is counted with these options, so nothing can be recorded"),
+                    false => Ok(()),
                 }
             }
 
@@ -182,10 +205,22 @@ macro_rules! commands {
                 }
             }
 
-            fn run(&self) -> Result<(), Stop> {
+            /// How it prints samples, and whether the time is above each; None if it prints none.
+            fn printed(&self) -> Option<(Box<dyn Output>, bool)> {
                 match self {
-                    $(Command::$tool(options) => options.traced()?.run(),)*
-                    $(Command::$other(options) => $other_file::run(options),)*
+                    $(Command::$tool(options) => {
+                        Some((Box::new(options.printer()), options.trace.timestamp))
+                    })*
+                    _ => None,
+                }
+            }
+
+            /// Runs it. If it counts, that may be recorded.
+            fn run(&self, recording: Option<Recording>) -> Result<(), Stop> {
+                match (self, recording) {
+                    $((Command::$tool(options), recording) => options.traced()?.run(recording),)*
+                    (Command::Trace(options), Some(recording)) => trace::record(options, recording),
+                    $((Command::$other(options), _) => $other_file::run(options),)*
                 }
             }
         }
@@ -205,6 +240,8 @@ commands! {
     others {
         Trace trace,
         Serve serve,
+        Record record,
+        Replay replay,
         Asm asm,
         Dump dump,
         Run run,
@@ -297,7 +334,7 @@ fn run_command(args: Vec<OsString>, code: FailureCode) -> u8 {
         return ended(command.name(), command.reporting(), trace::verify_file(file, show), code);
     }
     let Some((words, show)) = of_tool else {
-        return ended(command.name(), command.reporting(), command.run(), code);
+        return ended(command.name(), command.reporting(), command.run(None), code);
     };
     let words = [OsString::from("rawbpf")].into_iter().chain(words.iter().cloned());
     match parse(words.collect()) {

@@ -126,6 +126,14 @@ impl BlockOptions {
         })
     }
 
+    /// What is counted, in a sentence about none.
+    pub fn requests(&self) -> &'static str {
+        match self.pid.is_some() || self.comm.is_some() || self.cgroup.is_some() {
+            true => "requests of those that were asked for",
+            false => "requests",
+        }
+    }
+
     /// The disks that the option names.
     ///
     /// # Errors

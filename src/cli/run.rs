@@ -332,7 +332,7 @@ fn attached(options: &Options, text: &Collection, programs: &[Dumped]) -> Result
     let tool = Box::new(Programs::new(options.name(), text.maps.clone(), plans));
     let output = Box::new(TablePrinter::new(Titles::Named, false));
     let traced = TracedTool { tool, options: options.trace.clone(), output };
-    traced.run().map_err(|stop| match stop {
+    traced.run(None).map_err(|stop| match stop {
         // The text decides the attach kind, so advice about --attach would be wrong.
         Stop::Error(error) => {
             let hint = error.hint.clone().filter(|hint| !hint.contains("--attach"));

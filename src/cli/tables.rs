@@ -45,14 +45,11 @@ impl TablePrinter {
         TablePrinter { events: Some(events), ..self }
     }
 
-    /// With the line `(no requests)` in place of tables that have counted nothing. If only some disks are
-    /// wanted, but of everybody, it names others that had requests since now.
-    pub fn counting_requests(self, disks: &Disks, whose: &Whose) -> TablePrinter {
+    /// If only some disks are wanted, but of everybody, it names others that had requests since now.
+    pub fn naming_others(self, disks: &Disks, whose: &Whose) -> TablePrinter {
         match whose.is_some() {
-            true => self.counting("requests of those that were asked for"),
-            false => {
-                TablePrinter { others: DiskTraffic::of_others(disks), ..self.counting("requests") }
-            }
+            true => self,
+            false => TablePrinter { others: DiskTraffic::of_others(disks), ..self },
         }
     }
 

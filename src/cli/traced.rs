@@ -6,6 +6,7 @@ use std::ops::ControlFlow::{Break, Continue};
 use super::dump::{Dumped, dump};
 use super::export::Exporter;
 use super::options::TraceOptions;
+use super::recording::Recording;
 use super::report::{self, Bar};
 use super::stop::Stop;
 use super::streams::Stdout;
@@ -16,7 +17,7 @@ use crate::export::metrics::Metrics;
 use crate::host::{KernelTypes, clock, refusal};
 use crate::insn::Endian;
 use crate::run::{Event, Events, Progress};
-use crate::sample::Sample;
+use crate::sample::{Run, Sample};
 use crate::sys::Errno;
 use crate::sys::confine::Needs;
 use crate::sys::signal::StopSignal;
@@ -25,6 +26,9 @@ use crate::view::dump::Format;
 
 /// Prints a tool's samples for people.
 pub trait Output {
+    /// Called before the first sample.
+    fn begin(&mut self, _: &Run) {}
+
     /// Prints a sample, and the time of day if it was asked for.
     ///
     /// # Errors
@@ -77,11 +81,11 @@ impl TracedTool {
         KernelTypes::new(self.options.btf.as_deref())
     }
 
-    /// Runs the tool to its last interval.
+    /// Runs the tool to its last interval. What is recorded is not printed, except as JSON.
     ///
     /// # Errors
-    /// It could not be attached, read or printed.
-    pub fn run(self) -> Result<(), Stop> {
+    /// It could not be attached, read, printed or recorded.
+    pub fn run(self, mut recording: Option<Recording>) -> Result<(), Stop> {
         if let Some(format) = self.options.dump_insns {
             return self.dump(format);
         }
@@ -105,19 +109,44 @@ impl TracedTool {
         report::attached(name, &options, running.session());
         running.tool().notes().iter().for_each(|note| say!("{name}: {note}"));
         let needs = exporter.as_ref().map(Exporter::needs).unwrap_or_default();
+        let needs = needs | recording.as_ref().map(Recording::needs).unwrap_or_default();
         if !options.keep_privileges
             && let Err(error) = running.drop_privileges(output.needs() | needs)
             && options.verbose
         {
             say!("{name}: {error}");
         }
+        let mut run = running.run();
         if let Some(exporter) = &mut exporter {
-            exporter.begin(Metrics::new(running.run()));
+            exporter.begin(Metrics::new(run.clone()));
+        }
+        output.begin(&run);
+        let settings = options.settings().into_iter().map(|(name, value)| (name.into(), value));
+        run.options.splice(0..0, settings);
+        if options.json {
+            writeln!(out, "{}", json::run(&run))?;
+            out.flush()?;
+        }
+        let is_silent = recording.is_some() && !options.json;
+        if let Some(recording) = &mut recording {
+            recording.begin(run)?;
         }
         report::tracing(&running.tool().what(), &options, &mut out)?;
         let events = events.until(&signal);
-        let printed =
-            print_all(&mut running, events, &options, &mut *output, &mut out, exporter.as_mut());
+        let mut print = |sample: &Sample| -> Result<(), Stop> {
+            output.keep(sample);
+            if let Some(recording) = &mut recording {
+                recording.add(sample)?;
+            }
+            if options.json {
+                writeln!(out, "{}", json::sample(sample))?;
+            } else if !is_silent {
+                let time = options.timestamp.then(|| clock::time_of_day(sample.span.end.wall));
+                output.print(sample, time.as_deref(), &mut out)?;
+            }
+            Ok(out.flush()?)
+        };
+        let printed = print_all(&mut running, events, exporter.as_mut(), &mut print);
         if let Some(exporter) = &mut exporter {
             exporter.finish();
         }
@@ -186,17 +215,9 @@ impl TracedTool {
 fn print_all(
     running: &mut Running,
     events: Events<'_>,
-    options: &TraceOptions,
-    output: &mut dyn Output,
-    out: &mut dyn Write,
     mut exporter: Option<&mut Exporter>,
+    print: &mut dyn FnMut(&Sample) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
-    if options.json {
-        let mut run = running.run();
-        run.options.splice(0..0, options.settings());
-        writeln!(out, "{}", json::run(&run))?;
-        out.flush()?;
-    }
     let stdout = io::stdout();
     let exported = exporter.as_ref().map(|exporter| exporter.descriptors()).transpose();
     let exported = exported.map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;
@@ -214,17 +235,10 @@ fn print_all(
             return Ok(());
         }
         let sample = running.sample()?;
-        output.keep(&sample);
         if let Some(exporter) = &mut exporter {
             exporter.update(|metrics| metrics.add(&sample));
         }
-        if options.json {
-            writeln!(out, "{}", json::sample(&sample))?;
-        } else {
-            let time = options.timestamp.then(|| clock::time_of_day(sample.span.end.wall));
-            output.print(&sample, time.as_deref(), out)?;
-        }
-        out.flush()?;
+        print(&sample)?;
         if event == Event::Last {
             return Ok(());
         }

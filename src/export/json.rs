@@ -11,8 +11,13 @@ use crate::sample::{
 
 /// The first line: `{"type":"run", ...}`.
 pub fn run(run: &Run) -> String {
+    run_of(run, env!("CARGO_PKG_VERSION"))
+}
+
+/// The first line of a run of this version of rawbpf.
+pub fn run_of(run: &Run, version: &str) -> String {
     let Run { start, tool, host, kernel, options, attached, skipped, left_out } = run;
-    let options = options.iter().map(|(name, value)| ((*name).to_owned(), setting(value)));
+    let options = options.iter().map(|(name, value)| (name.to_string(), setting(value)));
     let attached = attached.iter().map(|Attached { program, kind, place }| {
         json!({"program": program, "kind": kind, "place": place})
     });
@@ -22,8 +27,8 @@ pub fn run(run: &Run) -> String {
     let left_out =
         left_out.map(|LeftOut { place, reason }| json!({"place": place, "reason": reason}));
     let mut line = line("run");
-    line.insert("tool".into(), (*tool).into());
-    line.insert("version".into(), env!("CARGO_PKG_VERSION").into());
+    line.insert("tool".into(), tool.to_string().into());
+    line.insert("version".into(), version.into());
     line.insert("host".into(), host.clone().into());
     line.insert("kernel".into(), kernel.clone().into());
     moment(&mut line, "start", start);
@@ -197,7 +202,7 @@ fn lost(lost: &Lost) -> Json {
     let Lost { what, count, sentence, option } = lost;
     let mut fields = json!({"what": what.name(), "count": count, "sentence": sentence});
     if let Some(option) = option {
-        fields["option"] = (*option).into();
+        fields["option"] = option.to_string().into();
     }
     fields
 }

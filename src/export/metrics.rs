@@ -35,7 +35,7 @@ impl Metrics {
         for attached in &run.attached {
             *kinds.entry(&attached.kind).or_default() += 1;
         }
-        let tool = || run.tool.to_owned();
+        let tool = || run.tool.clone().into_owned();
         let build = family("build_info", BUILD, FamilyKind::Gauge, &["version", "tool", "kernel"]);
         let attached = family("attached_programs", ATTACHED, FamilyKind::Gauge, &["kind", "tool"]);
         let lost = family("lost_events", LOST, FamilyKind::Counter, &["reason", "tool"]);
@@ -58,10 +58,10 @@ impl Metrics {
         let lost = sample.lost.iter();
         let open = lost.clone().filter(|lost| lost.what == LostKind::Open);
         let open = open.fold(0, |open, lost| open + lost.count);
-        let tool = self.run.tool.to_owned();
+        let tool = self.run.tool.to_string();
         self.families[3].put(vec![tool], open.into());
         for lost in lost.filter(|lost| lost.what != LostKind::Open) {
-            let labels = [lost.what.name().to_owned(), self.run.tool.to_owned()];
+            let labels = [lost.what.name().to_owned(), self.run.tool.to_string()];
             let before = match self.families[2].series.get(&labels[..]) {
                 Some(Series { point: Point::Number(number), .. }) => *number,
                 _ => 0,
@@ -74,13 +74,13 @@ impl Metrics {
 
     /// Sets how many events since the start were not counted for this reason.
     pub fn set_lost(&mut self, reason: &str, total: u64) {
-        let labels = vec![reason.to_owned(), self.run.tool.to_owned()];
+        let labels = vec![reason.to_owned(), self.run.tool.to_string()];
         self.families[2].put(labels, total.into());
     }
 
     /// Sets whether the run goes on, for those that have several.
     pub fn set_up(&mut self, up: bool) {
-        let labels = vec![self.run.tool.to_owned()];
+        let labels = vec![self.run.tool.to_string()];
         self.own("run_up", UP, FamilyKind::Gauge, &["tool"]).put(labels, up.into());
     }
 
@@ -97,11 +97,11 @@ impl Metrics {
 
     /// Sets how many requests to an OTLP receiver it has accepted, and how many were given up.
     pub fn set_pushes(&mut self, accepted: u64, dropped: u64) {
-        let tool = self.run.tool;
+        let tool = self.run.tool.to_string();
         let labels = &["result", "tool"];
         let pushes = self.own("otlp_pushes", PUSHES, FamilyKind::Counter, labels);
         for (result, count) in [("accepted", accepted), ("dropped", dropped)] {
-            pushes.put(vec![result.into(), tool.into()], count.into());
+            pushes.put(vec![result.into(), tool.clone()], count.into());
         }
     }
 
@@ -232,7 +232,7 @@ fn of_table(table: &Table, narrow: bool) -> Option<Family> {
     });
     let series: BTreeMap<_, _> = series.collect();
     (!series.is_empty()).then(|| Family {
-        name: metric_name(&[table.subject, &table.name], kind, unit),
+        name: metric_name(&[&table.subject, &table.name], kind, unit),
         help: table.help.clone().into_owned(),
         kind,
         unit,

@@ -154,7 +154,7 @@ mod tests {
     fn metrics() -> Metrics {
         let run = Run {
             start: NOW,
-            tool: "biolatency",
+            tool: "biolatency".into(),
             host: "host".into(),
             kernel: "6.18.1".into(),
             options: vec![],
@@ -177,7 +177,7 @@ mod tests {
         let total = Histogram { sum: Some(5_000), ..histogram };
         Table {
             name: "latency".into(),
-            subject: "block_io",
+            subject: "block_io".into(),
             help: "Time from the issue".into(),
             unit: Unit::Microseconds,
             labels: vec![LabelName::new("disk", "disk")],

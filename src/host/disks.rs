@@ -18,6 +18,16 @@ pub struct Disks {
     numbers: Vec<Disk>,
 }
 
+/// The disks of the host that issue requests of their own, each with its number of bytes.
+pub fn disk_sizes() -> Vec<(String, u64)> {
+    let size = |name: &String| {
+        let sectors = fs::read_to_string(entry(name).join("size")).ok()?;
+        // As the kernel counts them, whatever the disk's own are.
+        Some((shown(name), sectors.trim().parse::<u64>().ok()?.saturating_mul(512)))
+    };
+    disks().iter().filter_map(size).collect()
+}
+
 /// The largest number of disks that a program compares a request's with.
 const MOST: usize = 1024;
 

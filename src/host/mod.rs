@@ -29,7 +29,7 @@ mod value;
 pub use call_frame::CallFrame;
 pub use cgroups::{Cgroup, Cgroups};
 pub use disk::{Disk, DiskNames};
-pub use disks::{DiskTraffic, Disks, some_lack_numbers};
+pub use disks::{DiskTraffic, Disks, disk_sizes, some_lack_numbers};
 pub use expression::{Expression, ExpressionError};
 pub use file::is_elf;
 pub use operations::Operations;

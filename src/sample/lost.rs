@@ -1,5 +1,6 @@
 //! Events that were not counted: one vocabulary for all tools.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Events that a sample lacks, or that it did not count as it should.
@@ -13,7 +14,7 @@ pub struct Lost {
     /// The words after the number: `more requests, beyond 256 histograms`.
     pub sentence: String,
     /// The option that makes room for them.
-    pub option: Option<&'static str>,
+    pub option: Option<Cow<'static, str>>,
 }
 
 impl Lost {
@@ -23,10 +24,20 @@ impl Lost {
         (count > 0).then(lost)
     }
 
+    /// Adds those of one more interval.
+    pub fn add_up(sums: &mut Vec<Lost>, more: &[Lost]) {
+        for lost in more {
+            match sums.iter_mut().find(|sum| sum.what == lost.what) {
+                Some(sum) => sum.count = sum.count.saturating_add(lost.count),
+                None => sums.push(lost.clone()),
+            }
+        }
+    }
+
     /// Names the option that makes room for them.
     #[must_use]
     pub fn option(self, option: &'static str) -> Lost {
-        Lost { option: Some(option), ..self }
+        Lost { option: Some(option.into()), ..self }
     }
 }
 
@@ -34,7 +45,7 @@ impl Lost {
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.count, self.sentence)?;
-        self.option.map_or(Ok(()), |option| write!(f, ": {option}"))
+        self.option.as_ref().map_or(Ok(()), |option| write!(f, ": {option}"))
     }
 }
 

@@ -79,7 +79,7 @@ pub struct Table {
     /// A word for the counted values: `size`, `latency`, `calls`.
     pub name: Cow<'static, str>,
     /// What has these values, as it stands in the names of metrics: `block_io`, `function`.
-    pub subject: &'static str,
+    pub subject: Cow<'static, str>,
     /// A sentence about the counted values.
     pub help: Cow<'static, str>,
     /// The unit of the values; those of histograms are in its base (see [`Unit::in_base`]).
@@ -276,7 +276,7 @@ mod tests {
         };
         Table {
             name: "calls".into(),
-            subject: "function",
+            subject: "function".into(),
             help: "calls".into(),
             unit: Unit::Count,
             labels: vec![LabelName::new("pid", "PID")],

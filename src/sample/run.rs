@@ -1,5 +1,7 @@
 //! The facts about a run: host, tool, options and attached programs.
 
+use std::borrow::Cow;
+
 use super::Time;
 
 /// The facts about a run, known before its first sample.
@@ -9,13 +11,13 @@ pub struct Run {
     /// When counting began.
     pub start: Time,
     /// The tool's name.
-    pub tool: &'static str,
+    pub tool: Cow<'static, str>,
     /// The host's name.
     pub host: String,
     /// The kernel's release: `6.18.15`.
     pub kernel: String,
     /// The tool's options, each with its value.
-    pub options: Vec<(&'static str, Setting)>,
+    pub options: Vec<(Cow<'static, str>, Setting)>,
     /// The programs that are attached.
     pub attached: Vec<Attached>,
     /// The attach kinds that were tried before and did not work.

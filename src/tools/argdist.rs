@@ -226,7 +226,7 @@ impl Argdist {
         };
         let mut table = Table {
             name: self.options.value.last().into(),
-            subject: "argument",
+            subject: "argument".into(),
             help: format!("How often each value of {} was found", self.what()).into(),
             unit: Unit::Count,
             labels: vec![LabelName {
@@ -248,7 +248,7 @@ impl Argdist {
         let row = |measured: &Measured| self.shown.row(vec![], measured);
         Ok(Table {
             name: self.options.value.last().into(),
-            subject: "argument",
+            subject: "argument".into(),
             help: format!("Values of {}", self.what()).into(),
             unit: Unit::Number,
             labels: vec![],

@@ -145,7 +145,7 @@ impl Tool for Bioheat {
         };
         let table = Table {
             name: "latency".into(),
-            subject: "block_io",
+            subject: "block_io".into(),
             help: "Time from a request's issue to the driver to its completion".into(),
             unit: Unit::Nanoseconds,
             labels: vec![],

@@ -327,7 +327,7 @@ impl Tool for Biolatency {
         rows.order_by(|one, other| one.labels.cmp(&other.labels));
         let table = Table {
             name: "latency".into(),
-            subject: "block_io",
+            subject: "block_io".into(),
             help: match self.options.queued {
                 true => "Time from a request's insertion into the queue to its completion",
                 false => "Time from a request's issue to the driver to its completion",

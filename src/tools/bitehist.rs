@@ -100,7 +100,7 @@ impl Tool for Bitehist {
         };
         let table = Table {
             name: "size".into(),
-            subject: "block_io",
+            subject: "block_io".into(),
             help: "Sizes of block I/O requests, when they are issued to the driver".into(),
             unit,
             labels: vec![],

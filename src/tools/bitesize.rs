@@ -209,7 +209,7 @@ impl Tool for Bitesize {
         });
         let mut table = Table {
             name: "size".into(),
-            subject: "block_io",
+            subject: "block_io".into(),
             help: "Sizes of block I/O requests, when they are issued to the driver".into(),
             unit,
             labels: self.labels(),

@@ -495,7 +495,7 @@ impl Tool for Funccount {
         };
         let mut table = Table {
             name: "calls".into(),
-            subject: "function",
+            subject: "function".into(),
             help: "Calls of functions and hits of tracepoints".into(),
             unit: Unit::Count,
             labels: vec![self.label()],

@@ -269,7 +269,7 @@ impl Tool for Funclatency {
         rows.order_by_key(|row| (Reverse(row.value.count()), row.labels.clone()));
         let table = Table {
             name: "latency".into(),
-            subject: "function",
+            subject: "function".into(),
             help: "Time from the function's entry to its return".into(),
             unit,
             labels: match self.options.by_pid {

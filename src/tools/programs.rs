@@ -77,7 +77,7 @@ pub fn elements(maps: &[Map]) -> Result<Vec<Table>, Error> {
         };
         Ok(Table {
             name: map.spec().name.clone().into(),
-            subject: "map",
+            subject: "map".into(),
             help: map_type.name().into(),
             unit: Unit::Data,
             labels: vec![LabelName::new("key", "KEY")],

@@ -126,10 +126,10 @@ impl Running {
 pub fn describe(tool: &'static str, start: Time, options: Vec<(&'static str, Setting)>) -> Run {
     Run {
         start,
-        tool,
+        tool: tool.into(),
         host: uname::host_name(),
         kernel: uname::kernel_release(),
-        options,
+        options: options.into_iter().map(|(name, value)| (name.into(), value)).collect(),
         attached: vec![],
         skipped: vec![],
         left_out: vec![],

@@ -40,7 +40,7 @@ mod tests {
         };
         Table {
             name: name.into(),
-            subject: "function",
+            subject: "function".into(),
             help: kind.into(),
             unit: Unit::Number,
             labels: vec![LabelName::new("key", "KEY")],

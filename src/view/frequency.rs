@@ -44,7 +44,7 @@ mod tests {
         };
         Table {
             name: "calls".into(),
-            subject: "function",
+            subject: "function".into(),
             help: "Calls".into(),
             unit: Unit::Count,
             labels: vec![LabelName::new("function", "FUNC")],

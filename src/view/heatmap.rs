@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::color::{Palette, SHADES};
 use super::duration::{latency, latency_above};
 use super::scale::Scale;
-use crate::sample::{Sample, Value};
+use crate::sample::{Bucket, Histogram, Sample, Unit, Value};
 
 /// The counts of a span of time.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -29,16 +29,16 @@ pub struct HeatRow {
 }
 
 impl HeatRow {
-    /// The row of a sample. Its histogram has a bucket below the columns, one for each column and one
-    /// above them. The picture began at `start` by the monotonic clock, and has a row each `interval`.
-    pub fn of(sample: &Sample, start: Duration, interval: Duration) -> HeatRow {
-        let mut row = HeatRow::default();
-        let first = sample.tables.first().and_then(|table| table.rows.first());
-        if let Some(Value::Histogram(histogram)) = first.map(|row| &row.value)
-            && let [under, columns @ .., over] = &histogram.counts[..]
-        {
-            (row.under, row.over) = (*under, *over);
-            row.counts = columns.to_vec();
+    /// The row of a sample: the times of its first table, in all rows. The picture began at `start` by the
+    /// monotonic clock, and has a row each `interval`.
+    pub fn of(sample: &Sample, scale: Scale, start: Duration, interval: Duration) -> HeatRow {
+        let mut row = HeatRow { counts: vec![0; scale.columns()], ..HeatRow::default() };
+        if let Some(table) = sample.tables.first() {
+            for counted in table.rest.iter().chain(&table.rows) {
+                if let Value::Histogram(histogram) = &counted.value {
+                    row.add(histogram, table.unit, scale);
+                }
+            }
         }
         row.end = sample.span.end.monotonic.saturating_sub(start);
         // A delay of up to half an interval is not a gap.
@@ -49,6 +49,27 @@ impl HeatRow {
             _ => row.end.saturating_sub(interval),
         };
         row
+    }
+
+    /// Adds counts, each in the column where its bucket begins.
+    fn add(&mut self, histogram: &Histogram, unit: Unit, scale: Scale) {
+        let mut add = |low: u64, is_zero: bool, count: u64| {
+            let sum = match self.counts.get_mut(scale.column(low)) {
+                _ if is_zero => &mut self.under,
+                Some(column) => column,
+                None => &mut self.over,
+            };
+            *sum = sum.saturating_add(count);
+        };
+        if let Some(fine) = &histogram.fine {
+            let counts = fine.lows.iter().zip(&fine.counts).filter(|(_, count)| **count > 0);
+            counts.for_each(|(low, count)| add(*low, false, *count));
+            return;
+        }
+        for (Bucket { low, high }, count) in histogram.rows().filter(|(_, count)| *count > 0) {
+            let is_zero = high == Some(0) && unit == Unit::Nanoseconds;
+            add(low.saturating_mul(unit.in_base()), is_zero, count);
+        }
     }
 
     /// The sum of all counts.

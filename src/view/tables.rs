@@ -126,7 +126,7 @@ mod tests {
         };
         let table = Table {
             name: "size".into(),
-            subject: "function",
+            subject: "function".into(),
             help: "Sizes".into(),
             unit: Unit::Kibibytes,
             labels: labels.iter().map(|(heading, _)| LabelName::new("", heading)).collect(),

@@ -28,6 +28,7 @@ mod minimal;
 mod namespaces;
 mod objects;
 mod program;
+mod recordings;
 mod refusals;
 mod run;
 mod samples;

@@ -17,6 +17,7 @@ use printer::Printer;
 
 use super::dump::{self, Dumped};
 use super::input;
+use super::recording::Recording;
 use super::stop::Stop;
 use super::streams::Stdout;
 use super::verify::{Show, Shown};
@@ -70,6 +71,18 @@ impl Script {
 /// # Errors
 /// The script is wrong, or cannot be run here.
 pub fn run(options: &Options) -> Result<(), Stop> {
+    run_with(options, None)
+}
+
+/// Runs a script to its end, and records its totals.
+///
+/// # Errors
+/// As [`run`], or the recording cannot be written.
+pub fn record(options: &Options, recording: Recording) -> Result<(), Stop> {
+    run_with(options, Some(recording))
+}
+
+fn run_with(options: &Options, recording: Option<Recording>) -> Result<(), Stop> {
     if options.list && options.program.is_none() && !options.names_a_file() {
         return list::patterns(&options.words, options.verbose);
     }
@@ -103,13 +116,13 @@ pub fn run(options: &Options) -> Result<(), Stop> {
             }
         }
     }
-    if options.export.is_any() {
+    if options.export.is_any() || recording.is_some() {
         say_left_out(&checked);
     }
     let signal =
         StopSignal::new().map_err(|error| refusal::descriptors(Errno::from(&error), &error))?;
     let stdout = io::stdout();
-    let mut printer = Printer::new(&script.name, options)?;
+    let mut printer = Printer::new(&script.name, options, recording)?;
     let output = options.output_file().is_none().then(|| stdout.as_fd());
     // Without pidfd_open, a run does not end with the process.
     let process = options.pid.and_then(|pid| PidFd::open(pid).ok());

@@ -144,6 +144,11 @@ impl Options {
         (self.verbose, self.verifier_log.as_deref())
     }
 
+    /// Whether these options only show something, and run nothing.
+    pub fn only_shows(&self) -> bool {
+        self.list || self.debug.is_some() || self.dry_run || self.dump_insns.is_some()
+    }
+
     /// Whether `rawbpf serve` can run it.
     ///
     /// # Errors

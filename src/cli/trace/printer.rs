@@ -6,10 +6,12 @@ use std::os::fd::OwnedFd;
 
 use super::options::{Form, Options};
 use crate::cli::export::Exporter;
+use crate::cli::recording::Recording;
 use crate::cli::streams::Stdout;
 use crate::error::Error;
 use crate::export::metrics::Metrics;
 use crate::export::script as lines;
+use crate::record;
 use crate::sample::{Datum, LostKind, ScriptMap};
 use crate::script::lower::{Warning, WarningKind};
 use crate::sys::confine::Needs;
@@ -27,6 +29,11 @@ pub struct Printer<'a> {
     pending: Vec<u8>,
     writer: Box<dyn Write>,
     exporter: Option<Exporter>,
+    recording: Option<Recording>,
+    /// What was recorded so far.
+    recorded: Option<record::script::Totals>,
+    /// Why the recording ended before the run.
+    unrecorded: Option<Error>,
     /// Elements that did not fit into a map.
     beyond: u64,
 }
@@ -36,7 +43,11 @@ impl<'a> Printer<'a> {
     ///
     /// # Errors
     /// The output's file cannot be made, nor that of an export.
-    pub fn new(script: &'a str, options: &'a Options) -> Result<Printer<'a>, Error> {
+    pub fn new(
+        script: &'a str,
+        options: &'a Options,
+        recording: Option<Recording>,
+    ) -> Result<Printer<'a>, Error> {
         let exporter = options.export.open("trace")?;
         let writer: Box<dyn Write> = match options.output_file() {
             Some(path) => Box::new(File::create(path).map_err(|error| {
@@ -49,7 +60,18 @@ impl<'a> Printer<'a> {
             None => Box::new(Stdout::of(Format::Raw)),
         };
         let (form, pending) = (options.form(), vec![]);
-        Ok(Printer { script, form, options, pending, writer, exporter, beyond: 0 })
+        Ok(Printer {
+            script,
+            form,
+            options,
+            pending,
+            writer,
+            exporter,
+            recording,
+            recorded: None,
+            unrecorded: None,
+            beyond: 0,
+        })
     }
 
     fn put(
@@ -92,6 +114,10 @@ impl Output for Printer<'_> {
         if let Some(exporter) = &mut self.exporter {
             exporter.begin(Metrics::new(run.clone()));
         }
+        if let Some(recording) = &mut self.recording {
+            self.recorded = Some(record::script::Totals::new(run.start));
+            recording.begin(run.clone())?;
+        }
         match self.form {
             Form::Lines => self.put_first(crate::export::json::run(&run)),
             _ if self.options.quiet => {}
@@ -130,7 +156,7 @@ impl Output for Printer<'_> {
     }
 
     fn exports(&self) -> bool {
-        self.exporter.is_some()
+        self.exporter.is_some() || self.recording.is_some()
     }
 
     fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
@@ -143,6 +169,14 @@ impl Output for Printer<'_> {
 
     fn totals(&mut self, Totals { maps, lost, missed }: Totals) {
         let beyond = self.beyond;
+        if let (Some(recording), Some(recorded), Ok(now)) =
+            (&mut self.recording, &mut self.recorded, now())
+        {
+            let sample = recorded.sample(&maps, [beyond, lost, missed], now);
+            if let Err(error) = recording.add(&sample) {
+                self.unrecorded.get_or_insert(error);
+            }
+        }
         if let Some(exporter) = &mut self.exporter {
             exporter.update(|metrics| {
                 metrics.add_maps(maps);
@@ -154,7 +188,8 @@ impl Output for Printer<'_> {
     }
 
     fn needs(&self) -> Needs {
-        self.exporter.as_ref().map(Exporter::needs).unwrap_or_default()
+        let exporter = self.exporter.as_ref().map(Exporter::needs).unwrap_or_default();
+        exporter | self.recording.as_ref().map(Recording::needs).unwrap_or_default()
     }
 
     fn warning(&mut self, warning: &Warning) {
@@ -214,6 +249,9 @@ impl Output for Printer<'_> {
     }
 
     fn flush(&mut self) -> Result<(), Error> {
+        if let Some(error) = self.unrecorded.take() {
+            return Err(error);
+        }
         if self.pending.is_empty() {
             return Ok(());
         }
