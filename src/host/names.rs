@@ -76,6 +76,15 @@ pub struct KernelFunction {
     /// tell (before Linux 6.5, or not root), and where each of those that are asked for has a name of its
     /// own.
     pub addresses: Vec<u64>,
+    /// Whether only a pattern found it.
+    pub optional: bool,
+}
+
+impl KernelFunction {
+    /// The function of this name, which was asked for by it.
+    pub fn named(name: &str) -> KernelFunction {
+        KernelFunction { name: name.to_owned(), addresses: vec![], optional: false }
+    }
 }
 
 /// The functions that match any of `patterns`, by name. Those of a module match with it, too:
@@ -127,10 +136,19 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
         return Err(exhausted);
     }
     if !matches!(listed, Some(Ok(_))) {
-        kallsyms::for_each(|symbol| match symbol.is_text() && is_function(symbol.name) {
+        // What ran once, at boot, is listed but gone.
+        let mut of_boot = false;
+        kallsyms::for_each(|symbol| {
+            match symbol.name {
+                "_sinittext" => of_boot = true,
+                "_einittext" => of_boot = false,
+                _ => {}
+            }
             // Not every function of a name that it lists can be probed.
-            true => take(symbol.name, symbol.module),
-            false => ControlFlow::Continue(()),
+            match symbol.is_text() && !of_boot && is_function(symbol.name) {
+                true => take(symbol.name, symbol.module),
+                false => ControlFlow::Continue(()),
+            }
         })
         .map_err(|error| refusal::file(&error))?;
     }
@@ -167,7 +185,10 @@ pub fn functions(patterns: &[&str]) -> Result<Vec<KernelFunction>, Error> {
     }
     let functions = found.into_iter();
     Ok(functions
-        .map(|(name, NameMatches { addresses, .. })| KernelFunction { name, addresses })
+        .map(|(name, NameMatches { addresses, .. })| {
+            let optional = !patterns.contains(&&*name);
+            KernelFunction { name, addresses, optional }
+        })
         .collect())
 }
 
@@ -391,7 +412,9 @@ mod tests {
         assert_eq!(names(&["mod:twice"]), ["mod:twice"]);
         assert_eq!(names(&["mod:*", "alone"]), ["alone", "mod:twice"]);
         assert_eq!(names(&["mod:*", "*e"]), ["alone", "twice"]);
-        assert!(is_of_module("mod", "*") && !is_of_module("nomod", "*"));
+        assert!(is_of_module("mod", "twice") && !is_of_module("nomod", "twice"));
+        // A pattern may be one of tracepoints where these are not listed.
+        assert_eq!(is_of_module("mod", "*"), Tracefs::find().is_some());
         let error = functions(&["mod:twize"]).unwrap_err();
         assert_eq!(error.hint.as_deref(), Some("did you mean mod:twice?"));
         let error = functions(&["mod:other"]).unwrap_err();
@@ -411,6 +434,16 @@ mod tests {
             assert_eq!(found["mod:twice"].addresses, [0x2000]);
             assert_eq!(found["mod:alone"].addresses, [0x3000]);
         }
+    }
+
+    /// Where tracefs does not list functions.
+    #[test]
+    fn what_ran_at_boot_is_no_function() {
+        let _host = host(&[(
+            "kallsyms",
+            "10 T vfs_read\n20 T _sinittext\n20 T vfs_init\n30 T _einittext\n40 t vfs_x\t[mod]\n",
+        )]);
+        assert_eq!(names(&["vfs_*"]), ["vfs_read", "vfs_x"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::load::{load, resolved, verify};
 use super::plan::{Group, Plan};
 use super::types;
 use crate::error::{Error, Failure};
-use crate::host::{Attach, AttachKind, Attachment, KernelTypes, refusal};
+use crate::host::{Attach, AttachKind, Attachment, KernelTypes, KprobeMulti, refusal};
 use crate::insn::MapRef;
 use crate::sys::confine::Needs;
 use crate::sys::{self, Link, LoadError, Map, MapSpec, Memory, Prog, capability};
@@ -386,8 +386,13 @@ impl Start<'_> {
                 break;
             }
             match self.clock.attach(plan, &session.maps) {
-                Ok(Attachment { place, prog, link }) => {
+                Ok(Attachment { place, prog, link, left_out }) => {
                     let (name, kind) = (plan.name.clone(), plan.attach.kind());
+                    for (function, error) in left_out {
+                        let (name, attach) =
+                            (name.clone(), KprobeMulti::new(vec![function]).into());
+                        found.left_out.push(LeftOutProgram { name, attach, error });
+                    }
                     found.slow |= !kind.facts().detaches_at_once;
                     found.attached.push(AttachedProgram {
                         name,

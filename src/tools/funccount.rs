@@ -412,7 +412,11 @@ impl Tool for Funccount {
         let mut attached = [0; 3];
         for program in &session.attached {
             match program.kind {
-                AttachKind::KprobeMulti => attached[0] += self.functions.len(),
+                AttachKind::KprobeMulti => {
+                    let left_out = session.left_out.iter();
+                    let left_out = left_out.filter(|it| it.attach.kind() == program.kind);
+                    attached[0] += self.functions.len() - left_out.count();
+                }
                 AttachKind::Kprobe => attached[0] += 1,
                 // One for each file.
                 AttachKind::UprobeMulti => {
@@ -518,9 +522,7 @@ mod tests {
             patterns: ["vfs_*", "vfs_read", "block:*", "*:block_rq_issue", "sched:vfs_write"]
                 .map(Pattern::parse)
                 .to_vec(),
-            functions: ["vfs_write", "vfs_read"]
-                .map(|name| KernelFunction { name: name.into(), addresses: vec![] })
-                .to_vec(),
+            functions: ["vfs_write", "vfs_read"].map(KernelFunction::named).to_vec(),
             tracepoints: vec![
                 ("block".into(), "block_rq_issue".into()),
                 ("sched".into(), "vfs_write".into()),

@@ -406,7 +406,12 @@ macro_rules! without_types {
 
 macro_rules! locked {
     ($then:ident $($with:tt)*) => {
-        $then! { $($with)* host_locked: "host_locked" => hosts::locked; }
+        $then! {
+            $($with)*
+            host_locked: "host_locked" => hosts::locked;
+            funccount_traceable: "funccount_by_function vfs_* irqentry_e*" => funccount::traceable;
+            funccount_untraceable: "funccount_untraceable irqentry_e*" => funccount::untraceable;
+        }
     };
 }
 

@@ -77,6 +77,21 @@ pub fn forbidden(outcome: &Outcome) {
     assert!(outcome.stderr.contains(&said), "{}", outcome.stderr);
 }
 
+/// What can be traced is counted by one link, and the others are named.
+pub fn traceable(outcome: &Outcome) {
+    read_and_written(outcome);
+    let attached = outcome.stderr.lines().filter(|line| line.contains("attached by")).count();
+    assert_eq!(attached, 1, "{}", outcome.stderr);
+    let left_out = "left out kprobe.multi irqentry_enter: irqentry_enter cannot be traced";
+    assert!(outcome.stderr.contains(left_out), "{}", outcome.stderr);
+}
+
+/// None can be traced, which the host lacks.
+pub fn untraceable(outcome: &Outcome) {
+    assert_eq!(outcome.told("exit "), "77");
+    assert!(outcome.stderr.contains("none of these"), "{}", outcome.stderr);
+}
+
 /// Each request was one call of the module's function.
 pub fn of_module(outcome: &Outcome) {
     assert_eq!(count(outcome, "function", "null_blk:null_queue_rq"), 500, "{}", outcome.stdout);

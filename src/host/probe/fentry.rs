@@ -175,7 +175,7 @@ impl Probe for Fentry {
         let prog = load()?;
         let link = link::tracing(&prog);
         let link = link.map_err(|error| refusal::attach("fentry", &self.function, &error))?;
-        Ok(Attachment { place: self.place(), prog, link })
+        Ok(Attachment::new(self.place(), prog, link))
     }
 }
 

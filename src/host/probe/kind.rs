@@ -3,6 +3,7 @@
 use std::ffi::CString;
 
 use crate::error::Error;
+use crate::host::names::KernelFunction;
 use crate::host::refusal;
 use crate::host::types::KernelTypes;
 use crate::sys::{AttachType, Link, Load, LoadError, Prog, ProgramType};
@@ -36,6 +37,15 @@ pub(crate) struct Attachment {
     pub place: String,
     pub prog: Prog,
     pub link: Link,
+    /// The functions that only patterns found and that cannot be probed, and why.
+    pub left_out: Vec<(KernelFunction, Error)>,
+}
+
+impl Attachment {
+    /// All that was asked for.
+    pub fn new(place: String, prog: Prog, link: Link) -> Attachment {
+        Attachment { place, prog, link, left_out: vec![] }
+    }
 }
 
 /// A place of a kind.

@@ -134,7 +134,7 @@ impl Probe for Kprobe {
             At::Return => event.attach_by_link(&prog),
         };
         let link = link.map_err(|error| refused(function, self.at, &error))?;
-        Ok(Attachment { place: function.to_owned(), prog, link })
+        Ok(Attachment::new(function.to_owned(), prog, link))
     }
 }
 

@@ -1,5 +1,7 @@
 //! kprobe.multi: one program at the entries of many functions of the kernel, by one link.
 
+use std::ffi::CString;
+
 use super::kind::{Attachment, Facts, Loader, PRIVILEGES, Probe, QUIET_FUNCTION, c_string};
 use super::silent::ftrace_off;
 use crate::error::Error;
@@ -22,26 +24,54 @@ impl KprobeMulti {
         KprobeMulti { functions }
     }
 
-    /// By address where all are known: of several functions that have one name, a name means only the
-    /// first.
-    fn link(&self, prog: &Prog) -> Result<Link, Error> {
-        let functions = &self.functions;
-        let link = if functions.iter().all(|function| !function.addresses.is_empty()) {
-            let indexed = functions.iter().zip(0u64..);
-            let places = indexed
-                .flat_map(|(function, index)| function.addresses.iter().map(move |a| (*a, index)));
-            let (addresses, cookies): (Vec<_>, Vec<_>) = places.unzip();
+    /// One for those with these indices, by address where all are known: of several functions that have one name, a
+    /// name means only the first.
+    fn link(&self, prog: &Prog, names: &[CString], indices: &[usize]) -> Result<Link, SysError> {
+        let chosen = || indices.iter().map(|index| (*index, &self.functions[*index]));
+        if chosen().all(|(_, function)| !function.addresses.is_empty()) {
+            let places = chosen()
+                .flat_map(|(index, function)| function.addresses.iter().map(move |a| (*a, index)));
+            let (addresses, cookies): (Vec<_>, Vec<_>) =
+                places.map(|(address, index)| (address, index as u64)).unzip();
             link::kprobe_multi(prog, KprobeFunctions::Addresses(&addresses), At::Entry, &cookies)
         } else {
-            let names = functions.iter().map(|function| c_string(&function.name));
-            let names = names.collect::<Result<Vec<_>, _>>()?;
-            let names: Vec<_> = names.iter().map(|name| name.as_c_str()).collect();
-            let cookies: Vec<_> = (0..names.len() as u64).collect();
+            let names: Vec<_> = indices.iter().map(|index| names[*index].as_c_str()).collect();
+            let cookies: Vec<_> = indices.iter().map(|index| *index as u64).collect();
             link::kprobe_multi(prog, KprobeFunctions::Names(&names), At::Entry, &cookies)
+        }
+    }
+
+    /// Those among these that cannot be traced: a link takes all or none, so that they are found by halves. Fails
+    /// where the tries do not suffice.
+    fn untraceable(
+        &self,
+        prog: &Prog,
+        names: &[CString],
+        indices: &[usize],
+        tries: &mut u32,
+    ) -> Result<Vec<usize>, SysError> {
+        let error = match self.link(prog, names, indices) {
+            Ok(_) => return Ok(vec![]),
+            Err(error) if error.errno != Errno::ESRCH || *tries == 0 => return Err(error),
+            Err(error) => error,
         };
-        link.map_err(|error| refused(functions, &error))
+        *tries -= 1;
+        match indices {
+            [] => Err(error),
+            [one] => Ok(vec![*one]),
+            _ => {
+                let (first, second) = indices.split_at(indices.len() / 2);
+                let mut found = self.untraceable(prog, names, first, tries)?;
+                found.extend(self.untraceable(prog, names, second, tries)?);
+                Ok(found)
+            }
+        }
     }
 }
+
+/// So many links may be refused until it is known which functions cannot be traced: enough for some dozens among
+/// thousands, and a matter of seconds.
+const TRIES: u32 = 500;
 
 impl Probe for KprobeMulti {
     const FACTS: Facts = Facts {
@@ -70,7 +100,7 @@ impl Probe for KprobeMulti {
     }
 
     fn trials(_: &KernelTypes) -> Vec<(&'static str, Result<KprobeMulti, Error>)> {
-        let function = KernelFunction { name: QUIET_FUNCTION.to_owned(), addresses: vec![] };
+        let function = KernelFunction::named(QUIET_FUNCTION);
         vec![("kprobe.multi", Ok(KprobeMulti { functions: vec![function] }))]
     }
 
@@ -89,13 +119,36 @@ impl Probe for KprobeMulti {
     }
 
     fn attach(&self, load: &mut Loader) -> Result<Attachment, Error> {
+        let functions = &self.functions;
+        let names: Vec<_> =
+            functions.iter().map(|function| c_string(&function.name)).collect::<Result<_, _>>()?;
         let prog = load()?;
-        let link = self.link(&prog)?;
-        let place = match &self.functions[..] {
-            [function] => function.name.clone(),
-            functions => format!("{} functions", functions.len()),
+        let mut indices: Vec<_> = (0..functions.len()).collect();
+        let mut link = self.link(&prog, &names, &indices);
+        let mut left_out = vec![];
+        if let Err(error) = &link
+            && error.errno == Errno::ESRCH
+            && let Ok(untraceable) = self.untraceable(&prog, &names, &indices, &mut { TRIES })
+            && untraceable.iter().all(|index| functions[*index].optional)
+        {
+            if untraceable.len() == functions.len() {
+                let what = format!("none of these {} functions can be traced", functions.len());
+                return Err(Error::lacking(what).detail(error.to_string()));
+            }
+            left_out = untraceable.iter().map(|index| functions[*index].clone()).collect();
+            indices.retain(|index| untraceable.binary_search(index).is_err());
+            link = self.link(&prog, &names, &indices);
+        }
+        let link = link.map_err(|error| refused(functions, &error))?;
+        let place = match indices[..] {
+            [index] => functions[index].name.clone(),
+            _ => format!("{} functions", indices.len()),
         };
-        Ok(Attachment { place, prog, link })
+        let left_out = left_out.into_iter().map(|function| {
+            let error = untraceable(&function);
+            (function, error)
+        });
+        Ok(Attachment { left_out: left_out.collect(), ..Attachment::new(place, prog, link) })
     }
 }
 
@@ -108,7 +161,7 @@ fn missing() -> Error {
 fn refused(functions: &[KernelFunction], error: &SysError) -> Error {
     let refused = match (error.errno, functions) {
         // Only tracefs lists the functions that can be traced.
-        (Errno::ESRCH, [function]) => Error::failed(format!("{} cannot be traced", function.name)),
+        (Errno::ESRCH, [function]) => untraceable(function),
         (Errno::ESRCH, _) => {
             let count = functions.len();
             Error::lacking(format!("one of these {count} functions cannot be traced, and kprobe.multi takes all or none"))
@@ -117,6 +170,10 @@ fn refused(functions: &[KernelFunction], error: &SysError) -> Error {
         _ => refused_always(error),
     };
     refused.detail(error.to_string())
+}
+
+fn untraceable(function: &KernelFunction) -> Error {
+    Error::failed(format!("{} cannot be traced", function.name))
 }
 
 /// The same whatever the functions are.
@@ -136,10 +193,9 @@ mod tests {
     #[test]
     fn a_function_that_cannot_be_traced_is_no_missing_process() {
         let error = SysError { call: "bpf(BPF_LINK_CREATE)", errno: Errno::ESRCH };
-        let function = |name: &str| KernelFunction { name: name.into(), addresses: vec![] };
-        let one = refused(&[function("vfs_x")], &error);
+        let one = refused(&[KernelFunction::named("vfs_x")], &error);
         assert_eq!(one.what, "vfs_x cannot be traced");
-        let many = refused(&[function("vfs_x"), function("vfs_y")], &error);
+        let many = refused(&["vfs_x", "vfs_y"].map(KernelFunction::named), &error);
         assert!(many.what.starts_with("one of these 2 functions cannot be traced"), "{many}");
         assert!(many.hint.unwrap().contains("tracefs"));
     }

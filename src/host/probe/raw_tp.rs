@@ -53,6 +53,6 @@ impl Probe for RawTp {
         let prog = load()?;
         let link = link::raw_tracepoint(&prog, &c_string(&self.tracepoint)?);
         let link = link.map_err(|error| refusal::attach("raw_tp", &self.tracepoint, &error))?;
-        Ok(Attachment { place: self.place(), prog, link })
+        Ok(Attachment::new(self.place(), prog, link))
     }
 }

@@ -59,6 +59,6 @@ impl Probe for TpBtf {
         let prog = load()?;
         let link = link::tracing(&prog);
         let link = link.map_err(|error| refusal::attach("tp_btf", &self.tracepoint, &error))?;
-        Ok(Attachment { place: self.place(), prog, link })
+        Ok(Attachment::new(self.place(), prog, link))
     }
 }

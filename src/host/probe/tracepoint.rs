@@ -74,6 +74,6 @@ impl Probe for Tracepoint {
         let event = PerfEvent::tracepoint(id).map_err(|error| self.refused(&error))?;
         let prog = load()?;
         let link = event.attach(&prog).map_err(|error| self.refused(&error))?;
-        Ok(Attachment { place: self.place(), prog, link })
+        Ok(Attachment::new(self.place(), prog, link))
     }
 }

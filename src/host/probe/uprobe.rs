@@ -74,7 +74,7 @@ impl Probe for Uprobe {
         let event = event.map_err(|error| refused(function, &error))?;
         let prog = load()?;
         let link = event.attach(&prog).map_err(|error| refused(function, &error))?;
-        Ok(Attachment { place: self.place(), prog, link })
+        Ok(Attachment::new(self.place(), prog, link))
     }
 }
 

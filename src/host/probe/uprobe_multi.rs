@@ -125,7 +125,7 @@ impl Probe for UprobeMulti {
         self.functions.iter().try_for_each(|function| function.check_at(self.at))?;
         let prog = load()?;
         let link = self.link(&prog)?;
-        Ok(Attachment { place: self.place(), prog, link })
+        Ok(Attachment::new(self.place(), prog, link))
     }
 }
 

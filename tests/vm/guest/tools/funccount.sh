@@ -81,3 +81,9 @@ funccount_module() {
     for size in 4k 16k; do dd if=/dev/nullb0 of=/dev/null bs=$size count=250 iflag=direct status=none; done
     stop
 }
+
+# funccount_untraceable PATTERN: what comes of functions none of which can be traced.
+funccount_untraceable() {
+    rawbpf funccount "$1" -v 0.01 1 && status=0 || status=$?
+    echo "exit $status"
+}
