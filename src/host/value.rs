@@ -271,9 +271,9 @@ impl<'a> Typed<'a> {
         let index = self.index(&expression.root)?;
         let parameters = self.signature.iter().flat_map(|signature| &signature.parameters);
         // A big struct has the place of several arguments.
-        let words = match self.signature {
-            Some(_) => parameters.take(index).map(|one| one.words as usize).sum(),
-            None => index,
+        let before: Vec<_> = match self.signature {
+            Some(_) => parameters.take(index).map(|one| one.words).collect(),
+            None => vec![1; index],
         };
         let word = match (kind, expression.is_of_result()) {
             (AttachKind::Kprobe | AttachKind::Uprobe, result) => {
@@ -283,9 +283,14 @@ impl<'a> Typed<'a> {
                         "the registers of a function's arguments on {arch} are unknown"
                     ))
                 })?;
-                let arguments = self.arguments.unwrap_or(registers.arguments);
-                let argument = arguments.get(words).copied();
-                let register = if result { Some(registers.result) } else { argument };
+                let register = match (result, self.arguments) {
+                    (true, _) => Some(registers.result),
+                    (false, Some(arguments)) => arguments.get(index).copied(),
+                    (false, None) => {
+                        let result = self.words_of_result()?;
+                        registers.argument(&mut before.into_iter(), result)
+                    }
+                };
                 register.ok_or_else(|| {
                     Error::failed(format!(
                         "{} of {} is not in a register",
@@ -294,7 +299,7 @@ impl<'a> Typed<'a> {
                 })?
             }
             // The result comes after the arguments.
-            _ => 8 * words as i32,
+            _ => 8 * before.iter().sum::<u32>() as i32,
         };
         let (path, content) = match (&mut self.btf, &self.signature, self.types) {
             (Some(btf), Some(signature), Some(types)) => {
@@ -311,6 +316,17 @@ impl<'a> Typed<'a> {
             }
         };
         Ok(TracedValue { origin: ContextPlace::Word(word), path, content })
+    }
+
+    /// How many words of memory the struct has that the function returns, if it does.
+    fn words_of_result(&mut self) -> Result<Option<u32>, Error> {
+        let (Some(btf), Some(signature), Some(types)) =
+            (&mut self.btf, &self.signature, self.types)
+        else {
+            return Ok(None);
+        };
+        let record = btf.record_of(signature.returns).map_err(|error| types.error(&error))?;
+        Ok(record.map(|record| record.size_or_type().div_ceil(8)))
     }
 
     /// The argument's index; for the result, the number of arguments.

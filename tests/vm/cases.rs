@@ -26,6 +26,7 @@ macro_rules! everywhere {
             argdist_module_untyped: "argdist_module_untyped null_queue_rq" => argdist::untyped;
             argdist_module_named_untyped: "argdist_module_untyped null_blk:null_queue_rq" => argdist::untyped;
             argdist_module_misspelt: "argdist_module_misspelt" => argdist::meant_of_module;
+            argdist_struct_result_kprobe: "argdist_owners kprobe" => argdist::owners;
             argdist_strings_kprobe: "argdist_strings kprobe" => argdist::zeros;
             argdist_comms_of_record: "argdist_comms sched:sched_process_exit comm tracepoint" => argdist::comms;
             argdist_comms_tp_btf: "argdist_comms sched:sched_process_exit arg0->comm tp_btf" => argdist::comms;
