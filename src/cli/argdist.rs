@@ -81,6 +81,7 @@ functions), arguments are unsigned 64-bit integers: a cast says what they are. T
 char, short, int, long, their unsigned forms, int8 to int64, uint8 to uint64, s8 to s64 and u8 to u64. \
 In a histogram, numbers below 0, such as errors, are counted beside the table. The values of an \
 enumeration are counted by their names. Arrays of char are strings, and str() reads any other string. \
+On s390x no address says whether it is the process's or the kernel's: str(uptr(arg0)) or str(kptr(arg0)) does. \
 Strings that are longer than 127 bytes are counted by their first 127 bytes, and their number is \
 printed. Values that could not be read are counted beside the table. -p filters by the current process; \
 in an interrupt that can be any process.";

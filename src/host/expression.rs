@@ -23,8 +23,20 @@ pub(super) enum Form {
     Plain,
     /// `(int)`: converted to a number of this type, as in C.
     Cast { name: String, number: Number },
-    /// `str()`: the characters that it points to, or consists of.
-    Text,
+    /// `str()`: the characters that it points to, or consists of. With `str(kptr())` or `str(uptr())` it is said in
+    /// which memory they are.
+    Text(Option<Memory>),
+}
+
+/// What an address is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Memory {
+    /// The kernel's memory.
+    Kernel,
+    /// The process's memory.
+    User,
+    /// The kernel's if the highest bit of the address is set, else the process's.
+    ByAddress,
 }
 
 /// The first name of an expression.
@@ -75,7 +87,9 @@ impl fmt::Display for Expression {
         match &self.form {
             Form::Plain => f.write_str(&self.place()),
             Form::Cast { name, .. } => write!(f, "({name}){}", self.place()),
-            Form::Text => write!(f, "str({})", self.place()),
+            Form::Text(Some(Memory::Kernel)) => write!(f, "str(kptr({}))", self.place()),
+            Form::Text(Some(Memory::User)) => write!(f, "str(uptr({}))", self.place()),
+            Form::Text(_) => write!(f, "str({})", self.place()),
         }
     }
 }
@@ -148,12 +162,33 @@ impl<'a> Reader<'a> {
         if self.name()?.0 == "str"
             && let Some(open) = self.accept("(")
         {
+            let memory = self.memory()?;
             let value = self.value()?;
+            if let Some((_, open)) = memory {
+                self.close(open)?;
+            }
             self.close(open)?;
-            return Ok(Expression { form: Form::Text, ..value });
+            return Ok(Expression { form: Form::Text(memory.map(|(memory, _)| memory)), ..value });
         }
         self.at = start;
         self.value()
+    }
+
+    /// What `kptr(` or `uptr(` says, and where its parenthesis is; `None` where neither comes next.
+    fn memory(&mut self) -> Result<Option<(Memory, usize)>, Wrong> {
+        let start = self.at;
+        let memory = match self.name()?.0 {
+            "kptr" => Some(Memory::Kernel),
+            "uptr" => Some(Memory::User),
+            _ => None,
+        };
+        if let Some(memory) = memory
+            && let Some(open) = self.accept("(")
+        {
+            return Ok(Some((memory, open)));
+        }
+        self.at = start;
+        Ok(None)
     }
 
     /// The type after the parenthesis at `open`, and the parenthesis that closes it.
@@ -359,8 +394,11 @@ mod tests {
             ("arg0->a.b", Form::Plain, Root::Argument(0), &[(true, "a"), (false, "b")]),
             ("(int)retval", cast("int", 4, true), Root::Result, &[]),
             ("(unsigned long)a->b", cast("unsigned long", 8, false), name("a"), &[(true, "b")]),
-            ("str(arg0)", Form::Text, Root::Argument(0), &[]),
-            ("str(a->b)", Form::Text, name("a"), &[(true, "b")]),
+            ("str(arg0)", Form::Text(None), Root::Argument(0), &[]),
+            ("str(a->b)", Form::Text(None), name("a"), &[(true, "b")]),
+            ("str(uptr)", Form::Text(None), name("uptr"), &[]),
+            ("str(uptr(a->b))", Form::Text(Some(Memory::User)), name("a"), &[(true, "b")]),
+            ("str(kptr(arg0))", Form::Text(Some(Memory::Kernel)), Root::Argument(0), &[]),
         ] {
             let expression: Expression = text.parse().unwrap();
             assert_eq!(expression, Expression { form, root, path: path(fields) });
@@ -428,6 +466,9 @@ mod tests {
             ("str(arg0", "   ^^^^^", "not closed"),
             ("str(arg0 x)", "         ^^", "is missing before this"),
             ("str((int)arg0)", "    ^", "only one cast"),
+            ("str(uptr(arg0)", "   ^^^^^^^^^^^", "not closed"),
+            ("str(uptr())", "         ^", "a name is missing"),
+            ("uptr(arg0)", "    ^^^^^^", "only str() and casts"),
         ] {
             let error = text.parse::<Expression>().unwrap_err();
             assert!(error.what.contains(what), "{text}: {error}");

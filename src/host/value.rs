@@ -1,7 +1,7 @@
 //! Values that a program finds through its context: an argument, a result, a field of a record, and
 //! fields that pointers lead to from there.
 
-use super::expression::{Expression, Form, Root, through};
+use super::expression::{Expression, Form, Memory, Root, through};
 use super::probe::{Attach, AttachKind, Fentry, Kprobe, RawTp, TpBtf, Tracepoint};
 use super::registers::ARGUMENTS;
 use super::symbol::UserFunction;
@@ -80,17 +80,6 @@ pub enum TextPlace {
     Record(i32),
 }
 
-/// What an address is of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Memory {
-    /// The kernel's memory.
-    Kernel,
-    /// The process's memory.
-    User,
-    /// The kernel's if the highest bit of the address is set, else the process's.
-    ByAddress,
-}
-
 /// A place in a program's context, in bytes from its beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ContextPlace {
@@ -103,10 +92,24 @@ pub enum ContextPlace {
 /// An untyped, register-sized number.
 const WORD: Number = Number { size: 8, signed: false, pointer: false };
 
-/// The memory that a pointer of the kernel's leads to if its type does not tell: the kernel's own addresses
-/// are those with the highest bit, but on s390x each process has the same addresses as the kernel.
-const BY_ADDRESS: Memory =
-    if cfg!(target_arch = "s390x") { Memory::Kernel } else { Memory::ByAddress };
+/// Whether an address says whose it is: the kernel's own are those with the highest bit. On s390x each process has the
+/// same addresses as the kernel.
+const SAYS_WHOSE: bool = !cfg!(target_arch = "s390x");
+
+/// The memory that an address at `place` is of, which a function or tracepoint of the kernel has.
+fn memory_at(place: &str, said: Option<Memory>) -> Result<Memory, Error> {
+    match said {
+        Some(memory) => Ok(memory),
+        None if SAYS_WHOSE => Ok(Memory::ByAddress),
+        None => {
+            let what = format!(
+                "{place} may be an address of the process or of the kernel: here both have the same addresses"
+            );
+            Err(Error::usage(what)
+                .hint(format!("for the process's memory: 'str(uptr({place}))'; for the kernel's: 'str(kptr({place}))'")))
+        }
+    }
+}
 
 impl TracedValue {
     /// A value of a kernel function: at its entry or, for a result, at its return.
@@ -188,7 +191,7 @@ impl TracedValue {
             let what = format!("{category}:{name} has no field {asked}");
             refusal::misspelt(what, &asked, fields.by_ref().map(|field| &*field.name))
         })?;
-        let content = content_of_field(field, &expression.form)?;
+        let content = content_of_field(category, field, &expression.form)?;
         let origin = ContextPlace::Field(field.offset as i32);
         let attach = Tracepoint::new(category, name);
         Ok((attach.into(), TracedValue { origin, path: vec![], content }))
@@ -311,8 +314,8 @@ impl<'a> Typed<'a> {
                     .map_err(|error| error.explained(|error| types.error(error)))?
             }
             _ => {
-                let memory = if kind == AttachKind::Uprobe { Memory::User } else { BY_ADDRESS };
-                (vec![], untyped(&expression.form, memory))
+                let of_process = (kind == AttachKind::Uprobe).then_some(Memory::User);
+                (vec![], untyped(expression, of_process)?)
             }
         };
         Ok(TracedValue { origin: ContextPlace::Word(word), path, content })
@@ -395,19 +398,23 @@ impl PathError {
     }
 }
 
-/// A value of which only the size is known, which is that of a register.
-fn untyped(form: &Form, memory: Memory) -> Content {
-    match form {
-        Form::Text => Content::Text(TracedText { at: TextPlace::Pointer, memory, array: None }),
+/// A value of which only the size is known, which is that of a register. An address is of this memory, if that is
+/// known.
+fn untyped(expression: &Expression, memory: Option<Memory>) -> Result<Content, Error> {
+    Ok(match &expression.form {
+        Form::Text(said) => {
+            let memory = memory_at(&expression.place(), said.or(memory))?;
+            Content::Text(TracedText { at: TextPlace::Pointer, memory, array: None })
+        }
         Form::Plain => Content::Number(TracedNumber::stored(WORD)),
         Form::Cast { number, .. } => {
             Content::Number(TracedNumber { cast: Some(*number), ..TracedNumber::stored(WORD) })
         }
-    }
+    })
 }
 
 /// The content of a tracepoint's field.
-fn content_of_field(field: &FormatField, form: &Form) -> Result<Content, Error> {
+fn content_of_field(category: &str, field: &FormatField, form: &Form) -> Result<Content, Error> {
     let FormatField { name, declaration, size, signed, .. } = field;
     let is_array = declaration.contains('[');
     let of_char = declaration.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
@@ -418,14 +425,20 @@ fn content_of_field(field: &FormatField, form: &Form) -> Result<Content, Error> 
     let text = |at, memory, array| Content::Text(TracedText { at, memory, array });
     let number = matches!(size, 1 | 2 | 4 | 8) && !is_array;
     match form {
-        Form::Plain | Form::Text if is_array && (of_char || *form == Form::Text && of_byte) => {
+        Form::Plain | Form::Text(None)
+            if is_array && (of_char || *form == Form::Text(None) && of_byte) =>
+        {
             Ok(match field.data_location() {
                 Some(base) => text(TextPlace::Record(base as i32), Memory::Kernel, None),
                 None => text(TextPlace::Here, Memory::Kernel, Some(*size)),
             })
         }
-        Form::Text if number && *size == 8 => Ok(text(TextPlace::Pointer, BY_ADDRESS, None)),
-        Form::Text => Err(Error::failed(format!("{name} is not a string: {declaration}"))),
+        Form::Text(said) if number && *size == 8 => {
+            // What a process hands over is its own.
+            let said = said.or((category == "syscalls").then_some(Memory::User));
+            Ok(text(TextPlace::Pointer, memory_at(name, said)?, None))
+        }
+        Form::Text(_) => Err(Error::failed(format!("{name} is not a string: {declaration}"))),
         Form::Cast { .. } if is_array && of_char => {
             Err(Error::failed(format!("{name} is a string, not a number: {declaration}"))
                 .hint(format!("try: {name}")))
@@ -445,7 +458,7 @@ fn content_of_field(field: &FormatField, form: &Form) -> Result<Content, Error> 
 fn cast(form: &Form) -> Option<Number> {
     match form {
         Form::Cast { number, .. } => Some(*number),
-        Form::Plain | Form::Text => None,
+        Form::Plain | Form::Text(_) => None,
     }
 }
 
@@ -501,7 +514,7 @@ fn follow(
         type_id = found;
         place = format!("{place}{}{field}", through(*pointer));
     }
-    if let Some(content) = content(btf, type_id, &expression.form, bits, !offsets.is_empty())? {
+    if let Some(content) = content(btf, type_id, expression, bits, !offsets.is_empty())? {
         return Ok((offsets, content));
     }
     Err(PathError::Said(match btf.record_of(type_id)? {
@@ -518,22 +531,28 @@ fn follow(
 fn content(
     btf: &mut Btf<'_>,
     type_id: u32,
-    form: &Form,
+    expression: &Expression,
     bits: Option<(u32, u32)>,
     in_memory: bool,
 ) -> Result<Option<Content>, PathError> {
+    let form = &expression.form;
     let characters = btf.characters(type_id)?;
+    // Where an address does not tell, what a pointer of the kernel leads to has mostly pointers of the kernel.
+    let memory = |said: Option<Memory>| {
+        let of_kernel = (in_memory && !SAYS_WHOSE).then_some(Memory::Kernel);
+        memory_at(&expression.place(), said.or(of_kernel)).map_err(PathError::Said)
+    };
     let text = |at, memory, array| Content::Text(TracedText { at, memory, array });
     match (form, characters) {
         (Form::Plain, Some(Characters::Array(bytes, true)))
-        | (Form::Text, Some(Characters::Array(bytes, _)))
+        | (Form::Text(None), Some(Characters::Array(bytes, _)))
             if in_memory =>
         {
             let array = Some(bytes).filter(|bytes| *bytes > 0);
             return Ok(Some(text(TextPlace::Here, Memory::Kernel, array)));
         }
-        (Form::Text, Some(Characters::Pointer)) => {
-            return Ok(Some(text(TextPlace::Pointer, BY_ADDRESS, None)));
+        (Form::Text(said), Some(Characters::Pointer)) => {
+            return Ok(Some(text(TextPlace::Pointer, memory(*said)?, None)));
         }
         _ => {}
     }
@@ -541,9 +560,11 @@ fn content(
         return Ok(None);
     };
     // A number of 64 bits may be an address, a pointer to something else has no characters.
-    if *form == Form::Text {
-        let address = stored.size == 8 && !stored.pointer && bits.is_none();
-        return Ok(address.then(|| text(TextPlace::Pointer, BY_ADDRESS, None)));
+    if let Form::Text(said) = form {
+        if stored.size == 8 && !stored.pointer && bits.is_none() {
+            return Ok(Some(text(TextPlace::Pointer, memory(*said)?, None)));
+        }
+        return Ok(None);
     }
     let cast = cast(form);
     let names = if cast.is_none() { btf.names_of_values(type_id)? } else { vec![] };
@@ -565,7 +586,7 @@ fn unsuitable(
 ) -> Result<Error, PathError> {
     let characters = btf.characters(type_id)?;
     Ok(match (form, characters) {
-        (Form::Text, _) => {
+        (Form::Text(_), _) => {
             Error::failed(format!("{place} is not a string and does not point to one"))
         }
         (Form::Cast { .. }, Some(Characters::Array(_, true))) => {

@@ -127,6 +127,15 @@ pub fn opened(outcome: &Outcome) {
     found(outcome, "/dev/null", 1);
 }
 
+/// No memory was read that may be anybody's, and it is said how to ask.
+pub fn anybodys(outcome: &Outcome) {
+    for place in ["filename", "arg1"] {
+        let said = format!("{place} may be an address of the process or of the kernel");
+        assert!(outcome.stderr.contains(&said), "{said}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(&format!("'str(uptr({place}))'")), "{}", outcome.stderr);
+    }
+}
+
 /// The argument of a function that returns a struct, for which some architectures have it make room elsewhere.
 pub fn owners(outcome: &Outcome) {
     found(outcome, 4242, 29);

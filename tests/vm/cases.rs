@@ -184,9 +184,8 @@ macro_rules! with_fentry {
             argdist_argument_by_name: "argdist_reads fentry count --custom 4099,4100" => argdist::reads;
             argdist_pointer_fentry: "argdist_reads fentry arg0" => argdist::as_many_reads;
             argdist_strings_fentry: "argdist_strings fentry" => argdist::zeros;
-            // On s390x an address does not say whether it is the kernel's: str() takes it for one of the kernel's.
-            argdist_user_strings_kprobe: "argdist_user_strings kprobe" => argdist::opened;
-            argdist_user_strings_fentry: "argdist_user_strings fentry" => argdist::opened;
+            argdist_user_strings_kprobe: "argdist_user_strings kprobe str(filename)" => argdist::opened;
+            argdist_user_strings_fentry: "argdist_user_strings fentry str(filename)" => argdist::opened;
             biolatency_timed_fentry: "biolatency_timed fentry" => biolatency::timed;
             bitehist_fentry_virtio: "bitehist_mixed fentry vda" => bitehist::mixed;
             bitehist_fentry_null_blk: "bitehist_mixed fentry nullb0" => bitehist::mixed;
@@ -217,6 +216,18 @@ macro_rules! without_fentry {
         $then! {
             $($with)*
             lacks_fentry: "lacks_fentry" => lacks::fentry;
+        }
+    };
+}
+
+/// Where an address does not say whether it is the kernel's or the process's.
+macro_rules! with_same_addresses {
+    ($then:ident $($with:tt)*) => {
+        $then! {
+            $($with)*
+            argdist_user_strings_kprobe: "argdist_user_strings kprobe str(uptr(filename))" => argdist::opened;
+            argdist_user_strings_record: "argdist_user_strings_of_record" => argdist::opened;
+            argdist_strings_of_anybody: "argdist_strings_of_anybody" => argdist::anybodys;
         }
     };
 }

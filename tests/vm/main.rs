@@ -86,7 +86,7 @@ everywhere!(with_nvme with_jit with_kretprobe with_fentry with_kprobe_multi with
     kernel arm64_7 "arm64-7" (ARM64));
 everywhere!(without_nvme without_jit without_kretprobe with_fentry without_kprobe_multi with_types_of_modules
     kernel riscv64_6_12 "riscv64-6.12" (RISCV64));
-everywhere!(without_nvme without_jit with_kretprobe without_fentry with_big_endian
+everywhere!(without_nvme without_jit with_kretprobe without_fentry with_same_addresses with_big_endian
     kernel s390x_6_12 "s390x-6.12" (S390X));
 
 // Hosts whose kernel was built or started in another way: a few cases each.

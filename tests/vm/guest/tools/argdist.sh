@@ -118,12 +118,28 @@ argdist_strings() {
     stop
 }
 
-# argdist_user_strings KIND: the files that one process opens, as it names them.
+# argdist_user_strings KIND VALUE: the files that one process opens, as it names them.
 argdist_user_strings() {
     held dd if=/dev/zero of=/dev/null bs=4099 count=1009 status=none
-    start argdist do_sys_openat2 'str(filename)' --attach "$1" -p "$held" --json -v 3600
+    start argdist do_sys_openat2 "$2" --attach "$1" -p "$held" --json -v 3600
     release
     stop
+}
+
+# argdist_user_strings_of_record: the same by the record of the system call.
+argdist_user_strings_of_record() {
+    held dd if=/dev/zero of=/dev/null bs=4099 count=1009 status=none
+    start argdist syscalls:sys_enter_openat 'str(filename)' -p "$held" --json -v 3600
+    release
+    stop
+}
+
+# argdist_strings_of_anybody: nobody says whose address it is, with types and without.
+argdist_strings_of_anybody() {
+    for value in 'str(filename)' 'str(arg1)'; do
+        rawbpf argdist do_sys_openat2 "$value" 0.01 1 && return 1
+    done
+    true
 }
 
 # argdist_comms FUNCTION VALUE KIND: the names of processes that start or end, 29 of them of one name, which
