@@ -274,7 +274,7 @@ macro_rules! with_little_endian {
         $then! {
             $($with)*
             conformance: "conformance" => conformance::little;
-            emitted: "emitted" => emitted::either;
+            emitted: "emitted" => emitted::little;
         }
     };
 }
@@ -284,7 +284,7 @@ macro_rules! with_big_endian {
         $then! {
             $($with)*
             conformance: "conformance" => conformance::big;
-            emitted: "emitted" => emitted::either;
+            emitted: "emitted" => emitted::big;
         }
     };
 }

@@ -79,13 +79,13 @@ everywhere!(with_nvme with_jit with_kretprobe with_fentry with_costs with_kprobe
 everywhere!(with_nvme with_jit with_kretprobe with_fentry with_costs with_kprobe_multi with_types_of_modules
     kernel vm_6_18 "6.18" (X86_64));
 everywhere!(with_nvme with_jit with_kretprobe with_fentry with_costs with_kprobe_multi with_types_of_modules
-    kernel vm_7 "7" (X86_64));
+    with_little_endian kernel vm_7 "7" (X86_64));
 everywhere!(with_nvme with_jit with_kretprobe with_fentry without_kprobe_multi with_types_of_modules
     kernel arm64_6_12 "arm64-6.12" (ARM64));
 everywhere!(with_nvme with_jit with_kretprobe with_fentry with_kprobe_multi with_types_of_modules with_little_endian
     kernel arm64_7 "arm64-7" (ARM64));
 everywhere!(without_nvme without_jit without_kretprobe with_fentry without_kprobe_multi with_types_of_modules
-    kernel riscv64_6_12 "riscv64-6.12" (RISCV64));
+    with_little_endian kernel riscv64_6_12 "riscv64-6.12" (RISCV64));
 everywhere!(without_nvme without_jit with_kretprobe without_fentry with_same_addresses with_big_endian
     kernel s390x_6_12 "s390x-6.12" (S390X));
 

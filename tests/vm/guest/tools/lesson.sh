@@ -22,7 +22,7 @@ lesson_course() {
 
 # lesson_last: the verdict on the last lesson's program, and the outcome of its solution's check.
 lesson_last() {
-    export XDG_STATE_HOME=/tmp/course
+    export XDG_STATE_HOME=/tmp/last
     count=$(rawbpf lesson | grep -c '^  ')
     rawbpf lesson "$count" --verifier-log /tmp/log
     cat /tmp/log
