@@ -62,6 +62,8 @@ fn text(slot: Slot, second: i32, kernel: &dyn Kernel) -> Option<String> {
         (0xbf, _, 1) => {
             format!("r{dst} = addr_space_cast(r{src}, {}, {})", imm >> 16, imm & 0xffff)
         }
+        // Clears the upper half, on machines whose instructions leave it.
+        (0xbc, _, 0) if imm == 1 && dst == src => format!("w{dst} = w{dst}"),
         (0xc0, ..) => "nospec".into(),
         _ => return None,
     })
@@ -111,6 +113,7 @@ mod tests {
                 vec![Slot { code: 0xbf, dst: 2, src: 3, off: 1, imm: 1 << 16 }],
                 "r2 = addr_space_cast(r3, 1, 0)",
             ),
+            (vec![Slot { code: 0xbc, dst: 2, src: 2, off: 0, imm: 1 }], "w2 = w2"),
             (vec![Slot { code: 0xc0, ..Slot::default() }], "nospec"),
             (vec![Slot { code: 0xbf, dst: 11, src: 2, off: 0, imm: 0 }], "r11 = r2"),
             (vec![Slot { code: 0xb7, dst: 0, src: 0, off: 0, imm: 1 }], "r0 = 1"),

@@ -20,11 +20,26 @@ fn program(lines: &[&str]) -> Vec<String> {
     .collect()
 }
 
-/// The verifier changes nothing in a program that reads no context but registers or arguments.
+/// Where the verifier inserts instructions that clear the upper half of a register, for a machine whose own leave it:
+/// the others, without what tells how far one is from another.
+fn without_extensions(program: &[String]) -> Vec<&str> {
+    let insns = program.iter().filter(|line| !line.contains("(bc) "));
+    let parts = insns.map(|line| line.split_once(": (").map_or(&**line, |(_, insn)| insn));
+    parts.map(|insn| insn.split(" goto ").next().unwrap()).collect()
+}
+
+/// The verifier changes nothing else in a program that reads no context but registers or arguments.
 pub fn loaded(outcome: &Outcome) {
     let (listed, loaded) = (part(outcome, "listed"), part(outcome, "loaded"));
     assert!(listed.len() > 40, "{listed:?}");
-    assert_eq!(program(&loaded), program(&listed));
+    let [before, after] = [&listed, &loaded].map(|lines| program(lines));
+    match outcome.told("machine ") {
+        "riscv64" => {
+            assert_eq!(without_extensions(&after), without_extensions(&before));
+            assert!(after.len() > before.len(), "{after:?}");
+        }
+        _ => assert_eq!(after, before),
+    }
     assert!(loaded.iter().any(|line| line.starts_with(".map hist array key 4 value ")));
     assert!(loaded.contains(&"bitehist:"), "{loaded:?}");
     let machine = part(outcome, "machine");

@@ -7,6 +7,7 @@ dump_loaded() {
         rawbpf dump --name bitehist >/dev/null 2>&1 || break
         sleep 0.1
     done
+    echo "machine $(uname -m)"
     start bitehist --attach "$1" --json 3600
     echo "== listed"
     rawbpf dump bitehist --format linum -- --attach "$1"
