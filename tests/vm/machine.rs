@@ -101,6 +101,13 @@ pub const WITHOUT_TYPES: Machine<'static> =
 pub const LOCKED: Machine<'static> =
     Machine { append: "no_timer_check lockdown=confidentiality", ..X86_64 };
 
+/// Its kernel compiles programs and lists them, as others do: that of Linux 7 has no interpreter for some helpers'
+/// instructions.
+pub const RISCV64_WITH_JIT: Machine<'static> = Machine {
+    prepare: "for it in enable kallsyms; do echo 1 >/proc/sys/net/core/bpf_jit_$it; done",
+    ..RISCV64
+};
+
 /// Its kernel interprets programs.
 pub const INTERPRETED: Machine<'static> =
     Machine { prepare: "echo 0 >/proc/sys/net/core/bpf_jit_enable", ..X86_64 };

@@ -36,7 +36,9 @@ mod verify;
 mod whose;
 
 use bed::{Case, Kernel};
-use machine::{ARM64, INTERPRETED, LOCKED, RISCV64, S390X, WITHOUT_TYPES, X86_64};
+use machine::{
+    ARM64, INTERPRETED, LOCKED, RISCV64, RISCV64_WITH_JIT, S390X, WITHOUT_TYPES, X86_64,
+};
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -86,6 +88,8 @@ everywhere!(with_nvme with_jit with_kretprobe with_fentry with_kprobe_multi with
     kernel arm64_7 "arm64-7" (ARM64));
 everywhere!(without_nvme without_jit without_kretprobe with_fentry without_kprobe_multi with_types_of_modules
     with_little_endian kernel riscv64_6_12 "riscv64-6.12" (RISCV64));
+everywhere!(without_nvme with_jit with_kretprobe with_fentry with_kprobe_multi with_types_of_modules with_little_endian
+    kernel riscv64_7 "riscv64-7" (RISCV64_WITH_JIT));
 everywhere!(without_nvme without_jit with_kretprobe without_fentry with_same_addresses with_big_endian
     kernel s390x_6_12 "s390x-6.12" (S390X));
 
@@ -107,6 +111,7 @@ static KERNELS: [&Kernel; WHOLE + 6] = [
     &arm64_6_12::KERNEL,
     &arm64_7::KERNEL,
     &riscv64_6_12::KERNEL,
+    &riscv64_7::KERNEL,
     &s390x_6_12::KERNEL,
     &vm_5_10_without_types::KERNEL,
     &vm_6_12_without_types::KERNEL,
@@ -116,7 +121,7 @@ static KERNELS: [&Kernel; WHOLE + 6] = [
     &generic_6_12::KERNEL,
 ];
 
-const WHOLE: usize = 9;
+const WHOLE: usize = 10;
 
 /// A kernel that is fetched but not tested, or tested but never fetched, would go unnoticed.
 #[test]
@@ -130,9 +135,10 @@ fn every_kernel_that_is_fetched_is_tested() {
 }
 
 /// What a kernel or its machine does not have, by a part of the names of cases, and the case that shows it.
-const LACKS: [(&str, &str, &str); 3] = [
+const LACKS: [(&str, &str, &str); 4] = [
     // The emulator's lose interrupts.
     ("riscv64-6.12", "nvme", "lacks_nvme"),
+    ("riscv64-7", "nvme", "lacks_nvme"),
     // QEMU has no NVMe disks for it.
     ("s390x-6.12", "nvme", "lacks_nvme"),
     // Its kernel interprets programs, and a trampoline needs a JIT.
@@ -153,7 +159,7 @@ fn lacks(kernel: &Kernel, case: &str) -> bool {
 fn no_kernel_and_no_promise_is_missing() {
     let names = KERNELS.map(|kernel| kernel.name);
     assert_eq!(names[..5], ["5.10", "6.1", "6.12", "6.18", "7"]);
-    let others = ["arm64-6.12", "arm64-7", "riscv64-6.12", "s390x-6.12"];
+    let others = ["arm64-6.12", "arm64-7", "riscv64-6.12", "riscv64-7", "s390x-6.12"];
     assert_eq!(names[5..WHOLE], others);
     assert_eq!(names[WHOLE..], ["5.10", "6.12", "6.12", "6.12", "rt-6.12", "generic-6.12"]);
     for kernel in &KERNELS[..WHOLE] {
