@@ -34,6 +34,7 @@
 //! | module | purpose |
 //! |---|---|
 //! | [`insn`] | the instruction set: build, encode, decode and list programs; pure |
+//! | [`interpret`] | runs programs without a kernel; pure |
 //! | [`btf`] | find a struct's field in a BTF blob, write BTF for our own programs; pure |
 //! | [`elf`] | read the objects that clang makes, write some that libbpf takes; pure |
 //! | [`sys`] | the kernel boundary: `bpf(2)`, `perf_event_open(2)`, tracefs; the only `unsafe` |
@@ -69,6 +70,7 @@ pub mod btf;
 pub mod elf;
 pub mod error;
 pub mod insn;
+pub mod interpret;
 pub mod lessons;
 mod order;
 pub mod plain;

@@ -123,17 +123,113 @@ fn no_tip_leads_astray() {
 
 /// The text's errors.
 fn mistakes(text: &str) -> String {
+    stderr(&on_stdin(&["asm", "-"], text))
+}
+
+/// Ends with this text as its input.
+fn on_stdin(args: &[&str], text: &str) -> Output {
     use std::io::Write;
     use std::process::Stdio;
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_rawbpf"));
-    command.args(["asm", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // It may end before it has read everything.
     let _ = stdin.write_all(text.as_bytes());
     drop(stdin);
-    stderr(&child.wait_with_output().unwrap())
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn programs_are_interpreted_without_the_kernel() {
+    const NOTE: &str = "note: interpreted: neither the kernel's verifier nor its JIT was asked\n";
+    let two = ".map seen hash key 4 value 8 entries 4\n.map runs array key 4 value 8 entries 2
+        .program first xdp
+        r1 = map[runs][0]+0
+        *(u64 *)(r1 + 0) = 3
+        r0 = 2
+        exit
+        .program second socket_filter
+        r6 = *(u32 *)(r1 + 0)
+        *(u32 *)(fp - 4) = r6
+        r1 = map[runs][0]+0
+        r1 = *(u64 *)(r1 + 0)
+        *(u64 *)(fp - 16) = r1
+        r1 = map[seen]
+        r2 = fp
+        r2 += -4
+        r3 = fp
+        r3 += -16
+        r4 = 0
+        call bpf_map_update_elem
+        r0 = r6
+        exit";
+    let output = on_stdin(&["run", "-", "--interpret", "--ctx", &"00".repeat(80)], two);
+    assert_eq!((output.status.code(), &*stderr(&output)), (Some(0), NOTE));
+    // As `rawbpf run` prints it, but for the time.
+    let text = "first returned 2 (XDP_PASS) in 4 instructions\n\
+        second returned 66 in 14 instructions\nseen (hash)\n  66: 3\nruns (array)\n  0: 3\n";
+    assert_eq!(stdout(&output), text);
+
+    let output = on_stdin(&["run", "-", "--interpret", "--json"], two);
+    let lines: Vec<serde_json::Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["options"]["interpret"], true);
+    let found: Vec<_> =
+        lines[1..].iter().map(|line| (&line["program"], &line["returned"], &line["ns"])).collect();
+    let (first, second) = ("first".into(), "second".into());
+    assert_eq!(found, [(&first, &2.into(), &0.into()), (&second, &50.into(), &0.into())]);
+    assert_eq!(lines[1]["tables"][0]["rows"], serde_json::json!([]));
+    assert_eq!(lines[2]["tables"][0]["rows"][0]["value"], 3);
+
+    // An event has a context only if one is given.
+    let event = ".program t kprobe vfs_read\nr0 = *(u64 *)(r1 + 112)\nr0 += 1\nexit";
+    let output = on_stdin(&["run", "-", "--interpret"], event);
+    assert_eq!((output.status.code(), &*stdout(&output)), (Some(2), ""));
+    assert!(stderr(&output).contains("--ctx HEX"), "{}", stderr(&output));
+    let registers = format!("{}2900000000000000", "00".repeat(112));
+    let output = on_stdin(&["run", "-", "--interpret", "--ctx", &registers], event);
+    assert_eq!(stdout(&output), "t returned 42 in 3 instructions\n");
+
+    for (text, code, why) in [
+        (
+            ".program t xdp\nr2 = 0\nr0 = *(u8 *)(r2 + 0)\nexit",
+            1,
+            "t: instruction 1 (r0 = *(u8 *)(r2 +0), <stdin>:3): the address is NULL",
+        ),
+        (
+            ".program t xdp\nagain: goto again\nexit",
+            1,
+            "t did not end within 10000000 instructions",
+        ),
+        (
+            ".program t xdp\ncall bpf_get_current_comm\nexit",
+            1,
+            "bpf_get_current_comm#16 needs a kernel",
+        ),
+        (
+            ".program t xdp\n.map m array key 4 value 4096 entries 100000\nr0 = 0\nexit",
+            1,
+            "the maps need more than the 256 MiB that are here for them",
+        ),
+    ] {
+        let output = on_stdin(&["run", "-", "--interpret"], text);
+        assert_eq!((output.status.code(), &*stdout(&output)), (Some(code), ""), "{text}");
+        assert!(stderr(&output).contains(why), "{text}: {}", stderr(&output));
+    }
+    let output = on_stdin(&["run", "-", "--interpret", "--ctx", "00"], two);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--ctx: a packet has 14 to 3520 bytes"));
+
+    // "hi\n", and its zero.
+    let prints = ".program t socket_filter\n*(u32 *)(fp - 4) = 0x000a6968\nr1 = fp\nr1 += -4\nr2 = 4\n\
+        call bpf_trace_printk\nexit";
+    let output = on_stdin(&["run", "-", "--interpret"], prints);
+    assert_eq!(stdout(&output), "t returned 3 in 6 instructions\n");
+    if cfg!(target_endian = "little") {
+        assert_eq!(stderr(&output), format!("{NOTE}hi\n"));
+    }
 }
 
 #[test]

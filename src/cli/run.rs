@@ -1,6 +1,8 @@
 //! `rawbpf run`: runs programs of a text or an object once, or attaches them, and prints their maps.
 
-use std::io::Write;
+mod interpreted;
+mod results;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -14,7 +16,6 @@ use super::streams::Stdout;
 use super::tables::TablePrinter;
 use super::traced::TracedTool;
 use crate::error::Error;
-use crate::export::json::{self, Returned};
 use crate::host::{Attach, KernelTypes};
 use crate::insn::Endian;
 use crate::run::{Plan, create, fill, load_as};
@@ -22,10 +23,9 @@ use crate::source::{Collection, LoadOptions, ProgramKind, ProgramSpec, resolved}
 use crate::sys::prog::{self, TestRun};
 use crate::sys::{Errno, Prog, ProgramType, SysError};
 use crate::tools::programs::{Programs, elements};
-use crate::tools::{describe, now};
 use crate::view::dump::Format;
-use crate::view::elements::Elements;
 use crate::view::tables::Titles;
+use results::{ProgramResult, Results};
 
 /// Run or attach the programs of a text or an ELF object, and show their maps
 #[derive(Args)]
@@ -51,6 +51,10 @@ pub struct Options {
     /// Run it N times and print the average time
     #[arg(long, value_name = "N", value_parser = whole(1..=u32::MAX))]
     repeat: Option<u32>,
+
+    /// Run it here, without root: neither the kernel's verifier nor its JIT is asked
+    #[arg(long, conflicts_with = "repeat")]
+    interpret: bool,
 }
 
 /// Bytes from the command line. A type of its own, since for clap a `Vec` means several values.
@@ -65,11 +69,16 @@ Examples:
   rawbpf run drop.bpf --ctx \"$(xxd -p packet)\"
   rawbpf run count.o 1 3                      an object made by clang -O2 -g --target=bpf
   rawbpf bitehist --attach raw_tp --dump-insns | rawbpf run - 1 3
+  rawbpf run add.bpf --interpret              its result, by this program alone
 
 A tracing program (kprobe, tracepoint, raw_tp, tp_btf, fentry, uprobe, ...) is attached until Ctrl-C \
 or for COUNT intervals, and its maps are shown after each interval. A program of another type, such \
 as socket_filter, xdp or sched_cls, is run once by BPF_PROG_TEST_RUN, and so is a raw_tp program \
 with --ctx. Array elements that are 0 are not shown; the values of all CPUs are added up.
+
+With --interpret, programs are run once by this program itself: on one CPU, with a clock that counts \
+instructions. A program that would be attached needs --ctx, the bytes that its r1 leads to. Helpers \
+that need a kernel end the run with an error. What bpf_trace_printk prints goes to stderr.
 
 In an object, each program's kind comes from its section's name, as in libbpf, or from --type. Variables become \
 arrays, CO-RE relocations are resolved with the kernel's types, and functions and variables of the \
@@ -128,30 +137,23 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     for program in &programs {
         resolved(program.program)?;
     }
+    if options.interpret {
+        only_once(options)?;
+        let ctx = options.ctx.as_ref().map(|bytes| &bytes.0[..]);
+        let mut results = Results::new(options.name(), &options.trace, None, true)?;
+        return interpreted::run(&text, ctx, &mut results);
+    }
     let once = options.ctx.is_some() || options.repeat.is_some();
-    let test = |kind: &ProgramKind| match *kind {
-        ProgramKind::Type(program_type) => Some(program_type),
-        ProgramKind::Section(section) => Some(section.program_type),
-        ProgramKind::Attached("raw_tp") if once => Some(ProgramType::RawTracepoint),
-        _ => None,
-    };
     text.programs.iter().try_for_each(can_run)?;
     let kinds: Vec<_> = text.programs.iter().map(|spec| spec.kind).collect();
+    let test = |kind: &ProgramKind| match *kind {
+        ProgramKind::Attached("raw_tp") if once => Some(ProgramType::RawTracepoint),
+        kind => results::program_type(kind),
+    };
     let tests: Vec<_> = kinds.iter().filter_map(test).collect();
     if tests.len() == programs.len() {
-        if options.trace.export.is_any() {
-            let what = "the programs of this file are run once: nothing is exported";
-            return Err(Error::usage(what).hint("--json prints what they return").into());
-        }
-        let schedule = &options.trace.schedule;
-        if schedule.duration.is_some() || schedule.summary {
-            let what =
-                "the programs of this file are run once: --duration and --summary do not apply";
-            return Err(Error::usage(what)
-                .hint("try: --repeat N for the average time of N runs")
-                .into());
-        }
-        return test_run(options, &text, &programs, &tests);
+        only_once(options)?;
+        return test_run(options, &text, &tests);
     }
     if let Some(program) = programs.iter().zip(&kinds).find(|(_, kind)| test(kind).is_some()) {
         return Err(Error::usage(format!(
@@ -169,6 +171,20 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         .into());
     }
     attached(options, &text, &programs)
+}
+
+/// No option asks for what only programs that are attached have.
+fn only_once(options: &Options) -> Result<(), Error> {
+    if options.trace.export.is_any() {
+        let what = "the programs of this file are run once: nothing is exported";
+        return Err(Error::usage(what).hint("--json prints what they return"));
+    }
+    let schedule = &options.trace.schedule;
+    if schedule.duration.is_some() || schedule.summary {
+        let what = "the programs of this file are run once: --duration and --summary do not apply";
+        return Err(Error::usage(what).hint("try: --repeat N for the average time of N runs"));
+    }
+    Ok(())
 }
 
 /// The program can be run or attached, as far as its kind tells.
@@ -207,19 +223,9 @@ fn can_run(spec: &ProgramSpec) -> Result<(), Error> {
 }
 
 /// Runs each program once, on the same maps.
-fn test_run(
-    options: &Options,
-    text: &Collection,
-    programs: &[Dumped],
-    types: &[ProgramType],
-) -> Result<(), Stop> {
+fn test_run(options: &Options, text: &Collection, types: &[ProgramType]) -> Result<(), Stop> {
     let maps = create(&text.maps)?;
-    let mut out = Stdout::plain();
-    if options.trace.json {
-        let mut settings = options.trace.settings();
-        settings.extend([("file", options.name().into()), ("repeat", options.repeat.into())]);
-        writeln!(out, "{}", json::run(&describe("run", now()?, settings)))?;
-    }
+    let mut results = Results::new(options.name(), &options.trace, options.repeat, false)?;
     let types_of_kernel = KernelTypes::running();
     let load = |(spec, program_type): (&ProgramSpec, &ProgramType)| {
         checked(options, *program_type)?;
@@ -231,40 +237,27 @@ fn test_run(
     };
     let loaded = text.programs.iter().zip(types).map(load).collect::<Result<Vec<_>, Error>>()?;
     fill(&maps, &mut loaded.iter())?;
-    for ((dumped, &program_type), loaded) in programs.iter().zip(types).zip(&loaded) {
-        let result = test_one(options, program_type, loaded)?;
+    for ((spec, &program_type), loaded) in text.programs.iter().zip(types).zip(&loaded) {
+        let tested = test_one(options, program_type, loaded)?;
         let runs = options.repeat.unwrap_or(1);
-        if options.trace.json {
-            let returned = Returned {
-                program: dumped.name,
-                value: result.retval,
-                runs,
-                nanoseconds: result.duration_ns,
-                end: now()?,
-            };
-            writeln!(out, "{}", json::returned(&returned, &elements(&maps)?))?;
-            continue;
-        }
-        let verdict = match program_type {
-            ProgramType::Xdp => XDP.get(result.retval as usize).copied().unwrap_or_default(),
-            _ => "",
-        };
         let each = if runs > 1 { format!(" each of {runs} times") } else { String::new() };
         // The kernel does not time raw tracepoints.
         let time = match program_type {
             ProgramType::RawTracepoint | ProgramType::Syscall => String::new(),
-            _ => format!(" in {} ns{each}", result.duration_ns),
+            _ => format!(" in {} ns{each}", tested.duration_ns),
         };
-        writeln!(out, "{} returned {}{verdict}{time}", dumped.name, result.retval)?;
+        let result = ProgramResult {
+            program: &spec.name,
+            program_type: Some(program_type),
+            value: tested.retval,
+            runs,
+            nanoseconds: tested.duration_ns,
+            time,
+        };
+        results.program(&result, &|| elements(&maps))?;
     }
-    if !options.trace.json {
-        elements(&maps)?.iter().try_for_each(|map| write!(out, "{}", Elements(map)))?;
-    }
-    Ok(out.flush()?)
+    results.end(&elements(&maps)?)
 }
-
-const XDP: [&str; 5] =
-    [" (XDP_ABORTED)", " (XDP_DROP)", " (XDP_PASS)", " (XDP_TX)", " (XDP_REDIRECT)"];
 
 /// The shortest packet that the kernel accepts: a header of the link layer.
 const LINK_HEADER: usize = 14;

@@ -32,7 +32,11 @@ impl Tool for Programs {
     }
 
     fn settings(&self) -> Vec<(&'static str, Setting)> {
-        vec![("file", self.file.clone().into()), ("repeat", Setting::Unset)]
+        vec![
+            ("file", self.file.clone().into()),
+            ("repeat", Setting::Unset),
+            ("interpret", false.into()),
+        ]
     }
 
     fn maps(&self) -> Vec<MapSpec> {
@@ -48,8 +52,7 @@ impl Tool for Programs {
     }
 }
 
-/// A table for each map whose elements are data, with all that it holds. Elements of arrays that are zero
-/// are left out; numbers of several CPUs are added up.
+/// A table for each map whose elements are data, with all that it holds; numbers of several CPUs are added up.
 ///
 /// # Errors
 /// A map could not be read.
@@ -60,35 +63,37 @@ pub fn elements(maps: &[Map]) -> Result<Vec<Table>, Error> {
         map.read_all(&mut entries).map_err(|error| {
             Error::failed(format!("the map {} cannot be read: {error}", map.spec().name))
         })?;
-        let map_type = map.spec().map_type;
-        let array = map_type.is_array();
         let element =
             |(key, value): (&[u8], &[u8])| (Data::new(key), Data::of_cpus(map.cpu_values(value)));
-        let elements = entries.iter().map(element);
-        let mut elements: Vec<_> =
-            elements.filter(|(_, value)| !array || !value.is_zero()).collect();
-        // An array's are in order.
-        if !array {
-            elements.sort_unstable();
-        }
-        let row = |(key, value)| {
-            let value = Value::Data(value);
-            Row { labels: vec![LabelValue::Data(key)], total: value.clone(), value }
-        };
-        Ok(Table {
-            name: map.spec().name.clone().into(),
-            subject: "map".into(),
-            help: map_type.name().into(),
-            unit: Unit::Data,
-            labels: vec![LabelName::new("key", "KEY")],
-            rows: elements.into_iter().map(row).collect(),
-            rest: vec![],
-        })
+        Ok(table(map.spec(), entries.iter().map(element).collect()))
     });
     maps.collect()
 }
 
-fn holds_data(map_type: MapType) -> bool {
+/// A map's elements as a table. Elements of arrays that are zero are left out.
+pub fn table(spec: &MapSpec, mut elements: Vec<(Data, Data)>) -> Table {
+    // An array's are in order.
+    match spec.map_type.is_array() {
+        true => elements.retain(|(_, value)| !value.is_zero()),
+        false => elements.sort_unstable(),
+    }
+    let row = |(key, value)| {
+        let value = Value::Data(value);
+        Row { labels: vec![LabelValue::Data(key)], total: value.clone(), value }
+    };
+    Table {
+        name: spec.name.clone().into(),
+        subject: "map".into(),
+        help: spec.map_type.name().into(),
+        unit: Unit::Data,
+        labels: vec![LabelName::new("key", "KEY")],
+        rows: elements.into_iter().map(row).collect(),
+        rest: vec![],
+    }
+}
+
+/// Whether a map's elements are bytes that are shown.
+pub fn holds_data(map_type: MapType) -> bool {
     map_type.is_per_cpu()
         || matches!(map_type, MapType::Hash | MapType::Array | MapType::LruHash | MapType::LpmTrie)
 }

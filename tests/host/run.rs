@@ -67,6 +67,23 @@ fn a_program_is_run_as_often_as_asked_on_the_bytes_given() {
     assert_eq!(tables.map(|table| &table["rows"]), [&element(1, 1), &element(100, 7)]);
 }
 
+/// Without its time and without that of the interpreter.
+fn untimed(output: &str) -> Vec<&str> {
+    output.lines().map(|line| line.split(" in ").next().unwrap()).collect()
+}
+
+#[test]
+#[ignore = "needs root and bpf(2): run tests/run"]
+fn the_interpreter_prints_what_the_kernel_does() {
+    let packet = "00".repeat(114);
+    for args in [&[][..], &["--ctx", &packet]] {
+        let there = run(COUNT, args);
+        let here = run(COUNT, &[args, &["--interpret"]].concat());
+        assert_eq!((there.code, here.code), (Some(0), Some(0)), "{}", here.stderr);
+        assert_eq!(untimed(&here.stdout), untimed(&there.stdout));
+    }
+}
+
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn types_that_can_be_run_are() {
