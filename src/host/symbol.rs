@@ -237,7 +237,7 @@ impl UserFunction {
     ///
     /// # Errors
     /// Nobody knows.
-    pub(super) fn arguments(&self) -> Result<&'static [i32], Error> {
+    pub fn arguments(&self) -> Result<&'static [i32], Error> {
         let host = registers::host().ok_or_else(|| {
             let arch = std::env::consts::ARCH;
             Error::lacking(format!("the registers of a function's arguments on {arch} are unknown"))

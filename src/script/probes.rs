@@ -37,6 +37,20 @@ pub enum Event {
         /// The function, which may be a pattern.
         function: String,
     },
+    /// The entry of a function of a file, or an instruction in it.
+    Uprobe {
+        /// The executable or the library: its path or its short name.
+        file: String,
+        /// The function, which may be a pattern or end in an offset.
+        function: String,
+    },
+    /// The return of a function of a file.
+    Uretprobe {
+        /// The executable or the library: its path or its short name.
+        file: String,
+        /// The function, which may be a pattern.
+        function: String,
+    },
 }
 
 /// How often something happens, as it is written.
@@ -70,8 +84,8 @@ pub const TYPES: [(&str, &[&str], bool); 21] = [
     ("kretprobe", &["kr"], true),
     ("fentry", &["f", "kfunc"], false),
     ("fexit", &["fr", "kretfunc"], false),
-    ("uprobe", &["u"], false),
-    ("uretprobe", &["ur"], false),
+    ("uprobe", &["u"], true),
+    ("uretprobe", &["ur"], true),
     ("usdt", &["U"], false),
     ("software", &["s"], false),
     ("hardware", &["h"], false),
@@ -94,14 +108,35 @@ impl Event {
             Event::RawTracepoint(_) => "rawtracepoint",
             Event::Kprobe { .. } => "kprobe",
             Event::Kretprobe { .. } => "kretprobe",
+            Event::Uprobe { .. } => "uprobe",
+            Event::Uretprobe { .. } => "uretprobe",
         }
     }
 
     /// The function of the kernel that is probed.
-    pub fn function(&self) -> Option<&str> {
+    pub fn kernel_function(&self) -> Option<&str> {
         match self {
             Event::Kprobe { function, .. } | Event::Kretprobe { function, .. } => Some(function),
             _ => None,
+        }
+    }
+
+    /// The function that is probed, without an offset.
+    pub fn function(&self) -> Option<&str> {
+        match self {
+            Event::Uprobe { function, .. } | Event::Uretprobe { function, .. } => {
+                function.split('+').next()
+            }
+            event => event.kernel_function(),
+        }
+    }
+
+    /// Whether addresses are those of the process that runs: not of the kernel.
+    pub fn is_of_process(&self) -> bool {
+        match self {
+            Event::Uprobe { .. } | Event::Uretprobe { .. } => true,
+            Event::Tracepoint(category, _) => category == "syscalls",
+            _ => false,
         }
     }
 
@@ -141,6 +176,18 @@ impl Event {
                 Ok(Event::RawTracepoint((*event).into()))
             }
             ("rawtracepoint", _) => form("`rawtracepoint:NAME`"),
+            ("uprobe" | "uretprobe", [file, function])
+                if !file.is_empty() && !function.is_empty() =>
+            {
+                let (file, function) = ((*file).to_owned(), (*function).to_owned());
+                Ok(match *name {
+                    "uprobe" => Event::Uprobe { file, function },
+                    _ => Event::Uretprobe { file, function },
+                })
+            }
+            ("uprobe" | "uretprobe", _) => {
+                form("`uprobe:/path/of/program:FUNCTION`, `uprobe:libc:malloc`")
+            }
             ("kprobe" | "kretprobe", [place] | [_, place]) if !place.is_empty() => {
                 let module = (parts.len() == 2).then(|| parts[0].to_owned());
                 let (function, offset) = match place.split_once('+') {
@@ -178,6 +225,9 @@ impl fmt::Display for Event {
                 write!(f, "{name}:{function}")
             }
             Event::Kprobe { function, offset, .. } => write!(f, "{name}:{function}+{offset}"),
+            Event::Uprobe { file, function } | Event::Uretprobe { file, function } => {
+                write!(f, "{name}:{file}:{function}")
+            }
         }
     }
 }

@@ -2,17 +2,22 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
 use crate::error::Error;
 use crate::host::registers;
-use crate::host::{PidNamespace, Process, names, refusal};
+use crate::host::{
+    Attach, AttachKind, Kprobe, PidNamespace, Process, RawTp, Tracepoint, UserFunction, names,
+    refusal,
+};
 use crate::order::PutInOrder;
 use crate::script::Host;
 use crate::script::host::{Field, FieldForm, Namespace, OnlyProcess};
 use crate::script::probes::Event;
+use crate::sys::link::At;
 use crate::sys::map::{MapSpec, MapType};
 use crate::sys::tracefs::{FormatField, RecordFormat};
 use crate::sys::{Map, Tracefs, cpu};
@@ -27,6 +32,10 @@ pub struct TracedHost {
     cpus: u32,
     namespace: Option<Namespace>,
     only_process: Option<OnlyProcess>,
+    /// The same process, as this one numbers it.
+    pid: Option<u32>,
+    /// The functions of files that were found, by their file and their name.
+    user_functions: RefCell<HashMap<(String, String), UserFunction>>,
     child: u32,
     started: u64,
 }
@@ -42,12 +51,23 @@ impl TracedHost {
         let cpus = cpu::possible().map_err(|error| refusal::file(&error))? as u32;
         let tracefs = Tracefs::find();
         let namespace = PidNamespace::own().map(namespace);
-        let only_process = only_process.map(Process::find).transpose()?.map(|found| OnlyProcess {
+        let pid = only_process;
+        let only_process = pid.map(Process::find).transpose()?.map(|found| OnlyProcess {
             pid: found.own_pid,
             namespace: found.namespace.map(self::namespace),
         });
         let formats = RefCell::default();
-        Ok(TracedHost { tracefs, formats, cpus, namespace, only_process, child, started })
+        Ok(TracedHost {
+            tracefs,
+            formats,
+            cpus,
+            namespace,
+            only_process,
+            pid,
+            user_functions: RefCell::default(),
+            child,
+            started,
+        })
     }
 
     /// The tracepoints that match a pattern.
@@ -57,6 +77,59 @@ impl TracedHost {
     pub fn tracepoints(&self, category: &str, name: &str) -> Result<Vec<(String, String)>, Error> {
         names::tracepoints(&[(category, name)])
     }
+
+    /// Where a program of an event is attached: several places if the returns of a function are.
+    ///
+    /// # Errors
+    /// There is no such place, or the event is run by itself or by a clock.
+    pub fn attach(&self, event: &Event) -> Result<Vec<Attach>, Error> {
+        Ok(vec![match event {
+            Event::Tracepoint(category, name) => Tracepoint::new(category, name).into(),
+            Event::RawTracepoint(name) => RawTp::new(name).into(),
+            Event::Kprobe { function, offset: 0, .. } => Kprobe::new(function, At::Entry).into(),
+            Event::Kretprobe { function, .. } => Kprobe::new(function, At::Return).into(),
+            Event::Uprobe { file, function } | Event::Uretprobe { file, function } => {
+                let at = uprobe_at(event);
+                let function = self.user_function(file, function)?;
+                function.check_at(at)?;
+                let places = Attach::at_user_functions(&[function], AttachKind::Uprobe, at);
+                return Ok(places.into_iter().map(|(place, _)| place).collect());
+            }
+            event => return Err(Error::usage(format!("{event} cannot be attached"))),
+        }])
+    }
+
+    /// A function of a file that was found before.
+    fn user_function(&self, file: &str, function: &str) -> Result<UserFunction, Error> {
+        let key = (file.to_owned(), function.to_owned());
+        match self.user_functions.borrow().get(&key) {
+            Some(found) => Ok(found.clone()),
+            None => UserFunction::find(Path::new(file), function, self.pid),
+        }
+    }
+
+    /// The functions of a file that a name or a pattern means.
+    fn user_functions(&self, event: &Event, file: &str, name: &str) -> Result<Vec<Event>, Error> {
+        let at = uprobe_at(event);
+        let found = UserFunction::one_or_pattern(Path::new(file), name, at, self.pid)?;
+        let exact = names::is_exact(name);
+        let mut known = self.user_functions.borrow_mut();
+        let events = found.into_iter().map(|found| {
+            let file = found.path.to_string_lossy().into_owned();
+            let function = if exact { name.to_owned() } else { found.symbol.clone() };
+            known.insert((file.clone(), function.clone()), found);
+            match at {
+                At::Entry => Event::Uprobe { file, function },
+                At::Return => Event::Uretprobe { file, function },
+            }
+        });
+        Ok(events.collect())
+    }
+}
+
+/// Whether a probe of a function of a file is at its entry or its return.
+fn uprobe_at(event: &Event) -> At {
+    if matches!(event, Event::Uretprobe { .. }) { At::Return } else { At::Entry }
 }
 
 impl Host for TracedHost {
@@ -106,6 +179,10 @@ impl Host for TracedHost {
                     .map(|found| Event::Kretprobe { module: module.clone(), function: found.name })
                     .collect()
             }
+            Event::Uprobe { ref file, ref function }
+            | Event::Uretprobe { ref file, ref function } => {
+                self.user_functions(&event, file, function).map_err(|error| error.what)?
+            }
             event => vec![event],
         })
     }
@@ -148,13 +225,23 @@ impl Host for TracedHost {
                     format!("only the first {} arguments are in registers", known.len())
                 })
             }
+            Event::Uprobe { file, function } => {
+                let found = self.user_function(file, function);
+                let found = found.and_then(|found| found.arguments());
+                let known = found.map_err(|error| error.what)?;
+                known.get(number as usize).copied().ok_or_else(|| {
+                    format!("only the first {} arguments are in registers", known.len())
+                })
+            }
             _ => Err(format!("there is no arg{number} here")),
         }
     }
 
     fn result(&self, event: &Event) -> Result<i32, String> {
         match (event, registers::host()) {
-            (Event::Kretprobe { .. }, Some(registers)) => Ok(registers.result),
+            (Event::Kretprobe { .. } | Event::Uretprobe { .. }, Some(registers)) => {
+                Ok(registers.result)
+            }
             _ => Err("there is no result here".into()),
         }
     }
@@ -171,7 +258,7 @@ impl Host for TracedHost {
     }
 
     fn missing(&self, event: &Event) -> Option<String> {
-        let function = event.function()?;
+        let function = event.kernel_function()?;
         let found = names::functions(&[&names::as_pattern(function)?]);
         found.is_err().then(|| format!("this kernel has no function {function}"))
     }

@@ -19,7 +19,7 @@ use maps::TracedMap;
 pub use totals::kind as metric_kind;
 
 use crate::error::Error;
-use crate::host::{Attach, AttachKind, KernelTypes, Kprobe, RawTp, Tracepoint, refusal};
+use crate::host::{AttachKind, KernelTypes, refusal};
 use crate::order::PutInOrder;
 use crate::run::{Event as Wait, Events, Group, Plan, Session, create, load_alone, unwatched};
 use crate::sample::{Attached as Place, Datum, Family, ScriptMap};
@@ -29,11 +29,10 @@ use crate::script::lower::{
 };
 use crate::script::probes::Event;
 use crate::script::types::Type;
-use crate::script::{Checked, MapUse};
+use crate::script::{Checked, Host, MapUse};
 use crate::sys::capability;
 use crate::sys::child::WaitingChild;
 use crate::sys::confine::{self, Needs};
-use crate::sys::link::At;
 use crate::sys::map::{MapSpec, MapType};
 use crate::sys::pidfd::PidFd;
 use crate::sys::prog::TestRun;
@@ -147,7 +146,7 @@ const WAIT: Duration = Duration::from_secs(1);
 pub fn run(
     checked: &Checked,
     lowered: &Lowered,
-    cpus: u32,
+    host: &TracedHost,
     ends: Ends<'_>,
     out: &mut dyn Output,
 ) -> Result<u8, Error> {
@@ -182,7 +181,8 @@ pub fn run(
                 }
                 _ => {
                     check_kprobes(event)?;
-                    plans.push(Plan::new("probe", attach(event)?, program.program.clone()));
+                    let plan = |place| Plan::new("probe", place, program.program.clone());
+                    plans.push(Group::of(host.attach(event)?.into_iter().map(plan).collect()));
                 }
             }
         }
@@ -191,11 +191,10 @@ pub fn run(
     for prog in &begin {
         test_run(prog)?;
     }
-    let groups: Vec<_> = plans.into_iter().map(|plan| Group::of(vec![plan])).collect();
-    session.add(&groups, &KernelTypes::running(), &mut unwatched)?;
+    session.add(&plans, &KernelTypes::running(), &mut unwatched)?;
     let mut links: Vec<Link> = vec![];
     for (prog, period, everywhere) in &timers {
-        for cpu in 0..if *everywhere { cpus } else { 1 } {
+        for cpu in 0..if *everywhere { host.cpus() } else { 1 } {
             let event = PerfEvent::cpu_clock(*period, cpu);
             let link = event.and_then(|event| event.attach(prog));
             links.push(
@@ -323,20 +322,6 @@ fn check_kprobes(event: &Event) -> Result<(), Error> {
     Err(Error::lacking(what).hint(format!(
         "tracepoint and rawtracepoint probes, which this kernel has: rawbpf trace -l '*{function}*'"
     )))
-}
-
-/// Where a program of an event is attached.
-///
-/// # Errors
-/// It is not attached, but run by itself or by a clock.
-pub fn attach(event: &Event) -> Result<Attach, Error> {
-    Ok(match event {
-        Event::Tracepoint(category, name) => Tracepoint::new(category, name).into(),
-        Event::RawTracepoint(name) => RawTp::new(name).into(),
-        Event::Kprobe { function, offset: 0, .. } => Kprobe::new(function, At::Entry).into(),
-        Event::Kretprobe { function, .. } => Kprobe::new(function, At::Return).into(),
-        event => return Err(Error::usage(format!("{event} cannot be attached"))),
-    })
 }
 
 /// How a map of a script is made.

@@ -17,6 +17,11 @@ impl Case {
         self.fields.get(name).copied().unwrap_or_default()
     }
 
+    /// Whether we have all that it uses.
+    pub fn is_supported(&self) -> bool {
+        self.field("supported") != "no"
+    }
+
     /// A section, empty if it has none.
     pub fn section(&self, name: &str) -> &str {
         self.sections.get(name).map_or("", |text| text)

@@ -69,10 +69,10 @@ fn checked(case: &Case) -> Result<Checked, String> {
 }
 
 #[test]
-fn scripts_of_the_first_stage_are_accepted() {
+fn scripts_that_use_what_we_have_are_accepted() {
     let refused: Vec<_> = cases::run()
         .iter()
-        .filter(|case| case.field("stage") == "1")
+        .filter(|case| case.is_supported())
         .filter_map(|case| {
             Some(format!("{}: {}\n{}", case.name, checked(case).err()?, case.section("script")))
         })
@@ -81,13 +81,8 @@ fn scripts_of_the_first_stage_are_accepted() {
 }
 
 #[test]
-fn scripts_of_later_stages_are_refused_by_the_name_of_what_is_missing() {
-    // All that they use is there.
-    let complete = ["map_percpu_decl", "rawtp_exit_code", "have_btf_guard"];
-    for case in cases::run()
-        .iter()
-        .filter(|case| case.field("stage") != "1" && !complete.contains(&case.name))
-    {
+fn other_scripts_are_refused_by_the_name_of_what_is_missing() {
+    for case in cases::run().iter().filter(|case| !case.is_supported()) {
         match checked(case) {
             Ok(_) => panic!("{}: accepted\n{}", case.name, case.section("script")),
             Err(why) => assert!(why.contains("not supported"), "{}: {why}", case.name),
@@ -118,8 +113,10 @@ fn wrong_scripts_are_refused_at_their_places() {
             (Ok(_), true) => {}
             (Err(why), false) => {
                 let position = case.field("position");
-                let later = case.field("stage") != "1";
-                if position.contains(':') && !later && !why.starts_with(&format!("{position}: ")) {
+                if position.contains(':')
+                    && case.is_supported()
+                    && !why.starts_with(&format!("{position}: "))
+                {
                     wrong.push(format!("{}: {position}: {why}", case.name));
                 }
             }
@@ -153,7 +150,7 @@ fn warned_places(case: &Case) -> BTreeSet<String> {
 #[test]
 fn warnings_are_where_bpftrace_has_them() {
     let mut wrong = vec![];
-    for case in cases::run().iter().filter(|case| case.field("stage") == "1") {
+    for case in cases::run().iter().filter(|case| case.is_supported()) {
         let Ok(checked) = checked(case) else { continue };
         let places = checked.warnings.iter().map(|warning| {
             let span = warning.span;

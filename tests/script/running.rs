@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::sync::LazyLock;
+use std::{env, fs};
 
 use std::time::Duration;
 
@@ -29,11 +32,32 @@ struct Printed {
     errors: String,
 }
 
+/// The program that `tests/script/data/target.c` is compiled to.
+static TARGET: LazyLock<String> = LazyLock::new(|| {
+    let target = env::temp_dir().join(format!("rawbpf-target-{}", std::process::id()));
+    let mut clang = Command::new("clang-19");
+    clang.args(["-O0", "-fno-inline", "-no-pie", "-static", "-o"]).arg(&target);
+    let compiled = clang.arg(format!("{DATA}/target.c")).status().expect("clang-19 is there");
+    assert!(compiled.success());
+    target.to_str().unwrap().to_owned()
+});
+
+/// The folder of the files that cases use.
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/script/data");
+
+/// A text of a case, with the places of the files that it names.
+fn placed(text: &str) -> String {
+    let text = match text.contains("@DATA@/target") {
+        true => text.replace("@DATA@/target", &TARGET),
+        false => text.to_owned(),
+    };
+    text.replace("@DATA@", DATA)
+}
+
 /// The process of the case's option `-c`.
 fn child(case: &Case) -> Option<WaitingChild> {
     let command = case.field("options").split_once("-c ")?.1.trim_matches('\'');
-    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/script/data");
-    let words = command.replace("@DATA@", data);
+    let words = placed(command);
     let words: Vec<_> = words.split(' ').map(|word| CString::new(word).unwrap()).collect();
     Some(WaitingChild::new(&words[0], &words).unwrap())
 }
@@ -105,7 +129,7 @@ fn each_deviation_is_of_a_case_and_has_a_reason() {
 }
 
 fn printed(case: &Case) -> Result<(Printed, u8), String> {
-    let script = case.section("script");
+    let script = &placed(case.section("script"));
     let child = child(case);
     let pid = child.as_ref().map_or(0, WaitingChild::pid);
     let host = TracedHost::new(None, pid).map_err(|error| error.to_string())?;
@@ -127,7 +151,7 @@ fn printed(case: &Case) -> Result<(Printed, u8), String> {
         dry_run: false,
         keep_privileges: true,
     };
-    let code = run(&checked, &lowered, host.cpus(), ends, &mut out).map_err(|error| {
+    let code = run(&checked, &lowered, &host, ends, &mut out).map_err(|error| {
         let refused = error.refused.as_ref().map(|refused| format!("\n{}", refused.log));
         format!("{error}{}", refused.unwrap_or_default())
     })?;
@@ -140,7 +164,7 @@ fn scripts_print_what_bpftrace_prints() {
     let deviations = deviations();
     let mut wrong = vec![];
     let mut right = 0;
-    for case in cases::run().iter().filter(|case| case.field("stage") == "1") {
+    for case in cases::run().iter().filter(|case| case.is_supported()) {
         let options = case.field("options");
         if options.contains("-f ") || options.contains("-o ") || options.contains("-e ") {
             continue;
@@ -161,7 +185,7 @@ fn scripts_print_what_bpftrace_prints() {
                 };
                 // The process of -c prints for itself.
                 let own = |text: &str| {
-                    text.replace("x\n", if options.contains("echo") { "" } else { "x\n" })
+                    placed(text).replace("x\n", if options.contains("echo") { "" } else { "x\n" })
                 };
                 let quiet = options.contains("-q");
                 let printed_json = match quiet {
@@ -190,6 +214,7 @@ fn scripts_print_what_bpftrace_prints() {
             }
         }
     }
+    let _ = fs::remove_file(&*TARGET);
     assert!(wrong.is_empty(), "{right} right, {} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
@@ -253,7 +278,7 @@ fn keys_that_a_kernel_does_not_take_are_cut_with_a_warning() {
         dry_run: false,
         keep_privileges: true,
     };
-    run(&checked, &lowered, host.cpus(), ends, &mut out).unwrap();
+    run(&checked, &lowered, &host.0, ends, &mut out).unwrap();
     let text = String::from_utf8(out.text).unwrap();
     for begin in
         ["@name[/etc/passwd]: 1\n", "@both[/etc/passwd, \n        ", "@all[/etc/passwd, \n        "]

@@ -1,18 +1,21 @@
 //! `-l`: the probes that there are, in the form of bpftrace.
 
 use std::io::Write;
+use std::path::Path;
 
 use crate::cli::stop::Stop;
 use crate::cli::streams::Stdout;
 use crate::error::{Error, Failure};
-use crate::host::names;
+use crate::host::{UserFunction, names};
 use crate::order::PutInOrder;
 use crate::script::Checked;
 use crate::script::probes::{Event, TYPES};
 use crate::sys::Tracefs;
+use crate::sys::link::At;
 
 /// The probe types that have a list, by the names of bpftrace.
-const LISTED: [&str; 4] = ["kprobe", "kretprobe", "rawtracepoint", "tracepoint"];
+const LISTED: [&str; 6] =
+    ["kprobe", "kretprobe", "rawtracepoint", "tracepoint", "uprobe", "uretprobe"];
 
 /// Prints the probes that match any of the patterns.
 ///
@@ -95,6 +98,14 @@ fn list(of: &str, pattern: &str, arguments: bool, out: &mut Stdout) -> Result<bo
             let found = none_is_fine(names::tracepoints(&[("*", name)]))?.into_iter();
             let found = found.filter(|(category, _)| category != "syscalls");
             found.map(|(_, name)| format!("rawtracepoint:{name}")).collect()
+        }
+        // Without a file, there is no end of them.
+        "uprobe" | "uretprobe" if before == "*" => vec![],
+        "uprobe" | "uretprobe" => {
+            let at = if of == "uprobe" { At::Entry } else { At::Return };
+            let found =
+                UserFunction::one_or_pattern(Path::new(before), name, at, None)?.into_iter();
+            found.map(|found| format!("{of}:{}:{}", found.path.display(), found.symbol)).collect()
         }
         _ => {
             let with_module = if pattern.contains(':') { pattern } else { name };

@@ -22,19 +22,18 @@ use super::stop::Stop;
 use super::streams::Stdout;
 use super::verify::{Show, Shown};
 use crate::error::Error;
-use crate::host::refusal;
+use crate::host::{Attach, refusal};
 use crate::insn::Endian;
 use crate::insn::parse::{Mistake, Mistakes};
 use crate::run::{self as session, Plan};
 use crate::script::lower::{Lowered, ProbeProgram, lower};
+use crate::script::probes::Event;
 use crate::script::{Checked, Host, check, outline};
 use crate::sys::Errno;
 use crate::sys::child::WaitingChild;
 use crate::sys::pidfd::PidFd;
 use crate::sys::signal::StopSignal;
-use crate::trace::{
-    Ends, Output, TracedHost, attach, metric_kind, run as run_script, run_alone, spec,
-};
+use crate::trace::{Ends, Output, TracedHost, metric_kind, run as run_script, run_alone, spec};
 use crate::view::dump::Format;
 
 /// A script and what follows it.
@@ -134,7 +133,7 @@ fn run_with(options: &Options, recording: Option<Recording>) -> Result<(), Stop>
         dry_run: options.dry_run,
         keep_privileges: options.keep_privileges,
     };
-    let ran = run_script(&checked, &lowered, host.cpus(), ends, &mut printer);
+    let ran = run_script(&checked, &lowered, &host, ends, &mut printer);
     match ran.map_err(|error| placed(&script.name, error))? {
         0 => Ok(()),
         code => Err(Stop::Code(code)),
@@ -154,7 +153,7 @@ pub fn serve(options: &Options, stop: BorrowedFd<'_>, out: &mut dyn Output) -> R
     let (output, child, dry_run) = (None, None, false);
     let keep_privileges = options.keep_privileges;
     let ends = Ends { stop, output, child, process, dry_run, keep_privileges };
-    let ran = run_script(&checked, &lowered, host.cpus(), ends, out);
+    let ran = run_script(&checked, &lowered, &host, ends, out);
     Ok(ran.map_err(|error| placed(&script.name, error))?)
 }
 
@@ -193,13 +192,18 @@ fn print(text: &str) -> Result<(), Stop> {
 }
 
 /// How a probe's program is loaded: where it is attached, or that it is run by itself.
-fn dumped(program: &ProbeProgram) -> Dumped<'_> {
+fn dumped<'a>(program: &'a ProbeProgram, host: &TracedHost) -> Dumped<'a> {
     let event = &program.events[0];
-    let (kind, place) = match attach(event) {
-        Ok(attach) => (attach.word().to_owned(), attach.place()),
-        Err(_) => (run_alone(event).to_string(), String::new()),
+    let (kind, place) = match first_place(event, host) {
+        Some(attach) => (attach.word().to_owned(), attach.place()),
+        None => (run_alone(event).to_string(), String::new()),
     };
     Dumped { name: event.type_name(), kind, place, flags: 0, program: &program.program }
+}
+
+/// The first place of an event, if it is attached to one.
+fn first_place(event: &Event, host: &TracedHost) -> Option<Attach> {
+    host.attach(event).ok()?.into_iter().next()
 }
 
 /// Shows how the verifier walks over the programs of the script in this file.
@@ -218,12 +222,12 @@ fn verify(script: &Script, pid: Option<u32>, show: &Show) -> Result<(), Stop> {
     let maps = session::create(&specs)?;
     let mut shown = Shown::new(&script.name, show)?;
     for program in &lowered.programs {
-        let dumped = dumped(program);
-        let verdict = match attach(&program.events[0]) {
-            Ok(attach) => {
+        let dumped = dumped(program, &host);
+        let verdict = match first_place(&program.events[0], &host) {
+            Some(attach) => {
                 session::verify(&Plan::new(dumped.name, attach, program.program.clone()), &maps)
             }
-            Err(_) => {
+            None => {
                 let of = run_alone(&program.events[0]);
                 session::verify_alone(dumped.name, &program.program, &maps, of)
             }
@@ -247,9 +251,11 @@ impl Options {
     /// # Errors
     /// The script is wrong, or the output could not be written.
     pub fn dump(&self, format: Format) -> Result<(), Stop> {
-        let Ready { lowered, .. } = self.script()?.ready(&TracedHost::new(self.pid, 0)?)?;
+        let host = TracedHost::new(self.pid, 0)?;
+        let Ready { lowered, .. } = self.script()?.ready(&host)?;
         let specs: Vec<_> = lowered.maps.iter().map(spec).collect();
-        let programs: Vec<_> = lowered.programs.iter().map(dumped).collect();
+        let programs: Vec<_> =
+            lowered.programs.iter().map(|program| dumped(program, &host)).collect();
         dump::dump(&mut Stdout::of(format), format, Endian::HOST, &programs, &specs)
     }
 

@@ -48,7 +48,7 @@ impl Infer<'_> {
                     name,
                     span,
                     |event| event.function().is_some(),
-                    "kprobe and kretprobe probes",
+                    "probes of functions",
                 )?;
                 let longest = self.events.iter().filter_map(Event::function).map(str::len).max();
                 Type::Text(longest.unwrap_or_default() + 1)
@@ -57,8 +57,8 @@ impl Infer<'_> {
             "retval" => self.only_at(
                 name,
                 span,
-                |event| matches!(event, Event::Kretprobe { .. }),
-                "kretprobe probes",
+                |event| matches!(event, Event::Kretprobe { .. } | Event::Uretprobe { .. }),
+                "kretprobe and uretprobe probes",
             )?,
             "args" => {
                 let what = "`args` has fields: write `args.NAME`";
@@ -68,8 +68,13 @@ impl Infer<'_> {
             _ if name.strip_prefix("arg").is_some_and(is_number) => self.only_at(
                 name,
                 span,
-                |event| matches!(event, Event::Kprobe { .. }),
-                "kprobe probes",
+                |event| {
+                    matches!(
+                        event,
+                        Event::Kprobe { .. } | Event::Uprobe { .. } | Event::RawTracepoint(_)
+                    )
+                },
+                "kprobe, uprobe and rawtracepoint probes",
             )?,
             _ => return Ok(None),
         }))

@@ -355,10 +355,7 @@ impl Lower<'_> {
     fn reads_user_memory(&self, address: &Expr) -> bool {
         let location = matches!(&address.kind, ExprKind::Field { field, .. }
             if self.host.field(&self.events[0], &field.text).is_ok_and(|field| field.form == FieldForm::Location));
-        !location
-            && self.events.iter().all(
-                |event| matches!(event, Event::Tracepoint(category, _) if category == "syscalls"),
-            )
+        !location && self.events.iter().all(Event::is_of_process)
     }
 
     /// The kernel's stack: the number of frames, and their addresses.
