@@ -5,6 +5,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use rawbpf::host::KernelTypes;
 use rawbpf::script::lower::lower;
 use rawbpf::script::{Host, check};
 use rawbpf::sys::object;
@@ -56,7 +57,8 @@ fn translates() -> Result<()> {
         @large[comm, args.dev] = count();\n  } else {\n    @small[comm] = sum(args.bytes);\n  }\n  \
         @at[args.dev, args.sector] = nsecs;\n  printf(\"%s %d\\n\", comm, $kb);\n}\n";
     let script = probe.repeat(6);
-    let host = TracedHost::new(None, 0).map_err(text)?;
+    let types = KernelTypes::running();
+    let host = TracedHost::new(&types, None, 0).map_err(text)?;
     let times = (0..101).map(|_| {
         let begin = Instant::now();
         let checked = check(&script, &[], &host).map_err(|mistake| mistake.what)?;

@@ -196,6 +196,31 @@ impl<'a> Btf<'a> {
         Ok(found)
     }
 
+    /// The id of the first enumeration that has a constant of this name, and the constant's value as
+    /// [`Type::enumerators`] gives it.
+    ///
+    /// # Errors
+    /// A record on the way is malformed.
+    pub fn find_enumerator(&mut self, name: &str) -> Result<Option<(u32, u64)>, BtfError> {
+        if self.name_offsets(name).next().is_none() {
+            return Ok(None);
+        }
+        let (mut position, mut id) = (0, self.first_id);
+        while position < self.types.len() {
+            let (_, next) = match self.order {
+                Order::Little => self.step::<true>(position)?,
+                Order::Big => self.step::<false>(position)?,
+            };
+            let mut values = self.record(position)?.enumerators();
+            if let Some((_, value)) = values.find(|(found, _)| *found == Ok(name.as_bytes())) {
+                return Ok(Some((id, value)));
+            }
+            (position, id) = (next, id + 1);
+            self.leave_milestone(id, position);
+        }
+        Ok(None)
+    }
+
     /// The record with this id.
     ///
     /// # Errors

@@ -201,7 +201,7 @@ impl<'a> Type<'a> {
     }
 
     /// Whether it is a `bool`.
-    pub(super) fn is_bool(&self) -> bool {
+    pub fn is_bool(&self) -> bool {
         self.kind == TypeKind::Int && self.word(HEADER) >> 24 & 4 != 0
     }
 
@@ -275,7 +275,7 @@ impl<'a> Type<'a> {
     }
 
     /// Whether a number is signed. For enums, BTF has this since Linux 6.0.
-    pub(super) fn is_signed(&self) -> bool {
+    pub fn is_signed(&self) -> bool {
         match self.kind {
             TypeKind::Int => self.word(HEADER) >> 24 & 1 == 1,
             TypeKind::Enum | TypeKind::Enum64 => self.kind_flag(),

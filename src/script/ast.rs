@@ -1,7 +1,7 @@
 //! What a script consists of. The reader makes it as it was written; later passes add which variable a
 //! name means, put constants in the place of expressions that have one value, and note types.
 
-use super::types::Type;
+use super::types::{Int, Pointer, Type};
 
 /// Bytes of a script.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -336,6 +336,36 @@ impl Expr {
         }
     }
 
+    /// The field, if this is `args.field`.
+    pub fn field_of_args(&self) -> Option<&str> {
+        match &self.kind {
+            ExprKind::Field { object, field, .. } => {
+                let args = matches!(&object.kind, ExprKind::Name(name) if name == "args");
+                args.then_some(&*field.text)
+            }
+            _ => None,
+        }
+    }
+
+    /// What this is a part of, or the address that leads to it, if it is in memory.
+    pub fn container(&self) -> Option<&Expr> {
+        match &self.kind {
+            _ if self.field_of_args().is_some() => None,
+            ExprKind::Field { object, .. }
+            | ExprKind::Index(object, _)
+            | ExprKind::Unary(Unary::Dereference, object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// Whether it is in the memory of the process, once types are inferred.
+    pub fn is_of_process(&self) -> bool {
+        self.container().is_some_and(|container| match &container.of {
+            Type::Pointer(Pointer { of_process, .. }) => *of_process,
+            _ => container.is_of_process(),
+        })
+    }
+
     /// An expression whose type is not known yet.
     pub fn new(kind: ExprKind, span: Span) -> Expr {
         Expr { kind, span, of: Type::Unknown }
@@ -347,6 +377,8 @@ impl Expr {
 pub enum ExprKind {
     /// A number. The reader makes none that is negative.
     Int(i128),
+    /// A constant of one of the kernel's enumerations.
+    Enumerator(i128, Int),
     /// A string, its escapes replaced.
     Text(Vec<u8>),
     /// `true`, `false`

@@ -1,7 +1,8 @@
 //! What programs wrote, as values: the words of records and of maps' elements.
 
+use super::host::Member;
 use super::infer::MapUse;
-use super::types::{Aggregate, Int, Type};
+use super::types::{Aggregate, Int, Struct, Type, TypeId};
 use crate::plain;
 use crate::sample::{Datum, HistogramRange, ScriptMapKind, StackFrame};
 
@@ -18,6 +19,10 @@ pub trait Known {
     fn on_terminal(&self) -> bool;
     /// A time in nanoseconds since boot, by the number of its format.
     fn time(&self, format: u64, nanoseconds: u64) -> Vec<u8>;
+    /// The name of a value of an enumeration.
+    fn enumerator(&self, of: TypeId, value: i128) -> Option<String>;
+    /// The fields of a struct, in their order.
+    fn fields(&self, of: &Struct) -> Vec<(String, Member)>;
     /// The kernel's function at an address, and the bytes from its start.
     fn function(&self, address: u64) -> Option<(String, u64)>;
 }
@@ -32,12 +37,23 @@ pub fn value(of: &Type, words: &[u64], known: &dyn Known) -> Datum {
         value
     };
     match of {
-        Type::Int(Int { signed: true, .. }) => Datum::Number(first.cast_signed().into()),
-        Type::Int(_) | Type::Unknown | Type::Nothing | Type::Aggregate(_) => {
-            Datum::Number(first.into())
+        Type::Int(Int { signed, names, .. }) => {
+            let number = match signed {
+                true => i128::from(first.cast_signed()),
+                false => i128::from(first),
+            };
+            match names.and_then(|names| known.enumerator(names, number)) {
+                Some(name) => Datum::Enumerator(number as i64, name),
+                None => Datum::Number(number),
+            }
         }
+        Type::Unknown | Type::Nothing | Type::Aggregate(_) => Datum::Number(first.into()),
         Type::Bool => Datum::Bool(first != 0),
-        Type::Pointer => Datum::Pointer(first),
+        Type::Pointer(_) => Datum::Pointer(first),
+        Type::Struct(_) | Type::Array(..) => {
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            stored(of, &bytes, None, known, NESTED)
+        }
         Type::Text(size) => {
             let text = text(words, *size, known.trailer());
             Datum::Text(match known.on_terminal() {
@@ -61,6 +77,62 @@ pub fn value(of: &Type, words: &[u64], known: &dyn Known) -> Datum {
             Datum::Stack(*form, frames.map(frame).collect())
         }
     }
+}
+
+/// Structs and arrays in each other are shown up to this depth.
+const NESTED: u32 = 16;
+
+/// The value of a type as C stores it; of a bit field, how many bits are before it, and its own.
+fn stored(
+    of: &Type,
+    bytes: &[u8],
+    bits: Option<(u32, u32)>,
+    known: &dyn Known,
+    depth: u32,
+) -> Datum {
+    let from = |at: usize| bytes.get(at..).unwrap_or_default();
+    match of {
+        Type::Array(of, count) if depth > 0 => {
+            let element = |index| stored(of, from(index * of.size()), None, known, depth - 1);
+            Datum::Array((0..*count).map(element).collect())
+        }
+        Type::Struct(record) if depth > 0 => {
+            let fields = known.fields(record).into_iter();
+            let field = |(name, member): (String, Member)| {
+                (name, stored(&member.of, from(member.offset), member.bits, known, depth - 1))
+            };
+            Datum::Record(fields.map(field).collect())
+        }
+        Type::Text(size) => value(of, &words(&padded(from(0), *size)), known),
+        of => {
+            let mut word = [0; 8];
+            let size =
+                bits.map_or(of.size(), |(before, bits)| (before + bits).div_ceil(8) as usize);
+            let size = size.min(8).min(bytes.len());
+            let little = cfg!(target_endian = "little");
+            let start = if little || bits.is_some() { 0 } else { 8 - size };
+            word[start..start + size].copy_from_slice(&bytes[..size]);
+            let (before, length) = bits.unwrap_or((0, 8 * size as u32));
+            let above = match (little, bits) {
+                (false, Some(_)) => before,
+                _ => 64_u32.saturating_sub(before + length),
+            };
+            let number = u64::from_ne_bytes(word).checked_shl(above).unwrap_or_default();
+            let below = 64_u32.saturating_sub(length);
+            let number = match of.is_signed() {
+                true => (number.cast_signed() >> below.min(63)).cast_unsigned(),
+                false => number.checked_shr(below).unwrap_or_default(),
+            };
+            value(of, &[number], known)
+        }
+    }
+}
+
+/// So many bytes, and zeros up to the end of the last word.
+fn padded(bytes: &[u8], size: usize) -> Vec<u8> {
+    let mut padded = bytes[..size.min(bytes.len())].to_vec();
+    padded.resize(size.next_multiple_of(8), 0);
+    padded
 }
 
 /// A string up to its first zero; what has none was cut.

@@ -164,12 +164,16 @@ impl Look<'_> {
                 }
                 self.call(&name.text, arguments, expr.span);
             }
-            ExprKind::Cast(to, value) => {
+            ExprKind::Cast(_, value) => {
                 self.expr(value);
-                if let (Some(Type::Int(to)), Type::Int(from)) = (Type::by_name(&to.name), &value.of)
-                    && (to.bytes, to.signed) == (from.bytes, from.signed)
-                    && self.counted(value).is_none()
-                {
+                let same = match (&expr.of, &value.of) {
+                    (Type::Int(to), Type::Int(from)) => {
+                        (to.bytes, to.signed, to.names) == (from.bytes, from.signed, from.names)
+                            && self.counted(value).is_none()
+                    }
+                    (to, from) => matches!(to, Type::Pointer(_)) && to == from,
+                };
+                if same {
                     let of = &value.of;
                     self.doubt(expr.span, format!("this cast does nothing: the value is {of}"));
                 }

@@ -4,14 +4,14 @@
 pub const MOST_FRAMES: usize = 127;
 
 /// The functions that are supported.
-pub const FUNCTIONS: [&str; 26] = [
+pub const FUNCTIONS: [&str; 27] = [
     "avg", "clear", "comm", "count", "delete", "exit", "has_key", "hist", "kstack", "len", "lhist",
-    "max", "min", "nsecs", "pid", "print", "printf", "sizeof", "stats", "str", "strftime",
-    "strncmp", "sum", "tid", "time", "zero",
+    "max", "min", "nsecs", "offsetof", "pid", "print", "printf", "sizeof", "stats", "str",
+    "strftime", "strncmp", "sum", "tid", "time", "zero",
 ];
 
 /// The functions of bpftrace 0.27 that are not.
-pub const UNSUPPORTED_FUNCTIONS: [&str; 60] = [
+pub const UNSUPPORTED_FUNCTIONS: [&str; 59] = [
     "assert",
     "assert_str",
     "bswap",
@@ -42,7 +42,6 @@ pub const UNSUPPORTED_FUNCTIONS: [&str; 60] = [
     "macaddr",
     "memcmp",
     "ntop",
-    "offsetof",
     "override",
     "path",
     "percpu_kaddr",
@@ -75,11 +74,12 @@ pub const UNSUPPORTED_FUNCTIONS: [&str; 60] = [
 ];
 
 /// The builtins that are supported.
-pub const BUILTINS: [&str; 20] = [
+pub const BUILTINS: [&str; 21] = [
     "args",
     "comm",
     "cpid",
     "cpu",
+    "curtask",
     "elapsed",
     "func",
     "gid",
@@ -99,10 +99,9 @@ pub const BUILTINS: [&str; 20] = [
 ];
 
 /// The builtins of bpftrace 0.27 that are not.
-pub const UNSUPPORTED_BUILTINS: [&str; 15] = [
+pub const UNSUPPORTED_BUILTINS: [&str; 14] = [
     "cgroup",
     "ctx",
-    "curtask",
     "has_cpid",
     "jiffies",
     "numaid",

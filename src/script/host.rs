@@ -1,7 +1,7 @@
 //! What a script needs to know of the host that it runs on.
 
 use super::probes::Event;
-use super::types::Type;
+use super::types::{Int, Struct, Type, TypeId};
 
 /// Answers for one host.
 pub trait Host {
@@ -11,7 +11,7 @@ pub trait Host {
     /// There is none.
     fn expand(&self, event: Event) -> Result<Vec<Event>, String>;
 
-    /// The field of a tracepoint's record.
+    /// The field of a tracepoint's record, or an argument by its name.
     ///
     /// # Errors
     /// It has none of this name: which it has, or why that is not known.
@@ -29,6 +29,45 @@ pub trait Host {
     /// # Errors
     /// This kind of event returns nothing.
     fn result(&self, event: &Event) -> Result<i32, String>;
+
+    /// The type of what the function returned.
+    ///
+    /// # Errors
+    /// It is not known.
+    fn result_type(&self, _: &Event) -> Result<Type, String> {
+        Ok(Type::UINT64)
+    }
+
+    /// A type of the kernel by its name; `keyword` is `struct`, `union` or `enum`, if it was written.
+    ///
+    /// # Errors
+    /// There is none, or the kernel's types are not known.
+    fn kernel_type(&self, _: Option<&str>, name: &str) -> Result<Type, String> {
+        Err(format!("there is no type `{name}`"))
+    }
+
+    /// A member of a struct or a union, also of one without a name in it.
+    ///
+    /// # Errors
+    /// It has none of this name.
+    fn member(&self, of: &Struct, name: &str) -> Result<Member, String> {
+        Err(format!("{} has no field `{name}`", of.name))
+    }
+
+    /// The number and the type of a constant of the kernel's enumerations.
+    fn enumerator(&self, _: &str) -> Option<(i128, Int)> {
+        None
+    }
+
+    /// The name of a value of an enumeration.
+    fn name_of_value(&self, _: TypeId, _: i128) -> Option<String> {
+        None
+    }
+
+    /// The members of a struct in their order, also those of structs without names in it.
+    fn members(&self, _: &Struct) -> Vec<(String, Member)> {
+        vec![]
+    }
 
     /// The number of CPUs.
     fn cpus(&self) -> u32;
@@ -79,40 +118,42 @@ pub struct OnlyProcess {
     pub namespace: Option<Namespace>,
 }
 
-/// A field of a tracepoint's record.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What `args` has: a field of a tracepoint's record, or an argument.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Field {
-    /// Bytes from the start of the record.
+    /// Bytes from the start of the context.
     pub offset: i32,
-    /// What it holds.
+    /// How it is stored.
     pub form: FieldForm,
+    /// The type of its value.
+    pub of: Type,
 }
 
-/// What a field of a tracepoint's record holds.
+/// A member of a struct or a union.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    /// Bytes from the start of the struct.
+    pub offset: usize,
+    /// Of a bit field, how many bits are before it in memory, and its own.
+    pub bits: Option<(u32, u32)>,
+    /// The type of its value.
+    pub of: Type,
+}
+
+/// How a field is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FieldForm {
-    /// A number of 1, 2, 4 or 8 bytes.
+    /// A number of 1, 2, 4 or 8 bytes, or an address.
     Number {
         /// Its size.
         bytes: u8,
         /// Whether it can be negative.
         signed: bool,
     },
-    /// An address.
-    Pointer,
-    /// An array of so many characters.
-    Text(usize),
+    /// In the low bytes of 8.
+    Word,
+    /// In an array of so many bytes.
+    Bytes(usize),
     /// A string elsewhere in the record: the field has its offset and length.
     Location,
-}
-
-impl Field {
-    /// The type of its value in a script.
-    pub fn of(&self) -> Type {
-        match self.form {
-            FieldForm::Number { bytes, signed } => Type::int(bytes, signed),
-            FieldForm::Pointer | FieldForm::Location => Type::Pointer,
-            FieldForm::Text(length) => Type::Text(length),
-        }
-    }
 }

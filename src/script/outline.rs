@@ -119,7 +119,7 @@ impl Outline {
 
     fn expr(&mut self, expr: &Expr) {
         let (word, below): (String, Vec<&Expr>) = match &expr.kind {
-            ExprKind::Int(number) => (number.to_string(), vec![]),
+            ExprKind::Int(number) | ExprKind::Enumerator(number, _) => (number.to_string(), vec![]),
             ExprKind::Text(text) => (format!("\"{}\"", text.escape_ascii()), vec![]),
             ExprKind::Bool(flag) => (flag.to_string(), vec![]),
             ExprKind::Parameter(number) => (format!("${number}"), vec![]),

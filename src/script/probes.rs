@@ -37,6 +37,20 @@ pub enum Event {
         /// The function, which may be a pattern.
         function: String,
     },
+    /// The entry of a kernel function, with its arguments by name.
+    Fentry {
+        /// The module, if one is named.
+        module: Option<String>,
+        /// The function, which may be a pattern.
+        function: String,
+    },
+    /// The return of a kernel function, with its arguments by name.
+    Fexit {
+        /// The module, if one is named.
+        module: Option<String>,
+        /// The function, which may be a pattern.
+        function: String,
+    },
     /// The entry of a function of a file, or an instruction in it.
     Uprobe {
         /// The executable or the library: its path or its short name.
@@ -82,8 +96,8 @@ pub const TYPES: [(&str, &[&str], bool); 21] = [
     ("rawtracepoint", &["rt"], true),
     ("kprobe", &["k"], true),
     ("kretprobe", &["kr"], true),
-    ("fentry", &["f", "kfunc"], false),
-    ("fexit", &["fr", "kretfunc"], false),
+    ("fentry", &["f", "kfunc"], true),
+    ("fexit", &["fr", "kretfunc"], true),
     ("uprobe", &["u"], true),
     ("uretprobe", &["ur"], true),
     ("usdt", &["U"], false),
@@ -108,6 +122,8 @@ impl Event {
             Event::RawTracepoint(_) => "rawtracepoint",
             Event::Kprobe { .. } => "kprobe",
             Event::Kretprobe { .. } => "kretprobe",
+            Event::Fentry { .. } => "fentry",
+            Event::Fexit { .. } => "fexit",
             Event::Uprobe { .. } => "uprobe",
             Event::Uretprobe { .. } => "uretprobe",
         }
@@ -116,7 +132,10 @@ impl Event {
     /// The function of the kernel that is probed.
     pub fn kernel_function(&self) -> Option<&str> {
         match self {
-            Event::Kprobe { function, .. } | Event::Kretprobe { function, .. } => Some(function),
+            Event::Kprobe { function, .. }
+            | Event::Kretprobe { function, .. }
+            | Event::Fentry { function, .. }
+            | Event::Fexit { function, .. } => Some(function),
             _ => None,
         }
     }
@@ -176,6 +195,15 @@ impl Event {
                 Ok(Event::RawTracepoint((*event).into()))
             }
             ("rawtracepoint", _) => form("`rawtracepoint:NAME`"),
+            ("fentry" | "fexit", [function] | [_, function]) if !function.is_empty() => {
+                let module = (parts.len() == 2).then(|| parts[0].to_owned());
+                let function = (*function).to_owned();
+                Ok(match *name {
+                    "fentry" => Event::Fentry { module, function },
+                    _ => Event::Fexit { module, function },
+                })
+            }
+            ("fentry" | "fexit", _) => form("`fentry:FUNCTION`"),
             ("uprobe" | "uretprobe", [file, function])
                 if !file.is_empty() && !function.is_empty() =>
             {
@@ -225,6 +253,9 @@ impl fmt::Display for Event {
                 write!(f, "{name}:{function}")
             }
             Event::Kprobe { function, offset, .. } => write!(f, "{name}:{function}+{offset}"),
+            Event::Fentry { module, function } | Event::Fexit { module, function } => {
+                write!(f, "{name}:{}:{function}", module.as_deref().unwrap_or("vmlinux"))
+            }
             Event::Uprobe { file, function } | Event::Uretprobe { file, function } => {
                 write!(f, "{name}:{file}:{function}")
             }

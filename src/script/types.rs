@@ -18,8 +18,12 @@ pub enum Type {
     Bool,
     /// A string with room for N bytes, a 0 at the end included.
     Text(usize),
-    /// An address.
-    Pointer,
+    /// An address of something.
+    Pointer(Pointer),
+    /// A struct or a union of the kernel.
+    Struct(Struct),
+    /// So many values of one type, as C lays them out.
+    Array(Box<Type>, usize),
     /// Several values in their order.
     Tuple(Vec<Type>),
     /// Several values by name.
@@ -32,6 +36,35 @@ pub enum Type {
     Aggregate(Aggregate),
 }
 
+/// What an address is of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pointer {
+    /// What is there; [`Type::Nothing`] if that is not known.
+    pub to: Box<Type>,
+    /// Whether it is an address of the process that runs, and not of the kernel.
+    pub of_process: bool,
+}
+
+/// A struct or a union of the kernel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Struct {
+    /// What C calls it: `struct task_struct`.
+    pub name: String,
+    /// Which one it is.
+    pub id: TypeId,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// A type of the kernel or of a module, as the [`Host`](super::Host) numbers them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TypeId {
+    /// Whose it is: 0 is the kernel.
+    pub module: u32,
+    /// Its number there.
+    pub id: u32,
+}
+
 /// A whole number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Int {
@@ -41,6 +74,8 @@ pub struct Int {
     pub signed: bool,
     /// Whether it is a number of the script that is not negative, so that it can have either sign.
     pub literal: bool,
+    /// The enumeration that has names for its values.
+    pub names: Option<TypeId>,
 }
 
 /// What a map counts.
@@ -81,7 +116,26 @@ impl Type {
 
     /// A number.
     pub const fn int(bytes: u8, signed: bool) -> Type {
-        Type::Int(Int { bytes, signed, literal: false })
+        Type::Int(Int { bytes, signed, literal: false, names: None })
+    }
+
+    /// An address of something that is not known.
+    pub fn address(of_process: bool) -> Type {
+        Type::Nothing.pointer(of_process)
+    }
+
+    /// An address of this type.
+    pub fn pointer(self, of_process: bool) -> Type {
+        Type::Pointer(Pointer { to: Box::new(self), of_process })
+    }
+
+    /// The same, where what it has of addresses is of the process or of the kernel.
+    pub fn in_memory(self, of_process: bool) -> Type {
+        match self {
+            Type::Pointer(Pointer { to, .. }) => to.in_memory(of_process).pointer(of_process),
+            Type::Array(of, count) => Type::Array(Box::new(of.in_memory(of_process)), count),
+            of => of,
+        }
     }
 
     /// The type of a number in a script: the smallest with a sign that holds it.
@@ -91,10 +145,10 @@ impl Type {
             (-(1_i128 << bits)..1 << bits).contains(&number)
         });
         let (bytes, signed) = bytes.map_or((8, false), |bytes| (bytes, true));
-        Type::Int(Int { bytes, signed, literal: signed && number >= 0 })
+        Type::Int(Int { bytes, signed, literal: signed && number >= 0, names: None })
     }
 
-    /// Its name in a script: `uint64`, `struct task_struct *` has no such type.
+    /// Its name in a script: `uint64`.
     pub fn by_name(name: &str) -> Option<Type> {
         Some(match name {
             "bool" => Type::Bool,
@@ -127,7 +181,9 @@ impl Type {
             Type::Text(size) => *size,
             Type::Tuple(all) => struct_of(&mut all.iter()),
             Type::Record(all) => struct_of(&mut all.iter().map(|(_, of)| of)),
-            Type::Pointer | Type::Timestamp | Type::Aggregate(_) => 8,
+            Type::Pointer(_) | Type::Timestamp | Type::Aggregate(_) => 8,
+            Type::Struct(of) => of.bytes,
+            Type::Array(of, count) => of.size() * count,
             Type::Stack(frames, _) => 8 * (1 + frames),
         }
     }
@@ -138,6 +194,7 @@ impl Type {
             Type::Text(_) | Type::Unknown | Type::Nothing => 1,
             Type::Tuple(all) => all.iter().map(Type::alignment).max().unwrap_or(1),
             Type::Record(all) => all.iter().map(|(_, of)| of.alignment()).max().unwrap_or(1),
+            Type::Array(of, _) => of.alignment(),
             of => of.size().min(8),
         }
     }
@@ -147,8 +204,8 @@ impl Type {
     pub fn words(&self) -> usize {
         match self {
             Type::Unknown | Type::Nothing => 0,
-            Type::Int(_) | Type::Bool | Type::Pointer => 1,
-            Type::Text(size) => size.div_ceil(8),
+            Type::Int(_) | Type::Bool | Type::Pointer(_) => 1,
+            Type::Text(_) | Type::Struct(_) | Type::Array(..) => self.size().div_ceil(8),
             Type::Tuple(all) => all.iter().map(Type::words).sum(),
             Type::Record(all) => all.iter().map(|(_, of)| of.words()).sum(),
             // The format's number, and the time.
@@ -196,7 +253,7 @@ impl Type {
 
     /// Whether a register holds its values.
     pub fn is_scalar(&self) -> bool {
-        matches!(self, Type::Int(_) | Type::Bool | Type::Pointer)
+        matches!(self, Type::Int(_) | Type::Bool | Type::Pointer(_))
     }
 
     /// Whether it is a number.
@@ -282,15 +339,18 @@ impl Int {
     fn join(self, other: Int) -> Int {
         let larger = self.bytes.max(other.bytes);
         match (self.literal, other.literal) {
-            _ if self.signed == other.signed => {
-                Int { bytes: larger, signed: self.signed, literal: self.literal && other.literal }
-            }
+            _ if self.signed == other.signed => Int {
+                bytes: larger,
+                signed: self.signed,
+                literal: self.literal && other.literal,
+                names: self.names.filter(|names| other.names == Some(*names)),
+            },
             (true, false) => Int { bytes: larger, ..other },
             (false, true) => Int { bytes: larger, ..self },
             _ => {
                 let unsigned = if self.signed { other.bytes } else { self.bytes };
                 let bytes = larger.max((2 * unsigned).min(8));
-                Int { bytes, signed: true, literal: false }
+                Int { bytes, signed: true, literal: false, names: None }
             }
         }
     }
@@ -365,7 +425,13 @@ impl fmt::Display for Type {
             }
             Type::Bool => f.write_str("bool"),
             Type::Text(size) => write!(f, "string[{size}]"),
-            Type::Pointer => f.write_str("pointer"),
+            Type::Pointer(Pointer { to, .. }) => match **to {
+                Type::Nothing => f.write_str("void *"),
+                Type::Pointer(_) => write!(f, "{to}*"),
+                _ => write!(f, "{to} *"),
+            },
+            Type::Struct(of) => f.write_str(&of.name),
+            Type::Array(of, count) => write!(f, "{of}[{count}]"),
             Type::Tuple(all) => {
                 let all: Vec<_> = all.iter().map(Type::to_string).collect();
                 write!(f, "({})", all.join(", "))

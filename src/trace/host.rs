@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
+use super::types::Types;
 use crate::error::Error;
 use crate::host::registers;
 use crate::host::{
-    Attach, AttachKind, Kprobe, PidNamespace, Process, RawTp, Tracepoint, UserFunction, names,
-    refusal,
+    Attach, AttachKind, Fentry, KernelTypes, Kprobe, PidNamespace, Process, RawTp, Tracepoint,
+    UserFunction, names, refusal,
 };
 use crate::order::PutInOrder;
 use crate::script::Host;
-use crate::script::host::{Field, FieldForm, Namespace, OnlyProcess};
+use crate::script::host::{Field, FieldForm, Member, Namespace, OnlyProcess};
 use crate::script::probes::Event;
+use crate::script::types::{Int, Struct, Type, TypeId};
 use crate::sys::link::At;
 use crate::sys::map::{MapSpec, MapType};
 use crate::sys::tracefs::{FormatField, RecordFormat};
@@ -26,7 +28,8 @@ use crate::sys::{Map, Tracefs, cpu};
 const SHORT_KEY: usize = 512;
 
 /// This host, as a script sees it.
-pub struct TracedHost {
+pub struct TracedHost<'t> {
+    types: Types<'t>,
     tracefs: Option<Tracefs>,
     formats: RefCell<HashMap<(String, String), Result<RecordFormat, String>>>,
     cpus: u32,
@@ -40,13 +43,17 @@ pub struct TracedHost {
     started: u64,
 }
 
-impl TracedHost {
-    /// This host. `only_process` is the one whose events are looked at, `child` the one that was made for
+impl<'t> TracedHost<'t> {
+    /// This host with its kernel's types. `only_process` is the one whose events are looked at, `child` the one that was made for
     /// the run, 0 for none.
     ///
     /// # Errors
     /// There is no such process, or the number of CPUs is not known.
-    pub fn new(only_process: Option<u32>, child: u32) -> Result<TracedHost, Error> {
+    pub fn new(
+        types: &'t KernelTypes,
+        only_process: Option<u32>,
+        child: u32,
+    ) -> Result<TracedHost<'t>, Error> {
         let started = boot_time()?.as_nanos() as u64;
         let cpus = cpu::possible().map_err(|error| refusal::file(&error))? as u32;
         let tracefs = Tracefs::find();
@@ -58,6 +65,7 @@ impl TracedHost {
         });
         let formats = RefCell::default();
         Ok(TracedHost {
+            types: Types::new(types),
             tracefs,
             formats,
             cpus,
@@ -88,6 +96,12 @@ impl TracedHost {
             Event::RawTracepoint(name) => RawTp::new(name).into(),
             Event::Kprobe { function, offset: 0, .. } => Kprobe::new(function, At::Entry).into(),
             Event::Kretprobe { function, .. } => Kprobe::new(function, At::Return).into(),
+            Event::Fentry { module, function } => {
+                Fentry::find(&place(module, function), At::Entry, self.types.kernel())?.into()
+            }
+            Event::Fexit { module, function } => {
+                Fentry::find(&place(module, function), At::Return, self.types.kernel())?.into()
+            }
             Event::Uprobe { file, function } | Event::Uretprobe { file, function } => {
                 let at = uprobe_at(event);
                 let function = self.user_function(file, function)?;
@@ -97,6 +111,39 @@ impl TracedHost {
             }
             event => return Err(Error::usage(format!("{event} cannot be attached"))),
         }])
+    }
+
+    /// The types of this host's kernel.
+    pub(super) fn types(&self) -> &Types<'t> {
+        &self.types
+    }
+
+    /// How a field of a record is stored, and its type.
+    fn traced_field(&self, field: &FormatField) -> Result<Field, String> {
+        let declaration = &*field.declaration;
+        let size = field.size as usize;
+        let is_array = declaration.contains('[');
+        let number = |bytes| FieldForm::Number { bytes, signed: field.signed };
+        let (form, of) = match field.size {
+            _ if field.data_location() == Some(0) => (FieldForm::Location, Type::address(false)),
+            _ if is_array && declaration.starts_with("char ") => {
+                (FieldForm::Bytes(size), Type::Text(size))
+            }
+            8 if !is_array && declaration.contains('*') => {
+                (FieldForm::Number { bytes: 8, signed: false }, self.types.declared(declaration))
+            }
+            bytes @ (1 | 2 | 4 | 8) if !is_array => {
+                (number(bytes as u8), Type::int(bytes as u8, field.signed))
+            }
+            _ => match elements(declaration).filter(|count| size.is_multiple_of(*count)) {
+                Some(count) if matches!(size / count, 1 | 2 | 4 | 8) => {
+                    let of = Type::int((size / count) as u8, field.signed);
+                    (FieldForm::Bytes(size), Type::Array(Box::new(of), count))
+                }
+                _ => return Err(format!("fields such as `{declaration}` are not supported")),
+            },
+        };
+        Ok(Field { offset: field.offset as i32, form, of })
     }
 
     /// A function of a file that was found before.
@@ -127,12 +174,20 @@ impl TracedHost {
     }
 }
 
+/// A function with its module.
+fn place(module: &Option<String>, function: &str) -> String {
+    match module {
+        Some(module) if module != "vmlinux" => format!("{module}:{function}"),
+        _ => function.to_owned(),
+    }
+}
+
 /// Whether a probe of a function of a file is at its entry or its return.
 fn uprobe_at(event: &Event) -> At {
     if matches!(event, Event::Uretprobe { .. }) { At::Return } else { At::Entry }
 }
 
-impl Host for TracedHost {
+impl Host for TracedHost<'_> {
     fn expand(&self, event: Event) -> Result<Vec<Event>, String> {
         Ok(match event {
             // One that is there needs no search among thousands.
@@ -179,6 +234,16 @@ impl Host for TracedHost {
                     .map(|found| Event::Kretprobe { module: module.clone(), function: found.name })
                     .collect()
             }
+            Event::Fentry { ref module, ref function }
+            | Event::Fexit { ref module, ref function } => {
+                let found = self.types.functions(module.as_deref(), function)?;
+                let at_return = matches!(event, Event::Fexit { .. });
+                let event = |function: String| match at_return {
+                    true => Event::Fexit { module: module.clone(), function },
+                    false => Event::Fentry { module: module.clone(), function },
+                };
+                found.into_iter().map(event).collect()
+            }
             Event::Uprobe { ref file, ref function }
             | Event::Uretprobe { ref file, ref function } => {
                 self.user_functions(&event, file, function).map_err(|error| error.what)?
@@ -188,8 +253,15 @@ impl Host for TracedHost {
     }
 
     fn field(&self, event: &Event, name: &str) -> Result<Field, String> {
-        let Event::Tracepoint(category, event) = event else {
-            return Err("only tracepoints have fields".into());
+        let (category, event) = match event {
+            Event::Tracepoint(category, event) => (category, event),
+            Event::RawTracepoint(tracepoint) => {
+                return self.types.argument_of_tracepoint(tracepoint, name);
+            }
+            Event::Fentry { module, function } | Event::Fexit { module, function } => {
+                return self.types.argument(&place(module, function), Some(name));
+            }
+            event => return Err(format!("{event} has no arguments by name")),
         };
         let key = (category.clone(), event.clone());
         let mut formats = self.formats.borrow_mut();
@@ -204,7 +276,7 @@ impl Host for TracedHost {
         });
         let format = format.as_ref().map_err(String::clone)?;
         match format.field(name) {
-            Some(field) => form(field).map(|form| Field { offset: field.offset as i32, form }),
+            Some(field) => self.traced_field(field),
             None => {
                 let own = format.fields.iter().filter(|field| !field.name.starts_with("common_"));
                 let names: Vec<_> = own.map(|field| &*field.name).collect();
@@ -244,6 +316,35 @@ impl Host for TracedHost {
             }
             _ => Err("there is no result here".into()),
         }
+    }
+
+    fn result_type(&self, event: &Event) -> Result<Type, String> {
+        match event {
+            Event::Fexit { module, function } => {
+                Ok(self.types.argument(&place(module, function), None)?.of)
+            }
+            _ => Ok(Type::UINT64),
+        }
+    }
+
+    fn kernel_type(&self, keyword: Option<&str>, name: &str) -> Result<Type, String> {
+        self.types.named(keyword, name)
+    }
+
+    fn member(&self, of: &Struct, name: &str) -> Result<Member, String> {
+        self.types.member(of, name)
+    }
+
+    fn enumerator(&self, name: &str) -> Option<(i128, Int)> {
+        self.types.constant(name)
+    }
+
+    fn name_of_value(&self, of: TypeId, value: i128) -> Option<String> {
+        self.types.name_of_value(of, value)
+    }
+
+    fn members(&self, of: &Struct) -> Vec<(String, Member)> {
+        self.types.members(of)
     }
 
     fn cpus(&self) -> u32 {
@@ -299,21 +400,8 @@ pub(super) fn boot_time() -> Result<Duration, Error> {
     Ok(Duration::from(time))
 }
 
-/// What a field of a record holds.
-fn form(field: &FormatField) -> Result<FieldForm, String> {
-    let declaration = &*field.declaration;
-    if field.data_location() == Some(0) {
-        return Ok(FieldForm::Location);
-    }
-    let is_array = declaration.contains('[');
-    match field.size {
-        _ if is_array && declaration.starts_with("char ") => {
-            Ok(FieldForm::Text(field.size as usize))
-        }
-        8 if !is_array && declaration.contains('*') => Ok(FieldForm::Pointer),
-        size @ (1 | 2 | 4 | 8) if !is_array => {
-            Ok(FieldForm::Number { bytes: size as u8, signed: field.signed })
-        }
-        _ => Err(format!("fields such as `{declaration}` are not supported")),
-    }
+/// How many elements a declaration such as `__u8 saddr[4]` has; none if it does not say.
+fn elements(declaration: &str) -> Option<usize> {
+    let count = declaration.split_once('[')?.1.split_once(']')?.0;
+    count.parse().ok().filter(|count| *count > 0)
 }

@@ -5,6 +5,7 @@ mod functions;
 mod host;
 mod maps;
 mod totals;
+mod types;
 
 use std::cell::OnceCell;
 use std::ffi::CString;
@@ -19,16 +20,17 @@ use maps::TracedMap;
 pub use totals::kind as metric_kind;
 
 use crate::error::Error;
-use crate::host::{AttachKind, KernelTypes, refusal};
+use crate::host::{AttachKind, refusal};
 use crate::order::PutInOrder;
 use crate::run::{Event as Wait, Events, Group, Plan, Session, create, load_alone, unwatched};
 use crate::sample::{Attached as Place, Datum, Family, ScriptMap};
 use crate::script::contents::{self, Known};
+use crate::script::host::Member;
 use crate::script::lower::{
     ACTIONS, Action, EVENTS, FIRST, LOST, Lowered, MapKind, MapPlan, ProbeProgram, Warning,
 };
 use crate::script::probes::Event;
-use crate::script::types::Type;
+use crate::script::types::{Struct, Type, TypeId};
 use crate::script::{Checked, Host, MapUse};
 use crate::sys::capability;
 use crate::sys::child::WaitingChild;
@@ -146,7 +148,7 @@ const WAIT: Duration = Duration::from_secs(1);
 pub fn run(
     checked: &Checked,
     lowered: &Lowered,
-    host: &TracedHost,
+    host: &TracedHost<'_>,
     ends: Ends<'_>,
     out: &mut dyn Output,
 ) -> Result<u8, Error> {
@@ -191,7 +193,7 @@ pub fn run(
     for prog in &begin {
         test_run(prog)?;
     }
-    session.add(&plans, &KernelTypes::running(), &mut unwatched)?;
+    session.add(&plans, host.types().kernel(), &mut unwatched)?;
     let mut links: Vec<Link> = vec![];
     for (prog, period, everywhere) in &timers {
         for cpu in 0..if *everywhere { host.cpus() } else { 1 } {
@@ -220,7 +222,7 @@ pub fn run(
     out.attached(Attached { probes, memory: session.memory(), places })?;
 
     let all = std::mem::take(&mut session.maps);
-    let mut run = Run::new(checked, lowered, &all, out.on_terminal())?;
+    let mut run = Run::new(checked, lowered, host, &all, out.on_terminal())?;
     out.flush()?;
     let Ends { stop, output, child, process, dry_run, .. } = ends;
     if dry_run {
@@ -314,10 +316,16 @@ pub fn run_alone(event: &Event) -> ProgramType {
 
 /// Refuses functions of the kernel where it cannot probe any.
 fn check_kprobes(event: &Event) -> Result<(), Error> {
-    let (Event::Kprobe { function, .. } | Event::Kretprobe { function, .. }) = event else {
-        return Ok(());
+    let (kind, function) = match event {
+        Event::Kprobe { function, .. } | Event::Kretprobe { function, .. } => {
+            (AttachKind::Kprobe, function)
+        }
+        Event::Fentry { function, .. } | Event::Fexit { function, .. } => {
+            (AttachKind::Fentry, function)
+        }
+        _ => return Ok(()),
     };
-    let Some(missing) = AttachKind::Kprobe.missing() else { return Ok(()) };
+    let Some(missing) = kind.missing() else { return Ok(()) };
     let what = format!("{event}: {}", missing.what);
     Err(Error::lacking(what).hint(format!(
         "tracepoint and rawtracepoint probes, which this kernel has: rawbpf trace -l '*{function}*'"
@@ -363,6 +371,7 @@ struct Run<'a> {
 
 /// What values need to be written.
 struct Facts<'a> {
+    host: &'a dyn Host,
     checked: &'a Checked,
     lowered: &'a Lowered,
     /// When the host was booted, by the wall clock.
@@ -389,6 +398,14 @@ impl Known for Facts<'_> {
         }
     }
 
+    fn enumerator(&self, of: TypeId, value: i128) -> Option<String> {
+        self.host.name_of_value(of, value)
+    }
+
+    fn fields(&self, of: &Struct) -> Vec<(String, Member)> {
+        self.host.members(of)
+    }
+
     fn function(&self, address: u64) -> Option<(String, u64)> {
         self.functions.get_or_init(Functions::read).at(address)
     }
@@ -398,6 +415,7 @@ impl<'a> Run<'a> {
     fn new(
         checked: &'a Checked,
         lowered: &'a Lowered,
+        host: &'a dyn Host,
         maps: &'a [crate::sys::Map],
         on_terminal: bool,
     ) -> Result<Run<'a>, Error> {
@@ -419,6 +437,7 @@ impl<'a> Run<'a> {
             ending: false,
             printed: None,
             facts: Facts {
+                host,
                 checked,
                 lowered,
                 boot: now.saturating_sub(since_boot),

@@ -22,6 +22,11 @@ impl Case {
         self.field("supported") != "no"
     }
 
+    /// Whether the types of a kernel are needed to understand it.
+    pub fn needs_types(&self) -> bool {
+        self.field("needs") == "types"
+    }
+
     /// A section, empty if it has none.
     pub fn section(&self, name: &str) -> &str {
         self.sections.get(name).map_or("", |text| text)

@@ -27,7 +27,8 @@ fn each_example_of_the_page_runs_and_prints_what_the_page_shows() {
     let has_kprobes = fs::exists("/sys/bus/event_source/devices/kprobe").unwrap();
     let file = env::temp_dir().join(format!("rawbpf-language-{}.bt", std::process::id()));
     for (script, output) in examples {
-        if script.contains("kprobe:") && !has_kprobes {
+        let probes_functions = script.contains("kprobe:") || script.contains("fentry:");
+        if probes_functions && !has_kprobes {
             continue;
         }
         fs::write(&file, script).unwrap();

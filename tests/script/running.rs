@@ -11,6 +11,7 @@ use std::{env, fs};
 use std::time::Duration;
 
 use rawbpf::error::Error;
+use rawbpf::host::KernelTypes;
 use rawbpf::sample::{Datum, ScriptMap};
 use rawbpf::script::Host;
 use rawbpf::script::check;
@@ -132,7 +133,8 @@ fn printed(case: &Case) -> Result<(Printed, u8), String> {
     let script = &placed(case.section("script"));
     let child = child(case);
     let pid = child.as_ref().map_or(0, WaitingChild::pid);
-    let host = TracedHost::new(None, pid).map_err(|error| error.to_string())?;
+    let types = KernelTypes::running();
+    let host = TracedHost::new(&types, None, pid).map_err(|error| error.to_string())?;
     let checked = check(script, &parameters(case), &host).map_err(|mistake| mistake.what)?;
     let lowered = lower(&checked, case.name, script, &host).map_err(|mistake| mistake.what)?;
     let (stop, other) = UnixStream::pair().unwrap();
@@ -218,10 +220,25 @@ fn scripts_print_what_bpftrace_prints() {
     assert!(wrong.is_empty(), "{right} right, {} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// This host, if its maps had short keys only.
-struct ShortKeys(TracedHost);
+#[test]
+#[ignore = "needs root"]
+fn what_is_wrong_with_types_of_the_kernel_is_refused_at_its_place() {
+    let types = KernelTypes::running();
+    let host = TracedHost::new(&types, None, 0).unwrap();
+    let cases = cases::refuse();
+    let cases: Vec<_> = cases.iter().filter(|case| case.needs_types()).collect();
+    assert!(cases.len() > 5);
+    for case in cases {
+        let mistake = check(case.section("script"), &[], &host).unwrap_err();
+        let position = format!("{}:{}", mistake.span.line, mistake.span.start + 1);
+        assert_eq!(position, case.field("position"), "{}: {}", case.name, mistake.what);
+    }
+}
 
-impl Host for ShortKeys {
+/// This host, if its maps had short keys only.
+struct ShortKeys<'t>(TracedHost<'t>);
+
+impl Host for ShortKeys<'_> {
     fn expand(&self, event: Event) -> Result<Vec<Event>, String> {
         self.0.expand(event)
     }
@@ -260,7 +277,8 @@ fn keys_that_a_kernel_does_not_take_are_cut_with_a_warning() {
     let words: Vec<_> =
         ["/bin/cat", "/etc/passwd"].map(|word| CString::new(word).unwrap()).to_vec();
     let child = WaitingChild::new(&words[0], &words).unwrap();
-    let host = ShortKeys(TracedHost::new(None, child.pid()).unwrap());
+    let types = KernelTypes::running();
+    let host = ShortKeys(TracedHost::new(&types, None, child.pid()).unwrap());
     let script = "tracepoint:syscalls:sys_enter_openat /pid == cpid/ {
         @name[str(args.filename)] = count(); @both[str(args.filename), kstack] = count();
         $name = (str(args.filename), kstack, 7); @all[$name] = count(); }";

@@ -22,7 +22,7 @@ use super::stop::Stop;
 use super::streams::Stdout;
 use super::verify::{Show, Shown};
 use crate::error::Error;
-use crate::host::{Attach, refusal};
+use crate::host::{Attach, KernelTypes, refusal};
 use crate::insn::Endian;
 use crate::insn::parse::{Mistake, Mistakes};
 use crate::run::{self as session, Plan};
@@ -89,11 +89,12 @@ fn run_with(options: &Options, recording: Option<Recording>) -> Result<(), Stop>
         return options.dump(format);
     }
     let script = options.script()?;
+    let types = KernelTypes::running();
     if options.list {
-        return list::script(&script.checked(&TracedHost::new(None, 0)?)?, options.verbose);
+        return list::script(&script.checked(&TracedHost::new(&types, None, 0)?)?, options.verbose);
     }
     let child = options.command.as_deref().map(child::waiting).transpose()?;
-    let host = TracedHost::new(options.pid, child.as_ref().map_or(0, WaitingChild::pid))?;
+    let host = TracedHost::new(&types, options.pid, child.as_ref().map_or(0, WaitingChild::pid))?;
     match options.debug {
         Some(Stage::Ast) => {
             let parsed = crate::script::parse(&script.text, &script.parameters);
@@ -146,7 +147,8 @@ fn run_with(options: &Options, recording: Option<Recording>) -> Result<(), Stop>
 /// The script is wrong, or cannot be run here.
 pub fn serve(options: &Options, stop: BorrowedFd<'_>, out: &mut dyn Output) -> Result<u8, Stop> {
     let script = options.script()?;
-    let host = TracedHost::new(options.pid, 0)?;
+    let types = KernelTypes::running();
+    let host = TracedHost::new(&types, options.pid, 0)?;
     let Ready { checked, lowered } = script.ready(&host)?;
     say_left_out(&checked);
     let process = options.pid.and_then(|pid| PidFd::open(pid).ok());
@@ -192,7 +194,7 @@ fn print(text: &str) -> Result<(), Stop> {
 }
 
 /// How a probe's program is loaded: where it is attached, or that it is run by itself.
-fn dumped<'a>(program: &'a ProbeProgram, host: &TracedHost) -> Dumped<'a> {
+fn dumped<'a>(program: &'a ProbeProgram, host: &TracedHost<'_>) -> Dumped<'a> {
     let event = &program.events[0];
     let (kind, place) = match first_place(event, host) {
         Some(attach) => (attach.word().to_owned(), attach.place()),
@@ -202,7 +204,7 @@ fn dumped<'a>(program: &'a ProbeProgram, host: &TracedHost) -> Dumped<'a> {
 }
 
 /// The first place of an event, if it is attached to one.
-fn first_place(event: &Event, host: &TracedHost) -> Option<Attach> {
+fn first_place(event: &Event, host: &TracedHost<'_>) -> Option<Attach> {
     host.attach(event).ok()?.into_iter().next()
 }
 
@@ -216,7 +218,8 @@ pub fn verify_file(file: &Path, show: &Show) -> Result<(), Stop> {
 }
 
 fn verify(script: &Script, pid: Option<u32>, show: &Show) -> Result<(), Stop> {
-    let host = TracedHost::new(pid, 0)?;
+    let types = KernelTypes::running();
+    let host = TracedHost::new(&types, pid, 0)?;
     let Ready { lowered, .. } = script.ready(&host)?;
     let specs: Vec<_> = lowered.maps.iter().map(spec).collect();
     let maps = session::create(&specs)?;
@@ -251,7 +254,8 @@ impl Options {
     /// # Errors
     /// The script is wrong, or the output could not be written.
     pub fn dump(&self, format: Format) -> Result<(), Stop> {
-        let host = TracedHost::new(self.pid, 0)?;
+        let types = KernelTypes::running();
+        let host = TracedHost::new(&types, self.pid, 0)?;
         let Ready { lowered, .. } = self.script()?.ready(&host)?;
         let specs: Vec<_> = lowered.maps.iter().map(spec).collect();
         let programs: Vec<_> =

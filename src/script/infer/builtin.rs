@@ -4,6 +4,7 @@ use super::Infer;
 use crate::script::ast::{Expr, ExprKind, Name, Span};
 use crate::script::cursor::Read;
 use crate::script::functions::{BUILTINS, FUNCTIONS, MOST_FRAMES, is_unsupported};
+use crate::script::host::Host;
 use crate::script::probes::Event;
 use crate::script::types::Type;
 
@@ -27,6 +28,10 @@ impl Infer<'_> {
         }
         if is_unsupported(&name) {
             return self.mistake(span, format!("`{name}` is not supported"));
+        }
+        if let Some((number, of)) = self.host.enumerator(&name) {
+            expr.kind = ExprKind::Enumerator(number, of);
+            return Ok(Type::Int(of));
         }
         let mistake = self.cursor.mistake(span, format!("nothing is called `{name}`"));
         Err(mistake.meant(&name, &mut BUILTINS.into_iter()))
@@ -53,16 +58,24 @@ impl Infer<'_> {
                 let longest = self.events.iter().filter_map(Event::function).map(str::len).max();
                 Type::Text(longest.unwrap_or_default() + 1)
             }
+            "curtask" => match self.host.kernel_type(Some("struct"), "task_struct") {
+                Ok(of) => of.pointer(false),
+                Err(why) => return self.mistake(span, why),
+            },
             "kstack" => Type::Stack(MOST_FRAMES, self.settings.stack_mode),
-            "retval" => self.only_at(
-                name,
-                span,
-                |event| matches!(event, Event::Kretprobe { .. } | Event::Uretprobe { .. }),
-                "kretprobe and uretprobe probes",
-            )?,
+            "retval" => {
+                let returns = |event: &Event| {
+                    matches!(
+                        event,
+                        Event::Kretprobe { .. } | Event::Uretprobe { .. } | Event::Fexit { .. }
+                    )
+                };
+                self.only_at(name, span, returns, "kretprobe, uretprobe and fexit probes")?;
+                self.of_all_events(name, span, |host, event| host.result_type(event))?
+            }
             "args" => {
                 let what = "`args` has fields: write `args.NAME`";
-                self.only_tracepoints("args", span)?;
+                self.only_with_args(span)?;
                 return self.mistake(span, what);
             }
             _ if name.strip_prefix("arg").is_some_and(is_number) => self.only_at(
@@ -94,39 +107,52 @@ impl Infer<'_> {
         }
     }
 
-    fn only_tracepoints(&mut self, name: &str, span: Span) -> Read<()> {
-        if self.events.iter().any(|event| matches!(event, Event::RawTracepoint(_))) {
-            let what = "`args` of rawtracepoint probes is not supported";
-            return Err(self
-                .cursor
-                .mistake(span, what)
-                .help("arg0, arg1 and so on are the arguments"));
+    fn only_with_args(&mut self, span: Span) -> Read<()> {
+        let has = |event: &Event| {
+            matches!(
+                event,
+                Event::Tracepoint(..)
+                    | Event::RawTracepoint(_)
+                    | Event::Fentry { .. }
+                    | Event::Fexit { .. }
+            )
+        };
+        if self.events.iter().any(|event| matches!(event, Event::Uprobe { .. })) {
+            let what = "`args` of uprobe probes is not supported";
+            let mistake = self.cursor.mistake(span, what);
+            return Err(mistake.help("arg0, arg1 and so on are the arguments"));
         }
-        self.only_at(
-            name,
-            span,
-            |event| matches!(event, Event::Tracepoint(..)),
-            "tracepoint probes",
-        )
-        .map(|_| ())
+        self.only_at("args", span, has, "tracepoint, rawtracepoint, fentry and fexit probes")
+            .map(|_| ())
     }
 
     /// `args.name`, which all events of the probe must have alike.
     pub(super) fn field(&mut self, name: &str, span: Span, object: Span) -> Read<Type> {
-        self.only_tracepoints("args", object)?;
+        self.only_with_args(object)?;
+        let text = format!("args.{name}");
+        self.of_all_events(&text, span, |host, event| {
+            host.field(event, name).map(|field| field.of.in_memory(event.is_of_process()))
+        })
+    }
+
+    /// The type of what all events of the probe must have alike.
+    fn of_all_events(
+        &mut self,
+        name: &str,
+        span: Span,
+        of: impl Fn(&dyn Host, &Event) -> Result<Type, String>,
+    ) -> Read<Type> {
         let mut found = Type::Unknown;
         for event in &self.events {
-            let of = match self.host.field(event, name) {
-                Ok(field) => field.of(),
+            let of = match of(self.host, event) {
+                Ok(of) => of,
                 Err(why) => return self.mistake(span, why),
             };
             found = match found.join(&of) {
                 Some(joined) => joined,
                 None => {
-                    return self.mistake(
-                        span,
-                        format!("`args.{name}` is not of one type at all these probes"),
-                    );
+                    return self
+                        .mistake(span, format!("`{name}` is not of one type at all these probes"));
                 }
             };
         }

@@ -124,7 +124,7 @@ impl Infer<'_> {
             "print" => (1, 3),
             "clear" | "zero" | "sizeof" | "len" => (1, 1),
             "delete" | "str" => (1, 2),
-            "has_key" | "strftime" => (2, 2),
+            "has_key" | "strftime" | "offsetof" => (2, 2),
             "strncmp" => (3, 3),
             "exit" | "time" | "nsecs" | "pid" | "tid" => (0, 1),
             "kstack" => (0, 2),
@@ -164,16 +164,19 @@ impl Infer<'_> {
                 }
             }
             "delete" | "has_key" => self.element(&function, arguments, span),
+            "offsetof" => {
+                let offset = self.offset(arguments, span)? as i128;
+                if self.last {
+                    expr.kind = ExprKind::Int(offset);
+                }
+                Ok(Type::of_number(offset))
+            }
             "sizeof" => {
+                let named = self.type_by_word(&arguments[0])?;
                 let size = match &mut arguments[0] {
+                    _ if named.is_some() => named.unwrap_or_default().size(),
                     Argument::Value(value) => self.value(value)?.size(),
-                    Argument::Type(of) => match Type::by_name(&of.name) {
-                        Some(known) if of.pointers == 0 && of.arrays.is_empty() => known.size(),
-                        _ => {
-                            let span = of.span;
-                            return self.mistake(span, "the size of this type is not known");
-                        }
-                    },
+                    Argument::Type(of) => self.named_type(of)?.size(),
                 } as i128;
                 if self.last {
                     expr.kind = ExprKind::Int(size);
@@ -294,7 +297,7 @@ impl Infer<'_> {
             }
             let fits = match &of {
                 Type::Unknown => true,
-                Type::Int(_) | Type::Bool | Type::Pointer => {
+                Type::Int(_) | Type::Bool | Type::Pointer(_) => {
                     conversion.kind == "s" || conversion.is_numeric()
                 }
                 Type::Aggregate(_) | Type::Nothing => false,
@@ -411,7 +414,7 @@ impl Infer<'_> {
                 "how many bytes str() takes of a string must be known before the run",
             ),
             Type::Text(room) => Ok(Type::Text(room.min(size))),
-            Type::Unknown | Type::Int(_) | Type::Pointer => Ok(Type::Text(size)),
+            Type::Unknown | Type::Int(_) | Type::Pointer(_) => Ok(Type::Text(size)),
             of => self.mistake(span, format!("str() takes an address, and this is {of}")),
         }
     }

@@ -1,7 +1,8 @@
 //! The types of expressions.
 
 use super::Infer;
-use crate::script::ast::{Binary, Block, Expr, ExprKind, Place, Span, TypeName, Unary};
+use super::statement::constant;
+use crate::script::ast::{Binary, Block, Expr, ExprKind, Place, Span, Unary};
 use crate::script::cursor::Read;
 use crate::script::types::{Int, Type};
 
@@ -66,7 +67,7 @@ impl Infer<'_> {
     pub(super) fn truth(&mut self, expr: &mut Expr, at: Span) -> Read<()> {
         let of = self.value(expr)?;
         match of {
-            Type::Unknown | Type::Int(_) | Type::Bool | Type::Pointer => Ok(()),
+            Type::Unknown | Type::Int(_) | Type::Bool | Type::Pointer(_) => Ok(()),
             of => self.mistake(at, format!("{of} is neither true nor false")),
         }
     }
@@ -75,6 +76,7 @@ impl Infer<'_> {
         let span = expr.span;
         match &mut expr.kind {
             ExprKind::Int(number) => Ok(Type::of_number(*number)),
+            ExprKind::Enumerator(_, of) => Ok(Type::Int(*of)),
             ExprKind::Text(text) => {
                 let most = self.settings.max_strlen as usize;
                 match text.len() < most {
@@ -90,7 +92,7 @@ impl Infer<'_> {
                 let operator = *operator;
                 let of = self.value(operand)?;
                 self.no_aggregate(operand, span)?;
-                self.unary(operator, &of, span)
+                self.unary(operator, of, span)
             }
             ExprKind::Step { place, up, .. } => {
                 let up = *up;
@@ -142,10 +144,9 @@ impl Infer<'_> {
                     let object_span = object.span;
                     return self.field(&field, span, object_span);
                 }
-                match self.value(object)? {
-                    Type::Unknown => Ok(Type::Unknown),
-                    of => self.mistake(span, format!("{of} has no field `{field}`")),
-                }
+                let of = self.value(object)?;
+                let of_process = object.is_of_process();
+                self.member(&of, &field, of_process, span)
             }
             ExprKind::Element(object, index) => {
                 let index = *index;
@@ -163,7 +164,16 @@ impl Infer<'_> {
                     of => self.mistake(span, format!("{of} has no elements")),
                 }
             }
-            ExprKind::Index(..) => self.mistake(span, "arrays are not supported"),
+            ExprKind::Index(object, index) => {
+                let of = self.value(object)?;
+                let number = self.value(index)?;
+                self.no_aggregate(index, span)?;
+                if !number.is_int() && number != Type::Unknown {
+                    return self
+                        .mistake(span, format!("an index is a number, and this is {number}"));
+                }
+                self.indexed(of, constant(index), span)
+            }
             ExprKind::Record(_) => self.mistake(span, "records are not supported"),
             ExprKind::Tuple(all) => {
                 let all: Vec<_> = all.iter_mut().map(|one| self.value(one)).collect::<Read<_>>()?;
@@ -174,16 +184,15 @@ impl Infer<'_> {
         }
     }
 
-    fn unary(&mut self, operator: Unary, of: &Type, span: Span) -> Read<Type> {
-        match (operator, of) {
+    fn unary(&mut self, operator: Unary, of: Type, span: Span) -> Read<Type> {
+        match (operator, &of) {
             (_, Type::Unknown) => Ok(Type::Unknown),
             (Unary::Negate, Type::Int(Int { signed: false, .. })) => Ok(of.clone()),
             (Unary::Negate, Type::Int(_)) => Ok(Type::INT64),
-            (Unary::Not, Type::Int(_) | Type::Bool | Type::Pointer) => Ok(Type::Bool),
+            (Unary::Not, Type::Int(_) | Type::Bool) => Ok(Type::Bool),
             (Unary::Invert, Type::Int(int)) => Ok(Type::int(int.bytes, false)),
-            (Unary::Dereference | Unary::Address, _) => {
-                self.mistake(span, "reading through pointers is not supported")
-            }
+            (Unary::Dereference, _) => self.dereferenced(of, span),
+            (Unary::Address, _) => self.mistake(span, "`&` is not supported"),
             (Unary::Negate, of) => self.mistake(span, format!("{of} has no negative")),
             (Unary::Not, of) => self.mistake(span, format!("{of} is neither true nor false")),
             (Unary::Invert, of) => self.mistake(span, format!("{of} has no bits to invert")),
@@ -202,6 +211,9 @@ impl Infer<'_> {
             }
             Place::Variable(_) => self.read(place)?,
         };
+        if let Type::Pointer(_) = before {
+            return self.mistake(span, "counting an address up or down is not supported");
+        }
         let operator = if up { Binary::Add } else { Binary::Subtract };
         let after = self.arithmetic(operator, &before, &Type::of_number(1), span)?;
         self.store_number(place, &after, span)?;
@@ -223,7 +235,9 @@ impl Infer<'_> {
             (Type::Unknown, _) | (_, Type::Unknown) => {
                 Ok(if compares || orders { Type::Bool } else { Type::Unknown })
             }
-            (Type::Int(_) | Type::Pointer, Type::Int(_) | Type::Pointer) if compares || orders => {
+            (Type::Int(_) | Type::Pointer(_), Type::Int(_) | Type::Pointer(_))
+                if compares || orders =>
+            {
                 Ok(Type::Bool)
             }
             (Type::Int(_) | Type::Bool, Type::Int(_) | Type::Bool) if compares => Ok(Type::Bool),
@@ -240,26 +254,16 @@ impl Infer<'_> {
                 _ if [left, right].contains(&&Type::Bool) => Type::INT64,
                 _ => Type::int(8, left.signed_with(right)),
             }),
+            (Type::Pointer(_), Type::Int(_))
+                if matches!(operator, Binary::Add | Binary::Subtract) =>
+            {
+                Ok(left.clone())
+            }
+            (Type::Int(_), Type::Pointer(_)) if operator == Binary::Add => Ok(right.clone()),
             _ => {
                 let text = operator.text();
                 self.mistake(span, format!("`{text}` does not take {left} and {right}"))
             }
-        }
-    }
-
-    fn cast(&mut self, to: &TypeName, from: &Type, span: Span) -> Read<Type> {
-        if to.keyword.is_some() || to.pointers > 0 {
-            return self.mistake(to.span, "casts to structs and pointers are not supported");
-        }
-        if !to.arrays.is_empty() {
-            return self.mistake(to.span, "casts to arrays are not supported");
-        }
-        let Some(of) = Type::by_name(&to.name) else {
-            return self.mistake(to.span, format!("casts to {} are not supported", to.name));
-        };
-        match from {
-            Type::Unknown | Type::Int(_) | Type::Bool | Type::Pointer => Ok(of),
-            from => self.mistake(span, format!("{from} cannot become {of}")),
         }
     }
 }

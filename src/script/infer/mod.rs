@@ -4,6 +4,7 @@
 mod builtin;
 mod call;
 mod expression;
+mod memory;
 mod statement;
 
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use super::cursor::{Cursor, Read};
 use super::host::Host;
 use super::probes::Event;
 use super::settings::Settings;
-use super::types::{Aggregate, Type};
+use super::types::{Aggregate, Int, Type};
 
 /// A map of a script.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -324,7 +325,7 @@ impl Type {
     /// Of a value that was stored: its sign is settled.
     fn read(self) -> Type {
         match self {
-            Type::Int(int) => Type::int(int.bytes, int.signed),
+            Type::Int(int) => Type::Int(Int { literal: false, ..int }),
             Type::Tuple(all) => Type::Tuple(all.into_iter().map(Type::read).collect()),
             of => of,
         }

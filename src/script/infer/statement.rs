@@ -175,6 +175,9 @@ impl Infer<'_> {
             Place::Variable(_) => self.read(place)?,
         };
         let of = self.value(value)?;
+        if let Type::Pointer(_) = before {
+            return self.mistake(span, "counting an address up or down is not supported");
+        }
         let result = self.arithmetic(operator, &before, &of, span)?;
         self.store_number(place, &result, span)
     }
@@ -194,21 +197,15 @@ impl Infer<'_> {
     /// The type of `let $v: type`.
     fn declared_type(&mut self, name: &TypeName) -> Read<Type> {
         let plain = name.keyword.is_none() && name.pointers == 0 && name.arrays.is_empty();
-        let of = match &*name.name {
-            _ if !plain => None,
-            "string" => {
-                let size = name.size.unwrap_or(self.settings.max_strlen);
-                usize::try_from(size)
-                    .ok()
-                    .filter(|size| (1..=1 << 16).contains(size))
-                    .map(Type::Text)
-            }
-            name => Type::by_name(name),
-        };
-        match of {
-            Some(of) => Ok(of),
-            None => self.mistake(name.span, "a variable of this type is not supported"),
+        if name.name == "string" && plain {
+            let size = name.size.unwrap_or(self.settings.max_strlen);
+            let size = usize::try_from(size).ok().filter(|size| (1..=1 << 16).contains(size));
+            return match size {
+                Some(size) => Ok(Type::Text(size)),
+                None => self.mistake(name.span, "a variable of this type is not supported"),
+            };
         }
+        self.named_type(name)
     }
 }
 
@@ -233,7 +230,7 @@ fn can_be_left(block: &Block) -> bool {
 /// The number that an expression is, if it is one.
 pub(super) fn constant(expr: &Expr) -> Option<i128> {
     match expr.kind {
-        ExprKind::Int(number) => Some(number),
+        ExprKind::Int(number) | ExprKind::Enumerator(number, _) => Some(number),
         ExprKind::Bool(flag) => Some(flag.into()),
         _ => None,
     }

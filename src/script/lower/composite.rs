@@ -10,7 +10,6 @@ use crate::insn::helper::{
 use crate::insn::{r0, r1, r2, r3, r4, r6, r8, u64_at, w2};
 use crate::script::ast::{Argument, Expr, ExprKind, Place};
 use crate::script::cursor::Read;
-use crate::script::host::FieldForm;
 use crate::script::probes::Event;
 use crate::script::types::Type;
 
@@ -28,7 +27,7 @@ impl Lower<'_> {
             return self.store_cut(expr, of, spot);
         }
         match of {
-            Type::Int(_) | Type::Bool | Type::Pointer | Type::Unknown => {
+            Type::Int(_) | Type::Bool | Type::Pointer(_) | Type::Unknown => {
                 if let ExprKind::Int(number) = expr.kind
                     && let Ok(number) = i32::try_from(number)
                 {
@@ -40,6 +39,7 @@ impl Lower<'_> {
                 Ok(())
             }
             Type::Text(_) => self.text(expr, of.words(), spot),
+            Type::Struct(_) | Type::Array(..) => self.bytes(expr, of, spot),
             Type::Tuple(all) => self.tuple(expr, of, all, spot),
             Type::Timestamp => {
                 let ExprKind::Call { arguments, .. } = &expr.kind else {
@@ -242,22 +242,38 @@ impl Lower<'_> {
                 }
                 self.read_text(address, length, &expr.of, words, spot)
             }
-            ExprKind::Field { field, .. } => {
-                let field = match self.host.field(&self.events[0], &field.text) {
-                    Ok(field) => field,
-                    Err(why) => return self.mistake(expr.span, why),
-                };
-                let FieldForm::Text(length) = field.form else {
-                    return self.mistake(expr.span, "this field is no string");
-                };
-                self.zero(spot, words);
-                self.a.load_address(r1, spot.at(0));
-                self.a.mov(w2, length.min(8 * words) as i32);
-                self.a.load_address(r3, r6 + field.offset);
-                self.a.call(PROBE_READ_KERNEL_STR);
-                Ok(())
+            _ if expr.container().is_some() || expr.field_of_args().is_some() => {
+                self.copy_memory(expr, words, spot)
             }
             _ => self.copy_of(expr, &Type::Text(8 * words), spot),
+        }
+    }
+
+    /// A struct or an array.
+    fn bytes(&mut self, expr: &Expr, of: &Type, spot: Spot) -> Read<()> {
+        let words = of.words();
+        match &expr.kind {
+            _ if expr.container().is_some() || expr.field_of_args().is_some() => {
+                self.copy_memory(expr, words, spot)
+            }
+            ExprKind::Cast(_, value) => match &value.of {
+                Type::Text(size) => {
+                    let text = Type::Text((*size).min(of.size()));
+                    self.zero(spot, words);
+                    self.store(value, &text, spot)
+                }
+                Type::Array(..) => self.store(value, of, spot),
+                from => {
+                    let bytes = from.size() as i32;
+                    self.scalar(value)?;
+                    if cfg!(target_endian = "big") {
+                        self.a.lsh(r8, 64 - 8 * bytes);
+                    }
+                    self.a.store(u64_at(spot.word(0)), r8);
+                    Ok(())
+                }
+            },
+            _ => self.copy_of(expr, of, spot),
         }
     }
 
@@ -342,20 +358,13 @@ impl Lower<'_> {
         }
         self.a.load(r3, u64_at(kept.word(0)));
         self.a.load_address(r1, spot.at(0));
-        self.a.call(if self.reads_user_memory(address) {
-            PROBE_READ_USER_STR
-        } else {
-            PROBE_READ_KERNEL_STR
-        });
+        let of_process = match &address.of {
+            Type::Pointer(pointer) => pointer.of_process,
+            _ => self.events.iter().all(Event::is_of_process),
+        };
+        self.a.call(if of_process { PROBE_READ_USER_STR } else { PROBE_READ_KERNEL_STR });
         self.release(mark);
         Ok(())
-    }
-
-    /// Whether an address is one of the process: that of a system call's argument.
-    fn reads_user_memory(&self, address: &Expr) -> bool {
-        let location = matches!(&address.kind, ExprKind::Field { field, .. }
-            if self.host.field(&self.events[0], &field.text).is_ok_and(|field| field.form == FieldForm::Location));
-        !location && self.events.iter().all(Event::is_of_process)
     }
 
     /// The kernel's stack: the number of frames, and their addresses.

@@ -66,7 +66,7 @@ impl Lower<'_> {
 /// The number that an expression is, if an instruction can hold it.
 pub(super) fn small(expr: &Expr) -> Option<i32> {
     match expr.kind {
-        ExprKind::Int(number) => i32::try_from(number).ok(),
+        ExprKind::Int(number) | ExprKind::Enumerator(number, _) => i32::try_from(number).ok(),
         ExprKind::Bool(flag) => Some(flag.into()),
         _ => None,
     }

@@ -25,6 +25,7 @@ mod composite;
 mod condition;
 mod event;
 mod map;
+mod memory;
 mod places;
 mod scalar;
 mod spot;
@@ -36,7 +37,7 @@ use std::sync::Arc;
 use super::ast::{Expr, ExprKind, Name, Probe, Span};
 use super::check::{Checked, CheckedProbe};
 use super::cursor::{Cursor, Read};
-use super::host::Host;
+use super::host::{Field, Host};
 use super::infer::MapUse;
 use super::probes::Event;
 use super::types::Type;
@@ -234,6 +235,11 @@ struct Lower<'a> {
 impl Lower<'_> {
     fn mistake<T>(&self, span: Span, what: impl Into<String>) -> Read<T> {
         Err(self.cursor.mistake(span, what))
+    }
+
+    /// What `args` has by this name.
+    fn field(&self, name: &str, span: Span) -> Read<Field> {
+        self.host.field(&self.events[0], name).or_else(|why| self.mistake(span, why))
     }
 
     /// The instructions that follow come from here.

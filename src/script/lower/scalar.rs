@@ -3,16 +3,17 @@
 use super::Lower;
 use super::action::WarningKind;
 use super::condition::{condition, small};
+use super::spot::Spot;
 use crate::insn::Cond::Eq;
 use crate::insn::helper::{
-    GET_CURRENT_PID_TGID, GET_CURRENT_UID_GID, GET_NS_CURRENT_PID_TGID, GET_PRANDOM_U32,
-    GET_SMP_PROCESSOR_ID, KTIME_GET_BOOT_NS, KTIME_GET_NS, KTIME_GET_TAI_NS,
+    GET_CURRENT_PID_TGID, GET_CURRENT_TASK, GET_CURRENT_UID_GID, GET_NS_CURRENT_PID_TGID,
+    GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, KTIME_GET_BOOT_NS, KTIME_GET_NS, KTIME_GET_TAI_NS,
 };
 use crate::insn::{Alu, R, r0, r1, r3, r6, r8, u8_at, u16_at, u32_at, u64_at, w0, w1, w2, w4, w8};
 use crate::script::ast::{Argument, Binary, Expr, ExprKind, Place, Span, Unary};
 use crate::script::cursor::Read;
 use crate::script::host::{FieldForm, Namespace};
-use crate::script::types::{Int, Type};
+use crate::script::types::{Int, Pointer, Type};
 
 impl Lower<'_> {
     /// `r8 = ` a value of one word. Clobbers r0 to r5 and r9.
@@ -21,6 +22,7 @@ impl Lower<'_> {
             return Ok(());
         }
         match &expr.kind {
+            _ if expr.container().is_some() => self.load_memory(expr),
             ExprKind::Place(Place::Map(name, key)) => self.read_map(name, key.as_deref()),
             ExprKind::Name(name) => self.builtin(name, expr.span),
             ExprKind::Call { name, arguments } => self.call(&name.text, arguments, expr),
@@ -47,6 +49,16 @@ impl Lower<'_> {
                 self.a.place(done);
                 Ok(())
             }
+            // The bytes of an array as a number.
+            ExprKind::Cast(_, value) if matches!(value.of, Type::Array(..)) => {
+                let mark = self.mark();
+                let spot = self.spot(value.of.words());
+                self.store(value, &value.of, spot)?;
+                self.load_sized(spot, expr.of.size());
+                self.truncate(&expr.of);
+                self.release(mark);
+                Ok(())
+            }
             ExprKind::Cast(_, value) => {
                 self.scalar(value)?;
                 self.truncate(&expr.of);
@@ -66,30 +78,39 @@ impl Lower<'_> {
     /// `register = ` a value that needs no other register; whether it is one.
     pub(super) fn leaf(&mut self, expr: &Expr, register: R) -> Read<bool> {
         match &expr.kind {
-            ExprKind::Int(number) => self.constant(register, *number),
+            ExprKind::Int(number) | ExprKind::Enumerator(number, _) => {
+                self.constant(register, *number);
+            }
             ExprKind::Bool(flag) => self.a.mov(register, i32::from(*flag)),
             ExprKind::Place(Place::Variable(variable)) => {
                 let spot = self.variable(variable);
                 self.a.load(register, u64_at(spot.word(0)));
             }
-            ExprKind::Field { field, .. } => {
-                let field = match self.host.field(&self.events[0], &field.text) {
-                    Ok(field) => field,
-                    Err(why) => return self.mistake(expr.span, why),
-                };
-                let (bytes, signed) = match field.form {
-                    FieldForm::Number { bytes, signed } => (bytes, signed),
-                    FieldForm::Pointer => (8, false),
-                    FieldForm::Location => {
+            ExprKind::Field { .. } if expr.of.is_scalar() => {
+                let Some(field) = expr.field_of_args() else { return Ok(false) };
+                let field = self.field(field, expr.span)?;
+                let address = r6 + field.offset;
+                let (bytes, signed) = match (field.form, &field.of) {
+                    (FieldForm::Number { bytes, signed }, _) => (bytes, signed),
+                    (FieldForm::Word, of) => {
+                        self.a.load(register, u64_at(address));
+                        if let Type::Int(Int { bytes, signed, .. }) = of {
+                            self.extend(register, *bytes, *signed);
+                        }
+                        if *of == Type::Bool {
+                            self.extend(register, 1, false);
+                        }
+                        return Ok(true);
+                    }
+                    (FieldForm::Location, _) => {
                         // The string is in the record, as far from its start as the low half says.
-                        self.a.load(register, u32_at(r6 + field.offset));
+                        self.a.load(register, u32_at(address));
                         self.a.and(register, 0xffff);
                         self.a.add(register, r6);
                         return Ok(true);
                     }
-                    FieldForm::Text(_) => return Ok(false),
+                    (FieldForm::Bytes(_), _) => return Ok(false),
                 };
-                let address = r6 + field.offset;
                 match bytes {
                     1 => self.a.load(register, u8_at(address)),
                     2 => self.a.load(register, u16_at(address)),
@@ -103,6 +124,16 @@ impl Lower<'_> {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// `r8 = ` the number of so many bytes at a place.
+    pub(super) fn load_sized(&mut self, spot: Spot, bytes: usize) {
+        match bytes {
+            1 => self.a.load(r8, u8_at(spot.at(0))),
+            2 => self.a.load(r8, u16_at(spot.at(0))),
+            4 => self.a.load(r8, u32_at(spot.at(0))),
+            _ => self.a.load(r8, u64_at(spot.at(0))),
+        }
     }
 
     /// `register = number`
@@ -123,7 +154,7 @@ impl Lower<'_> {
     }
 
     /// Makes a register of its lowest bytes.
-    fn extend(&mut self, register: R, bytes: u8, signed: bool) {
+    pub(super) fn extend(&mut self, register: R, bytes: u8, signed: bool) {
         let bits = 64 - 8 * i32::from(bytes);
         if bits > 0 {
             self.a.lsh(register, bits);
@@ -195,7 +226,7 @@ impl Lower<'_> {
     fn binary(&mut self, operator: Binary, left: &Expr, right: &Expr, span: Span) -> Read<()> {
         if matches!(operator, Binary::Equal | Binary::NotEqual) {
             match left.of {
-                Type::Text(_) | Type::Tuple(_) => self.difference(left, right)?,
+                Type::Text(_) | Type::Tuple(_) | Type::Array(..) => self.difference(left, right)?,
                 _ => {
                     self.operands(left, right)?;
                     self.alu(Alu::Xor, small(right));
@@ -223,7 +254,20 @@ impl Lower<'_> {
             self.a.place(done);
             return Ok(());
         }
-        self.operands(left, right)?;
+        // A number is added to an address in what is there.
+        let size = |of: &Type| match of {
+            Type::Pointer(Pointer { to, .. }) => to.size().max(1) as i128,
+            _ => 1,
+        };
+        match (size(&left.of), size(&right.of)) {
+            (1, 1) => self.operands(left, right)?,
+            (1, size) => self.operands(&times(left, size), right)?,
+            (size, _) => {
+                let right = times(right, size);
+                self.operands(left, &right)?;
+                return self.compute(operator, small(&right), span);
+            }
+        }
         self.compute(operator, small(right), span)
     }
 
@@ -330,6 +374,10 @@ impl Lower<'_> {
                     _ => self.a.mov(w8, w0),
                 }
             }
+            "curtask" => {
+                self.a.call(GET_CURRENT_TASK);
+                self.a.mov(r8, r0);
+            }
             "cpu" => {
                 self.a.call(GET_SMP_PROCESSOR_ID);
                 self.a.mov(r8, r0);
@@ -382,11 +430,25 @@ impl Lower<'_> {
     }
 }
 
+/// A number that is multiplied by another.
+fn times(expr: &Expr, factor: i128) -> Expr {
+    let kind = match expr.kind {
+        ExprKind::Int(number) => ExprKind::Int(number.saturating_mul(factor)),
+        _ => {
+            let factor =
+                Expr { kind: ExprKind::Int(factor), span: expr.span, of: Type::of_number(factor) };
+            ExprKind::Binary(Binary::Multiply, Box::new(expr.clone()), Box::new(factor))
+        }
+    };
+    Expr { kind, span: expr.span, of: Type::INT64 }
+}
+
 /// Whether a value can be loaded into any register without another.
 pub(super) fn is_leaf(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Int(_) | ExprKind::Bool(_) | ExprKind::Place(Place::Variable(_)) => true,
-        ExprKind::Field { .. } => expr.of.is_int(),
+        ExprKind::Field { .. } => expr.of.is_int() && expr.field_of_args().is_some(),
+        ExprKind::Enumerator(..) => true,
         _ => false,
     }
 }
