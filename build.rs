@@ -6,9 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What `src/texts.rs` unpacks: these files, and all that is in these folders.
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 8] = [
     "programs/lessons",
     "src/verifier/causes.txt",
+    "src/trace/errors.txt",
+    "src/trace/signals.txt",
     "src/verifier/diagnose/contexts.txt",
     "src/verifier/draw/page/page.css",
     "src/verifier/draw/page/page.js",

@@ -93,7 +93,7 @@ fn datum(value: &Datum) -> Json {
     }
 }
 
-fn frame(StackFrame { address, function }: &StackFrame) -> Json {
+fn frame(StackFrame { address, function, .. }: &StackFrame) -> Json {
     match function {
         Some((name, offset)) => json!({"address": address, "function": name, "offset": offset}),
         None => json!({"address": address}),

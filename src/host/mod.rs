@@ -43,7 +43,7 @@ pub use process::{PidNamespace, Process};
 pub use request::{RecordPlace, RecordRequest, Request, RequestPlace, StructRequest};
 pub use section::{Section, Target};
 pub use submission::{Identity, Issue, Submission, Submitter};
-pub use symbol::UserFunction;
+pub use symbol::{UserFunction, UserSymbol, UserSymbols};
 pub use system_calls::SystemCalls;
 pub use task::Task;
 pub use types::KernelTypes;

@@ -6,6 +6,7 @@ mod demangle;
 mod go;
 mod instructions;
 mod library;
+mod process;
 mod table;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::sys::Tracefs;
 use crate::sys::link::At;
 use code::Code;
 use go::Go;
+pub use process::{UserSymbol, UserSymbols};
 use table::{CodeSymbol, Table};
 
 /// A function in an executable or a library, or a place in one.

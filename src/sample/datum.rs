@@ -18,7 +18,7 @@ pub enum Datum {
     Pointer(u64),
     /// An enumerator: its number and its name.
     Enumerator(i64, String),
-    /// Where the kernel was, from the innermost function on.
+    /// Where the kernel or a process was, from the innermost function on.
     Stack(StackForm, Vec<StackFrame>),
     /// Values in their order.
     Tuple(Vec<Datum>),
@@ -57,6 +57,8 @@ pub struct StackFrame {
     pub address: u64,
     /// The function, and the bytes from its start; `None` if no function is known there.
     pub function: Option<(String, u64)>,
+    /// The file that the function is in, if it is one of a process.
+    pub file: Option<String>,
 }
 
 /// How many values there were from one number to another.

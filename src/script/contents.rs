@@ -1,8 +1,10 @@
 //! What programs wrote, as values: the words of records and of maps' elements.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use super::host::Member;
 use super::infer::MapUse;
-use super::types::{Aggregate, Int, Struct, Type, TypeId};
+use super::types::{Aggregate, Int, Naming, Struct, Type, TypeId};
 use crate::plain;
 use crate::sample::{Datum, HistogramRange, ScriptMapKind, StackFrame};
 
@@ -23,6 +25,10 @@ pub trait Known {
     fn enumerator(&self, of: TypeId, value: i128) -> Option<String>;
     /// The fields of a struct, in their order.
     fn fields(&self, of: &Struct) -> Vec<(String, Member)>;
+    /// The function of a process at an address, the bytes from its start, and its file.
+    fn function_of(&self, process: u64, address: u64) -> Option<(String, u64, String)>;
+    /// The name of a number.
+    fn name(&self, naming: Naming, number: u64) -> String;
     /// The kernel's function at an address, and the bytes from its start.
     fn function(&self, address: u64) -> Option<(String, u64)>;
 }
@@ -68,16 +74,64 @@ pub fn value(of: &Type, words: &[u64], known: &dyn Known) -> Datum {
         Type::Timestamp => {
             Datum::Text(known.time(first, words.get(1).copied().unwrap_or_default()))
         }
-        Type::Stack(_, form) => {
+        Type::Stack(_, form, false) => {
             let frames = words.get(1..).unwrap_or_default().iter().take(first as usize);
             let frame = |address: &u64| StackFrame {
                 address: *address,
                 function: known.function(*address),
+                file: None,
             };
             Datum::Stack(*form, frames.map(frame).collect())
         }
+        Type::Stack(_, form, true) => {
+            let process = words.get(1).copied().unwrap_or_default();
+            let frames = words.get(2..).unwrap_or_default().iter().take(first as usize);
+            let frame = |address: &u64| {
+                let (function, file) = match known.function_of(process, *address) {
+                    Some((name, offset, file)) => (Some((shown(name, known), offset)), file),
+                    None => (None, "[unknown]".to_owned()),
+                };
+                StackFrame { address: *address, function, file: Some(shown(file, known)) }
+            };
+            Datum::Stack(*form, frames.map(frame).collect())
+        }
+        Type::Named(naming) => Datum::Text(shown(known.name(*naming, first), known).into_bytes()),
+        Type::UserSymbol => {
+            let found = known.function_of(words.get(1).copied().unwrap_or_default(), first);
+            let name = found.map_or_else(|| format!("{first:#x}"), |(name, ..)| name);
+            Datum::Text(shown(name, known).into_bytes())
+        }
+        Type::Inet => Datum::Text(inet(words).into_bytes()),
+        Type::Buffer(most) => {
+            let mut bytes: Vec<u8> =
+                words.iter().skip(1).flat_map(|word| word.to_ne_bytes()).collect();
+            bytes.truncate((first as usize).min(*most));
+            Datum::Bytes(bytes)
+        }
     }
 }
+
+/// A name that somebody else chose, on a terminal without what steers one.
+fn shown(name: String, known: &dyn Known) -> String {
+    if known.on_terminal() { plain::lines(&name).into_owned() } else { name }
+}
+
+/// An address of the network: its family, and its bytes.
+fn inet(words: &[u64]) -> String {
+    let mut bytes = [0; 16];
+    for (place, byte) in
+        bytes.iter_mut().zip(words.iter().skip(1).flat_map(|word| word.to_ne_bytes()))
+    {
+        *place = byte;
+    }
+    match words.first() {
+        Some(&IPV6) => Ipv6Addr::from(bytes).to_string(),
+        _ => Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]).to_string(),
+    }
+}
+
+/// `AF_INET6`
+const IPV6: u64 = 10;
 
 /// Structs and arrays in each other are shown up to this depth.
 const NESTED: u32 = 16;

@@ -59,6 +59,11 @@ pub trait Host {
         None
     }
 
+    /// The address of a symbol of the kernel, if there is one that is shown.
+    fn kernel_address(&self, _: &str) -> Option<u64> {
+        None
+    }
+
     /// The name of a value of an enumeration.
     fn name_of_value(&self, _: TypeId, _: i128) -> Option<String> {
         None

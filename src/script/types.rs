@@ -30,10 +30,33 @@ pub enum Type {
     Record(Vec<(String, Type)>),
     /// A point in time with the format in which it is printed.
     Timestamp,
-    /// A kernel stack of up to N frames, and its form.
-    Stack(usize, StackForm),
+    /// A stack of up to N frames, its form, and whether it is that of the process.
+    Stack(usize, StackForm, bool),
+    /// A number that is printed by a name.
+    Named(Naming),
+    /// An address in a process, which is printed as a function.
+    UserSymbol,
+    /// An address of the network.
+    Inet,
+    /// At most N bytes that are no text.
+    Buffer(usize),
     /// What a function such as `count()` counts, which only a map can hold.
     Aggregate(Aggregate),
+}
+
+/// What a number is the name of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Naming {
+    /// A function of the kernel, of its address.
+    KernelSymbol,
+    /// An error.
+    Error,
+    /// A signal.
+    Signal,
+    /// A system call.
+    SystemCall,
+    /// A control group.
+    Cgroup,
 }
 
 /// What an address is of.
@@ -105,6 +128,9 @@ pub enum Aggregate {
         step: u64,
     },
 }
+
+/// The bytes that bpftrace has for a name.
+const NAME: usize = 64;
 
 impl Type {
     /// A number of 8 bytes with a sign.
@@ -184,7 +210,12 @@ impl Type {
             Type::Pointer(_) | Type::Timestamp | Type::Aggregate(_) => 8,
             Type::Struct(of) => of.bytes,
             Type::Array(of, count) => of.size() * count,
-            Type::Stack(frames, _) => 8 * (1 + frames),
+            Type::Stack(..) => 8 * self.words(),
+            Type::Named(Naming::KernelSymbol | Naming::Cgroup) => 8,
+            Type::Named(_) => NAME,
+            Type::UserSymbol => 16,
+            Type::Inet => 24,
+            Type::Buffer(most) => 4 + most,
         }
     }
 
@@ -210,19 +241,30 @@ impl Type {
             Type::Record(all) => all.iter().map(|(_, of)| of.words()).sum(),
             // The format's number, and the time.
             Type::Timestamp => 2,
-            // The number of frames, and their addresses.
-            Type::Stack(frames, _) => 1 + frames,
+            // The number of frames, the process, and their addresses.
+            Type::Stack(frames, _, of_process) => 1 + usize::from(*of_process) + frames,
+            Type::Named(_) => 1,
+            // The address, and the process.
+            Type::UserSymbol => 2,
+            // The family, and up to 16 bytes.
+            Type::Inet => 3,
+            // How many bytes there are, and these.
+            Type::Buffer(most) => 1 + most.div_ceil(8),
             Type::Aggregate(aggregate) => aggregate.words(),
         }
     }
 
     /// Whether its values have stacks in them.
     pub fn has_stack(&self) -> bool {
+        self.has(&|of| matches!(of, Type::Stack(..)))
+    }
+
+    /// Whether it is of this kind, or has elements that are.
+    pub fn has(&self, kind: &dyn Fn(&Type) -> bool) -> bool {
         match self {
-            Type::Stack(..) => true,
-            Type::Tuple(all) => all.iter().any(Type::has_stack),
-            Type::Record(all) => all.iter().any(|(_, of)| of.has_stack()),
-            _ => false,
+            Type::Tuple(all) => all.iter().any(|of| of.has(kind)),
+            Type::Record(all) => all.iter().any(|(_, of)| of.has(kind)),
+            of => kind(of),
         }
     }
 
@@ -233,7 +275,7 @@ impl Type {
             let Some(largest) = of.largest() else { break };
             match largest {
                 Type::Text(size) => *size = 8 * (size.div_ceil(8) - 1),
-                Type::Stack(frames, _) => *frames -= 1,
+                Type::Stack(frames, ..) => *frames -= 1,
                 _ => break,
             }
         }
@@ -243,7 +285,7 @@ impl Type {
     /// The largest string or stack in it, if it can be made smaller.
     fn largest(&mut self) -> Option<&mut Type> {
         match self {
-            Type::Text(9..) | Type::Stack(2.., _) => Some(self),
+            Type::Text(9..) | Type::Stack(2.., ..) => Some(self),
             Type::Tuple(all) => {
                 all.iter_mut().filter_map(Type::largest).max_by_key(|of| of.words())
             }
@@ -253,7 +295,7 @@ impl Type {
 
     /// Whether a register holds its values.
     pub fn is_scalar(&self) -> bool {
-        matches!(self, Type::Int(_) | Type::Bool | Type::Pointer(_))
+        matches!(self, Type::Int(_) | Type::Bool | Type::Pointer(_) | Type::Named(_))
     }
 
     /// Whether it is a number.
@@ -298,7 +340,10 @@ impl Type {
                 });
                 Type::Record(joined.collect::<Option<_>>()?)
             }
-            (Type::Stack(one, form), Type::Stack(other, _)) => Type::Stack(*one.max(other), *form),
+            (Type::Stack(one, form, of), Type::Stack(other, _, same)) if of == same => {
+                Type::Stack(*one.max(other), *form, *of)
+            }
+            (Type::Buffer(one), Type::Buffer(other)) => Type::Buffer(*one.max(other)),
             (Type::Aggregate(one), Type::Aggregate(other)) => Type::Aggregate(one.join(*other)?),
             _ if self == other => self.clone(),
             _ => return None,
@@ -441,7 +486,16 @@ impl fmt::Display for Type {
                 write!(f, "({})", all.join(", "))
             }
             Type::Timestamp => f.write_str("timestamp"),
-            Type::Stack(..) => f.write_str("kstack"),
+            Type::Stack(_, _, of_process) => {
+                f.write_str(if *of_process { "ustack" } else { "kstack" })
+            }
+            Type::Named(naming) => f.write_str(match naming {
+                Naming::KernelSymbol => "ksym",
+                Naming::Error | Naming::Signal | Naming::SystemCall | Naming::Cgroup => "a name",
+            }),
+            Type::UserSymbol => f.write_str("usym"),
+            Type::Inet => f.write_str("inet"),
+            Type::Buffer(most) => write!(f, "buffer[{most}]"),
             Type::Aggregate(aggregate) => write!(f, "{}()", aggregate.function()),
         }
     }

@@ -11,6 +11,15 @@ pub const SYSLOG: u32 = 34;
 /// The number of CAP_SYS_ADMIN.
 pub const SYS_ADMIN: u32 = 21;
 
+/// The number of CAP_SYS_PTRACE.
+pub const SYS_PTRACE: u32 = 19;
+
+/// The number of CAP_DAC_READ_SEARCH.
+pub const DAC_READ_SEARCH: u32 = 2;
+
+/// The number of CAP_CHECKPOINT_RESTORE, Linux 5.9.
+pub const CHECKPOINT_RESTORE: u32 = 40;
+
 /// `_LINUX_CAPABILITY_VERSION_3`: 64 capabilities.
 const VERSION: u32 = 0x2008_0522;
 

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::script::types::{Int, Struct, Type, TypeId};
 use crate::sys::link::At;
 use crate::sys::map::{MapSpec, MapType};
 use crate::sys::tracefs::{FormatField, RecordFormat};
-use crate::sys::{Map, Tracefs, cpu};
+use crate::sys::{Map, Tracefs, cpu, kallsyms};
 
 /// The longest key of a hash on kernels that allow no more than a program's stack.
 const SHORT_KEY: usize = 512;
@@ -337,6 +338,14 @@ impl Host for TracedHost<'_> {
 
     fn enumerator(&self, name: &str) -> Option<(i128, Int)> {
         self.types.constant(name)
+    }
+
+    fn kernel_address(&self, symbol: &str) -> Option<u64> {
+        let found = kallsyms::for_each(|known| match known.name == symbol && known.address != 0 {
+            true => ControlFlow::Break(known.address),
+            false => ControlFlow::Continue(()),
+        });
+        found.ok().flatten()
     }
 
     fn name_of_value(&self, of: TypeId, value: i128) -> Option<String> {

@@ -85,6 +85,11 @@ impl<'a> TracedMap<'a> {
         self.aggregate().is_some_and(|aggregate| !aggregate.is_per_cpu()) && !replaced
     }
 
+    /// The keys in the kernel's map now.
+    pub fn keys(&self) -> Result<Vec<Vec<u8>>, Error> {
+        Ok(self.read_kernel()?.into_keys().collect())
+    }
+
     /// What is in the kernel's map now.
     fn read_kernel(&self) -> Result<HashMap<Vec<u8>, Values>, Error> {
         let mut entries = Entries::new();

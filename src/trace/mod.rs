@@ -4,10 +4,11 @@
 mod functions;
 mod host;
 mod maps;
+mod names;
 mod totals;
 mod types;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -20,7 +21,7 @@ use maps::TracedMap;
 pub use totals::kind as metric_kind;
 
 use crate::error::Error;
-use crate::host::{AttachKind, refusal};
+use crate::host::{AttachKind, Cgroups, UserSymbol, UserSymbols, refusal};
 use crate::order::PutInOrder;
 use crate::run::{Event as Wait, Events, Group, Plan, Session, create, load_alone, unwatched};
 use crate::sample::{Attached as Place, Datum, Family, ScriptMap};
@@ -30,7 +31,7 @@ use crate::script::lower::{
     ACTIONS, Action, EVENTS, FIRST, LOST, Lowered, MapKind, MapPlan, ProbeProgram, Warning,
 };
 use crate::script::probes::Event;
-use crate::script::types::{Struct, Type, TypeId};
+use crate::script::types::{Naming, Struct, Type, TypeId};
 use crate::script::{Checked, Host, MapUse};
 use crate::sys::capability;
 use crate::sys::child::WaitingChild;
@@ -55,6 +56,9 @@ pub trait Output {
     fn map(&mut self, map: &ScriptMap);
     /// The run is over, and the maps follow.
     fn last(&mut self);
+    /// What `warnf()` or `errorf()` wrote, `kind` is the function's name, and the place in the script: line,
+    /// first column, and the one after the last.
+    fn message(&mut self, _: &str, _: [u32; 3], _: &[u8]) {}
     /// Something went wrong while the script ran.
     fn warning(&mut self, warning: &Warning);
     /// Privileges are kept, against the caller's wish: the kernel refused to drop them.
@@ -260,7 +264,12 @@ pub fn run(
             Ok(Wait::Readable(source)) if exported.contains(&source) => out.readable()?,
             Ok(Wait::Unread) => return Ok(0),
             Ok(Wait::Last) => break,
-            Ok(Wait::Interval) if out.exports() => out.totals(run.totals(session.missed())?),
+            Ok(Wait::Interval) => {
+                run.remember()?;
+                if out.exports() {
+                    out.totals(run.totals(session.missed())?);
+                }
+            }
             Ok(_) => {}
             Err(error) => return Err(Error::failed(format!("waiting failed: {error}"))),
         }
@@ -288,14 +297,25 @@ pub fn run(
 /// What the rest of a run needs besides its maps: the kernel shows the addresses of its functions to those
 /// who may read its log.
 fn own_needs(checked: &Checked, lowered: &Lowered) -> Needs {
-    let printed = lowered.actions.iter().any(|action| match action {
-        Action::Printf(_, types) => types.iter().any(Type::has_stack),
-        Action::Print(of) => of.has_stack(),
-        _ => false,
-    });
-    let held = |map: &MapUse| map.key.has_stack() || map.value.has_stack();
-    let stacks = printed || checked.types.maps.iter().any(held);
-    Needs { capabilities: u64::from(stacks) << capability::SYSLOG, ..Needs::default() }
+    let shows = |kind: &dyn Fn(&Type) -> bool| {
+        let printed = lowered.actions.iter().any(|action| match action {
+            Action::Printf(_, types) => types.iter().any(|of| of.has(kind)),
+            Action::Print(of) => of.has(kind),
+            _ => false,
+        });
+        let held = |map: &MapUse| map.key.has(kind) || map.value.has(kind);
+        printed || checked.types.maps.iter().any(held)
+    };
+    let kernel =
+        shows(&|of| matches!(of, Type::Stack(_, _, false) | Type::Named(Naming::KernelSymbol)));
+    let users = shows(&|of| matches!(of, Type::Stack(_, _, true) | Type::UserSymbol));
+    // The memory of others is shown to those who may trace them, and their files to those who may read all.
+    let users =
+        [capability::SYS_PTRACE, capability::DAC_READ_SEARCH, capability::CHECKPOINT_RESTORE]
+            .map(|capability| u64::from(users) << capability);
+    let capabilities =
+        users.iter().fold(u64::from(kernel) << capability::SYSLOG, |all, one| all | one);
+    Needs { capabilities, ..Needs::default() }
 }
 
 /// Runs a program once, by itself.
@@ -377,6 +397,8 @@ struct Facts<'a> {
     /// When the host was booted, by the wall clock.
     boot: Duration,
     functions: OnceCell<Functions>,
+    user_symbols: RefCell<UserSymbols>,
+    cgroups: RefCell<Cgroups>,
     on_terminal: bool,
 }
 
@@ -404,6 +426,30 @@ impl Known for Facts<'_> {
 
     fn fields(&self, of: &Struct) -> Vec<(String, Member)> {
         self.host.members(of)
+    }
+
+    fn function_of(&self, process: u64, address: u64) -> Option<(String, u64, String)> {
+        let found = self.user_symbols.borrow_mut().at(process as u32, address)?;
+        let UserSymbol { name, offset, file } = found;
+        Some((name, offset, file))
+    }
+
+    fn name(&self, naming: Naming, number: u64) -> String {
+        match naming {
+            Naming::KernelSymbol => match self.function(number) {
+                Some((name, _)) => name,
+                None if number == 0 => "0".into(),
+                None => format!("{number:#x}"),
+            },
+            Naming::Error => names::error(number),
+            Naming::Signal => names::signal(number),
+            Naming::SystemCall => names::system_call(number),
+            Naming::Cgroup => {
+                let mut cgroups = self.cgroups.borrow_mut();
+                cgroups.look_up([number].into_iter());
+                format!("unified:{}", cgroups.name(number))
+            }
+        }
     }
 
     fn function(&self, address: u64) -> Option<(String, u64)> {
@@ -442,6 +488,8 @@ impl<'a> Run<'a> {
                 lowered,
                 boot: now.saturating_sub(since_boot),
                 functions: OnceCell::new(),
+                user_symbols: RefCell::default(),
+                cgroups: RefCell::default(),
                 on_terminal,
             },
         })
@@ -492,16 +540,22 @@ impl<'a> Run<'a> {
         let before = self.printed.take();
         match action {
             Action::Printf(format, types) => {
-                let mut at = 0;
-                let values: Vec<_> = types
-                    .iter()
-                    .map(|of| {
-                        let value = self.decode(of, record.words.get(at..).unwrap_or_default());
-                        at += of.words();
-                        value
-                    })
-                    .collect();
-                out.text("printf", &format.write(&values));
+                out.text("printf", &format.write(&self.values(types, record)));
+            }
+            Action::Message(kind, format, types, place) => {
+                out.message(kind, *place, &format.write(&self.values(types, record)));
+            }
+            Action::Join(between, of) => {
+                if let Datum::Tuple(all) = self.decode(of, &record.words) {
+                    let all = all.into_iter().map(|one| match one {
+                        Datum::Text(text) => text,
+                        _ => vec![],
+                    });
+                    let all: Vec<_> = all.take_while(|text| !text.is_empty()).collect();
+                    let mut line = all.join(&between[..]);
+                    line.push(b'\n');
+                    out.text("join", &line);
+                }
             }
             Action::Print(of) => out.value(&self.decode(of, &record.words)),
             Action::PrintMap { map, top, divisor } => {
@@ -534,6 +588,17 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// The values of a record.
+    fn values(&self, types: &[Type], record: &Record) -> Vec<Datum> {
+        let mut at = 0;
+        let values = types.iter().map(|of| {
+            let value = self.decode(of, record.words.get(at..).unwrap_or_default());
+            at += of.words();
+            value
+        });
+        values.collect()
+    }
+
     fn index(&self, map: &str) -> usize {
         self.checked.types.index(map)
     }
@@ -553,6 +618,24 @@ impl<'a> Run<'a> {
         let mut map = self.maps[index].read(whole, &self.facts)?;
         map.arrange(top, divisor);
         out.map(&map);
+        Ok(())
+    }
+
+    /// Remembers the processes whose functions will be printed: they may end before.
+    fn remember(&self) -> Result<(), Error> {
+        for map in &self.maps {
+            let mut places = vec![];
+            processes(&map.held().key, 0, &mut places);
+            if places.is_empty() {
+                continue;
+            }
+            let mut symbols = self.facts.user_symbols.borrow_mut();
+            for key in map.keys()? {
+                let words = contents::words(&key);
+                let numbers = places.iter().filter_map(|place| words.get(*place));
+                numbers.for_each(|number| symbols.remember(*number as u32));
+            }
+        }
         Ok(())
     }
 
@@ -590,6 +673,20 @@ impl<'a> Run<'a> {
             self.print_map(index, false, None, 1, out)?;
         }
         Ok(())
+    }
+}
+
+/// The words of a value that are the numbers of processes whose functions it shows.
+fn processes(of: &Type, first: usize, places: &mut Vec<usize>) {
+    match of {
+        Type::Stack(_, _, true) | Type::UserSymbol => places.push(first + 1),
+        Type::Tuple(all) => {
+            all.iter().fold(first, |first, of| {
+                processes(of, first, places);
+                first + of.words()
+            });
+        }
+        _ => {}
     }
 }
 

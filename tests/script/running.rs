@@ -87,6 +87,11 @@ impl Output for Printed {
     fn last(&mut self) {
         self.text.extend(b"\n\n");
     }
+    fn message(&mut self, kind: &str, [line, column, end]: [u32; 3], text: &[u8]) {
+        let text = String::from_utf8_lossy(text);
+        self.errors += &format!("FILE:{line}:{column}-{end}: {kind}: {text}\n");
+        self.json += &json::message(kind, &text, "FILE", line, column);
+    }
     fn warning(&mut self, warning: &Warning) {
         self.errors += &format!("{warning:?}\n");
         match warning.what {
@@ -187,7 +192,7 @@ fn scripts_print_what_bpftrace_prints() {
                 };
                 // The process of -c prints for itself.
                 let own = |text: &str| {
-                    placed(text).replace("x\n", if options.contains("echo") { "" } else { "x\n" })
+                    text.replace("x\n", if options.contains("echo") { "" } else { "x\n" })
                 };
                 let quiet = options.contains("-q");
                 let printed_json = match quiet {

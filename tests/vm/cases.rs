@@ -128,6 +128,7 @@ macro_rules! everywhere {
             refusal_none: "refusal_none" => refusal::none;
             trace_sizes: "trace_sizes vda" => trace::sizes;
             trace_intervals: "trace_intervals" => trace::intervals;
+            trace_structs: "trace_structs" => trace::structs;
             trace_stacks: "trace_stacks" => trace::stacks;
             trace_wildcard: "trace_wildcard" => trace::wildcard;
             trace_strings: "trace_strings" => trace::strings;
@@ -181,6 +182,7 @@ macro_rules! with_fentry {
             argdist_two_pointers_fentry: "argdist_queue blk_mq_start_request fentry" => argdist::queue;
             argdist_result_fentry: "argdist_reads fentry retval --custom 4099,4100" => argdist::reads;
             argdist_beside_fentry: "argdist_beside_fentry" => argdist::reads;
+            trace_fentry: "trace_fentry" => trace::fentry;
             argdist_argument_by_name: "argdist_reads fentry count --custom 4099,4100" => argdist::reads;
             argdist_pointer_fentry: "argdist_reads fentry arg0" => argdist::as_many_reads;
             argdist_strings_fentry: "argdist_strings fentry" => argdist::zeros;

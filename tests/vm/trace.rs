@@ -55,6 +55,19 @@ pub fn latency(outcome: &Outcome) {
     assert!(!outcome.stdout.contains("@start["), "{}", outcome.stdout);
 }
 
+/// Arguments and results by name, and what they lead to.
+pub fn fentry(outcome: &Outcome) {
+    has(outcome, &["@asked[4099]: 1009", "@given[vfs_read, 4099]: 1009"]);
+    assert!(outcome.stdout.contains("@of[zero]: 10"), "{}", outcome.stdout);
+}
+
+/// What an address leads to: /dev/zero is a device of characters.
+pub fn structs(outcome: &Outcome) {
+    assert!(outcome.stdout.contains("@mode[8192]: 10"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("@by[dd, true]: 10"), "{}", outcome.stdout);
+    assert!(!outcome.stdout.contains("false"), "{}", outcome.stdout);
+}
+
 /// A stack begins in the probed function.
 pub fn stacks(outcome: &Outcome) {
     let (_, stack) = outcome.stdout.split_once("@[\n").expect(&outcome.stdout);

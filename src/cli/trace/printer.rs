@@ -192,6 +192,24 @@ impl Output for Printer<'_> {
         exporter | self.recording.as_ref().map(Recording::needs).unwrap_or_default()
     }
 
+    fn message(&mut self, kind: &str, [line, column, end]: [u32; 3], text: &[u8]) {
+        let text = String::from_utf8_lossy(text);
+        match self.form {
+            Form::Text => {
+                let word = if kind == "errorf" { "ERROR" } else { "WARNING" };
+                say!("{}:{line}:{column}-{end}: {word}: {text}", self.script);
+            }
+            Form::Json => {
+                self.pending.extend(json::message(kind, &text, self.script, line, column).bytes());
+            }
+            Form::Lines => {
+                self.put(Vec::new, String::new, || {
+                    lines::warning(&text, self.script, [line, column, end])
+                });
+            }
+        }
+    }
+
     fn warning(&mut self, warning: &Warning) {
         self.beyond += u64::from(matches!(warning.what, WarningKind::MapFull));
         if self.options.no_warnings {

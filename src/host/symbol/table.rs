@@ -103,6 +103,11 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// All functions, each once, in the order of addresses.
+    pub fn functions(self) -> Vec<CodeSymbol<'a>> {
+        once(self.functions)
+    }
+
     /// The functions that a text names: by symbol, with a version after an `@`, or as the source does. There
     /// are several if they have different parameters, or if each file of the source has one.
     pub fn named(&self, text: &str) -> Vec<CodeSymbol<'a>> {

@@ -21,6 +21,23 @@ impl Infer<'_> {
         if let Some(of) = self.builtin_type(&name, span)? {
             return Ok(of);
         }
+        // They are in the task.
+        let path = match &*name {
+            "ppid" => "tgid",
+            "pcomm" => "comm",
+            _ => "",
+        };
+        if !path.is_empty() {
+            *expr = ["real_parent", path].into_iter().fold(
+                Expr::new(ExprKind::Name("curtask".into()), span),
+                |object, field| {
+                    let field = Name { text: field.into(), span };
+                    let object = Box::new(object);
+                    Expr::new(ExprKind::Field { object, field, arrow: true }, span)
+                },
+            );
+            return self.value(expr);
+        }
         if FUNCTIONS.contains(&&*name) {
             let name = Name { text: name, span };
             expr.kind = ExprKind::Call { name, arguments: vec![] };
@@ -41,7 +58,8 @@ impl Infer<'_> {
     pub(super) fn builtin_type(&mut self, name: &str, span: Span) -> Read<Option<Type>> {
         Ok(Some(match name {
             "pid" | "tid" | "cpid" | "cpu" | "rand" => Type::UINT32,
-            "uid" | "gid" | "nsecs" | "elapsed" | "ncpus" => Type::UINT64,
+            "uid" | "gid" | "nsecs" | "elapsed" | "ncpus" | "cgroup" | "jiffies" => Type::UINT64,
+            "numaid" => Type::UINT32,
             "comm" => Type::Text(COMM),
             "probe" => Type::Text(self.longest_probe() + 1),
             "probetype" => {
@@ -62,7 +80,9 @@ impl Infer<'_> {
                 Ok(of) => of.pointer(false),
                 Err(why) => return self.mistake(span, why),
             },
-            "kstack" => Type::Stack(MOST_FRAMES, self.settings.stack_mode),
+            "kstack" | "ustack" => {
+                Type::Stack(MOST_FRAMES, self.settings.stack_mode, name == "ustack")
+            }
             "retval" => {
                 let returns = |event: &Event| {
                     matches!(

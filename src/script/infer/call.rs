@@ -84,7 +84,7 @@ impl Infer<'_> {
     }
 
     /// The type of an argument that may be a number, but not what a map counts.
-    fn number(&mut self, argument: &mut Argument, span: Span) -> Read<Type> {
+    pub(super) fn number(&mut self, argument: &mut Argument, span: Span) -> Read<Type> {
         let of = self.argument(argument)?;
         match argument {
             Argument::Value(value) => self.no_aggregate(value, span).map(|()| of),
@@ -93,7 +93,7 @@ impl Infer<'_> {
     }
 
     /// The numbers that these arguments are, if all are known.
-    fn constants(&mut self, arguments: &mut [Argument]) -> Read<Option<Vec<u64>>> {
+    pub(super) fn constants(&mut self, arguments: &mut [Argument]) -> Read<Option<Vec<u64>>> {
         let mut numbers = vec![];
         for argument in arguments {
             self.argument(argument)?;
@@ -120,20 +120,25 @@ impl Infer<'_> {
                     format!("{function}() must be assigned to a map: `@ = {function}(..)`"),
                 );
             }
-            "printf" => (1, usize::MAX),
+            "printf" | "warnf" | "errorf" => (1, usize::MAX),
             "print" => (1, 3),
             "clear" | "zero" | "sizeof" | "len" => (1, 1),
             "delete" | "str" => (1, 2),
             "has_key" | "strftime" | "offsetof" => (2, 2),
             "strncmp" => (3, 3),
             "exit" | "time" | "nsecs" | "pid" | "tid" => (0, 1),
-            "kstack" => (0, 2),
+            "kstack" | "ustack" => (0, 2),
             "comm" if given > 0 => {
                 return self
                     .mistake(span, "the name of another process, comm(PID), is not supported");
             }
             "comm" => (0, 0),
             other => {
+                let other = other.to_owned();
+                if let Some(of) = self.library(expr)? {
+                    return Ok(of);
+                }
+                let other = &*other;
                 // `pid()` is `pid`.
                 if given == 0
                     && let Some(of) = self.builtin_type(other, span)?
@@ -148,7 +153,7 @@ impl Infer<'_> {
             return self.mistake(span, counted(&function, least, most, given));
         }
         match &*function {
-            "printf" => self.printf(arguments, span),
+            "printf" | "warnf" | "errorf" => self.printf(&function, arguments, span),
             "print" => self.print(arguments, span),
             "clear" | "zero" => self.whole_map(&function, &arguments[0]).map(|_| Type::Nothing),
             "len" => {
@@ -231,7 +236,7 @@ impl Infer<'_> {
                 .mode(arguments, &["monotonic", "boot", "tai", "sw_tai"], span)
                 .map(|_| Type::UINT64),
             "pid" | "tid" => self.mode(arguments, &["curr_ns", "init"], span).map(|_| Type::UINT32),
-            "kstack" => self.stack(arguments, span),
+            "kstack" | "ustack" => self.stack(arguments, function == "ustack", span),
             _ => Ok(Type::Text(16)),
         }
     }
@@ -245,9 +250,10 @@ impl Infer<'_> {
     }
 
     /// A string that must stand in the script.
-    fn literal<'a>(
+    pub(super) fn literal<'a>(
         &mut self,
         function: &str,
+        what: &str,
         argument: &'a Argument,
         span: Span,
     ) -> Read<&'a [u8]> {
@@ -255,14 +261,14 @@ impl Infer<'_> {
             Argument::Value(Expr { kind: ExprKind::Text(text), .. }) => Ok(text),
             _ => self.mistake(
                 span,
-                format!("the format of {function}() must be a string in the script"),
+                format!("the {what} of {function}() must be a string in the script"),
             ),
         }
     }
 
     /// A format of strftime(3), which is a string like any other.
     fn time_format(&mut self, function: &str, format: &Argument, span: Span) -> Read<()> {
-        let length = self.literal(function, format, span)?.len();
+        let length = self.literal(function, "format", format, span)?.len();
         let most = self.settings.max_strlen as usize;
         match format {
             Argument::Value(format) if length >= most => self.too_long(length, format.span),
@@ -270,9 +276,9 @@ impl Infer<'_> {
         }
     }
 
-    fn printf(&mut self, arguments: &mut [Argument], span: Span) -> Read<Type> {
+    fn printf(&mut self, function: &str, arguments: &mut [Argument], span: Span) -> Read<Type> {
         let (format, arguments) = arguments.split_at_mut(1);
-        let format = match Format::parse(self.literal("printf", &format[0], span)?) {
+        let format = match Format::parse(self.literal(function, "format", &format[0], span)?) {
             Ok(format) => format,
             Err(part) => {
                 return self.mistake(span, format!("`{part}` in this format is too wide"));
@@ -282,7 +288,8 @@ impl Infer<'_> {
         if expected != arguments.len() {
             let what =
                 format!("this format takes {expected} values, and {} are given", arguments.len());
-            let known = "what takes a value is %d %i %u %x %X %o %c %p %s; a % otherwise is text";
+            let known =
+                "what takes a value is %d %i %u %x %X %o %c %p %s %r; a % otherwise is text";
             return Err(self.cursor.mistake(span, what).help(known));
         }
         for (conversion, argument) in format.conversions().zip(arguments) {
@@ -301,6 +308,7 @@ impl Infer<'_> {
                     conversion.kind == "s" || conversion.is_numeric()
                 }
                 Type::Aggregate(_) | Type::Nothing => false,
+                Type::Buffer(_) => matches!(&*conversion.kind, "s" | "r" | "rx" | "rh"),
                 _ => conversion.kind == "s",
             };
             if !fits {
@@ -433,7 +441,7 @@ impl Infer<'_> {
     }
 
     /// `kstack(mode, frames)`
-    fn stack(&mut self, arguments: &mut [Argument], span: Span) -> Read<Type> {
+    fn stack(&mut self, arguments: &mut [Argument], of_process: bool, span: Span) -> Read<Type> {
         let form = match &arguments {
             [Argument::Value(Expr { kind: ExprKind::Name(mode), .. }), ..] => match &**mode {
                 "bpftrace" => Some(StackForm::Bpftrace),
@@ -452,12 +460,12 @@ impl Infer<'_> {
                 return self.mistake(span, what);
             }
         };
-        Ok(Type::Stack(frames, form.unwrap_or(self.settings.stack_mode)))
+        Ok(Type::Stack(frames, form.unwrap_or(self.settings.stack_mode), of_process))
     }
 }
 
 /// How many arguments a function takes, and how many were given.
-fn counted(function: &str, least: usize, most: usize, given: usize) -> String {
+pub(super) fn counted(function: &str, least: usize, most: usize, given: usize) -> String {
     let takes = match (least, most) {
         (0, 0) => "no arguments".into(),
         (1, 1) => "one argument".into(),

@@ -4,6 +4,7 @@
 mod builtin;
 mod call;
 mod expression;
+mod library;
 mod memory;
 mod statement;
 
@@ -14,6 +15,8 @@ use super::cursor::{Cursor, Read};
 use super::host::Host;
 use super::probes::Event;
 use super::settings::Settings;
+pub use library::JOINED;
+
 use super::types::{Aggregate, Int, Type};
 
 /// A map of a script.

@@ -2,7 +2,8 @@
 
 use super::Infer;
 use crate::script::ast::{
-    Binary, Block, Expr, ExprKind, Iterated, Place, Probe, Span, Statement, StatementKind, TypeName,
+    Binary, Block, Expr, ExprKind, Iterated, Name, Place, Probe, Span, Statement, StatementKind,
+    TypeName,
 };
 use crate::script::cursor::Read;
 use crate::script::types::Type;
@@ -108,7 +109,7 @@ impl Infer<'_> {
                     Some(false) => {
                         self.mistake(map.span, format!("`@{}` has no keys to go through", map.text))
                     }
-                    _ => self.mistake(map.span, "loops over maps are not supported"),
+                    _ => self.elements(variable, index, map, span),
                 }
             }
             Iterated::Range(range) => {
@@ -125,6 +126,28 @@ impl Infer<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// What a loop over a map gives: its keys with their values.
+    fn elements(&mut self, variable: usize, map: usize, name: &Name, span: Span) -> Read<()> {
+        let held = &mut self.types.maps[map];
+        // A program reads what is in the kernel: what is cleared must be gone there.
+        held.deleted = true;
+        let value = match &held.value {
+            Type::Aggregate(aggregate) => match aggregate.number() {
+                Some(number) => number,
+                None => {
+                    let what = format!("a loop over {}() is not supported", aggregate.function());
+                    return self.mistake(name.span, what);
+                }
+            },
+            of => of.clone(),
+        };
+        if self.last && value == Type::Unknown {
+            return self.mistake(name.span, format!("`@{}` never gets a value", name.text));
+        }
+        let of = Type::Tuple(vec![held.key.clone(), value]);
+        self.join_variable(variable, &of, None, span)
     }
 
     /// `place = value`

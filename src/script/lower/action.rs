@@ -8,6 +8,11 @@ use crate::view::script::printf::Format;
 pub enum Action {
     /// `printf()`: a format, and the types of its values.
     Printf(Format, Vec<Type>),
+    /// `warnf()` and `errorf()`: the function, a format, the types of its values, and the place: line, first
+    /// column, and the one after the last.
+    Message(&'static str, Format, Vec<Type>, [u32; 3]),
+    /// `join()`: what is between the strings, and the type of all.
+    Join(Vec<u8>, Type),
     /// `print()` of a value.
     Print(Type),
     /// `print()` of a map: its index among the script's, how many of its last rows, and a divisor.

@@ -28,7 +28,7 @@ impl Lower<'_> {
                 Ok(())
             }
             "strncmp" => self.compare_start(arguments),
-            _ => self.mistake(expr.span, format!("{name}() is not supported here")),
+            _ => self.library(name, arguments, expr),
         }
     }
 

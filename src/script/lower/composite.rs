@@ -10,8 +10,10 @@ use crate::insn::helper::{
 use crate::insn::{r0, r1, r2, r3, r4, r6, r8, u64_at, w2};
 use crate::script::ast::{Argument, Expr, ExprKind, Place};
 use crate::script::cursor::Read;
-use crate::script::probes::Event;
 use crate::script::types::Type;
+
+/// The flag of `bpf_get_stack` for the stack of the process.
+const BPF_F_USER_STACK: i32 = 1 << 8;
 
 /// More words than these are copied or cleared by one call.
 const UNROLLED: usize = 16;
@@ -27,7 +29,7 @@ impl Lower<'_> {
             return self.store_cut(expr, of, spot);
         }
         match of {
-            Type::Int(_) | Type::Bool | Type::Pointer(_) | Type::Unknown => {
+            Type::Int(_) | Type::Bool | Type::Pointer(_) | Type::Named(_) | Type::Unknown => {
                 if let ExprKind::Int(number) = expr.kind
                     && let Ok(number) = i32::try_from(number)
                 {
@@ -57,13 +59,28 @@ impl Lower<'_> {
                 self.a.store(u64_at(spot.word(0)), number);
                 Ok(())
             }
-            Type::Stack(frames, _) => match &expr.kind {
-                ExprKind::Place(_) => self.copy_of(expr, of, spot),
-                _ => {
-                    self.stack_trace(*frames, spot);
+            Type::Stack(frames, _, of_process) => match &expr.kind {
+                ExprKind::Name(_) | ExprKind::Call { .. } => {
+                    self.stack_trace(*frames, *of_process, spot);
                     Ok(())
                 }
+                _ => self.copy_of(expr, of, spot),
             },
+            Type::UserSymbol | Type::Inet | Type::Buffer(_) => {
+                let ExprKind::Call { arguments, .. } = &expr.kind else {
+                    return self.copy_of(expr, of, spot);
+                };
+                match (&expr.of, &arguments[..]) {
+                    (Type::UserSymbol, [Argument::Value(address)]) => {
+                        self.user_symbol(address, spot)
+                    }
+                    (Type::Buffer(most), _) => {
+                        self.zero(spot, of.words());
+                        self.buffer(arguments, *most, spot)
+                    }
+                    _ => self.inet(arguments, spot),
+                }
+            }
             of => self.mistake(expr.span, format!("{of} cannot be stored")),
         }
     }
@@ -80,7 +97,7 @@ impl Lower<'_> {
     /// Copies the beginning of a string or a stack.
     fn copy_cut(&mut self, from: Spot, of: &Type, to: Spot) {
         self.copy(from, of.words(), to);
-        if let Type::Stack(frames, _) = of {
+        if let Type::Stack(frames, ..) = of {
             let fits = self.a.label();
             self.a.load(r1, u64_at(to.word(0)));
             self.a.jump_if(r1, Le, *frames as i32, &fits);
@@ -273,6 +290,10 @@ impl Lower<'_> {
                     Ok(())
                 }
             },
+            ExprKind::Call { name, arguments } if name.text == "pton" => {
+                self.address_bytes(&arguments[0], words, spot);
+                Ok(())
+            }
             _ => self.copy_of(expr, of, spot),
         }
     }
@@ -302,7 +323,7 @@ impl Lower<'_> {
     }
 
     /// A string that is known, with zeros after it.
-    fn literal(&mut self, text: &[u8], words: usize, spot: Spot) {
+    pub(super) fn literal(&mut self, text: &[u8], words: usize, spot: Spot) {
         for index in 0..words {
             let mut word = [0; 8];
             let rest = text.get(8 * index..).unwrap_or_default();
@@ -358,21 +379,24 @@ impl Lower<'_> {
         }
         self.a.load(r3, u64_at(kept.word(0)));
         self.a.load_address(r1, spot.at(0));
-        let of_process = match &address.of {
-            Type::Pointer(pointer) => pointer.of_process,
-            _ => self.events.iter().all(Event::is_of_process),
-        };
-        self.a.call(if of_process { PROBE_READ_USER_STR } else { PROBE_READ_KERNEL_STR });
+        self.a.call(if self.is_of_process(address) {
+            PROBE_READ_USER_STR
+        } else {
+            PROBE_READ_KERNEL_STR
+        });
         self.release(mark);
         Ok(())
     }
 
-    /// The kernel's stack: the number of frames, and their addresses.
-    fn stack_trace(&mut self, frames: usize, spot: Spot) {
+    /// A stack: the number of frames, for a process its number, and the addresses.
+    fn stack_trace(&mut self, frames: usize, of_process: bool, spot: Spot) {
+        if of_process {
+            self.process(spot.after(1));
+        }
         self.a.mov(r1, r6);
-        self.a.load_address(r2, spot.word(1));
+        self.a.load_address(r2, spot.word(1 + usize::from(of_process)));
         self.a.mov(r3, 8 * frames as i32);
-        self.a.mov(r4, 0);
+        self.a.mov(r4, if of_process { BPF_F_USER_STACK } else { 0 });
         self.a.call(GET_STACK);
         let found = self.a.label();
         self.a.jump_if(r0, Sge, 0, &found);
@@ -424,7 +448,7 @@ impl Lower<'_> {
     }
 
     /// Copies words from one place to another.
-    fn copy(&mut self, from: Spot, words: usize, to: Spot) {
+    pub(super) fn copy(&mut self, from: Spot, words: usize, to: Spot) {
         if words > UNROLLED {
             self.a.load_address(r1, to.at(0));
             self.a.mov(w2, 8 * words as i32);

@@ -13,6 +13,11 @@ use crate::script::types::Type;
 use crate::view::script::printf::Format;
 
 use super::action::{Action, Warning, WarningKind};
+use super::spot::Spot;
+use crate::script::infer::JOINED;
+
+/// The most bytes of a string that `join()` prints: all of them are one record.
+const LONGEST_JOINED: usize = 1024;
 
 /// The words before a record's values.
 pub const HEADER: usize = 2;
@@ -31,7 +36,7 @@ impl Lower<'_> {
     /// A call that is done for its effect.
     pub(super) fn action(&mut self, name: &str, arguments: &[Argument], span: Span) -> Read<()> {
         match name {
-            "printf" => {
+            "printf" | "warnf" | "errorf" => {
                 let [Argument::Value(Expr { kind: ExprKind::Text(format), .. }), rest @ ..] =
                     arguments
                 else {
@@ -39,13 +44,15 @@ impl Lower<'_> {
                 };
                 let Ok(format) = Format::parse(format) else { return Ok(()) };
                 let types = values(rest).map(|value| value.of.clone()).collect();
-                self.record(
-                    EVENTS,
-                    Action::Printf(format, types),
-                    &values(rest).collect::<Vec<_>>(),
-                )
+                let action = match name {
+                    "printf" => Action::Printf(format, types),
+                    "warnf" => Action::Message("warnf", format, types, self.place(span)),
+                    _ => Action::Message("errorf", format, types, self.place(span)),
+                };
+                self.record(EVENTS, action, &values(rest).collect::<Vec<_>>())
             }
             "print" => self.print(arguments),
+            "join" => self.join(arguments),
             "clear" | "zero" => {
                 let Some(map) = map_of(arguments) else { return Ok(()) };
                 let action = if name == "clear" { Action::Clear(map) } else { Action::Zero(map) };
@@ -70,6 +77,25 @@ impl Lower<'_> {
         }
     }
 
+    /// `join(strings, between)`
+    fn join(&mut self, arguments: &[Argument]) -> Read<()> {
+        let mut values = values(arguments);
+        let Some(strings) = values.next() else { return Ok(()) };
+        let between = match values.next() {
+            Some(Expr { kind: ExprKind::Text(text), .. }) => text.clone(),
+            _ => b" ".to_vec(),
+        };
+        let size =
+            (self.checked.settings.max_strlen as usize).next_multiple_of(8).min(LONGEST_JOINED);
+        let of = Type::Tuple(vec![Type::Text(size); JOINED]);
+        let all = Expr { of: of.clone(), ..strings.clone() };
+        let address = strings.of.clone();
+        self.record_with(EVENTS, Action::Join(between, of), &[&all], &mut |lower, value, spot| {
+            let strings = Expr { of: address.clone(), ..value.clone() };
+            lower.strings(&strings, JOINED, size / 8, spot)
+        })
+    }
+
     fn print(&mut self, arguments: &[Argument]) -> Read<()> {
         if let Some(map) = map_of(arguments) {
             let number = |index: usize| match arguments.get(index) {
@@ -87,14 +113,32 @@ impl Lower<'_> {
 
     /// Reports that something went wrong here. Keeps r6 to r9.
     pub(super) fn warn(&mut self, span: Span, what: WarningKind) -> Read<()> {
+        let [line, column, end] = self.place(span);
+        self.record(EVENTS, Action::Warning(Warning { line, column, end, what }), &[])
+    }
+
+    /// The line of a part of the script, its first column, and the one after its last in that line.
+    fn place(&self, span: Span) -> [u32; 3] {
         let (line, column) = self.line_and_column(span.start);
         let text = &self.cursor.text[span.start..span.end];
-        let end = column + text.find('\n').unwrap_or(text.len()) as u32;
-        self.record(EVENTS, Action::Warning(Warning { line, column, end, what }), &[])
+        [line, column, column + text.find('\n').unwrap_or(text.len()) as u32]
     }
 
     /// Writes a record. If there is no room for it, that is counted.
     fn record(&mut self, ring: MapRef, action: Action, values: &[&Expr]) -> Read<()> {
+        self.record_with(ring, action, values, &mut |lower, value, spot| {
+            lower.store(value, &value.of, spot)
+        })
+    }
+
+    /// The same with a function that writes each value to its place.
+    fn record_with(
+        &mut self,
+        ring: MapRef,
+        action: Action,
+        values: &[&Expr],
+        store: &mut dyn FnMut(&mut Self, &Expr, Spot) -> Read<()>,
+    ) -> Read<()> {
         let counter = match (&action, ring) {
             (Action::Exit, _) => 16,
             (_, EVENTS) => 0,
@@ -106,7 +150,7 @@ impl Lower<'_> {
         let record = self.spot(HEADER + words);
         let mut at = HEADER;
         for value in values {
-            self.store(value, &value.of, record.after(at))?;
+            store(self, value, record.after(at))?;
             at += value.of.words();
         }
         let index = self.spot(1);

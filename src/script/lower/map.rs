@@ -65,15 +65,20 @@ impl Lower<'_> {
         if keyed {
             self.a.jump_if(r0, Eq, 0, &missing);
         }
-        match &value {
+        self.number_at(&value, keyed, &missing);
+        self.a.place(missing);
+        Ok(())
+    }
+
+    /// `r8 = ` the number of the element at r0; it stays what it is if nothing was counted.
+    pub(super) fn number_at(&mut self, value: &Type, keyed: bool, missing: &Label) {
+        match value {
             Type::Aggregate(Aggregate::Min(signed)) => self.least_or_greatest(true, *signed),
             Type::Aggregate(Aggregate::Max(signed)) => self.least_or_greatest(false, *signed),
-            Type::Aggregate(Aggregate::Average(signed)) => self.average(*signed, &missing),
+            Type::Aggregate(Aggregate::Average(signed)) => self.average(*signed, missing),
             Type::Aggregate(_) => self.a.load(r8, u64_at(r0 + 0)),
             _ => self.a.load(r8, u64_at(r0 + if keyed { 0 } else { 8 })),
         }
-        self.a.place(missing);
-        Ok(())
     }
 
     /// `r8 = ` the sum at r0, divided by the count after it. Division has no sign, so the sum's is put back.

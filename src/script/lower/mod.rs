@@ -23,7 +23,9 @@ mod aggregate;
 mod call;
 mod composite;
 mod condition;
+mod elements;
 mod event;
+mod library;
 mod map;
 mod memory;
 mod places;
@@ -34,7 +36,7 @@ mod statement;
 use std::ffi::CString;
 use std::sync::Arc;
 
-use super::ast::{Expr, ExprKind, Name, Probe, Span};
+use super::ast::{Block, Expr, ExprKind, Iterated, Name, Probe, Span, StatementKind};
 use super::check::{Checked, CheckedProbe};
 use super::cursor::{Cursor, Read};
 use super::host::{Field, Host};
@@ -43,6 +45,8 @@ use super::probes::Event;
 use super::types::Type;
 use crate::insn::{Asm, Label, MapRef, Program, Text};
 pub use action::{Action, Warning, WarningKind};
+use elements::Callback;
+use places::{SHARED_STACK, STACK};
 use spot::Spot;
 
 /// The events, in the order in which they happened on a CPU.
@@ -140,6 +144,9 @@ pub fn lower(checked: &Checked, file: &str, text: &str, host: &dyn Host) -> Read
                 scratch_most: 0,
                 loops: vec![],
                 callback: None,
+                callbacks: vec![],
+                depth: 0,
+                stack_most: if goes_through_maps(&probe.block) { SHARED_STACK } else { STACK },
             };
             let program = lower.program(probe, variables.clone())?.with_license(license.clone());
             let most = lower.scratch_most;
@@ -230,6 +237,12 @@ struct Lower<'a> {
     loops: Vec<Loop>,
     /// The function that `len()` calls for each element, if it is used.
     callback: Option<Label>,
+    /// The functions of loops over maps that are still to be written.
+    callbacks: Vec<Callback>,
+    /// How many of these are around what is written.
+    depth: usize,
+    /// So many bytes of the stack are used at most.
+    stack_most: i32,
 }
 
 impl Lower<'_> {
@@ -260,6 +273,31 @@ impl Lower<'_> {
         let index = self.checked.types.index(&name.text);
         (MapRef(FIRST + index as u16), &self.checked.types.maps[index])
     }
+}
+
+/// Whether a block has a loop over a map, which is a function with a stack of its own.
+fn goes_through_maps(block: &Block) -> bool {
+    let inner = |block: &Block| goes_through_maps(block);
+    block.statements.iter().any(|statement| match &statement.kind {
+        StatementKind::For { over: Iterated::Map(_), .. } => true,
+        StatementKind::For { block, .. }
+        | StatementKind::While { block, .. }
+        | StatementKind::Unroll { block, .. } => inner(block),
+        StatementKind::Expr(value) => match &value.kind {
+            ExprKind::If { arms, otherwise } => {
+                arms.iter().map(|(_, block)| block).chain(otherwise).any(inner)
+            }
+            ExprKind::Block(block) => inner(block),
+            _ => false,
+        },
+        _ => false,
+    }) || block.value.as_deref().is_some_and(|value| match &value.kind {
+        ExprKind::If { arms, otherwise } => {
+            arms.iter().map(|(_, block)| block).chain(otherwise).any(inner)
+        }
+        ExprKind::Block(block) => inner(block),
+        _ => false,
+    })
 }
 
 /// Whether a probe reads what differs from event to event.

@@ -13,7 +13,9 @@ pub(super) struct Mark {
 /// The largest value on the stack, in words.
 const SMALL: usize = 8;
 /// So much of the stack is used at most; blocks of instructions need some of it too.
-const STACK: i32 = 384;
+pub(super) const STACK: i32 = 384;
+/// The same where functions share the stack: three of them have 512 bytes.
+pub(super) const SHARED_STACK: i32 = 128;
 /// The largest scratch value, which instructions can still reach.
 pub(super) const SCRATCH: i32 = 32760;
 
@@ -32,7 +34,7 @@ impl Lower<'_> {
     /// A place of this many words, until it is given back. It holds what was there before.
     pub(super) fn spot(&mut self, words: usize) -> Spot {
         let bytes = 8 * words as i32;
-        if words <= SMALL && self.stack_used + bytes <= STACK {
+        if words <= SMALL && self.stack_used + bytes <= self.stack_most {
             self.stack_used += bytes;
             return Spot::Stack(-self.stack_used);
         }

@@ -6,8 +6,9 @@ use super::condition::{condition, small};
 use super::spot::Spot;
 use crate::insn::Cond::Eq;
 use crate::insn::helper::{
-    GET_CURRENT_PID_TGID, GET_CURRENT_TASK, GET_CURRENT_UID_GID, GET_NS_CURRENT_PID_TGID,
-    GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, KTIME_GET_BOOT_NS, KTIME_GET_NS, KTIME_GET_TAI_NS,
+    GET_CURRENT_CGROUP_ID, GET_CURRENT_PID_TGID, GET_CURRENT_TASK, GET_CURRENT_UID_GID,
+    GET_NS_CURRENT_PID_TGID, GET_NUMA_NODE_ID, GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, JIFFIES64,
+    KTIME_GET_BOOT_NS, KTIME_GET_NS, KTIME_GET_TAI_NS,
 };
 use crate::insn::{Alu, R, r0, r1, r3, r6, r8, u8_at, u16_at, u32_at, u64_at, w0, w1, w2, w4, w8};
 use crate::script::ast::{Argument, Binary, Expr, ExprKind, Place, Span, Unary};
@@ -378,8 +379,13 @@ impl Lower<'_> {
                 self.a.call(GET_CURRENT_TASK);
                 self.a.mov(r8, r0);
             }
-            "cpu" => {
-                self.a.call(GET_SMP_PROCESSOR_ID);
+            "cpu" | "numaid" | "cgroup" | "jiffies" => {
+                self.a.call(match name {
+                    "cpu" => GET_SMP_PROCESSOR_ID,
+                    "numaid" => GET_NUMA_NODE_ID,
+                    "cgroup" => GET_CURRENT_CGROUP_ID,
+                    _ => JIFFIES64,
+                });
                 self.a.mov(r8, r0);
             }
             "rand" => {

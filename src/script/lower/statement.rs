@@ -61,6 +61,7 @@ impl Lower<'_> {
         }
         self.a.mov(w0, 0);
         self.a.exit();
+        self.callbacks()?;
         if let Some(callback) = self.callback.take() {
             self.a.place(callback);
             self.a.mov(w0, 0);
@@ -155,8 +156,8 @@ impl Lower<'_> {
             StatementKind::For { variable, over: Iterated::Range(range), block } => {
                 self.range(variable, &range.0, &range.1, block, span)?;
             }
-            StatementKind::For { .. } => {
-                return self.mistake(span, "loops over maps are not supported");
+            StatementKind::For { variable, over: Iterated::Map(map), block } => {
+                self.elements(variable, map, block, span)?;
             }
         }
         self.release(mark);

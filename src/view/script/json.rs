@@ -10,6 +10,8 @@ pub fn value(value: &Datum) -> String {
 
 /// A line for what `printf()` and its like write; `kind` is the function's name.
 pub fn text(kind: &str, written: &[u8]) -> String {
+    // The strings of `join()` are a line, which bpftrace ends only in text.
+    let written = if kind == "join" { written.trim_ascii_end() } else { written };
     line(kind, &string(written))
 }
 
@@ -43,9 +45,14 @@ pub fn division_by_zero(file: &str, line: u32, column: u32) -> String {
 
 /// A line for what else went wrong at a place of a script.
 pub fn runtime_error(what: &str, file: &str, line: u32, column: u32) -> String {
+    message("runtime_error", what, file, line, column)
+}
+
+/// A line for what `warnf()` and its like wrote at a place of a script.
+pub fn message(kind: &str, what: &str, file: &str, line: u32, column: u32) -> String {
     let [what, file] = [what, file].map(|text| string(text.as_bytes()));
     format!(
-        "{{\"type\": \"runtime_error\", \"msg\": {what}, \"filename\": {file}, \"line\": {line}, \"col\": {column}}}\n"
+        "{{\"type\": \"{kind}\", \"msg\": {what}, \"filename\": {file}, \"line\": {line}, \"col\": {column}}}\n"
     )
 }
 

@@ -67,14 +67,17 @@ fn append(out: &mut Vec<u8>, value: &Datum, separator: &str) {
     }
 }
 
-fn frame(form: StackForm, StackFrame { address, function }: &StackFrame) -> String {
+fn frame(form: StackForm, StackFrame { address, function, file }: &StackFrame) -> String {
     let function = match function {
         Some((name, offset)) => format!("{name}+{offset}"),
         None => format!("0x{address:x}"),
     };
     match form {
         StackForm::Bpftrace => format!("        {function}"),
-        StackForm::Perf => format!("\t{address:x} {function}"),
+        StackForm::Perf => match file {
+            Some(file) => format!("\t{address:x} {function} ({file})"),
+            None => format!("\t{address:x} {function}"),
+        },
         StackForm::Raw => format!("{address:x}"),
     }
 }

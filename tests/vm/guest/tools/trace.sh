@@ -40,6 +40,26 @@ trace_latency() {
     stop
 }
 
+# trace_fentry: arguments, results and structs by their types.
+trace_fentry() {
+    held dd if=/dev/zero of=/dev/null bs=4099 count=1009 status=none
+    script -p "$held" -e 'fentry:vfs_read {
+            @asked[args.count] = count(); @of[str(args.file->f_path.dentry->d_name.name)] = count(); }
+        fexit:vfs_read /args.count == 4099/ { @given[func, retval] = count(); }'
+    release
+    stop
+}
+
+# trace_structs: fields that addresses lead to.
+trace_structs() {
+    held dd if=/dev/zero of=/dev/null bs=4099 count=1009 status=none
+    script -p "$held" -e 'kprobe:vfs_read {
+            @mode[((struct file *)arg0)->f_inode->i_mode & 0170000] = count();
+            @by[curtask->comm, curtask->tgid == pid(init)] = count(); }'
+    release
+    stop
+}
+
 # trace_stacks: where a function is called from.
 trace_stacks() {
     held dd if=/dev/zero of=/dev/null bs=1 count=1009 status=none
@@ -83,13 +103,13 @@ trace_cases() {
     mkdir -p /tmp/scripts
     awk '
         function finish() {
-            if (name != "" && stage == "1" && compare == "exact" && !options) print name > "/tmp/scripts/names"
+            if (name != "" && compare == "exact" && !left_out) print name > "/tmp/scripts/names"
         }
-        /^=== / { finish(); name = $2; section = ""; options = 0; stage = compare = ""; next }
+        /^=== / { finish(); name = $2; section = ""; left_out = 0; compare = ""; next }
         /^--- / { section = $2; file = "/tmp/scripts/" name "." section; printf "" > file; next }
-        section == "" && /^stage: / { stage = $2; next }
         section == "" && /^compare: / { compare = $2; next }
-        section == "" && (/^options: ./ || /^arguments: ./) { options = 1; next }
+        # The types of a kernel are its own.
+        section == "" && (/^options: ./ || /^arguments: ./ || /^supported: no/ || /^needs: ./) { left_out = 1; next }
         section == "script" || section == "text" { print > file }
         END { finish() }' /guest/run.cases
     right=0
