@@ -17,6 +17,15 @@ pub enum Event {
     Interval(Period),
     /// Periodically, on all CPUs.
     Profile(Period),
+    /// Each time that a counter of a CPU has gone on by so much.
+    Counter {
+        /// Whether the processor counts, and not the kernel.
+        hardware: bool,
+        /// Its name, as it is written.
+        name: String,
+        /// How much that is; a usual number if none is written.
+        period: Option<u64>,
+    },
     /// A tracepoint: its category and its name, each of which may be a pattern.
     Tracepoint(String, String),
     /// A tracepoint without its record.
@@ -101,14 +110,40 @@ pub const TYPES: [(&str, &[&str], bool); 21] = [
     ("uprobe", &["u"], true),
     ("uretprobe", &["ur"], true),
     ("usdt", &["U"], false),
-    ("software", &["s"], false),
-    ("hardware", &["h"], false),
+    ("software", &["s"], true),
+    ("hardware", &["h"], true),
     ("watchpoint", &["w"], false),
     ("asyncwatchpoint", &["aw"], false),
     ("iter", &["it"], false),
     ("self", &[], false),
     ("bench", &["BENCH"], false),
     ("test", &[], false),
+];
+
+/// The counters of the kernel and of processors: names, the kernel's number (`PERF_COUNT_*`), and how much one
+/// goes on between two events.
+pub const COUNTERS: [(bool, &[&str], u64, u64); 21] = [
+    (false, &["alignment-faults"], 7, 1),
+    (false, &["bpf-output"], 10, 1),
+    (false, &["context-switches", "cs"], 3, 1000),
+    (false, &["cpu-clock", "cpu"], 0, 1_000_000),
+    (false, &["cpu-migrations"], 4, 1),
+    (false, &["dummy"], 9, 1),
+    (false, &["emulation-faults"], 8, 1),
+    (false, &["major-faults"], 6, 1),
+    (false, &["minor-faults"], 5, 100),
+    (false, &["page-faults", "faults"], 2, 100),
+    (false, &["task-clock"], 1, 1_000_000),
+    (true, &["backend-stalls"], 8, 1_000_000),
+    (true, &["branch-instructions", "branches"], 4, 100_000),
+    (true, &["branch-misses"], 5, 100_000),
+    (true, &["bus-cycles"], 6, 100_000),
+    (true, &["cache-misses"], 3, 1_000_000),
+    (true, &["cache-references"], 2, 1_000_000),
+    (true, &["cpu-cycles", "cycles"], 0, 1_000_000),
+    (true, &["frontend-stalls"], 7, 1_000_000),
+    (true, &["instructions"], 1, 1_000_000),
+    (true, &["ref-cycles"], 9, 1_000_000),
 ];
 
 impl Event {
@@ -118,6 +153,8 @@ impl Event {
             Event::Begin | Event::End => "special",
             Event::Interval(_) => "interval",
             Event::Profile(_) => "profile",
+            Event::Counter { hardware: false, .. } => "software",
+            Event::Counter { hardware: true, .. } => "hardware",
             Event::Tracepoint(..) => "tracepoint",
             Event::RawTracepoint(_) => "rawtracepoint",
             Event::Kprobe { .. } => "kprobe",
@@ -127,6 +164,15 @@ impl Event {
             Event::Uprobe { .. } => "uprobe",
             Event::Uretprobe { .. } => "uretprobe",
         }
+    }
+
+    /// Of a counter: whether it is the processor's, the kernel's number for it, and how much it goes on between
+    /// two events.
+    pub fn counter(&self) -> Option<(bool, u64, u64)> {
+        let Event::Counter { hardware, name, period } = self else { return None };
+        let known =
+            COUNTERS.iter().find(|(of, names, ..)| of == hardware && names.contains(&&**name));
+        known.map(|(hardware, _, number, usual)| (*hardware, *number, period.unwrap_or(*usual)))
     }
 
     /// The function of the kernel that is probed.
@@ -187,6 +233,24 @@ impl Event {
                 period(parts)
                     .map_err(|why| wrong(why).help("`profile:hz:99` or `profile:ms:10`"))?,
             )),
+            ("software" | "hardware", [counter] | [counter, _]) => {
+                let hardware = *name == "hardware";
+                let known = COUNTERS
+                    .iter()
+                    .filter(|(of, ..)| *of == hardware)
+                    .flat_map(|(_, names, ..)| *names);
+                if !known.clone().any(|known| known == counter) {
+                    let mistake = wrong(format!("there is no {name} counter `{counter}`"));
+                    return Err(mistake.meant(counter, &mut known.copied()));
+                }
+                let period = match parts.get(1).map(|period| whole(period)) {
+                    Some(None) => return form("`software:page-faults:100`"),
+                    // None of them is as if nothing was said.
+                    period => period.flatten().filter(|period| *period > 0),
+                };
+                Ok(Event::Counter { hardware, name: (*counter).into(), period })
+            }
+            ("software" | "hardware", _) => form("`software:page-faults:100`"),
             ("tracepoint", [category, event]) if !category.is_empty() && !event.is_empty() => {
                 Ok(Event::Tracepoint((*category).into(), (*event).into()))
             }
@@ -246,6 +310,10 @@ impl fmt::Display for Event {
             Event::End => f.write_str("end"),
             Event::Interval(Period { unit, number }) | Event::Profile(Period { unit, number }) => {
                 write!(f, "{name}:{unit}:{number}")
+            }
+            Event::Counter { name: counter, period: None, .. } => write!(f, "{name}:{counter}"),
+            Event::Counter { name: counter, period: Some(period), .. } => {
+                write!(f, "{name}:{counter}:{period}")
             }
             Event::Tracepoint(category, event) => write!(f, "{name}:{category}:{event}"),
             Event::RawTracepoint(event) => write!(f, "{name}:{event}"),

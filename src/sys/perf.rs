@@ -19,6 +19,8 @@ pub enum At {
     Return,
 }
 
+/// `PERF_TYPE_HARDWARE`.
+const HARDWARE: u32 = 0;
 /// `PERF_TYPE_SOFTWARE`.
 const SOFTWARE: u32 = 1;
 /// `PERF_COUNT_SW_CPU_CLOCK`.
@@ -164,15 +166,32 @@ impl Pmu {
 
 impl PerfEvent {
     /// A clock that fires each `period` nanoseconds on this CPU.
+    ///
+    /// # Errors
+    /// The kernel refuses it.
     pub fn cpu_clock(period: u64, cpu: u32) -> Result<PerfEvent, SysError> {
+        PerfEvent::counter(false, CPU_CLOCK, period, cpu)
+    }
+
+    /// Fires each time that a counter of this CPU has gone on by `period`: one of `hardware` or of the kernel, by its
+    /// number there (`enum perf_hw_id`, `enum perf_sw_ids`).
+    ///
+    /// # Errors
+    /// The kernel refuses it: the processor may have no such counter, or none for a guest.
+    pub fn counter(
+        hardware: bool,
+        counter: u64,
+        period: u64,
+        cpu: u32,
+    ) -> Result<PerfEvent, SysError> {
         let mut attr = PerfEventAttr {
-            event_type: SOFTWARE,
-            config: CPU_CLOCK,
+            event_type: if hardware { HARDWARE } else { SOFTWARE },
+            config: counter,
             sample_period: period,
             size: size_of::<PerfEventAttr>() as u32,
             ..PerfEventAttr::default()
         };
-        // SAFETY: a clock has no config1 and no config2.
+        // SAFETY: a counter has no config1 and no config2.
         let fd = unsafe { perf_event_open(&mut attr, -1, cpu as i32) }?;
         Ok(PerfEvent { fd })
     }

@@ -39,7 +39,7 @@ pub struct TracedHost<'t> {
     /// The same process, as this one numbers it.
     pid: Option<u32>,
     /// The functions of files that were found, by their file and their name.
-    user_functions: RefCell<HashMap<(String, String), UserFunction>>,
+    user_functions: RefCell<Vec<(String, String, UserFunction)>>,
     child: u32,
     started: u64,
 }
@@ -149,9 +149,9 @@ impl<'t> TracedHost<'t> {
 
     /// A function of a file that was found before.
     fn user_function(&self, file: &str, function: &str) -> Result<UserFunction, Error> {
-        let key = (file.to_owned(), function.to_owned());
-        match self.user_functions.borrow().get(&key) {
-            Some(found) => Ok(found.clone()),
+        let known = self.user_functions.borrow();
+        match known.iter().find(|(path, name, _)| path == file && name == function) {
+            Some((.., found)) => Ok(found.clone()),
             None => UserFunction::find(Path::new(file), function, self.pid),
         }
     }
@@ -165,7 +165,7 @@ impl<'t> TracedHost<'t> {
         let events = found.into_iter().map(|found| {
             let file = found.path.to_string_lossy().into_owned();
             let function = if exact { name.to_owned() } else { found.symbol.clone() };
-            known.insert((file.clone(), function.clone()), found);
+            known.push((file.clone(), function.clone(), found));
             match at {
                 At::Entry => Event::Uprobe { file, function },
                 At::Return => Event::Uretprobe { file, function },

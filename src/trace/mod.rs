@@ -174,16 +174,14 @@ pub fn run(
     };
     let begin = load_all(&Event::Begin, &session)?;
     let end = load_all(&Event::End, &session)?;
-    let mut timers: Vec<(Prog, u64, bool)> = vec![];
+    let mut timers: Vec<(Prog, &Event)> = vec![];
     let mut plans = vec![];
     for program in &lowered.programs {
         for event in &program.events {
             match event {
                 Event::Begin | Event::End => {}
-                Event::Interval(period) | Event::Profile(period) => {
-                    let prog = load(program, &session, run_alone(event))?;
-                    let nanoseconds = period.nanoseconds().unwrap_or(u64::MAX);
-                    timers.push((prog, nanoseconds, matches!(event, Event::Profile(_))));
+                Event::Interval(_) | Event::Profile(_) | Event::Counter { .. } => {
+                    timers.push((load(program, &session, run_alone(event))?, event));
                 }
                 _ => {
                     check_kprobes(event)?;
@@ -199,15 +197,11 @@ pub fn run(
     }
     session.add(&plans, host.types().kernel(), &mut unwatched)?;
     let mut links: Vec<Link> = vec![];
-    for (prog, period, everywhere) in &timers {
-        for cpu in 0..if *everywhere { host.cpus() } else { 1 } {
-            let event = PerfEvent::cpu_clock(*period, cpu);
-            let link = event.and_then(|event| event.attach(prog));
-            links.push(
-                link.map_err(|error| {
-                    Error::failed(format!("a clock cannot be attached: {error}"))
-                })?,
-            );
+    for (prog, event) in &timers {
+        let everywhere = !matches!(event, Event::Interval(_));
+        for cpu in 0..if everywhere { host.cpus() } else { 1 } {
+            let link = timer(event, cpu).and_then(|timer| timer.attach(prog));
+            links.push(link.map_err(|error| Error::failed(format!("{event}: {error}")))?);
         }
     }
     let places = session.attached.iter().map(|attached| Place {
@@ -318,6 +312,19 @@ fn own_needs(checked: &Checked, lowered: &Lowered) -> Needs {
     Needs { capabilities, ..Needs::default() }
 }
 
+/// A clock or a counter of a CPU.
+fn timer(event: &Event, cpu: u32) -> Result<PerfEvent, SysError> {
+    match event {
+        Event::Interval(period) | Event::Profile(period) => {
+            PerfEvent::cpu_clock(period.nanoseconds().unwrap_or(u64::MAX), cpu)
+        }
+        event => {
+            let (hardware, counter, period) = event.counter().unwrap_or_default();
+            PerfEvent::counter(hardware, counter, period, cpu)
+        }
+    }
+}
+
 /// Runs a program once, by itself.
 fn test_run(prog: &Prog) -> Result<(), Error> {
     let run = TestRun { ctx_in: &[0; 64], ..TestRun::default() };
@@ -329,7 +336,7 @@ fn test_run(prog: &Prog) -> Result<(), Error> {
 /// The type of a program that is attached to nothing that has a name.
 pub fn run_alone(event: &Event) -> ProgramType {
     match event {
-        Event::Interval(_) | Event::Profile(_) => ProgramType::PerfEvent,
+        Event::Interval(_) | Event::Profile(_) | Event::Counter { .. } => ProgramType::PerfEvent,
         _ => ProgramType::RawTracepoint,
     }
 }

@@ -1,7 +1,6 @@
 //! The kernel's types, as a script sees them.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use crate::btf::{Btf, BtfError, Signature, TypeKind};
 use crate::host::{KernelTypes, names};
@@ -11,17 +10,17 @@ use crate::script::types::{Int, Struct, Type, TypeId};
 /// Addresses of addresses are followed up to this depth, and arrays of arrays.
 const DEPTH: u32 = 8;
 
-/// Answers that are kept.
-type Answers<Question, Answer> = RefCell<HashMap<Question, Result<Answer, String>>>;
+/// Answers that are kept, each with its question. There are few.
+type Answers<Answer> = RefCell<Vec<(String, Result<Answer, String>)>>;
 
 /// The types of the kernel and of its modules. What was found is kept: a search takes a millisecond.
 pub(super) struct Types<'t> {
     kernel: &'t KernelTypes,
     /// The kernel, and the modules that were looked into so far.
     modules: RefCell<Vec<(String, Btf<'t>)>>,
-    members: Answers<(u32, u32, String), Member>,
-    named: Answers<(Option<String>, String), Type>,
-    arguments: Answers<(String, Option<String>), Field>,
+    members: Answers<Member>,
+    named: Answers<Type>,
+    arguments: Answers<Field>,
 }
 
 impl<'t> Types<'t> {
@@ -46,25 +45,25 @@ impl<'t> Types<'t> {
         module: &str,
         question: impl FnOnce(&mut Btf<'t>, u32) -> Result<T, BtfError>,
     ) -> Result<T, String> {
+        let number = self.open(module)?;
+        self.ask_number(number, |btf| question(btf, number))
+    }
+
+    /// The number of the kernel or of a module, whose types are looked into if they were not yet.
+    fn open(&self, module: &str) -> Result<u32, String> {
         let mut modules = self.modules.borrow_mut();
-        let known = modules.iter().position(|(name, _)| name == module);
-        let number = match known {
-            Some(number) => number,
-            None => {
-                if modules.is_empty() {
-                    let btf = self.kernel.btf().map_err(|error| error.what)?;
-                    let btf = btf.ok_or("this kernel has no types (BTF): CONFIG_DEBUG_INFO_BTF")?;
-                    modules.push((String::new(), btf));
-                }
-                if !module.is_empty() {
-                    let btf = self.kernel.btf_of_module(module).map_err(|error| error.what)?;
-                    let btf = btf.ok_or_else(|| format!("module {module} has no types (BTF)"))?;
-                    modules.push((module.to_owned(), btf));
-                }
-                modules.len() - 1
-            }
-        };
-        question(&mut modules[number].1, number as u32).map_err(|error| error.to_string())
+        if modules.is_empty() {
+            let btf = self.kernel.btf().map_err(|error| error.what)?;
+            let btf = btf.ok_or("this kernel has no types (BTF): CONFIG_DEBUG_INFO_BTF")?;
+            modules.push((String::new(), btf));
+        }
+        if let Some(number) = modules.iter().position(|(name, _)| name == module) {
+            return Ok(number as u32);
+        }
+        let btf = self.kernel.btf_of_module(module).map_err(|error| error.what)?;
+        let btf = btf.ok_or_else(|| format!("module {module} has no types (BTF)"))?;
+        modules.push((module.to_owned(), btf));
+        Ok(modules.len() as u32 - 1)
     }
 
     /// The same by the number.
@@ -80,13 +79,8 @@ impl<'t> Types<'t> {
 
     /// A type by its name.
     pub fn named(&self, keyword: Option<&str>, name: &str) -> Result<Type, String> {
-        let key = (keyword.map(str::to_owned), name.to_owned());
-        if let Some(known) = self.named.borrow().get(&key) {
-            return known.clone();
-        }
-        let found = self.find(keyword, name);
-        self.named.borrow_mut().insert(key, found.clone());
-        found
+        let key = format!("{} {name}", keyword.unwrap_or_default());
+        kept(&self.named, key, &|| self.find(keyword, name))
     }
 
     fn find(&self, keyword: Option<&str>, name: &str) -> Result<Type, String> {
@@ -131,10 +125,11 @@ impl<'t> Types<'t> {
 
     /// A member of a struct.
     pub fn member(&self, of: &Struct, name: &str) -> Result<Member, String> {
-        let key = (of.id.module, of.id.id, name.to_owned());
-        if let Some(known) = self.members.borrow().get(&key) {
-            return known.clone();
-        }
+        let key = format!("{} {} {name}", of.id.module, of.id.id);
+        kept(&self.members, key, &|| self.find_member(of, name))
+    }
+
+    fn find_member(&self, of: &Struct, name: &str) -> Result<Member, String> {
         let module = of.id.module;
         let found = self.ask_number(module, |btf| {
             let record = btf.by_id(of.id.id)?;
@@ -151,9 +146,7 @@ impl<'t> Types<'t> {
             let of = of_id(btf, module, place.type_id, DEPTH)?;
             Ok(Some(Member { offset: place.offset as usize, bits: None, of }))
         });
-        let found = found.and_then(|found| found.ok_or_else(|| self.no_field(of, name)));
-        self.members.borrow_mut().insert(key, found.clone());
-        found
+        found?.ok_or_else(|| self.no_field(of, name))
     }
 
     /// Why a struct has no such field, and which it may be.
@@ -247,13 +240,8 @@ impl<'t> Types<'t> {
 
     /// An argument of a function, or without a name, its result.
     pub fn argument(&self, place: &str, name: Option<&str>) -> Result<Field, String> {
-        let key = (place.to_owned(), name.map(str::to_owned));
-        if let Some(known) = self.arguments.borrow().get(&key) {
-            return known.clone();
-        }
-        let found = self.find_argument(place, name);
-        self.arguments.borrow_mut().insert(key, found.clone());
-        found
+        let key = format!("{place} {}", name.unwrap_or_default());
+        kept(&self.arguments, key, &|| self.find_argument(place, name))
     }
 
     fn find_argument(&self, place: &str, name: Option<&str>) -> Result<Field, String> {
@@ -267,10 +255,11 @@ impl<'t> Types<'t> {
 
     /// An argument of a tracepoint.
     pub fn argument_of_tracepoint(&self, tracepoint: &str, name: &str) -> Result<Field, String> {
-        let key = (format!("tracepoint {tracepoint}"), Some(name.to_owned()));
-        if let Some(known) = self.arguments.borrow().get(&key) {
-            return known.clone();
-        }
+        let key = format!("tracepoint {tracepoint} {name}");
+        kept(&self.arguments, key, &|| self.find_argument_of_tracepoint(tracepoint, name))
+    }
+
+    fn find_argument_of_tracepoint(&self, tracepoint: &str, name: &str) -> Result<Field, String> {
         // Its typedef has the types alone. Names are those of the functions that call its probes.
         let functions =
             ["__probestub_", "__traceiter_"].map(|start| format!("{start}{tracepoint}"));
@@ -286,14 +275,26 @@ impl<'t> Types<'t> {
         while let (None, Some(module)) = (&found, modules.next()) {
             found = self.ask(&module, search).unwrap_or_default();
         }
-        let found = match found {
+        match found {
             None => Err(format!("the arguments of tracepoint {tracepoint} are not known")),
             Some((Some(field), _)) => Ok(field),
             Some((None, signature)) => Err(missing(tracepoint, &signature, 1, Some(name))),
-        };
-        self.arguments.borrow_mut().insert(key, found.clone());
-        found
+        }
     }
+}
+
+/// The answer to a question, which is found once.
+fn kept<Answer: Clone>(
+    answers: &Answers<Answer>,
+    question: String,
+    find: &dyn Fn() -> Result<Answer, String>,
+) -> Result<Answer, String> {
+    if let Some((_, known)) = answers.borrow().iter().find(|(asked, _)| *asked == question) {
+        return known.clone();
+    }
+    let found = find();
+    answers.borrow_mut().push((question, found.clone()));
+    found
 }
 
 /// Why there is no such argument after the first ones, which are not the program's.

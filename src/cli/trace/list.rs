@@ -9,13 +9,23 @@ use crate::error::{Error, Failure};
 use crate::host::{UserFunction, names};
 use crate::order::PutInOrder;
 use crate::script::Checked;
-use crate::script::probes::{Event, TYPES};
+use crate::script::probes::{COUNTERS, Event, TYPES};
 use crate::sys::Tracefs;
 use crate::sys::link::At;
 
 /// The probe types that have a list, by the names of bpftrace.
-const LISTED: [&str; 6] =
-    ["kprobe", "kretprobe", "rawtracepoint", "tracepoint", "uprobe", "uretprobe"];
+const LISTED: [&str; 10] = [
+    "fentry",
+    "fexit",
+    "hardware",
+    "kprobe",
+    "kretprobe",
+    "rawtracepoint",
+    "software",
+    "tracepoint",
+    "uprobe",
+    "uretprobe",
+];
 
 /// Prints the probes that match any of the patterns.
 ///
@@ -98,6 +108,12 @@ fn list(of: &str, pattern: &str, arguments: bool, out: &mut Stdout) -> Result<bo
             let found = none_is_fine(names::tracepoints(&[("*", name)]))?.into_iter();
             let found = found.filter(|(category, _)| category != "syscalls");
             found.map(|(_, name)| format!("rawtracepoint:{name}")).collect()
+        }
+        "software" | "hardware" => {
+            let counters = COUNTERS.iter().filter(|(hardware, ..)| *hardware == (of == "hardware"));
+            let names = counters.flat_map(|(_, names, ..)| *names);
+            let names = names.filter(|counter| names::matches(name, counter));
+            names.map(|counter| format!("{of}:{counter}:")).collect()
         }
         // Without a file, there is no end of them.
         "uprobe" | "uretprobe" if before == "*" => vec![],

@@ -118,6 +118,7 @@ Examples:
                    interval:s:1 { print(@, 5); clear(@); }'
   rawbpf trace -c '/bin/ls /' -e 'tracepoint:syscalls:sys_enter_openat /pid == cpid/ {
                    printf(\"%s\\n\", str(args.filename)); }'
+  rawbpf trace -e 'uretprobe:/bin/bash:readline { printf(\"%s\\n\", str(retval)); }'
   rawbpf trace -lv 'tracepoint:block:*'   what a script can attach to, and what it can read there
   rawbpf verify script.bt                 how the verifier walks over a script's programs
 

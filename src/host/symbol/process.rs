@@ -1,6 +1,5 @@
 //! The functions of processes by their addresses.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -26,8 +25,8 @@ const FRESH: Duration = Duration::from_secs(1);
 /// The functions of processes. A process is remembered as it was seen last, also after its end.
 #[derive(Default)]
 pub struct UserSymbols {
-    processes: HashMap<u32, Mapped>,
-    files: HashMap<PathBuf, Option<Rc<Functions>>>,
+    processes: Vec<Mapped>,
+    files: Vec<(PathBuf, Option<Rc<Functions>>)>,
 }
 
 /// A function at an address.
@@ -42,6 +41,7 @@ pub struct UserSymbol {
 
 /// What a process has mapped of files, in the order of addresses.
 struct Mapped {
+    pid: u32,
     /// The file that it runs.
     runs: Option<PathBuf>,
     /// When it was looked at.
@@ -73,23 +73,28 @@ impl UserSymbols {
     pub fn remember(&mut self, pid: u32) {
         // It may run another file by now, or another process may have its number.
         let runs = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
-        let known = self.processes.get(&pid).is_some_and(|known| {
-            runs.is_none() || (known.runs == runs && known.at.elapsed() < FRESH)
-        });
-        if known {
+        let known = self.processes.iter().position(|known| known.pid == pid);
+        if let Some(known) = known.map(|index| &self.processes[index])
+            && (runs.is_none() || (known.runs == runs && known.at.elapsed() < FRESH))
+        {
             return;
         }
-        if self.processes.len() >= PROCESSES {
-            self.processes.clear();
+        let mapped = Mapped { pid, runs, at: Instant::now(), mappings: mappings(pid) };
+        match known {
+            Some(index) => self.processes[index] = mapped,
+            None => {
+                if self.processes.len() >= PROCESSES {
+                    self.processes.clear();
+                }
+                self.processes.push(mapped);
+            }
         }
-        let mapped = Mapped { runs, at: Instant::now(), mappings: mappings(pid) };
-        self.processes.insert(pid, mapped);
     }
 
     /// The function of a process at an address; `None` if it is not known.
     pub fn at(&mut self, pid: u32, address: u64) -> Option<UserSymbol> {
         self.remember(pid);
-        let mappings = &self.processes.get(&pid)?.mappings;
+        let mappings = &self.processes.iter().find(|known| known.pid == pid)?.mappings;
         let after = mappings.partition_point(|mapping| mapping.start <= address);
         let mapping = mappings.get(after.checked_sub(1)?).filter(|it| address < it.end)?;
         let offset = address - mapping.start + mapping.offset;
@@ -105,8 +110,8 @@ impl UserSymbols {
         // The link leads to the very file, also one that was removed, but needs a privilege.
         let link = PathBuf::from(format!("/proc/{pid}/map_files/{start:x}-{end:x}"));
         let theirs = PathBuf::from(format!("/proc/{pid}/root{path}"));
-        let key = std::fs::read_link(&link).map_or_else(|_| PathBuf::from(path), |path| path);
-        if let Some(known) = self.files.get(&key) {
+        let key = std::fs::read_link(&link).unwrap_or_else(|_| PathBuf::from(path));
+        if let Some((_, known)) = self.files.iter().find(|(path, _)| *path == key) {
             return known.clone();
         }
         if self.files.len() >= FILES {
@@ -114,7 +119,7 @@ impl UserSymbols {
         }
         let places = [link.as_path(), &theirs, Path::new(path)];
         let read = places.into_iter().find_map(|path| read(path).ok()).map(Rc::new);
-        self.files.insert(key, read.clone());
+        self.files.push((key, read.clone()));
         read
     }
 }

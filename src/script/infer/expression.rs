@@ -128,10 +128,27 @@ impl Infer<'_> {
                     ),
                 }
             }
-            ExprKind::If { .. } => self.mistake(span, "an if with a value is not supported"),
-            ExprKind::Block(Block { .. }) => {
-                self.mistake(span, "a block with a value is not supported")
+            ExprKind::If { arms, otherwise } => {
+                let Some(otherwise) = otherwise else {
+                    return self.mistake(span, "this has no value where no condition is true");
+                };
+                let mut found = Type::Unknown;
+                for (condition, _) in &mut *arms {
+                    self.condition(condition, span)?;
+                }
+                for block in arms.iter_mut().map(|(_, block)| block).chain([otherwise]) {
+                    let of = self.block_value(block)?;
+                    found = match found.join(&of) {
+                        Some(joined) => joined,
+                        None => {
+                            let what = format!("this is {found} or {of}, and must be of one type");
+                            return self.mistake(span, what);
+                        }
+                    };
+                }
+                Ok(found)
             }
+            ExprKind::Block(block) => self.block_value(block),
             ExprKind::Cast(of, value) => {
                 self.has_single_value(value, span)?;
                 let from = self.value(value)?;
@@ -181,6 +198,17 @@ impl Infer<'_> {
             }
             // Constants stand in their places by now.
             ExprKind::Parameter(_) | ExprKind::ParameterCount => Ok(Type::INT64),
+        }
+    }
+
+    /// The type of the value at the end of a block.
+    fn block_value(&mut self, block: &mut Block) -> Read<Type> {
+        for statement in &mut block.statements {
+            self.statement(statement)?;
+        }
+        match &mut block.value {
+            Some(value) => self.value(value),
+            None => self.mistake(block.span, "this block has no value at its end"),
         }
     }
 

@@ -141,8 +141,10 @@ impl Infer<'_> {
             Type::Int(_) | Type::Pointer(_) | Type::Unknown => wanted,
             of if is_bytes(of) => wanted.min(of.size()),
             of => {
-                return self
-                    .mistake(span, format!("buf() takes an address or an array, and this is {of}"));
+                return self.mistake(
+                    span,
+                    format!("buf() takes an address or an array, and this is {of}"),
+                );
             }
         };
         Ok(Type::Buffer(size.min(most)))

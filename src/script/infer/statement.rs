@@ -33,7 +33,7 @@ impl Infer<'_> {
         }
     }
 
-    fn statement(&mut self, statement: &mut Statement) -> Read<()> {
+    pub(super) fn statement(&mut self, statement: &mut Statement) -> Read<()> {
         let span = statement.span;
         match &mut statement.kind {
             StatementKind::Let { variable, of, value } => {

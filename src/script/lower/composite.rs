@@ -212,7 +212,7 @@ impl Lower<'_> {
                 self.release(mark);
                 Ok(())
             }
-            _ => self.mistake(expr.span, "this value is not supported here"),
+            _ => self.branches(expr, &mut |lower, value| lower.store(value, of, spot)),
         }
     }
 

@@ -72,7 +72,7 @@ impl Lower<'_> {
                 self.release(mark);
                 Ok(())
             }
-            _ => self.mistake(expr.span, "this value is not supported here"),
+            _ => self.branches(expr, &mut |lower, value| lower.scalar(value)),
         }
     }
 
@@ -463,7 +463,8 @@ pub(super) fn is_leaf(expr: &Expr) -> bool {
 fn changes(expr: &Expr) -> bool {
     let mut found = false;
     expr.visit(&mut |expr| {
-        found |= matches!(expr.kind, ExprKind::Step { .. } | ExprKind::Block(_))
+        found |=
+            matches!(expr.kind, ExprKind::Step { .. } | ExprKind::Block(_) | ExprKind::If { .. })
     });
     found
 }

@@ -209,6 +209,44 @@ impl Lower<'_> {
         }
     }
 
+    /// What is done with the value of a block or of an `if`, once it is known which one.
+    pub(super) fn branches(
+        &mut self,
+        expr: &Expr,
+        then: &mut dyn FnMut(&mut Self, &Expr) -> Read<()>,
+    ) -> Read<()> {
+        match &expr.kind {
+            ExprKind::If { arms, otherwise } => {
+                let done = self.a.label();
+                for (condition, block) in arms {
+                    let next = self.a.label();
+                    self.jump_unless(condition, &next)?;
+                    self.block_value(block, then)?;
+                    self.a.goto(&done);
+                    self.a.place(next);
+                }
+                if let Some(block) = otherwise {
+                    self.block_value(block, then)?;
+                }
+                self.a.place(done);
+                Ok(())
+            }
+            ExprKind::Block(block) => self.block_value(block, then),
+            _ => self.mistake(expr.span, "this value is not supported here"),
+        }
+    }
+
+    fn block_value(
+        &mut self,
+        block: &Block,
+        then: &mut dyn FnMut(&mut Self, &Expr) -> Read<()>,
+    ) -> Read<()> {
+        for statement in &block.statements {
+            self.statement(statement)?;
+        }
+        block.value.as_deref().map_or(Ok(()), |value| then(self, value))
+    }
+
     pub(super) fn variable_type(&self, variable: &Variable) -> Type {
         self.checked.types.variables[variable.index].clone()
     }
