@@ -53,6 +53,11 @@ pub fn lost(count: u64) -> String {
     line(json!({"type": "lost", "count": count}))
 }
 
+/// A line for elements that did not fit into a map.
+pub fn beyond(map: &str, count: u64) -> String {
+    line(json!({"type": "lost", "count": count, "map": format!("@{map}")}))
+}
+
 fn line(line: Json) -> String {
     plain::json(line.to_string())
 }

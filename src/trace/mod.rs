@@ -3,6 +3,7 @@
 
 mod functions;
 mod host;
+mod losses;
 mod maps;
 mod names;
 mod totals;
@@ -17,6 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use functions::Functions;
 pub use host::TracedHost;
 use host::boot_time;
+use losses::Losses;
 use maps::TracedMap;
 pub use totals::kind as metric_kind;
 
@@ -65,6 +67,9 @@ pub trait Output {
     fn unconfined(&mut self, why: &SysError);
     /// So many events did not fit.
     fn lost(&mut self, events: u64);
+    /// So many elements did not fit into a map. The first was a [`Output::warning`], and if it was the only one, this
+    /// is not told.
+    fn beyond(&mut self, map: &str, elements: u64);
     /// Whether [`Output::totals`] is wanted.
     fn exports(&self) -> bool {
         false
@@ -107,6 +112,8 @@ pub struct Totals {
     pub maps: Vec<Family>,
     /// Events that did not fit into the ring buffers.
     pub lost: u64,
+    /// Elements that did not fit into maps.
+    pub beyond: u64,
     /// Events that came while another program of their kind was running, as far as the kernel counts them.
     pub missed: u64,
 }
@@ -385,8 +392,7 @@ struct Run<'a> {
     lowered: &'a Lowered,
     maps: Vec<TracedMap<'a>>,
     rings: [Ring<'a>; 2],
-    lost: &'a crate::sys::Map,
-    reported: u64,
+    losses: Losses<'a>,
     /// The code that the script ended with.
     exit: Option<u64>,
     /// Whether the end probes run: what they ask for is done although the run is over.
@@ -484,8 +490,7 @@ impl<'a> Run<'a> {
             lowered,
             maps: held.map(|(held, map)| TracedMap::new(held, map)).collect(),
             rings: [ring(EVENTS.0)?, ring(ACTIONS.0)?],
-            lost: &maps[usize::from(LOST.0)],
-            reported: 0,
+            losses: Losses::new(&maps[usize::from(LOST.0)], checked.types.maps.len()),
             exit: None,
             ending: false,
             printed: None,
@@ -590,7 +595,11 @@ impl<'a> Run<'a> {
                     self.exit = Some(record.words.first().copied().unwrap_or_default());
                 }
             }
-            Action::Warning(warning) => out.warning(warning),
+            Action::Warning(warning) => {
+                if self.losses.is_news(&warning.what) {
+                    out.warning(warning);
+                }
+            }
         }
         Ok(())
     }
@@ -646,29 +655,24 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// How many events did not fit into the rings.
-    fn lost(&self) -> u64 {
-        let mut counts = [0; 24];
-        let read = self.lost.lookup(&[0; 4], &mut counts).unwrap_or(false);
-        let counts = contents::words(&counts);
-        // Who asks again for the end misses nothing.
-        let missed = if self.exit.is_some() { 2 } else { 3 };
-        if read { counts[..missed].iter().sum() } else { 0 }
-    }
-
     /// What was counted since the start, by programs that missed this number of events.
     fn totals(&self, missed: u64) -> Result<Totals, Error> {
         let maps = self.maps.iter().map(|map| totals::family(map, &self.facts));
         let maps = maps.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-        Ok(Totals { maps, lost: self.lost(), missed })
+        let lost = self.losses.events(self.exit.is_some());
+        Ok(Totals { maps, lost, beyond: self.losses.elements().iter().sum(), missed })
     }
 
     /// Reports what was lost, and prints all maps.
     fn finish(&mut self, out: &mut dyn Output) -> Result<(), Error> {
-        let lost = self.lost();
-        if lost > self.reported {
-            out.lost(lost - self.reported);
-            self.reported = lost;
+        let lost = self.losses.events(self.exit.is_some());
+        if lost > 0 {
+            out.lost(lost);
+        }
+        for (map, elements) in self.checked.types.maps.iter().zip(self.losses.untold()) {
+            if elements > 0 {
+                out.beyond(&map.name, elements);
+            }
         }
         out.last();
         if !self.checked.settings.print_maps_on_exit {

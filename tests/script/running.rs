@@ -95,7 +95,7 @@ impl Output for Printed {
     fn warning(&mut self, warning: &Warning) {
         self.errors += &format!("{warning:?}\n");
         match warning.what {
-            WarningKind::MapFull => {
+            WarningKind::MapFull(_) => {
                 self.json += &json::helper_error("FILE", warning.line, warning.column);
             }
             WarningKind::DivisionByZero => {
@@ -109,6 +109,9 @@ impl Output for Printed {
     }
     fn unconfined(&mut self, why: &SysError) {
         self.errors += &format!("privileges kept: {why}\n");
+    }
+    fn beyond(&mut self, map: &str, elements: u64) {
+        self.errors += &format!("{elements} beyond @{map}\n");
     }
     fn lost(&mut self, events: u64) {
         self.errors += &format!("lost {events}\n");

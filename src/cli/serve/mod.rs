@@ -27,7 +27,7 @@ use crate::export::metrics::Metrics;
 use crate::host::refusal;
 use crate::run::{Event, Events};
 use crate::sample::{Datum, LostKind, ScriptMap};
-use crate::script::lower::{Warning, WarningKind};
+use crate::script::lower::Warning;
 use crate::sys::confine::{self, Needs};
 use crate::sys::signal::StopSignal;
 use crate::sys::{Errno, SysError};
@@ -83,7 +83,7 @@ enum News {
     /// It counts from now on.
     Begun(Box<Metrics>),
     Counted(Counted),
-    Totals(Totals, u64),
+    Totals(Totals),
     /// It has ended, and why if it failed.
     Ended(Option<String>),
 }
@@ -94,8 +94,6 @@ struct Reporter {
     name: String,
     sender: Sender<(usize, News)>,
     wake: Arc<EventFd>,
-    /// Elements of a script's maps that did not fit.
-    beyond: u64,
 }
 
 impl Reporter {
@@ -126,8 +124,7 @@ pub fn run(options: &Options) -> Result<(), Stop> {
     thread::scope(|scope| {
         for (number, line) in lines.iter().enumerate() {
             let (sender, wake) = (sender.clone(), wake.clone());
-            let mut reporter =
-                Reporter { number, name: line.name.clone(), sender, wake, beyond: 0 };
+            let mut reporter = Reporter { number, name: line.name.clone(), sender, wake };
             let signal = &signal;
             let work = move || {
                 let failed = match run_line(line, signal, &mut reporter) {
@@ -234,7 +231,7 @@ fn take(line: &Line, news: News, metrics: &mut Metrics, stopping: bool) {
         }
         News::Counted(Counted::Begun(_)) => {}
         News::Counted(Counted::Sample(sample)) => metrics.add(&sample),
-        News::Totals(Totals { maps, lost, missed }, beyond) => {
+        News::Totals(Totals { maps, lost, beyond, missed }) => {
             metrics.add_maps(maps);
             metrics.set_lost(LostKind::BeyondMaxKeys.name(), beyond);
             metrics.set_lost(LostKind::MissedEvents.name(), missed);
@@ -296,9 +293,7 @@ impl Output for Reporter {
 
     fn last(&mut self) {}
 
-    fn warning(&mut self, warning: &Warning) {
-        self.beyond += u64::from(matches!(warning.what, WarningKind::MapFull));
-    }
+    fn warning(&mut self, _: &Warning) {}
 
     fn unconfined(&mut self, why: &SysError) {
         say!("{}: privileges cannot be dropped: {why}", self.name);
@@ -306,12 +301,14 @@ impl Output for Reporter {
 
     fn lost(&mut self, _: u64) {}
 
+    fn beyond(&mut self, _: &str, _: u64) {}
+
     fn exports(&self) -> bool {
         true
     }
 
     fn totals(&mut self, totals: Totals) {
-        self.report(News::Totals(totals, self.beyond));
+        self.report(News::Totals(totals));
     }
 
     fn flush(&mut self) -> Result<(), Error> {

@@ -34,8 +34,6 @@ pub struct Printer<'a> {
     recorded: Option<record::script::Totals>,
     /// Why the recording ended before the run.
     unrecorded: Option<Error>,
-    /// Elements that did not fit into a map.
-    beyond: u64,
 }
 
 impl<'a> Printer<'a> {
@@ -70,7 +68,6 @@ impl<'a> Printer<'a> {
             recording,
             recorded: None,
             unrecorded: None,
-            beyond: 0,
         })
     }
 
@@ -167,8 +164,7 @@ impl Output for Printer<'_> {
         self.exporter.as_mut().map_or(Ok(()), Exporter::ready)
     }
 
-    fn totals(&mut self, Totals { maps, lost, missed }: Totals) {
-        let beyond = self.beyond;
+    fn totals(&mut self, Totals { maps, lost, beyond, missed }: Totals) {
         if let (Some(recording), Some(recorded), Ok(now)) =
             (&mut self.recording, &mut self.recorded, now())
         {
@@ -211,13 +207,12 @@ impl Output for Printer<'_> {
     }
 
     fn warning(&mut self, warning: &Warning) {
-        self.beyond += u64::from(matches!(warning.what, WarningKind::MapFull));
         if self.options.no_warnings {
             return;
         }
         let Warning { line, column, end, what } = warning;
         let text = match what {
-            WarningKind::MapFull => {
+            WarningKind::MapFull(_) => {
                 "the map is full, and this element is not stored; try: a larger \
                  max_map_keys, or let @NAME = lruhash(N)"
                     .into()
@@ -229,7 +224,7 @@ impl Output for Printer<'_> {
             Form::Text => say!("{}:{line}:{column}-{end}: WARNING: {text}", self.script),
             Form::Json => {
                 let json = match what {
-                    WarningKind::MapFull => json::helper_error(self.script, *line, *column),
+                    WarningKind::MapFull(_) => json::helper_error(self.script, *line, *column),
                     WarningKind::DivisionByZero => {
                         json::division_by_zero(self.script, *line, *column)
                     }
@@ -257,6 +252,14 @@ impl Output for Printer<'_> {
         match self.form {
             Form::Text => say!("Lost {events} events"),
             _ => self.put(Vec::new, || json::lost(events), || lines::lost(events)),
+        }
+    }
+
+    fn beyond(&mut self, map: &str, elements: u64) {
+        match self.form {
+            Form::Lines => self.put(Vec::new, String::new, || lines::beyond(map, elements)),
+            _ if self.options.no_warnings => {}
+            _ => say!("WARNING: @{map} was full: {elements} elements were not stored"),
         }
     }
 

@@ -54,8 +54,8 @@ pub struct Warning {
 /// What went wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WarningKind {
-    /// A map had no room for an element.
-    MapFull,
+    /// A map had no room for an element: its index among the script's.
+    MapFull(u16),
     /// A division by zero gave 1.
     DivisionByZero,
     /// A loop was left after so many turns.

@@ -65,7 +65,7 @@ impl Lower<'_> {
             Aggregate::Linear { low, high, step } => self.linear(low, high, step),
         }
         match key {
-            Some(_) => self.when_full(full, span)?,
+            Some(_) => self.when_full(full, map, span)?,
             None => {
                 self.a.place(full);
             }

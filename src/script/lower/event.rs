@@ -3,8 +3,8 @@
 //! A record begins with two words: the number of its action and the CPU, and how many records that CPU
 //! wrote before it. The values follow, in the words of their types.
 
-use super::{ACTIONS, EVENTS, LOST, Lower, MapRef, SEQUENCE};
-use crate::insn::Cond::Eq;
+use super::{ACTIONS, EVENTS, FIRST, LOST, Lower, MapRef, SEQUENCE};
+use crate::insn::Cond::{Eq, Ne};
 use crate::insn::helper::{GET_SMP_PROCESSOR_ID, RINGBUF_OUTPUT};
 use crate::insn::{r0, r1, r2, r3, r4, u32_at, u64_at};
 use crate::script::ast::{Argument, Expr, ExprKind, Place, Span};
@@ -122,6 +122,20 @@ impl Lower<'_> {
         let (line, column) = self.line_and_column(span.start);
         let text = &self.cursor.text[span.start..span.end];
         [line, column, column + text.find('\n').unwrap_or(text.len()) as u32]
+    }
+
+    /// Counts an element that a map has no room for, and reports the first. Keeps r6 to r9.
+    pub(super) fn too_many(&mut self, map: MapRef, span: Span) -> Read<()> {
+        let told = self.a.label();
+        let index = map.0 - FIRST;
+        self.a.load_map_value(r1, LOST, 24 + 8 * u32::from(index));
+        self.a.load(r2, u64_at(r1 + 0));
+        self.a.mov(r3, 1);
+        self.a.lock_add(u64_at(r1 + 0), r3);
+        self.a.jump_if(r2, Ne, 0, &told);
+        self.warn(span, WarningKind::MapFull(index))?;
+        self.a.place(told);
+        Ok(())
     }
 
     /// Writes a record. If there is no room for it, that is counted.

@@ -1,6 +1,5 @@
 //! Elements of maps: read, assigned, changed, removed.
 
-use super::action::WarningKind;
 use super::condition::small;
 use super::spot::Spot;
 use super::{Lower, MapRef, ZEROS};
@@ -166,7 +165,7 @@ impl Lower<'_> {
                 self.store(value, &of, element)?;
                 let key = self.key(&key_type, key)?;
                 self.update(map, key, element);
-                self.warn_unless_zero(span)?;
+                self.full_unless_zero(map, span)?;
             }
         }
         self.release(mark);
@@ -182,21 +181,21 @@ impl Lower<'_> {
         self.a.call(MAP_UPDATE_ELEM);
     }
 
-    /// Reports a full map unless r0 is 0.
-    fn warn_unless_zero(&mut self, span: Span) -> Read<()> {
+    /// Counts an element that did not fit, unless r0 is 0.
+    fn full_unless_zero(&mut self, map: MapRef, span: Span) -> Read<()> {
         // In a loop, the verifier walks the way that goes straight on first. What is stored there must not be more
         // than on the other way, or none of its states is one of those that it has seen.
         let full = self.a.label();
         self.a.jump_if(r0, Ne, 0, &full);
-        self.when_full(full, span)
+        self.when_full(full, map, span)
     }
 
-    /// Where the program goes on if the map is full: it reports that, and does no more of this statement.
-    pub(super) fn when_full(&mut self, full: Label, span: Span) -> Read<()> {
+    /// Where the program goes on if the map is full: it counts that, and does no more of this statement.
+    pub(super) fn when_full(&mut self, full: Label, map: MapRef, span: Span) -> Read<()> {
         let done = self.a.label();
         self.a.goto(&done);
         self.a.place(full);
-        self.warn(span, WarningKind::MapFull)?;
+        self.too_many(map, span)?;
         self.a.place(done);
         Ok(())
     }
@@ -263,7 +262,7 @@ impl Lower<'_> {
                 let key = self.key(&key_type, key)?;
                 self.lookup_or_insert(map, key, &full);
                 code(self, 0)?;
-                self.when_full(full, span)
+                self.when_full(full, map, span)
             }
             None => {
                 self.a.load_map_value(r0, map, 0);

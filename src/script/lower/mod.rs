@@ -53,7 +53,7 @@ use spot::Spot;
 pub const EVENTS: MapRef = MapRef(0);
 /// What user space is asked to do: it has a buffer of its own, which events cannot fill.
 pub const ACTIONS: MapRef = MapRef(1);
-/// How many events, actions and wishes to exit did not fit.
+/// How many events, actions and wishes to exit did not fit, and how many elements for each map of the script.
 pub const LOST: MapRef = MapRef(2);
 /// How many events and actions there were on each CPU.
 pub const SEQUENCE: MapRef = MapRef(3);
@@ -183,7 +183,7 @@ fn maps(checked: &Checked, cpus: usize) -> Vec<MapPlan> {
     let mut maps = vec![
         plan("events", MapKind::Ringbuf, 0, 0, pages * 4096),
         plan("actions", MapKind::Ringbuf, 0, 0, 64 * 4096),
-        plan("lost", MapKind::Array, 4, 24, 1),
+        plan("lost", MapKind::Array, 4, 24 + 8 * checked.types.maps.len(), 1),
         plan("sequence", MapKind::PercpuArray, 4, 8, 1),
         plan("zeros", MapKind::Array, 4, values.max(1024), 1),
     ];
