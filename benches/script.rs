@@ -15,7 +15,9 @@ mod common;
 use common::{LoopDisk, RAWBPF, Result, Running, info, median, text};
 
 const ROUNDS: usize = 21;
-const EVENTS: u32 = 5000;
+/// Events in a part of a measurement.
+const EVENTS: u32 = 2000;
+const PARTS: usize = 5;
 const TURNS: usize = 15;
 
 /// A one-liner; its text shows when it is attached.
@@ -118,14 +120,19 @@ fn events() -> Result<()> {
     Ok(())
 }
 
-/// Nanoseconds that an event of the disk costs the tool.
+/// Nanoseconds that an event of the disk costs the tool: in the part of the events in which the host did the least
+/// else. Interrupts are in the kernel's time of a run, so the mean of all events says more of the host.
 fn cost(tool: &Running, disk: &LoopDisk) -> Result<f64> {
     // The program that was loaded last is the one that runs at events.
     let program = *tool.programs.iter().max().ok_or("it has no program")?;
     disk.read(4, EVENTS);
-    let before = info(program)?;
-    disk.read(4, EVENTS);
-    let after = info(program)?;
-    let runs = (after.run_count - before.run_count) as f64;
-    Ok((after.run_time_ns - before.run_time_ns) as f64 / runs)
+    let mut least = f64::INFINITY;
+    for _ in 0..PARTS {
+        let before = info(program)?;
+        disk.read(4, EVENTS);
+        let after = info(program)?;
+        let runs = (after.run_count - before.run_count) as f64;
+        least = least.min((after.run_time_ns - before.run_time_ns) as f64 / runs);
+    }
+    Ok(least)
 }
