@@ -2,60 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use rawbpf::script::host::{Field, FieldForm, Namespace, OnlyProcess};
-use rawbpf::script::probes::Event;
-use rawbpf::script::types::Type;
-use rawbpf::script::{Checked, Host, check};
+use rawbpf::script::{Checked, check};
 
 use crate::cases::{self, Case};
-
-/// The fields that the cases use.
-pub struct Fields;
-
-impl Host for Fields {
-    fn expand(&self, event: Event) -> Result<Vec<Event>, String> {
-        Ok(vec![event])
-    }
-
-    fn field(&self, _: &Event, name: &str) -> Result<Field, String> {
-        let number = |signed| FieldForm::Number { bytes: 8, signed };
-        let (form, of) = match name {
-            "error_code" | "bytes" | "nr_sector" | "fd" | "count" => (number(false), Type::UINT64),
-            "ret" => (number(true), Type::INT64),
-            "filename" => (number(false), Type::address(false)),
-            _ => return Err(format!("this tracepoint has no field `{name}`")),
-        };
-        Ok(Field { offset: 8, form, of })
-    }
-
-    fn argument(&self, _: &Event, _: u32) -> Result<i32, String> {
-        Ok(0)
-    }
-
-    fn result(&self, _: &Event) -> Result<i32, String> {
-        Ok(0)
-    }
-
-    fn cpus(&self) -> u32 {
-        2
-    }
-
-    fn namespace(&self) -> Option<Namespace> {
-        None
-    }
-
-    fn only_process(&self) -> Option<OnlyProcess> {
-        None
-    }
-
-    fn child(&self) -> u32 {
-        0
-    }
-
-    fn started(&self) -> u64 {
-        0
-    }
-}
+use crate::fields::Fields;
 
 /// The parameters after the script, as a shell splits them.
 fn parameters(case: &Case) -> Vec<String> {

@@ -9,7 +9,7 @@ use rawbpf::script::check;
 use rawbpf::script::lower::lower;
 
 use crate::cases;
-use crate::checks::Fields;
+use crate::fields::Fields;
 
 /// The words of a script: names with their signs, numbers, strings, signs.
 fn words(script: &str) -> Vec<&str> {

@@ -7,7 +7,7 @@ use rawbpf::script::functions::{BUILTINS, FUNCTIONS, UNSUPPORTED_BUILTINS, UNSUP
 use rawbpf::script::probes::TYPES;
 use rawbpf::script::settings::{IGNORED, KNOWN};
 
-use crate::checks::Fields;
+use crate::fields::Fields;
 
 /// The rows of the table: what it is, its name, and what becomes of it.
 fn rows() -> Vec<(&'static str, &'static str, &'static str)> {

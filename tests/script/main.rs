@@ -3,6 +3,7 @@
 mod cases;
 mod checks;
 mod command;
+mod fields;
 mod hostile;
 mod language;
 mod ledger;
