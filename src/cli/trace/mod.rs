@@ -27,7 +27,6 @@ use crate::insn::Endian;
 use crate::insn::parse::{Mistake, Mistakes};
 use crate::run::{self as session, Plan};
 use crate::script::lower::{Lowered, ProbeProgram, lower};
-use crate::script::probes::Event;
 use crate::script::{Checked, Host, check, outline};
 use crate::sys::Errno;
 use crate::sys::child::WaitingChild;
@@ -193,19 +192,16 @@ fn print(text: &str) -> Result<(), Stop> {
     Ok(io::Write::flush(&mut out)?)
 }
 
-/// How a probe's program is loaded: where it is attached, or that it is run by itself.
-fn dumped<'a>(program: &'a ProbeProgram, host: &TracedHost<'_>) -> Dumped<'a> {
+/// How a probe's program is loaded, and where it is attached first unless it is run by itself.
+fn dumped<'a>(program: &'a ProbeProgram, host: &TracedHost<'_>) -> (Dumped<'a>, Option<Attach>) {
     let event = &program.events[0];
-    let (kind, place) = match first_place(event, host) {
+    let attached = host.attach(event).ok().and_then(|places| places.into_iter().next());
+    let (kind, place) = match &attached {
         Some(attach) => (attach.word().to_owned(), attach.place()),
         None => (run_alone(event).to_string(), String::new()),
     };
-    Dumped { name: event.type_name(), kind, place, flags: 0, program: &program.program }
-}
-
-/// The first place of an event, if it is attached to one.
-fn first_place(event: &Event, host: &TracedHost<'_>) -> Option<Attach> {
-    host.attach(event).ok()?.into_iter().next()
+    let name = event.type_name();
+    (Dumped { name, kind, place, flags: 0, program: &program.program }, attached)
 }
 
 /// Shows how the verifier walks over the programs of the script in this file.
@@ -225,8 +221,8 @@ fn verify(script: &Script, pid: Option<u32>, show: &Show) -> Result<(), Stop> {
     let maps = session::create(&specs)?;
     let mut shown = Shown::new(&script.name, show)?;
     for program in &lowered.programs {
-        let dumped = dumped(program, &host);
-        let verdict = match first_place(&program.events[0], &host) {
+        let (dumped, attached) = dumped(program, &host);
+        let verdict = match attached {
             Some(attach) => {
                 session::verify(&Plan::new(dumped.name, attach, program.program.clone()), &maps)
             }
@@ -259,7 +255,7 @@ impl Options {
         let Ready { lowered, .. } = self.script()?.ready(&host)?;
         let specs: Vec<_> = lowered.maps.iter().map(spec).collect();
         let programs: Vec<_> =
-            lowered.programs.iter().map(|program| dumped(program, &host)).collect();
+            lowered.programs.iter().map(|program| dumped(program, &host).0).collect();
         dump::dump(&mut Stdout::of(format), format, Endian::HOST, &programs, &specs)
     }
 
