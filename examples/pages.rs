@@ -74,7 +74,7 @@ fn overhead(command: &Command) -> &'static str {
         "verify" => VERIFIES,
         "explain" => EXPLAINS,
         "doctor" => NO_OVERHEAD,
-        "completions" | "replay" => NONE,
+        "completions" | "replay" | "compare" => NONE,
         "record" => RECORDS,
         _ if traces(command) => OVERHEAD,
         other => panic!("the overhead of {other} is not described"),

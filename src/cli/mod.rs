@@ -14,6 +14,7 @@ mod bioheat;
 mod biolatency;
 mod bitehist;
 mod bitesize;
+mod compare;
 mod completions;
 mod distribution;
 mod doctor;
@@ -94,6 +95,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "serve",
             "record",
             "replay",
+            "compare",
         ],
     ),
     ("Bytecode and the verifier", &["asm", "dump", "run", "verify", "explain", "lesson"]),
@@ -153,7 +155,10 @@ macro_rules! commands {
                     $(Command::$tool(options) => options.trace.reporting(),)*
                     Command::Run(options) => options.trace.reporting(),
                     Command::Trace(options) => options.reporting(),
-                    Command::Serve(_) | Command::Record(_) | Command::Replay(_) => (false, None),
+                    Command::Serve(_)
+                    | Command::Record(_)
+                    | Command::Replay(_)
+                    | Command::Compare(_) => (false, None),
                     Command::Verify(_) => (true, None),
                     Command::Lesson(options) => (false, options.verifier_log.as_deref()),
                     Command::List(options) => (options.verbose, None),
@@ -242,6 +247,7 @@ commands! {
         Serve serve,
         Record record,
         Replay replay,
+        Compare compare,
         Asm asm,
         Dump dump,
         Run run,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -114,6 +114,24 @@ impl Opened {
         Reader::new(source).map_err(|refused| refusal(&self.name, &refused))
     }
 
+    /// When its oldest part begins, and when its last row ends.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn span(&mut self) -> Result<(SystemTime, SystemTime), Error> {
+        let name = self.name.clone();
+        let mut reader = self.reader()?;
+        let began = reader.began();
+        reader.skip_to_last();
+        let mut end = began;
+        while let Some(entry) = reader.entry().map_err(|error| unread(&name, &error))? {
+            if let Entry::Sample(sample) = entry {
+                end = sample.span.end.wall;
+            }
+        }
+        Ok((began, end))
+    }
+
     /// Calls `each` with the rows of a range, and what is known about their run.
     ///
     /// # Errors
@@ -124,21 +142,8 @@ impl Opened {
         each: &mut dyn FnMut(Entry) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         let name = self.name.clone();
-        let unread = |error| Error::failed(format!("{name} cannot be read: {}", io_text(&error)));
         let (from, to) = (range.from, range.to);
-        let mut span = None;
-        if from.is_some() || to.is_some() {
-            let mut reader = self.reader()?;
-            let began = reader.began();
-            reader.skip_to_last();
-            let mut end = began;
-            while let Some(entry) = reader.entry().map_err(unread)? {
-                if let Entry::Sample(sample) = entry {
-                    end = sample.span.end.wall;
-                }
-            }
-            span = Some((began, end));
-        }
+        let span = if from.is_some() || to.is_some() { Some(self.span()?) } else { None };
         let time =
             |when: Option<When>| when.zip(span).map(|(when, (began, end))| when.time(began, end));
         let (from, to) = (time(from), time(to));
@@ -146,7 +151,7 @@ impl Opened {
         if let Some(from) = from {
             reader.skip_to(from);
         }
-        while let Some(entry) = reader.entry().map_err(unread)? {
+        while let Some(entry) = reader.entry().map_err(|error| unread(&name, &error))? {
             if let Entry::Sample(sample) = &entry {
                 let end = sample.span.end.wall;
                 if from.is_some_and(|from| end <= from) {
@@ -169,9 +174,13 @@ impl Opened {
     }
 }
 
+fn unread(name: &str, error: &io::Error) -> Error {
+    Error::failed(format!("{name} cannot be read: {}", io_text(error)))
+}
+
 fn refusal(name: &str, refused: &Refused) -> Error {
     match refused {
-        Refused::Io(error) => Error::failed(format!("{name} cannot be read: {}", io_text(error))),
+        Refused::Io(error) => unread(name, error),
         Refused::Other => Error::usage(format!("{name} is no recording"))
             .hint("rawbpf record makes one: rawbpf record -o FILE biolatency 1"),
         Refused::Newer(version) => Error::failed(format!(

@@ -12,6 +12,7 @@
 //! anything that can be read and sought, and believes nothing of it.
 
 mod checksum;
+pub mod compare;
 mod decode;
 mod encode;
 mod facts;

@@ -6,6 +6,7 @@
 //! | [`color`] | the shades of a heat map, for each kind of terminal |
 //! | [`frequency`] | counts by name |
 //! | [`svg`] | a heat map as a picture for a browser |
+//! | [`compared`] | two recordings side by side |
 //! | [`dump`] | a program as text, bytes, JSON or a graph |
 //! | [`duration`] | durations as text |
 //! | [`elements`] | the elements of a map of which only the sizes are known |
@@ -21,6 +22,7 @@
 
 pub mod checks;
 pub mod color;
+pub mod compared;
 pub mod dump;
 pub mod duration;
 pub mod elements;

@@ -15,7 +15,8 @@ use super::scale::Scale;
 use super::wall::Moment;
 use crate::plain;
 use canvas::{Canvas, LEFT, WIDTH};
-use text::{GAP, escape};
+use text::GAP;
+pub(super) use text::escape;
 
 /// The largest number of rows. Beyond it, neighbouring rows are merged, so that neither memory nor the
 /// picture grows without end.
