@@ -429,7 +429,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::sample::Time;
+    use crate::sample::{Table, Time};
 
     /// Numbers that look random: a linear congruence modulo 2^64, by its upper half.
     struct Random(u64);

@@ -93,8 +93,8 @@ impl Comparing<'_> {
             let most = most(row);
             for (bucket, pair) in &row.buckets {
                 let [one, other] = pair.values.map(|share| {
-                    let stars = "*".repeat((share / most * BAR as f64).round() as usize);
-                    format!("{:>5.1} % {stars:<BAR$}", 100.0 * share)
+                    let bar = "#".repeat((share / most * BAR as f64).round() as usize);
+                    format!("{:>5.1} % {bar:<BAR$}", 100.0 * share)
                 });
                 let star = mark(self.comparison.differs(pair));
                 let line = format!("  {:<22} {one}{other}", range(bucket));

@@ -199,3 +199,45 @@ fn what_cannot_be_recorded_or_replayed_is_refused_with_a_sentence() {
     refused("replay", &[&file], "a newer rawbpf wrote it");
     refused("replay", &[&file, "--from", "soon"], "14:03");
 }
+
+/// Sizes in two mixtures: a tenth of the requests is large, or a half of them.
+#[test]
+#[ignore = "needs root, bpf(2) and a loop device: run tests/run"]
+fn a_comparison_finds_what_was_changed_and_nothing_between_equals() {
+    let disk = LoopDisk::new();
+    let recorded = |small: u32, large: u32, by: &[&str]| {
+        let file = tool::name();
+        let args = [&["-o", &file, "bitehist", "-d", disk.name()], by, &["20ms"]].concat();
+        let recorder = Tool::start("record", &args);
+        for _ in 0..30 {
+            disk.read(4, small);
+            disk.read(64, large);
+        }
+        assert_eq!(recorder.stop().code, Some(0));
+        file
+    };
+    let compare = |args: &[&str]| {
+        let ended = run("compare", args);
+        assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{args:?}");
+        ended.stdout
+    };
+    let (before, after) = (recorded(90, 10, &[]), recorded(50, 50, &["--bytes"]));
+    let equal = compare(&[&before, &before]);
+    assert!(equal.contains("nothing differs beyond chance"), "{equal}");
+    let after_alike = recorded(50, 50, &[]);
+    let changed = compare(&[&before, &after_alike]);
+    for range in ["4 -> 7", "64 -> 127"] {
+        let line = changed.lines().find(|line| line.trim_start().starts_with(range));
+        assert!(line.expect(&changed).ends_with(" *"), "{changed}");
+    }
+    assert!(
+        changed.contains("  count                  3000                    3000\n"),
+        "{changed}"
+    );
+    let options = compare(&[&before, &after]);
+    assert!(options.contains("--bytes: no / yes\n"), "{options}");
+    let halves = compare(&[&before]);
+    assert!(halves.starts_with("A: ") && halves.contains(" rows, "), "{halves}");
+    let picture = compare(&[&before, &after_alike, "--svg", "-"]);
+    assert!(picture.starts_with("<svg ") && picture.contains("64 -&gt; 127 *"), "{picture}");
+}
