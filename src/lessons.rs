@@ -1,6 +1,10 @@
 //! The course of `rawbpf lesson`. `programs/lessons/` has two programs for each lesson: one that the
 //! verifier refuses, and a solution that it accepts. Here is what a solution must do.
 
+use std::fmt;
+
+use crate::insn::{Source, parse};
+use crate::interpret::{self, Machine, MapDef, USER_ADDRESS, World};
 use crate::texts::text;
 
 /// A lesson.
@@ -88,6 +92,108 @@ impl Lesson {
             }
         }
         (paragraphs.remove(0), paragraphs)
+    }
+}
+
+impl Lesson {
+    /// A machine that is about to run the first program of a text, which this lesson's maps are filled for.
+    ///
+    /// # Errors
+    /// The text lacks what the lesson needs.
+    pub fn machine(&self, run: &LessonRun, source: &Source) -> Result<Machine, String> {
+        let named = source.programs.first().ok_or("the text has no program")?;
+        let maps: Vec<_> = source.maps.iter().map(MapDef::from).collect();
+        let mut world = World::new(&maps)?;
+        for (key, value) in self.map {
+            let map = self.map_in(&world).ok_or("the lesson's map is missing")?;
+            world.update(map, &key.to_ne_bytes(), &bytes(value))?;
+        }
+        let arguments = |first: Option<u64>, numbers: &[u64]| {
+            let mut all = [0; 8];
+            all[..numbers.len()].copy_from_slice(numbers);
+            all[0] = first.unwrap_or(all[0]);
+            interpret::Input::Context(bytes(&all))
+        };
+        let input = match run.input {
+            Input::Arguments(numbers) => arguments(None, numbers),
+            Input::Address(numbers) => {
+                world.set_user(bytes(&numbers[..1]));
+                arguments(Some(USER_ADDRESS), numbers)
+            }
+            Input::Packet(length, start) => {
+                let mut packet = start.to_vec();
+                packet.resize(length, 0);
+                interpret::Input::of(&named.line.kind.text, packet)
+            }
+        };
+        Machine::new(named.program.insns(), world, &input)
+    }
+
+    /// The place of the lesson's map among those of a world.
+    fn map_in(&self, world: &World) -> Option<usize> {
+        let solution = parse(self.name, self.solution()).ok()?;
+        let name = &solution.maps.first()?.name.text;
+        world.maps.iter().position(|map| map.def.name == *name)
+    }
+
+    /// What is wrong with the result of a machine that has run; `None` if nothing.
+    pub fn wrong(&self, run: &LessonRun, returned: u64, world: &World) -> Option<String> {
+        let map = self.map_in(world).and_then(|place| world.maps.get(place));
+        let key = run.leaves.map(|(key, _)| key.to_ne_bytes());
+        let mut elements = map.into_iter().flat_map(|map| world.elements(map));
+        let found = elements.find(|(other, _)| key.is_some_and(|key| *other == key));
+        run.wrong(returned as u32, found.map(|(_, value)| value))
+    }
+}
+
+impl LessonRun {
+    /// What is wrong with a run that returned this, and after which the element that it must leave has this
+    /// value; `None` if nothing.
+    pub fn wrong(&self, returned: u32, found: Option<&[u8]>) -> Option<String> {
+        if returned != self.returns {
+            return Some(format!("it returned {returned}, not {}", self.returns));
+        }
+        let (key, wanted) = self.leaves?;
+        match found {
+            Some(value) if *value == *bytes(wanted) => None,
+            Some(_) => Some(format!("the map's value at key {key} is not {}", wanted[0])),
+            None => Some(format!("the map has no key {key} afterwards")),
+        }
+    }
+}
+
+/// Numbers in the kernel's memory layout.
+pub fn bytes(numbers: &[u64]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_ne_bytes()).collect()
+}
+
+fn number_text(number: u64) -> String {
+    if number > 1 << 16 { format!("{number:#x}") } else { number.to_string() }
+}
+
+/// The input in words.
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |numbers: &[u64]| {
+            let numbers: Vec<_> = numbers.iter().map(|number| number_text(*number)).collect();
+            numbers.join(", ")
+        };
+        match *self {
+            Input::Arguments(numbers) => {
+                let several = if numbers.len() > 1 { "s" } else { "" };
+                write!(f, "the argument{several} {}", list(numbers))
+            }
+            Input::Address(numbers) => {
+                let rest = if numbers.len() > 1 { " and " } else { "" };
+                let number = number_text(numbers[0]);
+                write!(f, "the address of {number}{rest}{} as arguments", list(&numbers[1..]))
+            }
+            Input::Packet(length, start) => {
+                let start: Vec<_> = start.iter().map(|byte| format!("{byte:02x}")).collect();
+                let begins = if start.is_empty() { "of zeros".into() } else { start.join(" ") };
+                write!(f, "a packet of {length} bytes ({begins})")
+            }
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use super::streams::Stdout;
 use super::verify::{html, step, walk};
 use crate::error::Error;
 use crate::verifier::draw::page::Page;
+use crate::verifier::draw::text;
 use crate::verifier::explain::explain;
-use crate::verifier::recording::Verdict;
 use crate::verifier::verified::Verified;
 
 /// Explain a refusal from the verifier's log alone, as any loader printed it
@@ -133,23 +133,10 @@ fn text_of(
     options: &Options,
     out: &mut Stdout,
 ) -> Result<(), io::Error> {
+    let color = report::colored(&io::stdout());
     if options.verbose || options.all {
         walk::text(one, options.all, out)?;
-        writeln!(out)?;
-    } else if several && !one.title().is_empty() {
-        writeln!(out, ".program {}", one.title())?;
+        return write!(out, "\n{}", text::verdict(one, color));
     }
-    match one.verdict() {
-        Verdict::Refused => {
-            write!(out, "{}", one.program.render(report::colored(&io::stdout())))
-        }
-        Verdict::Accepted => writeln!(out, "accepted: {}", one.totals()),
-        Verdict::Unknown if one.totals().processed.is_some() => {
-            writeln!(out, "no reason is in the log, only the totals: {}", one.totals())
-        }
-        Verdict::Unknown => writeln!(
-            out,
-            "no verdict: the log ends before the reason; load the program with a larger log buffer"
-        ),
-    }
+    write!(out, "{}", text::explained(one, several, color))
 }

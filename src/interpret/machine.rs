@@ -117,6 +117,11 @@ impl Machine {
         self.steps
     }
 
+    /// The program's result, once it has ended.
+    pub fn returned(&self) -> Option<u64> {
+        self.returned
+    }
+
     /// Runs the next instruction. Returns the program's result once it has ended.
     ///
     /// # Errors

@@ -117,7 +117,10 @@ impl Memory {
                 offset => format!("{name}{offset:+}"),
             },
             // A handle's address is the map's number.
-            (HANDLES, _) => name.clone(),
+            (HANDLES, _) => match self.region(VALUES + offset as u32) {
+                Some(map) if (0..region.bytes.len() as i64).contains(&offset) => map.name.clone(),
+                _ => name.clone(),
+            },
             (_, Some((distance, _))) if offset >= 0 => {
                 let (value, rest) = (offset as usize / distance, offset as usize % distance);
                 format!("{name}: value {value}{}", plus(rest as i64))

@@ -11,7 +11,7 @@ use crate::insn::{Endian, Program, encode};
 use crate::sys::{self, Load, LoadError, Map, MapSpec, Prog, ProgramType};
 use crate::verifier::diagnose::{Diagnosis, diagnose};
 use crate::verifier::path::Code;
-use crate::verifier::verification::{SourceLine, Verification};
+use crate::verifier::verification::Verification;
 
 /// Loads a program of a plan, to be attached.
 ///
@@ -180,24 +180,7 @@ pub fn verification<'a>(
     maps: impl Iterator<Item = &'a MapSpec>,
     log: String,
 ) -> Verification {
-    Verification {
-        code: Code::of(program.insns()),
-        maps: maps.map(|map| map.name.clone()).collect(),
-        lines: source_lines(program).collect(),
-        log,
-        kind: String::new(),
-    }
-}
-
-/// The lines that wrote the program.
-fn source_lines(program: &Program) -> impl Iterator<Item = SourceLine> + '_ {
-    let told = program.lines().filter(|(.., line)| line.line > 0);
-    told.map(|(slot, _, line)| SourceLine {
-        slot: slot as u32,
-        file: line.file.to_owned(),
-        line: line.line,
-        text: line.text.unwrap_or_default().to_owned(),
-    })
+    Verification::of_program(program, maps.map(|map| map.name.clone()).collect(), log)
 }
 
 /// Types of the program's own, with which the kernel shows its source lines.

@@ -5,6 +5,7 @@
 
 mod data;
 mod datum;
+mod elements;
 mod family;
 mod histogram;
 mod lost;

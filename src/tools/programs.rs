@@ -3,7 +3,7 @@
 use super::Tool;
 use crate::error::Error;
 use crate::run::{Group, Plan, Session};
-use crate::sample::{Data, LabelName, LabelValue, Lost, Row, Setting, Table, Unit, Value};
+use crate::sample::{Data, Lost, Setting, Table};
 use crate::sys::map::Entries;
 use crate::sys::{Map, MapSpec, MapType};
 
@@ -65,31 +65,10 @@ pub fn elements(maps: &[Map]) -> Result<Vec<Table>, Error> {
         })?;
         let element =
             |(key, value): (&[u8], &[u8])| (Data::new(key), Data::of_cpus(map.cpu_values(value)));
-        Ok(table(map.spec(), entries.iter().map(element).collect()))
+        let MapSpec { name, map_type, .. } = map.spec();
+        Ok(Table::of_map(name, map_type.name(), entries.iter().map(element).collect()))
     });
     maps.collect()
-}
-
-/// A map's elements as a table. Elements of arrays that are zero are left out.
-pub fn table(spec: &MapSpec, mut elements: Vec<(Data, Data)>) -> Table {
-    // An array's are in order.
-    match spec.map_type.is_array() {
-        true => elements.retain(|(_, value)| !value.is_zero()),
-        false => elements.sort_unstable(),
-    }
-    let row = |(key, value)| {
-        let value = Value::Data(value);
-        Row { labels: vec![LabelValue::Data(key)], total: value.clone(), value }
-    };
-    Table {
-        name: spec.name.clone().into(),
-        subject: "map".into(),
-        help: spec.map_type.name().into(),
-        unit: Unit::Data,
-        labels: vec![LabelName::new("key", "KEY")],
-        rows: elements.into_iter().map(row).collect(),
-        rest: vec![],
-    }
 }
 
 /// Whether a map's elements are bytes that are shown.

@@ -3,6 +3,7 @@
 use super::diagnose::Diagnosis;
 use super::path::Code;
 pub use super::source_line::SourceLine;
+use crate::insn::Program;
 use crate::insn::listing::Names;
 
 /// A program with its source lines and the verifier's log.
@@ -25,6 +26,19 @@ impl Verification {
     /// The program of a log, of which nothing else is known.
     pub fn of_log(code: Code, log: String) -> Verification {
         Verification { code, maps: vec![], lines: vec![], log, kind: String::new() }
+    }
+
+    /// The program, maps by these names, with the lines that wrote it.
+    pub fn of_program(program: &Program, maps: Vec<String>, log: String) -> Verification {
+        let told = program.lines().filter(|(.., line)| line.line > 0);
+        let lines = told.map(|(slot, _, line)| SourceLine {
+            slot: slot as u32,
+            file: line.file.to_owned(),
+            line: line.line,
+            text: line.text.unwrap_or_default().to_owned(),
+        });
+        let (code, lines) = (Code::of(program.insns()), lines.collect());
+        Verification { code, maps, lines, log, kind: String::new() }
     }
 
     /// Why it was refused, if the log says so.

@@ -13,6 +13,7 @@
 //! | [`graph`] | boxes and the jumps between them |
 //! | [`heatmap`] | latency over time, as tracex3 drew it |
 //! | [`histogram`] | counts in powers of two, as the kernel's first BPF tools drew them |
+//! | [`returned`] | what a program returned that was run once |
 //! | [`script`] | the values and maps of a script, as bpftrace 0.27 prints them |
 //! | [`scale`] | the columns of a heat map |
 //! | [`tables`] | a sample: its tables, and what is missing from them |
@@ -31,6 +32,7 @@ pub mod frequency;
 pub mod graph;
 pub mod heatmap;
 pub mod histogram;
+pub mod returned;
 pub mod scale;
 pub mod script;
 pub mod summary;

@@ -1,6 +1,7 @@
 //! What is made for a browser, in a real one.
 
 mod heat;
+mod playground;
 mod walk;
 
 use std::env;

@@ -34,7 +34,7 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     (
         ".map m array key 4 value 8 entries 1\nr1 = map[m]\nr0 = *(u64 *)(r1 + 0)\nexit",
-        "instruction 2: maps is not memory that a program may access",
+        "instruction 2: map m is not memory that a program may access",
     ),
     (
         ".map m array key 4 value 8 entries 1 flags 0x80\nr1 = map[m][0]+0\n*(u64 *)(r1 + 0) = 1\nexit",

@@ -1,16 +1,14 @@
 //! Programs of ours and their maps, without loading them: `--dump-insns`.
 
 use std::io::Write;
-use std::rc::Rc;
 
 use super::maps;
 use crate::cli::stop::Stop;
-use crate::insn::parse::{ProgramLine, Word};
-use crate::insn::{Endian, Program, encode};
+use crate::insn::{Endian, Program};
 use crate::run::Plan;
 use crate::source::{Collection, ProgramKind, ProgramSpec, resolved};
 use crate::sys::{MapSpec, prog};
-use crate::view::dump::{Dump, DumpLine, DumpRow, Format, Origin};
+use crate::view::dump::{Attachable, Dump, Format};
 
 /// A program as it is dumped.
 pub struct Dumped<'a> {
@@ -79,48 +77,13 @@ pub fn dump(
 }
 
 fn shown(dumped: &Dumped, endian: Endian, maps: &[MapSpec]) -> Dump {
-    let program = dumped.program;
-    let names: Vec<&str> = maps.iter().map(|map| map.name.as_str()).collect();
-    let rows = program.lines().zip(program.texts(&names)).map(|((slot, insn, line), listed)| {
-        let text = listed.line.split_once(") ").map_or("", |(_, text)| text).to_owned();
-        let (before, behind) = (listed.before, listed.behind);
-        let source = line.text.unwrap_or_default().to_owned();
-        let source = DumpLine { file: line.file.to_owned(), line: line.line, text: source };
-        let source = Some(Rc::new(source)).filter(|source| source.line > 0);
-        DumpRow {
-            slot,
-            insn: Some(*insn),
-            text,
-            note: None,
-            directives: vec![],
-            label: None,
-            source,
-            before,
-            behind,
-        }
-    });
-    let word = |text: &str| Word { text: text.to_owned(), ..Word::default() };
-    let (kind, place) = (word(&dumped.kind), word(&dumped.place));
-    let flags = (dumped.flags != 0).then(|| format!(".flags {:#x}", dumped.flags));
-    let program_line = ProgramLine { name: word(dumped.name), kind, place };
-    Dump {
-        name: dumped.name.to_owned(),
-        origin: Origin::Attachable {
-            kind: dumped.kind.clone(),
-            place: dumped.place.clone(),
-            license: dumped.license().to_owned(),
-        },
-        directives: [Some(program_line.to_string()), flags]
-            .into_iter()
-            .flatten()
-            .chain([format!(".license \"{}\"", dumped.license())])
-            .collect(),
-        maps: maps.iter().map(maps::of_spec).collect(),
-        shows_maps: true,
-        rows: rows.collect(),
-        end: program.end(),
-        bytes: encode(program.insns(), endian),
-        endian,
-        wrong: vec![],
-    }
+    let attachable = Attachable {
+        name: dumped.name,
+        kind: &dumped.kind,
+        place: &dumped.place,
+        flags: dumped.flags,
+        license: dumped.license(),
+        program: dumped.program,
+    };
+    attachable.dump(maps.iter().map(maps::of_spec).collect(), endian)
 }

@@ -5,7 +5,7 @@ use crate::cli::run::not_run;
 use crate::error::Error;
 use crate::insn::helper::Helper;
 use crate::insn::{Callee, Insn};
-use crate::lessons::{Input, Lesson, LessonRun};
+use crate::lessons::{Input, Lesson, LessonRun, bytes};
 use crate::sys::map::Update;
 use crate::sys::prog::TestRun;
 use crate::sys::{Map, MapSpec, Prog, ProgramType};
@@ -62,17 +62,12 @@ pub fn check(lesson: &Lesson, program: &LessonProgram) -> Result<String, Error> 
             .map_err(|error| Error::failed(format!("the map was not filled: {error}")))?;
     }
     for run in lesson.runs {
-        let (input, returned) = run_on(&run.input, &loaded, program.program_type)?;
-        let failed = |what: String| {
-            Err(Error::failed(format!(
-                "not passed: the verifier accepts the program, but with {input} {what}"
-            )))
-        };
-        if returned != run.returns {
-            return failed(format!("it returned {returned}, not {}", run.returns));
-        }
-        if let Some(wrong) = left(run, map)? {
-            return failed(wrong);
+        let returned = run_on(&run.input, &loaded, program.program_type)?;
+        if let Some(wrong) = run.wrong(returned, left(run, map)?.as_deref()) {
+            return Err(Error::failed(format!(
+                "not passed: the verifier accepts the program, but with {} {wrong}",
+                run.input
+            )));
         }
     }
     Ok(match lesson.runs.len() {
@@ -81,63 +76,35 @@ pub fn check(lesson: &Lesson, program: &LessonProgram) -> Result<String, Error> 
     })
 }
 
-/// Runs the program. Returns the input in words, and the program's result.
-fn run_on(input: &Input, prog: &Prog, program_type: ProgramType) -> Result<(String, u32), Error> {
-    let list = |numbers: &[u64]| {
-        let numbers: Vec<_> = numbers.iter().map(|number| number_text(*number)).collect();
-        numbers.join(", ")
-    };
+/// Runs the program. Returns its result.
+fn run_on(input: &Input, prog: &Prog, program_type: ProgramType) -> Result<u32, Error> {
     // The kernel reads it while the program runs.
     let memory;
     let mut arguments = [0; 8];
     let mut packet = vec![];
-    let said = match *input {
-        Input::Arguments(numbers) => {
-            arguments[..numbers.len()].copy_from_slice(numbers);
-            let several = if numbers.len() > 1 { "s" } else { "" };
-            format!("the argument{several} {}", list(numbers))
-        }
+    match *input {
+        Input::Arguments(numbers) => arguments[..numbers.len()].copy_from_slice(numbers),
         Input::Address(numbers) => {
             arguments[..numbers.len()].copy_from_slice(numbers);
             memory = numbers[0];
             arguments[0] = std::ptr::from_ref(&memory).expose_provenance() as u64;
-            let rest = if numbers.len() > 1 { " and " } else { "" };
-            let number = number_text(memory);
-            format!("the address of {number}{rest}{} as arguments", list(&numbers[1..]))
         }
         Input::Packet(length, start) => {
             packet = start.to_vec();
             packet.resize(length, 0);
-            let start: Vec<_> = start.iter().map(|byte| format!("{byte:02x}")).collect();
-            let begins = if start.is_empty() { "of zeros".into() } else { start.join(" ") };
-            format!("a packet of {length} bytes ({begins})")
         }
-    };
+    }
     let arguments = bytes(&arguments);
     let ctx_in = if packet.is_empty() { &arguments[..] } else { &[] };
     let result = prog.test_run(TestRun { data_in: &packet, ctx_in, ..TestRun::default() });
-    let result = result.map_err(|error| not_run(program_type, &error))?;
-    Ok((said, result.retval))
+    Ok(result.map_err(|error| not_run(program_type, &error))?.retval)
 }
 
-fn number_text(number: u64) -> String {
-    if number > 1 << 16 { format!("{number:#x}") } else { number.to_string() }
-}
-
-/// What the program did wrong in the map; `None` if nothing.
-fn left(run: &LessonRun, map: Option<&Map>) -> Result<Option<String>, Error> {
-    let (Some((key, wanted)), Some(map)) = (run.leaves, map) else { return Ok(None) };
+/// The value of the element that a run must leave, if the map has it.
+fn left(run: &LessonRun, map: Option<&Map>) -> Result<Option<Vec<u8>>, Error> {
+    let (Some((key, _)), Some(map)) = (run.leaves, map) else { return Ok(None) };
     let mut value = vec![0; map.value_len()];
     let found = map.lookup(&key.to_ne_bytes(), &mut value);
     let found = found.map_err(|error| Error::failed(format!("the map cannot be read: {error}")))?;
-    Ok(match found {
-        true if value == bytes(wanted) => None,
-        true => Some(format!("the map's value at key {key} is not {}", wanted[0])),
-        false => Some(format!("the map has no key {key} afterwards")),
-    })
-}
-
-/// Numbers in the kernel's memory layout.
-fn bytes(numbers: &[u64]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_ne_bytes()).collect()
+    Ok(found.then_some(value))
 }

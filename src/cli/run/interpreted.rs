@@ -8,7 +8,7 @@ use crate::interpret::{Fault, Input, Machine, MapDef, MapKind, World};
 use crate::sample::{Data, Table};
 use crate::source::{Collection, ProgramKind, ProgramSpec};
 use crate::sys::MapSpec;
-use crate::tools::programs::{holds_data, table};
+use crate::tools::programs::holds_data;
 
 /// The largest number of instructions that a program runs.
 const STEPS: u64 = 10_000_000;
@@ -91,7 +91,8 @@ fn tables(text: &Collection, world: &World) -> Vec<Table> {
     let maps = maps.filter(|(spec, _)| holds_data(spec.map_type));
     maps.map(|(spec, map)| {
         let elements = world.elements(map);
-        table(spec, elements.map(|(key, value)| (Data::new(&key), Data::new(value))).collect())
+        let elements = elements.map(|(key, value)| (Data::new(&key), Data::new(value)));
+        Table::of_map(&spec.name, spec.map_type.name(), elements.collect())
     })
     .collect()
 }

@@ -12,6 +12,7 @@ use crate::source::ProgramKind;
 use crate::sys::ProgramType;
 use crate::tools::{describe, now};
 use crate::view::elements::Elements;
+use crate::view::returned::returned;
 
 /// The type of a program that is run once; `None` for one that is attached.
 pub fn program_type(kind: ProgramKind) -> Option<ProgramType> {
@@ -39,9 +40,6 @@ pub struct ProgramResult<'a> {
     /// The time in words, after a space; empty if it is not known.
     pub time: String,
 }
-
-const XDP: [&str; 5] =
-    [" (XDP_ABORTED)", " (XDP_DROP)", " (XDP_PASS)", " (XDP_TX)", " (XDP_REDIRECT)"];
 
 impl Results {
     /// Prints the first line of JSON, if that is wanted.
@@ -84,11 +82,8 @@ impl Results {
             };
             return Ok(writeln!(self.out, "{}", json::returned(&returned, &maps()?))?);
         }
-        let verdict = match result.program_type {
-            Some(ProgramType::Xdp) => XDP.get(*value as usize).copied().unwrap_or_default(),
-            _ => "",
-        };
-        Ok(writeln!(self.out, "{program} returned {value}{verdict}{time}")?)
+        let program_type = result.program_type.map(ProgramType::name).unwrap_or_default();
+        Ok(writeln!(self.out, "{}", returned(program, program_type, *value, time))?)
     }
 
     /// Prints what is in the maps once all have run.

@@ -1,6 +1,7 @@
 //! The walk as text: a line for each instruction.
 
 use super::wording::{self, WalkLine};
+use crate::verifier::recording::Verdict;
 use crate::verifier::verification::{SourceLine, Verification};
 use crate::verifier::verified::Verified;
 use crate::verifier::walk::{Entry, WalkStep};
@@ -68,5 +69,31 @@ impl<'a> Lines<'a> {
             _ => self.text.push_str(&format!("{text:<COLUMN$} ; {after}")),
         }
         self.text.push('\n');
+    }
+}
+
+/// Why a program is refused, or what else its log says, as `rawbpf explain` prints it; after its name if it is one
+/// of `several`.
+pub fn explained(one: &Verified, several: bool, color: bool) -> String {
+    let title = match one.title() {
+        title if several && !title.is_empty() => format!(".program {title}\n"),
+        _ => String::new(),
+    };
+    title + &verdict(one, color)
+}
+
+/// Why a program is refused, or what else its log says.
+pub fn verdict(one: &Verified, color: bool) -> String {
+    match one.verdict() {
+        Verdict::Refused => one.program.render(color),
+        Verdict::Accepted => format!("accepted: {}\n", one.totals()),
+        Verdict::Unknown if one.totals().processed.is_some() => {
+            format!("no reason is in the log, only the totals: {}\n", one.totals())
+        }
+        Verdict::Unknown => {
+            "no verdict: the log ends before the reason; load the program with a larger log \
+                             buffer\n"
+                .to_owned()
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A program as text, bytes, JSON or a graph.
 
+mod attachable;
 mod json;
 mod row;
 
@@ -12,6 +13,7 @@ use super::graph::{Dot, Drawing, Graph, Node};
 use crate::btf::identifier;
 use crate::insn::graph::{Successor, blocks};
 use crate::insn::{DecodeError, Endian, Insn, instructions, whole};
+pub use attachable::Attachable;
 pub use row::{DumpLine, DumpRow, MapRow};
 
 /// The format of a printed program; named as in bpftool where it has the format.

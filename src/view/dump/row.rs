@@ -67,6 +67,27 @@ pub struct MapRow {
     pub content: Vec<u8>,
 }
 
+impl From<&MapLine> for MapRow {
+    fn from(line: &MapLine) -> MapRow {
+        let &MapLine { key_size, value_size, max_entries, flags, lock, timer, frozen, .. } = line;
+        MapRow {
+            id: None,
+            name: line.name.text.clone(),
+            map_type: line.map_type.text.clone(),
+            key_size,
+            value_size,
+            max_entries,
+            flags,
+            lock,
+            timer,
+            types: None,
+            frozen,
+            inner: line.inner.as_ref().map(|inner| inner.text.clone()),
+            content: line.content.clone(),
+        }
+    }
+}
+
 /// The line that defines it.
 impl fmt::Display for MapRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
