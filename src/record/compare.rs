@@ -114,7 +114,8 @@ impl Side {
         }
         let n = count as f64;
         if let Some(series) = rows.get_mut(&row.labels) {
-            series.total = next_total(Some(&series.total), &row.value);
+            let before = std::mem::replace(&mut series.total, Value::Count(0));
+            series.total = next_total(Some(before), &row.value);
             series.add(n, seconds, counts);
             return;
         }

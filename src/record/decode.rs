@@ -109,12 +109,14 @@ fn decode_row(state: &mut State, at: usize, place: u64, rest: &mut Rest<'_>) -> 
     once(&mut known.seen, state.row)?;
     let as_expected = rest.byte()? != 0;
     let value = decode_value(&mut state.layouts, *unit, rest)?;
+    let before = known.total.take();
+    let counted = before.as_ref().map_or(0, counters);
     let total = match as_expected {
-        true => next_total(known.total.as_ref(), &value),
+        true => next_total(before, &value),
         false => decode_value(&mut state.layouts, *unit, rest)?,
     };
-    let (count, before) = (counters(&total), known.total.as_ref().map_or(0, counters));
-    state.counters = state.counters + count - before;
+    let count = counters(&total);
+    state.counters = state.counters + count - counted;
     state.work += (count + 8 * known.labels.len()) as u64;
     known.total = Some(total.clone());
     if state.counters > MOST_COUNTERS || state.work > MOST_WORK {

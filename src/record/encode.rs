@@ -111,7 +111,9 @@ fn encode_row(state: &mut State, at: usize, next: usize, row: &Row, bytes: &mut 
     }
     let row_state = &mut rows[place];
     row_state.seen = state.row;
-    let expected = next_total(row_state.total.as_ref(), &row.value);
+    let before = row_state.total.take();
+    let counted = before.as_ref().map_or(0, counters);
+    let expected = next_total(before, &row.value);
     let as_expected = expected == row.total;
     bytes.push(as_expected.into());
     encode_value(&mut state.layouts, *unit, &row.value, bytes);
@@ -122,8 +124,8 @@ fn encode_row(state: &mut State, at: usize, next: usize, row: &Row, bytes: &mut 
             row.total.clone()
         }
     };
-    let (count, before) = (counters(&total), row_state.total.as_ref().map_or(0, counters));
-    state.counters = state.counters + count - before;
+    let count = counters(&total);
+    state.counters = state.counters + count - counted;
     state.work += (count + 8 * row.labels.len()) as u64;
     row_state.total = Some(total);
     place

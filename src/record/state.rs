@@ -137,18 +137,18 @@ fn same<T: PartialEq>(one: &Arc<[T]>, other: &Arc<[T]>) -> bool {
     Arc::ptr_eq(one, other) || one == other
 }
 
-/// The total that follows from the one before and the value of the interval.
-pub fn next_total(before: Option<&Value>, value: &Value) -> Value {
+/// The total that follows from the one before and the value of the interval. What has a thousand counters is added
+/// up where it is.
+pub fn next_total(before: Option<Value>, value: &Value) -> Value {
     match (before, value) {
         (Some(Value::Count(before)), Value::Count(more)) => {
             Value::Count(before.saturating_add(*more))
         }
-        (Some(Value::Histogram(before)), Value::Histogram(more))
-            if before.counts.len() == more.counts.len() =>
+        (Some(Value::Histogram(mut sum)), Value::Histogram(more))
+            if sum.counts.len() == more.counts.len() =>
         {
-            let mut sum = before.clone();
-            sum.add(&Histogram { extremes: None, ..more.clone() });
-            Value::Histogram(sum)
+            sum.add(more);
+            Value::Histogram(Histogram { extremes: None, ..sum })
         }
         (_, Value::Histogram(histogram)) => {
             Value::Histogram(Histogram { extremes: None, ..histogram.clone() })
