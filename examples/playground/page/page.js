@@ -179,7 +179,9 @@ function explain() {
 let loading;
 function walk(page) {
   clearTimeout(loading);
-  loading = setTimeout(() => Object.assign(find('#walk'), { hidden: !page, srcdoc: page }), 200);
+  // Its places are in its own address, not in this page's.
+  const based = page.replace('<meta charset', '<base href=about:srcdoc>\n<meta charset');
+  loading = setTimeout(() => Object.assign(find('#walk'), { hidden: !page, srcdoc: based }), 200);
 }
 
 // The lesson's text; its verdict is asked for when somebody wants it.

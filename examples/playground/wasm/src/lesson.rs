@@ -71,6 +71,13 @@ pub fn checked(number: usize, text: &str) -> Result<Json, String> {
     let lesson = by_number(number)?;
     let source = source(text)?;
     let insns = source.programs[0].program.insns();
+    // Some do the task: it is the verifier that they do not satisfy.
+    let broken = parse(lesson.name, lesson.broken()).map_err(|mistakes| mistakes.to_string())?;
+    let (own, broken) = (&source.programs[0], &broken.programs[0]);
+    if own.line.kind.text == broken.line.kind.text && insns == broken.program.insns() {
+        let why = "this is the program that the verifier refuses";
+        return Ok(json!({"passed": false, "why": why}));
+    }
     for name in lesson.calls {
         let id = Helper::by_name(name).map(|helper| helper.id as i32);
         if !insns.iter().any(|insn| matches!(insn, Insn::Call(Called(call)) if Some(*call) == id)) {
