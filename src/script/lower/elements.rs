@@ -3,11 +3,12 @@
 //! It gets the scratch value and the context by the stack of its caller. All else is in the scratch value:
 //! what would be on the caller's stack, some verifiers follow from turn to turn.
 
+use super::callback::Callback;
 use super::spot::Spot;
 use super::{Loop, Lower};
 use crate::insn::Cond::Ne;
 use crate::insn::helper::{FOR_EACH_MAP_ELEM, PROBE_READ_KERNEL};
-use crate::insn::{Label, fp, r0, r1, r2, r3, r4, r6, r7, r8, r9, u64_at, w0, w2};
+use crate::insn::{fp, r0, r1, r2, r3, r4, r6, r7, r8, r9, u64_at, w0, w2};
 use crate::script::ast::{Block, Name, Span, Variable};
 use crate::script::cursor::Read;
 use crate::script::types::Type;
@@ -16,20 +17,6 @@ use crate::script::types::Type;
 const NESTED: usize = 2;
 /// More words than these are copied by a call.
 const UNROLLED: usize = 16;
-
-/// The function of a loop that is still to be written.
-pub(super) struct Callback {
-    label: Label,
-    map: Name,
-    variable: Variable,
-    block: Block,
-    /// Where it says that the probe was left.
-    left: Spot,
-    /// The bytes of the scratch value that are in use around it.
-    scratch: i32,
-    /// How many such functions call it.
-    depth: usize,
-}
 
 impl Lower<'_> {
     /// `for $variable : @map { .. }`

@@ -21,6 +21,7 @@
 mod action;
 mod aggregate;
 mod call;
+mod callback;
 mod composite;
 mod condition;
 mod elements;
@@ -45,9 +46,8 @@ use super::probes::Event;
 use super::types::Type;
 use crate::insn::{Asm, Label, MapRef, Program, Text};
 pub use action::{Action, Warning, WarningKind};
-use elements::Callback;
-use places::{SHARED_STACK, STACK};
-use spot::Spot;
+use callback::Callback;
+use spot::{SHARED_STACK, STACK, Spot};
 
 /// The events, in the order in which they happened on a CPU.
 pub const EVENTS: MapRef = MapRef(0);

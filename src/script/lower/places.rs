@@ -12,10 +12,6 @@ pub(super) struct Mark {
 
 /// The largest value on the stack, in words.
 const SMALL: usize = 8;
-/// So much of the stack is used at most; blocks of instructions need some of it too.
-pub(super) const STACK: i32 = 384;
-/// The same where functions share the stack: three of them have 512 bytes.
-pub(super) const SHARED_STACK: i32 = 128;
 /// The largest scratch value, which instructions can still reach.
 pub(super) const SCRATCH: i32 = 32760;
 

@@ -2,6 +2,11 @@
 
 use crate::insn::{Addr, fp, r7};
 
+/// So much of the stack is used at most; blocks of instructions need some of it too.
+pub(super) const STACK: i32 = 384;
+/// The same where functions share the stack: three of them have 512 bytes.
+pub(super) const SHARED_STACK: i32 = 128;
+
 /// A place of some words of 8 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Spot {
