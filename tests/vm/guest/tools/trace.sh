@@ -106,7 +106,7 @@ trace_cases() {
             if (name != "" && compare == "exact" && !left_out) print name > "/tmp/scripts/names"
         }
         /^=== / { finish(); name = $2; section = ""; left_out = 0; compare = ""; next }
-        /^--- / { section = $2; file = "/tmp/scripts/" name "." section; printf "" > file; next }
+        /^--- / { if (file) close(file); section = $2; file = "/tmp/scripts/" name "." section; printf "" > file; next }
         section == "" && /^compare: / { compare = $2; next }
         # The types of a kernel are its own.
         section == "" && (/^options: ./ || /^arguments: ./ || /^supported: no/ || /^needs: ./) { left_out = 1; next }
