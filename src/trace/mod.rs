@@ -1,6 +1,7 @@
 //! Runs scripts: makes the maps, runs what comes before and after, attaches the rest, and does what the
 //! programs ask for, in the order in which they asked.
 
+mod facts;
 mod functions;
 mod host;
 mod losses;
@@ -10,12 +11,11 @@ mod totals;
 mod types;
 
 use std::cell::{OnceCell, RefCell};
-use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use functions::Functions;
+use facts::{Facts, formatted};
 pub use host::TracedHost;
 use host::boot_time;
 use losses::Losses;
@@ -23,17 +23,16 @@ use maps::TracedMap;
 pub use totals::kind as metric_kind;
 
 use crate::error::Error;
-use crate::host::{AttachKind, Cgroups, UserSymbol, UserSymbols, refusal};
+use crate::host::{AttachKind, refusal};
 use crate::order::PutInOrder;
 use crate::run::{Event as Wait, Events, Group, Plan, Session, create, load_alone, unwatched};
 use crate::sample::{Attached as Place, Datum, Family, ScriptMap};
-use crate::script::contents::{self, Known};
-use crate::script::host::Member;
+use crate::script::contents;
 use crate::script::lower::{
     ACTIONS, Action, EVENTS, FIRST, LOST, Lowered, MapKind, MapPlan, ProbeProgram, Warning,
 };
 use crate::script::probes::Event;
-use crate::script::types::{Naming, Struct, Type, TypeId};
+use crate::script::types::{Naming, Type};
 use crate::script::{Checked, Host, MapUse};
 use crate::sys::capability;
 use crate::sys::child::WaitingChild;
@@ -41,7 +40,7 @@ use crate::sys::confine::{self, Needs};
 use crate::sys::map::{MapSpec, MapType};
 use crate::sys::pidfd::PidFd;
 use crate::sys::prog::TestRun;
-use crate::sys::{Errno, Link, Memory, PerfEvent, Prog, ProgramType, Ring, SysError, clock};
+use crate::sys::{Errno, Link, Memory, PerfEvent, Prog, ProgramType, Ring, SysError};
 
 /// Where a script's output goes.
 pub trait Output {
@@ -402,74 +401,6 @@ struct Run<'a> {
     facts: Facts<'a>,
 }
 
-/// What values need to be written.
-struct Facts<'a> {
-    host: &'a dyn Host,
-    checked: &'a Checked,
-    lowered: &'a Lowered,
-    /// When the host was booted, by the wall clock.
-    boot: Duration,
-    functions: OnceCell<Functions>,
-    user_symbols: RefCell<UserSymbols>,
-    cgroups: RefCell<Cgroups>,
-    on_terminal: bool,
-}
-
-impl Known for Facts<'_> {
-    fn trailer(&self) -> &str {
-        &self.checked.settings.str_trunc_trailer
-    }
-
-    fn on_terminal(&self) -> bool {
-        self.on_terminal
-    }
-
-    fn time(&self, format: u64, nanoseconds: u64) -> Vec<u8> {
-        match self.lowered.actions.get(format as usize) {
-            Some(Action::TimeFormat(format)) => {
-                formatted(format, self.boot + Duration::from_nanos(nanoseconds))
-            }
-            _ => vec![],
-        }
-    }
-
-    fn enumerator(&self, of: TypeId, value: i128) -> Option<String> {
-        self.host.name_of_value(of, value)
-    }
-
-    fn fields(&self, of: &Struct) -> Vec<(String, Member)> {
-        self.host.members(of)
-    }
-
-    fn function_of(&self, process: u64, address: u64) -> Option<(String, u64, String)> {
-        let found = self.user_symbols.borrow_mut().at(process as u32, address)?;
-        let UserSymbol { name, offset, file } = found;
-        Some((name, offset, file))
-    }
-
-    fn name(&self, naming: Naming, number: u64) -> String {
-        match naming {
-            Naming::KernelSymbol => match self.function(number) {
-                Some((name, _)) => name,
-                None if number == 0 => "0".into(),
-                None => format!("{number:#x}"),
-            },
-            Naming::Error => names::error(number),
-            Naming::Signal => names::signal(number),
-            Naming::SystemCall => names::system_call(number),
-            Naming::Cgroup => {
-                let mut cgroups = self.cgroups.borrow_mut();
-                cgroups.look_up([number].into_iter());
-                format!("unified:{}", cgroups.name(number))
-            }
-        }
-    }
-
-    fn function(&self, address: u64) -> Option<(String, u64)> {
-        self.functions.get_or_init(Functions::read).at(address)
-    }
-}
-
 impl<'a> Run<'a> {
     fn new(
         checked: &'a Checked,
@@ -707,26 +638,4 @@ fn halves(word: u64) -> [u32; 2] {
     let half =
         |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     [half(0), half(4)]
-}
-
-/// A time by a format of strftime(3), with `%f` for the microseconds.
-fn formatted(format: &[u8], time: Duration) -> Vec<u8> {
-    let micros = format!("{:06}", time.subsec_micros());
-    let mut expanded = vec![];
-    let mut bytes = format.iter().peekable();
-    while let Some(byte) = bytes.next() {
-        match (byte, bytes.peek()) {
-            (b'%', Some(b'f')) => {
-                expanded.extend(micros.bytes());
-                bytes.next();
-            }
-            (b'%', Some(next)) => {
-                expanded.extend([b'%', **next]);
-                bytes.next();
-            }
-            _ => expanded.push(*byte),
-        }
-    }
-    let format = CString::new(expanded).unwrap_or_default();
-    clock::formatted(&format, time.as_secs()).unwrap_or_default()
 }
