@@ -19,18 +19,18 @@ static SOURCE: SourceText = source_text!("bioheat.rs");
 
 /// When requests were issued that have not completed.
 pub const STARTS: Starts =
-    Starts { map: MapRef(0), slots: MapRef(1), words: 1, missed: HEAT, first: UNDER + 1 };
-/// A counter for each column, and those of what is in none.
+    Starts { map: MapRef(0), slots: MapRef(1), words: 1, missed: HEAT, first: OVER + 1 };
+/// A counter for each column, between those of what is in none.
 pub const HEAT: MapRef = MapRef(2);
 /// The first of the maps of who submitted requests, if that is asked for.
 pub const SUBMITTED: MapRef = MapRef(3);
 
 /// Requests that can be under way at a time beside those that have a slot: about a megabyte.
 pub const UNDER_WAY: u32 = 16384;
+/// Before the columns: what took no time, or completed before it was issued, by the clocks of two CPUs.
+pub const UNDER: u32 = 0;
 /// After the columns: slower than the last.
-pub const OVER: u32 = heat::COLUMNS;
-/// Completed before it was issued, by the clocks of two CPUs.
-pub const UNDER: u32 = OVER + 1;
+pub const OVER: u32 = heat::COLUMNS + 1;
 /// Completions of requests that nobody saw issued.
 pub const UNMATCHED: u32 = STARTS.first + starts::UNMATCHED;
 /// Requests that were issued again before they completed.
@@ -38,7 +38,7 @@ pub const REISSUED: u32 = STARTS.first + starts::REISSUED;
 /// Requests that found no room in the hash.
 pub const FULL: u32 = STARTS.first + starts::TOO_MANY;
 /// How many counters that makes.
-pub const COUNTERS: u32 = OVER + 5;
+pub const COUNTERS: u32 = OVER + 4;
 
 /// The time of each request that is under way, the counters (one value, so that one lookup reads them
 /// all), and who submitted requests.

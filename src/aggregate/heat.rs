@@ -1,69 +1,60 @@
-//! The scale of a heat map: columns of nanoseconds, three to a power of two, as the kernel's tracex3 has
-//! them.
+//! The scale of a heat map: columns of nanoseconds, four to a power of two. Each is the sum of four of the buckets of a
+//! distribution.
 
 use crate::insn::Cond::Le;
+use crate::insn::blocks::clobbers::log_linear;
 use crate::insn::{Asm, R, Regs};
 
-/// The number of columns: the first is a nanosecond, the last ends at eleven seconds.
-pub const COLUMNS: u32 = 100;
-/// The number of columns from a power of two to the next. They are of one width.
-pub const PER_DOUBLING: u32 = 3;
+/// The number of columns: the first is a nanosecond, the last ends at seventeen seconds.
+pub const COLUMNS: u32 = 131;
+/// The number of columns from a power of two to the next, all of one width. Below so many nanoseconds, each has a column
+/// of its own.
+pub const PER_DOUBLING: u32 = 1 << BITS;
+const BITS: u32 = 2;
 
-/// The least number of nanoseconds in each column, and after the last in none of them. Between 1 and 8
-/// there are fewer whole numbers than columns, so that some begin where the next does.
+/// The least number of nanoseconds in each column, and after the last in none of them.
 pub static BOUNDS: [u64; COLUMNS as usize + 1] = {
     let (mut bounds, mut column) = ([0; COLUMNS as usize + 1], 0);
     while column < bounds.len() {
-        // In 64ths of the way to the next power of two, which is what the program sees.
-        let parts = (column as u64 * 64).div_ceil(PER_DOUBLING as u64);
-        let (log2, part) = (parts / 64, parts % 64);
-        bounds[column] = (1 << log2) + (part << log2).div_ceil(64);
+        let bucket = column as u64 + 1;
+        let shift = (bucket >> BITS).saturating_sub(1);
+        bounds[column] = (bucket - (shift << BITS)) << shift;
         column += 1;
     }
     bounds
 };
 
-/// `dst = ` the column of `ns` nanoseconds, or [`COLUMNS`] for all above the last. Clobbers `ns` and the
-/// scratch registers.
+/// `dst = ` one more than the column of `ns` nanoseconds: 0 if there are none, `COLUMNS + 1` for all above the last.
+/// Clobbers `ns` and the scratch registers.
 #[track_caller]
 pub fn column(a: &mut Asm, dst: R, ns: R, scratch: [R; 2]) {
-    let [copy, more] = scratch;
-    a.mov(copy, ns);
-    a.log2_u64(dst, copy, more);
-    // The six bits below the highest: how far it is to the next power of two, in 64ths.
-    a.mov(copy, 63);
-    a.sub(copy, dst);
-    a.lsh(ns, copy);
-    a.lsh(ns, 1);
-    a.rsh(ns, 58);
-    a.lsh(dst, 6);
-    a.add(dst, ns);
-    a.mul(dst, PER_DOUBLING as i32);
-    a.rsh(dst, 6);
+    a.log_linear(dst, ns, BITS as i32, scratch);
     let last = a.label();
     a.jump_if(dst, Le, COLUMNS as i32, &last);
-    a.mov(dst, COLUMNS as i32);
+    a.mov(dst, COLUMNS as i32 + 1);
     a.place(last);
 }
 
 /// The registers that [`column()`] overwrites beside `dst`.
-pub const fn clobbers(ns: R, [copy, more]: [R; 2]) -> Regs {
-    Regs::of([ns, copy, more])
+pub const fn clobbers(ns: R, scratch: [R; 2]) -> Regs {
+    log_linear(ns, scratch)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Buckets;
     use super::*;
 
     #[test]
-    fn columns_are_those_of_tracex3() {
-        let column = |ns| BOUNDS.partition_point(|bound| *bound <= ns) - 1;
-        for (ns, expected) in
-            [(1, 0), (1_000, 29), (10_000, 39), (1_000_000, 59), (1_000_000_000, 89)]
-        {
-            assert_eq!(column(ns), expected, "{ns}");
+    fn a_column_is_four_buckets_of_a_distribution() {
+        let fine: Vec<_> =
+            (0..Buckets::LOG2.len()).map(|index| Buckets::LOG2.range(index).0).collect();
+        for ends in BOUNDS[8..].windows(2) {
+            let inside = fine.iter().filter(|low| (ends[0]..ends[1]).contains(low)).count();
+            assert!(inside <= 4 && fine.contains(&ends[0]), "{ends:?}");
+            assert!(inside == 4 || ends[1] < 64, "{ends:?}");
         }
-        assert_eq!([column(11_542_724_607), column(11_542_724_608)], [99, 100]);
-        assert!(BOUNDS.is_sorted());
+        assert_eq!(BOUNDS[..9], [1, 2, 3, 4, 5, 6, 7, 8, 10]);
+        assert_eq!(BOUNDS[COLUMNS as usize], 1 << 34);
     }
 }

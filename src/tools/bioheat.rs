@@ -10,7 +10,7 @@ use crate::aggregate::heat;
 use crate::error::Error;
 use crate::host::{AttachKind, Disks, KernelTypes, StructRequest};
 use crate::programs::bioheat::{
-    self as program, FULL, HEAT, OVER, REISSUED, STARTS, SUBMITTED, UNDER, UNMATCHED,
+    self as program, FULL, HEAT, OVER, REISSUED, STARTS, SUBMITTED, UNMATCHED,
 };
 use crate::programs::request;
 use crate::run::{Group, Plan, Session};
@@ -28,7 +28,7 @@ pub struct Options {
     pub attach: Choice,
 }
 
-/// Measures how long block I/O takes, three columns to a power of two.
+/// Measures how long block I/O takes, four columns to a power of two.
 pub struct Bioheat {
     options: Options,
     counters: Counters,
@@ -128,15 +128,13 @@ impl Tool for Bioheat {
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
         let counted = self.counters.read(session.map(HEAT)?)?;
         // What ended before it began, by the clocks of two CPUs, took no time.
+        let under = Bucket { low: 0, high: Some(0) };
         let columns = heat::BOUNDS.windows(2);
         let columns = columns.map(|ends| Bucket { low: ends[0], high: Some(ends[1] - 1) });
-        let under = Bucket { low: 0, high: Some(0) };
         let over = Bucket { low: heat::BOUNDS[heat::COLUMNS as usize], high: None };
         let buckets: Arc<[_]> = [under].into_iter().chain(columns).chain([over]).collect();
         let histogram = |counts: &[u64]| {
-            let (columns, over) = (&counts[..OVER as usize], counts[OVER as usize]);
-            let counts = [&[counts[UNDER as usize]], columns, &[over]].concat();
-            Value::Histogram(Histogram::new(buckets.clone(), counts))
+            Value::Histogram(Histogram::new(buckets.clone(), counts[..=OVER as usize].to_vec()))
         };
         let row = Row {
             labels: vec![],

@@ -332,7 +332,7 @@ mod tests {
 
     fn row(counts: &[(usize, u64)]) -> HeatRow {
         let mut row = HeatRow { end: Duration::from_secs(1), ..HeatRow::default() };
-        row.counts = vec![0; 100];
+        row.counts = vec![0; SCALE.columns()];
         counts.iter().for_each(|(slot, count)| row.counts[*slot] = *count);
         row
     }
@@ -344,16 +344,16 @@ mod tests {
     }
 
     #[test]
-    fn eighty_characters_hold_every_column_and_any_total() {
-        let layout = Layout::new(Some(80), SCALE.from(1000), false, false);
-        let banner =
-            "<|1us      |10us     |100us    |1ms      |10ms     |100ms    |1s       |10s\n";
+    fn a_wide_terminal_has_every_column_and_any_total() {
+        let layout = Layout::new(Some(106), SCALE.from(1000), false, false);
+        let banner = "<|1us         |10us         |100us       |1ms         |10ms        |100ms        \
+                      |1s          |10s\n";
         assert_eq!(layout.banner(), banner);
-        let mut row = row(&[(3, 1), (29, 1), (59, 40), (99, 12_303)]);
+        let mut row = row(&[(3, 1), (34, 1), (74, 40), (130, 12_303)]);
         row.over = 1;
         let text = layout.row(&row, None, Palette::Text);
-        assert_eq!(text, format!("..{:29}*{:39}#. # 12k\n", "", ""));
-        assert!(text.len() <= 81);
+        assert_eq!(text, format!("..{:39}*{:55}#. # 12k\n", "", ""));
+        assert!(text.len() <= 107);
         for count in [9_999, 10_000, 999_999, 1_234_567, u64::MAX] {
             assert!(number(count, SHORTEST_TOTAL).len() <= SHORTEST_TOTAL, "{count}");
         }
@@ -362,7 +362,7 @@ mod tests {
     #[test]
     fn the_map_is_as_wide_as_the_terminal_and_never_wider() {
         let mut full = row(&[]);
-        full.counts = vec![123_456_789; 100];
+        full.counts = vec![123_456_789; SCALE.columns()];
         full.missed = 1000;
         for width in 30..400 {
             for scale in [SCALE, SCALE.from(1000)] {
@@ -385,21 +385,21 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_merges_columns_and_a_wide_one_widens_them() {
-        let row = row(&[(29, 15), (30, 4), (31, 1)]);
+        let row = row(&[(34, 15), (35, 4), (37, 1)]);
         let narrow = Layout::new(Some(48), SCALE.from(1000), false, false);
-        assert_eq!(narrow.banner(), "<|1us |10us|    |1ms |10ms|    |1s  |10s\n");
-        assert_eq!(narrow.row(&row, None, Palette::Text), format!(" :.{:35} # 20\n", ""));
-        let wide = Layout::new(Some(157), SCALE.from(1000), false, false);
-        assert!(wide.row(&row, None, Palette::Text).starts_with("  ::..."), "{wide:?}");
-        assert!(wide.banner().starts_with("< |1us                |10us "), "{}", wide.banner());
+        assert_eq!(narrow.banner(), "<|1us|10us|   |1ms |10ms|   |1s  |10s\n");
+        assert_eq!(narrow.row(&row, None, Palette::Text), format!(" :.{:34} # 20\n", ""));
+        let wide = Layout::new(Some(213), SCALE.from(1000), false, false);
+        assert!(wide.row(&row, None, Palette::Text).starts_with("  ::..  .."), "{wide:?}");
+        assert!(wide.banner().starts_with("< |1us                      |10us "));
     }
 
     #[test]
     fn a_file_has_every_column_and_exact_totals() {
         let layout = Layout::new(None, SCALE, false, false);
         let text = layout.row(&row(&[(0, 1_234_567)]), None, Palette::Text);
-        assert_eq!(text, format!(" @{:100} # 1234567\n", ""));
-        assert!(layout.banner().starts_with("<|1ns     |10ns     |100ns    |1us "));
+        assert_eq!(text, format!(" @{:131} # 1234567\n", ""));
+        assert!(layout.banner().starts_with("<|1ns    |10ns        |100ns       |1us "));
     }
 
     #[test]
@@ -417,15 +417,15 @@ mod tests {
 
     #[test]
     fn quantiles_are_the_ends_of_columns() {
-        let mut row = row(&[(40, 98), (60, 1)]);
+        let mut row = row(&[(48, 98), (75, 1)]);
         row.over = 1;
         let [p50, p99, max] = [500, 990, 1000].map(|part| row.quantile(SCALE, part));
-        assert_eq!(p50, Quantile::Below(SCALE.lower(41)));
-        assert_eq!(p99, Quantile::Below(SCALE.lower(61)));
-        assert_eq!(max, Quantile::Above(SCALE.lower(100)));
+        assert_eq!(p50, Quantile::Below(SCALE.lower(49)));
+        assert_eq!(p99, Quantile::Below(SCALE.lower(76)));
+        assert_eq!(max, Quantile::Above(SCALE.end()));
         let layout = Layout::new(Some(80), SCALE.from(1000), false, true);
         let text = layout.row(&row, None, Palette::Text);
-        assert!(text.ends_with(" # 100       <14us <1.5ms   >11s\n"), "{text}");
+        assert!(text.ends_with(" # 100    <13us <1.4ms   >17s\n"), "{text}");
         assert_eq!(layout.banner().trim_end().len(), text.trim_end().len());
     }
 

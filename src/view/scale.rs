@@ -6,7 +6,8 @@ pub struct Scale {
     /// The smallest number of nanoseconds in each column, from 1 on; at the end, the first number that is
     /// right of all columns.
     bounds: &'static [u64],
-    /// The number of columns from a power of two to the next, all of the same width.
+    /// The number of columns from a power of two to the next, all of the same width; a power of two itself. Below so
+    /// many nanoseconds, each has a column of its own.
     per_doubling: u32,
     /// The first column that is drawn.
     pub(crate) first: usize,
@@ -55,10 +56,15 @@ impl Scale {
 
     /// The position of this many nanoseconds, in columns from the left.
     pub(crate) fn position(self, ns: u64) -> f64 {
+        let ns = ns.max(1);
+        if ns < self.per_doubling.into() {
+            return ns as f64 - 1.0;
+        }
         // Between two powers of two, the columns have the same width.
-        let log2 = ns.max(1).ilog2();
-        let part = ns as f64 / (1u64 << log2) as f64 - 1.0;
-        f64::from(self.per_doubling) * (f64::from(log2) + part)
+        let log2 = ns.ilog2();
+        let part = ns as f64 / (1u64 << log2) as f64;
+        let doublings = f64::from(log2 - self.per_doubling.ilog2()) + part;
+        f64::from(self.per_doubling) * doublings - 1.0
     }
 }
 
@@ -66,16 +72,15 @@ impl Scale {
 pub(super) mod tests {
     use super::*;
 
-    /// From a nanosecond to eleven seconds, three columns to a power of two, which begin at whole 64ths
-    /// of the way to the next.
-    pub const SCALE: Scale = Scale::new(&BOUNDS, 3);
+    /// From a nanosecond to seventeen seconds, four columns to a power of two.
+    pub const SCALE: Scale = Scale::new(&BOUNDS, 4);
 
-    static BOUNDS: [u64; 101] = {
-        let (mut bounds, mut column) = ([0; 101], 0);
+    static BOUNDS: [u64; 132] = {
+        let (mut bounds, mut column) = ([1; 132], 1);
         while column < bounds.len() {
-            let parts = (column as u64 * 64).div_ceil(3);
-            let (log2, part) = (parts / 64, parts % 64);
-            bounds[column] = (1u64 << log2) + (part << log2).div_ceil(64);
+            let before: u64 = bounds[column - 1];
+            let doubling = 1 << before.ilog2();
+            bounds[column] = before + if doubling < 4 { 1 } else { doubling / 4 };
             column += 1;
         }
         bounds
@@ -87,12 +92,13 @@ pub(super) mod tests {
             let ns = SCALE.lower(column);
             assert!(SCALE.column(ns) >= column && SCALE.column(ns - 1) < column, "{column}: {ns}");
         }
-        assert_eq!([0, 1, u64::MAX].map(|ns| SCALE.column(ns)), [0, 0, 100]);
+        assert_eq!([0, 1, 8, u64::MAX].map(|ns| SCALE.column(ns)), [0, 0, 7, 131]);
+        assert_eq!(SCALE.end(), 1 << 34);
     }
 
     #[test]
     fn a_position_lies_in_its_column() {
-        for ns in [8, 11, 100, 1_000, 1024, 65_535, 1_000_000, 1 << 29] {
+        for ns in [1, 3, 4, 8, 11, 100, 1_000, 1024, 65_535, 1_000_000, 1 << 29] {
             let (column, position) = (SCALE.column(ns) as f64, SCALE.position(ns));
             assert!(column <= position && position < column + 1.0, "{ns}: {column} {position}");
         }

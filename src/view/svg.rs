@@ -251,7 +251,7 @@ mod tests {
             start: Duration::from_secs(second),
             end: Duration::from_secs(second + 1),
             missed: 0,
-            counts: vec![0; 100],
+            counts: vec![0; SCALE.columns()],
             under: 0,
             over: 0,
         };
@@ -268,8 +268,8 @@ mod tests {
             notes: vec!["3 <requests> were not counted".into()],
         };
         let mut picture = Picture::new(about, SCALE.from(1000), Duration::from_secs(1));
-        picture.push(HeatRow { under: 2, over: 5, ..row(0, &[(3, 1), (40, 997), (99, 1)]) });
-        picture.push(HeatRow { missed: 3, ..row(4, &[(59, 1)]) });
+        picture.push(HeatRow { under: 2, over: 5, ..row(0, &[(3, 1), (48, 997), (130, 1)]) });
+        picture.push(HeatRow { missed: 3, ..row(4, &[(74, 1)]) });
         picture
     }
 
@@ -288,9 +288,9 @@ mod tests {
         assert_eq!(data["title"], "loop0 & <more>");
         assert_eq!((&data["host"], &data["kernel"]), (&json!("a\u{1b}b"), &json!("6.12")));
         assert_eq!(data["start"], "2026-11-01T15:03:59.000+01:00");
-        assert_eq!(data["rows"][0]["counts"], json!([[3, 1], [40, 997], [99, 1]]));
+        assert_eq!(data["rows"][0]["counts"], json!([[3, 1], [48, 997], [130, 1]]));
         assert_eq!(data["rows"][1]["missed_intervals"], 3);
-        assert_eq!(data["column_starts"][59], 876_544);
+        assert_eq!(data["column_starts"][74], 917_504);
     }
 
     #[test]
@@ -300,9 +300,9 @@ mod tests {
         let second = "15:03:59.000 to 15:04:00.000";
         let titled = |title: &str| titles.contains(&format!("{second}\n{title}").as_str());
         for title in [
-            "11.008 us to 13.696 us\n997 requests",
-            "below 856ns\n3 requests",
-            "11s or more\n5 requests",
+            "10.24 us to 12.288 us\n997 requests",
+            "below 896ns\n3 requests",
+            "17s or more\n5 requests",
         ] {
             assert!(titled(title), "{title}: {titles:#?}");
         }
@@ -353,16 +353,16 @@ mod tests {
 
     #[test]
     fn the_axis_ends_where_the_data_ends() {
-        // 40 is 10 microseconds, 59 is 876.544.
+        // 48 is 10.24 microseconds, 74 is 917.504.
         let all = ["10us", "20us", "50us", "100us", "200us", "500us", "1ms"];
-        assert_eq!(labels(&[40, 59], 0, 0), all);
+        assert_eq!(labels(&[48, 74], 0, 0), all);
         let ends = |labels: &[String]| [labels[0].clone(), labels[labels.len() - 1].clone()];
-        assert_eq!(ends(&labels(&[40, 62], 0, 0)), ["10us", "2ms"]);
-        assert_eq!(ends(&labels(&[31], 0, 0)), ["1us", "20us"]);
+        assert_eq!(ends(&labels(&[48, 78], 0, 0)), ["10us", "2ms"]);
+        assert_eq!(ends(&labels(&[36], 0, 0)), ["1us", "20us"]);
         assert_eq!(ends(&labels(&[], 0, 0)), ["1us", "20us"]);
-        assert_eq!(ends(&labels(&[40], 1, 0)), ["1us", "20us"]);
-        assert_eq!(ends(&labels(&[40], 0, 1)), ["10us", "10s"]);
-        assert_eq!(ends(&labels(&[99], 0, 0)), ["100ms", "10s"]);
+        assert_eq!(ends(&labels(&[48], 1, 0)), ["1us", "20us"]);
+        assert_eq!(ends(&labels(&[48], 0, 1)), ["10us", "10s"]);
+        assert_eq!(ends(&labels(&[130], 0, 0)), ["1s", "10s"]);
     }
 
     /// Every element that opens closes, in order, and nothing in a text looks like one.
@@ -387,7 +387,7 @@ mod tests {
         let mut picture = Picture::new(About::default(), SCALE.from(1000), Duration::from_secs(1));
         let rows = 7 * MAX_ROWS as u64 + 3;
         for second in 0..rows {
-            picture.push(row(second, &[(59, 1)]));
+            picture.push(row(second, &[(74, 1)]));
         }
         assert!(picture.rows.len() <= MAX_ROWS);
         assert_eq!(picture.every, Duration::from_secs(8));
@@ -407,7 +407,7 @@ mod tests {
         let mut picture = Picture::new(About::default(), SCALE.from(1000), Duration::from_secs(1));
         let rows = 7 * MAX_ROWS as u64 + 3;
         for number in 0..rows {
-            picture.push(HeatRow { missed: 2, ..row(3 * number + 2, &[(59, 1)]) });
+            picture.push(HeatRow { missed: 2, ..row(3 * number + 2, &[(74, 1)]) });
             assert!(picture.rows.len() <= MAX_ROWS);
         }
         assert!(picture.every <= Duration::from_secs(64), "{:?}", picture.every);
@@ -425,7 +425,7 @@ mod tests {
         let mut picture = Picture::new(About::default(), SCALE.from(1000), Duration::from_secs(1));
         let (evening, morning, night) = (MAX_ROWS as u64, MAX_ROWS as u64 / 2, 8 * 3600);
         let seconds = (0..evening).chain(evening + night..evening + night + morning);
-        seconds.for_each(|second| picture.push(row(second, &[(59, 1)])));
+        seconds.for_each(|second| picture.push(row(second, &[(74, 1)])));
         // Two seconds each, but for that after the night.
         assert_eq!(picture.rows.len(), 500 + 1 + 250);
         let expected = (Duration::from_secs(evening + morning), Duration::from_secs(night));

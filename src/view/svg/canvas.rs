@@ -22,7 +22,7 @@ const HEIGHT: (f64, f64) = (120.0, 720.0);
 const LABEL: f64 = 26.0;
 
 /// The fewest columns that are drawn: four powers of two.
-const FEWEST: usize = 12;
+const FEWEST: usize = 16;
 
 /// The coordinates of the drawing.
 pub struct Canvas {
