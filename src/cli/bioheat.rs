@@ -84,7 +84,7 @@ enum When {
 const USAGE: &str = "rawbpf bioheat [OPTIONS] [INTERVAL [COUNT]]";
 
 const EXAMPLES: &str = "\
-Kernel memory of its maps: 1537 KiB, and 64 bytes for each CPU. -p, -c and --cgroup add
+Kernel memory of its maps: 1538 KiB, and 64 bytes for each CPU. -p, -c and --cgroup add
 1920 KiB.
 
 Examples:
