@@ -119,11 +119,11 @@ impl Kernel {
     }
 }
 
-/// `RAWBPF_TEST_PROGRAMS=100000` for more of them.
+/// `RAWBPF_RANDOM_PROGRAMS=100000` for more of them.
 #[test]
 #[ignore = "needs root and bpf(2): run tests/run"]
 fn random_programs_leave_what_they_leave_in_the_kernel() {
-    let count = env::var("RAWBPF_TEST_PROGRAMS").map_or(10_000, |count| count.parse().unwrap());
+    let count = env::var("RAWBPF_RANDOM_PROGRAMS").map_or(10_000, |count| count.parse().unwrap());
     let kernel = Kernel::new();
     let (mut wrong, mut insns_run) = (vec![], 0);
     for seed in SEED..SEED + count {
