@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
 
 /// What a wait ended with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,10 +120,7 @@ impl<'a> Events<'a> {
         let mut fds: Vec<_> = stop.into_iter().chain(output).chain(watched).collect();
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
-            // poll counts in whole milliseconds: round up, or the last one is spent spinning.
-            let timeout =
-                PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX);
-            match poll(&mut fds, timeout) {
+            match ppoll(&mut fds, Some(left.into()), None) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
