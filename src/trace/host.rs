@@ -315,6 +315,9 @@ impl Host for TracedHost<'_> {
             (Event::Kretprobe { .. } | Event::Uretprobe { .. }, Some(registers)) => {
                 Ok(registers.result)
             }
+            (Event::Fexit { module, function }, _) => {
+                Ok(self.types.argument(&place(module, function), None)?.offset)
+            }
             _ => Err("there is no result here".into()),
         }
     }

@@ -10,7 +10,9 @@ use crate::insn::helper::{
     GET_NS_CURRENT_PID_TGID, GET_NUMA_NODE_ID, GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, JIFFIES64,
     KTIME_GET_BOOT_NS, KTIME_GET_NS, KTIME_GET_TAI_NS,
 };
-use crate::insn::{Alu, R, r0, r1, r3, r6, r8, u8_at, u16_at, u32_at, u64_at, w0, w1, w2, w4, w8};
+use crate::insn::{
+    Addr, Alu, R, r0, r1, r3, r6, r8, u8_at, u16_at, u32_at, u64_at, w0, w1, w2, w4, w8,
+};
 use crate::script::ast::{Argument, Binary, Expr, ExprKind, Place, Span, Unary};
 use crate::script::cursor::Read;
 use crate::script::host::{FieldForm, Namespace};
@@ -94,13 +96,7 @@ impl Lower<'_> {
                 let (bytes, signed) = match (field.form, &field.of) {
                     (FieldForm::Number { bytes, signed }, _) => (bytes, signed),
                     (FieldForm::Word, of) => {
-                        self.a.load(register, u64_at(address));
-                        if let Type::Int(Int { bytes, signed, .. }) = of {
-                            self.extend(register, *bytes, *signed);
-                        }
-                        if *of == Type::Bool {
-                            self.extend(register, 1, false);
-                        }
+                        self.load_word(register, address, of);
                         return Ok(true);
                     }
                     (FieldForm::Location, _) => {
@@ -163,6 +159,16 @@ impl Lower<'_> {
                 true => self.a.arsh(register, bits),
                 false => self.a.rsh(register, bits),
             }
+        }
+    }
+
+    /// `register = ` the value of this type in the low bytes of 8: nobody says what is in the others.
+    fn load_word(&mut self, register: R, address: Addr, of: &Type) {
+        self.a.load(register, u64_at(address));
+        match of {
+            Type::Int(Int { bytes, signed, .. }) => self.extend(register, *bytes, *signed),
+            Type::Bool => self.extend(register, 1, false),
+            _ => {}
         }
     }
 
@@ -404,10 +410,13 @@ impl Lower<'_> {
             }
             "ncpus" => self.constant(r8, self.host.cpus().into()),
             "cpid" => self.constant(r8, self.host.child().into()),
-            "retval" => match self.host.result(&self.events[0]) {
-                Ok(offset) => self.a.load(r8, u64_at(r6 + offset)),
-                Err(why) => return self.mistake(span, why),
-            },
+            "retval" => {
+                let event = &self.events[0];
+                match (self.host.result(event), self.host.result_type(event)) {
+                    (Ok(offset), Ok(of)) => self.load_word(r8, r6 + offset, &of),
+                    (Err(why), _) | (_, Err(why)) => return self.mistake(span, why),
+                }
+            }
             _ => {
                 let number = name.strip_prefix("arg").and_then(|number| number.parse().ok());
                 match self.host.argument(&self.events[0], number.unwrap_or_default()) {
