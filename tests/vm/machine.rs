@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-/// How long a guest may take from power on to power off; ordinary is a tenth of it.
-const LIMIT: Duration = Duration::from_secs(900);
+/// How long a guest may take from power on to power off; ordinary is a fifth of it.
+const LIMIT: Duration = Duration::from_secs(1800);
 
 /// How long until its first word; ordinary is a tenth of it.
 const UNTIL_UP: Duration = Duration::from_secs(60);

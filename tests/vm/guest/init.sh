@@ -46,7 +46,7 @@ sh /guest/case.sh in_kernel >/tmp/in_kernel_at_boot
 while read -r name command; do
     mkdir "$name"
     # shellcheck disable=SC2086 # the command is a function and its arguments
-    CASE=/out/$name timeout -s KILL 120 sh /guest/case.sh $command \
+    CASE=/out/$name timeout -s KILL 240 sh /guest/case.sh $command \
         >"$name/stdout" 2>"$name/stderr" </dev/null
     echo $? >"$name/status"
     killall -q -KILL rawbpf
