@@ -10,6 +10,7 @@ use crate::sample::{Data, Histogram, LabelValue, LostKind, Row, Sample, Table, U
 /// many counters.
 pub fn encode(state: &mut State, sample: &Sample, bytes: &mut Vec<u8>) -> bool {
     state.row += 1;
+    let (layouts, tables) = (state.layouts.len(), state.tables.len());
     let (start, end) = (nanoseconds(sample.span.start), nanoseconds(sample.span.end));
     let follows = start == state.end;
     bytes.push(follows.into());
@@ -49,11 +50,11 @@ pub fn encode(state: &mut State, sample: &Sample, bytes: &mut Vec<u8>) -> bool {
         state.losses[at].seen = row;
         number(bytes, lost.count);
     }
-    let labels = state.tables.iter().map(|table| table.labels.len());
+    // Those before were looked at when they were new.
     state.counters <= MOST_COUNTERS
         && state.work <= MOST_WORK
-        && state.layouts.iter().all(Layout::is_sound)
-        && labels.max().is_none_or(|most| most <= MOST_LABELS)
+        && state.layouts[layouts..].iter().all(Layout::is_sound)
+        && state.tables[tables..].iter().all(|table| table.labels.len() <= MOST_LABELS)
 }
 
 fn encode_table(state: &mut State, at: usize, table: &Table, bytes: &mut Vec<u8>) {
