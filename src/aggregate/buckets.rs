@@ -95,11 +95,7 @@ impl Buckets {
     /// The lowest and the highest value of a bucket; `None` for no end.
     pub fn range(&self, index: usize) -> (u64, Option<u64>) {
         let start = |index: usize| match self {
-            Buckets::Log2 { bits } => {
-                let shift = (index >> bits).saturating_sub(1);
-                let start = (index - (shift << bits)) as u128;
-                u64::try_from(start << shift).ok()
-            }
+            Buckets::Log2 { bits } => u64::try_from(log_linear_start(index, *bits)).ok(),
             Buckets::Linear { min, step, .. } => Some(min + step * (index as u64 - 1)),
             Buckets::Custom(bounds) => bounds.get(index - 1).copied(),
         };
@@ -131,6 +127,12 @@ impl Buckets {
             Buckets::Custom(_) => Regs::of([scratch]),
         }
     }
+}
+
+/// The lowest value of a bucket, where each power of two has `1 << bits` of them: [`Asm::log_linear`].
+pub(super) const fn log_linear_start(bucket: usize, bits: u32) -> u128 {
+    let shift = (bucket >> bits).saturating_sub(1);
+    ((bucket - (shift << bits)) as u128) << shift
 }
 
 /// `dst = 0` if `value` is below `min`, else `1 + (value - min) / step`, but at most `steps + 1`.

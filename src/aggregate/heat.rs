@@ -1,6 +1,7 @@
 //! The scale of a heat map: columns of nanoseconds, four to a power of two. Each is the sum of four of the buckets of a
 //! distribution.
 
+use super::buckets::log_linear_start;
 use crate::insn::Cond::Le;
 use crate::insn::blocks::clobbers::log_linear;
 use crate::insn::{Asm, R, Regs};
@@ -16,9 +17,7 @@ const BITS: u32 = 2;
 pub static BOUNDS: [u64; COLUMNS as usize + 1] = {
     let (mut bounds, mut column) = ([0; COLUMNS as usize + 1], 0);
     while column < bounds.len() {
-        let bucket = column as u64 + 1;
-        let shift = (bucket >> BITS).saturating_sub(1);
-        bounds[column] = (bucket - (shift << BITS)) << shift;
+        bounds[column] = log_linear_start(column + 1, BITS) as u64;
         column += 1;
     }
     bounds
