@@ -32,6 +32,8 @@ pub struct Options {
 pub struct Bioheat {
     options: Options,
     counters: Counters,
+    /// The columns, between what took no time and what is slower than the last.
+    buckets: Arc<[Bucket]>,
     /// Whether the programs meet requests in tracepoints' records.
     by_record: Cell<bool>,
 }
@@ -39,7 +41,13 @@ pub struct Bioheat {
 impl Bioheat {
     /// The tool, not attached yet.
     pub fn new(options: Options) -> Bioheat {
-        Bioheat { options, counters: Counters::default(), by_record: Cell::new(false) }
+        // What ended before it began, by the clocks of two CPUs, took no time.
+        let under = Bucket { low: 0, high: Some(0) };
+        let columns = heat::BOUNDS.windows(2);
+        let columns = columns.map(|ends| Bucket { low: ends[0], high: Some(ends[1] - 1) });
+        let over = Bucket { low: heat::BOUNDS[heat::COLUMNS as usize], high: None };
+        let buckets = [under].into_iter().chain(columns).chain([over]).collect();
+        Bioheat { options, counters: Counters::default(), buckets, by_record: Cell::new(false) }
     }
 
     fn program(&self) -> program::Options<'_> {
@@ -127,14 +135,11 @@ impl Tool for Bioheat {
 
     fn read(&mut self, session: &Session) -> Result<(Vec<Table>, Vec<Lost>), Error> {
         let counted = self.counters.read(session.map(HEAT)?)?;
-        // What ended before it began, by the clocks of two CPUs, took no time.
-        let under = Bucket { low: 0, high: Some(0) };
-        let columns = heat::BOUNDS.windows(2);
-        let columns = columns.map(|ends| Bucket { low: ends[0], high: Some(ends[1] - 1) });
-        let over = Bucket { low: heat::BOUNDS[heat::COLUMNS as usize], high: None };
-        let buckets: Arc<[_]> = [under].into_iter().chain(columns).chain([over]).collect();
         let histogram = |counts: &[u64]| {
-            Value::Histogram(Histogram::new(buckets.clone(), counts[..=OVER as usize].to_vec()))
+            Value::Histogram(Histogram::new(
+                self.buckets.clone(),
+                counts[..=OVER as usize].to_vec(),
+            ))
         };
         let row = Row {
             labels: vec![],
