@@ -165,32 +165,22 @@ impl Lower<'_> {
         self.a.store(u64_at(kept.word(0)), r8);
         self.zero(spot, words);
         self.a.load(r8, u64_at(kept.word(0)));
-        match expr.of {
-            Type::Text(_) => {
-                self.a.load_address(r1, spot.at(0));
-                self.a.mov(w2, bytes as i32);
-                self.a.mov(r3, r8);
-                self.a.add(r3, offset);
-                self.a.call(match expr.is_of_process() {
-                    true => PROBE_READ_USER_STR,
-                    false => PROBE_READ_KERNEL_STR,
-                });
-            }
-            _ => self.read_memory(expr, offset, bytes, spot),
-        }
+        self.read_memory(expr, offset, bytes, spot);
         self.release(mark);
         Ok(())
     }
 
-    /// Copies so many bytes from `r8 + offset` to a place.
+    /// Copies so many bytes from `r8 + offset` to a place, of a string those up to its end.
     fn read_memory(&mut self, expr: &Expr, offset: i32, bytes: usize, spot: Spot) {
         self.a.load_address(r1, spot.at(0));
         self.a.mov(w2, bytes as i32);
         self.a.mov(r3, r8);
         self.a.add(r3, offset);
-        self.a.call(match expr.is_of_process() {
-            true => PROBE_READ_USER,
-            false => PROBE_READ_KERNEL,
+        self.a.call(match (&expr.of, expr.is_of_process()) {
+            (Type::Text(_), true) => PROBE_READ_USER_STR,
+            (Type::Text(_), false) => PROBE_READ_KERNEL_STR,
+            (_, true) => PROBE_READ_USER,
+            (_, false) => PROBE_READ_KERNEL,
         });
     }
 }
